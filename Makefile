@@ -1,0 +1,64 @@
+# Every command a contributor or CI needs. `make run` and `make test` work on a fresh machine with Python 3.11 and git.
+# The first interpreter that really is Python 3.11 or newer.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: help run test check fmt lint types arch props cover bench bench-runtime lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/run: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@ .venv/run
+
+run: .venv/run ## set everything up and start the daemon on 127.0.0.1:8083
+	@$(BIN)/python -m syncd
+
+test: .venv/dev ## set everything up and run every test
+	$(BIN)/python -m pytest -n auto
+
+check: lint types arch ## lint, types and floors: what CI and a commit need
+
+fmt: .venv/dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/dev
+	$(BIN)/mypy
+	$(BIN)/mypy tests bench
+
+arch: .venv/dev
+	$(BIN)/lint-imports
+
+props: .venv/dev ## the CRDT laws with 2,000 examples each
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
+
+cover: .venv/dev ## tests with branch coverage
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
+
+bench: .venv/dev ## figures beside peers, in one run
+	$(BIN)/python -m bench
+
+bench-runtime: .venv/dev ## the actor runtime beside Pykka's threads
+	$(BIN)/python -m bench.runtime
+
+lock: .venv/dev ## resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade --extra postgresql --extra nats -o requirements.lock pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade --all-extras -o requirements-dev.lock pyproject.toml
+
+clean: ## remove what the commands made
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,1 @@
+"""The outside world: HTTP, WebSocket, tokens, buses and their wire shapes."""
