@@ -1,0 +1,213 @@
+"""A Pykka runtime for asyncio: any number of actors on one event loop.
+
+``LoopActor`` keeps Pykka's contract, ``LoopFuture`` is its future, and ``use_loop`` names the loop for actors started
+on threads that run none. Blocking work belongs to a ``BlockingActor``: a thread of its own, the same future.
+"""
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any
+
+from pykka import Actor, ActorRegistry, Future, ThreadingActor
+from pykka._envelope import Envelope
+
+from actors.loop_future import LoopFuture
+from actors.loop_inbox import LoopInbox, refuse, run_queue_for_new_actor, use_loop
+from actors.loop_ref import LoopActorRef, StopFlag
+
+__all__ = ["MESSAGES_PER_TURN", "BlockingActor", "LoopActor", "LoopActorRef", "LoopFuture", "use_loop"]
+
+MESSAGES_PER_TURN = 64
+"""An actor that has more goes to the back of the queue."""
+
+Rest = Coroutine[Any, Any, None]
+"""What an ``async def`` handler or hook has left to do; the mailbox waits for it."""
+
+
+class _OnDrained:
+    """Stands for the call of ``on_drained`` where a message is handled."""
+
+
+_DRAINED = Envelope(_OnDrained())
+
+logger = logging.getLogger("pykka")  # Pykka documents its records, so they stay where its users look for them
+
+
+class LoopActor(Actor):
+    """Pykka's actor without a thread: a mailbox, and a turn on the event loop whenever there is something in it.
+
+    ``on_receive``, proxied methods and the hooks run on the loop. Each may be ``async def``: then the mailbox waits,
+    one message at a time, while the loop runs on; a cancelled handler counts as one that raised. (For mypy an ``async``
+    hook needs ``# type: ignore[override]``: Pykka's are declared to return ``None``.)
+    """
+
+    actor_inbox: LoopInbox
+    _actor_has_started = False
+    _actor_is_undrained = False
+    _actor_task: asyncio.Task[None] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actor_stopped: StopFlag = StopFlag()  # type: ignore[assignment] # a threading.Event in all but memory
+        self._actor_ref = LoopActorRef(self)
+
+    @staticmethod
+    def _create_actor_inbox() -> LoopInbox:
+        return LoopInbox()
+
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return LoopFuture()
+
+    def _start_actor_loop(self) -> None:
+        try:
+            run_queue = run_queue_for_new_actor()
+        except RuntimeError:
+            self._actor_unregister()
+            raise
+        self.actor_inbox.open(self, run_queue)
+
+    def on_drained(self) -> Any:
+        """Run code after a turn that emptied the mailbox.
+
+        Thread: the event loop. If it raises, the actor fails as if a told message had raised.
+        """
+
+    def _actor_take_turn(self) -> int:
+        handled = 0
+        rest: Rest | None = None
+        if not self._actor_has_started:
+            self._actor_has_started = True
+            rest = self._actor_call_hook(self.on_start)
+        inbox, stopped = self.actor_inbox, self.actor_stopped
+        waiting = inbox.qsize()
+        while handled < waiting and handled < MESSAGES_PER_TURN and rest is None and not stopped.is_raised:
+            handled += 1
+            rest = self._actor_handle(inbox.get())
+        if handled:
+            self._actor_is_undrained = True
+        if rest is None and self._actor_is_undrained and inbox.empty() and not stopped.is_raised:
+            self._actor_is_undrained = False
+            if type(self).on_drained is not LoopActor.on_drained:  # a tenth of a message's cost
+                rest = self._actor_handle(_DRAINED)
+        if rest is not None:
+            self._actor_task = inbox.loop.create_task(rest)
+            self._actor_task.add_done_callback(self._actor_resume)
+        elif stopped.is_raised:
+            inbox.close(self._actor_epitaph())
+        else:
+            inbox.end_turn()
+        return handled
+
+    def _actor_resume(self, _: "asyncio.Task[None]") -> None:
+        self._actor_task = None
+        self.actor_inbox.resume()
+
+    def _actor_handle(self, envelope: Envelope[Any]) -> Rest | None:
+        message = envelope.message
+        try:
+            if envelope is _DRAINED:
+                response = self.on_drained()
+            elif isinstance(message, tuple):  # as all of Pykka's own messages are
+                response = self._handle_receive(message)
+            else:
+                response = self.on_receive(message)
+            if type(response) is CoroutineType:
+                return self._actor_finish(response, envelope)
+            if envelope.reply_to is not None:
+                envelope.reply_to.set(response)
+        except Exception:  # noqa: BLE001 - Pykka's contract: any exception is the asker's, or the actor's end
+            return self._actor_fail(envelope)
+        except BaseException as error:  # noqa: BLE001 - Pykka's contract: it stops all actors
+            return self._actor_stop_all(error, envelope)
+        return None
+
+    async def _actor_finish(self, handler: Coroutine[Any, Any, Any], envelope: Envelope[Any]) -> None:
+        rest: Rest | None = None
+        try:
+            response = await _not_cancelled(handler)
+            if envelope.reply_to is not None:
+                envelope.reply_to.set(response)
+        except Exception:  # noqa: BLE001 - as in _actor_handle
+            rest = self._actor_fail(envelope)
+        except BaseException as error:  # noqa: BLE001 - as in _actor_handle
+            rest = self._actor_stop_all(error, envelope)
+        if rest is not None:
+            await rest
+
+    def _actor_fail(self, envelope: Envelope[Any]) -> Rest | None:
+        """Give the exception being handled to the asker; nobody asked: to ``_actor_fail_told``."""
+        if envelope.reply_to is None:
+            return self._actor_fail_told(envelope.message)
+        logger.info(f"Exception returned from {self} to caller:", exc_info=sys.exc_info())
+        envelope.reply_to.set_exception()
+        return None
+
+    def _actor_fail_told(self, message: Any) -> Rest | None:
+        """Let the exception being handled be the actor's end."""
+        exc_info = sys.exc_info()
+        self._handle_failure(*exc_info)
+        return self._actor_call_hook(self.on_failure, *exc_info)
+
+    def _actor_call_hook(self, hook: Callable[..., Any], *args: Any) -> Rest | None:
+        """Pykka's rule for its hooks: what they raise is logged and stops the actor."""
+        try:
+            rest = hook(*args)
+        except Exception:  # noqa: BLE001 - Pykka's contract
+            self._handle_failure(*sys.exc_info())
+            return None
+        return self._actor_finish_hook(rest) if type(rest) is CoroutineType else None
+
+    async def _actor_finish_hook(self, hook: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await _not_cancelled(hook)
+        except Exception:  # noqa: BLE001 - Pykka's contract
+            self._handle_failure(*sys.exc_info())
+
+    def _stop(self) -> Rest | None:  # type: ignore[override] # what is left of on_stop reaches _actor_handle as the response
+        self._actor_unregister()
+        logger.debug(f"Stopped {self}")
+        return self._actor_call_hook(self.on_stop)
+
+    def _actor_stop_all(self, error: BaseException, envelope: Envelope[Any]) -> Rest | None:
+        logger.debug(f"{error!r} in {self}. Stopping all actors.")
+        rest = self._stop()
+        refuse(envelope, self._actor_epitaph())
+        # stop_all() waits for each actor before it stops the next, so it must not run on the loop.
+        threading.Thread(target=ActorRegistry.stop_all, name="stop-all-actors", daemon=True).start()
+        return rest
+
+    def _actor_abandon(self) -> None:
+        self._actor_unregister()
+        self.actor_inbox.close(self._actor_epitaph())
+
+    def _actor_unregister(self) -> None:
+        ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+
+    def _actor_epitaph(self) -> str:
+        return f"{self.actor_ref} stopped before handling the message"
+
+
+async def _not_cancelled(handler: Coroutine[Any, Any, Any]) -> Any:
+    """Await ``handler``; its cancellation becomes an ordinary error, lest the asker look cancelled itself."""
+    try:
+        return await handler
+    except asyncio.CancelledError as error:
+        raise RuntimeError("the handler was cancelled") from error
+
+
+class BlockingActor(ThreadingActor):
+    """Pykka's thread actor for work that blocks; its futures can be awaited on the loop."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._actor_ref = LoopActorRef(self)
+
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return LoopFuture()

@@ -1,0 +1,220 @@
+"""Failures in place: skipped messages, paused and restarted singletons, storms."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pykka import ActorRef
+
+from actors import supervisor as supervision
+from actors.supervisor import (
+    HEALTHY_S,
+    MIN_BACKOFF_S,
+    STORM_RESTARTS,
+    STORM_WINDOW_S,
+    ChildFailed,
+    Resume,
+    SupervisedActor,
+    Supervisor,
+    supervise,
+)
+
+Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Singleton(SupervisedActor):
+    """Records its messages; raises those that are exceptions."""
+
+    def __init__(self, record: list[Any]) -> None:
+        super().__init__()
+        self.record = record
+
+    def on_receive(self, message: Any) -> Any:
+        if isinstance(message, Exception):
+            raise message
+        self.record.append(message)
+        return message
+
+    def on_restart(self) -> None:
+        self.record.append("restarted")
+
+
+class AsyncSingleton(Singleton):
+    async def on_receive(self, message: Any) -> Any:
+        await asyncio.sleep(0)
+        return super().on_receive(message)
+
+    async def on_restart(self) -> None:  # type: ignore[override]
+        await asyncio.sleep(0)
+        super().on_restart()
+
+
+@pytest.fixture(autouse=True)
+def no_messages_skipped_yet() -> None:
+    supervision.messages_skipped.clear()
+
+
+async def test_without_a_supervisor_a_poison_message_is_counted_and_skipped(started: Keep) -> None:
+    record: list[Any] = []
+    ref = started(Singleton.start(record))
+    ref.tell("before")
+    ref.tell(ValueError())
+    ref.tell("after")
+    await ref.ask("end", block=False)
+    assert record == ["before", "after", "end"]
+    assert supervision.messages_skipped == {"Singleton": 1}
+
+
+async def test_the_log_names_the_messages_type_and_never_its_content(
+    started: Keep, caplog: pytest.LogCaptureFixture
+) -> None:
+    ref = started(Singleton.start([]))
+    ref.tell(ValueError("secret token"))
+    await ref.ask("end", block=False)
+    (logged,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert logged.startswith("Singleton: ValueError skipped: ValueError\n")
+    assert "in on_receive" in logged
+    assert "secret token" not in caplog.text
+
+
+async def test_an_ask_that_raises_is_the_askers_and_no_failure_of_the_actor(started: Keep) -> None:
+    ref = started(Singleton.start([]))
+    with pytest.raises(ValueError, match="mine"):
+        await ref.ask(ValueError("mine"), block=False)
+    assert supervision.messages_skipped == {}
+
+
+async def test_a_failing_on_drained_is_skipped_too(started: Keep) -> None:
+    class Clogged(Singleton):
+        def on_drained(self) -> None:
+            raise ValueError
+
+    ref = started(Clogged.start([]))
+    await ref.ask("first", block=False)
+    assert await ref.ask("second", block=False) == "second"
+    assert supervision.messages_skipped["Clogged"] >= 1
+
+
+@pytest.mark.parametrize("singleton", [Singleton, AsyncSingleton])
+async def test_a_supervised_singleton_pauses_restarts_and_goes_on_where_it_was(
+    started: Keep, singleton: type[Singleton]
+) -> None:
+    record: list[Any] = []
+    restarts: Counter[str] = Counter()
+    was_asked = asyncio.Event()
+
+    class Watched(Supervisor):
+        def on_receive(self, message: ChildFailed) -> Resume:
+            was_asked.set()
+            return super().on_receive(message)
+
+    supervisor = started(Watched.start(pytest.fail, restarts))
+    ref = started(singleton.start(record))
+    supervise(ref, supervisor)
+    ref.tell("before")
+    ref.tell(ValueError())
+    ref.tell("after")
+    await was_asked.wait()
+    failed_s = asyncio.get_running_loop().time()
+    assert record == ["before"]
+    ref.tell("told in the pause")
+    await ref.ask("end", block=False)
+    assert record == ["before", "restarted", "after", "told in the pause", "end"]
+    assert asyncio.get_running_loop().time() - failed_s > 0.9 * MIN_BACKOFF_S
+    assert restarts == {singleton.__name__: 1}
+
+
+async def test_a_restart_that_fails_is_tried_again(started: Keep) -> None:
+    record: list[Any] = []
+    restarts: Counter[str] = Counter()
+
+    class Reluctant(Singleton):
+        def on_restart(self) -> None:
+            super().on_restart()
+            if record.count("restarted") < 2:
+                raise ConnectionError
+
+    supervisor = started(Supervisor.start(pytest.fail, restarts))
+    ref = started(Reluctant.start(record))
+    supervise(ref, supervisor)
+    ref.tell(ValueError())
+    await ref.ask("end", block=False)
+    assert record == ["restarted", "restarted", "end"]
+    assert restarts == {"Reluctant": 2}
+
+
+async def test_a_singleton_outlives_its_supervisor(started: Keep) -> None:
+    ref = started(Singleton.start([]))
+    supervisor = Supervisor.start(pytest.fail, Counter())
+    supervise(ref, supervisor)
+    await supervisor.stop(block=False)
+    ref.tell(ValueError())
+    assert await ref.ask("end", block=False) == "end"
+
+
+async def fail(supervisor: ActorRef[Any], child: str = "Registry") -> float:
+    resume: Resume = await supervisor.ask(ChildFailed(child), block=False)
+    return resume.after_s
+
+
+async def test_the_pause_doubles_up_to_five_seconds_for_each_child_alone(started: Keep) -> None:
+    clock = Clock()
+    supervisor = started(Supervisor.start(lambda reason: None, Counter(), clock))
+    assert [await fail(supervisor) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert await fail(supervisor, "Publisher") == 0.1
+
+
+async def test_a_healthy_minute_after_the_restart_resets_the_pause(started: Keep) -> None:
+    clock = Clock()
+    supervisor = started(Supervisor.start(lambda reason: None, Counter(), clock))
+    await fail(supervisor)
+    clock.now_s += HEALTHY_S  # since the failure; the restart was 0.1 s later
+    assert await fail(supervisor) == 0.2
+    clock.now_s += 0.2 + HEALTHY_S
+    assert await fail(supervisor) == 0.1
+
+
+async def test_a_storm_of_restarts_is_escalated_once(started: Keep) -> None:
+    clock = Clock()
+    reasons: list[str] = []
+    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    for _ in range(STORM_RESTARTS):
+        await fail(supervisor)
+    assert reasons == []
+    clock.now_s += STORM_WINDOW_S
+    await fail(supervisor)
+    await fail(supervisor)
+    assert reasons == [f"{STORM_RESTARTS + 1} restarts within {STORM_WINDOW_S:.0f} s, the latest of Registry"]
+
+
+async def test_restarts_spread_over_time_are_no_storm(started: Keep) -> None:
+    clock = Clock()
+    reasons: list[str] = []
+    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    for _ in range(5 * STORM_RESTARTS):
+        await fail(supervisor)
+        clock.now_s += STORM_WINDOW_S / STORM_RESTARTS + 0.1
+    assert reasons == []
+
+
+async def test_a_child_that_always_fails_reaches_the_storm_within_its_window(started: Keep) -> None:
+    clock = Clock()
+    reasons: list[str] = []
+    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    began_s = clock.now_s
+    while not reasons:
+        clock.now_s += await fail(supervisor)
+        assert clock.now_s - began_s < STORM_WINDOW_S
