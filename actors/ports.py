@@ -1,0 +1,95 @@
+"""The small doors between the actors and the outside world; ``transport`` and ``storage`` implement them."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from actors.journal_messages import Changes, Head, Operation, Outcome, Snapshot
+
+OnMessage = Callable[[str, bytes], None]
+"""``on_message(user_id, payload)``: one bus message. Called on the event loop, returns at once, never raises."""
+
+OnGap = Callable[[str], None]
+"""``on_gap(reason)``: messages may have been lost (reconnected, overflowed, silent). Called on the event loop."""
+
+
+class BusUnavailable(Exception):
+    """The bus did not take the message now; the same call may succeed later."""
+
+
+class MessageRefused(Exception):
+    """The bus will never take this message (too large, malformed, forbidden): trying it again is useless."""
+
+
+class Bus(Protocol):
+    """Makes other nodes look sooner: at-most-once, unordered, possibly doubled; never the truth.
+
+    Thread: every method is called on the event loop.
+    """
+
+    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+        """Begin to receive, own messages included, and return; outages are retried inside, for ever."""
+
+    async def publish(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the bus and return when it took it.
+
+        Raises:
+            BusUnavailable: not now.
+            MessageRefused: not ever.
+        """
+
+    def status(self) -> str | None:
+        """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
+
+    async def close(self) -> None:
+        """Stop receiving and release everything; idempotent."""
+
+
+class StoreUnavailable(Exception):
+    """The database cannot answer now (locked, full, gone); nothing of the call took effect."""
+
+
+class JournalStore(Protocol):
+    """The journal's tables. Thread: every method blocks and is called by the ``Journal`` actor's thread only."""
+
+    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Apply ``operations`` in order in one transaction; one outcome each, same order.
+
+        A refused operation leaves the others alone.
+
+        Raises:
+            StoreUnavailable: nothing was written.
+        """
+
+    def heads(self, user_ids: Sequence[str]) -> list[Head]:
+        """Return where each user stands, same order. Raises: StoreUnavailable."""
+
+    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
+        """Return every update after ``revision``, or a snapshot with its reason. Raises: StoreUnavailable."""
+
+    def snapshot(self, user_id: str) -> Snapshot:
+        """Return the whole watchlist at one revision. Raises: StoreUnavailable."""
+
+    def check(self) -> None:
+        """Do the cheapest thing that shows the database works. Raises: StoreUnavailable."""
+
+    def close(self) -> None:
+        """Release everything; idempotent."""
+
+
+class DeviceSocket(Protocol):
+    """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
+
+    def write(self, frames: bytes) -> None:
+        """Queue ready-made frames behind what was written before; never blocks."""
+
+    def is_congested(self) -> bool:
+        """Whether the device reads slower than it is written to: hold everything until ``SocketDrained``."""
+
+    def ping(self) -> None:
+        """Send a ping frame; its pong arrives as ``SignOfLife``."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake after what was written; idempotent."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, unsent data included; idempotent."""

@@ -1,0 +1,199 @@
+"""The journal's write transaction: lock, load, apply, write. A handful of statements, however many operations.
+
+The users' head rows are locked first, in one order, and for the whole transaction. So whoever writes a user's journal,
+on whatever node, has it for itself: revisions have no gaps, and they ascend as transactions commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, text, update
+
+from actors.journal_messages import Operation, Outcome
+from crdt.causal import CausalContext, Tag
+from storage import history
+from storage.lookup import rows_of
+from storage.rows import (
+    KINDS,
+    Params,
+    context_of,
+    context_text,
+    head_of,
+    live_of,
+    live_params,
+    tags_text,
+    update_of,
+    update_params,
+)
+from storage.tables import contexts, entries, heads, operations
+from storage.user_journal import JOURNAL_REPLICA, UserJournal
+
+Journals = dict[str, UserJournal]
+NamedTags = dict[str, set[Tag]]
+"""User -> the tags that its operations name."""
+
+# These two as text: both databases know the words, but SQLAlchemy has a construct of its own for each.
+_CREATE_HEADS = text(
+    "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
+    " VALUES (:user_id, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
+)
+_PUT_CONTEXTS = text(
+    "INSERT INTO contexts (user_id, replica, context) VALUES (:user_id, :replica, :context)"
+    " ON CONFLICT (user_id, replica) DO UPDATE SET context = excluded.context"
+)
+
+_WANTED: BindParameter[list[str]] = bindparam("wanted", expanding=True)
+_LOCK_HEADS = select(heads).where(heads.c.user_id.in_(_WANTED)).order_by(heads.c.user_id).with_for_update()
+_ADDS_BY_TAG = select(operations).where(
+    operations.c.user_id == bindparam("of_user"),
+    operations.c.revision >= bindparam("from_revision"),
+    operations.c.kind == KINDS["add"],
+    operations.c.tags.in_(_WANTED),
+)
+_ENTRIES_BY_TAG = select(entries).where(entries.c.user_id == bindparam("of_user"), entries.c.tag.in_(_WANTED))
+
+_INSERT_OPERATIONS = insert(operations)
+_INSERT_ENTRIES = insert(entries)
+_DELETE_ENTRIES = delete(entries).where(
+    entries.c.user_id == bindparam("of_user"),
+    entries.c.content_id == bindparam("of_content"),
+    entries.c.tag == bindparam("of_tag"),
+)
+_MOVE_HEADS = update(heads).where(heads.c.user_id == bindparam("of_user"))
+
+
+class UnknownUsers(Exception):
+    """Some users of the batch have no head row yet: ask again with ``create_heads``."""
+
+
+def commit(
+    connection: Connection,
+    batch: Sequence[Operation],
+    now_ms: int,
+    limits: history.HistoryLimits,
+    *,
+    create_heads: bool,
+) -> list[Outcome]:
+    """Apply ``batch`` in order inside the caller's transaction; one outcome each, same order.
+
+    Cost: does not depend on the size of a list or its history, with one exception: an add whose tag was removed before,
+    or belongs to another content, reads through the user's history and list.
+
+    Raises:
+        UnknownUsers: without ``create_heads``, when a user is new. Rows created after others were locked would be
+            locked out of order, and two nodes could wait for each other; so this transaction has to end.
+    """
+    user_ids = sorted({operation.user_id for operation in batch})
+    if create_heads:
+        connection.execute(_CREATE_HEADS, [{"user_id": user_id} for user_id in user_ids])
+    locked = {row.user_id: head_of(row) for row in connection.execute(_LOCK_HEADS, {"wanted": user_ids})}
+    if len(locked) < len(user_ids):
+        raise UnknownUsers
+    named = _named_tags(batch)
+    seen = _contexts(connection, named)
+    journals = {user_id: UserJournal(user_id, head, seen[user_id]) for user_id, head in locked.items()}
+    _learn(connection, journals, batch)
+    outcomes = [journals[operation.user_id].apply(operation) for operation in batch]
+    _write(connection, journals.values(), named, now_ms, limits)
+    return outcomes
+
+
+def _named_tags(batch: Sequence[Operation]) -> NamedTags:
+    named: NamedTags = defaultdict(set)
+    for operation in batch:
+        texts = operation.removed_tags if operation.action == "remove" else (operation.tag,)
+        named[operation.user_id].update(Tag.parse(text) for text in texts if text)
+    return named
+
+
+def _contexts(connection: Connection, named: NamedTags) -> dict[str, dict[str, CausalContext]]:
+    """Return, by user, what was seen of every replica that a tag names, the journal's own left out."""
+    seen = {
+        user_id: {tag.replica: CausalContext() for tag in tags if tag.replica != JOURNAL_REPLICA}
+        for user_id, tags in named.items()
+    }
+    replicas = [(user_id, replica) for user_id in seen for replica in seen[user_id]]
+    for row in rows_of(connection, contexts.c.replica, replicas):
+        seen[row.user_id][row.replica] = context_of(row)
+    return seen
+
+
+def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation]) -> None:
+    """Load what ``batch`` touches and what it repeats."""
+    touched = list({(operation.user_id, operation.content_id): None for operation in batch})
+    for row in rows_of(connection, entries.c.content_id, touched):
+        journals[row.user_id].learn_live(live_of(row))
+    named_ids = [
+        (operation.user_id, operation.operation_id) for operation in batch if operation.operation_id is not None
+    ]
+    for row in rows_of(connection, operations.c.operation_id, named_ids):
+        journals[row.user_id].learn_update(update_of(row))
+    repeated: NamedTags = defaultdict(set)
+    for operation in batch:
+        if operation.action == "add" and operation.tag:
+            tag = Tag.parse(operation.tag)
+            if journals[operation.user_id].has_seen(tag):
+                repeated[operation.user_id].add(tag)
+    for user_id, tags in repeated.items():
+        _learn_adds(connection, journals[user_id], tags)
+
+
+def _learn_adds(connection: Connection, journal: UserJournal, tags: set[Tag]) -> None:
+    """Load the adds that named ``tags`` before, wherever they were."""
+    oldest = min((journal.added_revision(tag) or 0) for tag in tags)
+    adds = {"of_user": journal.user_id, "from_revision": oldest, "wanted": [tags_text((str(tag),)) for tag in tags]}
+    for row in connection.execute(_ADDS_BY_TAG, adds):
+        journal.learn_update(update_of(row))
+    if elsewhere := [str(tag) for tag in tags if journal.added_revision(tag) is None]:
+        for row in connection.execute(_ENTRIES_BY_TAG, {"of_user": journal.user_id, "wanted": elsewhere}):
+            journal.learn_live(live_of(row))
+
+
+def _write(
+    connection: Connection,
+    journals: Collection[UserJournal],
+    named: NamedTags,
+    now_ms: int,
+    limits: history.HistoryLimits,
+) -> None:
+    """Write what the batch changed."""
+    recorded: list[Params] = []
+    born: list[Params] = []
+    taken: list[Params] = []
+    seen: list[Params] = []
+    for journal in journals:
+        recorded += [update_params(update, now_ms) for update in journal.updates]
+        made_live, no_longer_live = journal.live_changes()
+        born += [live_params(journal.user_id, live) for live in made_live]
+        taken += [
+            {"of_user": journal.user_id, "of_content": live.content_id, "of_tag": str(live.tag)}
+            for live in no_longer_live
+        ]
+        seen += [
+            {"user_id": journal.user_id, "replica": replica, "context": context_text(context)}
+            for replica, context in journal.context_changes(named[journal.user_id]).items()
+        ]
+    for statement, rows in (
+        (_INSERT_OPERATIONS, recorded),
+        (_DELETE_ENTRIES, taken),
+        (_INSERT_ENTRIES, born),
+        (_PUT_CONTEXTS, seen),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+    if moved := [_moved_head(connection, journal, now_ms, limits) for journal in journals if journal.updates]:
+        connection.execute(_MOVE_HEADS, moved)
+
+
+def _moved_head(connection: Connection, journal: UserJournal, now_ms: int, limits: history.HistoryLimits) -> Params:
+    before, first_kept = journal.head.revision, journal.head.first_revision
+    if history.is_due(before, journal.revision):
+        first_kept = history.prune(connection, journal.user_id, journal.revision, now_ms, limits)
+    return {
+        "of_user": journal.user_id,
+        "revision": journal.revision,
+        "first_revision": first_kept,
+        "minted": journal.minted,
+        "clock": journal.clock.pack(),
+        "clock_node": journal.clock.node,
+    }

@@ -1,0 +1,56 @@
+"""How much of a user's history is kept, and how the rest goes: a little at a time, paid by the user's own writes."""
+
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, delete, select
+
+from storage.tables import operations
+
+DEFAULT_MAX_OPERATIONS = 10_000
+DEFAULT_MAX_AGE_MS = 30 * 24 * 3600 * 1000
+
+PRUNE_EVERY = 100
+"""Revisions between two looks at a user's history: 99 of 100 writes pay nothing, and at most 99 operations too many
+are kept. A user who stops writing keeps what there is, so that an absent device still finds it."""
+
+
+class HistoryLimits(Struct, frozen=True):
+    """An operation is dropped when either says so; a device that asks for it gets a snapshot."""
+
+    max_operations: int = DEFAULT_MAX_OPERATIONS
+    max_age_ms: int = DEFAULT_MAX_AGE_MS
+
+
+DEFAULT_HISTORY = HistoryLimits()
+
+_OF_USER = operations.c.user_id == bindparam("of_user")
+_FIRST_YOUNG = (
+    select(operations.c.revision)
+    .where(
+        _OF_USER,
+        operations.c.revision >= bindparam("first_kept"),
+        operations.c.recorded_ms >= bindparam("born_after_ms"),
+    )
+    .order_by(operations.c.revision)
+    .limit(1)
+)
+_DELETE_OLDER = delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept"))
+
+
+def is_due(before: int, after: int) -> bool:
+    """Return whether the commit that moves a user's head from ``before`` to ``after`` is to prune."""
+    return before // PRUNE_EVERY != after // PRUNE_EVERY
+
+
+def prune(connection: Connection, user_id: str, revision: int, now_ms: int, limits: HistoryLimits) -> int:
+    """Delete what the limits no longer keep of a history that ends at ``revision``; return its first kept revision.
+
+    Cost: O(operations deleted).
+    """
+    first_kept = revision - limits.max_operations + 1
+    first_young = connection.scalar(
+        _FIRST_YOUNG,
+        {"of_user": user_id, "first_kept": first_kept, "born_after_ms": now_ms - limits.max_age_ms},
+    )
+    first_kept = max(1, revision + 1 if first_young is None else first_young)
+    connection.execute(_DELETE_OLDER, {"of_user": user_id, "first_kept": first_kept})
+    return first_kept

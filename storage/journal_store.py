@@ -1,0 +1,94 @@
+"""The journal on SQLite or PostgreSQL: ``actors.ports.JournalStore``.
+
+About epochs. A database gets a random epoch when it is created, so one that was emptied or replaced is recognised
+whatever its revisions are. A *restored backup* keeps its epoch: a device that had seen more than the backup holds is
+recognised by its revision, but only until new writes have passed that. Nothing in a restored database says that it was
+restored; so whoever restores one runs ``storage.schema.renew_epoch`` before the service starts again.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import select
+
+from actors.journal_messages import Changes, Head, Operation, Outcome, Snapshot
+from storage.commit import UnknownUsers, commit
+from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
+from storage.history import DEFAULT_HISTORY, HistoryLimits
+from storage.reading import read_heads, read_since, read_snapshot
+from storage.schema import bring_up_to_date
+from storage.tables import meta
+
+
+def open_store(
+    database_url: str,
+    *,
+    now_ms: Callable[[], int],
+    history: HistoryLimits = DEFAULT_HISTORY,
+    lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
+) -> "SqlJournalStore":
+    """Open the journal's database, creating or migrating its tables first; a SQLite file is made private.
+
+    Args:
+        database_url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
+        now_ms: the wall clock, milliseconds since 1970; decides only how long history is kept.
+        history: what is kept of it.
+        lock_timeout_s: how long a write may wait for another process before it is ``StoreUnavailable``.
+
+    Raises:
+        SchemaTooNew: a newer release has migrated the database.
+        StoreUnavailable: the database does not answer.
+        ValueError: the URL names no SQLite or PostgreSQL database.
+
+    Thread: any; the store may then be used from another.
+    """
+    database = Database(database_url, lock_timeout_s)
+    try:
+        bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return SqlJournalStore(database, now_ms, history)
+
+
+class SqlJournalStore:
+    """``actors.ports.JournalStore`` in SQL, where the contract of every method is; made by ``open_store``."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int], history: HistoryLimits) -> None:
+        self._database = database
+        self._now_ms = now_ms
+        self._history = history
+
+    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """Apply ``operations`` in order in one transaction; one outcome each, same order."""
+        try:
+            return self._commit(operations, create_heads=False)
+        except UnknownUsers:
+            return self._commit(operations, create_heads=True)
+
+    def heads(self, user_ids: Sequence[str]) -> list[Head]:
+        """Return where each user stands, same order."""
+        with self._database.transaction(writing=False) as connection:
+            return read_heads(connection, user_ids)
+
+    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
+        """Return every update after ``revision``, or a snapshot with its reason."""
+        with self._database.transaction(writing=False) as connection:
+            return read_since(connection, user_id, revision, epoch)
+
+    def snapshot(self, user_id: str) -> Snapshot:
+        """Return the whole watchlist at one revision."""
+        with self._database.transaction(writing=False) as connection:
+            return read_snapshot(connection, user_id)
+
+    def check(self) -> None:
+        """Read one row."""
+        with self._database.transaction(writing=False) as connection:
+            connection.execute(select(meta.c.value)).first()
+
+    def close(self) -> None:
+        """Close the connection; idempotent."""
+        self._database.close()
+
+    def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome]:
+        with self._database.transaction(writing=True) as connection:
+            return commit(connection, operations, self._now_ms(), self._history, create_heads=create_heads)

@@ -1,0 +1,93 @@
+"""What the journal holds, as answers: heads, updates after a revision, the whole list at one revision."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import Connection, bindparam, select
+
+from actors.journal_messages import Changes, Head, Item, Snapshot
+from crdt.hlc import HLCTimestamp
+from storage.rows import head_of, live_of, update_of
+from storage.tables import EPOCH, entries, heads, meta, operations
+from storage.user_journal import LiveTag
+
+SnapshotReason = Literal["history_pruned", "epoch_changed"]
+
+_HEADS = select(heads).where(heads.c.user_id.in_(bindparam("wanted", expanding=True)))
+
+# One row at least, also for a user who never wrote: what is not in ``meta`` is NULL then.
+_EPOCH = meta.c.value.label("epoch")
+_WITH_HEAD = meta.outerjoin(heads, heads.c.user_id == bindparam("of_user"))
+_WITH_ENTRIES = _WITH_HEAD.outerjoin(entries, entries.c.user_id == heads.c.user_id)
+_STAND = select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH)
+_LIST = select(_EPOCH, heads.c.revision, entries).select_from(_WITH_ENTRIES).where(meta.c.key == EPOCH)
+
+_UPDATES = (
+    select(operations)
+    .where(
+        operations.c.user_id == bindparam("of_user"),
+        operations.c.revision > bindparam("after"),
+        operations.c.revision <= bindparam("up_to"),
+    )
+    .order_by(operations.c.revision)
+)
+
+
+def read_heads(connection: Connection, user_ids: Sequence[str]) -> list[Head]:
+    """Return where each user stands, same order."""
+    rows = {row.user_id: head_of(row) for row in connection.execute(_HEADS, {"wanted": user_ids})}
+    return [
+        Head(user_id=user_id, revision=rows[user_id].revision, clock=rows[user_id].clock)
+        if user_id in rows
+        else Head(user_id=user_id, revision=0, clock=HLCTimestamp(0, 0, ""))
+        for user_id in user_ids
+    ]
+
+
+def read_since(connection: Connection, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
+    """Return every update after ``revision``, or a snapshot and why.
+
+    Cost: O(updates), or O(items) for the snapshot.
+    """
+    stand = connection.execute(_STAND, {"of_user": user_id}).one()
+    head, first_kept = stand.revision or 0, stand.first_revision or 1
+    if revision > head or epoch not in (None, stand.epoch):
+        return read_snapshot(connection, user_id, "epoch_changed")
+    if revision + 1 < first_kept:
+        return read_snapshot(connection, user_id, "history_pruned")
+    span = {"of_user": user_id, "after": revision, "up_to": head}
+    updates = tuple(map(update_of, connection.execute(_UPDATES, span)))
+    if len(updates) != head - revision:  # pruned by another node between the two statements
+        return read_snapshot(connection, user_id, "history_pruned")
+    return Changes(user_id=user_id, epoch=stand.epoch, revision=head, updates=updates)
+
+
+def read_snapshot(connection: Connection, user_id: str, reason: SnapshotReason | None = None) -> Snapshot:
+    """Return the whole list, newest first.
+
+    Cost: O(items). One statement, and therefore one revision, at any isolation level.
+    """
+    rows = connection.execute(_LIST, {"of_user": user_id}).all()
+    newest: dict[str, LiveTag] = {}
+    for row in rows:
+        if row.content_id is not None:
+            live = live_of(row)
+            if live.content_id not in newest or newest[live.content_id].age_key < live.age_key:
+                newest[live.content_id] = live
+    return Snapshot(
+        user_id=user_id,
+        epoch=rows[0].epoch,
+        revision=rows[0].revision or 0,
+        items=tuple(map(_item, sorted(newest.values(), key=lambda live: live.age_key, reverse=True))),
+        reason=reason,
+    )
+
+
+def _item(live: LiveTag) -> Item:
+    return Item(
+        content_id=live.content_id,
+        tag=str(live.tag),
+        added_revision=live.added_revision,
+        timestamp=live.timestamp,
+        device_id=live.device_id,
+    )

@@ -1,0 +1,94 @@
+"""Rows of the tables and the values they hold, each the other's inverse."""
+
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import Row
+
+from actors.journal_messages import Update
+from actors.sync_messages import WatchlistAction
+from crdt.causal import CausalContext, Tag
+from crdt.hlc import HLCTimestamp
+from storage.user_journal import JournalHead, LiveTag
+
+Params = dict[str, Any]
+
+KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
+"""What ``operations.kind`` says: the list, and what was done to it."""
+
+_ACTIONS = {kind: action for action, kind in KINDS.items()}
+_decode_tags = json.Decoder(tuple[str, ...]).decode
+
+
+def tags_text(tags: tuple[str, ...]) -> str:
+    """Return tags as ``operations.tags`` holds them; equal tags give equal text."""
+    return json.encode(tags).decode()
+
+
+def update_params(update: Update, now_ms: int) -> Params:
+    """Return the row of ``operations`` for ``update``, recorded at ``now_ms``."""
+    return {
+        "user_id": update.user_id,
+        "revision": update.revision,
+        "kind": KINDS[update.action],
+        "content_id": update.content_id,
+        "tags": tags_text(update.tags),
+        "timestamp": update.timestamp.pack(),
+        "node": update.timestamp.node,
+        "device_id": update.device_id,
+        "operation_id": update.operation_id,
+        "recorded_ms": now_ms,
+    }
+
+
+def update_of(row: Row[Any]) -> Update:
+    """Return the update that a row of ``operations`` holds."""
+    return Update(
+        user_id=row.user_id,
+        revision=row.revision,
+        action=_ACTIONS[row.kind],
+        content_id=row.content_id,
+        tags=_decode_tags(row.tags),
+        timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
+        device_id=row.device_id,
+        operation_id=row.operation_id,
+    )
+
+
+def live_params(user_id: str, live: LiveTag) -> Params:
+    """Return the row of ``entries`` for a live tag of the user."""
+    return {
+        "user_id": user_id,
+        "content_id": live.content_id,
+        "tag": str(live.tag),
+        "added_revision": live.added_revision,
+        "timestamp": live.timestamp.pack(),
+        "node": live.timestamp.node,
+        "device_id": live.device_id,
+    }
+
+
+def live_of(row: Row[Any]) -> LiveTag:
+    """Return the live tag that a row of ``entries`` holds."""
+    return LiveTag(
+        row.content_id,
+        Tag.parse(row.tag),
+        row.added_revision,
+        HLCTimestamp.unpack(row.timestamp, row.node),
+        row.device_id,
+    )
+
+
+def head_of(row: Row[Any]) -> JournalHead:
+    """Return what a row of ``heads`` holds."""
+    return JournalHead(row.revision, row.first_revision, row.minted, HLCTimestamp.unpack(row.clock, row.clock_node))
+
+
+def context_text(context: CausalContext) -> str:
+    """Return a context as ``contexts.context`` holds it."""
+    return json.encode(context.to_wire()).decode()
+
+
+def context_of(row: Row[Any]) -> CausalContext:
+    """Return the context that a row of ``contexts`` holds."""
+    return CausalContext.from_wire(json.decode(row.context))

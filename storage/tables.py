@@ -1,0 +1,77 @@
+"""The journal's tables, as the newest migration leaves them.
+
+A user's state is spread over rows so that a write reads and writes a handful of them, whatever the list holds:
+``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
+the history that can be replayed.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+
+metadata = MetaData()
+
+EPOCH = "epoch"
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+heads = Table(
+    "heads",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("first_revision", BigInteger, nullable=False),  # the oldest kept in ``operations``
+    Column("minted", BigInteger, nullable=False),  # the counter of the last tag that the journal minted
+    Column("clock", BigInteger, nullable=False),  # HLC, packed; so is every ``timestamp`` below
+    Column("clock_node", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The journal's own replica is ``heads.minted``; a row here for every other that ever named a tag.
+contexts = Table(
+    "contexts",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("replica", Text, primary_key=True),
+    Column("context", Text, nullable=False),  # ``CausalContext.to_wire`` of this replica alone, as JSON
+    sqlite_with_rowid=False,
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("content_id", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("added_revision", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("content_id", Text, nullable=False),
+    Column("tags", Text, nullable=False),  # JSON
+    Column("timestamp", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("operation_id", Text),
+    Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; the author's may be long past
+    sqlite_with_rowid=False,
+)
+Index(
+    "operations_by_operation_id",
+    operations.c.user_id,
+    operations.c.operation_id,
+    unique=True,
+    sqlite_where=operations.c.operation_id.is_not(None),
+    postgresql_where=operations.c.operation_id.is_not(None),
+)

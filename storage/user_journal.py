@@ -1,0 +1,214 @@
+"""What operations do to one user's journal, in memory: the rules, without the database.
+
+``commit.py`` loads a ``UserJournal`` under the user's lock, applies a batch to it and writes what it changed.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from actors.journal_messages import Operation, Outcome, Status, Update
+from crdt import orset
+from crdt.causal import CausalContext, Tag
+from crdt.hlc import HLCTimestamp
+
+JOURNAL_REPLICA = "syncd"
+"""Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
+
+
+class LiveTag(Struct, frozen=True):
+    """One add that is in the list: a row of ``entries``."""
+
+    content_id: str
+    tag: Tag
+    added_revision: int
+    timestamp: HLCTimestamp
+    device_id: str
+
+    @property
+    def age_key(self) -> tuple[HLCTimestamp, int]:
+        """Sorts older before newer."""
+        return self.timestamp, self.added_revision
+
+
+class JournalHead(Struct, frozen=True):
+    """A row of ``heads``."""
+
+    revision: int
+    first_revision: int
+    minted: int
+    clock: HLCTimestamp
+
+
+class UserJournal:
+    """One user's journal while a batch is applied to it.
+
+    It must have learnt, before the batch is applied, every live tag of every content that the batch touches, and the
+    recorded updates that the batch repeats: those with its operation ids, and the adds of its tags.
+
+    Args:
+        user_id: whose.
+        head: where it stands.
+        contexts: replica -> what was seen of it, for every replica but the journal's that the batch names in a tag.
+    """
+
+    def __init__(self, user_id: str, head: JournalHead, contexts: Mapping[str, CausalContext]) -> None:
+        self.user_id = user_id
+        self.head = head
+        """Where it stood before the batch."""
+        self.revision = head.revision
+        self.clock = head.clock
+        self.updates: list[Update] = []
+        """What the batch has added to the history, in order."""
+        self._loaded_contexts = contexts
+        self._context = CausalContext({JOURNAL_REPLICA: head.minted} if head.minted else {})
+        for context in contexts.values():
+            self._context = self._context.merge(context)
+        self._loaded_live: dict[Tag, LiveTag] = {}
+        self._live: dict[str, dict[Tag, LiveTag]] = {}
+        self._by_operation_id: dict[str | None, Update] = {}
+        self._adds: dict[str, Update] = {}
+
+    def learn_live(self, live: LiveTag) -> None:
+        """Take in a live tag as it was before the batch."""
+        self._loaded_live[live.tag] = live
+        self._live.setdefault(live.content_id, {})[live.tag] = live
+
+    def learn_update(self, update: Update) -> None:
+        """Take in a recorded update that the batch may repeat."""
+        if update.operation_id is not None:
+            self._by_operation_id[update.operation_id] = update
+        if update.action == "add":
+            self._adds[update.tags[0]] = update
+
+    def has_seen(self, tag: Tag) -> bool:
+        """Return whether ``tag`` was ever added or removed here."""
+        return tag in self._context
+
+    def added_revision(self, tag: Tag) -> int | None:
+        """Return when ``tag`` was added, if it was live before the batch and has been learnt."""
+        live = self._loaded_live.get(tag)
+        return live.added_revision if live else None
+
+    def apply(self, operation: Operation) -> Outcome:
+        """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
+        try:
+            if first := self._by_operation_id.get(operation.operation_id):
+                return _first_answer(first, operation)
+            return self._add(operation) if operation.action == "add" else self._remove(operation)
+        except _Refused as refusal:
+            return Outcome(status=Status.REFUSED, reason=str(refusal))
+
+    @property
+    def minted(self) -> int:
+        """The counter of the last tag that the journal minted."""
+        return self._context.next_tag(JOURNAL_REPLICA).counter - 1
+
+    def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
+        """Return the tags that the batch made live, and those it took."""
+        live = {tag: born for tags in self._live.values() for tag, born in tags.items()}
+        return (
+            [born for tag, born in live.items() if tag not in self._loaded_live],
+            [born for tag, born in self._loaded_live.items() if tag not in live],
+        )
+
+    def context_changes(self, named: Iterable[Tag]) -> dict[str, CausalContext]:
+        """Return what is now seen of each replica, where that changed; ``named`` are the tags the batch named."""
+        contexts = dict(self._loaded_contexts)
+        for tag in named:
+            if tag.replica in contexts and tag in self._context:
+                contexts[tag.replica] = contexts[tag.replica].with_tags(tag)
+        return {
+            replica: context for replica, context in contexts.items() if context is not self._loaded_contexts[replica]
+        }
+
+    def _add(self, operation: Operation) -> Outcome:
+        if operation.tag is None:
+            tag = self._context.next_tag(JOURNAL_REPLICA)
+        else:
+            tag = self._author_tag(operation.tag)
+            if tag in self._context:
+                return self._repeated_add(tag, operation)
+        live = self._live.get(operation.content_id, {})
+        observed = self._observed(operation, live)
+        entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
+        update = self._record(operation, (str(tag),))
+        born = LiveTag(operation.content_id, tag, update.revision, operation.timestamp, operation.device_id)
+        self._live[operation.content_id] = {kept: live.get(kept, born) for kept in entry}
+        return Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
+
+    def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
+        """Answer an add whose tag was seen before: added already, or removed before it came."""
+        first = self._adds.get(str(tag))
+        owners = {content_id for content_id, live in self._live.items() if tag in live}
+        if first is not None:
+            owners.add(first.content_id)
+        if owners - {operation.content_id}:
+            raise _Refused(f"tag {operation.tag!r} is the add of another content")
+        if first is not None:
+            return _first_answer(first, operation)
+        return Outcome(status=Status.EXISTING if self._live.get(operation.content_id) else Status.REMOVED)
+
+    def _remove(self, operation: Operation) -> Outcome:
+        live = self._live.get(operation.content_id, {})
+        if operation.removed_tags:
+            observed = frozenset(map(self._author_tag, operation.removed_tags))
+        else:
+            observed = self._observed(operation, live)
+        entry, self._context = orset.remove(frozenset(live), self._context, observed)
+        if not live:
+            return Outcome(status=Status.NOT_FOUND)
+        self._live[operation.content_id] = {tag: live[tag] for tag in entry}
+        if entry:
+            return Outcome(status=Status.EXISTING)
+        newest_first = sorted(live.values(), key=lambda born: born.age_key, reverse=True)
+        update = self._record(operation, tuple(str(born.tag) for born in newest_first))
+        return Outcome(status=Status.REMOVED, update=update, is_new=True)
+
+    def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
+        """Return the tags that the author knew of: what it had read, and what it wrote itself before."""
+        if operation.observed is None:
+            return frozenset(live)
+        return frozenset(
+            tag
+            for tag, born in live.items()
+            if born.added_revision <= operation.observed
+            or (born.device_id == operation.device_id and born.timestamp < operation.timestamp)
+        )
+
+    def _author_tag(self, text: str) -> Tag:
+        """Return the tag that an author names; the journal's own replica only as far as it has minted."""
+        try:
+            tag = Tag.parse(text)
+        except ValueError as error:
+            raise _Refused(str(error)) from error
+        if tag.replica == JOURNAL_REPLICA and tag not in self._context:
+            raise _Refused(f"tag {text!r} is not known here, and only the journal names tags {JOURNAL_REPLICA!r}")
+        return tag
+
+    def _record(self, operation: Operation, tags: tuple[str, ...]) -> Update:
+        self.revision += 1
+        self.clock = max(self.clock, operation.timestamp)
+        update = Update(
+            user_id=self.user_id,
+            revision=self.revision,
+            action=operation.action,
+            content_id=operation.content_id,
+            tags=tags,
+            timestamp=operation.timestamp,
+            device_id=operation.device_id,
+            operation_id=operation.operation_id,
+        )
+        self.updates.append(update)
+        self.learn_update(update)
+        return update
+
+
+class _Refused(Exception):
+    """The operation cannot be done, whatever the state; the text is for its author."""
+
+
+def _first_answer(first: Update, operation: Operation) -> Outcome:
+    if (first.action, first.content_id) != (operation.action, operation.content_id):
+        raise _Refused(f"operation_id {operation.operation_id!r} was used before, to {first.action} {first.content_id}")
+    return Outcome(status=Status.ADDED if first.action == "add" else Status.REMOVED, update=first)

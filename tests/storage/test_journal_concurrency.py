@@ -1,0 +1,86 @@
+"""Several stores on one database, as several nodes are: one user's revisions have no gaps and ascend as they commit."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Protocol
+
+from actors.journal_messages import Changes, Operation, Outcome, Update
+from storage.journal_store import SqlJournalStore
+
+NODES = 3
+BATCHES = 15
+USERS = ("ann", "bob", "cid", "dan")
+
+
+class Writes(Protocol):
+    def add(self, name: str, **options: object) -> Operation: ...
+    def remove(self, name: str, **options: object) -> Operation: ...
+
+
+def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
+    open_journal: Callable[..., SqlJournalStore], database_url: str, author: Writes
+) -> None:
+    together = Barrier(NODES)
+    reader = open_journal(database_url)
+
+    def be_a_node(node: int) -> list[tuple[Outcome, int]]:
+        """Write; return each new outcome with the revision that its user had when the commit had returned."""
+        store = open_journal(database_url)
+        seen: list[tuple[Outcome, int]] = []
+        together.wait(timeout=10)
+        for number in range(BATCHES):
+            users = USERS if node % 2 else USERS[::-1]
+            batch = [author.add(f"film {number} of {node}", user=user, device=f"tv {node}") for user in users]
+            batch += [author.remove(f"film {number} of {(node + 1) % NODES}", user=user) for user in users]
+            outcomes = store.commit(batch)
+            heads = {head.user_id: head.revision for head in store.heads(USERS)}
+            seen += [(outcome, heads[outcome.update.user_id]) for outcome in outcomes if outcome.update]
+        return seen
+
+    with ThreadPoolExecutor(NODES) as nodes:
+        written = [seen for node in nodes.map(be_a_node, range(NODES)) for seen in node]
+
+    answered: dict[str, list[Update]] = {user: [] for user in USERS}
+    for outcome, head in written:
+        assert outcome.update is not None
+        assert outcome.update.revision <= head
+        answered[outcome.update.user_id].append(outcome.update)
+    for user, updates in answered.items():
+        changes = reader.since(user, 0, None)
+        assert isinstance(changes, Changes)
+        assert [update.revision for update in changes.updates] == list(range(1, len(updates) + 1))
+        assert set(changes.updates) == set(updates)
+        tags = [update.tags for update in changes.updates if update.action == "add"]
+        assert len(set(tags)) == NODES * BATCHES
+
+
+def test_a_reader_never_sees_a_revision_before_its_predecessors(
+    open_journal: Callable[..., SqlJournalStore], database_url: str, author: Writes
+) -> None:
+    together = Barrier(3)
+    writers = [open_journal(database_url) for _ in range(2)]
+
+    def write(store: SqlJournalStore) -> None:
+        together.wait(timeout=10)
+        for number in range(40):
+            store.commit([author.add(f"film {number}"), author.add("alien")])
+
+    def read() -> list[list[int]]:
+        store = open_journal(database_url)
+        together.wait(timeout=10)
+        steps, revision = [], 0
+        while revision < 160:
+            changes = store.since("ann", revision, None)
+            assert isinstance(changes, Changes)
+            snapshot = store.snapshot("ann")
+            assert max((item.added_revision for item in snapshot.items), default=0) == snapshot.revision
+            revision = changes.revision
+            steps.append([update.revision for update in changes.updates])
+        return steps
+
+    with ThreadPoolExecutor(3) as threads:
+        reading = threads.submit(read)
+        for writing in [threads.submit(write, store) for store in writers]:
+            writing.result(timeout=30)
+        assert [revision for step in reading.result(timeout=30) for revision in step] == list(range(1, 161))

@@ -1,0 +1,146 @@
+"""Random histories on the real tables beside a model of plain sets that forgets nothing, compared after every batch."""
+
+from itertools import count
+from typing import NamedTuple
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from actors.journal_messages import Changes, Operation, Outcome, Status, Update
+from crdt.hlc import HLCTimestamp
+from storage.journal_store import SqlJournalStore
+
+CONTENTS = tuple(f"00000000-0000-4000-8000-00000000000{n}" for n in range(3))
+TAGS = ("phone:1", "phone:2", "phone:3", "movie-1", "movie-2", "syncd:1", "syncd:2", "syncd:50", "")
+
+
+class Add(NamedTuple):
+    content_id: str
+    revision: int
+    timestamp: HLCTimestamp
+    device_id: str
+
+
+class Model:
+    """One user's list, told by its whole past: every tag ever added, every tag ever removed."""
+
+    def __init__(self) -> None:
+        self.added: dict[str, Add] = {}
+        self.removed: set[str] = set()
+        self.history: list[Update] = []
+
+    def live(self, content_id: str) -> dict[str, Add]:
+        return {t: a for t, a in self.added.items() if a.content_id == content_id and t not in self.removed}
+
+    def apply(self, operation: Operation) -> Outcome | None:
+        """Return what the journal must answer; ``None``: any refusal."""
+        for first in self.history:
+            if operation.operation_id and first.operation_id == operation.operation_id:
+                return self.first_answer(first, operation)
+        return self.add(operation) if operation.action == "add" else self.remove(operation)
+
+    def first_answer(self, first: Update, operation: Operation) -> Outcome | None:
+        if (first.action, first.content_id) != (operation.action, operation.content_id):
+            return None
+        return Outcome(status=Status.ADDED if first.action == "add" else Status.REMOVED, update=first)
+
+    def is_forbidden(self, tag: str) -> bool:
+        return not tag or (tag.startswith("syncd") and tag not in self.added)
+
+    def observed(self, operation: Operation) -> set[str]:
+        return {
+            tag
+            for tag, add in self.live(operation.content_id).items()
+            if operation.observed is None
+            or add.revision <= operation.observed
+            or (add.device_id == operation.device_id and add.timestamp < operation.timestamp)
+        }
+
+    def add(self, operation: Operation) -> Outcome | None:
+        live = self.live(operation.content_id)
+        tag = operation.tag
+        if tag is None:
+            tag = f"syncd:{1 + sum(tag.startswith('syncd') for tag in self.added)}"
+        elif self.is_forbidden(tag):
+            return None
+        elif tag in self.added:
+            (first,) = (update for update in self.history if update.action == "add" and update.tags == (tag,))
+            return self.first_answer(first, operation)
+        elif tag in self.removed:
+            return Outcome(status=Status.EXISTING if live else Status.REMOVED)
+        self.removed |= self.observed(operation)
+        update = self.record(operation, (tag,))
+        self.added[tag] = Add(operation.content_id, update.revision, operation.timestamp, operation.device_id)
+        return Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
+
+    def remove(self, operation: Operation) -> Outcome | None:
+        live = self.live(operation.content_id)
+        if any(map(self.is_forbidden, operation.removed_tags)):
+            return None
+        if operation.removed_tags:
+            self.removed |= {tag for tag in operation.removed_tags if tag in live or tag not in self.added}
+        else:
+            self.removed |= self.observed(operation)
+        if not live:
+            return Outcome(status=Status.NOT_FOUND)
+        if self.live(operation.content_id):
+            return Outcome(status=Status.EXISTING)
+        newest_first = sorted(live, key=lambda tag: (live[tag].timestamp, live[tag].revision), reverse=True)
+        return Outcome(status=Status.REMOVED, update=self.record(operation, tuple(newest_first)), is_new=True)
+
+    def record(self, operation: Operation, tags: tuple[str, ...]) -> Update:
+        update = Update(
+            user_id=operation.user_id,
+            revision=len(self.history) + 1,
+            action=operation.action,
+            content_id=operation.content_id,
+            tags=tags,
+            timestamp=operation.timestamp,
+            device_id=operation.device_id,
+            operation_id=operation.operation_id,
+        )
+        self.history.append(update)
+        return update
+
+    def listed(self) -> set[str]:
+        return {add.content_id for tag, add in self.added.items() if tag not in self.removed}
+
+
+operations = st.builds(
+    Operation,
+    user_id=st.sampled_from(["ann", "bob"]),
+    device_id=st.sampled_from(["tv", "phone"]),
+    action=st.sampled_from(["add", "remove"]),
+    content_id=st.sampled_from(CONTENTS),
+    timestamp=st.builds(HLCTimestamp, st.integers(1, 9), st.integers(0, 1), st.sampled_from(["a", "b"])),
+    operation_id=st.none() | st.sampled_from(["x", "y", "z"]),
+    tag=st.none() | st.sampled_from(TAGS),
+    observed=st.none() | st.integers(0, 8),
+    removed_tags=st.just(()) | st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
+)
+histories = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6)
+examples = count()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories)
+def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, history: list[list[Operation]]) -> None:
+    example = next(examples)  # all examples share the database: each has users of its own
+    models = {f"{name} {example}": Model() for name in ("ann", "bob")}
+    for batch in history:
+        batch = [replace(operation, user_id=f"{operation.user_id} {example}") for operation in batch]
+        outcomes = journal.commit(batch)
+        for operation, outcome in zip(batch, outcomes, strict=True):
+            expected = models[operation.user_id].apply(operation)
+            if expected is None:
+                assert outcome.status is Status.REFUSED
+                assert outcome.reason
+            else:
+                assert outcome == expected
+        for user_id, model in models.items():
+            changes, snapshot = journal.since(user_id, 0, None), journal.snapshot(user_id)
+            assert isinstance(changes, Changes)
+            assert list(changes.updates) == model.history
+            assert {item.content_id for item in snapshot.items} == model.listed()
+            assert changes.revision == snapshot.revision == len(model.history)

@@ -1,0 +1,121 @@
+"""The schema's version: made, kept, refused."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+import storage
+from actors.ports import StoreUnavailable
+from storage.database import Database
+from storage.journal_store import SqlJournalStore, open_store
+from storage.schema import HEAD, SchemaTooNew, migrate, schema_version
+from storage.tables import metadata
+
+
+def epoch_of(url: str) -> str:
+    store = open_store(url, now_ms=lambda: 0)
+    epoch = store.snapshot("ann").epoch
+    store.close()
+    return epoch
+
+
+def test_the_constant_names_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_migrating_brings_an_empty_database_to_the_head_and_changes_nothing_twice(database_url: str) -> None:
+    assert schema_version(database_url) is None
+    migrate(database_url)
+    assert schema_version(database_url) == HEAD
+    epoch = epoch_of(database_url)
+    migrate(database_url)
+    assert epoch_of(database_url) == epoch
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
+    migrate(database_url)
+    database = Database(database_url)
+    with database.transaction(writing=False) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_every_new_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
+    assert epoch_of(f"sqlite:///{tmp_path}/a.db") != epoch_of(f"sqlite:///{tmp_path}/b.db")
+
+
+@pytest.mark.integration
+def test_nodes_that_start_together_on_an_empty_database_migrate_it_once(
+    open_journal: Callable[..., SqlJournalStore], postgresql_url: str
+) -> None:
+    with ThreadPoolExecutor(3) as nodes:
+        stores = list(nodes.map(open_journal, [postgresql_url] * 3))
+    assert len({store.snapshot("ann").epoch for store in stores}) == 1
+
+
+def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> None:
+    migrate(database_url)
+    database = Database(database_url)
+    with database.transaction(writing=True) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    for refuse in (migrate, epoch_of):
+        with pytest.raises(SchemaTooNew, match=f"schema 9999, this release knows up to {HEAD}"):
+            refuse(database_url)
+    assert schema_version(database_url) == "9999"
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
+    database = Database(database_url)
+    with database.transaction(writing=True) as connection:
+        connection.execute(text("CREATE TABLE operations (oops INTEGER)"))
+    with pytest.raises(Exception, match="already exists"):
+        migrate(database_url)
+    assert schema_version(database_url) is None
+    with database.transaction(writing=True) as connection:
+        connection.execute(text("DROP TABLE operations"))
+    database.close()
+    migrate(database_url)
+    assert schema_version(database_url) == HEAD
+
+
+def test_a_database_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/journal.db"
+    migrate(url)
+    script = (
+        "import sys; from storage.journal_store import open_store;"
+        f"open_store({url!r}, now_ms=int).close(); sys.exit('alembic' in sys.modules)"
+    )
+    root = Path(storage.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=root, timeout=30)
+
+
+def test_a_sqlite_file_is_its_owners_only(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/new/journal.db", now_ms=lambda: 0)
+    files = sorted((tmp_path / "new").iterdir())
+    assert [path.name for path in files] == ["journal.db", "journal.db-shm", "journal.db-wal"]
+    assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    store.close()
+
+
+def test_a_url_of_another_database_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="needs sqlite or postgresql, not 'mysql'"):
+        open_store("mysql://root@localhost/journal", now_ms=lambda: 0)
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("these are not the tables you are looking for\n" * 50)
+    with pytest.raises(StoreUnavailable, match="file is not a database"):
+        open_store(f"sqlite:///{tmp_path}/journal.db", now_ms=lambda: 0)
