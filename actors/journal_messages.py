@@ -84,11 +84,14 @@ class Committed(Struct, frozen=True):
 
 
 class Commit(Struct, frozen=True, eq=False):
-    """Put ``operation`` into the journal. ``answer`` is the writer's, carried through for ``reply_to``'s use."""
+    """Put ``operation`` into the journal. What follows ``reply_to`` is carried through for its use."""
 
     operation: Operation
     reply_to: Tell[Committed]
     answer: Tell[Outcome] | None = None
+    """The writer's."""
+    accepted_s: float = 0.0
+    """When the write came, on the asker's monotonic clock."""
 
 
 class Head(Struct, frozen=True, kw_only=True):

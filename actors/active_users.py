@@ -1,0 +1,45 @@
+"""Which users have a ``WatchlistSync`` on this node."""
+
+from collections.abc import Callable, Iterator
+
+from pykka import ActorRef
+
+from actors.watchlist_messages import RetireIfIdle
+from actors.watchlist_sync import WatchlistSync
+
+
+class ActiveUsers:
+    """Starts a user's ``WatchlistSync`` when somebody needs it; idle ones retire at the next ``sweep``.
+
+    Thread: the event loop. Because actors run there too, a ref taken here and told at once reaches a living actor.
+    """
+
+    def __init__(self, start: Callable[[str, Callable[[str], None]], ActorRef[WatchlistSync]]) -> None:
+        self._start = start
+        self._watchlists: dict[str, ActorRef[WatchlistSync]] = {}
+
+    def watchlist(self, user_id: str) -> ActorRef[WatchlistSync]:
+        """Return the user's actor, started if need be."""
+        ref = self._watchlists.get(user_id)
+        if ref is None:
+            ref = self._watchlists[user_id] = self._start(user_id, self._retired)
+        return ref
+
+    def active(self, user_id: str) -> ActorRef[WatchlistSync] | None:
+        """Return the user's actor if there is one."""
+        return self._watchlists.get(user_id)
+
+    def sweep(self) -> None:
+        """Ask every actor to retire if nobody needs it."""
+        for ref in self._watchlists.values():
+            ref.tell(RetireIfIdle())
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the active users' ids, as of now."""
+        return iter(tuple(self._watchlists))
+
+    def __len__(self) -> int:
+        return len(self._watchlists)
+
+    def _retired(self, user_id: str) -> None:
+        del self._watchlists[user_id]

@@ -1,0 +1,171 @@
+"""What a ``SyncWebSocket`` is told, and what it tells the user's ``WatchlistSync``.
+
+A connection joins its user's watchlist, is shown every revision once and in order, and leaves. All revisions here
+are the user's; all frames are finished WebSocket frames, built once and shared by every connection of the user.
+"""
+
+from msgspec import Struct
+
+from actors.close_codes import Close
+from actors.device_messages import DeviceMessage
+from actors.journal_messages import Outcome, Tell
+from actors.sync_messages import WatchlistAction
+from crdt.hlc import HLCTimestamp
+
+
+class ConnectionInfo(Struct, frozen=True, eq=False):
+    """One connection as others know it: what the registry keeps. Equal to itself only, hashable."""
+
+    connection_id: str
+    user_id: str
+    device_id: str
+    tell: Tell["ConnectionMessage"]
+    """Never raises: a message to a connection that has gone is dropped."""
+
+
+# From a SyncWebSocket to its user's WatchlistSync.
+
+
+class Join(Struct, frozen=True, eq=False):
+    """Register ``connection`` and tell it where it stands; may come again for the same connection.
+
+    ``since`` is ``None``: answered by ``Joined``, and the connection is live from the revision after it.
+    Otherwise: answered by ``Replayed`` with what the device missed after ``since``. The connection must be registered
+    *before* the journal is read, so that nothing falls between; what is delivered meanwhile waits in the connection.
+    A live connection that finds a gap sends its ``Join`` again with ``since`` its own revision.
+
+    ``epoch``: the one the device knows from an earlier ``resumed``; ``None`` accepts any.
+    """
+
+    connection: ConnectionInfo
+    since: int | None = None
+    epoch: str | None = None
+
+
+class Leave(Struct, frozen=True, eq=False):
+    """Unregister ``connection``; told exactly once per connection, also when its actor fails."""
+
+    connection: ConnectionInfo
+
+
+class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
+    """A watchlist change that a device or a foreign publisher wants; its shape is valid, nothing else is known."""
+
+    user_id: str
+    device_id: str
+    action: WatchlistAction
+    content_id: str
+    """Canonical lower-case UUID."""
+    answer: Tell[Outcome] | None
+    """Must be told exactly once. Never raises; the device may have gone meanwhile. ``None``: nobody waits."""
+    operation_id: str | None = None
+    tag: str | None = None
+    observed: int | None = None
+    timestamp: HLCTimestamp | None = None
+    removed_tags: tuple[str, ...] = ()
+    """See ``Operation``: only a foreign publisher names the tags it removes."""
+
+
+WatchlistRequest = Join | Leave | DeviceWrite
+
+
+# To a SyncWebSocket, from the other actors.
+
+
+class Deliver(Struct, frozen=True, eq=False):
+    """Show the device these frames: revisions ``first_revision``, ``first_revision + 1``, … one a frame.
+
+    ``first_revision`` is ``None``: not of the journal (``progress_update``, ``device_command``), shown as it comes.
+    """
+
+    first_revision: int | None
+    frames: tuple[bytes, ...]
+
+
+class Joined(Struct, frozen=True, eq=False):
+    """The answer to a ``Join`` without ``since``: live from ``revision + 1``."""
+
+    revision: int
+
+
+class Replayed(Struct, frozen=True, eq=False, kw_only=True):
+    """The answer to a ``Join`` with ``since``: the device is at ``revision`` once ``frames`` are written.
+
+    ``is_recovered``: ``frames`` are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing).
+    Otherwise ``frames`` are one ``watchlist_snapshot`` at ``revision`` and ``reason`` says why.
+    """
+
+    revision: int
+    epoch: str
+    frames: tuple[bytes, ...]
+    is_recovered: bool = True
+    reason: str | None = None
+
+
+class Disconnect(Struct, frozen=True, eq=False):
+    """Close the connection, saying why."""
+
+    close: Close
+
+
+# To a SyncWebSocket, from its socket.
+
+
+class Received(Struct, frozen=True, eq=False):
+    """What the device sent in one TCP read, decoded, in order: one mailbox turn per read bounds the mailbox."""
+
+    messages: tuple[DeviceMessage, ...]
+
+
+class BinaryReceived(Struct, frozen=True, eq=False):
+    """The device sent a binary message; there are none in this protocol."""
+
+
+class SignOfLife(Struct, frozen=True, eq=False):
+    """The device answered a ping, or sent one."""
+
+
+class TokenRenewed(Struct, frozen=True, eq=False, kw_only=True):
+    """The device's ``authenticate`` carried a valid token."""
+
+    user_id: str
+    device_id: str
+    expires_at: int
+    """Seconds since 1970, as the token says; for the device."""
+    ends_at_s: float
+    """The same instant on the connections' monotonic clock."""
+    message_id: str | int | None = None
+
+
+class SocketDrained(Struct, frozen=True, eq=False):
+    """The device has caught up: the socket is no longer congested."""
+
+
+class SocketLost(Struct, frozen=True, eq=False):
+    """The TCP connection has ended, whoever ended it."""
+
+
+class Drain(Struct, frozen=True, eq=False):
+    """The daemon stops: say goodbye, ask the device to come back after ``reconnect_in_ms``, close."""
+
+    reconnect_in_ms: int
+
+
+# To a SyncWebSocket, from itself.
+
+
+class WriteAnswered(Struct, frozen=True, eq=False):
+    """The outcome of the device's write ``message_id``."""
+
+    message_id: str | int | None
+    outcome: Outcome
+
+
+class TimerDue(Struct, frozen=True, eq=False):
+    """Time to look at heartbeat and token."""
+
+
+ConnectionMessage = (
+    Deliver | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
+    | SocketDrained | SocketLost | Drain | WriteAnswered | TimerDue
+)  # fmt: skip

@@ -1,0 +1,158 @@
+"""The device's side of the WebSocket: what a device may send, and what only its own connection answers.
+
+The messages every device of a user is shown are ``sync_messages.SyncMessage``. All are tagged by ``type``; new fields
+get defaults. Devices may add fields of their own: unknown fields are ignored.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from actors.journal_messages import Outcome, Status
+from actors.sync_messages import WatchlistAction
+from crdt.hlc import HLCTimestamp
+
+MessageId = Annotated[str, Meta(max_length=128)] | int
+"""The device's own name for a message; its answer carries the same."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class WatchlistWrite(Struct, frozen=True, tag="watchlist_update", tag_field="type"):
+    """Add or remove one content; answered by ``ack`` or ``error``."""
+
+    operation: WatchlistAction
+    content_id: UUID
+    id: MessageId | None = None
+    operation_id: Name | None = None
+    tag: Name | None = None
+    observed: Annotated[int, Meta(ge=0)] | None = None
+    timestamp: HLCTimestamp | int | None = None
+    """A bare number (older devices) is accepted and ignored: the service stamps the write."""
+
+
+class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
+    """A new token in place of the one the connection was opened with; answered by ``authenticated`` or ``error``."""
+
+    token: str
+    id: MessageId | None = None
+
+
+class DeviceHeartbeat(Struct, frozen=True, tag="device_heartbeat", tag_field="type"):
+    """A sign of life; its other fields are not looked at."""
+
+
+class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
+    """Answered by ``pong``: for browsers, which cannot send ping frames."""
+
+
+class Pong(Struct, frozen=True, tag="pong", tag_field="type"):
+    """The answer to ``ping``; from a device: a sign of life."""
+
+
+class Malformed(Struct, frozen=True):
+    """A text message that is none of the above; answered by ``error``, the connection stays.
+
+    ``code`` and ``message`` are fit for the device to see; ``field`` names the culprit where there is one.
+    """
+
+    code: "ErrorCode"
+    message: str
+    field: str | None = None
+    id: str | int | None = None
+
+
+DeviceMessage = WatchlistWrite | DeviceHeartbeat | Ping | Pong | Malformed
+"""What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
+
+ErrorCode = Literal[
+    "malformed", "unknown_type", "invalid_field", "unauthorized", "not_found", "refused", "try_again_later"
+]
+
+
+class Ack(Struct, frozen=True, tag="ack", tag_field="type", omit_defaults=True, kw_only=True):
+    """A write was decided; without ``revision`` nothing had to change."""
+
+    id: str | int | None = None
+    status: Status
+    revision: int | None = None
+    unique_tag: str | None = None
+    timestamp: HLCTimestamp | None = None
+
+
+class Error(Struct, frozen=True, tag="error", tag_field="type", omit_defaults=True, kw_only=True):
+    """A message had no effect, and why; ``retry_after_ms``: the same may succeed later."""
+
+    id: str | int | None = None
+    code: ErrorCode
+    field: str | None = None
+    message: str
+    retry_after_ms: int | None = None
+
+
+class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type", omit_defaults=True, kw_only=True):
+    """The connection now lasts until ``expires_at`` (seconds since 1970)."""
+
+    id: str | int | None = None
+    expires_at: int
+
+
+class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_defaults=True, kw_only=True):
+    """The first answer to ``?since``: what follows is the missed updates, or a snapshot when not ``recovered``."""
+
+    recovered: bool
+    revision: int
+    epoch: str
+    reason: str | None = None
+
+
+class SnapshotItem(Struct, frozen=True, kw_only=True):
+    """One content of a ``watchlist_snapshot``."""
+
+    content_id: str
+    unique_tag: str
+    timestamp: HLCTimestamp
+    device_id: str
+
+
+class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field="type", kw_only=True):
+    """The whole watchlist at one revision, newest first: replaces what the device has."""
+
+    revision: int
+    epoch: str
+    items: tuple[SnapshotItem, ...]
+
+
+class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
+    """The daemon stops; come back after ``reconnect_in_ms``."""
+
+    reconnect_in_ms: int
+
+
+Answer = Ack | Error | Authenticated | Resumed | WatchlistSnapshot | Goodbye | Pong
+"""What only one connection is told."""
+
+
+def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
+    """Return what a device is told about its write: ``ack`` if it holds now, else ``error`` with the reason."""
+    if outcome.status is Status.REFUSED:
+        retry_after_s = outcome.retry_after_s
+        return Error(
+            id=message_id,
+            code="refused" if retry_after_s is None else "try_again_later",
+            message=outcome.reason or "the write was refused",
+            retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
+        )
+    if outcome.status is Status.NOT_FOUND:
+        return Error(id=message_id, code="not_found", field="content_id", message="it is not in the watchlist")
+    update = outcome.update
+    if update is None:
+        return Ack(id=message_id, status=outcome.status)
+    return Ack(
+        id=message_id,
+        status=outcome.status,
+        revision=update.revision,
+        unique_tag=update.tags[0],
+        timestamp=update.timestamp,
+    )

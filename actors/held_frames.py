@@ -1,0 +1,36 @@
+"""Live frames that wait while a connection is being brought up to date from the journal."""
+
+from typing import Final
+
+from actors.connection_messages import Deliver
+
+MAX_WAITING_FRAMES: Final = 256
+MAX_WAITING_BYTES: Final = 256 * 1024
+"""What may wait for one device: for its replay (then the frames are let go) or for its reading (then the device is)."""
+
+
+class HeldFrames:
+    """A bounded queue that may forget frames, but never that there were any.
+
+    Above the bound everything held is let go: the journal has it too, and ``newest`` says that it must be asked again.
+    """
+
+    __slots__ = ("_bytes", "_frames", "deliveries", "newest")
+
+    def __init__(self) -> None:
+        self.deliveries: list[Deliver] = []
+        self.newest = 0
+        """The highest revision that was ever added; 0: none."""
+        self._frames = 0
+        self._bytes = 0
+
+    def add(self, delivery: Deliver) -> None:
+        """Queue ``delivery``; one that alone exceeds the bound is let go at once."""
+        self.deliveries.append(delivery)
+        self._frames += len(delivery.frames)
+        self._bytes += sum(map(len, delivery.frames))
+        if delivery.first_revision is not None:
+            self.newest = max(self.newest, delivery.first_revision + len(delivery.frames) - 1)
+        if self._frames > MAX_WAITING_FRAMES or self._bytes > MAX_WAITING_BYTES:
+            self.deliveries.clear()
+            self._frames = self._bytes = 0

@@ -1,0 +1,74 @@
+"""What to do with one message of the bus (documented step 4: ``BroadcasterMessageHandler``)."""
+
+import logging
+from typing import assert_never
+from uuid import UUID
+
+from actors.active_users import ActiveUsers
+from actors.broadcaster import Relay
+from actors.connection_messages import DeviceWrite
+from actors.journal_messages import Tell
+from actors.sync_messages import (
+    BusMessage,
+    HeadMoved,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
+from actors.watchlist_messages import RemoteUpdate
+from crdt.hlc import HLCTimestamp
+
+logger = logging.getLogger(__name__)
+
+
+class BroadcasterMessageHandler:
+    """Hands journaled updates to the user's ``WatchlistSync`` and relays everything else.
+
+    Thread: the event loop.
+    """
+
+    def __init__(self, users: ActiveUsers, broadcaster: Tell[Relay]) -> None:
+        self._users = users
+        self._broadcaster = broadcaster
+
+    def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
+        """Take ``message`` of the user's channel.
+
+        Another node's update concerns this node only if the user is active here: the journal has it already.
+        A foreign publisher's is taken in as an operation, by every node that sees it; its tag makes it one.
+        """
+        match message:
+            case PubNubWatchlistUpdate(revision=None):
+                self._take_in(user_id, message)
+            case PubNubWatchlistUpdate():
+                watchlist = self._users.active(user_id)
+                if watchlist is not None:
+                    watchlist.tell(RemoteUpdate(message))
+            case HeadMoved():
+                watchlist = self._users.active(user_id)
+                if watchlist is not None:
+                    watchlist.tell(message)
+            case PubNubProgressUpdate() | PubNubDeviceHandoff():
+                self._broadcaster(Relay(user_id, (message,)))
+            case _:
+                assert_never(message)
+
+    def _take_in(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
+        try:
+            content_id = str(UUID(message.content_id))
+        except ValueError:
+            self._broadcaster(Relay(user_id, (message,)))  # which refuses it, as documented
+            return
+        is_add = message.operation == "add"
+        self._users.watchlist(user_id).tell(
+            DeviceWrite(
+                user_id=user_id,
+                device_id=message.device_id,
+                action=message.operation,
+                content_id=content_id,
+                answer=None,
+                tag=message.unique_tag if is_add else None,
+                removed_tags=() if is_add else message.unique_tags or (message.unique_tag,),
+                timestamp=message.timestamp if isinstance(message.timestamp, HLCTimestamp) else None,
+            )
+        )

@@ -1,0 +1,105 @@
+"""The documented figures, as plain numbers that actors count and ``/metrics`` renders.
+
+Thread: written and read on the event loop only.
+"""
+
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Sequence
+
+COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BROADCAST_LATENCY_BOUNDS_S = (
+    0.00005,
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.5,
+)
+
+
+class Histogram:
+    """Counts observations by upper bound, as Prometheus does, and keeps the latest ``window`` of them.
+
+    Source: Prometheus exposition format, "Histograms and summaries".
+    """
+
+    def __init__(self, bounds: Sequence[float], window: int = 1_000) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        """Observations per bucket, not cumulated; the last is above every bound."""
+        self.sum = 0.0
+        self.latest: deque[float] = deque(maxlen=window)
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count ``value``, ``times`` times."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.sum += value * times
+        self.latest.extend((value,) * times)
+
+    def percentiles(self, *fractions: float) -> tuple[float, ...]:
+        """Return the latest observations' percentiles (0.99 for p99); zeros before the first observation."""
+        ranked = sorted(self.latest) or [0.0]
+        return tuple(ranked[min(int(len(ranked) * fraction), len(ranked) - 1)] for fraction in fractions)
+
+    def average(self) -> float:
+        """Return the latest observations' mean; zero before the first."""
+        return sum(self.latest) / len(self.latest) if self.latest else 0.0
+
+
+class BroadcastMetrics:
+    """What ``WebSocketBroadcaster`` counts."""
+
+    def __init__(self) -> None:
+        self.messages_relayed = 0
+        self.broadcast_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
+        """Seconds from the start of a relay to its last ``tell``."""
+        self.messages_refused = 0
+        """Messages that have no form for devices: their content is not a UUID."""
+
+    def record_relay(self, messages: int, elapsed_s: float) -> None:
+        """Count ``messages`` that left together, ``elapsed_s`` after their relay began."""
+        self.messages_relayed += messages
+        self.broadcast_latency.observe(elapsed_s, messages)
+
+
+class RegistryMetrics:
+    """What ``ConnectionRegistry`` counts; connections and users are those of now."""
+
+    def __init__(self) -> None:
+        self.total_connections = 0
+        self.active_users = 0
+        self.messages_sent = 0
+
+
+class WriteMetrics:
+    """What the per-user actors count of writes."""
+
+    def __init__(self) -> None:
+        self.commit_latency = Histogram(COMMIT_LATENCY_BOUNDS_S)
+        """Seconds from a write's acceptance to its commit."""
+        self.outcomes: Counter[str] = Counter()
+        """Writes answered, by status."""
+
+
+class BusMetrics:
+    """What the subscriber, its handler, the publisher and the per-user actors count of the bus."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.refused: Counter[str] = Counter()
+        """Messages not relayed, by reason."""
+        self.duplicates = 0
+        """Updates dropped by their revision: echoes and doubles."""
+        self.gaps_healed = 0
+        """Times that missing revisions were read from the journal."""
+        self.published = 0
+        self.publish_failures = 0
+        self.outbox = 0
+        """Messages that wait for the bus now."""

@@ -1,0 +1,121 @@
+"""From the bus to this node: every message of the channel, decoded and handed on (documented steps 3 and 4)."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import assert_never
+
+from msgspec import Struct
+
+from actors.journal_messages import HeadsLoaded, JournalMessage, LoadHeads, Tell
+from actors.metrics import BusMetrics
+from actors.ports import Bus, BusUnavailable
+from actors.supervisor import SupervisedActor
+from actors.sync_messages import BusMessage, HeadMoved
+from actors.timers import tell_later
+
+logger = logging.getLogger(__name__)
+
+HEADS_PER_READ = 500
+
+
+class BusMessageRefused(Exception):
+    """A payload is no message of ours; ``reason`` is a counter's label, the text is for the log."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class BusPayload(Struct, frozen=True):
+    """The bus delivered ``payload`` on the user's channel."""
+
+    user_id: str
+    payload: bytes
+
+
+class BusGap(Struct, frozen=True):
+    """Messages may have been lost."""
+
+    reason: str
+
+
+class Start(Struct, frozen=True):
+    """Try again to begin."""
+
+
+SubscriberMessage = Start | BusPayload | BusGap | HeadsLoaded
+
+
+class PubNubSubscriber(SupervisedActor):
+    """Messages in: ``SubscriberMessage``, told by the bus and the journal. Out: to the handler; ``LoadHeads``.
+
+    After a gap the journal says where every active user stands, and each ``WatchlistSync`` compares.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        decode: Callable[[bytes], BusMessage],
+        handle: Callable[[str, BusMessage], None],
+        active_users: Callable[[], tuple[str, ...]],
+        journal: Tell[JournalMessage],
+        metrics: BusMetrics,
+        retry_s: float = 5.0,
+    ) -> None:
+        super().__init__()
+        self._bus = bus
+        self._decode = decode
+        self._hand_on = handle
+        self._active_users = active_users
+        self._journal = journal
+        self._metrics = metrics
+        self._retry_s = retry_s
+
+    async def on_start(self) -> None:  # type: ignore[override]  # a LoopActor's hooks may wait
+        """Begin to receive."""
+        await self._start()
+
+    def on_receive(self, message: SubscriberMessage) -> Awaitable[None] | None:
+        """Take one message; only the start of the bus is waited for."""
+        match message:
+            case BusPayload(user_id=user_id, payload=payload):
+                self._take(user_id, payload)
+            case BusGap(reason=reason):
+                logger.info("comparing with the journal: %s", reason)
+                self._compare_heads()
+            case HeadsLoaded(heads=heads):
+                for head in heads or ():
+                    self._hand_on(head.user_id, HeadMoved(head.revision, origin="journal"))
+                if heads is None:
+                    tell_later(self._retry_s, self.actor_ref, BusGap("the journal could not be read"))
+            case Start():
+                return self._start()
+            case _:
+                assert_never(message)
+        return None
+
+    async def _start(self) -> None:
+        tell = self.actor_ref.tell
+        try:
+            await self._bus.start(
+                on_message=lambda user_id, payload: tell(BusPayload(user_id, payload)),
+                on_gap=lambda reason: tell(BusGap(reason)),
+            )
+        except BusUnavailable as error:
+            logger.warning("the bus does not answer, next try in %.3g s: %s", self._retry_s, error)
+            tell_later(self._retry_s, self.actor_ref, Start())
+
+    def _take(self, user_id: str, payload: bytes) -> None:
+        self._metrics.received += 1
+        try:
+            message = self._decode(payload)
+        except BusMessageRefused as error:
+            self._metrics.refused[error.reason] += 1
+            logger.warning("a message on the bus was skipped: %s", error)
+            return
+        self._hand_on(user_id, message)
+
+    def _compare_heads(self) -> None:
+        user_ids = self._active_users()
+        for start in range(0, len(user_ids), HEADS_PER_READ):
+            self._journal(LoadHeads(user_ids[start : start + HEADS_PER_READ], self.actor_ref.tell))

@@ -1,0 +1,343 @@
+"""One device's connection: every revision of its user once and in order, or an honest close (documented step 7).
+
+The mailbox is the cork: frames collected during a turn leave in one write when the turn ends. The actor knows its
+socket through a port and its watchlist through ``Join``, ``Leave`` and ``DeviceWrite``; it reads no clock of its own.
+"""
+
+import logging
+from asyncio import TimerHandle
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, assert_never
+
+from pykka import ActorDeadError, ActorRef
+
+from actors import close_codes
+from actors.admission import Admission, PaceableSocket, Surroundings
+from actors.close_codes import Close
+from actors.connection_messages import (
+    BinaryReceived,
+    ConnectionInfo,
+    ConnectionMessage,
+    Deliver,
+    DeviceWrite,
+    Disconnect,
+    Drain,
+    Join,
+    Joined,
+    Leave,
+    Received,
+    Replayed,
+    SignOfLife,
+    SocketDrained,
+    SocketLost,
+    TimerDue,
+    TokenRenewed,
+    WriteAnswered,
+)
+from actors.device_messages import (
+    Answer,
+    Authenticated,
+    DeviceHeartbeat,
+    DeviceMessage,
+    Error,
+    Goodbye,
+    Malformed,
+    Ping,
+    Pong,
+    Resumed,
+    WatchlistWrite,
+    answer_to,
+)
+from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, HeldFrames
+from actors.journal_messages import Outcome, Tell
+from actors.lifecycle import TRANSITIONS, GapFound, State, Step
+from actors.runtime import LoopActor
+from actors.timers import tell_later
+from crdt.hlc import HLCTimestamp
+
+logger = logging.getLogger(__name__)
+
+MAX_UNANSWERED_WRITES: Final = 256
+"""Writes of one device on their way through the journal; beyond, its socket is not read until half are answered."""
+
+_TIMER_DUE: Final = TimerDue()
+
+
+class SyncWebSocket(LoopActor):
+    """Messages in: ``ConnectionMessage``. Messages out: ``WatchlistRequest``; frames, to the socket.
+
+    ``Join`` on start; ``Leave`` once nothing more will be sent, exactly once, on failure too. Ends with its socket.
+    """
+
+    def __init__(self, socket: PaceableSocket, admission: Admission, surroundings: Surroundings) -> None:
+        super().__init__()
+        self._socket = socket
+        self._around = surroundings
+        self._connection = ConnectionInfo(
+            connection_id=self.actor_urn.removeprefix("urn:uuid:"),
+            user_id=admission.user_id,
+            device_id=admission.device_id,
+            tell=partial(_tell_or_drop, self.actor_ref),
+        )
+        self._state = State.JOINING
+        self._has_left = False
+        self._since = admission.since
+        self._epoch = admission.epoch
+        self._revision = 0  # the last one written to the device, or in the outbox
+        self._outbox: list[bytes] = []
+        self._held: HeldFrames | None = None
+        self._unanswered_writes = 0
+        self._token_ends_s = admission.ends_at_s
+        self._last_sign_s = self._next_ping_s = surroundings.now_s()
+        self._timer: TimerHandle | None = None
+
+    @classmethod
+    def launch(
+        cls, socket: PaceableSocket, admission: Admission, surroundings: Surroundings
+    ) -> Tell[ConnectionMessage]:
+        """Start the actor of an accepted socket and return how to tell it something, which never raises."""
+        return partial(_tell_or_drop, cls.start(socket, admission, surroundings))
+
+    def on_start(self) -> None:
+        """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
+        logger.info("connection %s: user %s", self._connection.connection_id, self._connection.user_id)
+        if self._since is not None:
+            self._socket.pause_reading()
+        self._next_ping_s += self._around.heartbeat_interval_s
+        self._set_timer()
+        self._around.tell_watchlist(Join(self._connection, self._since, self._epoch))
+
+    def on_stop(self) -> None:
+        """Leave; the device is told that the service goes away, if its socket still lives."""
+        self._socket.close(close_codes.GOING_AWAY.code, close_codes.GOING_AWAY.reason)
+        self._leave()
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave; the device should come back."""
+        self._socket.close(close_codes.INTERNAL_ERROR.code, close_codes.INTERNAL_ERROR.reason)
+        self._leave()
+
+    def on_receive(self, message: ConnectionMessage) -> None:
+        """Take the step the table gives, then do what the message asks for; after the close frame, nothing."""
+        before = self._step(message)
+        if before >= State.CLOSING and not isinstance(message, SocketLost):
+            return
+        match message:
+            case Deliver():
+                self._deliver(message)
+            case Received(messages=messages):
+                self._receive(messages)
+            case WriteAnswered(message_id=message_id, outcome=outcome):
+                self._answer_write(message_id, outcome)
+            case SignOfLife():
+                self._last_sign_s = self._around.now_s()
+            case SocketDrained():
+                pass  # on_drained writes what has waited
+            case TimerDue():
+                self._check_time()
+            case Joined(revision=revision):
+                if before is State.JOINING:
+                    self._go_on_from(revision)
+            case Replayed():
+                if before is not State.LIVE:
+                    self._replay(message, is_first=before is State.JOINING)
+            case TokenRenewed():
+                self._renew(message)
+            case Drain(reconnect_in_ms=reconnect_in_ms):
+                self._send(Goodbye(reconnect_in_ms))
+                self._close_socket(close_codes.GOING_AWAY)
+            case Disconnect(close=close):
+                self._close_socket(close)
+            case BinaryReceived():
+                self._close_socket(close_codes.PROTOCOL_VIOLATION)
+            case SocketLost():
+                self.stop()
+            case _:
+                assert_never(message)
+        if len(self._outbox) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
+            self.on_drained()
+
+    def on_drained(self) -> None:
+        """Write what the turn collected, unless the device reads more slowly than this: then it waits, bounded."""
+        outbox = self._outbox
+        if not outbox:
+            return
+        if not self._socket.is_congested():
+            self._socket.write(b"".join(outbox))
+            outbox.clear()
+        elif len(outbox) > MAX_WAITING_FRAMES or sum(map(len, outbox)) > MAX_WAITING_BYTES:
+            self._disconnect(close_codes.SLOW_CONSUMER)
+
+    # From the watchlist to the device
+
+    def _deliver(self, delivery: Deliver) -> None:
+        if self._state is not State.LIVE:
+            if self._held is None:
+                self._held = HeldFrames()
+            self._held.add(delivery)
+            return
+        frames = delivery.frames
+        if delivery.first_revision is not None:
+            known = self._revision + 1 - delivery.first_revision
+            if known < 0:
+                self._fill_gap()
+                self._deliver(delivery)  # holds it
+                return
+            frames = frames[known:]
+            self._revision += len(frames)
+        self._outbox += frames
+
+    def _fill_gap(self) -> None:
+        self._step(GapFound())
+        self._around.tell_watchlist(Join(self._connection, self._revision, self._epoch))
+
+    def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
+        if is_first:
+            self._socket.resume_reading()
+        if is_first or not replayed.is_recovered:
+            self._send(
+                Resumed(
+                    recovered=replayed.is_recovered,
+                    revision=replayed.revision,
+                    epoch=replayed.epoch,
+                    reason=replayed.reason,
+                )
+            )
+        self._outbox += replayed.frames
+        self._epoch = replayed.epoch
+        self._go_on_from(replayed.revision)
+
+    def _go_on_from(self, revision: int) -> None:
+        self._revision = revision
+        held, self._held = self._held, None
+        if held is None:
+            return
+        for delivery in held.deliveries:
+            self._deliver(delivery)
+        if self._state is State.LIVE and self._revision < held.newest:
+            self._fill_gap()
+
+    # From the device
+
+    def _receive(self, messages: tuple[DeviceMessage, ...]) -> None:
+        self._last_sign_s = self._around.now_s()
+        for message in messages:
+            match message:
+                case WatchlistWrite():
+                    self._write(message)
+                case Ping():
+                    self._send(Pong())
+                case Malformed(code=code, field=field, id=message_id):
+                    self._send(Error(id=message_id, code=code, field=field, message=message.message))
+                case DeviceHeartbeat() | Pong():
+                    pass
+                case _:
+                    assert_never(message)
+
+    def _write(self, write: WatchlistWrite) -> None:
+        self._unanswered_writes += 1
+        if self._unanswered_writes == MAX_UNANSWERED_WRITES:
+            self._socket.pause_reading()
+        self._around.tell_watchlist(
+            DeviceWrite(
+                user_id=self._connection.user_id,
+                device_id=self._connection.device_id,
+                action=write.operation,
+                content_id=str(write.content_id),
+                operation_id=write.operation_id,
+                tag=write.tag,
+                observed=write.observed,
+                timestamp=write.timestamp if isinstance(write.timestamp, HLCTimestamp) else None,
+                answer=partial(_tell_outcome, self._connection.tell, write.id),
+            )
+        )
+
+    def _answer_write(self, message_id: str | int | None, outcome: Outcome) -> None:
+        self._send(answer_to(message_id, outcome))
+        self._unanswered_writes -= 1
+        if self._unanswered_writes == MAX_UNANSWERED_WRITES // 2:
+            self._socket.resume_reading()
+
+    def _renew(self, renewed: TokenRenewed) -> None:
+        if (renewed.user_id, renewed.device_id) != (self._connection.user_id, self._connection.device_id):
+            self._disconnect(close_codes.OTHER_IDENTITY)
+            return
+        self._token_ends_s = renewed.ends_at_s
+        self._set_timer()
+        self._send(Authenticated(id=renewed.message_id, expires_at=renewed.expires_at))
+
+    # Time
+
+    def _check_time(self) -> None:
+        now_s = self._around.now_s()
+        if self._unanswered_writes or self._state is State.JOINING:
+            self._last_sign_s = now_s  # it waits for us, perhaps unread: its silence proves nothing
+        if now_s >= self._token_ends_s:
+            self._disconnect(close_codes.TOKEN_ENDED)
+        elif now_s >= self._last_sign_s + self._around.heartbeat_timeout_s:
+            self._disconnect(close_codes.HEARTBEAT_MISSED)
+        else:
+            if now_s >= self._next_ping_s:
+                self._next_ping_s = now_s + self._around.heartbeat_interval_s
+                self._socket.ping()
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """One timer, for whatever comes first: the next ping, the end of patience, the end of the token."""
+        self._unset_timer()
+        silent_until_s = self._last_sign_s + self._around.heartbeat_timeout_s
+        due_s = min(self._next_ping_s, silent_until_s, self._token_ends_s)
+        self._timer = tell_later(due_s - self._around.now_s(), self.actor_ref, _TIMER_DUE)
+
+    def _unset_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Ends
+
+    def _step(self, step: Step) -> State:
+        """Take ``step`` in the table and return the state before it."""
+        before = self._state
+        self._state = TRANSITIONS[before][type(step)]
+        return before
+
+    def _send(self, answer: Answer) -> None:
+        self._outbox.append(self._around.frame(answer))
+
+    def _disconnect(self, close: Close) -> None:
+        self._step(Disconnect(close))
+        self._close_socket(close)
+
+    def _close_socket(self, close: Close) -> None:
+        """Write what the device can still take, then the close frame; the state is ``CLOSING`` already."""
+        logger.info("connection %s: closed, %s %s", self._connection.connection_id, close.code, close.reason)
+        if self._outbox and not self._socket.is_congested():
+            self._socket.write(b"".join(self._outbox))
+        self._outbox.clear()
+        self._held = None
+        self._socket.close(close.code, close.reason)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._unset_timer()
+        if not self._has_left:
+            self._has_left = True
+            self._around.tell_watchlist(Leave(self._connection))
+
+
+def _tell_or_drop(ref: ActorRef[Any], message: object) -> None:
+    try:
+        ref.tell(message)
+    except ActorDeadError:  # the device has gone; what it missed it gets with ?since
+        return
+
+
+def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:
+    tell(WriteAnswered(message_id, outcome))

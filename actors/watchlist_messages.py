@@ -1,0 +1,59 @@
+"""What a user's ``WatchlistSync`` is told, and whom it tells."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from actors.broadcaster import Relay
+from actors.connection_messages import ConnectionInfo, DeviceWrite, Join, Leave
+from actors.connection_registry import Register, Unregister
+from actors.device_messages import WatchlistSnapshot
+from actors.journal_messages import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
+from actors.metrics import BusMetrics, WriteMetrics
+from actors.publisher import Publish
+from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate, SyncMessage
+
+
+class RemoteUpdate(Struct, frozen=True):
+    """Another node committed ``message``; it carries its revision."""
+
+    message: PubNubWatchlistUpdate
+
+
+class ReplayRead(Struct, frozen=True, eq=False):
+    """The journal's answer to what ``connection`` missed."""
+
+    connection: ConnectionInfo
+    answer: Changes | Snapshot | ReadFailed
+
+
+class RetireIfIdle(Struct, frozen=True):
+    """Stop, unless somebody is connected or waits for an answer."""
+
+
+class TryAgain(Struct, frozen=True):
+    """The journal could not be read; some time has passed."""
+
+
+WatchlistMessage = (
+    DeviceWrite | Join | Leave | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle | TryAgain
+    | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
+)  # fmt: skip
+
+
+class Neighbours(Struct, frozen=True, eq=False):
+    """Whom a ``WatchlistSync`` tells, and what it is told about this node."""
+
+    node: str
+    now_ms: Callable[[], int]
+    """The wall clock, milliseconds since 1970."""
+    now_s: Callable[[], float]
+    """A monotonic clock."""
+    max_clock_drift_ms: int
+    journal: Tell[JournalMessage]
+    registry: Tell[Register | Unregister]
+    broadcaster: Tell[Relay]
+    publisher: Tell[Publish]
+    frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]
+    bus_metrics: BusMetrics
+    write_metrics: WriteMetrics

@@ -1,0 +1,290 @@
+"""One user's watchlist on this node: stamps writes, keeps the order of revisions, fills gaps (documented step 1).
+
+The actor holds where the user's journal stands, not the list itself: a write costs the same at ten and ten thousand
+items. It never waits for the journal: writes flow through, ``Committed`` comes back in revision order, and that message
+relays, publishes and answers. Whatever reaches it by bus or by journal goes through one rule (``_advance``): the next
+revision is relayed, an older one is dropped, a later one shows a gap that the journal fills.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from msgspec import structs
+
+from actors.broadcaster import Relay
+from actors.close_codes import TRY_AGAIN_LATER
+from actors.connection_messages import (
+    ConnectionInfo,
+    DeviceWrite,
+    Disconnect,
+    Join,
+    Joined,
+    Leave,
+    Replayed,
+)
+from actors.connection_registry import Register, Unregister
+from actors.conversion import channel_update, device_snapshot, device_update
+from actors.journal_messages import (
+    Changes,
+    Commit,
+    Committed,
+    HeadsLoaded,
+    LoadHeads,
+    Operation,
+    Outcome,
+    ReadFailed,
+    ReadSince,
+    Snapshot,
+    Status,
+)
+from actors.publisher import Publish
+from actors.supervisor import SupervisedActor
+from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate
+from actors.timers import tell_later
+from actors.watchlist_messages import (
+    Neighbours,
+    RemoteUpdate,
+    ReplayRead,
+    RetireIfIdle,
+    TryAgain,
+    WatchlistMessage,
+)
+from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+"""After a read that the store could not answer."""
+
+
+class WatchlistSync(SupervisedActor):
+    """Messages in: ``WatchlistMessage``. Messages out: commits and reads, relays, publishes, registrations.
+
+    Until the journal has said where the user stands, everything else waits.
+    """
+
+    def __init__(self, user_id: str, neighbours: Neighbours, retired: Callable[[str], None]) -> None:
+        super().__init__()
+        self._user_id = user_id
+        self._to = neighbours
+        self._retired = retired
+        self._clock = HLCTimestamp(0, 0, neighbours.node)
+        self._head = 0
+        """The last revision that was relayed here."""
+        self._seen = 0
+        """The greatest revision known to exist."""
+        self._connections: set[ConnectionInfo] = set()
+        self._uncommitted = 0
+        self._waiting: list[WatchlistMessage] | None = []
+        """What came before the head was known; ``None`` once it is."""
+        self._is_healing = False
+
+    def on_start(self) -> None:
+        """Ask where the user stands."""
+        self._reply_to = self.actor_ref.tell
+        self._load_head()
+
+    def on_receive(self, message: WatchlistMessage) -> None:
+        """Take one message, or keep it until the head is known."""
+        if self._waiting is not None and not isinstance(message, HeadsLoaded | TryAgain):
+            self._waiting.append(message)
+            return
+        match message:
+            case DeviceWrite():
+                self._write(message)
+            case Committed():
+                self._committed(message)
+            case RemoteUpdate(message=update):
+                self._remote(update)
+            case Join():
+                self._join(message)
+            case ReplayRead(connection=connection, answer=answer):
+                self._replay(connection, answer)
+            case Leave(connection=connection):
+                self._connections.discard(connection)
+                self._to.registry(Unregister(connection.connection_id))
+            case HeadMoved(revision=revision):
+                self._saw(revision)
+            case HeadsLoaded():
+                self._head_loaded(message)
+            case Changes() | Snapshot() | ReadFailed():
+                self._healed(message)
+            case TryAgain():
+                self._try_again()
+            case RetireIfIdle():
+                self._retire_if_idle()
+            case _:
+                assert_never(message)
+
+    # Writes
+
+    def _write(self, write: DeviceWrite) -> None:
+        now_ms = self._to.now_ms()
+        try:
+            if write.timestamp is None:
+                stamp = self._clock = tick(self._clock, now_ms, self._to.node)
+            else:
+                stamp = write.timestamp
+                self._clock = receive(self._clock, stamp, now_ms, self._to.max_clock_drift_ms)
+        except ClockDriftError as error:
+            if write.answer is not None:
+                write.answer(Outcome(status=Status.REFUSED, reason=f"timestamp: {error}"))
+            return
+        operation = Operation(
+            user_id=self._user_id,
+            device_id=write.device_id,
+            action=write.action,
+            content_id=write.content_id,
+            timestamp=stamp,
+            operation_id=write.operation_id,
+            tag=write.tag,
+            observed=write.observed,
+            removed_tags=write.removed_tags,
+        )
+        self._uncommitted += 1
+        self._to.journal(Commit(operation, self._reply_to, write.answer, self._to.now_s()))
+
+    def _committed(self, committed: Committed) -> None:
+        self._uncommitted -= len(committed.commits)
+        updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
+        messages = [channel_update(update, self._to.node) for update in updates]
+        self._advance(messages)
+        for message in messages:
+            self._to.publisher(Publish(self._user_id, message))
+        now_s, metrics = self._to.now_s(), self._to.write_metrics
+        for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
+            metrics.commit_latency.observe(now_s - commit.accepted_s)
+            metrics.outcomes[outcome.status] += 1
+            if commit.answer is not None:
+                commit.answer(outcome)
+
+    # Revisions: the next is relayed, an older one dropped, a later one shows a gap
+
+    def _advance(self, messages: Iterable[PubNubWatchlistUpdate]) -> None:
+        relayed: list[PubNubWatchlistUpdate] = []
+        for message in messages:
+            revision = message.revision or 0
+            if revision == self._head + 1:
+                self._head = revision
+                relayed.append(message)
+            elif revision <= self._head:
+                self._to.bus_metrics.duplicates += 1
+            self._seen = max(self._seen, revision)
+        if relayed:
+            self._to.broadcaster(Relay(self._user_id, tuple(relayed)))
+        self._heal_if_behind()
+
+    def _remote(self, message: PubNubWatchlistUpdate) -> None:
+        if isinstance(message.timestamp, HLCTimestamp):
+            try:
+                self._clock = receive(self._clock, message.timestamp, self._to.now_ms(), self._to.max_clock_drift_ms)
+            except ClockDriftError as error:
+                logger.warning("the clock of node %s is not followed: %s", message.origin, error)
+        self._advance((message,))
+
+    def _saw(self, revision: int) -> None:
+        self._seen = max(self._seen, revision)
+        self._heal_if_behind()
+
+    def _heal_if_behind(self) -> None:
+        if self._seen > self._head and not self._is_healing:
+            self._is_healing = True
+            self._to.bus_metrics.gaps_healed += 1
+            self._to.journal(ReadSince(self._user_id, self._head, self._reply_to))
+
+    def _healed(self, answer: Changes | Snapshot | ReadFailed) -> None:
+        self._is_healing = False
+        match answer:
+            case Changes(updates=updates):
+                self._advance(channel_update(update, self._to.node) for update in updates)
+            case Snapshot(revision=revision):  # the gap is older than the kept history
+                self._head = revision
+                for connection in self._connections:
+                    self._replay(connection, answer)
+            case ReadFailed(reason=reason):
+                logger.warning("a gap stays open for %s s: %s", RETRY_S, reason)
+                self._is_healing = True
+                tell_later(RETRY_S, self.actor_ref, TryAgain())
+                return
+        self._heal_if_behind()
+
+    # Connections
+
+    def _join(self, join: Join) -> None:
+        connection = join.connection
+        self._connections.add(connection)
+        self._to.registry(Register(connection))  # before the read, so that nothing falls between
+        if join.since is None:
+            connection.tell(Joined(self._head))
+            return
+        reply_to = self._reply_to
+
+        def read(answer: Changes | Snapshot | ReadFailed) -> None:
+            reply_to(ReplayRead(connection, answer))
+
+        self._to.journal(ReadSince(self._user_id, join.since, read, join.epoch))
+
+    def _replay(self, connection: ConnectionInfo, answer: Changes | Snapshot | ReadFailed) -> None:
+        frame = self._to.frame
+        match answer:
+            case Changes():
+                replayed = Replayed(
+                    revision=answer.revision,
+                    epoch=answer.epoch,
+                    frames=tuple(frame(device_update(update)) for update in answer.updates),
+                )
+            case Snapshot():
+                replayed = Replayed(
+                    revision=answer.revision,
+                    epoch=answer.epoch,
+                    frames=(frame(device_snapshot(answer)),),
+                    is_recovered=False,
+                    reason=answer.reason,
+                )
+            case ReadFailed(reason=reason):
+                logger.warning("connection %s cannot resume: %s", connection.connection_id, reason)
+                connection.tell(Disconnect(TRY_AGAIN_LATER))
+                return
+        connection.tell(replayed)
+
+    # Life
+
+    def _load_head(self) -> None:
+        self._to.journal(LoadHeads((self._user_id,), self._reply_to))
+
+    def _head_loaded(self, loaded: HeadsLoaded) -> None:
+        waiting = self._waiting
+        if waiting is None:
+            return
+        if loaded.heads is None:
+            self._refuse_writes(waiting)
+            tell_later(RETRY_S, self.actor_ref, TryAgain())
+            return
+        (head,) = loaded.heads
+        self._head = self._seen = head.revision
+        self._clock = structs.replace(head.clock, node=self._to.node)
+        self._waiting = None
+        for message in waiting:
+            self.on_receive(message)
+
+    def _refuse_writes(self, waiting: list[WatchlistMessage]) -> None:
+        """Nobody should wait for a database that is away; connections may."""
+        refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_S)
+        for message in waiting:
+            if isinstance(message, DeviceWrite) and message.answer is not None:
+                message.answer(refusal)
+        waiting[:] = [message for message in waiting if not isinstance(message, DeviceWrite)]
+
+    def _try_again(self) -> None:
+        if self._waiting is not None:
+            self._load_head()
+        else:
+            self._is_healing = False
+            self._heal_if_behind()
+
+    def _retire_if_idle(self) -> None:
+        if self._connections or self._uncommitted or self._is_healing or not self.actor_inbox.empty():
+            return
+        self._retired(self._user_id)
+        self.stop()

@@ -1,0 +1,68 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from pykka import ActorRef
+
+from actors.active_users import ActiveUsers
+from actors.connection_messages import Join
+from actors.journal_messages import Head, HeadsLoaded, LoadHeads
+from actors.metrics import BusMetrics, WriteMetrics
+from actors.watchlist_messages import Neighbours
+from actors.watchlist_sync import WatchlistSync
+from crdt.hlc import HLCTimestamp
+from tests.actors.conftest import Devices
+
+
+def answering_journal(message: Any) -> None:
+    assert isinstance(message, LoadHeads)
+    clock = HLCTimestamp(0, 0, "n")
+    message.reply_to(HeadsLoaded(tuple(Head(user_id=u, revision=0, clock=clock) for u in message.user_ids)))
+
+
+def ignore(_message: object) -> None:
+    return
+
+
+@pytest.fixture
+async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
+    neighbours = Neighbours(
+        node="here",
+        now_ms=lambda: 0,
+        max_clock_drift_ms=60_000,
+        journal=answering_journal,
+        registry=ignore,
+        broadcaster=ignore,
+        publisher=ignore,
+        frame=devices.encode,
+        bus_metrics=BusMetrics(),
+        write_metrics=WriteMetrics(),
+        now_s=lambda: 0.0,
+    )
+
+    def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
+        return WatchlistSync.start(user_id, neighbours, retired)
+
+    users = ActiveUsers(start)
+    yield users
+    for user_id in users:
+        await users.watchlist(user_id).stop(block=False)
+
+
+async def test_a_users_actor_is_started_once(users: ActiveUsers) -> None:
+    assert users.active("ann") is None
+    ref = users.watchlist("ann")
+    assert users.watchlist("ann") is ref
+    assert users.active("ann") is ref
+    assert list(users) == ["ann"]
+
+
+async def test_a_sweep_lets_idle_users_go_and_keeps_connected_ones(users: ActiveUsers, devices: Devices) -> None:
+    idle = users.watchlist("ann")
+    users.watchlist("bob").tell(Join(devices.connection("b", "bob")))
+    users.sweep()
+    while idle.is_alive():
+        await asyncio.sleep(0)
+    assert list(users) == ["bob"]
+    assert users.watchlist("ann") is not idle

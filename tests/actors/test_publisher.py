@@ -1,0 +1,167 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from pykka import ActorRef
+
+from actors.metrics import BusMetrics
+from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from actors.publisher import MAX_IN_FLIGHT, Flush, Publish, PubNubPublisher
+from actors.runtime import LoopFuture
+from actors.sync_messages import PubNubWatchlistUpdate
+from tests.actors.conftest import Started, content
+
+Handled = Callable[[ActorRef[Any]], Awaitable[object]]
+
+
+def publish(user_id: str, revision: int) -> Publish:
+    return Publish(
+        user_id, PubNubWatchlistUpdate("add", str(content(1)), "t", None, "tv", revision=revision, origin="here")
+    )
+
+
+class HandBus:
+    """A bus whose every answer is the test's: ``calls`` are the publishes under way."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any], asyncio.Future[None]]] = []
+        self.called = asyncio.Event()
+
+    async def publish(self, user_id: str, payload: bytes) -> None:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.calls.append((user_id, msgspec.json.decode(payload), answer))
+        self.called.set()
+        await answer
+
+    async def next_call(self) -> tuple[str, dict[str, Any], asyncio.Future[None]]:
+        while not self.calls:
+            self.called.clear()
+            await self.called.wait()
+        return self.calls.pop(0)
+
+    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None: ...
+
+    def status(self) -> str | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+def bus() -> HandBus:
+    return HandBus()
+
+
+@pytest.fixture
+def metrics() -> BusMetrics:
+    return BusMetrics()
+
+
+@pytest.fixture
+async def publisher(started: Started, bus: HandBus, metrics: BusMetrics) -> ActorRef[PubNubPublisher]:
+    return started(
+        PubNubPublisher.start(bus, msgspec.json.encode, metrics, "here", retry_s=0.001, max_outbox=MAX_IN_FLIGHT + 50)
+    )
+
+
+async def test_one_users_messages_go_one_after_another_and_others_side_by_side(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus
+) -> None:
+    for user_id, revision in (("ann", 1), ("ann", 2), ("bob", 7)):
+        publisher.tell(publish(user_id, revision))
+    first = await bus.next_call()
+    other = await bus.next_call()
+    assert [(call[0], call[1]["revision"]) for call in (first, other)] == [("ann", 1), ("bob", 7)]
+    assert bus.calls == []
+    first[2].set_result(None)
+    assert (await bus.next_call())[1]["revision"] == 2
+
+
+async def test_a_message_is_tried_until_the_bus_takes_it(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus, metrics: BusMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher.tell(publish("ann", 1))
+    for _ in range(3):
+        _, message, answer = await bus.next_call()
+        assert message["revision"] == 1
+        answer.set_exception(BusUnavailable("no route"))
+    (await bus.next_call())[2].set_result(None)
+    emptied: LoopFuture[None] = LoopFuture()
+    publisher.tell(Flush(emptied.set))
+    await emptied
+    assert (metrics.published, metrics.publish_failures, metrics.outbox) == (1, 3, 0)
+    assert "no route" in caplog.text
+
+
+async def test_while_the_bus_is_away_one_message_probes_and_the_rest_wait(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus, metrics: BusMetrics, handled: Handled
+) -> None:
+    publisher.tell(publish("ann", 1))
+    (await bus.next_call())[2].set_exception(BusUnavailable("gone"))
+    while not metrics.publish_failures:
+        await handled(publisher)
+    for number in range(20):
+        publisher.tell(publish(f"user-{number}", 1))
+    probe = await bus.next_call()
+    await handled(publisher)
+    assert bus.calls == []
+    probe[2].set_result(None)
+    users = {(await bus.next_call())[0] for _ in range(20)}
+    assert len(users) == 20
+
+
+async def test_concurrency_is_bounded(publisher: ActorRef[PubNubPublisher], bus: HandBus, handled: Handled) -> None:
+    for number in range(MAX_IN_FLIGHT + 10):
+        publisher.tell(publish(f"user-{number}", 1))
+    await handled(publisher)
+    await asyncio.sleep(0)
+    assert len(bus.calls) == MAX_IN_FLIGHT
+
+
+async def test_a_message_the_bus_will_never_take_is_given_up_and_the_next_goes_on(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus, metrics: BusMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher.tell(publish("ann", 1))
+    publisher.tell(publish("ann", 2))
+    (await bus.next_call())[2].set_exception(MessageRefused("too large"))
+    assert (await bus.next_call())[1]["revision"] == 2
+    assert (metrics.published, metrics.publish_failures) == (0, 1)
+    assert [r.levelno for r in caplog.records if "too large" in r.getMessage()] == [logging.ERROR]
+
+
+async def test_a_full_outbox_keeps_one_hint_per_user_that_the_head_moved(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus, metrics: BusMetrics, handled: Handled
+) -> None:
+    for revision in range(1, 1001):
+        publisher.tell(publish("ann", revision))
+    first = await bus.next_call()
+    await handled(publisher)
+    assert metrics.outbox <= MAX_IN_FLIGHT + 50
+    first[2].set_result(None)
+    last: dict[str, Any] = {}
+    while metrics.outbox > 1:
+        _, last, answer = await bus.next_call()
+        answer.set_result(None)
+        await handled(publisher)
+    if metrics.outbox:
+        _, last, answer = await bus.next_call()
+        answer.set_result(None)
+    assert last["revision"] == 1000
+
+
+async def test_a_flush_is_answered_when_the_outbox_is_empty(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus, handled: Handled
+) -> None:
+    publisher.tell(publish("ann", 1))
+    flushed: list[None] = []
+    publisher.tell(Flush(flushed.append))
+    call = await bus.next_call()
+    await handled(publisher)
+    assert flushed == []
+    call[2].set_result(None)
+    while not flushed:
+        await handled(publisher)
+    assert flushed == [None]

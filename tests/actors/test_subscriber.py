@@ -1,0 +1,152 @@
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from pykka import ActorRef
+
+from actors.journal_messages import Head, HeadsLoaded, LoadHeads
+from actors.metrics import BusMetrics
+from actors.ports import BusUnavailable, OnGap, OnMessage
+from actors.subscriber import HEADS_PER_READ, BusMessageRefused, PubNubSubscriber
+from actors.sync_messages import BusMessage, HeadMoved, PubNubProgressUpdate
+from crdt.hlc import HLCTimestamp
+from tests.actors.conftest import Started
+
+Handled = Callable[[ActorRef[Any]], Awaitable[object]]
+PROGRESS = PubNubProgressUpdate("0b0e6a4e-52a5-4a5b-9a1f-000000000001", 1, 2)
+
+
+class FlakyBus:
+    """Cannot be started ``failures`` times; then the test speaks for it."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.on_message: OnMessage | None = None
+        self.on_gap: OnGap | None = None
+
+    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BusUnavailable("nobody listens")
+        self.on_message, self.on_gap = on_message, on_gap
+
+    async def publish(self, user_id: str, payload: bytes) -> None: ...
+
+    def status(self) -> str | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+class Surroundings:
+    def __init__(self) -> None:
+        self.handled: list[tuple[str, BusMessage]] = []
+        self.journal: list[Any] = []
+        self.users = ["ann", "bob"]
+        self.metrics = BusMetrics()
+
+    def decode(self, payload: bytes) -> BusMessage:
+        if payload == b"rubbish":
+            raise BusMessageRefused("malformed", "this is rubbish")
+        return msgspec.json.decode(payload, type=PubNubProgressUpdate)
+
+    def start(self, bus: FlakyBus) -> ActorRef[PubNubSubscriber]:
+        return PubNubSubscriber.start(
+            bus,
+            self.decode,
+            lambda user_id, message: self.handled.append((user_id, message)),
+            lambda: tuple(self.users),
+            self.journal.append,
+            self.metrics,
+            retry_s=0.001,
+        )
+
+
+@pytest.fixture
+def around() -> Surroundings:
+    return Surroundings()
+
+
+async def test_messages_are_decoded_and_handed_on(started: Started, around: Surroundings, handled: Handled) -> None:
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_message is not None
+    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    await handled(ref)
+    assert around.handled == [("ann", PROGRESS)]
+
+
+async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
+    started: Started, around: Surroundings, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_message is not None
+    bus.on_message("ann", b"rubbish")
+    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    await handled(ref)
+    assert around.handled == [("ann", PROGRESS)]
+    assert around.metrics.refused == {"malformed": 1}
+    assert around.metrics.received == 2
+    assert [r.levelno for r in caplog.records if "rubbish" in r.getMessage()] == [logging.WARNING]
+
+
+async def test_an_unreachable_bus_is_tried_again_until_it_answers(
+    started: Started, around: Surroundings, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = FlakyBus(failures=3)
+    ref = started(around.start(bus))
+    while bus.on_message is None:
+        await handled(ref)
+    assert caplog.text.count("nobody listens") == 3
+
+
+async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_gap is not None
+    bus.on_gap("reconnected")
+    await handled(ref)
+    (load,) = around.journal
+    assert isinstance(load, LoadHeads)
+    assert load.user_ids == ("ann", "bob")
+    clock = HLCTimestamp(1, 0, "n")
+    load.reply_to(
+        HeadsLoaded((Head(user_id="ann", revision=7, clock=clock), Head(user_id="bob", revision=0, clock=clock)))
+    )
+    await handled(ref)
+    assert around.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
+
+
+async def test_many_users_are_compared_in_several_reads(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    around.users = [f"user-{number}" for number in range(HEADS_PER_READ + 1)]
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_gap is not None
+    bus.on_gap("reconnected")
+    await handled(ref)
+    assert [len(load.user_ids) for load in around.journal] == [HEADS_PER_READ, 1]
+
+
+async def test_a_journal_that_cannot_be_read_is_asked_again(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_gap is not None
+    bus.on_gap("reconnected")
+    await handled(ref)
+    around.journal[0].reply_to(HeadsLoaded(None))
+    while len(around.journal) < 2:
+        await handled(ref)

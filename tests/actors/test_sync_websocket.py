@@ -1,0 +1,469 @@
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from pykka import ActorRef
+
+from actors.admission import Admission, Surroundings
+from actors.close_codes import TRY_AGAIN_LATER
+from actors.connection_messages import (
+    BinaryReceived,
+    ConnectionMessage,
+    Deliver,
+    DeviceWrite,
+    Disconnect,
+    Drain,
+    Join,
+    Joined,
+    Leave,
+    Received,
+    Replayed,
+    SignOfLife,
+    SocketDrained,
+    SocketLost,
+    TimerDue,
+    TokenRenewed,
+    WatchlistRequest,
+)
+from actors.device_messages import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
+from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.journal_messages import Outcome, Status, Update
+from actors.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
+from crdt.hlc import HLCTimestamp
+
+FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
+STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
+
+
+class RecordingSocket:
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.pings = 0
+        self.closes: list[int] = []
+        self.is_read = True
+        self.congested = False
+
+    def write(self, frames: bytes) -> None:
+        self.writes.append(frames)
+
+    def is_congested(self) -> bool:
+        return self.congested
+
+    def ping(self) -> None:
+        self.pings += 1
+
+    def close(self, code: int, reason: str) -> None:
+        self.closes.append(code)
+
+    def abort(self) -> None:
+        raise AssertionError("the actor never needs to abort")
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    @property
+    def lines(self) -> list[str]:
+        return b"".join(self.writes).decode().splitlines()
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(line) for line in self.lines]
+
+
+class Device:
+    """A started actor with everything around it."""
+
+    def __init__(self, since: int | None = None, epoch: str | None = None) -> None:
+        self.socket = RecordingSocket()
+        self.told: list[WatchlistRequest] = []
+        self.now_s = 1_000.0
+        self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
+            self.socket,
+            Admission(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
+            Surroundings(
+                tell_watchlist=self.told.append,
+                frame=lambda answer: msgspec.json.encode(answer) + b"\n",
+                now_s=lambda: self.now_s,
+            ),
+        )
+
+    async def tell(self, *messages: ConnectionMessage) -> None:
+        """Tell all of ``messages`` before the actor's next turn, and wait until that has ended."""
+        for message in messages:
+            self.ref.tell(message)
+        await self.ref.ask(SocketDrained(), block=False)
+        await self.ref.ask(SocketDrained(), block=False)
+
+    async def time_passes(self, seconds: float) -> None:
+        self.now_s += seconds
+        await self.tell(TimerDue())
+
+    def told_of(self, kind: type[Any]) -> list[Any]:
+        return [request for request in self.told if isinstance(request, kind)]
+
+
+Connect = Callable[..., Device]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    devices: list[Device] = []
+
+    def start(**kwargs: Any) -> Device:
+        devices.append(Device(**kwargs))
+        return devices[-1]
+
+    yield start
+    for device in devices:
+        await device.ref.stop(block=False)
+
+
+@pytest.fixture
+async def live(connect: Connect) -> Device:
+    """A device that is shown what comes after revision 10."""
+    device = connect()
+    await device.tell(Joined(10))
+    return device
+
+
+def deliver(first: int, last: int | None = None) -> Deliver:
+    revisions = range(first, (last or first) + 1)
+    return Deliver(first, tuple(b"%d\n" % revision for revision in revisions))
+
+
+def lines(first: int, last: int) -> list[str]:
+    return [str(revision) for revision in range(first, last + 1)]
+
+
+def write(message_id: str | int | None = "w1", **fields: Any) -> WatchlistWrite:
+    return WatchlistWrite("add", FILM, message_id, **fields)
+
+
+ADDED = Outcome(
+    status=Status.ADDED,
+    update=Update(
+        user_id="ann", revision=11, action="add", content_id=str(FILM), tags=("tv:1",), timestamp=STAMP,
+        device_id="tv",
+    ),
+    is_new=True,
+)  # fmt: skip
+
+
+async def test_a_device_without_since_joins_and_is_sent_nothing_of_its_own(connect: Connect) -> None:
+    device = connect()
+    await device.tell(Joined(10))
+    (join,) = device.told
+    assert isinstance(join, Join)
+    assert (join.since, join.connection.user_id, join.connection.device_id) == (None, "ann", "tv")
+    assert device.socket.writes == []
+
+
+async def test_frames_of_one_turn_leave_in_one_write_in_order(live: Device) -> None:
+    await live.tell(deliver(11), deliver(12, 14), Deliver(None, (b"progress\n",)), deliver(15))
+    assert live.socket.writes == [b"11\n12\n13\n14\nprogress\n15\n"]
+
+
+async def test_frames_of_different_turns_leave_in_different_writes(live: Device) -> None:
+    await live.tell(deliver(11))
+    await live.tell(deliver(12))
+    assert live.socket.writes == [b"11\n", b"12\n"]
+
+
+async def test_what_the_device_has_already_is_dropped_and_what_it_has_partly_is_cut(live: Device) -> None:
+    await live.tell(deliver(9, 10), deliver(10, 12), deliver(11), deliver(12, 13))
+    assert live.socket.lines == lines(11, 13)
+
+
+async def test_live_frames_that_overtake_the_join_wait_for_it(connect: Connect) -> None:
+    device = connect()
+    await device.tell(deliver(10, 12), Deliver(None, (b"progress\n",)))
+    assert device.socket.writes == []
+    await device.tell(Joined(10))
+    assert device.socket.lines == ["11", "12", "progress"]
+
+
+async def test_a_resuming_device_is_shown_resumed_then_the_missed_then_the_live(connect: Connect) -> None:
+    device = connect(since=3, epoch="e1")
+    await device.tell(deliver(6, 8))
+    assert (device.told_of(Join)[0].since, device.told_of(Join)[0].epoch) == (3, "e1")
+    await device.tell(Replayed(revision=7, epoch="e1", frames=(b"4\n", b"5\n", b"6\n", b"7\n")), deliver(9))
+    resumed, *rest = device.socket.lines
+    assert msgspec.json.decode(resumed) == {"type": "resumed", "recovered": True, "revision": 7, "epoch": "e1"}
+    assert rest == lines(4, 9)
+
+
+async def test_a_device_that_missed_nothing_is_shown_resumed_alone(connect: Connect) -> None:
+    device = connect(since=7)
+    await device.tell(Replayed(revision=7, epoch="e1", frames=()))
+    assert [answer["type"] for answer in device.socket.answers] == ["resumed"]
+
+
+async def test_a_snapshot_tells_why_and_continues_from_its_own_revision(connect: Connect) -> None:
+    device = connect(since=90)
+    await device.tell(
+        deliver(5),
+        Replayed(revision=4, epoch="e2", frames=(b"{}\n",), is_recovered=False, reason="epoch_changed"),
+    )
+    resumed, snapshot, live = device.socket.answers
+    assert resumed["recovered"] is False
+    assert resumed["reason"] == "epoch_changed"
+    assert [snapshot, live] == [{}, 5]
+
+
+async def test_a_resuming_device_is_not_read_before_its_resumed(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(SignOfLife())
+    assert not device.socket.is_read
+    await device.tell(Replayed(revision=3, epoch="e1", frames=()))
+    assert device.socket.is_read
+
+
+async def test_a_gap_is_filled_without_the_device_noticing(live: Device) -> None:
+    await live.tell(deliver(11), deliver(14, 15), deliver(16))
+    assert live.socket.lines == ["11"]
+    assert [join.since for join in live.told_of(Join)] == [None, 11]
+    await live.tell(Replayed(revision=14, epoch="e1", frames=(b"12\n", b"13\n", b"14\n")), deliver(17))
+    assert live.socket.lines == lines(11, 17)
+
+
+async def test_frames_let_go_during_a_long_replay_are_asked_for_again(live: Device) -> None:
+    await live.tell(deliver(12), *(deliver(revision) for revision in range(13, 13 + MAX_WAITING_FRAMES)))
+    await live.tell(Replayed(revision=12, epoch="e1", frames=(b"11\n", b"12\n")))
+    assert live.socket.lines == ["11", "12"]
+    assert [join.since for join in live.told_of(Join)] == [None, 10, 12]
+
+
+async def test_a_late_answer_to_an_earlier_resume_changes_nothing(live: Device) -> None:
+    await live.tell(Replayed(revision=3, epoch="e1", frames=(b"3\n",)), Joined(2), deliver(11))
+    assert live.socket.lines == ["11"]
+
+
+async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> None:
+    await live.tell(*(deliver(revision) for revision in range(11, 11 + 5 * MAX_WAITING_FRAMES)))
+    assert live.socket.lines == lines(11, 10 + 5 * MAX_WAITING_FRAMES)
+    assert live.socket.closes == []
+
+
+async def test_frames_wait_while_the_device_is_congested(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11), deliver(12))
+    assert live.socket.writes == []
+    live.socket.congested = False
+    await live.tell(SocketDrained())
+    assert live.socket.writes == [b"11\n12\n"]
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        [deliver(11, 11 + MAX_WAITING_FRAMES)],
+        [Deliver(11, (b"x" * MAX_WAITING_BYTES, b"x"))],
+    ],
+    ids=["too many", "too large"],
+)
+async def test_a_device_that_does_not_read_is_let_go_at_the_bound(live: Device, waiting: list[Deliver]) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11, 10 + MAX_WAITING_FRAMES))
+    assert live.socket.closes == []
+    live.socket.congested = False
+    await live.tell(SocketDrained())
+    live.socket.congested = True
+    last = waiting[0].frames
+    await live.tell(Deliver(11 + MAX_WAITING_FRAMES, last))
+    assert live.socket.closes == [4002]
+    assert len(live.told_of(Leave)) == 1
+
+
+async def test_nothing_is_sent_after_the_close_frame(live: Device) -> None:
+    await live.tell(deliver(11), BinaryReceived(), deliver(12), Received((Ping(),)))
+    assert live.socket.lines == ["11"]
+    assert live.socket.closes == [4502]
+
+
+async def test_ping_heartbeat_and_nonsense_are_answered_each_in_its_way(live: Device) -> None:
+    await live.tell(Received((Ping(), DeviceHeartbeat(), Malformed("invalid_field", "Invalid UUID.", "content_id", 7))))
+    assert live.socket.answers == [
+        {"type": "pong"},
+        {"type": "error", "id": 7, "code": "invalid_field", "field": "content_id", "message": "Invalid UUID."},
+    ]
+    assert live.socket.closes == []
+
+
+async def test_a_write_goes_to_the_watchlist_and_its_outcome_back_as_ack(live: Device) -> None:
+    await live.tell(Received((write(operation_id="op", tag="t", observed=9, timestamp=STAMP),)))
+    (request,) = live.told_of(DeviceWrite)
+    assert isinstance(request, DeviceWrite)
+    assert (request.user_id, request.device_id, request.action) == ("ann", "tv", "add")
+    assert request.content_id == "550e8400-e29b-41d4-a716-446655440000"
+    assert (request.operation_id, request.tag, request.observed) == ("op", "t", 9)
+    assert request.timestamp == STAMP
+    assert request.answer is not None
+    request.answer(ADDED)
+    await live.tell()
+    assert live.socket.answers == [
+        {
+            "type": "ack",
+            "id": "w1",
+            "status": "added",
+            "revision": 11,
+            "unique_tag": "tv:1",
+            "timestamp": {"physical": 1_700_000_000_000, "logical": 3, "node": "node-a"},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answer"),
+    [
+        (Outcome(status=Status.EXISTING), {"type": "ack", "status": "existing"}),
+        (
+            Outcome(status=Status.NOT_FOUND),
+            {
+                "type": "error",
+                "code": "not_found",
+                "field": "content_id",
+                "message": "it is not in the watchlist",
+            },
+        ),
+        (
+            Outcome(status=Status.REFUSED, reason="clock"),
+            {"type": "error", "code": "refused", "message": "clock"},
+        ),
+        (
+            Outcome(status=Status.REFUSED, reason="busy", retry_after_s=1.5),
+            {"type": "error", "code": "try_again_later", "message": "busy", "retry_after_ms": 1500},
+        ),
+    ],
+)
+async def test_every_outcome_has_its_answer(live: Device, outcome: Outcome, answer: dict[str, object]) -> None:
+    await live.tell(Received((write(None, timestamp=12345),)))
+    (request,) = live.told_of(DeviceWrite)
+    assert request.timestamp is None
+    request.answer(outcome)
+    await live.tell()
+    assert live.socket.answers == [answer]
+
+
+async def test_a_device_that_writes_faster_than_the_journal_is_not_read_until_half_is_answered(
+    live: Device,
+) -> None:
+    await live.tell(Received((write(),) * MAX_UNANSWERED_WRITES))
+    assert not live.socket.is_read
+    requests = live.told_of(DeviceWrite)
+    for request in requests[: MAX_UNANSWERED_WRITES // 2 - 1]:
+        request.answer(ADDED)
+    await live.tell()
+    assert not live.socket.is_read
+    requests[-1].answer(ADDED)
+    await live.tell()
+    assert live.socket.is_read
+
+
+async def test_a_silent_device_is_pinged_then_given_up(live: Device) -> None:
+    await live.time_passes(29)
+    assert live.socket.pings == 0
+    await live.time_passes(1)
+    assert live.socket.pings == 1
+    await live.time_passes(29.9)
+    assert live.socket.closes == []
+    await live.time_passes(0.1)
+    assert live.socket.closes == [4001]
+    assert len(live.told_of(Leave)) == 1
+
+
+@pytest.mark.parametrize("sign", [SignOfLife(), Received((DeviceHeartbeat(),))])
+async def test_a_sign_of_life_renews_patience(live: Device, sign: ConnectionMessage) -> None:
+    live.now_s += 45
+    await live.tell(sign)
+    await live.time_passes(59)
+    assert live.socket.closes == []
+    await live.time_passes(1)
+    assert live.socket.closes == [4001]
+
+
+async def test_a_device_that_waits_for_the_journal_is_not_called_silent(live: Device) -> None:
+    await live.tell(Received((write(),)))
+    await live.time_passes(100)
+    assert live.socket.closes == []
+
+
+async def test_the_connection_ends_with_its_token(live: Device) -> None:
+    for _ in range(99):
+        live.ref.tell(SignOfLife())
+        await live.time_passes(40)
+    assert live.socket.closes == []
+    live.ref.tell(SignOfLife())
+    await live.time_passes(40)
+    assert live.socket.closes == [4500]
+
+
+def renewed(**changes: Any) -> TokenRenewed:
+    fields = {"user_id": "ann", "device_id": "tv", "expires_at": 1_800_000_000, "ends_at_s": 9_000.0}
+    return TokenRenewed(**{**fields, "message_id": "a1", **changes})
+
+
+async def test_a_renewed_token_lengthens_the_connection(live: Device) -> None:
+    await live.tell(renewed())
+    assert live.socket.answers == [{"type": "authenticated", "id": "a1", "expires_at": 1_800_000_000}]
+    live.now_s = 8_990.0
+    await live.tell(SignOfLife(), TimerDue())
+    assert live.socket.closes == []
+    await live.time_passes(10)
+    assert live.socket.closes == [4500]
+
+
+@pytest.mark.parametrize("other", [{"user_id": "bob"}, {"device_id": "phone"}])
+async def test_a_token_of_somebody_else_ends_the_connection(live: Device, other: dict[str, str]) -> None:
+    await live.tell(renewed(**other))
+    assert live.socket.closes == [4503]
+
+
+async def test_a_drained_connection_says_goodbye_after_what_was_due(live: Device) -> None:
+    await live.tell(deliver(11), Drain(1234))
+    assert live.socket.lines[0] == "11"
+    assert live.socket.answers[1] == {"type": "goodbye", "reconnect_in_ms": 1234}
+    assert live.socket.closes == [1001]
+    assert len(live.told_of(Leave)) == 1
+
+
+async def test_a_resume_that_fails_asks_the_device_to_try_again(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Disconnect(TRY_AGAIN_LATER), Replayed(revision=3, epoch="e1", frames=()))
+    assert device.socket.closes == [1013]
+    assert device.socket.writes == []
+
+
+async def test_a_lost_socket_ends_the_actor_which_leaves_once(live: Device) -> None:
+    connection = live.told_of(Join)[0].connection
+    live.ref.tell(SocketLost())
+    await live.ref.stop(block=False)
+    assert not live.ref.is_alive()
+    assert [leave.connection for leave in live.told_of(Leave)] == [connection]
+    connection.tell(deliver(11))  # dropped, not raised
+
+
+async def test_a_closing_connection_that_loses_its_socket_does_not_leave_twice(live: Device) -> None:
+    await live.tell(Drain(0))
+    live.ref.tell(SocketLost())
+    await live.ref.stop(block=False)
+    assert len(live.told_of(Leave)) == 1
+
+
+async def test_a_stopped_actor_closes_its_socket(live: Device) -> None:
+    await live.ref.stop(block=False)
+    assert live.socket.closes == [1001]
+    assert len(live.told_of(Leave)) == 1
+
+
+async def test_a_failing_actor_leaves_and_closes(live: Device, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.CRITICAL, "pykka"):
+        live.ref.tell("no message of ours")
+        await live.ref.stop(block=False)
+    assert live.socket.closes == [1011]
+    assert len(live.told_of(Leave)) == 1

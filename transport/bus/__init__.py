@@ -1,0 +1,1 @@
+"""Bus engines: adapters of ``actors.ports.Bus``."""

@@ -1,0 +1,82 @@
+"""Messages of the channel ``user.{user_id}.sync`` as JSON, signed between nodes that share a bus key.
+
+The signature is HMAC-SHA256 (RFC 2104) over the message's canonical JSON: keys sorted, no white space, without the
+member ``signature``. Canonical, because a bus may take JSON apart and put it together anew.
+"""
+
+import hashlib
+import hmac
+
+import msgspec
+
+from actors.subscriber import BusMessageRefused
+from actors.sync_messages import BusMessage, HeadMoved, PubNubWatchlistUpdate
+
+MAX_PAYLOAD_BYTES = 32 * 1024
+"""PubNub's limit, and more than any message of ours needs."""
+
+_DECODER: msgspec.json.Decoder[BusMessage] = msgspec.json.Decoder(BusMessage)
+_ENCODER = msgspec.json.Encoder()
+_CANONICAL_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+class BusCodec:
+    """Encodes and decodes bus messages.
+
+    Without ``key`` nothing is signed and everything well-formed is taken. With it, messages that claim to come from a
+    node (``revision``, ``head_moved``) must carry a valid signature; unsigned ones without a revision are a foreign
+    publisher's and taken only if ``are_foreign_allowed``.
+    """
+
+    def __init__(self, key: bytes | None = None, *, are_foreign_allowed: bool = True) -> None:
+        self._key = key
+        self._are_foreign_allowed = are_foreign_allowed
+
+    def encode(self, message: BusMessage) -> bytes:
+        """Return the payload for the bus, signed if there is a key."""
+        if self._key is None:
+            return _ENCODER.encode(message)
+        fields = msgspec.to_builtins(message)
+        fields["signature"] = self._signature(fields)
+        return _ENCODER.encode(fields)
+
+    def decode(self, payload: bytes) -> BusMessage:
+        """Return the message in ``payload``.
+
+        Raises:
+            BusMessageRefused: ``too_large``, ``malformed``, ``forged`` or ``foreign``.
+        """
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise BusMessageRefused("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
+        try:
+            message = _DECODER.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BusMessageRefused("malformed", str(error)) from None
+        is_signed = self._key is not None and self._check_signature(payload)
+        if not is_signed:
+            self._admit_unsigned(message)
+        return message
+
+    def _admit_unsigned(self, message: BusMessage) -> None:
+        claims_node = isinstance(message, HeadMoved) or (
+            isinstance(message, PubNubWatchlistUpdate) and message.revision is not None
+        )
+        if claims_node and self._key is not None:
+            raise BusMessageRefused("forged", "a node's message without a signature")
+        if not claims_node and not self._are_foreign_allowed:
+            raise BusMessageRefused("foreign", "a foreign publisher's message, and those are not allowed here")
+
+    def _check_signature(self, payload: bytes) -> bool:
+        fields = msgspec.json.decode(payload)
+        signature = fields.pop("signature", None)
+        if signature is None:
+            return False
+        if not isinstance(signature, str) or not hmac.compare_digest(
+            signature.encode(), self._signature(fields).encode()
+        ):
+            raise BusMessageRefused("forged", "the signature does not fit the message and the bus key")
+        return True
+
+    def _signature(self, fields: dict[str, object]) -> str:
+        assert self._key is not None
+        return hmac.new(self._key, _CANONICAL_ENCODER.encode(fields), hashlib.sha256).hexdigest()

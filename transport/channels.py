@@ -1,0 +1,35 @@
+r"""Channel names: ``user.{user_id}.sync``, reversible for every user id.
+
+PubNub forbids ``, : * / \`` and white space in names, and each ``.`` adds a level (wildcards end at two); NATS gives
+``. * >`` a meaning. Whatever is not plainly safe is written as ``=XX`` per UTF-8 byte, as is ``=`` itself.
+"""
+
+import re
+
+PREFIX = "user."
+SUFFIX = ".sync"
+MAX_CHANNEL_LENGTH = 92
+"""PubNub's limit for a channel name."""
+
+_SAFE = re.compile(r"[A-Za-z0-9_@|+~-]")
+
+
+def channel_of(user_id: str) -> str:
+    """Return the user's channel."""
+    encoded = "".join(
+        char if _SAFE.match(char) else "".join(f"={byte:02X}" for byte in char.encode()) for char in user_id
+    )
+    return f"{PREFIX}{encoded}{SUFFIX}"
+
+
+def user_of(channel: str) -> str | None:
+    """Return whose channel this is; ``None`` if it is nobody's."""
+    if not (channel.startswith(PREFIX) and channel.endswith(SUFFIX)):
+        return None
+    encoded = channel[len(PREFIX) : -len(SUFFIX)]
+    if not encoded:
+        return None
+    try:
+        return re.sub(r"(?:=[0-9A-F]{2})+", lambda run: bytes.fromhex(run[0].replace("=", "")).decode(), encoded)
+    except UnicodeDecodeError:
+        return None

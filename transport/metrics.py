@@ -1,0 +1,137 @@
+"""The figures for the operator: Prometheus' text and the documented JSON."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from actors.journal import JournalMetrics
+from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
+
+
+class Sources(Struct, frozen=True, eq=False):
+    """Where the figures come from."""
+
+    broadcast: BroadcastMetrics
+    registry: RegistryMetrics
+    writes: WriteMetrics
+    journal: JournalMetrics
+    bus: BusMetrics
+    loop_lag: Histogram
+    restarts: Mapping[str, int]
+    """Restarts by actor class."""
+    messages_skipped: Mapping[str, int]
+    """Messages that raised, by actor class."""
+    active_watchlists: Callable[[], int]
+    bus_status: Callable[[], str | None]
+
+
+class Figures(Collector):
+    """Reads the actors' counters at scrape time, so that counting costs the actors an addition.
+
+    Thread: the event loop.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._prometheus = CollectorRegistry()
+        self._prometheus.register(self)
+
+    def prometheus(self) -> bytes:
+        """Return the figures in Prometheus' text format 0.0.4."""
+        return generate_latest(self._prometheus)
+
+    def documented(self) -> dict[str, float]:
+        """Return the documented figures by their names; latencies in milliseconds, over the last 1,000 relays."""
+        broadcast, registry = self._sources.broadcast, self._sources.registry
+        latency = broadcast.broadcast_latency
+        p50, p95, p99 = latency.percentiles(0.50, 0.95, 0.99)
+        return {
+            "messages_relayed": broadcast.messages_relayed,
+            "broadcast_latency_average_ms": latency.average() * 1000,
+            "broadcast_latency_p50_ms": p50 * 1000,
+            "broadcast_latency_p95_ms": p95 * 1000,
+            "broadcast_latency_p99_ms": p99 * 1000,
+            "active_connections": registry.total_connections,
+            "total_connections": registry.total_connections,
+            "active_users": registry.active_users,
+            "messages_sent": registry.messages_sent,
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric; called by Prometheus' client."""
+        yield from self._relays()
+        yield from self._writes()
+        yield from self._bus()
+        yield from self._actors()
+
+    def _relays(self) -> Iterator[Metric]:
+        broadcast, registry = self._sources.broadcast, self._sources.registry
+        yield _counter("messages_relayed", "Messages relayed to a user's connections.", broadcast.messages_relayed)
+        yield _histogram(
+            "broadcast_latency_seconds", "From a relay's start to its last tell.", broadcast.broadcast_latency
+        )
+        yield _gauge("active_connections", "Connections the broadcaster reaches.", registry.total_connections)
+        yield _gauge("total_connections", "Connections registered on this node.", registry.total_connections)
+        yield _gauge("active_users", "Users with a connection on this node.", registry.active_users)
+        yield _counter("messages_sent", "Messages told to connections.", registry.messages_sent)
+
+    def _writes(self) -> Iterator[Metric]:
+        writes, journal = self._sources.writes, self._sources.journal
+        yield _counters("writes", "Writes answered.", "status", writes.outcomes)
+        yield _histogram("commit_latency_seconds", "From a write's acceptance to its commit.", writes.commit_latency)
+        yield _counter("journal_transactions", "Transactions committed.", journal.transactions)
+        yield _counter("journal_operations", "Operations answered by those transactions.", journal.operations)
+        yield _counter("journal_commit_seconds", "Time spent in transactions.", journal.commit_seconds)
+        yield _counter("journal_failures", "Times that the database was unavailable.", journal.failures)
+        yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
+        yield _gauge("journal_up", "1 if the latest use of the database worked.", journal.unavailable is None)
+
+    def _bus(self) -> Iterator[Metric]:
+        bus = self._sources.bus
+        refused = bus.refused + Counter(invalid_content_id=self._sources.broadcast.messages_refused)
+        yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
+        yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self._sources.bus_status() is None)
+        yield _counter("bus_received", "Messages received from the bus.", bus.received)
+        yield _counter("bus_published", "Messages the bus took.", bus.published)
+        yield _counter("bus_publish_failures", "Publishes the bus did not take.", bus.publish_failures)
+        yield _counter("bus_duplicates", "Updates dropped by their revision.", bus.duplicates)
+        yield _counter("gaps_healed", "Reads of missing revisions from the journal.", bus.gaps_healed)
+        yield _gauge("outbox", "Messages that wait for the bus.", bus.outbox)
+
+    def _actors(self) -> Iterator[Metric]:
+        sources = self._sources
+        yield _gauge("active_watchlists", "Users with a running WatchlistSync.", sources.active_watchlists())
+        yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.restarts)
+        yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.messages_skipped)
+        yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.loop_lag)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"syncd_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"syncd_{name}", text, labels=[label])
+    for value, count in sorted(values.items()):
+        family.add_metric([value], count)
+    return family
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"syncd_{name}", text, value=value)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    bounds: Iterable[str] = (*map(str, histogram.bounds), "+Inf")
+    buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+    return HistogramMetricFamily(f"syncd_{name}", text, buckets=buckets, sum_value=histogram.sum)
