@@ -1,0 +1,67 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+
+from transport.http_protocol import HttpProtocol, RequestLimits
+
+Serve = Callable[..., Awaitable[int]]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests of sockets on both loops: their transports differ, and the service runs on the second."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.stem in ("test_websocket_device", "test_http_protocol"):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
+
+
+async def _plain_app(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body and answer its length."""
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        length += len(message["body"])
+        if not message["more_body"]:
+            break
+    body = b"%d" % length
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start uvicorn with our HTTP protocol and the given WebSocket protocol; returns the port."""
+    started: list[tuple[uvicorn.Server, socket.socket]] = []
+
+    async def start(ws: Any = "none", limits: RequestLimits | None = None, app: Any = _plain_app) -> int:
+        config = uvicorn.Config(
+            app,
+            http=partial(HttpProtocol, limits or RequestLimits()),  # type: ignore[arg-type]  # any callable will do
+            ws=ws,
+            lifespan="off",
+            log_config=None,
+        )
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        listener = socket.create_server(("127.0.0.1", 0))
+        await server.startup(sockets=[listener])
+        started.append((server, listener))
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    for server, listener in started:
+        async with asyncio.timeout(5):
+            await server.shutdown(sockets=[listener])

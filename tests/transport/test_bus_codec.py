@@ -1,0 +1,101 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.subscriber import BusMessageRefused
+from actors.sync_messages import BusMessage, HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from crdt.hlc import HLCTimestamp
+from transport.bus_codec import BusCodec
+
+KEY = b"a key that nodes share, long enough"
+CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+STAMP = HLCTimestamp(1_764_000_000_000, 3, "here")
+OURS = PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:1", STAMP, "tv ☃", revision=7, origin="here")
+FOREIGN = PubNubWatchlistUpdate("remove", CONTENT_ID, "movie-123", STAMP, "tv")
+MESSAGES: list[BusMessage] = [
+    OURS,
+    FOREIGN,
+    HeadMoved(9, "here"),
+    PubNubProgressUpdate(CONTENT_ID, 1, 2, STAMP, "tv"),
+    PubNubDeviceHandoff("tv", CONTENT_ID, None, 17),
+]
+
+
+def reason_of(codec: BusCodec, payload: bytes) -> str:
+    with pytest.raises(BusMessageRefused) as refused:
+        codec.decode(payload)
+    return refused.value.reason
+
+
+@pytest.mark.parametrize("codec", [BusCodec(), BusCodec(KEY), BusCodec(KEY, are_foreign_allowed=False)])
+@pytest.mark.parametrize("message", MESSAGES)
+def test_what_a_node_sends_another_one_reads(codec: BusCodec, message: BusMessage) -> None:
+    assert codec.decode(codec.encode(message)) == message
+
+
+def test_the_documented_message_is_on_the_channel_as_documented() -> None:
+    fields = json.loads(BusCodec().encode(OURS))
+    assert fields == {
+        "type": "watchlist_update",
+        "operation": "add",
+        "content_id": CONTENT_ID,
+        "unique_tag": "syncd:1",
+        "timestamp": {"physical": 1_764_000_000_000, "logical": 3, "node": "here"},
+        "device_id": "tv ☃",
+        "revision": 7,
+        "origin": "here",
+    }
+
+
+def test_a_bus_may_take_the_json_apart_and_put_it_together_anew() -> None:
+    fields = json.loads(BusCodec(KEY).encode(OURS))
+    mangled = json.dumps(dict(reversed(fields.items())), indent=1).encode()
+    assert BusCodec(KEY).decode(mangled) == OURS
+
+
+@pytest.mark.parametrize(("field", "value"), [("content_id", "other"), ("revision", 8), ("unique_tags", ["x"])])
+def test_an_altered_message_is_forged(field: str, value: Any) -> None:
+    fields = json.loads(BusCodec(KEY).encode(OURS)) | {field: value}
+    assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
+
+
+@pytest.mark.parametrize("signature", ["", "00", 7, "ü"])
+def test_a_made_up_signature_is_forged(signature: Any) -> None:
+    fields = json.loads(BusCodec().encode(OURS)) | {"signature": signature}
+    assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
+
+
+@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here")])
+def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMessage) -> None:
+    assert reason_of(BusCodec(KEY), BusCodec().encode(message)) == "forged"
+    assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode(message)) == "forged"
+
+
+def test_foreign_messages_are_taken_only_while_they_are_allowed() -> None:
+    unsigned = BusCodec().encode(FOREIGN)
+    assert BusCodec(KEY).decode(unsigned) == FOREIGN
+    assert reason_of(BusCodec(KEY, are_foreign_allowed=False), unsigned) == "foreign"
+    assert reason_of(BusCodec(are_foreign_allowed=False), unsigned) == "foreign"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"\xff", b"[]", b"null", b"{}", b'{"type":"nonsense"}', b'{"type":"watchlist_update"}', b"[" * 20_000],
+)
+def test_rubbish_is_malformed(payload: bytes) -> None:
+    assert reason_of(BusCodec(), payload) == "malformed"
+
+
+def test_what_no_node_sends_for_its_size_is_not_even_parsed() -> None:
+    assert reason_of(BusCodec(), b" " * 32_769) == "too_large"
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_nothing_but_a_refusal_comes_of_rubbish(payload: bytes) -> None:
+    assert reason_of(BusCodec(KEY), payload) in {"malformed", "forged", "foreign"}

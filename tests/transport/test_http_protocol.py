@@ -1,0 +1,139 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from transport.http_protocol import RequestLimits
+
+Serve = Callable[..., Awaitable[int]]
+
+SHORT = RequestLimits(head_s=0.05, body_s=0.05)
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def refusal(reader: asyncio.StreamReader) -> Any:
+    """Read one answer that must be a problem and the end of the stream."""
+    async with asyncio.timeout(5):
+        head, body = (await reader.read()).split(b"\r\n\r\n", 1)
+    assert b"application/problem+json" in head
+    problem = msgspec.json.decode(body)
+    assert head.startswith(b"HTTP/1.1 %d " % problem["status"])
+    return problem
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """Read one answer of the plain application: its body, the number of bytes it was sent."""
+    async with asyncio.timeout(5):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        return await reader.readexactly(1)
+
+
+@pytest.mark.parametrize(
+    ("sent", "part"),
+    [
+        (b"", "head"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n", "head"),
+        (b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", "head"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf", "body"),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "body"),
+    ],
+)
+async def test_a_request_that_does_not_come_whole_is_given_up(serve: Serve, sent: bytes, part: str) -> None:
+    async with connected(await serve(limits=SHORT)) as (reader, writer):
+        writer.write(sent)
+        problem = await refusal(reader)
+    assert problem["status"] == 408
+    assert part in problem["detail"]
+
+
+async def test_a_head_that_keeps_dripping_is_given_up_too(serve: Serve) -> None:
+    async with connected(await serve(limits=SHORT)) as (reader, writer):
+        given_up = asyncio.create_task(refusal(reader))
+        writer.write(b"GET / HTTP/1.1\r\n")
+        while not given_up.done():
+            writer.write(b"X-Drip: drop\r\n")
+            await asyncio.sleep(0.01)
+        assert given_up.result()["status"] == 408
+
+
+async def test_an_idle_connection_between_requests_is_left_alone(serve: Serve) -> None:
+    async with connected(await serve(limits=SHORT)) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await answer(reader) == b"0"
+        await asyncio.sleep(0.2)  # four times the patience for an unfinished request
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n")
+        writer.write(b"abc")
+        assert await answer(reader) == b"3"
+
+
+async def test_a_second_request_that_stays_unfinished_is_given_up(serve: Serve) -> None:
+    async with connected(await serve(limits=SHORT)) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert await answer(reader) == b"0"
+        writer.write(b"GET / HT")
+        assert (await refusal(reader))["status"] == 408
+
+
+@pytest.mark.parametrize("pieces", [1, 40])
+async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, pieces: int) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X-Large: %b\r\n" % (b"x" * 1000) * 40 + b"\r\n"
+    async with connected(await serve(limits=RequestLimits(head_bytes=32 * 1024))) as (reader, writer):
+        for at in range(0, len(head), len(head) // pieces):
+            writer.write(head[at : at + len(head) // pieces])
+            await writer.drain()
+        assert (await refusal(reader))["status"] == 431
+
+
+async def test_one_endless_header_is_refused_although_it_never_ends(serve: Serve) -> None:
+    async with connected(await serve()) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nX-Endless: " + b"x" * 200_000)
+        assert (await refusal(reader))["status"] == 431
+
+
+async def test_headers_within_the_limit_and_a_large_body_are_accepted(serve: Serve) -> None:
+    async with connected(await serve()) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nX-Large: " + b"x" * 30_000 + b"\r\nContent-Length: 90000\r\n\r\n")
+        writer.write(b"y" * 90_000)
+        assert await answer(reader) == b"9"
+
+
+@pytest.mark.parametrize("sent", [b"garbage\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9\r\n\r\n"])
+async def test_garbage_is_answered_with_a_problem(serve: Serve, sent: bytes) -> None:
+    async with connected(await serve()) as (reader, writer):
+        writer.write(sent)
+        assert (await refusal(reader))["status"] == 400
+
+
+async def test_the_application_of_a_request_given_up_learns_of_it(serve: Serve) -> None:
+    told = asyncio.get_running_loop().create_future()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request":
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        told.set_result(message["type"])
+
+    async with connected(await serve(limits=SHORT, app=app)) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
+        assert (await refusal(reader))["status"] == 408
+        assert await asyncio.wait_for(told, 5) == "http.disconnect"
+
+
+async def test_a_connection_that_is_lost_early_leaves_no_timer(serve: Serve) -> None:
+    async with connected(await serve(limits=SHORT)) as (reader, writer):
+        writer.write(b"GET / HT")
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""

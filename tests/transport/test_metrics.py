@@ -1,0 +1,71 @@
+from collections import Counter
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from actors.journal import JournalMetrics
+from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
+from transport.metrics import Figures, Sources
+
+
+@pytest.fixture
+def sources() -> Sources:
+    return Sources(
+        broadcast=BroadcastMetrics(),
+        registry=RegistryMetrics(),
+        writes=WriteMetrics(),
+        journal=JournalMetrics(),
+        bus=BusMetrics(),
+        loop_lag=Histogram((0.1,)),
+        restarts=Counter(),
+        messages_skipped=Counter(),
+        active_watchlists=lambda: 5,
+        bus_status=lambda: None,
+    )
+
+
+def samples(figures: Figures) -> dict[tuple[str, ...], float]:
+    """Return every sample by its name and label values, as Prometheus itself would read it."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(figures.prometheus().decode())
+        for sample in family.samples
+    }
+
+
+def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
+    figures = Figures(sources)
+    assert samples(figures)[("syncd_messages_relayed_total",)] == 0
+    sources.broadcast.record_relay(3, 0.0004)
+    sources.registry.total_connections = 2
+    sources.bus.refused["malformed"] = 4
+    sources.broadcast.messages_refused = 1
+    found = samples(figures)
+    assert found[("syncd_messages_relayed_total",)] == 3
+    assert found[("syncd_total_connections",)] == found[("syncd_active_connections",)] == 2
+    assert found[("syncd_messages_refused_total", "malformed")] == 4
+    assert found[("syncd_messages_refused_total", "invalid_content_id")] == 1
+    assert found[("syncd_active_watchlists",)] == 5
+    assert found[("syncd_bus_up",)] == found[("syncd_journal_up",)] == 1
+
+
+def test_a_histogram_cumulates_its_buckets(sources: Sources) -> None:
+    for elapsed_s in (0.00004, 0.0004, 0.0005, 9.0):
+        sources.broadcast.record_relay(1, elapsed_s)
+    found = samples(Figures(sources))
+    name = "syncd_broadcast_latency_seconds"
+    assert found[(f"{name}_bucket", "5e-05")] == 1
+    assert found[(f"{name}_bucket", "0.0005")] == 3
+    assert found[(f"{name}_bucket", "0.5")] == 3
+    assert found[(f"{name}_bucket", "+Inf")] == found[(f"{name}_count",)] == 4
+    assert found[(f"{name}_sum",)] == pytest.approx(9.00094)
+
+
+def test_the_documented_figures_are_in_milliseconds_over_the_last_thousand(sources: Sources) -> None:
+    for number in range(1, 2001):
+        sources.broadcast.record_relay(1, number / 1000)
+    figures = Figures(sources).documented()
+    assert figures["messages_relayed"] == 2000
+    assert figures["broadcast_latency_p50_ms"] == 1501
+    assert figures["broadcast_latency_p99_ms"] == 1991
+    assert figures["broadcast_latency_average_ms"] == pytest.approx(1500.5)

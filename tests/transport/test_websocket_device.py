@@ -1,0 +1,352 @@
+"""A device's socket and its actor together, over real TCP, on both event loops (see conftest.py)."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+
+from actors.admission import Admission, PaceableSocket, Surroundings
+from actors.connection_messages import (
+    ConnectionInfo,
+    ConnectionMessage,
+    Deliver,
+    DeviceWrite,
+    Join,
+    Joined,
+    Leave,
+    Replayed,
+    WatchlistRequest,
+)
+from actors.journal_messages import Outcome, Status
+from actors.sync_websocket import SyncWebSocket
+from transport import websocket
+from transport.authentication import Authenticator, mint
+from transport.device_codec import encode, frame
+from transport.device_protocol import DeviceProtocol, Gate
+from transport.signing_keys import shared_secret
+
+SECRET = "a secret of more than thirty-two bytes"
+FILM = "550e8400-e29b-41d4-a716-446655440000"
+Serve = Callable[..., Any]
+
+
+class Watchlist:
+    """Stands for every user's ``WatchlistSync``: at revision 0, acknowledges writes at once."""
+
+    def __init__(self) -> None:
+        self.joined: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
+        self.left: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
+        self.missed: tuple[bytes, ...] = ()
+
+    def tell(self, request: WatchlistRequest) -> None:
+        match request:
+            case Join(connection=connection, since=None):
+                connection.tell(Joined(0))
+                self.joined.put_nowait(connection)
+            case Join(connection=connection, since=since):
+                assert since is not None
+                revision = since + len(self.missed)
+                connection.tell(Replayed(revision=revision, epoch="e", frames=self.missed))
+                self.joined.put_nowait(connection)
+            case Leave(connection=connection):
+                self.left.put_nowait(connection)
+            case DeviceWrite(answer=answer):
+                assert answer is not None
+                answer(Outcome(status=Status.EXISTING))
+
+
+class Service:
+    def __init__(self, port: int, watchlist: Watchlist) -> None:
+        self.port = port
+        self.watchlist = watchlist
+
+    def connect(self, query: str = "", ttl_s: int = 600, **options: Any) -> connect:
+        token = mint(SECRET, "ann", "tv", ttl_s)
+        options.setdefault("additional_headers", {"Authorization": f"Bearer {token}"})
+        return connect(f"ws://127.0.0.1:{self.port}/ws{query}", **options)
+
+    async def open_raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a device that speaks in bytes, after its handshake."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Authorization: Bearer %b\r\n\r\n" % mint(SECRET, "ann", "tv", 600).encode()
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        return reader, writer
+
+    async def next_joined(self) -> ConnectionInfo:
+        return await asyncio.wait_for(self.watchlist.joined.get(), 5)
+
+    async def next_left(self) -> ConnectionInfo:
+        return await asyncio.wait_for(self.watchlist.left.get(), 5)
+
+
+Start = Callable[..., Any]
+
+
+def make_gate(watchlist: Watchlist, **heartbeat: float) -> Gate:
+    surroundings = Surroundings(
+        tell_watchlist=watchlist.tell,
+        frame=encode,
+        now_s=asyncio.get_running_loop().time,
+        **heartbeat,
+    )
+
+    def spawn(device: PaceableSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
+        return SyncWebSocket.launch(device, admission, surroundings)
+
+    return Gate(authenticator=Authenticator(shared_secret(SECRET)), spawn=spawn, drain_spread_ms=100)
+
+
+@pytest.fixture
+def start(serve: Serve) -> Start:
+    async def start(**heartbeat: float) -> Service:
+        watchlist = Watchlist()
+        port = await serve(partial(DeviceProtocol, make_gate(watchlist, **heartbeat)))
+        return Service(port, watchlist)
+
+    return start
+
+
+@pytest.fixture
+async def service(start: Start) -> Service:
+    started: Service = await start()
+    return started
+
+
+async def say(client: ClientConnection, **message: Any) -> Any:
+    await client.send(msgspec.json.encode(message).decode())
+    return await hear(client)
+
+
+async def hear(client: ClientConnection) -> Any:
+    return msgspec.json.decode(await asyncio.wait_for(client.recv(), 5))
+
+
+async def closed(client: ClientConnection) -> int | None:
+    """Wait for the end and return the service's close code."""
+    await asyncio.wait_for(client.wait_closed(), 10)
+    return client.close_code
+
+
+async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:
+    """Read a service's frames up to its close frame or the end of the stream."""
+    opcode = None
+    while opcode is not Opcode.CLOSE:
+        try:
+            head, length = await asyncio.wait_for(reader.readexactly(2), 5)
+            if length == 126:
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+            elif length == 127:
+                (length,) = struct.unpack("!Q", await reader.readexactly(8))
+            opcode = Opcode(head & 0x0F)
+            yield Frame(opcode, await reader.readexactly(length))
+        except asyncio.IncompleteReadError:
+            return
+
+
+def masked(first: int, payload: bytes) -> bytes:
+    mask = os.urandom(4)
+    return bytes((first, 0x80 | len(payload))) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+async def test_a_device_is_shown_what_is_delivered_and_nothing_before(service: Service) -> None:
+    async with service.connect() as client:
+        connection = await service.next_joined()
+        connection.tell(Deliver(1, (frame(b'"one"'), frame(b'"two"'))))
+        assert [await hear(client), await hear(client)] == ["one", "two"]
+    assert await service.next_left() is connection
+
+
+async def test_a_device_with_since_is_shown_resumed_first(service: Service) -> None:
+    service.watchlist.missed = (frame(b'"six"'),)
+    async with service.connect("?since=5") as client:
+        (await service.next_joined()).tell(Deliver(7, (frame(b'"seven"'),)))
+        resumed = {"type": "resumed", "recovered": True, "revision": 6, "epoch": "e"}
+        assert [await hear(client) for _ in range(3)] == [resumed, "six", "seven"]
+
+
+async def test_what_a_device_says_is_answered(service: Service) -> None:
+    async with service.connect() as client:
+        assert await say(client, type="ping") == {"type": "pong"}
+        written = await say(client, type="watchlist_update", operation="add", content_id=FILM, id=1)
+        assert written == {"type": "ack", "id": 1, "status": "existing"}
+        refused = await say(client, type="watchlist_update", operation="add", content_id="123", id=2)
+        assert (refused["type"], refused["field"], refused["id"]) == ("error", "content_id", 2)
+        assert (await say(client, type="dance"))["code"] == "unknown_type"
+        await client.send("not json")
+        assert (await hear(client))["code"] == "malformed"
+        assert await say(client, type="ping") == {"type": "pong"}
+
+
+async def test_a_fragmented_text_is_understood(service: Service) -> None:
+    async with service.connect() as client:
+        await client.send(['{"type"', ':"pi', 'ng"}'])
+        assert await hear(client) == {"type": "pong"}
+
+
+async def test_ten_thousand_writes_at_once_are_all_answered(service: Service) -> None:
+    reader, writer = await service.open_raw()
+    message = b'{"type":"watchlist_update","operation":"add","content_id":"%b"}' % FILM.encode()
+    writer.write(masked(0x81, message) * 10_000)
+    answers = 0
+    async for answer in read_frames(reader):
+        assert answer.data == b'{"type":"ack","status":"existing"}'
+        answers += 1
+        if answers == 10_000:
+            writer.close()
+            break
+    await service.next_left()
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [(b"\x00binary", 4502), ("x" * (websocket.MAX_MESSAGE_BYTES + 1), 1009)],
+)
+async def test_a_message_that_is_not_allowed_ends_the_connection(
+    service: Service, message: str | bytes, code: int
+) -> None:
+    async with service.connect() as client:
+        await client.send(message)
+        assert await closed(client) == code
+    await service.next_left()
+
+
+async def test_a_large_message_is_refused_while_it_is_still_being_sent(service: Service) -> None:
+    reader, writer = await service.open_raw()
+    length = 50 << 20
+    writer.write(b"\x81\xff" + struct.pack("!Q", length) + b"mask" + bytes(1 << 20))
+    frames = [received async for received in read_frames(reader)]
+    assert struct.unpack("!H", frames[-1].data[:2]) == (1009,)
+    writer.close()
+    await service.next_left()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(b"\x81\x02hi", 1002), (masked(0x81, b"\xff\xff"), 1007)], ids=["unmasked", "not UTF-8"]
+)
+async def test_a_broken_rule_is_answered_with_its_code(service: Service, sent: bytes, code: int) -> None:
+    reader, writer = await service.open_raw()
+    writer.write(sent)
+    frames = [received async for received in read_frames(reader)]
+    assert struct.unpack("!H", frames[-1].data[:2]) == (code,)
+    writer.close()
+    await service.next_left()
+
+
+async def test_a_device_that_closes_is_answered_and_leaves(service: Service) -> None:
+    client = await service.connect()
+    connection = await service.next_joined()
+    await client.close(1000, "bye")
+    assert (client.close_code, client.close_reason) == (1000, "bye")
+    assert await service.next_left() is connection
+
+
+async def test_a_device_that_vanishes_without_a_word_leaves(service: Service) -> None:
+    _, writer = await service.open_raw()
+    connection = await service.next_joined()
+    writer.transport.abort()
+    assert await service.next_left() is connection
+
+
+async def test_a_device_that_does_not_read_is_closed_with_4002_and_holds_up_nobody(service: Service) -> None:
+    reader, writer = await service.open_raw()
+    slow = await service.next_joined()
+    async with service.connect() as quick:
+        quick_connection = await service.next_joined()
+        slow.tell(Deliver(1, (frame(b"x" * 65_000),) * 200))
+        quick_connection.tell(Deliver(1, (frame(b'"after the slow one\'s turn"'),)))
+        await hear(quick)
+        slow.tell(Deliver(201, (frame(b"small"),) * 257))
+        assert await service.next_left() is slow
+        quick_connection.tell(Deliver(2, (frame(b'"hello"'),)))
+        assert await hear(quick) == "hello"
+    *read, last = [received async for received in read_frames(reader)]
+    assert struct.unpack("!H", last.data[:2]) == (4002,)
+    assert len(read) == 200
+    writer.close()
+
+
+async def test_a_device_that_never_answers_our_close_is_cut_off(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "CLOSE_TIMEOUT_S", 0.05)
+    reader, writer = await service.open_raw()
+    writer.write(masked(0x82, b"binary"))
+    (close,) = [received async for received in read_frames(reader)]
+    assert struct.unpack("!H", close.data[:2]) == (4502,)
+    assert await asyncio.wait_for(reader.read(1), 5) == b""
+    writer.close()
+
+
+async def test_a_silent_device_is_pinged_and_closed_with_4001(start: Start) -> None:
+    service = await start(heartbeat_interval_s=0.05, heartbeat_timeout_s=0.12)
+    reader, writer = await service.open_raw()
+    frames = [received async for received in read_frames(reader)]
+    assert [received.opcode for received in frames[:-1]] == [Opcode.PING] * 2
+    assert struct.unpack("!H", frames[-1].data[:2]) == (4001,)
+    writer.close()
+    await service.next_left()
+
+
+async def test_a_device_that_answers_pings_stays(start: Start) -> None:
+    service = await start(heartbeat_interval_s=0.02, heartbeat_timeout_s=0.1)
+    reader, writer = await service.open_raw()
+    pings = 0
+    async for received in read_frames(reader):
+        assert received.opcode is Opcode.PING
+        pings += 1
+        writer.write(masked(0x8A, b""))
+        if pings == 10:  # twice the time-out
+            break
+    writer.close()
+    await service.next_left()
+
+
+async def test_a_connection_ends_with_its_token_unless_it_is_renewed(service: Service) -> None:
+    async with service.connect(ttl_s=1) as ends, service.connect(ttl_s=1) as lasts:
+        renewed = await say(lasts, type="authenticate", token=mint(SECRET, "ann", "tv", 600), id="r")
+        assert (renewed["type"], renewed["id"]) == ("authenticated", "r")
+        assert await closed(ends) == 4500
+        assert await say(lasts, type="ping") == {"type": "pong"}
+
+
+async def test_a_bad_token_is_refused_and_anothers_ends_the_connection(service: Service) -> None:
+    async with service.connect() as client:
+        refused = await say(client, type="authenticate", token="nonsense", id="r")
+        assert (refused["type"], refused["code"], refused["id"]) == ("error", "unauthorized", "r")
+        await client.send(f'{{"type":"authenticate","token":"{mint(SECRET, "bob", "tv", 60)}"}}')
+        assert await closed(client) == 4503
+
+
+async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:
+    watchlist = Watchlist()
+    protocol: Any = partial(DeviceProtocol, make_gate(watchlist))
+    config = uvicorn.Config(lambda: None, ws=protocol, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    service = Service(listener.getsockname()[1], watchlist)
+    async with service.connect() as client:
+        connection = await service.next_joined()
+        server.should_exit = True
+        goodbye = await hear(client)
+        assert goodbye["type"] == "goodbye"
+        assert 0 <= goodbye["reconnect_in_ms"] <= 100
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert client.close_code == 1001
+    await asyncio.wait_for(serving, 5)
+    assert await service.next_left() is connection

@@ -1,0 +1,214 @@
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jwt
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from actors.admission import Admission, PaceableSocket
+from actors.connection_messages import ConnectionMessage
+from transport.authentication import Authenticator, mint
+from transport.device_protocol import DeviceProtocol, Gate
+from transport.signing_keys import UnknownKeyError, shared_secret
+
+SECRET = "a secret of more than thirty-two bytes"
+TOKEN = mint(SECRET, "ann", "tv", 600)
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+Serve = Callable[..., Any]
+
+
+class Admitted:
+    """Stands where actors are started: records who was let in."""
+
+    def __init__(self) -> None:
+        self.admissions: list[Admission] = []
+        self.messages: list[ConnectionMessage] = []
+
+    def spawn(self, socket: PaceableSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
+        self.admissions.append(admission)
+        return self.messages.append
+
+
+@pytest.fixture
+def admitted() -> Admitted:
+    return Admitted()
+
+
+@pytest.fixture
+async def port(serve: Serve, admitted: Admitted) -> int:
+    gate = Gate(
+        authenticator=Authenticator(shared_secret(SECRET)),
+        spawn=admitted.spawn,
+        allowed_origins={"https://tv.example"},
+    )
+    started: int = await serve(partial(DeviceProtocol, gate))
+    return started
+
+
+async def answer(port: int, target: str = "/ws", method: str = "GET", **headers: str) -> tuple[int, str, Any]:
+    """Send one handshake and return status, head and decoded body. A header given as '' is left out."""
+    all_headers = {
+        "Host": f"127.0.0.1:{port}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": KEY,
+        "Authorization": f"Bearer {TOKEN}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    lines = [f"{name}: {value}\r\n" for name, value in all_headers.items() if value]
+    writer.write(f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode())
+    async with asyncio.timeout(5):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        status = int(head.split()[1])
+        body = None if status == 101 else msgspec.json.decode(await reader.read())
+    writer.close()
+    await writer.wait_closed()
+    return status, head, body
+
+
+EXPIRED = jwt.encode({"sub": "ann", "device_id": "tv", "exp": int(time.time()) - 5}, SECRET)
+
+REFUSED: list[tuple[dict[str, str], int, str]] = [
+    ({"target": "/"}, 404, "it is at /ws"),
+    ({"target": "/ws/"}, 404, "it is at /ws"),
+    ({"method": "POST"}, 405, "POST"),
+    ({"Sec_WebSocket_Version": "8"}, 426, "version 13"),
+    ({"Sec_WebSocket_Version": ""}, 400, "Sec-WebSocket-Version"),
+    ({"Sec_WebSocket_Key": ""}, 400, "Sec-WebSocket-Key"),
+    ({"Sec_WebSocket_Key": "short"}, 400, "Sec-WebSocket-Key"),
+    ({"Authorization": ""}, 401, "Authorization: Bearer"),
+    ({"Authorization": "Basic YTpi"}, 401, "Authorization: Bearer"),
+    ({"Authorization": "Bearer "}, 401, "Authorization: Bearer"),
+    ({"Authorization": "Bearer nonsense"}, 401, "malformed"),
+    ({"Authorization": f"Bearer {EXPIRED}"}, 401, "expired"),
+    ({"Authorization": f"Bearer {TOKEN[:-4]}AAAA"}, 401, "signature"),
+    ({"Sec_WebSocket_Protocol": f"bearer.{TOKEN}"}, 400, "one token"),
+    ({"target": f"/ws?token={TOKEN}"}, 400, "token in the URL"),
+    ({"target": f"/ws?since=3&access_token={TOKEN}", "Authorization": ""}, 400, "token in the URL"),
+    ({"Origin": "https://evil.example"}, 403, "origin"),
+    ({"Origin": "null"}, 403, "origin"),
+    ({"target": "/ws?since=-1"}, 400, "'since'"),
+    ({"target": "/ws?since=1.5"}, 400, "'since'"),
+    ({"target": "/ws?since="}, 400, "'since'"),
+    ({"target": "/ws?since=1&since=2"}, 400, "'since'"),
+    ({"target": "/ws?since=" + "9" * 19}, 400, "'since'"),
+    ({"target": "/ws?since=1&epoch="}, 400, "'epoch'"),
+    ({"target": "/ws?" + "a=1&" * 20}, 400, "too many parameters"),
+]
+
+
+@pytest.mark.parametrize(("request_", "status", "names"), REFUSED)
+async def test_a_request_that_is_wrong_is_refused_with_a_problem_that_names_it(
+    port: int, admitted: Admitted, request_: dict[str, str], status: int, names: str
+) -> None:
+    got, head, problem = await answer(port, **request_)
+    assert got == status
+    assert names in problem["detail"]
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["title"]
+    assert "Content-Type: application/problem+json\r\n" in head
+    assert ("WWW-Authenticate: Bearer\r\n" in head) == (status == 401)
+    assert ("Sec-WebSocket-Version: 13\r\n" in head) == (status == 426)
+    assert ("Allow: GET\r\n" in head) == (status == 405)
+    assert TOKEN not in head + str(problem)
+    assert admitted.admissions == []
+
+
+async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
+    status, head, _ = await answer(port, "/ws?since=41&epoch=e%201")
+    assert status == 101
+    assert "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
+    assert "Sec-WebSocket-Protocol" not in head
+    (admission,) = admitted.admissions
+    assert (admission.user_id, admission.device_id) == ("ann", "tv")
+    assert (admission.since, admission.epoch) == (41, "e 1")
+    assert 590 < admission.ends_at_s - asyncio.get_running_loop().time() <= 600
+
+
+@pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
+async def test_pages_of_this_host_and_allowed_ones_are_let_in(port: int, origin: str) -> None:
+    status, _, _ = await answer(port, Origin=origin.format(host=f"127.0.0.1:{port}"))
+    assert status == 101
+
+
+@pytest.mark.parametrize(
+    ("offered", "header", "chosen"),
+    [
+        ([], True, None),
+        (["syncd.v1"], True, "syncd.v1"),
+        (["chat", "syncd.v1"], True, "syncd.v1"),
+        (["chat"], True, None),
+        ([f"bearer.{TOKEN}"], False, f"bearer.{TOKEN}"),
+        (["syncd.v1", f"bearer.{TOKEN}"], False, "syncd.v1"),
+    ],
+)
+async def test_the_subprotocol_answered_is_one_that_was_offered(
+    port: int, offered: list[str], header: bool, chosen: str | None
+) -> None:
+    async with connect(
+        f"ws://127.0.0.1:{port}/ws",
+        additional_headers={"Authorization": f"Bearer {TOKEN}"} if header else None,
+        subprotocols=[Subprotocol(name) for name in offered] or None,
+        close_timeout=0.1,
+    ) as client:
+        assert client.subprotocol == chosen
+        assert client.protocol.extensions == []
+
+
+async def test_a_client_library_sees_the_refusal(port: int) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(f"ws://127.0.0.1:{port}/ws"):
+            pass
+    assert refused.value.response.status_code == 401
+
+
+async def test_a_token_is_never_logged(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    await answer(port)
+    await answer(port, f"/ws?token={TOKEN}")
+    server_logs = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert not [record for record in server_logs if TOKEN in record.getMessage()]
+
+
+class SlowKeys:
+    """Keys of an issuer that answers when the test says so."""
+
+    algorithms: Sequence[str] = ("HS256",)
+    generation = 0
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.asked = asyncio.Event()
+        self.answered = asyncio.Event()
+
+    def candidates(self, key_id: str | None) -> list[str]:
+        if not self.found:
+            raise UnknownKeyError
+        return self.found
+
+    async def refresh(self) -> None:
+        self.asked.set()
+        await self.answered.wait()
+
+
+@pytest.mark.parametrize(("found", "status"), [([SECRET], 101), ([], 401)])
+async def test_a_handshake_waits_for_the_issuers_keys(
+    serve: Serve, admitted: Admitted, found: list[str], status: int
+) -> None:
+    keys = SlowKeys()
+    port = await serve(partial(DeviceProtocol, Gate(authenticator=Authenticator(keys), spawn=admitted.spawn)))
+    asked = asyncio.create_task(answer(port))
+    await asyncio.wait_for(keys.asked.wait(), 5)
+    keys.found = found
+    keys.answered.set()
+    assert (await asked)[0] == status
+    assert len(admitted.admissions) == (status == 101)

@@ -1,0 +1,190 @@
+"""Who a token speaks for: JSON Web Tokens, checked once and remembered until they end.
+
+Nothing of a token is ever logged; a refusal's sentence is fit for the client to see.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import jwt
+from msgspec import Struct
+
+from transport.signing_keys import SigningKeys, UnknownKeyError
+
+MAX_TOKEN_LENGTH: Final = 8192
+MAX_NAME_LENGTH: Final = 128
+"""Of a user or device id in characters: it becomes part of channel names, keys and rows."""
+MAX_CLOCK_SKEW_S: Final = 10
+"""How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; the end is never stretched."""
+MAX_REMEMBERED: Final = 10_000
+
+
+class TokenRefused(Exception):
+    """The token does not let its bearer in; the text says why and may be shown to the client."""
+
+
+class SigningKeyMissing(TokenRefused):
+    """The token names a key that is not at hand: ``Authenticator.authenticate_fetching`` may still accept it."""
+
+
+class Claims(Struct, frozen=True):
+    """What a valid token says."""
+
+    user_id: str
+    device_id: str
+    expires_at: int
+    """Seconds since 1970."""
+    token_id: str | None = None
+    scope: str | None = None
+
+
+class Authenticator:
+    """Checks signature, algorithm, times, audience, issuer and the claims ``exp``, ``sub`` and ``device_id``.
+
+    Thread: the event loop. Cost: a digest and a dict look-up for a token seen before.
+    """
+
+    def __init__(
+        self,
+        keys: SigningKeys,
+        *,
+        audience: str | None = None,
+        issuer: str | None = None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys
+        self._audience = audience
+        self._issuer = issuer
+        self._now_s = now_s
+        self._decoder = jwt.PyJWT(options={"require": ["exp", "sub", "device_id"], "verify_aud": audience is not None})
+        self._remembered: dict[bytes, Claims] = {}
+        self._generation = keys.generation
+
+    def authenticate(self, token: str) -> Claims:
+        """Return what ``token`` says, without ever waiting.
+
+        Raises:
+            TokenRefused: it is not valid, or not any more.
+            SigningKeyMissing: it cannot be decided with the keys at hand.
+        """
+        if self._generation != self._keys.generation:
+            self._generation = self._keys.generation
+            self._remembered.clear()
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        claims = self._remembered.get(digest)
+        if claims is None:
+            claims = self._remembered[digest] = self._check(token)
+            if len(self._remembered) > MAX_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+        if self._now_s() >= claims.expires_at:
+            self._remembered.pop(digest, None)
+            raise TokenRefused("The token has expired.")
+        return claims
+
+    async def authenticate_fetching(self, token: str) -> Claims:
+        """Return what ``token`` says; fetches the issuer's keys first when its key is missing.
+
+        Raises:
+            TokenRefused: it is not valid, or its key could not be had.
+        """
+        try:
+            return self.authenticate(token)
+        except SigningKeyMissing:
+            await self._keys.refresh()
+            return self.authenticate(token)
+
+    def _check(self, token: str) -> Claims:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise TokenRefused(f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid")
+            claims = self._decode(token, key_id)
+            return Claims(
+                user_id=_name(claims, "sub"),
+                device_id=_name(claims, "device_id"),
+                expires_at=int(claims["exp"]),
+                token_id=_text(claims.get("jti")),
+                scope=_text(claims.get("scope")),
+            )
+        except UnknownKeyError:
+            raise SigningKeyMissing("The token is signed with an unknown key.") from None
+        except jwt.PyJWTError as error:
+            raise TokenRefused(_reason(error)) from None
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise TokenRefused("The token is malformed.") from None
+
+    def _decode(self, token: str, key_id: str | None) -> dict[str, Any]:
+        *others, last = self._keys.candidates(key_id)
+        for key in others:
+            try:
+                return self._decode_with(key, token)
+            except jwt.InvalidSignatureError:
+                continue
+        return self._decode_with(last, token)
+
+    def _decode_with(self, key: Any, token: str) -> dict[str, Any]:
+        claims: dict[str, Any] = self._decoder.decode(
+            token,
+            key,
+            algorithms=list(self._keys.algorithms),
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=MAX_CLOCK_SKEW_S,
+        )
+        return claims
+
+
+def mint(
+    secret: str,
+    user_id: str,
+    device_id: str,
+    ttl_s: int,
+    *,
+    audience: str | None = None,
+    issuer: str | None = None,
+    algorithm: str = "HS256",
+    now_s: Callable[[], float] = time.time,
+) -> str:
+    """Return a token for one device, valid for ``ttl_s`` seconds; for development and ``syncd token``."""
+    issued_at = int(now_s())
+    claims: dict[str, Any] = {"sub": user_id, "device_id": device_id, "iat": issued_at, "exp": issued_at + ttl_s}
+    if audience is not None:
+        claims["aud"] = audience
+    if issuer is not None:
+        claims["iss"] = issuer
+    return jwt.encode(claims, secret, algorithm=algorithm)
+
+
+def _name(claims: dict[str, Any], claim: str) -> str:
+    value = claims[claim]
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_NAME_LENGTH:
+        raise TokenRefused(f"The token's claim '{claim}' must be 1 to {MAX_NAME_LENGTH} printable characters.")
+    return value
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _reason(error: jwt.PyJWTError) -> str:
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "The token has expired."
+        case jwt.ImmatureSignatureError():
+            return "The token is not valid yet."
+        case jwt.MissingRequiredClaimError(claim=claim):
+            return f"The token lacks the claim '{claim}'."
+        case jwt.InvalidAudienceError():
+            return "The token is for another audience."
+        case jwt.InvalidIssuerError():
+            return "The token is of another issuer."
+        case jwt.exceptions.InvalidSubjectError():
+            return "The token's claim 'sub' must be text."
+        case jwt.InvalidAlgorithmError():
+            return "The token's algorithm is not allowed."
+        case jwt.InvalidSignatureError():
+            return "The token's signature is wrong."
+        case _:
+            return "The token is malformed."

@@ -1,0 +1,79 @@
+"""JSON and frames of the messages between a device and its ``SyncWebSocket`` (shapes: ``actors.device_messages``)."""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.device_messages import (
+    Answer,
+    Authenticate,
+    DeviceHeartbeat,
+    DeviceMessage,
+    Malformed,
+    MessageId,
+    Ping,
+    Pong,
+    WatchlistWrite,
+)
+from actors.sync_messages import SyncMessage
+
+
+class _Identified(Struct):
+    id: MessageId | None = None
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(WatchlistWrite | Authenticate | DeviceHeartbeat | Ping | Pong)
+_id_decoder: Final = msgspec.json.Decoder(_Identified)
+
+_FIN_TEXT: Final = 0x81
+_SHORT_HEADERS: Final = tuple(bytes((_FIN_TEXT, length)) for length in range(126))
+
+_FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`")
+
+
+def frame(payload: bytes) -> bytes:
+    """Return ``payload`` (UTF-8) as one unmasked text frame, ready for any number of sockets.
+
+    Source: RFC 6455 section 5.2.
+    """
+    length = len(payload)
+    if length < 126:
+        return _SHORT_HEADERS[length] + payload
+    if length < 1 << 16:
+        return bytes((_FIN_TEXT, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((_FIN_TEXT, 127)) + length.to_bytes(8, "big") + payload
+
+
+def encode(message: SyncMessage | Answer) -> bytes:
+    """Return ``message`` as a finished frame."""
+    return frame(_encoder.encode(message))
+
+
+def decode(text: str) -> DeviceMessage | Authenticate:
+    """Return what a device's text message says; one that says nothing valid becomes ``Malformed``, never an error."""
+    try:
+        message: DeviceMessage | Authenticate = _decoder.decode(text)
+    except msgspec.ValidationError as error:
+        return _invalid(text, str(error))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Malformed("malformed", f"The message is not JSON: {error}.")
+    return message
+
+
+def _invalid(text: str, reason: str) -> Malformed:
+    found = _FIELD.search(reason)
+    if found is None:
+        return Malformed("malformed", f"The message is not understood: {reason}.")
+    field = found["at"] or found["missing"]
+    code: Final = "unknown_type" if field == "type" and found["at"] else "invalid_field"
+    return Malformed(code, f"{reason}.", field, _id_of(text))
+
+
+def _id_of(text: str) -> str | int | None:
+    try:
+        return _id_decoder.decode(text).id
+    except msgspec.DecodeError:
+        return None

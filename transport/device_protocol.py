@@ -1,0 +1,172 @@
+"""A device's WebSocket: lets its token in, then stands between its bytes and its ``SyncWebSocket``."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from msgspec import Struct
+from websockets.http11 import Request
+
+from actors.admission import Admission, PaceableSocket
+from actors.connection_messages import (
+    BinaryReceived,
+    ConnectionMessage,
+    Drain,
+    Received,
+    SignOfLife,
+    SocketDrained,
+    SocketLost,
+    TokenRenewed,
+)
+from actors.device_messages import Authenticate, DeviceMessage, Malformed
+from actors.journal_messages import Tell
+from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.device_codec import decode
+from transport.handshake import Ticket, ticket, unauthorized
+from transport.websocket import WebSocketProtocol
+
+logger = logging.getLogger(__name__)
+
+_SIGN_OF_LIFE: Final = SignOfLife()
+_SOCKET_DRAINED: Final = SocketDrained()
+
+
+class Gate(Struct, frozen=True, eq=False, kw_only=True):
+    """What all device sockets share."""
+
+    authenticator: Authenticator
+    spawn: Callable[[PaceableSocket, Admission], Tell[ConnectionMessage]]
+    """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
+    allowed_origins: Collection[str] = ()
+    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
+    drain_spread_ms: int = 5_000
+    """When the daemon stops, its devices are asked to come back spread over this time."""
+
+
+class DeviceProtocol(WebSocketProtocol):
+    """Give uvicorn ``partial(DeviceProtocol, gate)`` as ``Config(ws=…)``."""
+
+    __slots__ = ("_gate", "_task", "_tell")
+
+    def __init__(self, gate: Gate, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._gate = gate
+        self._tell: Tell[ConnectionMessage] | None = None
+        self._task: asyncio.Task[None] | None = None  # waits for an issuer's keys
+
+    def handshake_received(self, request: Request) -> None:
+        """Check the token; only one with an unknown key has to wait."""
+        asked = ticket(request, self._gate.allowed_origins)
+        try:
+            claims = self._gate.authenticator.authenticate(asked.token)
+        except SigningKeyMissing:
+            self.pause_reading()
+            self._task = asyncio.get_running_loop().create_task(self._let_in_later(asked))
+        except TokenRefused as refused:
+            raise unauthorized(str(refused)) from None
+        else:
+            self._let_in(asked, claims)
+
+    def messages_received(self, messages: list[str | bytes]) -> None:
+        """Decode and tell everything at once."""
+        if self._tell is None:
+            return
+        if not messages:
+            self._tell(_SIGN_OF_LIFE)
+            return
+        received: list[DeviceMessage] = []
+        for text in messages:
+            if isinstance(text, bytes):
+                break
+            message = decode(text)
+            if isinstance(message, Authenticate):
+                self._renew(message)
+            else:
+                received.append(message)
+        self._tell(Received(tuple(received)))
+        if isinstance(text, bytes):
+            self._tell(BinaryReceived())
+
+    def congestion_ended(self) -> None:
+        """Let the actor write what has waited."""
+        self._tell_actor(_SOCKET_DRAINED)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the actor, which ends with its socket."""
+        super().connection_lost(exc)
+        if self._task is not None:
+            self._task.cancel()
+        if self._tell is not None:
+            tell, self._tell = self._tell, None
+            tell(SocketLost())
+
+    def shutdown(self) -> None:
+        """Say goodbye, with a moment to come back at that differs from device to device."""
+        if self._tell is None:
+            super().shutdown()
+        else:
+            self._tell(Drain(random.randint(0, self._gate.drain_spread_ms)))  # noqa: S311 - spreads load
+
+    def _let_in(self, asked: Ticket, claims: Claims) -> None:
+        self.accept(asked.subprotocol)
+        admission = Admission(
+            user_id=claims.user_id,
+            device_id=claims.device_id,
+            ends_at_s=_on_loop_clock(claims.expires_at),
+            since=asked.since,
+            epoch=asked.epoch,
+        )
+        self._tell = self._gate.spawn(self, admission)
+
+    async def _let_in_later(self, asked: Ticket) -> None:
+        try:
+            claims = await self._gate.authenticator.authenticate_fetching(asked.token)
+        except TokenRefused as refused:
+            self.refuse(unauthorized(str(refused)))
+        else:
+            self.resume_reading()
+            self._let_in(asked, claims)
+        self._task = None
+
+    def _renew(self, message: Authenticate) -> None:
+        try:
+            self._renewed(message, self._gate.authenticator.authenticate(message.token))
+        except SigningKeyMissing as missing:
+            if self._task is None:
+                self._task = asyncio.get_running_loop().create_task(self._renew_later(message))
+            else:
+                self._renewal_refused(message, missing)
+        except TokenRefused as refused:
+            self._renewal_refused(message, refused)
+
+    async def _renew_later(self, message: Authenticate) -> None:
+        try:
+            self._renewed(message, await self._gate.authenticator.authenticate_fetching(message.token))
+        except TokenRefused as refused:
+            self._renewal_refused(message, refused)
+        self._task = None
+
+    def _renewed(self, message: Authenticate, claims: Claims) -> None:
+        self._tell_actor(
+            TokenRenewed(
+                user_id=claims.user_id,
+                device_id=claims.device_id,
+                expires_at=claims.expires_at,
+                ends_at_s=_on_loop_clock(claims.expires_at),
+                message_id=message.id,
+            )
+        )
+
+    def _renewal_refused(self, message: Authenticate, refused: TokenRefused) -> None:
+        self._tell_actor(Received((Malformed("unauthorized", str(refused), "token", message.id),)))
+
+    def _tell_actor(self, message: ConnectionMessage) -> None:
+        if self._tell is not None:
+            self._tell(message)
+
+
+def _on_loop_clock(expires_at: int) -> float:
+    return asyncio.get_running_loop().time() + expires_at - time.time()

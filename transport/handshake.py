@@ -1,0 +1,136 @@
+"""What a device asks for when it opens its WebSocket, and whether the request itself is in order.
+
+Whether its token lets it in is for the ``Authenticator``.
+"""
+
+import re
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from transport.frame_reader import rfc6455_logger
+from transport.problems import Problem, problem_body
+
+PATH: Final = "/ws"
+SUBPROTOCOL: Final = "syncd.v1"
+BEARER_PREFIX: Final = "bearer."
+"""Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""
+
+_TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
+_REVISION: Final = re.compile("[0-9]{1,18}")
+_MAX_EPOCH_LENGTH: Final = 128
+
+
+class Ticket(Struct, frozen=True):
+    """A request that is in order: the token to be checked, what the device has, which subprotocol to answer."""
+
+    token: str
+    since: int | None = None
+    epoch: str | None = None
+    subprotocol: str | None = None
+
+
+def parse(data: bytes) -> tuple[Request, Response]:
+    """Return the request in ``data`` and the response that opens the WebSocket.
+
+    Raises:
+        Problem: it is no opening handshake of RFC 6455 section 4.2.1.
+    """
+    rfc = ServerProtocol(logger=rfc6455_logger)
+    rfc.receive_data(data)
+    events = rfc.events_received()
+    if not events or not isinstance(events[0], Request):
+        raise Problem(HTTPStatus.BAD_REQUEST, "This is not a complete HTTP request for a WebSocket.")
+    request = events[0]
+    response = rfc.accept(request)
+    if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        return request, response
+    if request.headers.get_all("Sec-WebSocket-Version") not in ([], ["13"]):
+        headers = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}
+        raise Problem(HTTPStatus.UPGRADE_REQUIRED, "Only version 13 of the WebSocket protocol is spoken.", headers)
+    kept = {name: response.headers[name] for name in ("Allow", "Upgrade") if name in response.headers}
+    raise Problem(HTTPStatus(response.status_code), f"No WebSocket can be opened: {rfc.handshake_exc}.", kept)
+
+
+def ticket(request: Request, allowed_origins: Collection[str]) -> Ticket:
+    """Return what ``request`` asks for.
+
+    Raises:
+        Problem: something of it is wrong or missing; the detail names it.
+    """
+    url = urlsplit(request.path)
+    if url.path != PATH:
+        raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
+    _check_origin(request, allowed_origins)
+    since, epoch = _position(url.query)
+    offered = [name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")]
+    bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
+    authorizations = request.headers.get_all("Authorization")
+    if len(bearers) + len(authorizations) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
+    token = bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
+    answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
+    return Ticket(token, since, epoch, answered)
+
+
+def bearer_token(authorization: str | None = None) -> str:
+    """Return the token of an ``Authorization`` header. Raises: Problem, a 401."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized("Send the token as 'Authorization: Bearer <token>'.")
+    return token.strip()
+
+
+def unauthorized(detail: str) -> Problem:
+    """Return the problem of a request without a valid token."""
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def refusal(problem: Problem) -> bytes:
+    """Return ``problem`` as a whole HTTP response that ends the connection."""
+    body = problem_body(problem.status, problem.detail)
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **(problem.headers or {}),
+    }
+    lines = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
+    """Let in programs (no origin), pages of this very host, and the origins allowed by name."""
+    origins = request.headers.get_all("Origin")
+    if not origins:
+        return
+    origin = origins[0].lower()
+    same_host = [origin.partition("://")[2]] == [host.lower() for host in request.headers.get_all("Host")]
+    if len(origins) > 1 or not (same_host or origin in allowed_origins):
+        raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")
+
+
+def _position(query: str) -> tuple[int | None, str | None]:
+    try:
+        parameters = parse_qs(query, keep_blank_values=True, max_num_fields=16)
+    except ValueError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The query of the URL has too many parameters.") from None
+    if not _TOKEN_PARAMETERS.isdisjoint(name.lower() for name in parameters):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer', "
+            f"or from a browser as the subprotocol '{BEARER_PREFIX}<token>'.",
+        )
+    since = parameters.get("since", [])
+    if since and not (len(since) == 1 and _REVISION.fullmatch(since[0])):
+        raise Problem(HTTPStatus.BAD_REQUEST, "'since' must be one revision: an integer of 0 or more.")
+    epoch = parameters.get("epoch", [])
+    if len(epoch) > 1 or (epoch and not 0 < len(epoch[0]) <= _MAX_EPOCH_LENGTH):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"'epoch' must be one text of 1 to {_MAX_EPOCH_LENGTH} characters.")
+    return int(since[0]) if since else None, epoch[0] if epoch else None

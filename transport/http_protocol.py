@@ -1,0 +1,147 @@
+"""uvicorn's HTTP protocol with patience and room that end: for slow, oversized and garbled requests."""
+
+import asyncio
+import enum
+from http import HTTPStatus
+from typing import Any, Final
+
+from msgspec import Struct
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from transport.handshake import refusal
+from transport.problems import Problem
+
+LINGER_S: Final = 5.0
+"""For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
+
+
+class RequestLimits(Struct, frozen=True, kw_only=True):
+    """What one request may take; an idle kept-alive connection is uvicorn's ``timeout_keep_alive``."""
+
+    head_s: float = 10.0
+    body_s: float = 30.0
+    head_bytes: int = 32 * 1024
+
+
+class _Phase(enum.Enum):
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    REFUSED = "answer"
+    UPGRADED = "upgraded"
+
+
+class _HeadTooLarge(Exception):
+    """Leaves a callback of the parser, which turns it into its own error."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Give uvicorn ``partial(HttpProtocol, limits)`` as ``Config(http=…)``."""
+
+    def __init__(
+        self, limits: RequestLimits, config: Any, server_state: Any, app_state: Any, _loop: Any = None
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = limits
+        self._phase = self._timed_phase = _Phase.IDLE
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._problem: Problem | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Wait for a request, not for ever: who connects should say something."""
+        super().connection_made(transport)
+        self._phase = _Phase.HEAD
+        self._time_phase()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the timer too."""
+        self._phase = _Phase.IDLE
+        self._time_phase()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse ``data``; the timer runs only when the request needs more than that."""
+        if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
+            return
+        super().data_received(data)
+        if self._phase is _Phase.HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.head_bytes:
+                self._refuse(self._head_too_large())
+        self._time_phase()
+
+    def on_message_begin(self) -> None:
+        """See the parser."""
+        super().on_message_begin()
+        self._phase = _Phase.HEAD
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """See the parser."""
+        head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if head_bytes > self._limits.head_bytes:
+            self._problem = self._head_too_large()
+            raise _HeadTooLarge
+        self._phase = _Phase.BODY
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """See the parser."""
+        self._phase = _Phase.IDLE
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser could not take."""
+        self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over and let go of everything: uvicorn leaves a reference cycle per handshake."""
+        self._phase = _Phase.UPGRADED
+        self._time_phase()
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+
+    def _head_too_large(self) -> Problem:
+        limit = self._limits.head_bytes
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return Problem(status, f"The request line and headers are larger than {limit} bytes.")
+
+    def _time_phase(self) -> None:
+        if self._phase is self._timed_phase:
+            return
+        self._timed_phase = self._phase
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        patience_s = {
+            _Phase.HEAD: self._limits.head_s,
+            _Phase.BODY: self._limits.body_s,
+            _Phase.REFUSED: LINGER_S,
+        }.get(self._phase)
+        if patience_s is not None:
+            self._timer = self.loop.call_later(patience_s, self._out_of_patience)
+
+    def _out_of_patience(self) -> None:
+        self._timer = None
+        if self._phase is _Phase.REFUSED:
+            self.transport.abort()
+        else:
+            part = self._phase.value
+            self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with ``problem``, unless an answer has begun, and end the connection."""
+        self._phase = _Phase.REFUSED
+        cycle = self.cycle
+        is_answering = cycle is not None and not cycle.response_complete  # type: ignore[redundant-expr]
+        if not (is_answering and cycle.response_started):
+            self.transport.write(refusal(problem))
+        if is_answering:
+            cycle.disconnected = True  # what the application still says goes nowhere
+            cycle.message_event.set()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._time_phase()
+        else:
+            self.transport.close()

@@ -1,0 +1,186 @@
+"""A WebSocket as an asyncio protocol: what uvicorn hands an upgraded connection to (``Config(ws=…)``).
+
+Owns the opening and closing handshake, frames, backpressure and the end of the TCP connection; knows nothing of what
+is said on it. ``DeviceProtocol`` does.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+from websockets.http11 import Request, Response
+
+from actors.close_codes import GOING_AWAY
+from transport.frame_reader import FrameReader
+from transport.handshake import parse, refusal
+from transport.problems import Problem
+
+WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
+"""Unsent bytes in the process from which on a peer counts as congested."""
+CLOSE_TIMEOUT_S: Final = 5.0
+"""For the peer to answer our close frame and to end the TCP connection."""
+MAX_MESSAGE_BYTES: Final = 16 * 1024
+
+_PING: Final = b"\x89\x00"
+
+
+class WebSocketProtocol(asyncio.Protocol):
+    """One WebSocket. Subclasses say who is let in and what is done with messages.
+
+    uvicorn's contract: it makes the object, calls ``connection_made`` and then ``data_received`` once with the whole
+    request; the object keeps itself in ``server_state.connections`` and takes ``shutdown()``.
+    Slots, because there is one per device. Thread: the event loop.
+    """
+
+    __slots__ = ("_close_timer", "_connections", "_is_congested", "_reader", "_response", "_transport")
+
+    max_message_bytes = MAX_MESSAGE_BYTES
+
+    def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
+        self._connections: set[Any] = server_state.connections
+        self._transport: asyncio.Transport
+        self._reader: FrameReader | None = None  # from the moment the WebSocket is open
+        self._response: Response | None = None  # until then: what opens it
+        self._is_congested = False
+        self._close_timer: asyncio.TimerHandle | None = None
+
+    # For subclasses
+
+    def handshake_received(self, request: Request) -> None:
+        """Decide about ``request``: call ``accept`` now or later, or ``refuse``, or raise ``Problem``."""
+        raise NotImplementedError
+
+    def messages_received(self, messages: list[str | bytes]) -> None:
+        """Take what one TCP read completed: text as ``str``, binary as ``bytes``; an empty list is a sign of life."""
+        raise NotImplementedError
+
+    def congestion_ended(self) -> None:
+        """Write again: the peer has caught up."""
+
+    def accept(self, subprotocol: str | None) -> None:
+        """Open the WebSocket."""
+        response, self._response = self._response, None
+        if response is None or self._transport.is_closing():
+            return
+        if subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = subprotocol
+        self._reader = FrameReader(self.max_message_bytes)
+        self._transport.write(response.serialize())
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer the request with an error and end the connection."""
+        self._response = None
+        self._transport.write(refusal(problem))
+        self._transport.close()
+
+    # The socket
+
+    def write(self, frames: bytes) -> None:
+        """See ``DeviceSocket``; nothing may follow a close frame, so it is dropped then."""
+        if self._reader is not None and self._reader.is_writable:
+            self._transport.write(frames)
+
+    def is_congested(self) -> bool:
+        """See ``DeviceSocket``."""
+        return self._is_congested
+
+    def ping(self) -> None:
+        """See ``DeviceSocket``."""
+        self.write(_PING)
+
+    def pause_reading(self) -> None:
+        """See ``PaceableSocket``."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See ``PaceableSocket``."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self, code: int, reason: str) -> None:
+        """See ``DeviceSocket``; the peer's close frame is waited for."""
+        if self._reader is None:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._reader.close(code, reason)
+            self.resume_reading()
+            self._flush(self._reader)
+            self._abort_later()
+
+    def abort(self) -> None:
+        """See ``DeviceSocket``."""
+        self._transport.abort()
+
+    # Called by the event loop and by uvicorn
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Take the connection over from the HTTP protocol."""
+        self._connections.add(self)
+        self._transport = transport
+        transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the request first, then frames."""
+        reader = self._reader
+        if reader is None:
+            self._shake_hands(data)
+            return
+        messages = reader.feed(data)
+        if reader.is_open:
+            self._flush(reader)
+            self.messages_received(messages)
+        else:  # what came before a close frame may still be answered
+            self.messages_received(messages)
+            self._flush(reader)
+
+    def pause_writing(self) -> None:
+        """Count as congested from here."""
+        self._is_congested = True
+
+    def resume_writing(self) -> None:
+        """Count as caught up."""
+        self._is_congested = False
+        self.congestion_ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything."""
+        self._connections.discard(self)
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+        self._reader = self._response = None
+
+    def shutdown(self) -> None:
+        """Close: the server stops."""
+        self.close(GOING_AWAY.code, GOING_AWAY.reason)
+
+    def _shake_hands(self, data: bytes) -> None:
+        if self._response is not None:  # sent before our answer, against RFC 6455 section 4.1
+            self.refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before sending frames."))
+            return
+        try:
+            request, self._response = parse(data)
+            self.handshake_received(request)
+        except Problem as problem:
+            self.refuse(problem)
+
+    def _flush(self, reader: FrameReader) -> None:
+        """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""
+        for output in reader.output():
+            if output:
+                self._transport.write(output)
+            else:
+                self._end_stream()
+
+    def _end_stream(self) -> None:
+        """End our half and wait for the peer's: closing at once, with bytes unread, could destroy our close frame."""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._abort_later()
+        else:
+            self._transport.close()
+
+    def _abort_later(self) -> None:
+        if self._close_timer is None:
+            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
