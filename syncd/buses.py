@@ -1,0 +1,76 @@
+"""Which bus engine the settings name, and what its messages are trusted by."""
+
+from importlib import import_module
+from typing import Any
+
+from actors.ports import Bus
+from syncd.settings import Settings, SettingsError
+from transport.bus.none import NoBus
+from transport.bus_codec import BusCodec
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Return the bus that ``--bus`` names, not yet started; call it on the event loop.
+
+    An engine's library is imported only when it is chosen: it may be absent, and it costs start-up time.
+
+    Raises:
+        SettingsError: the engine is unknown, or lacks a setting or its library.
+    """
+    scheme = settings.bus.partition("://")[0]
+    match scheme:
+        case "none":
+            return NoBus()
+        case "pubnub":
+            return _pubnub(settings)
+        case "nats" | "tls":
+            engine = _engine("nats")
+            return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
+        case _:
+            raise SettingsError(f"--bus {settings.bus}: known are none, pubnub and nats://host:4222")
+
+
+def bus_codec(settings: Settings) -> BusCodec:
+    """Return how messages are signed and which are trusted."""
+    key = settings.bus_key.encode() if settings.bus_key is not None else None
+    are_foreign_allowed = settings.bus_foreign if settings.bus_foreign is not None else key is None
+    return BusCodec(key, are_foreign_allowed=are_foreign_allowed)
+
+
+def _pubnub(settings: Settings) -> Bus:
+    for flag, value in (
+        ("--pubnub-subscribe-key", settings.pubnub_subscribe_key),
+        ("--pubnub-publish-key", settings.pubnub_publish_key),
+    ):
+        if value is None:
+            raise SettingsError(f"--bus pubnub needs {flag}")
+    client, engine = import_module("transport.bus.pubnub_client"), _engine("pubnub")
+    return _made(
+        lambda: engine.PubNubBus(
+            client.PubNubSettings(
+                subscribe_key=settings.pubnub_subscribe_key,
+                publish_key=settings.pubnub_publish_key,
+                secret_key=settings.pubnub_secret_key,
+                auth_token=settings.pubnub_auth_token,
+                origin=settings.pubnub_origin,
+                is_tls=settings.pubnub_tls,
+                channel_groups=settings.pubnub_channel_groups,
+                retry_s=settings.pubnub_retry,
+            )
+        )
+    )
+
+
+def _engine(name: str) -> Any:
+    try:
+        return import_module(f"transport.bus.{name}")
+    except ImportError as error:
+        raise SettingsError(f"--bus {name}: {error}; install syncd[{name}]") from error
+
+
+def _made(make: Any) -> Bus:
+    try:
+        bus: Bus = make()
+    except ValueError as error:
+        raise SettingsError(f"--bus: {error}") from error
+    return bus

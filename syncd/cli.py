@@ -1,0 +1,49 @@
+"""The command line: which command, its exit status, its errors in one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from syncd import __version__
+from syncd.settings import SettingsError
+
+COMMANDS = {
+    "serve": "run the daemon (the default)",
+    "token": "mint a device token",
+    "tail": "be a device: print every update of a user",
+    "broker": "run a local PubNub-protocol broker, for development and tests",
+    "migrate": "bring the database's schema up to date",
+}
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked to; the text is for the terminal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+        arguments.insert(0, "serve")
+    parser = argparse.ArgumentParser(
+        prog="syncd",
+        description="Keeps a watchlist the same on every device its owner has.",
+        epilog="Without a command: serve. 'syncd COMMAND --help' tells more.",
+    )
+    parser.add_argument("--version", action="version", version=f"syncd {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == arguments[0]:  # a command's imports are paid for by itself only
+            command = import_module(f"syncd.commands.{name}")
+            command.add_arguments(subparser)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(command.run(parsed, os.environ))
+    except (SettingsError, CommandError) as error:
+        print(f"syncd {parsed.command}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,23 @@
+"""``syncd broker``: a local PubNub-protocol broker, for development and tests."""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+
+from syncd.cli import CommandError
+from transport.broker.server import run as run_broker
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8084, help="port to listen on (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
+    """Serve until interrupted."""
+    try:
+        asyncio.run(run_broker(arguments.host, arguments.port))
+    except OSError as error:
+        raise CommandError(f"--host {arguments.host} --port {arguments.port}: {error.strerror or error}") from None
+    return 0

@@ -1,0 +1,34 @@
+"""``syncd migrate``: bring the database's schema up to date; the daemon does the same at its start."""
+
+import argparse
+from collections.abc import Mapping
+
+from actors.ports import StoreUnavailable
+from storage.schema import SchemaTooNew, migrate, renew_epoch, schema_version
+from syncd import settings
+from syncd.cli import CommandError
+from syncd.node import database_url
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--renew-epoch",
+        action="store_true",
+        help="after a backup was restored: let every device start again from a snapshot",
+    )
+    settings.add_flags(parser)
+
+
+def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Migrate and print the schema's version before and after."""
+    url = database_url(settings.load(vars(arguments), environment))
+    try:
+        before = schema_version(url)
+        migrate(url)
+        if arguments.renew_epoch:
+            renew_epoch(url)
+        print(f"schema: {before or 'none'} -> {schema_version(url)}")
+    except (StoreUnavailable, SchemaTooNew, ValueError) as error:
+        raise CommandError(str(error)) from None
+    return 0

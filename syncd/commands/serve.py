@@ -1,0 +1,85 @@
+"""``syncd serve``: run the daemon until it is told to stop."""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+
+from actors.ports import StoreUnavailable
+from storage.schema import SchemaTooNew
+from syncd import __version__, logs, settings
+from syncd.buses import open_bus
+from syncd.cli import CommandError
+from syncd.keys import authenticator, signing_secret, uses_kept_secret
+from syncd.node import running_node
+from syncd.server import bind, raise_file_limit, serving
+from syncd.settings import Settings
+from transport.authentication import mint
+
+logger = logging.getLogger(__name__)
+
+DEVELOPMENT_USER = "demo"
+DEVELOPMENT_DEVICE = "terminal"
+DEVELOPMENT_TOKEN_TTL_S = 24 * 3600
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    settings.add_flags(parser)
+
+
+def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT; 1 if the daemon had to give up."""
+    chosen = settings.load(vars(arguments), environment)
+    logs.configure(chosen.log_format, chosen.log_level)
+    raise_file_limit()
+    with asyncio.Runner(loop_factory=_event_loop()) as runner:
+        return runner.run(_serve(chosen))
+
+
+async def _serve(chosen: Settings) -> int:
+    stop = asyncio.Event()
+    failures: list[str] = []
+
+    def give_up(reason: str) -> None:
+        failures.append(reason)
+        stop.set()
+
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    tokens = authenticator(chosen)
+    try:
+        with bind(chosen) as listener:
+            async with (
+                running_node(chosen, open_bus(chosen), give_up) as node,
+                serving(chosen, node, tokens, listener) as url,
+            ):
+                print(_welcome(chosen, url), flush=True)
+                await stop.wait()
+                logger.info("stopping")
+    except (SchemaTooNew, StoreUnavailable) as error:
+        raise CommandError(f"the journal's database cannot be used: {error}") from error
+    for reason in failures:
+        logger.critical("gave up: %s", reason)
+    return 1 if failures else 0
+
+
+def _welcome(chosen: Settings, url: str) -> str:
+    lines = [f"syncd {__version__} listens on {url}"]
+    if uses_kept_secret(chosen):
+        token = mint(signing_secret(chosen), DEVELOPMENT_USER, DEVELOPMENT_DEVICE, DEVELOPMENT_TOKEN_TTL_S)
+        lines += [
+            f"For development: its signing secret is in {chosen.data_dir}. Configure --jwt-secret or a public key.",
+            f"A device token of user '{DEVELOPMENT_USER}', valid for a day:",
+            token,
+        ]
+    return "\n".join(lines)
+
+
+def _event_loop() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # no wheels for this platform; asyncio's own loop is slower, and all else is the same
+        return None
+    return uvloop.Loop

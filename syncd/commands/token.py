@@ -1,0 +1,45 @@
+"""``syncd token``: mint a device token with the daemon's secret."""
+
+import argparse
+import json
+from collections.abc import Mapping
+
+from syncd import settings
+from syncd.keys import signing_secret
+from transport.authentication import mint
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--user", required=True, help="whose device it is (the token's sub)")
+    parser.add_argument("--device", required=True, help="the device's id")
+    parser.add_argument("--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: a day)")
+    parser.add_argument("--json", action="store_true", help="print an object with the token and what it says")
+    settings.add_flags(parser)
+
+
+def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Print the token."""
+    chosen = settings.load(vars(arguments), environment)
+    algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
+    token = mint(
+        signing_secret(chosen),
+        arguments.user,
+        arguments.device,
+        arguments.ttl,
+        audience=chosen.jwt_audience,
+        issuer=chosen.jwt_issuer,
+        algorithm=algorithm,
+    )
+    if arguments.json:
+        print(json.dumps({"token": token, "user": arguments.user, "device": arguments.device, "ttl": arguments.ttl}))
+    else:
+        print(token)
+    return 0
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError("must be a whole number of seconds above 0")
+    return seconds

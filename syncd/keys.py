@@ -1,0 +1,53 @@
+"""Which keys tokens are checked with, from the settings."""
+
+from syncd.settings import Settings, SettingsError
+from syncd.signing_secret import kept_secret
+from transport.authentication import Authenticator
+from transport.signing_keys import JwksKeys, SigningKeys, public_key_file, shared_secret
+
+
+def uses_kept_secret(settings: Settings) -> bool:
+    """Whether no key is configured, so that the daemon signs with a secret of its own: for development."""
+    return settings.jwt_secret is None and settings.jwt_public_key_file is None and settings.jwks_url is None
+
+
+def signing_secret(settings: Settings) -> str:
+    """Return the HMAC secret.
+
+    Raises:
+        SettingsError: tokens are checked with a public key, or the secret cannot be kept.
+    """
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    if not uses_kept_secret(settings):
+        raise SettingsError("tokens are checked with a public key here; whoever holds the private key mints them")
+    try:
+        return kept_secret(settings.data_dir)
+    except OSError as error:
+        raise SettingsError(f"--data-dir: {error}") from error
+
+
+def authenticator(settings: Settings) -> Authenticator:
+    """Return what checks the tokens. Raises: SettingsError."""
+    return Authenticator(_keys(settings), audience=settings.jwt_audience, issuer=settings.jwt_issuer)
+
+
+def _keys(settings: Settings) -> SigningKeys:
+    sources = {
+        "--jwt-secret": settings.jwt_secret,
+        "--jwt-public-key-file": settings.jwt_public_key_file,
+        "--jwks-url": settings.jwks_url,
+    }
+    given = [flag for flag, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise SettingsError(f"{' and '.join(given)} exclude each other: tokens are checked with keys of one kind")
+    try:
+        if settings.jwt_public_key_file is not None:
+            return public_key_file(settings.jwt_public_key_file, settings.jwt_algorithms or ("RS256",))
+        if settings.jwks_url is not None:
+            return JwksKeys(settings.jwks_url, settings.jwt_algorithms or ("RS256",))
+        return shared_secret(
+            signing_secret(settings), settings.jwt_previous_secret, settings.jwt_algorithms or ("HS256",)
+        )
+    except ValueError as error:
+        raise SettingsError(f"--{error}") from error

@@ -1,0 +1,17 @@
+"""How late the event loop is: everything on this node waits at least so long."""
+
+import asyncio
+
+from actors.metrics import Histogram
+
+INTERVAL_S = 0.25
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+async def watch(lag: Histogram) -> None:
+    """Observe, until cancelled, by how many seconds a timer of the loop is late."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due_s = loop.time() + INTERVAL_S
+        await asyncio.sleep(INTERVAL_S)
+        lag.observe(max(0.0, loop.time() - due_s))

@@ -1,0 +1,181 @@
+"""One node: everything started in order, wired, and stopped in reverse."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar, cast
+
+from msgspec import Struct
+from pykka import Actor, ActorRef
+
+from actors.active_users import ActiveUsers
+from actors.broadcaster import WebSocketBroadcaster
+from actors.connection_messages import DeviceWrite, WatchlistRequest
+from actors.connection_registry import ConnectionRegistry, SendToUser
+from actors.journal import Journal, JournalMetrics
+from actors.journal_messages import HeadsLoaded, LoadHeads
+from actors.message_handler import BroadcasterMessageHandler
+from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
+from actors.ports import Bus
+from actors.publisher import Flush, PubNubPublisher
+from actors.runtime import LoopFuture
+from actors.subscriber import PubNubSubscriber
+from actors.supervisor import Supervisor, messages_skipped, supervise
+from actors.watchlist_messages import Neighbours
+from actors.watchlist_sync import WatchlistSync
+from storage.journal_store import open_store
+from syncd.buses import bus_codec
+from syncd.loop_lag import BOUNDS_S, watch
+from syncd.settings import Settings, SettingsError
+from transport.device_codec import encode
+from transport.metrics import Figures, Sources
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S = 30.0
+"""How often users whom nobody needs are let go."""
+
+A = TypeVar("A", bound=Actor)
+
+
+class Node(Struct, frozen=True, eq=False):
+    """The running actors, as the outside needs them."""
+
+    name: str
+    users: ActiveUsers
+    tell_watchlist: Callable[[WatchlistRequest], None]
+    journal: ActorRef[Journal]
+    registry: ActorRef[ConnectionRegistry]
+    broadcaster: ActorRef[WebSocketBroadcaster]
+    bus: Bus
+    figures: Figures
+
+
+@asynccontextmanager
+async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], None]) -> AsyncIterator[Node]:
+    """Run a node's actors on the running loop for the length of the context.
+
+    On leaving, what is committed is published within ``shutdown_timeout``, then every actor stops, last started first.
+
+    Args:
+        settings: where the journal is, how patient to be.
+        bus: how to reach the other nodes; closed on leaving.
+        escalate: called once if restarting actors does not help.
+
+    Raises:
+        SchemaTooNew, StoreUnavailable, SettingsError: the journal's database cannot be used.
+    """
+    name = secrets.token_hex(4)
+    broadcast_metrics, registry_metrics, bus_metrics = BroadcastMetrics(), RegistryMetrics(), BusMetrics()
+    write_metrics, journal_metrics, loop_lag = WriteMetrics(), JournalMetrics(), Histogram(BOUNDS_S)
+    restarts: Counter[str] = Counter()
+    try:
+        store = open_store(database_url(settings), now_ms=_now_ms)
+    except ValueError as error:
+        raise SettingsError(f"--database-url: {error}") from error
+    codec, retry_s = bus_codec(settings), settings.pubnub_retry
+    async with AsyncExitStack() as stack:
+
+        def started(ref: ActorRef[A]) -> ActorRef[A]:
+            stack.push_async_callback(_stop, ref)
+            return ref
+
+        journal = started(Journal.start(store, journal_metrics))
+        supervisor = started(Supervisor.start(escalate, restarts))
+        stack.push_async_callback(bus.close)
+        registry = started(ConnectionRegistry.start(encode, registry_metrics))
+
+        def send_to_user(message: SendToUser) -> LoopFuture[int]:
+            return cast("LoopFuture[int]", registry.ask(message, block=False))
+
+        broadcaster = started(WebSocketBroadcaster.start(send_to_user, broadcast_metrics, time.perf_counter))
+        publisher = started(PubNubPublisher.start(bus, codec.encode, bus_metrics, name, retry_s))
+        neighbours = Neighbours(
+            node=name,
+            now_ms=_now_ms,
+            max_clock_drift_ms=round(settings.max_clock_drift * 1000),
+            journal=journal.tell,
+            registry=registry.tell,
+            broadcaster=broadcaster.tell,
+            publisher=publisher.tell,
+            frame=encode,
+            bus_metrics=bus_metrics,
+            write_metrics=write_metrics,
+            now_s=time.perf_counter,
+        )
+        users = ActiveUsers(lambda user_id, retired: WatchlistSync.start(user_id, neighbours, retired))
+        stack.push_async_callback(_stop_users, users)
+        stack.push_async_callback(_flush, journal, publisher, settings.shutdown_timeout)
+        handler = BroadcasterMessageHandler(users, broadcaster.tell)
+        subscriber = started(
+            PubNubSubscriber.start(
+                bus, codec.decode, handler.handle_sync_message, lambda: tuple(users), journal.tell, bus_metrics, retry_s
+            )
+        )
+        for singleton in (registry, broadcaster, publisher, subscriber):
+            supervise(singleton, supervisor)
+        for chore in (_sweep(users), watch(loop_lag)):
+            stack.callback(asyncio.create_task(chore).cancel)
+
+        def tell_watchlist(request: WatchlistRequest) -> None:
+            user_id = request.user_id if isinstance(request, DeviceWrite) else request.connection.user_id
+            users.watchlist(user_id).tell(request)
+
+        figures = Figures(
+            Sources(
+                broadcast=broadcast_metrics,
+                registry=registry_metrics,
+                writes=write_metrics,
+                journal=journal_metrics,
+                bus=bus_metrics,
+                loop_lag=loop_lag,
+                restarts=restarts,
+                messages_skipped=messages_skipped,
+                active_watchlists=lambda: len(users),
+                bus_status=bus.status,
+            )
+        )
+        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, figures)
+
+
+async def _stop(ref: ActorRef[Any]) -> None:
+    await ref.stop(block=False)
+
+
+async def _stop_users(users: ActiveUsers) -> None:
+    await asyncio.gather(*(_stop(users.watchlist(user_id)) for user_id in users))
+
+
+async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher], timeout_s: float) -> None:
+    committed: LoopFuture[HeadsLoaded] = LoopFuture()
+    emptied: LoopFuture[None] = LoopFuture()
+    try:
+        async with asyncio.timeout(timeout_s):
+            journal.tell(LoadHeads((), committed.set))
+            await committed  # answered behind every commit that was told before it
+            publisher.tell(Flush(emptied.set))
+            await emptied
+    except TimeoutError:
+        logger.warning("the bus did not take everything in time; other nodes find the rest in the journal")
+
+
+async def _sweep(users: ActiveUsers) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        users.sweep()
+
+
+def database_url(settings: Settings) -> str:
+    """Return where the journal is: as set, or SQLite in the data directory, which is made if need be."""
+    if settings.database_url is not None:
+        return settings.database_url
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{settings.data_dir / 'journal.db'}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

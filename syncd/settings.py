@@ -1,0 +1,160 @@
+"""Every setting: its default, its bounds, and where its value came from.
+
+A value comes from a flag, else from an environment variable, else from the TOML file, else it is the default.
+"""
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+ENVIRONMENT_PREFIX = "SYNCD_"
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text names it, its source and the fix."""
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The daemon's settings; descriptions are the command line's help."""
+
+    host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8083
+    data_dir: Annotated[Path, _about("where the embedded database and the kept secret are")] = Path("syncd-data")
+    database_url: Annotated[str | None, _about("postgresql://… for several nodes; default: SQLite in --data-dir")] = (
+        None
+    )
+    bus: Annotated[str, _about("how nodes tell each other: none, pubnub, or nats://host:4222")] = "none"
+    bus_key: Annotated[str | None, Meta(min_length=32, description="secret that nodes sign their messages with")] = None
+    bus_foreign: Annotated[
+        bool | None, _about("take unsigned messages of other publishers; default: without a key")
+    ] = None
+    pubnub_subscribe_key: Annotated[str | None, _about("PubNub's subscribe key")] = None
+    pubnub_publish_key: Annotated[str | None, _about("PubNub's publish key")] = None
+    pubnub_secret_key: Annotated[str | None, _about("PubNub's secret key, if requests are to be signed")] = None
+    pubnub_auth_token: Annotated[str | None, _about("a token of PubNub's Access Manager")] = None
+    pubnub_origin: Annotated[str, _about("host[:port] of PubNub or of something that speaks its protocol")] = (
+        "ps.pndsn.com"
+    )
+    pubnub_tls: Annotated[bool, _about("whether the origin is reached by TLS: on or off")] = True
+    pubnub_channel_groups: Annotated[
+        int, Meta(ge=0, le=10, description="channel groups of 2,000 users, for keysets without wildcards")
+    ] = 0
+    pubnub_retry: Annotated[Seconds, _about("seconds between tries while PubNub does not answer")] = 5.0
+    jwt_secret: Annotated[str | None, _about("HMAC secret of the tokens, at least 32 bytes; default: a kept one")] = (
+        None
+    )
+    jwt_previous_secret: Annotated[str | None, _about("an older secret that is still accepted, for rotation")] = None
+    jwt_algorithms: Annotated[tuple[str, ...], _about("accepted algorithms of one family, comma-separated")] = ()
+    jwt_public_key_file: Annotated[Path | None, _about("PEM file of the public key (RS256, ES256, EdDSA)")] = None
+    jwks_url: Annotated[str | None, _about("URL of the key set (RS256, ES256, EdDSA)")] = None
+    jwt_audience: Annotated[str | None, _about("required aud of the tokens")] = None
+    jwt_issuer: Annotated[str | None, _about("required iss of the tokens")] = None
+    allowed_origins: Annotated[tuple[str, ...], _about("origins of other sites' pages that may connect")] = ()
+    heartbeat_interval: Annotated[Seconds, _about("seconds between pings to a device")] = 30.0
+    heartbeat_timeout: Annotated[Seconds, _about("seconds without a sign of life until a device is gone")] = 60.0
+    max_clock_drift: Annotated[Seconds, _about("seconds that a clock may be ahead before its stamps are refused")] = (
+        60.0
+    )
+    shutdown_timeout: Annotated[Seconds, _about("seconds that a stop may take")] = 10.0
+    log_format: Annotated[Literal["auto", "console", "json"], _about("auto: console on a terminal, else json")] = "auto"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], _about("least severe level that is logged")] = (
+        "info"
+    )
+
+
+_SWITCHES = {"on": True, "off": False, "yes": True, "no": False}
+
+_TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add a flag per setting, and ``--config``."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file with settings by name (host, data_dir, …)"
+    )
+    for name in Settings.__struct_fields__:
+        parser.add_argument(
+            _flag(name), dest=name, metavar=name.rpartition("_")[2].upper(), help=_help(name), default=None
+        )
+
+
+def load(flags: Mapping[str, object], environment: Mapping[str, str]) -> Settings:
+    """Return the settings.
+
+    Args:
+        flags: parsed arguments by setting name; ``None``: not given. ``config``: the TOML file's path.
+        environment: as ``os.environ``.
+
+    Raises:
+        SettingsError: names the setting, where it was set, and what is expected.
+    """
+    config = flags.get("config")
+    values: dict[str, object] = {}
+    file = _read_toml(config) if isinstance(config, Path) else {}
+    for name in Settings.__struct_fields__:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        for source, value in (
+            (_flag(name), flags.get(name)),
+            (variable, environment.get(variable)),
+            (f"{name} in {config}", file.get(name)),
+        ):
+            if value is not None:
+                values[name] = _convert(name, source, value)
+                break
+    return Settings(**values)  # type: ignore[arg-type]  # converted one by one above
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _help(name: str) -> str:
+    description = next(
+        meta.description for meta in get_args(_TYPES[name]) if isinstance(meta, Meta) and meta.description
+    )
+    default = getattr(Settings(), name)
+    return description if default in (None, ()) else f"{description} (default: {default})"
+
+
+def _convert(name: str, source: str, value: object) -> object:
+    kind = _TYPES[name]
+    if (
+        isinstance(value, str)
+        and value.lower() in _SWITCHES
+        and bool in (get_args(kind)[0], *get_args(get_args(kind)[0]))
+    ):
+        value = _SWITCHES[value.lower()]
+    if isinstance(value, str) and get_origin(get_args(kind)[0]) is tuple:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{source}: {error}") from None
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise msgspec.ValidationError(f"expected a path, got {value!r}")
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"--config {path}: {error}") from None
+    unknown = sorted(values.keys() - set(Settings.__struct_fields__))
+    if unknown:
+        raise SettingsError(f"--config {path}: unknown setting {unknown[0]!r}")
+    return values

@@ -1,0 +1,27 @@
+"""The signing secret of a daemon that was given no key: made once, kept in the data directory."""
+
+import os
+import secrets
+from pathlib import Path
+
+FILE_NAME = "jwt-secret"
+
+
+def kept_secret(data_dir: Path) -> str:
+    """Return the secret in ``data_dir``, made at the first call; readable by its owner only.
+
+    Raises:
+        OSError: the directory cannot be read or written.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / FILE_NAME
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_urlsafe(48)
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return secret

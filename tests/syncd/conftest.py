@@ -1,0 +1,101 @@
+"""A daemon of the test's own: a real process on a free port."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from transport.authentication import mint
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a secret of the tests, and long enough"
+
+
+class DaemonProcess:
+    """One run of ``python -m syncd`` on ``data_dir``, listening when the constructor returns."""
+
+    def __init__(self, data_dir: Path, *flags: str, secret: str | None = SECRET) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.log = data_dir / f"daemon-{uuid4().hex[:6]}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNCD_")}
+        if secret is not None:
+            environment["SYNCD_JWT_SECRET"] = secret
+        with self.log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(data_dir), *flags],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        assert self.process.stdout is not None
+        self.welcome = [self.process.stdout.readline().decode() for _ in range(1 if secret else 4)]
+        assert " listens on http://" in self.welcome[0], self.log.read_text()
+        self.url = self.welcome[0].split()[-1]
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/ws"
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone; idempotent."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    async def terminate(self) -> int:
+        """SIGTERM, and return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait)
+
+
+StartDaemon = Callable[..., DaemonProcess]
+
+
+def token(user: str = "ann", device: str = "phone", ttl_s: int = 3600) -> str:
+    """Return a token that the tests' daemons accept."""
+    return mint(SECRET, user, device, ttl_s)
+
+
+def bearer(user: str = "ann", device: str = "phone", ttl_s: int = 3600) -> dict[str, str]:
+    """Return the header that lets a device in."""
+    return {"Authorization": f"Bearer {token(user, device, ttl_s)}"}
+
+
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
+    """``start_daemon(*flags, data_dir=…)``: a listening daemon, killed at the end of the test."""
+    daemons: list[DaemonProcess] = []
+
+    def start(*flags: str, data_dir: Path = tmp_path / "data", secret: str | None = SECRET) -> DaemonProcess:
+        daemons.append(DaemonProcess(data_dir, *flags, secret=secret))
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.kill()
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon that tests share: each has users of its own, and leaves it running."""
+    daemon = DaemonProcess(tmp_path_factory.mktemp("daemon"))
+    yield daemon
+    daemon.kill()
+
+
+@pytest.fixture
+def user() -> str:
+    """A user nobody else in the session has."""
+    return f"user-{uuid4()}"

@@ -1,0 +1,221 @@
+"""The documented flow against a real daemon: three devices, one write (documented figure, steps 1 to 7)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+
+pytestmark = pytest.mark.integration
+
+CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def daemon(start_daemon: StartDaemon) -> DaemonProcess:
+    """A daemon with nothing in it, so that revisions and figures start from the beginning."""
+    return start_daemon()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def device(daemon: DaemonProcess) -> AsyncIterator[Connect]:
+    """``await device(user, device_id)``: an open WebSocket."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(user: str, device_id: str, query: str = "") -> ClientConnection:
+            url = daemon.ws_url + query
+            return await stack.enter_async_context(connect(url, additional_headers=bearer(user, device_id)))
+
+        yield opened
+
+
+async def received(socket: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        message: dict[str, Any] = json.loads(await socket.recv())
+        return message
+
+
+async def has_nothing_more(socket: ClientConnection) -> bool:
+    """A pong comes after everything that was sent before it."""
+    await (await socket.ping())
+    try:
+        async with asyncio.timeout(0):
+            await socket.recv()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def write(
+    http: aiohttp.ClientSession, daemon: DaemonProcess, operation: str, content_id: str = CONTENT_ID, **more: Any
+) -> tuple[int, dict[str, Any]]:
+    body = {"operation": operation, "content_id": content_id, **more}
+    headers = bearer("ann", "device-a")
+    async with http.post(f"{daemon.url}/api/v1/sync/watchlist", json=body, headers=headers) as response:
+        return response.status, await response.json(content_type=None)
+
+
+async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_else(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    devices = [await device("ann", name) for name in ("device-b", "device-c", "device-d")]
+    stranger = await device("bob", "device-x")
+    status, answer = await write(http, daemon, "add")
+    assert status == 200
+    assert answer["success"] is True
+    assert (answer["operation"], answer["content_id"], answer["revision"]) == ("add", CONTENT_ID, 1)
+    assert set(answer["timestamp"]) == {"physical", "logical", "node"}
+    for socket in devices:
+        message = await received(socket)
+        assert {name: message[name] for name in ("type", "content_id", "action")} == {
+            "type": "watchlist_update",
+            "content_id": CONTENT_ID,
+            "action": "add",
+        }
+        assert (message["revision"], message["unique_tag"]) == (1, answer["unique_tag"])
+    status, _ = await write(http, daemon, "remove")
+    assert status == 200
+    for socket in devices:
+        message = await received(socket)
+        assert (message["action"], message["revision"]) == ("remove", 2)
+        assert await has_nothing_more(socket)
+    assert await has_nothing_more(stranger)
+
+
+async def test_the_same_write_over_the_socket_does_the_same_and_is_acknowledged(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    writer, other = await device("ann", "device-a"), await device("ann", "device-b")
+    message = {"type": "watchlist_update", "operation": "add", "content_id": CONTENT_ID, "id": "w1"}
+    await writer.send(json.dumps(message))
+    answers = [await received(writer), await received(writer)]
+    ack = next(answer for answer in answers if answer["type"] == "ack")
+    update = next(answer for answer in answers if answer["type"] == "watchlist_update")
+    assert (ack["id"], ack["status"], ack["revision"]) == ("w1", "added", 1)
+    assert (update["action"], update["revision"]) == ("add", 1)
+    assert (await received(other))["revision"] == 1
+    assert await has_nothing_more(writer)
+
+
+async def test_a_remove_of_what_is_not_there_is_404(daemon: DaemonProcess, http: aiohttp.ClientSession) -> None:
+    status, problem = await write(http, daemon, "remove")
+    assert status == 404
+    assert "content_id" in problem["detail"]
+
+
+async def test_a_repeated_operation_gets_the_first_answer_and_reaches_devices_once(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    socket = await device("ann", "device-b")
+    first = await write(http, daemon, "add", operation_id="once")
+    again = await write(http, daemon, "add", operation_id="once")
+    assert first == again
+    assert (await received(socket))["revision"] == 1
+    assert await has_nothing_more(socket)
+
+
+async def test_a_device_that_was_away_gets_what_it_missed_and_then_live_updates(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    contents = [str(uuid4()) for _ in range(5)]
+    for content_id in contents[:4]:
+        await write(http, daemon, "add", content_id)
+    socket = await device("ann", "device-b", "?since=1")
+    await write(http, daemon, "add", contents[4])
+    resumed = await received(socket)
+    assert (resumed["type"], resumed["recovered"]) == ("resumed", True)
+    assert [(await received(socket))["revision"] for _ in range(4)] == [2, 3, 4, 5]
+    assert await has_nothing_more(socket)
+
+
+async def test_a_vanished_device_is_unregistered_and_the_others_go_on(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    gone, stays = await device("ann", "device-b"), await device("ann", "device-c")
+    gone.transport.abort()
+    async with asyncio.timeout(10):
+        while (await figures(http, daemon))["total_connections"] != 1:
+            await asyncio.sleep(0.01)
+    await write(http, daemon, "add")
+    assert (await received(stays))["revision"] == 1
+
+
+async def figures(http: aiohttp.ClientSession, daemon: DaemonProcess) -> dict[str, float]:
+    async with http.get(f"{daemon.url}/api/v1/metrics") as response:
+        figures: dict[str, float] = await response.json()
+        return figures
+
+
+async def test_the_documented_figures_count_the_flow(
+    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+) -> None:
+    before = await figures(http, daemon)
+    assert (before["messages_relayed"], before["broadcast_latency_p99_ms"]) == (0, 0)
+    devices = [await device("ann", name) for name in ("device-b", "device-c", "device-d")]
+    await write(http, daemon, "add")
+    for socket in devices:
+        await received(socket)
+    after = await figures(http, daemon)
+    assert (after["messages_relayed"], after["messages_sent"]) == (1, 3)
+    assert (after["active_connections"], after["total_connections"], after["active_users"]) == (3, 3, 1)
+    assert after["broadcast_latency_p99_ms"] >= after["broadcast_latency_p50_ms"] > 0
+    async with http.get(f"{daemon.url}/metrics") as response:
+        text = await response.text()
+    for line in (
+        "syncd_messages_relayed_total 1.0",
+        "syncd_messages_sent_total 3.0",
+        "syncd_active_connections 3.0",
+        "syncd_total_connections 3.0",
+        "syncd_active_users 1.0",
+        "syncd_broadcast_latency_seconds_count 1.0",
+    ):
+        assert line in text
+
+
+async def test_the_first_run_prints_where_to_look_and_a_token_that_works(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon(secret=None)
+    printed = daemon.welcome[-1].strip()
+    async with connect(daemon.ws_url, subprotocols=["syncd.v1", f"bearer.{printed}"]) as socket:  # type: ignore[list-item]
+        assert socket.subprotocol == "syncd.v1"
+
+
+async def test_sigterm_says_goodbye_and_ends_with_0(daemon: DaemonProcess, device: Connect) -> None:
+    socket = await device("ann", "device-b")
+    ended = asyncio.create_task(daemon.terminate())
+    goodbye = await received(socket)
+    assert goodbye["type"] == "goodbye"
+    assert goodbye["reconnect_in_ms"] >= 0
+    await socket.wait_closed()
+    assert socket.close_code == 1001
+    assert await ended == 0
+
+
+async def test_a_token_that_ends_closes_its_socket_with_4500_and_a_renewed_one_goes_on(
+    daemon: DaemonProcess, device: Connect
+) -> None:
+    async with AsyncExitStack() as stack:
+        short, renewed = [
+            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer("ann", name, ttl_s=2)))
+            for name in ("short", "renewed")
+        ]
+        await renewed.send(json.dumps({"type": "authenticate", "token": token("ann", "renewed"), "id": 1}))
+        answer = await received(renewed)
+        assert (answer["type"], answer["id"]) == ("authenticated", 1)
+        async with asyncio.timeout(10):
+            await short.wait_closed()
+        assert short.close_code == 4500
+        assert await has_nothing_more(renewed)

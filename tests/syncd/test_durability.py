@@ -1,0 +1,105 @@
+"""What was acknowledged is there after anything: kill -9 in a write storm, restart, a database that is locked."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer
+
+pytestmark = pytest.mark.integration
+
+ROUNDS = 20
+WRITERS = 8
+WATCHLIST = "/api/v1/sync/watchlist"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def write(http: aiohttp.ClientSession, daemon: DaemonProcess, number: int) -> int:
+    """Add a content and return the revision that acknowledges it."""
+    body = {"operation": "add", "content_id": str(UUID(int=number)), "operation_id": f"op-{number}"}
+    async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer()) as response:
+        answer = await response.json(content_type=None)
+        assert response.status == 200, answer
+        return int(answer["revision"])
+
+
+@pytest.mark.timeout(120)
+async def test_every_acknowledged_write_survives_kill_9_twenty_times(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    acknowledged: dict[int, int] = {}
+    next_number = 1
+
+    async def storm(http: aiohttp.ClientSession, daemon: DaemonProcess) -> None:
+        nonlocal next_number
+        while True:
+            number, next_number = next_number, next_number + 1
+            try:
+                acknowledged[number] = await write(http, daemon, number)
+            except aiohttp.ClientError:
+                return
+
+    for round_number in range(ROUNDS):
+        daemon = start_daemon()
+        async with aiohttp.ClientSession() as http:
+            storms = asyncio.gather(*(storm(http, daemon) for _ in range(WRITERS)))
+            enough = len(acknowledged) + 20 + round_number
+            while len(acknowledged) < enough:
+                await asyncio.sleep(0)
+            daemon.kill()
+            await storms
+    with sqlite3.connect(tmp_path / "data" / "journal.db") as database:
+        rows = database.execute("SELECT revision, operation_id FROM operations ORDER BY revision").fetchall()
+    database.close()
+    assert [revision for revision, _ in rows] == list(range(1, len(rows) + 1))
+    recorded = {int(operation_id.removeprefix("op-")): revision for revision, operation_id in rows}
+    assert len(recorded) == len(rows)  # nothing twice
+    assert {number: recorded.get(number) for number in acknowledged} == acknowledged
+
+
+async def test_after_a_restart_a_device_resumes_where_it_was(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession
+) -> None:
+    before = start_daemon()
+    for number in range(1, 4):
+        await write(http, before, number)
+    before.kill()
+    after = start_daemon()
+    assert await write(http, after, 4) == 4
+    assert await write(http, after, 3) == 3  # a retry of before gets the answer of before
+    async with connect(f"{after.ws_url}?since=2", additional_headers=bearer()) as socket:
+        messages = [json.loads(await socket.recv()) for _ in range(3)]
+    assert [message.get("revision") for message in messages[1:]] == [3, 4]
+
+
+async def test_a_locked_database_answers_503_and_writes_go_on_when_it_is_free(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    daemon = start_daemon()
+    await write(http, daemon, 1)
+    async with connect(daemon.ws_url, additional_headers=bearer("ann", "tv")) as socket:
+        blocker = sqlite3.connect(tmp_path / "data" / "journal.db", isolation_level=None)
+        blocker.execute("BEGIN EXCLUSIVE")
+        body = {"operation": "add", "content_id": str(UUID(int=2)), "operation_id": "op-2"}
+        async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer()) as response:
+            problem = await response.json(content_type=None)
+            assert response.status == 503
+            assert int(response.headers["Retry-After"]) >= 1
+            assert "unavailable" in problem["detail"]
+        await (await socket.ping())
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert await write(http, daemon, 2) == 2
+        assert json.loads(await socket.recv())["revision"] == 2
+        async with http.get(daemon.url + "/ready") as response:
+            assert response.status == 200

@@ -1,0 +1,65 @@
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from syncd import settings
+from syncd.settings import Settings, SettingsError, load
+from syncd.signing_secret import kept_secret
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert load({}, {}) == Settings()
+
+
+def test_a_flag_is_stronger_than_the_environment_which_is_stronger_than_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text('host = "file"\nport = 1\nheartbeat_interval = 7\nallowed_origins = ["https://a", "https://b"]\n')
+    chosen = load({"config": file, "host": "flag"}, {"SYNCD_HOST": "environment", "SYNCD_PORT": "2"})
+    assert (chosen.host, chosen.port, chosen.heartbeat_interval) == ("flag", 2, 7.0)
+    assert chosen.allowed_origins == ("https://a", "https://b")
+
+
+def test_lists_are_comma_separated() -> None:
+    chosen = load({"jwt_algorithms": "HS256, HS512"}, {"SYNCD_ALLOWED_ORIGINS": "https://a"})
+    assert (chosen.jwt_algorithms, chosen.allowed_origins) == (("HS256", "HS512"), ("https://a",))
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "said"),
+    [
+        ({"port": "70000"}, {}, "--port: "),
+        ({}, {"SYNCD_PORT": "many"}, "SYNCD_PORT: "),
+        ({}, {"SYNCD_HEARTBEAT_INTERVAL": "0"}, "SYNCD_HEARTBEAT_INTERVAL: "),
+        ({"log_level": "loud"}, {}, "--log-level: "),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_source(
+    flags: dict[str, object], environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load(flags, environment)
+
+
+@pytest.mark.parametrize(("text", "said"), [("hots = 1", "hots"), ("host = ", "syncd.toml"), ("port = 'x'", "port")])
+def test_a_wrong_file_is_told(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        load({"config": file}, {})
+
+
+def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser()
+    settings.add_flags(parser)
+    parser.print_help()
+    printed = capsys.readouterr().out
+    for name in Settings.__struct_fields__:
+        assert "--" + name.replace("_", "-") in printed
+
+
+def test_the_kept_secret_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
+    secret = kept_secret(tmp_path / "new")
+    assert kept_secret(tmp_path / "new") == secret
+    assert len(secret) >= 32
+    assert (tmp_path / "new" / "jwt-secret").stat().st_mode & 0o777 == 0o600
