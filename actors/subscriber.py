@@ -39,17 +39,21 @@ class BusGap(Struct, frozen=True):
     reason: str
 
 
+class CompareHeads(Struct, frozen=True):
+    """Ask the journal where every active user stands: a lost message that nothing follows shows no gap."""
+
+
 class Start(Struct, frozen=True):
     """Try again to begin."""
 
 
-SubscriberMessage = Start | BusPayload | BusGap | HeadsLoaded
+SubscriberMessage = Start | BusPayload | BusGap | CompareHeads | HeadsLoaded
 
 
 class PubNubSubscriber(SupervisedActor):
     """Messages in: ``SubscriberMessage``, told by the bus and the journal. Out: to the handler; ``LoadHeads``.
 
-    After a gap the journal says where every active user stands, and each ``WatchlistSync`` compares.
+    After a gap, and now and then, the journal says where every active user stands, and each ``WatchlistSync`` compares.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class PubNubSubscriber(SupervisedActor):
                 self._take(user_id, payload)
             case BusGap(reason=reason):
                 logger.info("comparing with the journal: %s", reason)
+                self._compare_heads()
+            case CompareHeads():
                 self._compare_heads()
             case HeadsLoaded(heads=heads):
                 for head in heads or ():

@@ -23,7 +23,7 @@ from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetr
 from actors.ports import Bus
 from actors.publisher import Flush, PubNubPublisher
 from actors.runtime import LoopFuture
-from actors.subscriber import PubNubSubscriber
+from actors.subscriber import CompareHeads, PubNubSubscriber
 from actors.supervisor import Supervisor, messages_skipped, supervise
 from actors.watchlist_messages import Neighbours
 from actors.watchlist_sync import WatchlistSync
@@ -37,7 +37,7 @@ from transport.metrics import Figures, Sources
 logger = logging.getLogger(__name__)
 
 SWEEP_S = 30.0
-"""How often users whom nobody needs are let go."""
+"""How often users whom nobody needs are let go, and the others' heads compared with the journal."""
 
 A = TypeVar("A", bound=Actor)
 
@@ -118,7 +118,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
         )
         for singleton in (registry, broadcaster, publisher, subscriber):
             supervise(singleton, supervisor)
-        for chore in (_sweep(users), watch(loop_lag)):
+        for chore in (_sweep(users, subscriber), watch(loop_lag)):
             stack.callback(asyncio.create_task(chore).cancel)
 
         def tell_watchlist(request: WatchlistRequest) -> None:
@@ -163,10 +163,11 @@ async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher
         logger.warning("the bus did not take everything in time; other nodes find the rest in the journal")
 
 
-async def _sweep(users: ActiveUsers) -> None:
+async def _sweep(users: ActiveUsers, subscriber: ActorRef[PubNubSubscriber]) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         users.sweep()
+        subscriber.tell(CompareHeads())
 
 
 def database_url(settings: Settings) -> str:

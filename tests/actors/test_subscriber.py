@@ -9,7 +9,7 @@ from pykka import ActorRef
 from actors.journal_messages import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics
 from actors.ports import BusUnavailable, OnGap, OnMessage
-from actors.subscriber import HEADS_PER_READ, BusMessageRefused, PubNubSubscriber
+from actors.subscriber import HEADS_PER_READ, BusMessageRefused, CompareHeads, PubNubSubscriber
 from actors.sync_messages import BusMessage, HeadMoved, PubNubProgressUpdate
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
@@ -123,6 +123,15 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
     )
     await handled(ref)
     assert around.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
+
+
+async def test_now_and_then_heads_are_compared_without_a_gap(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    ref = started(around.start(FlakyBus()))
+    ref.tell(CompareHeads())
+    await handled(ref)
+    assert [load.user_ids for load in around.journal] == [("ann", "bob")]
 
 
 async def test_many_users_are_compared_in_several_reads(

@@ -1,0 +1,92 @@
+"""What one user may take of the node: connections and messages; whoever takes more is told when to come back."""
+
+from collections import Counter
+
+from msgspec import Struct
+
+MAX_REMEMBERED = 10_000
+"""Buckets kept before the full ones, which say nothing, are let go."""
+
+
+class TokenBuckets:
+    """A token bucket per key: ``rate`` tokens a second, up to ``burst`` saved.
+
+    Cost: amortised O(1). Memory: bounded by the keys that were active within ``burst / rate`` seconds.
+    Source: RFC 2697's single-rate meter, without colours.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._buckets: dict[str, tuple[float, float]] = {}
+        """Key -> tokens left, and when that was."""
+
+    def take(self, key: str, now_s: float, tokens: int = 1) -> float:
+        """Take ``tokens`` and return 0; or take none and return in how many seconds they will be there."""
+        left, then_s = self._buckets.get(key, (self.burst, now_s))
+        left = min(self.burst, left + (now_s - then_s) * self.rate)
+        if left < min(tokens, self.burst):
+            return (min(tokens, self.burst) - left) / self.rate
+        self._buckets[key] = (left - tokens, now_s)
+        if len(self._buckets) > MAX_REMEMBERED:
+            self._forget_full(now_s)
+        return 0.0
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def _forget_full(self, now_s: float) -> None:
+        self._buckets = {
+            key: (left, then_s)
+            for key, (left, then_s) in self._buckets.items()
+            if left + (now_s - then_s) * self.rate < self.burst
+        }
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much is much; the defaults stop floods, not enthusiasts."""
+
+    max_connections: int = 100_000
+    """On this node."""
+    max_connections_per_user: int = 500
+    messages_per_second: float = 5_000.0
+    """Per user, on this node: writes over HTTP and messages over sockets."""
+    message_burst: float = 20_000.0
+
+
+class Quotas:
+    """Counts what users take. Thread: the event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.refusals: Counter[str] = Counter()
+        """By reason: ``connections``, ``connections_per_user``, ``messages``."""
+        self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
+        self._connections: Counter[str] = Counter()
+        self._total = 0
+
+    def connect(self, user_id: str) -> str | None:
+        """Count a connection and return ``None``; or count nothing and return why there may be no more."""
+        if self._total >= self.limits.max_connections:
+            self.refusals["connections"] += 1
+            return f"This node has its {self.limits.max_connections} connections."
+        if self._connections[user_id] >= self.limits.max_connections_per_user:
+            self.refusals["connections_per_user"] += 1
+            return f"This user has {self.limits.max_connections_per_user} connections already."
+        self._total += 1
+        self._connections[user_id] += 1
+        return None
+
+    def disconnect(self, user_id: str) -> None:
+        """Take back one ``connect``."""
+        self._total -= 1
+        self._connections[user_id] -= 1
+        if not self._connections[user_id]:
+            del self._connections[user_id]
+
+    def take_messages(self, user_id: str, count: int, now_s: float) -> float:
+        """Take ``count`` messages and return 0; or take none and return in how many seconds to try again."""
+        wait_s = self._messages.take(user_id, now_s, count)
+        if wait_s:
+            self.refusals["messages"] += 1
+        return wait_s
