@@ -29,7 +29,7 @@ from actors.connection_messages import (
 )
 from actors.journal_messages import Outcome, Status
 from actors.sync_websocket import SyncWebSocket
-from transport import websocket
+from transport import http_protocol, websocket
 from transport.authentication import Authenticator, mint
 from transport.device_codec import encode, frame
 from transport.device_protocol import DeviceProtocol, Gate
@@ -47,6 +47,7 @@ class Watchlist:
         self.joined: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
         self.left: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
         self.missed: tuple[bytes, ...] = ()
+        self.writes = 0
 
     def tell(self, request: WatchlistRequest) -> None:
         match request:
@@ -61,6 +62,7 @@ class Watchlist:
             case Leave(connection=connection):
                 self.left.put_nowait(connection)
             case DeviceWrite(answer=answer):
+                self.writes += 1
                 assert answer is not None
                 answer(Outcome(status=Status.EXISTING))
 
@@ -189,6 +191,26 @@ async def test_what_a_device_says_is_answered(service: Service) -> None:
         await client.send("not json")
         assert (await hear(client))["code"] == "malformed"
         assert await say(client, type="ping") == {"type": "pong"}
+
+
+async def test_the_patience_of_http_is_not_that_of_a_websocket(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_S", 0.01)
+    async with service.connect() as client:
+        await asyncio.sleep(0.05)
+        assert await say(client, type="ping") == {"type": "pong"}
+
+
+async def test_what_a_device_says_before_it_closes_is_taken(service: Service) -> None:
+    reader, writer = await service.open_raw()
+    write = b'{"type":"watchlist_update","operation":"add","content_id":"%b"}' % FILM.encode()
+    writer.write(masked(0x81, write) + masked(0x88, struct.pack("!H", 1000)))
+    (close,) = [received async for received in read_frames(reader)]
+    assert struct.unpack("!H", close.data) == (1000,)
+    writer.close()
+    await service.next_left()
+    assert service.watchlist.writes == 1
 
 
 async def test_a_fragmented_text_is_understood(service: Service) -> None:
