@@ -4,24 +4,32 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help run test check fmt lint types arch props cover bench bench-runtime lock clean
+.PHONY: help run cluster test check fmt lint types arch props cover bench bench-runtime lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The Python client lives beside the daemon and is imported from there.
+LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/syncd_client.pth"
+
 .venv/run: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(LINK_CLIENT)
 	touch $@
 
 .venv/dev: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(LINK_CLIENT)
 	touch $@ .venv/run
 
 run: .venv/run ## set everything up and start the daemon on 127.0.0.1:8083
 	@$(BIN)/python -m syncd
+
+cluster: .venv/dev ## start a broker, PostgreSQL and three nodes here, and say how to watch them
+	@$(BIN)/python -m syncd cluster
 
 test: .venv/dev ## set everything up and run every test
 	$(BIN)/python -m pytest -n auto

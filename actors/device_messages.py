@@ -16,7 +16,8 @@ from crdt.hlc import HLCTimestamp
 MessageId = Annotated[str, Meta(max_length=128)] | int
 """The device's own name for a message; its answer carries the same."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+(?![\s\S])")]
+"""Without control characters: PostgreSQL cannot store NUL. The end is no ``$``, which a newline could follow."""
 
 
 class WatchlistWrite(Struct, frozen=True, tag="watchlist_update", tag_field="type"):
@@ -141,6 +142,7 @@ def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
         return Error(
             id=message_id,
             code="refused" if retry_after_s is None else "try_again_later",
+            field=outcome.field,
             message=outcome.reason or "the write was refused",
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )

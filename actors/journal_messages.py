@@ -66,13 +66,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written.
     ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
-    ``reason`` says in one sentence why an operation was refused; ``retry_after_s`` that the same may succeed later.
+    ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame, and
+    ``retry_after_s`` that the same may succeed later.
     """
 
     status: Status
     update: Update | None = None
     is_new: bool = False
     reason: str | None = None
+    field: str | None = None
     retry_after_s: float | None = None
 
 
@@ -101,6 +103,8 @@ class Head(Struct, frozen=True, kw_only=True):
     revision: int
     clock: HLCTimestamp
     """The greatest timestamp committed; physical 0 for a new user."""
+    epoch: str = ""
+    """Of the database."""
 
 
 class LoadHeads(Struct, frozen=True, eq=False):
@@ -135,6 +139,8 @@ class Changes(Struct, frozen=True, kw_only=True):
     epoch: str
     revision: int
     updates: tuple[Update, ...]
+    has_more: bool = False
+    """The journal goes on after ``revision``; only if a limit was asked for."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -168,10 +174,63 @@ class ReadSnapshot(Struct, frozen=True, eq=False):
     reply_to: Tell["Snapshot | ReadFailed"]
 
 
+class Bookmark(Struct, frozen=True, kw_only=True):
+    """Where a page of a listing ended: what follows is the same list, as it was at ``revision``."""
+
+    epoch: str
+    revision: int
+    timestamp: int
+    """Of the last item shown, packed."""
+    added_revision: int
+    """Of the last item shown."""
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A part of the watchlist at one revision, newest first; ``after`` asks for the next part, ``None``: that was all.
+
+    ``reason``: why a list is given instead of changes, as in ``Snapshot``.
+    """
+
+    user_id: str
+    epoch: str
+    revision: int
+    items: tuple[Item, ...]
+    after: Bookmark | None = None
+    reason: str | None = None
+
+
+class PageExpired(Struct, frozen=True):
+    """The list as it was at the bookmark's revision cannot be told any more; ``reason`` as in ``Snapshot``."""
+
+    reason: str
+
+
+class ReadPage(Struct, frozen=True, eq=False):
+    """Ask for up to ``limit`` items: the newest, or those that follow ``after``."""
+
+    user_id: str
+    limit: int
+    reply_to: Tell["Page | PageExpired | ReadFailed"]
+    after: Bookmark | None = None
+
+
+class ReadChanges(Struct, frozen=True, eq=False):
+    """Ask for up to ``limit`` updates after ``revision``; a first page of ``limit`` items when they cannot be had.
+
+    ``epoch``: as in ``ReadSince``.
+    """
+
+    user_id: str
+    revision: int
+    limit: int
+    reply_to: Tell["Changes | Page | ReadFailed"]
+    epoch: str | None = None
+
+
 class ReadFailed(Struct, frozen=True):
     """The store could not answer now; ``reason`` for the operator's log and the 503."""
 
     reason: str
 
 
-JournalMessage = Commit | LoadHeads | ReadSince | ReadSnapshot
+JournalMessage = Commit | LoadHeads | ReadSince | ReadSnapshot | ReadPage | ReadChanges

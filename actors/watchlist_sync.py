@@ -37,6 +37,7 @@ from actors.journal_messages import (
     ReadSince,
     Snapshot,
     Status,
+    Tell,
 )
 from actors.publisher import Publish
 from actors.supervisor import SupervisedActor
@@ -101,6 +102,8 @@ class WatchlistSync(SupervisedActor):
                 self._join(message)
             case ReplayRead(connection=connection, answer=answer):
                 self._replay(connection, answer)
+                if isinstance(answer, Changes | Snapshot):
+                    self._saw(answer.revision)
             case Leave(connection=connection):
                 self._connections.discard(connection)
                 self._to.registry(Unregister(connection.connection_id))
@@ -128,8 +131,7 @@ class WatchlistSync(SupervisedActor):
                 stamp = write.timestamp
                 self._clock = receive(self._clock, stamp, now_ms, self._to.max_clock_drift_ms)
         except ClockDriftError as error:
-            if write.answer is not None:
-                write.answer(Outcome(status=Status.REFUSED, reason=f"timestamp: {error}"))
+            self._answer(write.answer, Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}"))
             return
         operation = Operation(
             user_id=self._user_id,
@@ -156,8 +158,17 @@ class WatchlistSync(SupervisedActor):
         for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
             metrics.commit_latency.observe(now_s - commit.accepted_s)
             metrics.outcomes[outcome.status] += 1
-            if commit.answer is not None:
-                commit.answer(outcome)
+            self._answer(commit.answer, outcome)
+            if outcome.update is not None:  # a repeated write may be the first word of a revision of another node
+                self._seen = max(self._seen, outcome.update.revision)
+        self._heal_if_behind()
+
+    def _answer(self, answer: Tell[Outcome] | None, outcome: Outcome) -> None:
+        if answer is not None:
+            answer(outcome)
+        elif outcome.status is Status.REFUSED:  # nobody waits: it came by the channel
+            self._to.bus_metrics.refused["not_taken"] += 1
+            logger.warning("a foreign publisher's operation was not taken: %s", outcome.reason)
 
     # Revisions: the next is relayed, an older one dropped, a later one shows a gap
 

@@ -18,6 +18,8 @@ from actors.ports import StoreUnavailable
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
+IDLE_TIMEOUT_MS = 10_000
+"""For a node that stalls inside a transaction: the locks it holds are other nodes' users."""
 PEER_TIMEOUT_MS = 10_000
 """How long a PostgreSQL server may leave sent bytes unacknowledged before it counts as gone."""
 
@@ -125,7 +127,7 @@ class Database:
         return (
             f"SET lock_timeout = {lock_timeout_ms}",
             f"SET statement_timeout = {2 * lock_timeout_ms}",
-            f"SET idle_in_transaction_session_timeout = {2 * lock_timeout_ms}",
+            f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}",
         )
 
 

@@ -1,7 +1,8 @@
 r"""Channel names: ``user.{user_id}.sync``, reversible for every user id.
 
-PubNub forbids ``, : * / \`` and white space in names, and each ``.`` adds a level (wildcards end at two); NATS gives
-``. * >`` a meaning. Whatever is not plainly safe is written as ``=XX`` per UTF-8 byte, as is ``=`` itself.
+PubNub forbids ``, : * / \`` and white space in names, each ``.`` adds a level (wildcards end at two), and its SDK
+leaves ``+`` in queries; NATS gives ``. * >`` a meaning. Whatever is not plainly safe is written as ``=XX`` per UTF-8
+byte, as is ``=`` itself.
 """
 
 import re
@@ -11,7 +12,7 @@ SUFFIX = ".sync"
 MAX_CHANNEL_LENGTH = 92
 """PubNub's limit for a channel name."""
 
-_SAFE = re.compile(r"[A-Za-z0-9_@|+~-]")
+_SAFE = re.compile(r"[A-Za-z0-9_@|~-]")
 
 
 def channel_of(user_id: str) -> str:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from actors.ports import BusUnavailable, OnGap, OnMessage
+from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
 
 Deliver = Callable[[], None]
 
@@ -43,6 +45,8 @@ class MemoryHub:
         """Deliver to every subscriber, each in a later turn of the loop, as a network would."""
         if self.is_down:
             raise BusUnavailable("the hub is down")
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise MessageRefused(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
         loop = asyncio.get_running_loop()
         for bus in self._subscribers:
             loop.call_soon(self.distort, lambda bus=bus: self._deliver(bus, user_id, payload))

@@ -1,0 +1,44 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from actors.ports import MessageRefused
+from transport.bus.pubnub import PubNubSettings
+from transport.bus.pubnub_client import build_client
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+async def test_groups_bring_what_any_node_publishes(pubnub_engine: Any) -> None:
+    first, first_inbox = await pubnub_engine.node(channel_groups=3)
+    second, second_inbox = await pubnub_engine.node(channel_groups=3)
+    for number, user_id in enumerate(("u1", "u2", "u3", "u4", "one+two@example.org")):
+        publisher = (first, second)[number % 2]
+        await publisher.publish(user_id, b"%d" % number)
+        assert await first_inbox.message() == (user_id, number)
+        assert await second_inbox.message() == (user_id, number)
+
+
+async def test_canaries_come_back_through_groups(pubnub_engine: Any, until: Until) -> None:
+    bus, _ = await pubnub_engine.node(channel_groups=2, canary_interval_s=0.1, canary_timeout_s=5)
+    await until(lambda: bus.last_message_age_s > 0.09)
+    await until(lambda: bus.last_message_age_s < 0.08)
+    assert bus.rebuilds == 0
+
+
+async def test_a_group_takes_no_more_than_pubnub_allows(pubnub_engine: Any) -> None:
+    bus, _ = await pubnub_engine.node(channel_groups=1)
+    client = build_client(pubnub_engine.settings())
+    channels = [f"user.{number}.sync" for number in range(1_999)]  # and the canary's
+    await client.add_channel_to_channel_group().channel_group("syncd-0").channels(channels).result()
+    await client.stop()
+    await bus.publish("7", b"1")
+    with pytest.raises(MessageRefused, match="full"):
+        await bus.publish("newcomer", b"1")
+
+
+@pytest.mark.parametrize("count", [-1, 11])
+def test_groups_beyond_what_a_client_may_have_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match="channel_groups"):
+        PubNubSettings(subscribe_key="sub", publish_key="pub", channel_groups=count)

@@ -1,0 +1,251 @@
+"""The bus engine ``nats``: a NATS server or cluster of one's own; subjects are the channels' names."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import nats.errors
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from transport.bus.tasks import end
+from transport.channels import channel_of, user_of
+
+logger = logging.getLogger(__name__)
+
+SUBJECTS = "user.*.sync"
+DROP_PAUSE_S = 1.0
+"""How long drops may go on before they are reported, once for all of them."""
+
+
+class NatsSettings(Struct, frozen=True, kw_only=True):
+    """Which server, and how patiently."""
+
+    url: str
+    """``nats://`` or ``tls://``, with ``user:password@`` or ``token@`` if need be; several servers by commas."""
+    retry_s: float = 2.0
+    """Between two tries, give or take a fifth; there is no last one."""
+    request_timeout_s: float = 2.0
+    """For connecting and for the server's word that it has a message."""
+    ping_interval_s: float = 10.0
+    """A server that leaves two pings unanswered is gone."""
+    max_waiting: int = 65_536
+    """Messages received and not yet handed on; beyond it they are dropped, which is reported as a gap."""
+
+
+class NatsBus:
+    """A node's end of NATS. Built and used on the event loop.
+
+    Each connection is one client that never reconnects: its successor is made here. The client's own reconnecting
+    gives up for good on some errors, and takes messages meanwhile that may never leave.
+    """
+
+    def __init__(self, settings: NatsSettings) -> None:
+        self._settings = settings
+        self._on_message: OnMessage = lambda user_id, payload: None
+        self._on_gap: OnGap = lambda reason: None
+        self._client: Client | None = None
+        """Connected and subscribed."""
+        self._failure: str | None = "connecting"
+        self._latest_error = ""
+        """What the client reported last; its exceptions say less."""
+        self._unconfirmed: list[asyncio.Future[bool]] = []
+        """Publishes that the client took, oldest first: does the server have it?"""
+        self._wanted = asyncio.Event()
+        """Set when there are any."""
+        self._task: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+        """The connection has ended, or is to end. Closing sets it, rather than cancel what must clean up."""
+        self._is_closed = False
+        self._dropped: asyncio.TimerHandle | None = None
+        self.reconnects = 0
+        """Interruptions that ended."""
+        self._heard_at_s = asyncio.get_running_loop().time()
+
+    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+        """Begin to receive and return at once; outages are outlasted inside, each ends with ``on_gap``."""
+        self._on_message, self._on_gap = on_message, on_gap
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._connect_for_ever())
+        elif self._client is not None:
+            on_gap("another subscriber took over")
+
+    async def publish(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the server and return when it has it.
+
+        Raises:
+            BusUnavailable: not now, or the server did not say.
+            MessageRefused: not ever.
+        """
+        if self._client is None:
+            raise BusUnavailable(self._failure)
+        try:
+            # The client waits when its buffers are full, as a server that does not read leaves them.
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                await self._client.publish(channel_of(user_id), payload)
+        except nats.errors.MaxPayloadError:
+            raise MessageRefused(f"the message takes {len(payload)} bytes, the server takes fewer") from None
+        except (nats.errors.Error, OSError) as error:  # a TimeoutError among them
+            raise BusUnavailable(_text_of(error)) from None
+        confirmation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._unconfirmed.append(confirmation)
+        self._wanted.set()
+        if not await confirmation:
+            raise BusUnavailable("the server did not say that it has the message")
+
+    def status(self) -> str | None:
+        """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
+        return self._failure
+
+    @property
+    def last_message_age_s(self) -> float:
+        """Seconds since anything arrived (since the start, before the first)."""
+        return asyncio.get_running_loop().time() - self._heard_at_s
+
+    async def close(self) -> None:
+        """Stop receiving and release the connection; idempotent."""
+        self._is_closed = True
+        self._ended.set()
+        if self._dropped is not None:
+            self._dropped.cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        self._failure = "closed"
+
+    async def _connect_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._is_closed:
+            client, ended = Client(), self._ended
+            living = loop.create_task(self._live(client, ended))
+            ending = loop.create_task(ended.wait())
+            await asyncio.wait([living, ending], return_when=asyncio.FIRST_COMPLETED)
+            self._lost(client)
+            await end(living)
+            await end(ending)
+            await self._release(client)
+            self._ended = asyncio.Event()
+            if not self._is_closed:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.retry_s * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+                        await self._ended.wait()
+
+    async def _release(self, client: Client) -> None:
+        client._pending.clear()  # its publishers were told that it failed; closing would wait until it is written
+        client._pending_data_size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.request_timeout_s):  # a dead server never takes the rest
+                await client.close()
+
+    async def _live(self, client: Client, ended: asyncio.Event) -> None:
+        """Connect, then confirm publishes until the server does not answer."""
+        try:
+            await self._connect(client, ended)
+            await self._confirm_for_ever(client)
+        except Exception as error:  # noqa: BLE001 - an unreachable server, or a slip in the client's own code
+            self._latest_error = self._latest_error or _text_of(error)
+
+    async def _connect(self, client: Client, ended: asyncio.Event) -> None:
+        async def note_end() -> None:
+            if self._client is client:
+                self._lost(client)
+            ended.set()
+
+        async with asyncio.timeout(self._settings.request_timeout_s):
+            await client.connect(
+                self._settings.url.split(","),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,  # of each server; 0 would mean any number
+                reconnect_time_wait=0,
+                ping_interval=self._settings.ping_interval_s,  # type: ignore[arg-type]  # it is slept
+                error_cb=self._note_error,
+                closed_cb=note_end,
+                **_credentials(self._settings.url),
+            )
+            interruption, self._failure, self._latest_error = self._failure, None, ""
+            await client.subscribe(SUBJECTS, cb=self._deliver, pending_msgs_limit=self._settings.max_waiting)
+            await self._settle(client)
+        self._client = client
+        if interruption != "connecting":
+            self.reconnects += 1
+        logger.info("subscribed to NATS; before: %s", interruption)
+        self._on_gap(f"subscribed; before: {interruption}")
+
+    async def _confirm_for_ever(self, client: Client) -> None:
+        """Ask the server again and again whether it has everything, one question for all publishes meanwhile.
+
+        The client is closed after a question without an answer: a late one would end its reading, silently.
+        """
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            count = len(self._unconfirmed)
+            await self._settle(client)
+            self._confirm(count, is_there=True)
+
+    async def _settle(self, client: Client) -> None:
+        """Return when the server has everything. Raises: nats.errors.Error, TimeoutError.
+
+        The client's question overtakes what waits to be written; when the first answer is here, that has left too.
+        """
+        for _ in range(2):
+            await client.flush(self._settings.request_timeout_s)  # type: ignore[arg-type]  # it is waited
+
+    def _lost(self, client: Client) -> None:
+        self._client = None
+        if not self._is_closed:
+            self._interrupted(self._latest_error or _text_of(client.last_error or nats.errors.ConnectionClosedError()))
+        self._confirm(len(self._unconfirmed), is_there=False)
+
+    def _confirm(self, count: int, *, is_there: bool) -> None:
+        for confirmation in self._unconfirmed[:count]:
+            if not confirmation.done():  # its publisher may have been cancelled
+                confirmation.set_result(is_there)
+        del self._unconfirmed[:count]
+
+    async def _deliver(self, message: Msg) -> None:
+        self._heard_at_s = asyncio.get_running_loop().time()
+        user_id = user_of(message.subject)
+        if user_id is None:
+            return
+        try:
+            self._on_message(user_id, message.data)
+        except Exception:  # one bad message must not cost the others
+            logger.exception("a message on the bus was skipped")
+
+    async def _note_error(self, error: Exception) -> None:
+        """Take what the client reports beside its exceptions: failed connects, dropped messages, denials."""
+        if isinstance(error, nats.errors.SlowConsumerError):
+            if self._dropped is None:
+                self._dropped = asyncio.get_running_loop().call_later(DROP_PAUSE_S, self._report_drops)
+            return
+        self._latest_error = _text_of(error)
+        if "permissions violation" in self._latest_error.lower():
+            self._interrupted(f"access denied: {self._latest_error}")
+
+    def _report_drops(self) -> None:
+        self._dropped = None
+        self._on_gap("messages came faster than they were taken, and some were dropped")
+
+    def _interrupted(self, reason: str) -> None:
+        if reason != self._failure:
+            logger.warning("NATS does not work, tried again for ever: %s", reason)
+        self._failure = reason
+
+
+def _credentials(url: str) -> dict[str, Any]:
+    """Return who we are to every server: the first address says it, percent-encoded where the client expects plain."""
+    address = urlsplit(url)
+    if address.username is None:
+        return {}
+    if address.password is None:
+        return {"token": unquote(address.username)}
+    return {"user": unquote(address.username), "password": unquote(address.password)}
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,67 @@
+"""From a poll's answer to the subscriber: what is a user's message, and new, leaves as bytes."""
+
+import json
+import logging
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from actors.ports import OnMessage
+from transport.bus.pubnub_client import CANARY_CHANNEL
+from transport.channels import user_of
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 4_096
+"""Messages that a double is recognised by; PubNub repeats at most a queue's length, 100 to 500."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Intake:
+    """Hands on each user's message once; whatever arrives, it does not raise. Thread: the event loop."""
+
+    def __init__(self) -> None:
+        self.on_message: OnMessage = lambda user_id, payload: None
+        self.duplicates = 0
+        self.malformed = 0
+        """Envelopes that are none, and messages the subscriber choked on."""
+        self._seen: set[tuple[Any, ...]] = set()
+        self._seen_in_order: deque[tuple[Any, ...]] = deque()
+
+    def take(self, envelopes: list[Any]) -> None:
+        """Take what one poll brought, in its order. Cost: a few microseconds each."""
+        for envelope in envelopes:
+            try:
+                self._take(envelope)
+            except Exception:  # one bad message must not cost the others, nor end the poll
+                self.malformed += 1
+                logger.exception("a message on the bus was skipped")
+
+    def _take(self, envelope: dict[str, Any]) -> None:
+        channel: str = envelope["c"]
+        if envelope.get("e") or channel == CANARY_CHANNEL:
+            return  # a signal, an object's, action's or file's event, or a canary
+        user_id = user_of(channel)
+        if user_id is None or not self._is_new((envelope["p"]["t"], channel, envelope.get("i"))):
+            return
+        self.on_message(user_id, _bytes_of(envelope["d"]))
+
+    def _is_new(self, key: tuple[Any, ...]) -> bool:
+        if key in self._seen:
+            self.duplicates += 1
+            return False
+        self._seen.add(key)
+        self._seen_in_order.append(key)
+        if len(self._seen_in_order) > REMEMBERED:
+            self._seen.discard(self._seen_in_order.popleft())
+        return True
+
+
+def _bytes_of(message: Any) -> bytes:
+    """Return as JSON what the SDK has parsed."""
+    try:
+        return _encode(message)
+    except (OverflowError, UnicodeEncodeError):  # huge integers, lone surrogates: the codec shall refuse and count it
+        return json.dumps(message).encode()
