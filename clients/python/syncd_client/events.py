@@ -1,0 +1,77 @@
+"""What the app is told. ``type`` is the event's name in every client."""
+
+from msgspec import Struct
+
+from syncd_client.messages import Action
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+    """Base of all events."""
+
+
+class Connected(Event, frozen=True):
+    """The socket opened; the list may still be old."""
+
+
+class Resumed(Event, frozen=True):
+    """The list is up to date; ``reason``: why it was replaced as a whole, when not ``recovered``."""
+
+    recovered: bool
+    reason: str | None = None
+
+
+class Updated(Event, frozen=True):
+    """The list may look different now: read it."""
+
+
+class Confirmed(Event, frozen=True):
+    """The service has decided an operation; ``status`` says what holds now: added, existing, removed, not_found."""
+
+    operation_id: str
+    operation: Action
+    content_id: str
+    status: str
+    revision: int | None = None
+
+
+class Refused(Event, frozen=True):
+    """The service will never take an operation; its effect on the list was undone."""
+
+    operation_id: str
+    operation: Action
+    content_id: str
+    code: str
+    message: str
+
+
+class Disconnected(Event, frozen=True):
+    """A connection or an attempt ended.
+
+    ``code``: the close code, if one came. ``retry_in_ms``: when the next attempt is; ``None``: when the app connects.
+    """
+
+    code: int | None
+    retry_in_ms: int | None
+    reason: str
+
+
+class SignedOut(Event, frozen=True, tag="signed_out"):
+    """The user's list is closed; ``erased``: nothing of it is left on this device."""
+
+    user_id: str
+    erased: bool
+
+
+class Progress(Event, frozen=True):
+    """A playback position on some device of the user; seconds."""
+
+    content_id: str
+    position: int
+    duration: int
+
+
+class Command(Event, frozen=True):
+    """A command to a device of the user; ``target_device`` ``None``: to all."""
+
+    command: str
+    target_device: str | None = None

@@ -1,0 +1,37 @@
+"""The client's hybrid logical clock: stamps that rise even when the wall clock steps back.
+
+The client depends on nothing of the daemon; the rules are the same as the daemon's.
+
+Source: Kulkarni, Demirbas, Madeppa, Avva, Leone 2014, "Logical Physical Clocks".
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+MAX_LOGICAL: Final = (1 << 16) - 1
+
+
+class Timestamp(Struct, frozen=True, order=True):
+    """A point in hybrid time: ms since 1970, a counter within the millisecond, and who stamped it."""
+
+    physical: int
+    logical: int
+    node: str
+
+
+NEVER: Final = Timestamp(0, 0, "")
+
+
+def tick(last: Timestamp, wall_ms: int, node: str) -> Timestamp:
+    """Return the next stamp of ``node``, above ``last`` whatever the wall clock says."""
+    if wall_ms > last.physical:
+        return Timestamp(wall_ms, 0, node)
+    if last.logical < MAX_LOGICAL:
+        return Timestamp(last.physical, last.logical + 1, node)
+    return Timestamp(last.physical + 1, 0, node)
+
+
+def follow(last: Timestamp, remote: Timestamp) -> Timestamp:
+    """Return our clock after it has seen a stamp of the service, which is trusted however far ahead it is."""
+    return max(last, remote)

@@ -1,0 +1,158 @@
+"""One attempt to be connected, and the connection it becomes: tokens from the app, a socket, text both ways."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
+
+from syncd_client import messages, token
+from syncd_client.messages import ClientMessage
+from syncd_client.outputs import Output
+from syncd_client.session import Session
+
+logger = logging.getLogger(__name__)
+
+GetToken = Callable[[], Awaitable[str]]
+"""The app's callback: a token that is good now. Asked before every attempt, so it should keep a good one at hand."""
+
+Input = Callable[[Session], list[Output]]
+"""One thing that happened: calls the core's method for it."""
+
+MAX_MESSAGE_BYTES: Final = 64 << 20
+"""A snapshot of 10,000 items has some 2 MiB."""
+CLOSE_TIMEOUT_S: Final = 2.0
+BROKEN: Final = 1006
+
+
+def wall_ms() -> int:
+    """Return the wall clock, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Follow no redirect: it would carry the token to another place."""
+        return exc
+
+
+class Link:
+    """Reports to the core through ``put``, up to the end of the connection or until dropped. Thread: the event loop."""
+
+    def __init__(self, url: str, put: Callable[[Input], None]) -> None:
+        self._url = url
+        self._put_always = put
+        self.is_over = False
+        """Whether it will report nothing more."""
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue()  # bounded by the core: 64 writes, a token, a ping
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask_token(self, get_token: GetToken) -> None:
+        """Have the core told what the app's callback says."""
+        self._run(self._ask_token(get_token))
+
+    def open(self, target: str, bearer: str) -> None:
+        """Open the socket and have the core told all that comes, to the end."""
+        self._run(self._talk(target, bearer))
+
+    def send(self, message: ClientMessage) -> None:
+        """Send ``message`` after the earlier ones."""
+        self._outgoing.put_nowait(messages.encode(message))
+
+    def drop(self) -> None:
+        """Report nothing more and close, code 1000, at whatever stage."""
+        self.is_over = True
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something of it is left, its closing handshake perhaps."""
+        return bool(self._tasks)
+
+    async def wait_closed(self) -> None:
+        """Return when nothing of a dropped link is left."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _put(self, happened: Input) -> None:
+        if not self.is_over:
+            self._put_always(happened)
+
+    def _put_last(self, happened: Input) -> None:
+        if not self.is_over:
+            self.is_over = True  # a renewal may still wait for its token
+            self._put_always(happened)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_report_failure)
+        return task
+
+    async def _ask_token(self, get_token: GetToken) -> None:
+        try:
+            value = await get_token()
+        except Exception as error:
+            reason = type(error).__name__
+            logger.warning("get_token failed: %s", reason, exc_info=error)
+            self._put(partial(Session.token_failed, reason=reason))
+        else:
+            self._put(partial(Session.token, token=token.read(value), wall_ms=wall_ms()))
+
+    async def _talk(self, target: str, bearer: str) -> None:
+        try:
+            socket = await _Connect(
+                self._url + target,
+                additional_headers={"Authorization": f"Bearer {bearer}"},
+                compression=None,
+                open_timeout=None,  # the core has its own patience, before and after opening
+                ping_interval=None,
+                close_timeout=CLOSE_TIMEOUT_S,
+                max_size=MAX_MESSAGE_BYTES,
+            )
+        except InvalidStatus as error:
+            status, retry_after_s = error.response.status_code, _retry_after_s(error.response)
+            refused = partial(Session.open_failed, reason=str(error), status=status, retry_after_s=retry_after_s)
+            self._put_last(refused)
+        except (OSError, InvalidHandshake) as error:
+            self._put_last(partial(Session.open_failed, reason=str(error) or type(error).__name__))
+        else:
+            await self._carry(socket)
+
+    async def _carry(self, socket: ClientConnection) -> None:
+        sending = self._run(self._send_all(socket))
+        try:
+            self._put(Session.opened)
+            while True:
+                self._put(partial(Session.received, message=messages.decode(await socket.recv())))
+        except ConnectionClosed:
+            code = socket.close_code or BROKEN
+            self._put_last(partial(Session.closed, code=code, reason=socket.close_reason or f"close code {code}"))
+        finally:
+            sending.cancel()
+            await socket.close()
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                await socket.send(await self._outgoing.get())
+        except ConnectionClosed:
+            return  # told by the reader
+
+
+def _retry_after_s(response: Response) -> float:
+    """Return the seconds of a Retry-After; 0 for its other form, a date: that takes a clock that is right."""
+    header = response.headers.get("Retry-After")
+    return float(header) if header and header.isascii() and header.isdigit() else 0.0
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        task.get_loop().call_exception_handler({"message": "the connection failed", "exception": error, "task": task})

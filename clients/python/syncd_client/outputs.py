@@ -1,0 +1,75 @@
+"""What the core wants done; the shell does it, in order."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from syncd_client.events import Event
+from syncd_client.messages import ClientMessage
+from syncd_client.stored import Changes
+
+
+class Timer(StrEnum):
+    """The timers, one of each."""
+
+    RECONNECT = "reconnect"
+    STABLE = "stable"
+    RENEW = "renew"
+    RETRY = "retry"
+    SILENCE = "silence"
+
+
+class AskToken(Struct, frozen=True):
+    """Ask the app's callback; answered by ``token`` or ``token_failed``."""
+
+
+class Open(Struct, frozen=True):
+    """Open a socket to ``target`` (path and query); answered by ``opened`` or ``open_failed``."""
+
+    target: str
+    token: str
+
+
+class Send(Struct, frozen=True):
+    """Send ``message`` on the open socket."""
+
+    message: ClientMessage
+
+
+class Close(Struct, frozen=True):
+    """End the connection, or the attempt at whatever stage; nothing more of it is reported to the core."""
+
+
+class StartTimer(Struct, frozen=True):
+    """Report ``due`` in ``after_ms``, instead of whenever it was started for before."""
+
+    timer: Timer
+    after_ms: int
+
+
+class StopTimer(Struct, frozen=True):
+    """Do not report it."""
+
+    timer: Timer
+
+
+class Save(Struct, frozen=True):
+    """Store ``changes``; comes before every output that relies on it."""
+
+    user_id: str
+    changes: Changes
+
+
+class Erase(Struct, frozen=True):
+    """Delete all that is stored of the user."""
+
+    user_id: str
+
+
+class Emit(Struct, frozen=True):
+    """Tell the app."""
+
+    event: Event
+
+
+Output = AskToken | Open | Send | Close | StartTimer | StopTimer | Save | Erase | Emit

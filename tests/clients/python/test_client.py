@@ -1,0 +1,318 @@
+"""The shell around the core: sockets, callbacks, listeners and the store, with a scripted service on a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from syncd_client import (
+    Client,
+    Connected,
+    Disconnected,
+    Event,
+    MemoryStore,
+    NotSignedInError,
+    Resumed,
+    SignedOut,
+    State,
+    Updated,
+)
+from syncd_client.stored import Changes
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import InvalidURI
+from websockets.http11 import Request, Response
+
+A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
+B = "0b0e6a4e-52a5-4a5b-9a1f-00000000000b"
+ADD_A = {"type": "watchlist_update", "content_id": A, "action": "add", "revision": 1}
+TIMEOUT_S = 10.0
+
+
+class Service:
+    """Says ``resumed`` to whoever connects, and what a test wants; keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.refusal: tuple[HTTPStatus, dict[str, str]] | None = None
+        self.requests: list[Request] = []
+        self.received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.close_codes: asyncio.Queue[int | None] = asyncio.Queue()
+        self.connection: ServerConnection | None = None
+        self.url = ""
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.requests.append(request)
+        if self.refusal is None:
+            return None
+        status, headers = self.refusal
+        response = connection.respond(status, "no\n")
+        response.headers.update(headers)
+        return response
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        self.connection = connection
+        await self.say({"type": "resumed", "recovered": True, "revision": 0, "epoch": "e1"})
+        async for text in connection:
+            self.received.put_nowait(json.loads(text))
+        self.close_codes.put_nowait(connection.close_code)
+
+    async def say(self, *messages: Any) -> None:
+        assert self.connection is not None
+        for message in messages:
+            await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Service"]:
+        server: Server
+        async with serve(self._talk, "127.0.0.1", 0, process_request=self._answer) as server:
+            _, port = server.sockets[0].getsockname()
+            self.url = f"ws://127.0.0.1:{port}"
+            yield self
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    async with Service().running() as service:
+        yield service
+
+
+async def get_token() -> str:
+    return "a token"
+
+
+async def until(client: Client, state: State) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        await client.wait_until(lambda: client.state is state)
+
+
+async def soon(waiting: asyncio.Queue[Any]) -> Any:
+    async with asyncio.timeout(TIMEOUT_S):
+        return await waiting.get()
+
+
+async def test_the_token_goes_into_the_header_and_never_into_the_url(service: Service) -> None:
+    async with Client(service.url) as client:
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+        (request,) = service.requests
+        assert request.path == "/ws?since=0"
+        assert request.headers["Authorization"] == "Bearer a token"
+
+
+async def test_closing_the_client_closes_the_connection_politely_and_can_be_repeated(service: Service) -> None:
+    client = Client(service.url)
+    client.sign_in("alice", get_token)
+    await until(client, State.LIVE)
+    await client.close()
+    assert await soon(service.close_codes) == 1000
+    await client.close()
+
+
+async def test_what_is_no_message_we_know_does_no_harm(service: Service) -> None:
+    async with Client(service.url) as client:
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+        await service.say("no JSON", b"\x00\xff", "[]", {"type": "news"}, {"type": "watchlist_update"}, ADD_A)
+        async with asyncio.timeout(TIMEOUT_S):
+            await client.wait_until(lambda: bool(client.items))
+        assert [item.content_id for item in client.items] == [A]
+        assert client.state is State.LIVE
+
+
+async def test_a_listener_may_change_the_list_and_a_failing_one_disturbs_nobody(service: Service) -> None:
+    seen: list[Event] = []
+
+    def fail(event: Event) -> None:
+        raise RuntimeError("a listener's own mistake")
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Resumed):
+            client.add(B)
+
+    async with Client(service.url) as client:
+        client.subscribe(fail)
+        client.subscribe(answer)
+        client.subscribe(seen.append)
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+        assert (await soon(service.received))["content_id"] == B
+    assert [type(event) for event in seen] == [Updated, Connected, Resumed, Updated, Disconnected]
+
+
+async def test_who_unsubscribes_is_told_nothing_more(service: Service) -> None:
+    seen: list[Event] = []
+    async with Client(service.url) as client:
+        unsubscribe = client.subscribe(seen.append)
+        unsubscribe()
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+    assert seen == []
+
+
+async def test_the_stream_of_events_ends_with_the_client(service: Service) -> None:
+    client = Client(service.url)
+    events = client.events()
+    client.sign_in("alice", get_token)
+    client.add(A)
+    client.add(B)
+    kinds = []
+    async with asyncio.timeout(TIMEOUT_S):
+        async for event in events:
+            kinds.append(type(event))
+            if isinstance(event, Resumed):
+                await client.close()
+    assert kinds == [Updated, Connected, Resumed, Disconnected]
+
+
+async def test_a_token_that_comes_too_late_is_not_used(service: Service) -> None:
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def get_slowly() -> str:
+        is_asked.set()
+        with suppress(asyncio.CancelledError):  # a callback may insist
+            await may_answer.wait()
+        return "too late"
+
+    async with Client(service.url) as client:
+        client.sign_in("alice", get_slowly)
+        await is_asked.wait()
+        client.sign_in("bob", get_token)
+        may_answer.set()
+        await until(client, State.LIVE)
+    assert [request.headers["Authorization"] for request in service.requests] == ["Bearer a token"]
+
+
+async def test_a_callback_that_fails_is_asked_again(service: Service) -> None:
+    asked = 0
+
+    async def get_at_the_second_try() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OSError("no network")
+        return "a token"
+
+    async with Client(service.url) as client:
+        client.sign_in("alice", get_at_the_second_try)
+        await until(client, State.WAITING)
+        client.connect()
+        await until(client, State.LIVE)
+    assert asked == 2
+
+
+async def test_after_a_goodbye_it_comes_back_with_what_it_has(service: Service) -> None:
+    async with Client(service.url) as client:
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+        await service.say(ADD_A, {"type": "goodbye", "reconnect_in_ms": 1})
+        assert service.connection is not None
+        await service.connection.close(1001)
+        async with asyncio.timeout(TIMEOUT_S):
+            await client.wait_until(lambda: client.state is State.LIVE and len(service.requests) == 2)
+        assert [item.content_id for item in client.items] == [A]
+    assert [request.path for request in service.requests] == ["/ws?since=0", "/ws?since=1&epoch=e1"]
+
+
+async def test_who_signs_out_for_good_leaves_nothing_in_the_store(service: Service) -> None:
+    store = MemoryStore()
+    async with Client(service.url, store) as client:
+        client.sign_in("alice", get_token)
+        await until(client, State.LIVE)
+        client.add(A)
+        client.remove(A)
+        client.sign_out(erase=True)
+        assert client.items == ()
+        assert store.load("alice") is None
+        assert await soon(service.close_codes) == 1000
+
+
+async def test_retry_after_is_obeyed(service: Service) -> None:
+    service.refusal = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "40"}
+    ends: list[Event] = []
+    async with Client(service.url) as client:
+        client.subscribe(ends.append)
+        client.sign_in("alice", get_token)
+        await until(client, State.WAITING)
+    assert [end.retry_in_ms for end in ends if isinstance(end, Disconnected)] == [40_000, None]
+
+
+async def test_a_redirect_does_not_get_the_token(service: Service) -> None:
+    async with Service().running() as elsewhere, Client(service.url) as client:
+        service.refusal = HTTPStatus.TEMPORARY_REDIRECT, {"Location": elsewhere.url + "/ws"}
+        client.sign_in("alice", get_token)
+        await until(client, State.WAITING)
+        assert elsewhere.requests == []
+
+
+async def test_a_service_that_is_not_there_is_tried_again() -> None:
+    async with Service().running() as service:
+        url = service.url
+    async with Client(url) as client:
+        client.sign_in("alice", get_token)
+        await until(client, State.WAITING)
+        client.disconnect()
+        assert client.state is State.STOPPED
+
+
+async def test_a_service_that_never_answers_does_not_hold_up_the_end() -> None:
+    is_connected, may_end = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_connected.set()
+        await may_end.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        _, port = server.sockets[0].getsockname()
+        async with asyncio.timeout(TIMEOUT_S), Client(f"ws://127.0.0.1:{port}") as client:
+            client.sign_in("alice", get_token)
+            await is_connected.wait()
+            assert client.state is State.OPENING
+        may_end.set()
+
+
+async def test_a_store_that_fails_leaves_only_what_it_holds(service: Service) -> None:
+    class FullStore(MemoryStore):
+        is_full = False
+
+        def save(self, user_id: str, changes: Changes) -> None:
+            if self.is_full:
+                raise OSError("no space left on device")
+            super().save(user_id, changes)
+
+    store = FullStore()
+    seen: list[Event] = []
+    async with Client(service.url, store) as client:
+        client.sign_in("alice", get_token)
+        client.add(A)
+        assert (await soon(service.received))["content_id"] == A
+        store.is_full = True
+        client.subscribe(seen.append)
+        with pytest.raises(OSError, match="no space"):
+            client.add(B)
+        assert client.state is State.SIGNED_OUT
+        assert seen == [SignedOut(user_id="alice", erased=False)]
+        store.is_full = False
+        client.sign_in("alice", get_token)
+        assert [item.content_id for item in client.items] == [A]
+        await until(client, State.LIVE)
+        assert (await soon(service.received))["content_id"] == A
+
+
+async def test_nobody_signed_in_has_no_list(service: Service) -> None:
+    async with Client(service.url) as client:
+        assert client.items == ()
+        assert client.queued == 0
+        client.connect()
+        client.sign_out(erase=True)
+        assert client.state is State.SIGNED_OUT
+        with pytest.raises(NotSignedInError):
+            client.add(A)
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidURI):
+        Client("https://sync.example.com")
