@@ -69,4 +69,5 @@ lock: .venv/dev ## resolve the dependencies anew
 	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade --all-extras -o requirements-dev.lock pyproject.toml
 
 clean: ## remove what the commands made
+	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/types
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,14 @@
+/** Bundles the client into one ES module that people can read: `node build.mjs FILE`. */
+
+import { buildSync } from "esbuild";
+
+buildSync({
+  entryPoints: ["src/syncd-client.ts"],
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  outfile: process.argv[2],
+  banner: {
+    js: "// The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.",
+  },
+});

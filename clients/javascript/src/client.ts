@@ -1,0 +1,200 @@
+/** The client as an app sees it. */
+
+import type { State, SyncEvent, SyncEvents } from "./core_contract.js";
+import { type GetToken, type Service, randomName } from "./engine.js";
+import { IndexedDbStore } from "./indexeddb_store.js";
+import { type Environment, Session, type TabNews } from "./session.js";
+import { MemoryStore } from "./store.js";
+import { BrowserTabs, NoOtherTabs } from "./tabs.js";
+import type { ListItem } from "./user_state.js";
+
+export interface SyncClientOptions {
+  /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */
+  readonly url?: string | URL;
+  /**
+   * Answers with the device's token, now or later; null or a rejection: there is none now. It is asked before every
+   * attempt to connect and a minute before a token ends: return a token as long as it is good.
+   */
+  readonly getToken: GetToken;
+  /**
+   * The IndexedDB database for list and queue; all pages of an origin that name the same one are one device.
+   * Default: `syncd`. With null, and where there is no IndexedDB (Node), both are kept in memory.
+   */
+  readonly database?: string | null;
+  /** Default: the global one. Node 20 has none: pass a class with the same interface. */
+  readonly WebSocket?: typeof WebSocket;
+}
+
+/** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
+export type ClientEvent<T extends keyof SyncEvents> = Event & { readonly type: T } & SyncEvents[T];
+
+type Listener<T extends keyof SyncEvents> =
+  ((event: ClientEvent<T>) => void) | { handleEvent(event: ClientEvent<T>): void };
+
+/** The events are those of `SyncEvents`. */
+export interface SyncClient {
+  addEventListener<T extends keyof SyncEvents>(
+    type: T,
+    listener: Listener<T> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<T extends keyof SyncEvents>(
+    type: T,
+    listener: Listener<T> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/**
+ * A user's watchlist on this device, the same as on all the others as soon as there is a network.
+ *
+ * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
+ */
+export class SyncClient extends EventTarget {
+  readonly #environment: Promise<Environment>;
+  #session: Session | null = null;
+  #signIns = 0;
+  /** The latest log-out: the next user waits for it. */
+  #signedOut: Promise<void> = Promise.resolve();
+
+  /** Throws a TypeError where the address is none, or there is no WebSocket. */
+  constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }: SyncClientOptions) {
+    super();
+    if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
+    this.#environment = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
+    globalThis.addEventListener?.("online", this.#onReturn);
+    globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+  }
+
+  /** Whose list is open; null: nobody's. */
+  get user(): string | null {
+    return this.#session?.user ?? null;
+  }
+
+  get state(): State {
+    return this.#session?.state ?? "signed_out";
+  }
+
+  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted anew. */
+  get items(): readonly ListItem[] {
+    return this.#session?.list() ?? [];
+  }
+
+  /** How many of the user's changes are not settled with the service. */
+  get queueLength(): number {
+    return this.#session?.queueLength ?? 0;
+  }
+
+  /** The last revision of the list that this device has. */
+  get revision(): number {
+    return this.#session?.stored?.head.revision ?? 0;
+  }
+
+  /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
+  async signIn(user: string): Promise<void> {
+    const signIn = ++this.#signIns;
+    const environment = await this.#environment;
+    await this.#signedOut;
+    if (signIn !== this.#signIns) return; // somebody else was signed in meanwhile, or nobody
+    if (this.#session?.user === user) {
+      this.connect();
+    } else {
+      this.#leave();
+      this.#session = new Session(user, environment);
+    }
+    await this.#session.isShown;
+  }
+
+  /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
+  async signOut({ erase }: { readonly erase: boolean }): Promise<void> {
+    this.#signIns += 1;
+    if (this.#session === null) return;
+    this.#session.call({ type: "sign_out", erase });
+    this.#signedOut = this.#session.isOver;
+    await this.#signedOut;
+  }
+
+  /** Connect now instead of later: what stopped the client was mended. */
+  connect(): void {
+    this.#session?.call({ type: "connect" });
+  }
+
+  /** Stay offline, in all tabs, until `connect`. */
+  disconnect(): void {
+    this.#session?.call({ type: "disconnect" });
+  }
+
+  /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
+  add(contentId: string): void {
+    this.#signedIn().write("add", contentId);
+  }
+
+  /** Take a content out of the list; throws like `add`. */
+  remove(contentId: string): void {
+    this.#signedIn().write("remove", contentId);
+  }
+
+  /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
+  async close(): Promise<void> {
+    this.#signIns += 1;
+    globalThis.removeEventListener?.("online", this.#onReturn);
+    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
+    this.#session?.close();
+    this.#session = null;
+    (await this.#environment).store.close();
+  }
+
+  #signedIn(): Session {
+    if (this.#session === null) throw new Error("Nobody is signed in.");
+    return this.#session;
+  }
+
+  #leave(): void {
+    if (this.#session === null) return;
+    this.#session.close();
+    this.#tell({ type: "signed_out", user_id: this.#session.user, erased: false });
+  }
+
+  readonly #tell = (event: SyncEvent): void => {
+    if (event.type === "signed_out") this.#session = null;
+    const { type, ...fields } = event;
+    this.dispatchEvent(Object.assign(new Event(type), fields));
+  };
+
+  /** The network is back, or the user has returned to this page. */
+  readonly #onReturn = (): void => {
+    if (globalThis.document?.visibilityState !== "hidden") this.#session?.hello();
+  };
+
+  async #prepare(service: Service, database: string | null): Promise<Environment> {
+    const tab = randomName();
+    const environment = { tab, service, onEvent: this.#tell };
+    try {
+      if (database !== null && globalThis.indexedDB !== undefined) {
+        const store = await IndexedDbStore.open(database, tab);
+        const openTabs = (user: string, onNews: (news: TabNews) => void) =>
+          new BrowserTabs(`${database}/${user}`, onNews);
+        return { ...environment, store, openTabs };
+      }
+    } catch (error) {
+      console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
+    }
+    return { ...environment, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
+  }
+}
+
+function addressOf(url: string | URL | undefined): string {
+  const address = new URL(url ?? globalThis.location?.origin);
+  address.protocol = address.protocol.replace(/^http/, "ws");
+  return address.href.replace(/\/+$/, "");
+}

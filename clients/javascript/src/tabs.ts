@@ -1,0 +1,83 @@
+/** How the tabs of one browser hear each other, and which of them leads: it alone connects and stores. */
+
+/** What joins this tab's client to those of the other tabs. `News`: what they tell each other. */
+export interface Tabs<News> {
+  /** Tell the other tabs; this one does not hear it. */
+  tell(news: News): void;
+
+  /** Ask to lead, from now on. `onGranted` runs when this tab does; `onLost` when another has taken that away. */
+  lead(onGranted: () => void, onLost: () => void): void;
+
+  /** The same at once: the tab that leads does not answer (asleep in the background, say). */
+  takeLead(onGranted: () => void, onLost: () => void): void;
+
+  /** Leave: another tab may lead. */
+  close(): void;
+}
+
+/** For a client that shares nothing. */
+export class NoOtherTabs implements Tabs<unknown> {
+  tell(): void {}
+
+  lead(onGranted: () => void): void {
+    onGranted();
+  }
+
+  takeLead(): void {}
+
+  close(): void {}
+}
+
+/** The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. */
+export class BrowserTabs<News> implements Tabs<News> {
+  readonly #name: string;
+  readonly #channel: BroadcastChannel;
+  readonly #locks = navigator.locks as LockManager | undefined;
+  #hasLed = false;
+  /** Ends the latest request for the lock, and the lock itself. */
+  #giveUp = new AbortController();
+
+  constructor(name: string, onNews: (news: News) => void) {
+    this.#name = name;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.onmessage = (event: MessageEvent<News>) => onNews(event.data);
+  }
+
+  tell(news: News): void {
+    this.#channel.postMessage(news);
+  }
+
+  lead(onGranted: () => void, onLost: () => void): void {
+    if (this.#locks === undefined) {
+      if (!this.#hasLed) onGranted(); // who lost it gets it back by takeLead only: two would take turns for ever
+      this.#hasLed = true;
+    } else {
+      this.#request(false, onGranted, onLost);
+    }
+  }
+
+  takeLead(onGranted: () => void, onLost: () => void): void {
+    if (this.#locks === undefined) onGranted();
+    else this.#request(true, onGranted, onLost);
+  }
+
+  close(): void {
+    this.#giveUp.abort();
+    this.#channel.close();
+  }
+
+  #request(steal: boolean, onGranted: () => void, onLost: () => void): void {
+    this.#giveUp.abort();
+    const { signal } = (this.#giveUp = new AbortController());
+    const untilGivenUp = (): Promise<void> =>
+      new Promise((resolve) => {
+        signal.addEventListener("abort", () => resolve());
+        if (signal.aborted) resolve();
+        else onGranted();
+      });
+    // A lock can be stolen or waited for until a signal, not both.
+    this.#locks?.request(this.#name, steal ? { steal } : { signal }, untilGivenUp).catch(() => {
+      if (!signal.aborted) onLost();
+    });
+  }
+}

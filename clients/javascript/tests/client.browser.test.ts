@@ -1,0 +1,248 @@
+/** The built module in Chromium, against the real daemon: what is stored, and several tabs of one browser. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { after, afterEach, before, test as nodeTest } from "node:test";
+
+import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
+
+import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
+import { Daemon, content, mint } from "./daemon.js";
+
+/** What the test page defines. */
+declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;
+declare let client: SyncClient;
+declare let events: string[];
+
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const PAGE = `<!doctype html><title>test</title><script type="module">
+  import { SyncClient } from "./syncd-client.js";
+  globalThis.SyncClientOfPage = SyncClient;
+</script>`;
+const PATIENCE_MS = 10_000;
+const [A, B, C] = [content(1), content(2), content(3)];
+
+const site = createServer((request, response) => {
+  const isModule = request.url === "/syncd-client.js";
+  response.setHeader("content-type", isModule ? "text/javascript" : "text/html");
+  response.end(isModule ? readFileSync("dist/syncd-client.js") : PAGE);
+});
+let origin: string;
+let daemon: Daemon;
+let browser: Browser;
+let context: BrowserContext;
+let users = 0;
+
+before(async () => {
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+  daemon = new Daemon("--allowed-origins", origin);
+  await daemon.start();
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+});
+after(async () => {
+  await browser?.close();
+  await daemon?.remove();
+  site.close();
+});
+afterEach(() => context?.close());
+
+/** What hangs in a page is ended with it. */
+function test(name: string, body: () => Promise<void>): void {
+  nodeTest(name, { timeout: 2 * PATIENCE_MS }, body);
+}
+
+/** A user and a fresh browser profile. */
+async function newProfile(): Promise<string> {
+  context = await browser.newContext();
+  context.setDefaultTimeout(PATIENCE_MS);
+  return `user ${++users}`;
+}
+
+/** A tab in which `user` is signed in; without `hasToken` it stays offline. */
+async function tab(user: string, hasToken = true): Promise<Page> {
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error("in the page:", error));
+  await openClient(page, user, hasToken);
+  return page;
+}
+
+async function openClient(page: Page, user: string, hasToken = true): Promise<void> {
+  await page.goto(origin);
+  await page.waitForFunction(() => "SyncClientOfPage" in globalThis);
+  const token = hasToken ? mint(user, "browser") : null;
+  await page.evaluate(
+    async ({ url, token, user }) => {
+      Object.assign(globalThis, { client: new SyncClientOfPage({ url, getToken: () => token }), events: [] });
+      for (const type of ["confirmed", "refused", "signed_out"]) client.addEventListener(type, () => events.push(type));
+      await client.signIn(user);
+    },
+    { url: daemon.url, token, user },
+  );
+}
+
+/** Resolves when the tab shows exactly these, all confirmed, and nothing waits. */
+async function shows(page: Page, ...contents: string[]): Promise<void> {
+  await page.waitForFunction(
+    (expected) => client.queueLength === 0 && client.items.map((item) => item.content_id).join() === expected,
+    contents.join(),
+  );
+}
+
+function isState(page: Page, state: string): Promise<unknown> {
+  return page.waitForFunction((expected) => client.state === expected, state);
+}
+
+function call(page: Page, method: "add" | "remove", ...contents: string[]): Promise<void> {
+  return page.evaluate(({ method, contents }) => contents.forEach((each) => client[method](each)), {
+    method,
+    contents,
+  });
+}
+
+function itemsOf(page: Page): Promise<[string, boolean][]> {
+  return page.evaluate(() => client.items.map((item) => [item.content_id, item.pending]));
+}
+
+test("list and queue survive a reload, without network", async () => {
+  const user = await newProfile();
+  const page = await tab(user);
+  await isState(page, "live");
+  await call(page, "add", A);
+  await shows(page, A);
+  await page.evaluate(() => client.disconnect());
+  await call(page, "add", B);
+  await page.waitForFunction(() => client.queueLength === 1);
+  await openClient(page, user, false);
+  assert.deepEqual(await itemsOf(page), [
+    [B, true],
+    [A, false],
+  ]);
+  await openClient(page, user);
+  await shows(page, B, A);
+  assert.equal((await daemon.watchlist(user)).revision, 2);
+});
+
+test("the tabs of a browser share one connection and one queue, and nothing doubles", async () => {
+  const user = await newProfile();
+  const [first, second, third] = [await tab(user), await tab(user), await tab(user)];
+  const pages = [first, second, third];
+  await Promise.all(pages.map((page) => isState(page, "live")));
+  assert.equal(await connections(), 1);
+  await Promise.all([call(first, "add", A), call(second, "add", B), call(third, "add", C)]);
+  await Promise.all(
+    pages.map((page) => page.waitForFunction(() => client.queueLength === 0 && client.items.length === 3)),
+  );
+  const lists = await Promise.all(pages.map(itemsOf));
+  assert.deepEqual(lists[1], lists[0]);
+  assert.deepEqual(lists[2], lists[0]);
+  assert.deepEqual(await second.evaluate(() => events), ["confirmed", "confirmed", "confirmed"]);
+  assert.equal((await daemon.watchlist(user)).revision, 3);
+});
+
+test("what a tab does is shown in it at once, and in the others without network", async () => {
+  const user = await newProfile();
+  const [first, second] = [await tab(user, false), await tab(user, false)];
+  const shownAtOnce = await second.evaluate((content) => {
+    client.add(content);
+    return client.items.map((item) => [item.content_id, item.pending]);
+  }, A);
+  assert.deepEqual(shownAtOnce, [[A, true]]);
+  await first.waitForFunction(() => client.items.length === 1 && client.queueLength === 1);
+});
+
+test("when the tab that leads is closed another takes over, with the queue", async () => {
+  const user = await newProfile();
+  const [first, second] = [await tab(user), await tab(user)];
+  await isState(second, "live");
+  await first.evaluate(() => client.disconnect());
+  await isState(second, "stopped");
+  await call(second, "add", A, B);
+  await first.waitForFunction(() => client.queueLength === 2);
+  await first.close();
+  await call(second, "add", C);
+  await second.evaluate(() => client.connect());
+  await shows(second, C, B, A);
+  assert.equal((await daemon.watchlist(user)).revision, 3);
+});
+
+test("a tab that sleeps while it leads is relieved, and follows when it wakes", async () => {
+  const user = await newProfile();
+  const [first, second] = [await tab(user), await tab(user)];
+  await isState(second, "live");
+  const debug = await context.newCDPSession(first);
+  await debug.send("Debugger.enable");
+  const paused = new Promise((resolve) => debug.once("Debugger.paused", resolve));
+  await debug.send("Debugger.pause");
+  void first.evaluate(() => client.state);
+  await paused;
+  await call(second, "add", A);
+  await shows(second, A);
+  await debug.send("Debugger.resume");
+  await shows(first, A);
+  await call(first, "add", B);
+  await Promise.all([shows(first, B, A), shows(second, B, A)]);
+  assert.equal(await connections(), 1);
+  assert.equal((await daemon.watchlist(user)).revision, 2);
+});
+
+test("a log-out holds in all tabs and leaves nothing behind", async () => {
+  const user = await newProfile();
+  const [first, second] = [await tab(user), await tab(user)];
+  await isState(second, "live");
+  await call(second, "add", A);
+  await Promise.all([shows(first, A), shows(second, A)]);
+  await second.evaluate(() => client.signOut({ erase: true }));
+  await Promise.all([isState(first, "signed_out"), isState(second, "signed_out")]);
+  assert.deepEqual(await first.evaluate(() => events), ["confirmed", "signed_out"]);
+  const left = await second.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open("syncd");
+      request.onsuccess = () => resolve(request.result);
+    });
+    const counts = Array.from(database.objectStoreNames, (name) =>
+      database.transaction(name).objectStore(name).count(),
+    );
+    return Promise.all(
+      counts.map((count) => new Promise<number>((resolve) => (count.onsuccess = () => resolve(count.result)))),
+    );
+  });
+  assert.deepEqual(left, [0, 0, 0]);
+  await openClient(first, `${user}, another`, false);
+  assert.deepEqual(await itemsOf(first), []);
+});
+
+test("a page without Web Locks shares the queue, too", async () => {
+  const user = await newProfile();
+  await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+  const [first, second] = [await tab(user), await tab(user)];
+  await Promise.all([isState(first, "live"), isState(second, "live")]);
+  await call(first, "add", A);
+  await Promise.all([shows(first, A), shows(second, A)]);
+  await second.evaluate(() => client.disconnect());
+  await isState(first, "stopped");
+  await Promise.all([call(first, "add", B), call(second, "add", C)]);
+  await Promise.all([first, second].map((page) => page.waitForFunction(() => client.queueLength === 2)));
+  await second.close();
+  await first.evaluate(() => client.connect());
+  await first.waitForFunction(() => client.queueLength === 0 && client.items.length === 3);
+  assert.equal((await daemon.watchlist(user)).revision, 3);
+});
+
+async function connections(): Promise<number> {
+  const metrics = (await (await fetch(`${daemon.url}/api/v1/metrics`)).json()) as {
+    active_connections: number;
+  };
+  return metrics.active_connections;
+}

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readToken } from "../src/token.js";
+
+function tokenOf(claims: string): string {
+  return `e30.${Buffer.from(claims).toString("base64url")}.c2ln`;
+}
+
+test("a token says whose it is and when it ends", () => {
+  const value = tokenOf('{"sub":"zoë ÿ~","exp":1764003600,"device_id":"tv"}');
+  assert.deepEqual(readToken(value), { value, sub: "zoë ÿ~", exp: 1764003600 });
+});
+
+test("a token in another shape says nothing", () => {
+  for (const value of ["", "opaque", "a.b.c", tokenOf("null"), tokenOf("[]"), tokenOf('{"sub":7,"exp":"soon"}')]) {
+    assert.deepEqual(readToken(value), { value });
+  }
+});
