@@ -12,7 +12,8 @@ from syncd.settings import SettingsError
 COMMANDS = {
     "serve": "run the daemon (the default)",
     "token": "mint a device token",
-    "tail": "be a device: print every update of a user",
+    "tail": "be a device: show what changes in a user's list",
+    "load": "write at a steady rate to many devices and report what arrived when",
     "broker": "run a local PubNub-protocol broker, for development and tests",
     "migrate": "bring the database's schema up to date",
 }

@@ -5,11 +5,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from datetime import datetime
+from pathlib import Path
 
+import jwt
 import msgspec
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from syncd_client import Client, Connected, Disconnected, Event, Item, MemoryStore, Resumed, SqliteStore, Updated
 
 from syncd.cli import CommandError
 
@@ -18,49 +19,64 @@ TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="ws://127.0.0.1:8083/ws", help="the daemon's WebSocket (default: %(default)s)")
+    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="the daemon (default: %(default)s)")
     parser.add_argument("--token", help=f"the device's token; default: ${TOKEN_VARIABLE}")
-    parser.add_argument("--since", type=int, metavar="REVISION", help="first show what came after this revision")
-    parser.add_argument("--json", action="store_true", help="print the messages as they come, one a line")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the list there, as a device does")
+    parser.add_argument("--json", action="store_true", help="print every event of the client, one a line")
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Print messages until the connection ends."""
+    """Show what changes until the connection cannot be had any more."""
     token = arguments.token or environment.get(TOKEN_VARIABLE)
     if not token:
         raise CommandError(f"a token is needed: --token or ${TOKEN_VARIABLE}; 'syncd token' mints one")
-    return asyncio.run(_tail(arguments, token))
-
-
-async def _tail(arguments: argparse.Namespace, token: str) -> int:
-    url = arguments.url if arguments.since is None else f"{arguments.url}?{urlencode({'since': arguments.since})}"
     try:
-        async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}, compression=None) as socket:
-            print(f"connected to {arguments.url}", file=sys.stderr)
-            async for message in socket:
-                print(message if arguments.json else _line(message), flush=True)
-    except InvalidStatus as error:
-        raise CommandError(f"{arguments.url}: {_refusal(error.response.body or b'')}") from None
-    except (OSError, InvalidHandshake) as error:
-        raise CommandError(f"{arguments.url}: {error}") from None
-    except ConnectionClosed:
-        pass
-    print(f"closed: {socket.close_code} {socket.close_reason}", file=sys.stderr)
-    return os.EX_OK if socket.close_code in (1000, 1001) else os.EX_TEMPFAIL
+        user_id = jwt.decode(token, options={"verify_signature": False})["sub"]
+    except (jwt.PyJWTError, KeyError) as error:
+        raise CommandError(f"--token: this is no device token: {error}") from None
+    return asyncio.run(_tail(arguments, token, user_id))
 
 
-def _line(message: str | bytes) -> str:
-    fields = msgspec.json.decode(message)
-    kind = fields.pop("type", "?")
-    if kind == "watchlist_update":
-        revision, device = fields.get("revision", "-"), fields.get("device_id", "?")
-        return f"{revision:>8}  {fields['action']:6}  {fields['content_id']}  by {device}"
-    return f"{kind}  " + "  ".join(f"{name}={value}" for name, value in fields.items())
+async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
+    async def get_token() -> str:
+        return token
+
+    store = SqliteStore(arguments.state) if arguments.state else MemoryStore()
+    async with Client(arguments.url, store) as client:
+        events = client.events()
+        client.sign_in(user_id, get_token)
+        shown = {} if arguments.json else _show({}, {item.content_id: item for item in client.items})
+        async for event in events:
+            if arguments.json:
+                print(msgspec.json.encode(event).decode(), flush=True)
+            elif isinstance(event, Updated):
+                shown = _show(shown, {item.content_id: item for item in client.items})
+            else:
+                _note(arguments.url, event)
+            if isinstance(event, Disconnected) and event.retry_in_ms is None:
+                raise CommandError(f"{arguments.url}: {event.reason}")
+    return os.EX_OK
 
 
-def _refusal(body: bytes | bytearray) -> str:
-    try:
-        problem = msgspec.json.decode(body)
-        return f"{problem['status']} {problem['title']}: {problem['detail']}"
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return body.decode(errors="replace") or "refused without a reason"
+def _show(before: Mapping[str, Item], now: dict[str, Item]) -> dict[str, Item]:
+    for content_id, item in reversed(now.items()):
+        if content_id not in before:
+            print(f"{_time()}  add     {content_id}  by {item.device_id}", flush=True)
+    for content_id in before:
+        if content_id not in now:
+            print(f"{_time()}  remove  {content_id}", flush=True)
+    return now
+
+
+def _note(url: str, event: Event) -> None:
+    match event:
+        case Connected():
+            print(f"connected to {url}", file=sys.stderr)
+        case Resumed(recovered=False, reason=reason):
+            print(f"the whole list anew: {reason}", file=sys.stderr)
+        case Disconnected(reason=reason, retry_in_ms=int(retry_in_ms)):
+            print(f"disconnected: {reason}; next try in {retry_in_ms / 1000:.1f} s", file=sys.stderr)
+
+
+def _time() -> str:
+    return datetime.now().strftime("%H:%M:%S.%f")[:-3]

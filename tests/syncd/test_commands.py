@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from websockets.asyncio.client import connect
@@ -29,7 +30,7 @@ def syncd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 def test_the_help_lists_the_commands() -> None:
     done = syncd("--help")
     assert done.returncode == 0
-    for command in ("serve", "token", "tail", "broker", "migrate"):
+    for command in ("serve", "token", "tail", "load", "broker", "migrate"):
         assert f"\n    {command} " in done.stdout
 
 
@@ -50,7 +51,7 @@ async def test_a_minted_token_lets_its_device_in(daemon: DaemonProcess, user: st
         (("serve", "--jwt-secret", "short"), {}, 2, "jwt-secret must hold at least 32 bytes"),
         (("serve", "--database-url", "mysql://x"), {}, 2, "--database-url: "),
         (("tail",), {}, 1, "a token is needed"),
-        (("tail", "--token", "x", "--url", "ws://127.0.0.1:1/ws"), {}, 1, "ws://127.0.0.1:1/ws"),
+        (("tail", "--token", "x", "--url", "http://x"), {}, 1, "token"),
         (("token", "--user", "u", "--device", "d", "--jwks-url", "http://x"), {}, 2, "private key"),
         (("token", "--user", "u", "--device", "d", "--ttl", "0"), {}, 2, "--ttl"),
     ],
@@ -72,27 +73,60 @@ def test_a_taken_port_is_told(daemon: DaemonProcess, tmp_path: Path) -> None:
     assert f"--port {daemon.port}" in done.stderr
 
 
-async def test_tail_shows_what_was_missed_and_what_comes(daemon: DaemonProcess, user: str) -> None:
-    headers = {"Authorization": f"Bearer {token(user)}"}
-    content_id = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-    message = json.dumps({"type": "watchlist_update", "operation": "add", "content_id": content_id})
-    async with connect(daemon.ws_url, additional_headers=headers) as socket:
-        await socket.send(message)
-        await socket.recv()
-        tail = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "syncd", "tail", "--url", daemon.ws_url, "--since", "0"),
+async def test_tail_shows_the_list_what_comes_and_after_a_restart_what_it_missed(
+    daemon: DaemonProcess, user: str, tmp_path: Path
+) -> None:
+    contents = [str(UUID(int=number)) for number in range(3)]
+    base_url = daemon.ws_url.removesuffix("/ws")
+
+    async def tail() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "syncd", "tail", "--url", base_url, "--state", str(tmp_path / "tail.db")),
             cwd=ROOT,
             env={"SYNCD_TOKEN": token(user, "terminal")},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        assert tail.stdout is not None
-        assert b"resumed" in await tail.stdout.readline()
-        assert (await tail.stdout.readline()).split()[:3] == [b"1", b"add", content_id.encode()]
-        await socket.send(message.replace("add", "remove"))
-        assert (await tail.stdout.readline()).split()[:2] == [b"2", b"remove"]
-        tail.terminate()
-        await tail.communicate()
+
+    async def shown(process: asyncio.subprocess.Process) -> list[str]:
+        assert process.stdout is not None
+        return (await process.stdout.readline()).decode().split()[1:3]
+
+    async def change(action: str, content_id: str) -> None:
+        message = {"type": "watchlist_update", "operation": action, "content_id": content_id, "id": 1}
+        async with connect(daemon.ws_url, additional_headers={"Authorization": f"Bearer {token(user)}"}) as socket:
+            await socket.send(json.dumps(message))
+            while json.loads(await socket.recv())["type"] != "ack":
+                pass
+
+    await change("add", contents[0])
+    first = await tail()
+    assert await shown(first) == ["add", contents[0]]
+    await change("add", contents[1])
+    assert await shown(first) == ["add", contents[1]]
+    first.terminate()
+    await first.communicate()
+    await change("remove", contents[0])
+    await change("add", contents[2])
+    second = await tail()
+    kept = [await shown(second) for _ in range(2)]
+    assert kept == [["add", contents[0]], ["add", contents[1]]]
+    missed = [await shown(second) for _ in range(2)]
+    assert sorted(missed) == [["add", contents[2]], ["remove", contents[0]]]
+    second.terminate()
+    await second.communicate()
+
+
+def test_load_reports_that_everything_arrived(daemon: DaemonProcess) -> None:
+    done = syncd(
+        *("load", "--url", daemon.ws_url.removesuffix("/ws"), "--users", "2", "--devices", "2"),
+        *("--rate", "100", "--seconds", "0.5", "--json"),
+        SYNCD_JWT_SECRET=SECRET,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["writes"], report["expected"], report["missing"]) == (50, 100, 0)
+    assert 0 < report["p50_ms"] <= report["p99_ms"]
 
 
 def test_migrate_reports_the_schema_and_an_older_release_is_refused_by_a_newer_database(tmp_path: Path) -> None:

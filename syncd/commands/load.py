@@ -1,0 +1,175 @@
+"""``syncd load``: many devices of many users, a steady rate of writes, and a report."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from uuid import UUID
+
+from msgspec import Struct
+from syncd_client import Client, State, Updated
+
+from syncd import settings
+from syncd.cli import CommandError
+from syncd.keys import signing_secret
+from transport.authentication import mint
+
+TOKEN_TTL_S = 24 * 3600
+CONTENTS_PER_USER = 20
+"""Films that a user's writes add and remove in turn, so that lists stay short."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="the daemon (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=10, help="(default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=3, help="of each user (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=20.0, help="writes a second, of all users (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long to write (default: %(default)s)")
+    parser.add_argument("--patience", type=float, default=10.0, help="seconds to wait for the last device")
+    parser.add_argument("--json", action="store_true", help="print the report as an object")
+    settings.add_flags(parser)
+
+
+class Report(Struct, kw_only=True):
+    """What came of it; latencies in milliseconds, from a write to a device's showing it."""
+
+    devices: int
+    writes: int
+    expected: int
+    """Showings: each write at each device of its user."""
+    missing: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class _User:
+    """One user's devices; the first one writes."""
+
+    def __init__(self, name: str, devices: list[Client], latencies_s: list[float]) -> None:
+        self.name = name
+        self.devices = devices
+        self.writes = 0
+        self.missing = 0
+        self._latencies_s = latencies_s
+        self._awaited: dict[tuple[int, str], tuple[bool, float]] = {}
+        """Device and content -> whether it is to be in the list, and since when."""
+        for number, device in enumerate(devices):
+            device.subscribe(partial(self._happened, number))
+
+    def write(self) -> None:
+        """Add or remove the next film."""
+        content_id = str(UUID(int=self.writes % CONTENTS_PER_USER))
+        is_added = self.writes // CONTENTS_PER_USER % 2 == 0
+        self.writes += 1
+        since_s = time.perf_counter()
+        for number in range(len(self.devices)):
+            if (number, content_id) in self._awaited:
+                self.missing += 1  # the write before this one was never shown
+            self._awaited[number, content_id] = (is_added, since_s)
+        (self.devices[0].add if is_added else self.devices[0].remove)(content_id)
+
+    @property
+    def awaited(self) -> int:
+        """Showings that are still to come."""
+        return len(self._awaited)
+
+    def _happened(self, number: int, event: object) -> None:
+        if not isinstance(event, Updated):
+            return
+        shown = {item.content_id for item in self.devices[number].items if not item.pending}
+        for (device, content_id), (is_added, since_s) in list(self._awaited.items()):
+            if device == number and (content_id in shown) is is_added:
+                del self._awaited[device, content_id]
+                self._latencies_s.append(time.perf_counter() - since_s)
+
+
+def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Write, wait, report; 1 if something did not arrive."""
+    secret = signing_secret(settings.load(vars(arguments), environment))
+    report = asyncio.run(_load(arguments, secret))
+    if arguments.json:
+        print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}))
+    else:
+        print(
+            f"{report.writes} writes to {report.devices} devices: {report.expected - report.missing} of "
+            f"{report.expected} arrived; p50 {report.p50_ms:.1f} ms, p95 {report.p95_ms:.1f} ms, "
+            f"p99 {report.p99_ms:.1f} ms"
+        )
+    return 1 if report.missing else 0
+
+
+async def _load(arguments: argparse.Namespace, secret: str) -> Report:
+    run_name = f"load-{time.time_ns():x}"
+    latencies_s: list[float] = []
+    users: list[_User] = []
+    for user_number in range(arguments.users):
+        name = f"{run_name}-{user_number}"
+        devices = [_device(arguments.url, secret, name, f"device-{number}") for number in range(arguments.devices)]
+        users.append(_User(name, devices, latencies_s))
+    devices = [device for user in users for device in user.devices]
+    try:
+        await _connected(arguments, devices)
+        await _write(arguments, users)
+        await _arrived(arguments, users)
+    finally:
+        await asyncio.gather(*(device.close() for device in devices))
+    ranked = sorted(latencies_s) or [0.0]
+    p50, p95, p99 = (ranked[int((len(ranked) - 1) * part)] * 1000 for part in (0.50, 0.95, 0.99))
+    writes = sum(user.writes for user in users)
+    return Report(
+        devices=len(devices),
+        writes=writes,
+        expected=writes * arguments.devices,
+        missing=sum(user.missing + user.awaited for user in users),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+    )
+
+
+def _device(url: str, secret: str, user_id: str, device_id: str) -> Client:
+    async def get_token() -> str:
+        return mint(secret, user_id, device_id, TOKEN_TTL_S)
+
+    client = Client(url)
+    client.sign_in(user_id, get_token)
+    return client
+
+
+async def _connected(arguments: argparse.Namespace, devices: list[Client]) -> None:
+    try:
+        async with asyncio.timeout(arguments.patience):
+            for number, device in enumerate(devices, 1):
+                await device.wait_until(partial(_is_live, device))
+                _progress("connected", number, len(devices))
+    except TimeoutError:
+        raise CommandError(f"{arguments.url}: not every device could connect") from None
+
+
+def _is_live(device: Client) -> bool:
+    return device.state is State.LIVE
+
+
+async def _write(arguments: argparse.Namespace, users: list[_User]) -> None:
+    total = round(arguments.rate * arguments.seconds)
+    began_s = time.perf_counter()
+    for number in range(total):
+        await asyncio.sleep(max(0.0, began_s + number / arguments.rate - time.perf_counter()))
+        users[number % len(users)].write()
+        _progress("written", number + 1, total)
+
+
+async def _arrived(arguments: argparse.Namespace, users: list[_User]) -> None:
+    give_up_s = time.perf_counter() + arguments.patience
+    while any(user.awaited for user in users) and time.perf_counter() < give_up_s:  # noqa: ASYNC110 - many events
+        await asyncio.sleep(0.01)
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done == total or done % max(1, total // 100) == 0):
+        print(f"\r{what} {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
