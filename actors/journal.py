@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from types import TracebackType
-from typing import Any, TypeVar, assert_never
+from typing import Any, Never, TypeVar, assert_never
 
 from pykka import ActorDeadError
 
@@ -16,7 +18,9 @@ from actors.journal_messages import (
     LoadHeads,
     Operation,
     Outcome,
+    ReadChanges,
     ReadFailed,
+    ReadPage,
     ReadSince,
     ReadSnapshot,
     Status,
@@ -30,6 +34,8 @@ MAX_BATCH = 512
 
 RETRY_AFTER_S = 2.0
 """What writers are asked to wait while the store is unavailable."""
+
+Read = ReadSince | ReadSnapshot | ReadPage | ReadChanges
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -60,8 +66,8 @@ class Journal(BlockingActor):
     """Messages in: ``JournalMessage``. Messages out: to each message's ``reply_to`` what its type says.
 
     Group commit: commits are collected while the mailbox holds more, and go into the store in one transaction. Nobody
-    is answered before it has committed. A read sees every commit told before it. Nothing that a store, an operation or
-    a ``reply_to`` raises ends the actor.
+    is answered before it has committed. A read sees every commit told before it, and waits while there are others to
+    commit. Nothing that a store, an operation or a ``reply_to`` raises ends the actor.
 
     Args:
         store: used on the actor's thread only, and closed by the actor.
@@ -77,34 +83,28 @@ class Journal(BlockingActor):
         self._metrics = metrics
         self._clock = clock
         self._batch: list[Commit] = []
+        self._head_reads: list[LoadHeads] = []
+        self._reads: deque[Read] = deque()
 
     def on_receive(self, message: JournalMessage) -> None:
-        """Collect a commit, or answer a read after what was told before it."""
-        try:
-            self._handle(message)
-        except Exception:
-            self._metrics.errors += 1
-            logger.exception("%s skipped", type(message).__name__)
-
-    def _handle(self, message: JournalMessage) -> None:
+        """Collect; what is collected is done when the mailbox is empty or a batch is full."""
         match message:
             case Commit():
                 self._batch.append(message)
-                if len(self._batch) >= MAX_BATCH:
-                    self._flush()
-            case LoadHeads(user_ids=user_ids, reply_to=reply_to):
-                heads = self._read(lambda: tuple(self._store.heads(user_ids)))
-                self._tell(reply_to, HeadsLoaded(None if isinstance(heads, ReadFailed) else heads))
-            case ReadSince(user_id=user_id, revision=revision, epoch=epoch, reply_to=reply_since):
-                self._tell(reply_since, self._read(lambda: self._store.since(user_id, revision, epoch)))
-            case ReadSnapshot(user_id=user_id, reply_to=reply_snapshot):
-                self._tell(reply_snapshot, self._read(lambda: self._store.snapshot(user_id)))
+            case LoadHeads():
+                self._head_reads.append(message)
+            case ReadSince() | ReadSnapshot() | ReadPage() | ReadChanges():
+                self._reads.append(message)
             case _:
-                assert_never(message)
+                stranger: Never = message
+                self._metrics.errors += 1
+                logger.error("%s is no message for the journal", type(stranger).__name__)
 
     def on_stop(self) -> None:
-        """Commit what was told, then release the store."""
+        """Commit and answer what was told, then release the store."""
         self._flush()
+        while self._head_reads or self._reads:
+            self._answer_next()
         self._store.close()
 
     def on_failure(
@@ -124,6 +124,43 @@ class Journal(BlockingActor):
         finally:
             if self.actor_inbox.empty():
                 self._flush()
+                while self._head_reads or self._reads:
+                    self._answer_next()
+                    if not self.actor_inbox.empty():  # writers first: a storm of readers must not hold them up
+                        break
+            elif len(self._batch) >= MAX_BATCH:
+                self._flush()
+                self._answer_next()  # and a flood of writers must not keep readers waiting for ever
+
+    def _answer_next(self) -> None:
+        """Answer all that ask where users stand in one read, or else the oldest of the others."""
+        if self._head_reads:
+            self._answer_heads()
+        elif self._reads:
+            self._answer(self._reads.popleft())
+
+    def _answer_heads(self) -> None:
+        asked, self._head_reads = self._head_reads, []
+        user_ids = [user_id for message in asked for user_id in message.user_ids]
+        answer = self._read(lambda: self._store.heads(user_ids))
+        heads = None if isinstance(answer, ReadFailed) else iter(answer)
+        for message in asked:
+            mine = None if heads is None else tuple(islice(heads, len(message.user_ids)))
+            self._tell(message.reply_to, HeadsLoaded(mine))
+
+    def _answer(self, message: Read) -> None:
+        store, user_id = self._store, message.user_id
+        match message:
+            case ReadSince(revision=revision, epoch=epoch):
+                self._tell(message.reply_to, self._read(lambda: store.since(user_id, revision, epoch)))
+            case ReadSnapshot():
+                self._tell(message.reply_to, self._read(lambda: store.snapshot(user_id)))
+            case ReadPage(limit=limit, after=after):
+                self._tell(message.reply_to, self._read(lambda: store.page(user_id, limit, after)))
+            case ReadChanges(revision=revision, limit=limit, epoch=epoch):
+                self._tell(message.reply_to, self._read(lambda: store.changes(user_id, revision, limit, epoch)))
+            case _:
+                assert_never(message)
 
     def _flush(self) -> None:
         """Commit the batch and answer each ``reply_to`` once."""
@@ -171,7 +208,6 @@ class Journal(BlockingActor):
         return self._commit(operations[:middle]) + self._commit(operations[middle:])
 
     def _read(self, read: Callable[[], T]) -> T | ReadFailed:
-        self._flush()
         try:
             answer = read()
         except StoreUnavailable as error:

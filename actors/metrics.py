@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from actors.journal_messages import Status
+
 COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BROADCAST_LATENCY_BOUNDS_S = (
     0.00005,
@@ -84,7 +86,7 @@ class WriteMetrics:
     def __init__(self) -> None:
         self.commit_latency = Histogram(COMMIT_LATENCY_BOUNDS_S)
         """Seconds from a write's acceptance to its commit."""
-        self.outcomes: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter({status.value: 0 for status in Status})
         """Writes answered, by status."""
 
 

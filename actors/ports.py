@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from actors.journal_messages import Changes, Head, Operation, Outcome, Snapshot
+from actors.journal_messages import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
 
 OnMessage = Callable[[str, bytes], None]
 """``on_message(user_id, payload)``: one bus message. Called on the event loop, returns at once, never raises."""
@@ -68,6 +68,12 @@ class JournalStore(Protocol):
 
     def snapshot(self, user_id: str) -> Snapshot:
         """Return the whole watchlist at one revision. Raises: StoreUnavailable."""
+
+    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+        """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
+
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+        """Return up to ``limit`` updates after ``revision``, or a page with its reason. Raises: StoreUnavailable."""
 
     def check(self) -> None:
         """Do the cheapest thing that shows the database works. Raises: StoreUnavailable."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from actors.broadcaster import Relay
-from actors.connection_messages import ConnectionInfo, DeviceWrite, Join, Leave
+from actors.connection_messages import DeviceWrite, Join, Leave
 from actors.connection_registry import Register, Unregister
 from actors.device_messages import WatchlistSnapshot
 from actors.journal_messages import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
@@ -21,9 +21,8 @@ class RemoteUpdate(Struct, frozen=True):
 
 
 class ReplayRead(Struct, frozen=True, eq=False):
-    """The journal's answer to what ``connection`` missed."""
+    """The journal's answer to what connections have missed."""
 
-    connection: ConnectionInfo
     answer: Changes | Snapshot | ReadFailed
 
 

@@ -13,18 +13,15 @@ from typing import assert_never
 from msgspec import structs
 
 from actors.broadcaster import Relay
-from actors.close_codes import TRY_AGAIN_LATER
 from actors.connection_messages import (
     ConnectionInfo,
     DeviceWrite,
-    Disconnect,
     Join,
     Joined,
     Leave,
-    Replayed,
 )
 from actors.connection_registry import Register, Unregister
-from actors.conversion import channel_update, device_snapshot, device_update
+from actors.conversion import channel_update
 from actors.journal_messages import (
     Changes,
     Commit,
@@ -40,6 +37,7 @@ from actors.journal_messages import (
     Tell,
 )
 from actors.publisher import Publish
+from actors.replays import Replays
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate
 from actors.timers import tell_later
@@ -76,6 +74,7 @@ class WatchlistSync(SupervisedActor):
         self._seen = 0
         """The greatest revision known to exist."""
         self._connections: set[ConnectionInfo] = set()
+        self._replays = Replays(self._read_missed, neighbours.frame)
         self._uncommitted = 0
         self._waiting: list[WatchlistMessage] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -100,12 +99,13 @@ class WatchlistSync(SupervisedActor):
                 self._remote(update)
             case Join():
                 self._join(message)
-            case ReplayRead(connection=connection, answer=answer):
-                self._replay(connection, answer)
+            case ReplayRead(answer=answer):
+                self._replays.answered(answer)
                 if isinstance(answer, Changes | Snapshot):
                     self._saw(answer.revision)
             case Leave(connection=connection):
                 self._connections.discard(connection)
+                self._replays.forget(connection)
                 self._to.registry(Unregister(connection.connection_id))
             case HeadMoved(revision=revision):
                 self._saw(revision)
@@ -211,8 +211,7 @@ class WatchlistSync(SupervisedActor):
                 self._advance(channel_update(update, self._to.node) for update in updates)
             case Snapshot(revision=revision):  # the gap is older than the kept history
                 self._head = revision
-                for connection in self._connections:
-                    self._replay(connection, answer)
+                self._replays.tell_snapshot(answer, list(self._connections))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", RETRY_S, reason)
                 self._is_healing = True
@@ -229,35 +228,15 @@ class WatchlistSync(SupervisedActor):
         if join.since is None:
             connection.tell(Joined(self._head))
             return
+        self._replays.wait(join)
+
+    def _read_missed(self, since: int, epoch: str | None) -> None:
         reply_to = self._reply_to
 
         def read(answer: Changes | Snapshot | ReadFailed) -> None:
-            reply_to(ReplayRead(connection, answer))
+            reply_to(ReplayRead(answer))
 
-        self._to.journal(ReadSince(self._user_id, join.since, read, join.epoch))
-
-    def _replay(self, connection: ConnectionInfo, answer: Changes | Snapshot | ReadFailed) -> None:
-        frame = self._to.frame
-        match answer:
-            case Changes():
-                replayed = Replayed(
-                    revision=answer.revision,
-                    epoch=answer.epoch,
-                    frames=tuple(frame(device_update(update)) for update in answer.updates),
-                )
-            case Snapshot():
-                replayed = Replayed(
-                    revision=answer.revision,
-                    epoch=answer.epoch,
-                    frames=(frame(device_snapshot(answer)),),
-                    is_recovered=False,
-                    reason=answer.reason,
-                )
-            case ReadFailed(reason=reason):
-                logger.warning("connection %s cannot resume: %s", connection.connection_id, reason)
-                connection.tell(Disconnect(TRY_AGAIN_LATER))
-                return
-        connection.tell(replayed)
+        self._to.journal(ReadSince(self._user_id, since, read, epoch))
 
     # Life
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
-from actors.journal_messages import Changes, Head, Operation, Outcome, Snapshot
+from actors.journal_messages import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
 from storage.commit import UnknownUsers, commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
+from storage.pages import read_changes, read_page
 from storage.reading import read_heads, read_since, read_snapshot
 from storage.schema import bring_up_to_date
 from storage.tables import meta
@@ -79,6 +80,16 @@ class SqlJournalStore:
         """Return the whole watchlist at one revision."""
         with self._database.transaction(writing=False) as connection:
             return read_snapshot(connection, user_id)
+
+    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+        """Return up to ``limit`` items, those that follow ``after``."""
+        with self._database.transaction(writing=False) as connection:
+            return read_page(connection, user_id, limit, after)
+
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+        """Return up to ``limit`` updates after ``revision``, or a page with its reason."""
+        with self._database.transaction(writing=False) as connection:
+            return read_changes(connection, user_id, revision, limit, epoch)
 
     def check(self) -> None:
         """Read one row."""

@@ -13,10 +13,10 @@ from storage.user_journal import LiveTag
 
 SnapshotReason = Literal["history_pruned", "epoch_changed"]
 
-_HEADS = select(heads).where(heads.c.user_id.in_(bindparam("wanted", expanding=True)))
-
 # One row at least, also for a user who never wrote: what is not in ``meta`` is NULL then.
 _EPOCH = meta.c.value.label("epoch")
+_WITH_HEADS = meta.outerjoin(heads, heads.c.user_id.in_(bindparam("wanted", expanding=True)))
+_HEADS = select(_EPOCH, heads).select_from(_WITH_HEADS).where(meta.c.key == EPOCH)
 _WITH_HEAD = meta.outerjoin(heads, heads.c.user_id == bindparam("of_user"))
 _WITH_ENTRIES = _WITH_HEAD.outerjoin(entries, entries.c.user_id == heads.c.user_id)
 _STAND = select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH)
@@ -35,11 +35,13 @@ _UPDATES = (
 
 def read_heads(connection: Connection, user_ids: Sequence[str]) -> list[Head]:
     """Return where each user stands, same order."""
-    rows = {row.user_id: head_of(row) for row in connection.execute(_HEADS, {"wanted": user_ids})}
+    rows = connection.execute(_HEADS, {"wanted": user_ids}).all()
+    epoch = rows[0].epoch
+    known = {row.user_id: head_of(row) for row in rows if row.user_id is not None}
     return [
-        Head(user_id=user_id, revision=rows[user_id].revision, clock=rows[user_id].clock)
-        if user_id in rows
-        else Head(user_id=user_id, revision=0, clock=HLCTimestamp(0, 0, ""))
+        Head(user_id=user_id, revision=known[user_id].revision, clock=known[user_id].clock, epoch=epoch)
+        if user_id in known
+        else Head(user_id=user_id, revision=0, clock=HLCTimestamp(0, 0, ""), epoch=epoch)
         for user_id in user_ids
     ]
 
@@ -49,17 +51,29 @@ def read_since(connection: Connection, user_id: str, revision: int, epoch: str |
 
     Cost: O(updates), or O(items) for the snapshot.
     """
+    updates = read_updates(connection, user_id, revision, None, epoch)
+    return updates if isinstance(updates, Changes) else read_snapshot(connection, user_id, updates)
+
+
+def read_updates(
+    connection: Connection, user_id: str, revision: int, limit: int | None, epoch: str | None
+) -> Changes | SnapshotReason:
+    """Return the updates after ``revision``, up to ``limit``, or why they cannot be had.
+
+    Cost: O(updates).
+    """
     stand = connection.execute(_STAND, {"of_user": user_id}).one()
     head, first_kept = stand.revision or 0, stand.first_revision or 1
     if revision > head or epoch not in (None, stand.epoch):
-        return read_snapshot(connection, user_id, "epoch_changed")
+        return "epoch_changed"
     if revision + 1 < first_kept:
-        return read_snapshot(connection, user_id, "history_pruned")
-    span = {"of_user": user_id, "after": revision, "up_to": head}
+        return "history_pruned"
+    up_to = head if limit is None else min(head, revision + limit)
+    span = {"of_user": user_id, "after": revision, "up_to": up_to}
     updates = tuple(map(update_of, connection.execute(_UPDATES, span)))
-    if len(updates) != head - revision:  # pruned by another node between the two statements
-        return read_snapshot(connection, user_id, "history_pruned")
-    return Changes(user_id=user_id, epoch=stand.epoch, revision=head, updates=updates)
+    if len(updates) != up_to - revision:  # pruned by another node between the two statements
+        return "history_pruned"
+    return Changes(user_id=user_id, epoch=stand.epoch, revision=up_to, updates=updates, has_more=up_to < head)
 
 
 def read_snapshot(connection: Connection, user_id: str, reason: SnapshotReason | None = None) -> Snapshot:

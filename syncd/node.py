@@ -21,7 +21,7 @@ from actors.journal_messages import HeadsLoaded, LoadHeads
 from actors.message_handler import BroadcasterMessageHandler
 from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
 from actors.ports import Bus
-from actors.publisher import Flush, PubNubPublisher
+from actors.publisher import Flush, Publish, PubNubPublisher
 from actors.runtime import LoopFuture
 from actors.subscriber import CompareHeads, PubNubSubscriber
 from actors.supervisor import Supervisor, messages_skipped, supervise
@@ -31,6 +31,7 @@ from storage.journal_store import open_store
 from syncd.buses import bus_codec
 from syncd.loop_lag import BOUNDS_S, watch
 from syncd.settings import Settings, SettingsError
+from transport.bus.none import NoBus
 from transport.device_codec import encode
 from transport.metrics import Figures, Sources
 
@@ -101,7 +102,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             journal=journal.tell,
             registry=registry.tell,
             broadcaster=broadcaster.tell,
-            publisher=publisher.tell,
+            publisher=_ignore if isinstance(bus, NoBus) else publisher.tell,
             frame=encode,
             bus_metrics=bus_metrics,
             write_metrics=write_metrics,
@@ -140,6 +141,10 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             )
         )
         yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, figures)
+
+
+def _ignore(_message: Publish) -> None:
+    """Take the place of the publisher where there is nobody else to tell."""
 
 
 async def _stop(ref: ActorRef[Any]) -> None:

@@ -35,7 +35,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     bus: Annotated[str, _about("how nodes tell each other: none, pubnub, or nats://host:4222")] = "none"
-    bus_key: Annotated[str | None, Meta(min_length=32, description="secret that nodes sign their messages with")] = None
+    bus_key: Annotated[
+        Annotated[str, Meta(min_length=32)] | None, _about("secret that nodes sign their messages with")
+    ] = None
     bus_foreign: Annotated[
         bool | None, _about("take unsigned messages of other publishers; default: without a key")
     ] = None

@@ -1,11 +1,10 @@
 """The figures for the operator: Prometheus' text and the documented JSON."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -45,6 +44,7 @@ class Figures(Collector):
         self._sources = sources
         self._prometheus = CollectorRegistry()
         self._prometheus.register(self)
+        ProcessCollector(registry=self._prometheus)
 
     def prometheus(self) -> bytes:
         """Return the figures in Prometheus' text format 0.0.4."""
@@ -98,7 +98,7 @@ class Figures(Collector):
 
     def _bus(self) -> Iterator[Metric]:
         bus = self._sources.bus
-        refused = bus.refused + Counter(invalid_content_id=self._sources.broadcast.messages_refused)
+        refused = {"invalid_content_id": self._sources.broadcast.messages_refused, **bus.refused}
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
         yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self._sources.bus_status() is None)
         yield _counter("bus_received", "Messages received from the bus.", bus.received)

@@ -3,18 +3,20 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Mapping
 
 from actors.ports import StoreUnavailable
 from storage.schema import SchemaTooNew
-from syncd import __version__, logs, settings
+from syncd import __version__, garbage, logs, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
 from syncd.keys import authenticator, signing_secret, uses_kept_secret
 from syncd.node import running_node
 from syncd.server import bind, raise_file_limit, serving
 from syncd.settings import Settings
+from syncd.systemd import supervised
 from transport.authentication import mint
 
 logger = logging.getLogger(__name__)
@@ -54,8 +56,10 @@ async def _serve(chosen: Settings) -> int:
             async with (
                 running_node(chosen, open_bus(chosen), give_up) as node,
                 serving(chosen, node, tokens, listener) as url,
+                supervised(os.environ),
             ):
                 print(_welcome(chosen, url), flush=True)
+                garbage.tune()
                 await stop.wait()
                 logger.info("stopping")
     except (SchemaTooNew, StoreUnavailable) as error:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from pykka.messages import ProxyCall
 
 from actors.journal import MAX_BATCH, RETRY_AFTER_S, Journal, JournalMetrics
 from actors.journal_messages import (
+    Bookmark,
     Changes,
     Commit,
     Committed,
@@ -19,6 +20,8 @@ from actors.journal_messages import (
     LoadHeads,
     Operation,
     Outcome,
+    Page,
+    PageExpired,
     ReadFailed,
     ReadSince,
     ReadSnapshot,
@@ -61,6 +64,14 @@ class FakeStore:
     def snapshot(self, user_id: str) -> Snapshot:
         self.fault(())
         return Snapshot(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
+
+    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+        self.fault(())
+        return PageExpired("history_pruned") if after else Page(user_id=user_id, epoch="e", revision=limit, items=())
+
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+        self.fault(())
+        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision + limit, updates=(), has_more=True)
 
     def check(self) -> None:
         self.fault(())
@@ -179,24 +190,39 @@ def test_nobody_is_answered_before_the_commit(harness: Harness) -> None:
     assert harness.statuses() == [Status.ADDED]
 
 
-def test_a_read_sees_every_write_told_before_it_and_none_told_after(harness: Harness) -> None:
+def test_a_read_sees_every_write_told_before_it_and_lets_waiting_writes_go_first(harness: Harness) -> None:
     gate = Gate(harness.store)
     harness.commit("first")
     gate.wait_until_entered()
     harness.commit("a")
+    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
     harness.ref.tell(LoadHeads(("ann", "bob"), harness.answers.append))
     harness.commit("b")
-    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
+    harness.ref.tell(LoadHeads(("carol",), harness.answers.append))
     harness.ref.tell(ReadSince("ann", 7, harness.answers.append, epoch="other"))
     gate.open()
     harness.finish()
-    heads, snapshot, changes = (answer for answer in harness.answers if not isinstance(answer, Committed))
-    assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
+    heads, carol, snapshot, changes = (answer for answer in harness.answers if not isinstance(answer, Committed))
+    assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 3), ("bob", 3)]
+    assert [head.user_id for head in carol.heads] == ["carol"]
     assert snapshot.revision == 3
     assert changes == Changes(user_id="ann", epoch="other", revision=7, updates=())
     assert [type(answer).__name__ for answer in harness.answers] == [
-        "Committed", "Committed", "HeadsLoaded", "Committed", "Snapshot", "Changes",
+        "Committed", "Committed", "HeadsLoaded", "HeadsLoaded", "Snapshot", "Changes",
     ]  # fmt: skip
+
+
+def test_a_flood_of_writes_does_not_keep_a_reader_waiting_for_ever(harness: Harness) -> None:
+    gate = Gate(harness.store)
+    harness.commit("first")
+    gate.wait_until_entered()
+    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
+    for number in range(2 * MAX_BATCH):
+        harness.commit(str(number))
+    gate.open()
+    harness.finish()
+    kinds = [type(answer).__name__ for answer in harness.answers]
+    assert kinds == ["Committed", "Committed", "Snapshot", "Committed"]
 
 
 def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:
@@ -285,10 +311,16 @@ def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
 
 def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harness) -> None:
     harness.store.fault = fail(KeyError("a defect"))
-    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
-    harness.ref.tell(LoadHeads(("ann",), harness.answers.append))
-    harness.ref.proxy().actor_urn.get(timeout=WAIT_S)
-    assert harness.answers == [ReadFailed("the journal could not be read"), HeadsLoaded(None)]
+    answered = Semaphore(0)
+
+    def answer(message: object) -> None:
+        harness.answers.append(message)
+        answered.release()
+
+    for read in (LoadHeads(("ann",), answer), ReadSnapshot("ann", answer)):
+        harness.ref.tell(read)
+        assert answered.acquire(timeout=WAIT_S)
+    assert harness.answers == [HeadsLoaded(None), ReadFailed("the journal could not be read")]
     assert harness.metrics.errors == 2
     harness.store.fault = lambda operations: None
     harness.ref.tell(ReadSnapshot("ann", harness.answers.append))

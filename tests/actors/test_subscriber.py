@@ -134,7 +134,7 @@ async def test_now_and_then_heads_are_compared_without_a_gap(
     assert [load.user_ids for load in around.journal] == [("ann", "bob")]
 
 
-async def test_many_users_are_compared_in_several_reads(
+async def test_many_users_are_compared_in_several_reads_one_after_another(
     started: Started, around: Surroundings, handled: Handled
 ) -> None:
     around.users = [f"user-{number}" for number in range(HEADS_PER_READ + 1)]
@@ -144,7 +144,13 @@ async def test_many_users_are_compared_in_several_reads(
     assert bus.on_gap is not None
     bus.on_gap("reconnected")
     await handled(ref)
+    assert [len(load.user_ids) for load in around.journal] == [HEADS_PER_READ]
+    around.journal[0].reply_to(HeadsLoaded(()))
+    await handled(ref)
     assert [len(load.user_ids) for load in around.journal] == [HEADS_PER_READ, 1]
+    around.journal[1].reply_to(HeadsLoaded(()))
+    await handled(ref)
+    assert len(around.journal) == 2
 
 
 async def test_a_journal_that_cannot_be_read_is_asked_again(
@@ -159,3 +165,21 @@ async def test_a_journal_that_cannot_be_read_is_asked_again(
     around.journal[0].reply_to(HeadsLoaded(None))
     while len(around.journal) < 2:
         await handled(ref)
+
+
+async def test_gaps_while_the_journal_cannot_be_read_do_not_add_up(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    around.users = [f"user-{number}" for number in range(2 * HEADS_PER_READ)]
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    assert bus.on_gap is not None
+    for _ in range(5):
+        bus.on_gap("reconnected")
+    await handled(ref)
+    for reads in range(1, 4):
+        assert len(around.journal) == reads  # one under way, whatever happened
+        around.journal[-1].reply_to(HeadsLoaded(None))
+        while len(around.journal) == reads:
+            await handled(ref)

@@ -212,7 +212,7 @@ async def test_a_commit_relays_publishes_and_answers_the_writer(
     assert around.relayed_revisions() == [4]
     assert [(p.user_id, p.message.revision, p.message.origin) for p in around.published] == [("ann", 4, "here")]
     assert [outcome.status for outcome in around.outcomes] == [Status.ADDED]
-    assert around.write_metrics.outcomes == {"added": 1}
+    assert around.write_metrics.outcomes == {"added": 1, "existing": 0, "removed": 0, "not_found": 0, "refused": 0}
     assert len(around.write_metrics.commit_latency.latest) == 1
 
 

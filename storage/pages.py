@@ -1,0 +1,190 @@
+"""The list in pages that belong together: every page shows the list as it was when the first one was read."""
+
+# How a later page knows the past
+# -------------------------------
+# Nothing is kept for a listing under way. Its bookmark names the revision of the first page; when the list has changed
+# since, the operations after that revision say which contents were touched. Every other content stands as it stood, and
+# each touched one is told from its own operations. Where they do not say for certain (the history is pruned, a content
+# was added several times over), the listing has expired: a page is never guessed.
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Any
+
+from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, exists, select, true, tuple_
+
+from actors.journal_messages import Bookmark, Changes, Item, Page, PageExpired, Update
+from crdt.hlc import HLCTimestamp
+from storage.reading import SnapshotReason, read_updates
+from storage.rows import update_of
+from storage.tables import EPOCH, entries, heads, meta, operations
+
+_END = (1 << 63) - 1
+"""Above every timestamp and every revision."""
+
+_OF_USER: BindParameter[str] = bindparam("of_user")
+_AT = bindparam("at", type_=BigInteger)
+_TOUCHED = select(operations.c.content_id).where(operations.c.user_id == _OF_USER, operations.c.revision > _AT)
+_NEWER = entries.alias("newer")
+_ENTRY_AGE = tuple_(entries.c.timestamp, entries.c.added_revision)
+_BOOKMARK_AGE = tuple_(bindparam("timestamp", type_=BigInteger), bindparam("added_revision", type_=BigInteger))
+_HAS_NEWER = exists().where(
+    _NEWER.c.user_id == entries.c.user_id,
+    _NEWER.c.content_id == entries.c.content_id,
+    tuple_(_NEWER.c.timestamp, _NEWER.c.added_revision) > _ENTRY_AGE,
+)
+_PAGE = (
+    select(entries)
+    .where(
+        entries.c.user_id == _OF_USER,
+        _ENTRY_AGE < _BOOKMARK_AGE,
+        entries.c.content_id.not_in(_TOUCHED),
+        ~_HAS_NEWER,
+    )
+    .order_by(entries.c.timestamp.desc(), entries.c.added_revision.desc())
+    .limit(bindparam("size"))
+    .subquery("page")
+)
+# One row at least, as in ``reading``; one statement, and therefore one revision, at any isolation level.
+_STAND_AND_PAGE = (
+    select(meta.c.value.label("epoch"), heads.c.revision, heads.c.first_revision, _PAGE)
+    .select_from(meta.outerjoin(heads, heads.c.user_id == _OF_USER).outerjoin(_PAGE, true()))
+    .where(meta.c.key == EPOCH)
+)
+_OF_TOUCHED = (
+    select(operations, heads.c.first_revision)
+    .join(heads, heads.c.user_id == operations.c.user_id)
+    .where(
+        operations.c.user_id == _OF_USER,
+        operations.c.revision <= bindparam("up_to"),
+        operations.c.content_id.in_(_TOUCHED.where(operations.c.revision <= bindparam("up_to"))),
+    )
+    .order_by(operations.c.revision)
+)
+
+
+def read_changes(connection: Connection, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+    """Return up to ``limit`` updates after ``revision``, or a first page of the list and why."""
+    updates = read_updates(connection, user_id, revision, limit, epoch)
+    return updates if isinstance(updates, Changes) else _first_page(connection, user_id, limit, updates)
+
+
+def read_page(connection: Connection, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
+
+    Cost: a walk through the list inside the database, O(limit) here; and O(history) there if the list has changed.
+    """
+    if after is None:
+        return _first_page(connection, user_id, limit, None)
+    rows = _rows(connection, user_id, limit, after)
+    head, first_kept = rows[0].revision or 0, rows[0].first_revision or 1
+    if after.epoch != rows[0].epoch or after.revision > head:
+        return PageExpired("epoch_changed")
+    if after.revision + 1 < first_kept:
+        return PageExpired("history_pruned")
+    items = _items(rows)
+    if after.revision < head:
+        span = {"of_user": user_id, "at": after.revision, "up_to": head}
+        touched = connection.execute(_OF_TOUCHED, span).all()
+        if sum(row.revision > after.revision for row in touched) != head - after.revision:
+            return PageExpired("history_pruned")  # by another node, between the two statements
+        try:
+            items += _as_they_were(map(update_of, touched), after, is_whole=touched[0].first_revision == 1)
+        except _Unknown:
+            return PageExpired("history_pruned")
+    return _page(user_id, after.epoch, after.revision, items, limit)
+
+
+def _first_page(connection: Connection, user_id: str, limit: int, reason: SnapshotReason | None) -> Page:
+    everything = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
+    rows = _rows(connection, user_id, limit, everything)
+    return _page(user_id, rows[0].epoch, rows[0].revision or 0, _items(rows), limit, reason)
+
+
+def _rows(connection: Connection, user_id: str, limit: int, after: Bookmark) -> Sequence[Row[Any]]:
+    parameters = {
+        "of_user": user_id,
+        "at": after.revision,
+        "timestamp": after.timestamp,
+        "added_revision": after.added_revision,
+        "size": limit + 1,
+    }
+    return connection.execute(_STAND_AND_PAGE, parameters).all()
+
+
+def _page(
+    user_id: str, epoch: str, revision: int, items: list[Item], limit: int, reason: SnapshotReason | None = None
+) -> Page:
+    items.sort(key=_age, reverse=True)
+    shown = tuple(items[:limit])
+    after = None
+    if len(items) > limit:
+        timestamp, added_revision = _age(shown[-1])
+        after = Bookmark(epoch=epoch, revision=revision, timestamp=timestamp, added_revision=added_revision)
+    return Page(user_id=user_id, epoch=epoch, revision=revision, items=shown, after=after, reason=reason)
+
+
+def _age(item: Item) -> tuple[int, int]:
+    """Return what the statement orders by."""
+    return item.timestamp.pack(), item.added_revision
+
+
+class _Unknown(Exception):
+    """The history that is left does not say how a content stood."""
+
+
+def _as_they_were(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> list[Item]:
+    """Return the items among the touched contents at the bookmark's revision that a page after it may show.
+
+    ``history``: every kept operation on them, in order; ``is_whole``: none was pruned.
+
+    Raises:
+        _Unknown: it cannot be told.
+    """
+    by_content: dict[str, list[Update]] = defaultdict(list)
+    for update in history:
+        by_content[update.content_id].append(update)
+    stood = (_as_it_stood(updates, after.revision, is_whole) for updates in by_content.values())
+    return [item for item in stood if item is not None and _age(item) < (after.timestamp, after.added_revision)]
+
+
+def _as_it_stood(updates: Sequence[Update], revision: int, is_whole: bool) -> Item | None:
+    """Return the item of one content at ``revision``; ``updates``: those kept, of which one at least is later."""
+    earlier = [update for update in updates if update.revision <= revision]
+    later = updates[len(earlier)]
+    if later.action == "remove":  # it names the tags it took, newest first, and those were the item
+        added = [update for update in earlier if update.action == "add" and update.tags[0] == later.tags[0]]
+    elif is_whole or any(update.action == "remove" for update in earlier):
+        added = list(takewhile(lambda update: update.action == "add", reversed(earlier)))
+        if not added:
+            return None
+    else:  # there may be adds that were pruned
+        added = []
+    if len(added) != 1:  # of several, a later one may or may not have taken the tags of the others
+        raise _Unknown
+    return _item(added[0])
+
+
+def _item(add: Update) -> Item:
+    return Item(
+        content_id=add.content_id,
+        tag=add.tags[0],
+        added_revision=add.revision,
+        timestamp=add.timestamp,
+        device_id=add.device_id,
+    )
+
+
+def _items(rows: Sequence[Row[Any]]) -> list[Item]:
+    return [
+        Item(
+            content_id=row.content_id,
+            tag=row.tag,
+            added_revision=row.added_revision,
+            timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
+            device_id=row.device_id,
+        )
+        for row in rows
+        if row.content_id is not None
+    ]

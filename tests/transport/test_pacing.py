@@ -1,0 +1,58 @@
+import asyncio
+from itertools import count
+
+import pytest
+
+from transport.pacing import SLICE_S, Pacer, pacer
+
+
+async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:
+    clock = count()
+    done: list[str] = []
+    slow = Pacer(asyncio.get_running_loop(), lambda: next(clock) * SLICE_S)  # each look at the clock is a whole slice
+    for number in range(3):
+        slow.run(lambda number=number: done.append(f"work {number}"))  # type: ignore[misc]
+    for _ in range(3):
+        await asyncio.sleep(0)
+        done.append("others")
+    assert done == ["work 0", "others", "work 1", "others", "work 2", "others"]
+
+
+async def test_quick_work_shares_a_slice() -> None:
+    done: list[int] = []
+    quick = Pacer(asyncio.get_running_loop(), lambda: 0.0)
+    for number in range(100):
+        quick.run(lambda number=number: done.append(number))  # type: ignore[misc]
+    await asyncio.sleep(0)
+    assert done == list(range(100))
+    quick.run(lambda: done.append(100))
+    await asyncio.sleep(0)
+    assert done[-1] == 100
+
+
+async def test_work_that_raises_does_not_stop_the_rest() -> None:
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    done: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    pacer().run(fail)
+    pacer().run(lambda: done.append("after"))
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert done == ["after"]
+    assert [type(failure) for failure in failures] == [ValueError]
+
+
+async def test_a_loop_has_one_pacer() -> None:
+    assert pacer() is pacer()
+
+
+@pytest.mark.parametrize("_", [1, 2])
+async def test_another_loop_has_another(_: int) -> None:
+    done = asyncio.Event()
+    pacer().run(done.set)
+    await asyncio.wait_for(done.wait(), 5)

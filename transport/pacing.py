@@ -1,0 +1,53 @@
+"""Work that comes in storms, done in slices: between two slices the event loop serves everybody else."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from weakref import WeakKeyDictionary
+
+SLICE_S: Final = 0.004
+"""At most so long at once: a storm of handshakes may delay a live update by a few of these, not by all of them."""
+
+
+class Pacer:
+    """Runs what it is given in order, a slice per turn of the loop. Thread: the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, now_s: Callable[[], float] = time.perf_counter) -> None:
+        self._loop = loop
+        self._now_s = now_s
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in this turn or a later one; what it raises goes to the loop's exception handler."""
+        self._waiting.append(work)
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._run_slice)
+
+    def _run_slice(self) -> None:
+        ends_s = self._now_s() + SLICE_S
+        try:
+            while self._waiting:
+                self._waiting[0]()
+                self._waiting.popleft()
+                if self._now_s() >= ends_s:
+                    break
+        except BaseException:
+            self._waiting.popleft()
+            raise
+        finally:
+            if self._waiting:
+                self._loop.call_soon(self._run_slice)
+
+
+_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary()
+
+
+def pacer() -> Pacer:
+    """Return the running loop's pacer, shared by everybody on it."""
+    loop = asyncio.get_running_loop()
+    found = _pacers.get(loop)
+    if found is None:
+        found = _pacers[loop] = Pacer(loop)
+    return found
