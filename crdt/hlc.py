@@ -48,8 +48,8 @@ class HLCTimestamp(Struct, frozen=True, order=True):
     """Milliseconds since 1970; 48 bits."""
     logical: Annotated[int, Meta(ge=0, le=MAX_LOGICAL)]
     """Counts events within one physical millisecond; 16 bits."""
-    node: str
-    """Who stamped it."""
+    node: Annotated[str, Meta(max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]*(?![\s\S])")]
+    """Who stamped it; without control characters: PostgreSQL cannot store NUL."""
 
     def validated(self) -> Self:
         """Return this stamp if its numbers are in range.

@@ -1,21 +1,19 @@
 """The HTTP API: writes, reads, health and figures (docs/protocol.md)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import cache
 from http import HTTPStatus
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from actors.connection_messages import DeviceWrite
-from actors.conversion import device_update
 from actors.journal_messages import (
     Changes,
     Head,
@@ -23,37 +21,46 @@ from actors.journal_messages import (
     JournalMessage,
     LoadHeads,
     Outcome,
+    Page,
+    PageExpired,
+    ReadChanges,
     ReadFailed,
-    ReadSince,
-    ReadSnapshot,
-    Snapshot,
+    ReadPage,
     Status,
     Tell,
 )
 from actors.runtime import LoopFuture
-from transport.authentication import Authenticator, Claims, TokenRefused
-from transport.handshake import bearer_token, unauthorized
-from transport.problems import Problem, on_bug, on_http_exception, on_problem, unavailable
-from transport.requests import (
-    MAX_BULK_BYTES,
-    MAX_WRITE_BYTES,
-    BulkRequest,
-    WriteRequest,
+from transport.answers import (
+    BulkResponse,
+    Health,
+    LastActivities,
+    Readiness,
     WriteResponse,
-    decode,
-    read_body,
-    since_parameter,
+    watchlist_changes,
+    watchlist_page,
     write_response,
 )
+from transport.asyncapi import asyncapi_document
+from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.etags import entity_tag, is_known
+from transport.handshake import bearer_token, unauthorized
+from transport.http_app import HttpApp, HttpRequest, Routes
+from transport.openapi import openapi_document
+from transport.problems import Problem, unavailable
+from transport.query import ListQuery, list_query
+from transport.requests import MAX_BULK_BYTES, MAX_WRITE_BYTES, BulkRequest, WriteRequest, decode, read_body
 
 T = TypeVar("T")
 
-WRITE_DECODER = msgspec.json.Decoder(WriteRequest)
-BULK_DECODER = msgspec.json.Decoder(BulkRequest)
-ENCODER = msgspec.json.Encoder()
+WRITE_DECODER: Final = msgspec.json.Decoder(WriteRequest)
+BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
+ENCODER: Final = msgspec.json.Encoder()
 
-ANSWER_TIMEOUT_S = 10.0
-RETRY_AFTER_S = 1.0
+ANSWER_TIMEOUT_S: Final = 10.0
+RETRY_AFTER_S: Final = 1.0
+
+_OF_A_USER: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+"""The same URL is another list for another token."""
 
 
 class Service(Struct, frozen=True, eq=False):
@@ -69,25 +76,41 @@ class Service(Struct, frozen=True, eq=False):
     prometheus: Callable[[], bytes]
     figures: Callable[[], dict[str, float]]
     """The documented figures by name; milliseconds."""
+    allowed_origins: Collection[str] = ()
+    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may use the API, as they may the WebSocket."""
 
 
-def http_api(service: Service) -> Starlette:
-    """Return the ASGI application."""
+def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
+    """Return the ASGI application, which serves ``pages`` too."""
     api = _Api(service)
-    routes = {
-        ("POST", "/api/v1/sync/watchlist"): api.write_watchlist,
-        ("GET", "/api/v1/sync/watchlist"): api.read_watchlist,
-        ("POST", "/api/v1/sync/operations"): api.write_operations,
-        ("GET", "/api/v1/sync/last_activities"): api.last_activities,
-        ("GET", "/api/v1/metrics"): api.figures,
-        ("GET", "/health"): api.health,
-        ("GET", "/ready"): api.ready,
-        ("GET", "/metrics"): api.prometheus,
-    }
-    return Starlette(
-        routes=[Route(path, endpoint, methods=[method]) for (method, path), endpoint in routes.items()],
-        exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_bug},
+    app = HttpApp(
+        {
+            "/api/v1/sync/watchlist": {"GET": api.read_watchlist, "POST": api.write_watchlist},
+            "/api/v1/sync/operations": {"POST": api.write_operations},
+            "/api/v1/sync/last_activities": {"GET": api.last_activities},
+            "/api/v1/metrics": {"GET": api.figures},
+            "/health": {"GET": api.health},
+            "/ready": {"GET": api.ready},
+            "/metrics": {"GET": api.prometheus},
+            "/openapi.json": {"GET": api.openapi},
+            "/asyncapi.json": {"GET": api.asyncapi},
+            "/ws": {"GET": api.websocket},
+            **pages,
+        }
     )
+    if not service.allowed_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=[origin for origin in service.allowed_origins if origin != "*"],  # which is no origin
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "If-None-Match"),
+        expose_headers=("ETag", "Retry-After"),
+    )
+
+
+_Taken = tuple[WriteRequest, LoopFuture[Outcome]]
+"""A write, and its outcome to be."""
 
 
 class _Api:
@@ -96,10 +119,10 @@ class _Api:
 
     # Writes
 
-    async def write_watchlist(self, request: Request) -> Response:
+    async def write_watchlist(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
         write = decode(WRITE_DECODER, await read_body(request, MAX_WRITE_BYTES))
-        outcome = await self._submit(write, claims)
+        outcome = await _in_time(self._submit(write, claims))
         match outcome.status:
             case Status.NOT_FOUND:
                 raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {write.content_id} is not in the watchlist.")
@@ -109,111 +132,132 @@ class _Api:
                 raise Problem(HTTPStatus.BAD_REQUEST, outcome.reason or "The write was refused.")
         return _json(write_response(write, outcome))
 
-    async def write_operations(self, request: Request) -> Response:
+    async def write_operations(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
         bulk = decode(BULK_DECODER, await read_body(request, MAX_BULK_BYTES))
-        results = await asyncio.gather(*(self._one_of_many(raw, claims) for raw in bulk.operations))
-        return _json({"results": results})
+        taken = [self._take(raw, claims) for raw in bulk.operations]  # all of them, before the first is answered
+        return _json(BulkResponse(await _in_time(_results(taken))))
 
-    async def _one_of_many(self, raw: msgspec.Raw, claims: Claims) -> WriteResponse:
+    def _take(self, raw: msgspec.Raw, claims: Claims) -> _Taken | WriteResponse:
         try:
             write = WRITE_DECODER.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
-        return write_response(write, await self._submit(write, claims))
+        return write, self._submit(write, claims)
 
-    async def _submit(self, write: WriteRequest, claims: Claims) -> Outcome:
+    def _submit(self, write: WriteRequest, claims: Claims) -> LoopFuture[Outcome]:
         answered: LoopFuture[Outcome] = LoopFuture()
         self._service.write(write.write(claims, answered.set))
-        return await _in_time(answered)
+        return answered
 
     # Reads
 
-    async def read_watchlist(self, request: Request) -> Response:
+    async def read_watchlist(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
-        since = since_parameter(request)
-        answered: LoopFuture[Changes | Snapshot | ReadFailed] = LoopFuture()
-        if since is None:
-            self._service.journal(ReadSnapshot(claims.user_id, answered.set))
-        else:
-            epoch = request.query_params.get("epoch")
-            self._service.journal(ReadSince(claims.user_id, since, answered.set, epoch))
-        match await _in_time(answered):
+        asked = list_query(request.query)
+        if asked.after is None and (unchanged := await self._unchanged(request, claims)):
+            return unchanged
+        match await self._list(claims.user_id, asked):
             case ReadFailed(reason=reason):
                 raise unavailable(reason, RETRY_AFTER_S)
+            case PageExpired():
+                raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Changes() as changes:
-                body = {
-                    "revision": changes.revision,
-                    "epoch": changes.epoch,
-                    "changes": [device_update(update) for update in changes.updates],
-                }
-                etag = f'"{changes.epoch}-{changes.revision}-since-{since}"'
-            case Snapshot() as snapshot:
-                body = {"revision": snapshot.revision, "epoch": snapshot.epoch, "items": _items(snapshot)}
-                if snapshot.reason is not None:
-                    body["reason"] = snapshot.reason
-                etag = f'"{snapshot.epoch}-{snapshot.revision}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
-        return _json(body, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+                is_current = not changes.has_more
+                return _list(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
+            case Page() as page:
+                return _list(watchlist_page(page), page.epoch, page.revision, asked.after is None)
 
-    async def last_activities(self, request: Request) -> Response:
+    async def _list(self, user_id: str, asked: ListQuery) -> Changes | Page | PageExpired | ReadFailed:
+        answered: LoopFuture[Changes | Page | PageExpired | ReadFailed] = LoopFuture()
+        if asked.since is None:
+            self._service.journal(ReadPage(user_id, asked.limit, answered.set, asked.after))
+        else:
+            self._service.journal(ReadChanges(user_id, asked.since, asked.limit, answered.set, asked.epoch))
+        return await _in_time(answered)
+
+    async def last_activities(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
-        heads = await self._heads(claims.user_id)
-        return _json({"watchlist": heads[0].revision})
+        head = await self._head(claims.user_id)
+        etag = entity_tag(head.epoch, head.revision)
+        if is_known(etag, request.header(b"if-none-match")):
+            return _not_modified(etag)
+        return _json(LastActivities(watchlist=head.revision, epoch=head.epoch), headers=_OF_A_USER | {"ETag": etag})
 
-    # The operator's
+    async def _unchanged(self, request: HttpRequest, claims: Claims) -> Response | None:
+        """Answer a condition from the user's head alone; ``None``: there is none, or it does not hold."""
+        known = request.header(b"if-none-match")
+        if not known:
+            return None
+        head = await self._head(claims.user_id)
+        etag = entity_tag(head.epoch, head.revision)
+        return _not_modified(etag) if is_known(etag, known) else None
 
-    async def health(self, _request: Request) -> Response:
-        return _json({"status": "healthy", "service": self._service.name, "version": self._service.version})
+    # About the service
 
-    async def ready(self, _request: Request) -> Response:
+    async def health(self, _request: HttpRequest) -> Response:
+        return _json(Health("healthy", self._service.name, self._service.version))
+
+    async def ready(self, _request: HttpRequest) -> Response:
         problems: dict[str, str] = {}
         try:
-            await self._heads("ready")
+            await self._head("ready")
         except Problem as problem:
             problems["journal"] = problem.detail
         bus_problem = self._service.bus_status()
         if bus_problem is not None:
             problems["bus"] = bus_problem
-        body = {"status": "not ready" if problems else "ready", "problems": problems}
         # Without the bus this node still serves its own users at full speed: it says so, and stays in.
         status = HTTPStatus.SERVICE_UNAVAILABLE if "journal" in problems else HTTPStatus.OK
-        return _json(body, status)
+        return _json(Readiness("not ready" if problems else "ready", problems), status)
 
-    async def prometheus(self, _request: Request) -> Response:
+    async def prometheus(self, _request: HttpRequest) -> Response:
         return Response(self._service.prometheus(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def figures(self, _request: Request) -> Response:
+    async def figures(self, _request: HttpRequest) -> Response:
         return _json(self._service.figures())
+
+    async def openapi(self, _request: HttpRequest) -> Response:
+        return Response(_encoded(openapi_document, self._service.version), media_type="application/json")
+
+    async def asyncapi(self, _request: HttpRequest) -> Response:
+        return Response(_encoded(asyncapi_document, self._service.version), media_type="application/json")
+
+    async def websocket(self, _request: HttpRequest) -> Response:
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        raise Problem(HTTPStatus.UPGRADE_REQUIRED, "Open a WebSocket here; /asyncapi.json describes it.", headers)
 
     # Shared steps
 
-    async def _authenticate(self, request: Request) -> Claims:
-        token = bearer_token(request.headers.get("authorization"))
+    async def _authenticate(self, request: HttpRequest) -> Claims:
+        token = bearer_token(request.headers.get(b"authorization", b"").decode("latin-1"))
+        authenticator = self._service.authenticator
         try:
-            return await self._service.authenticator.authenticate_fetching(token)
+            try:
+                return authenticator.authenticate(token)
+            except SigningKeyMissing:
+                return await authenticator.authenticate_fetching(token)
         except TokenRefused as refused:
             raise unauthorized(str(refused)) from None
 
-    async def _heads(self, user_id: str) -> tuple[Head, ...]:
+    async def _head(self, user_id: str) -> Head:
         answered: LoopFuture[HeadsLoaded] = LoopFuture()
         self._service.journal(LoadHeads((user_id,), answered.set))
         heads = (await _in_time(answered)).heads
         if heads is None:
             raise unavailable("The journal cannot be read now.", RETRY_AFTER_S)
-        return heads
+        return heads[0]
 
 
-def _items(snapshot: Snapshot) -> list[dict[str, str]]:
-    return [
-        {
-            "content_id": item.content_id,
-            "added_at": datetime.fromtimestamp(item.timestamp.physical / 1000, UTC).isoformat(timespec="milliseconds"),
-            "device_id": item.device_id,
-        }
-        for item in snapshot.items
-    ]
+async def _results(taken: Sequence[_Taken | WriteResponse]) -> list[WriteResponse]:
+    return [one if isinstance(one, WriteResponse) else await _result(*one) for one in taken]
+
+
+async def _result(write: WriteRequest, answered: LoopFuture[Outcome]) -> WriteResponse:
+    outcome = await answered
+    if outcome.retry_after_s is not None:  # as a result it would look final, and the device would drop the write
+        raise unavailable(f"Not every operation was taken; repeat them all ({outcome.reason}).", outcome.retry_after_s)
+    return write_response(write, outcome)
 
 
 async def _in_time(answer: Awaitable[T]) -> T:
@@ -227,3 +271,17 @@ async def _in_time(answer: Awaitable[T]) -> T:
 
 def _json(body: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
     return Response(ENCODER.encode(body), status.value, headers, "application/json")
+
+
+def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response:
+    """Return a list; only one that ends where the journal does has a tag to be compared with the journal's head."""
+    return _json(body, headers=_OF_A_USER | ({"ETag": entity_tag(epoch, revision)} if is_current else {}))
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_OF_A_USER | {"ETag": etag})
+
+
+@cache
+def _encoded(document: Callable[[str], dict[str, object]], version: str) -> bytes:
+    return ENCODER.encode(document(version))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.handshake import refusal
+from transport.pacing import pacer
 from transport.problems import Problem
 
 LINGER_S: Final = 5.0
@@ -47,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._problem: Problem | None = None
+        self._first_data: list[bytes] | None = []  # until its turn has come
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
@@ -61,6 +63,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parse ``data``, if the connection is new in its turn: it may be one of a storm of handshakes."""
+        if self._first_data is None:
+            self._parse(data)
+        else:
+            self._first_data.append(data)
+            if len(self._first_data) == 1:
+                pacer().run(self._parse_first)
+
+    def _parse_first(self) -> None:
+        first_data, self._first_data = self._first_data or [], None
+        if not self.transport.is_closing():
+            self._parse(b"".join(first_data))
+
+    def _parse(self, data: bytes) -> None:
         """Parse ``data``; the timer runs only when the request needs more than that."""
         if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
             return

@@ -5,11 +5,13 @@ Source: RFC 9457, "Problem Details for HTTP APIs".
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from msgspec import Struct
 from starlette.responses import Response
+
+PROBLEM_TYPE: Final = "application/problem+json"
 
 
 class Problem(Exception):
@@ -22,6 +24,15 @@ class Problem(Exception):
         self.headers = headers
 
 
+class ProblemDetails(Struct, frozen=True, kw_only=True):
+    """Why a request had no effect: ``detail`` names the field and the fix."""
+
+    type: str = "about:blank"  # the status says it all
+    title: str
+    status: int
+    detail: str
+
+
 def unavailable(reason: str, retry_after_s: float) -> Problem:
     """Return the answer to a request that the same client may repeat later."""
     headers = {"Retry-After": str(max(1, round(retry_after_s)))}
@@ -29,34 +40,11 @@ def unavailable(reason: str, retry_after_s: float) -> Problem:
 
 
 def problem_body(status: HTTPStatus, detail: str) -> bytes:
-    """Return the JSON of a problem; ``type`` is ``about:blank``, as the status says it all."""
-    return msgspec.json.encode(
-        {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    )
+    """Return the JSON of a problem."""
+    return msgspec.json.encode(ProblemDetails(title=status.phrase, status=status.value, detail=detail))
 
 
-def problem_response(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(problem: Problem) -> Response:
     """Return the response for a problem."""
-    return Response(problem_body(status, detail), status.value, headers, "application/problem+json")
-
-
-async def on_problem(_request: Request, error: Exception) -> Response:
-    """Answer a raised ``Problem``."""
-    assert isinstance(error, Problem)
-    return problem_response(error.status, error.detail, error.headers)
-
-
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer Starlette's own errors: a wrong path, a wrong method."""
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    detail = {
-        HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not possible at {request.url.path}.",
-    }.get(status, error.detail)
-    return problem_response(status, detail, error.headers)
-
-
-async def on_bug(_request: Request, _error: Exception) -> Response:
-    """Answer an error of ours; its trace is in the log."""
-    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")
+    body = problem_body(problem.status, problem.detail)
+    return Response(body, problem.status.value, problem.headers, PROBLEM_TYPE)

@@ -1,26 +1,34 @@
-"""What HTTP clients send and get: bodies, their limits, their errors."""
+"""What HTTP clients send: bodies, their limits, their errors."""
 
+import re
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
-from starlette.requests import Request
 
 from actors.connection_messages import DeviceWrite
 from actors.device_messages import Name
-from actors.journal_messages import Outcome, Status, Tell
+from actors.journal_messages import Outcome, Tell
 from actors.sync_messages import WatchlistAction
 from crdt.hlc import HLCTimestamp
 from transport.authentication import Claims
+from transport.http_app import HttpRequest
 from transport.problems import Problem
 
 T = TypeVar("T")
 
-MAX_WRITE_BYTES = 16 * 1024
-MAX_BULK_BYTES = 512 * 1024
-MAX_BULK_OPERATIONS = 500
+MAX_WRITE_BYTES: Final = 16 * 1024
+MAX_BULK_BYTES: Final = 512 * 1024
+MAX_BULK_OPERATIONS: Final = 500
+
+_JSON: Final = b"application/json"
+_TAKEN_AS_JSON: Final = frozenset(
+    {"", "text/plain", "text/json", "application/octet-stream", "application/x-www-form-urlencoded"}
+)
+"""What clients say of JSON when nobody told them better; the last is curl's."""
+_UTF_8: Final = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.IGNORECASE)
 
 
 class WriteRequest(Struct, frozen=True):
@@ -54,50 +62,31 @@ class BulkRequest(Struct, frozen=True):
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
 
 
-class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused."""
-
-    success: bool
-    operation: WatchlistAction | None = None
-    content_id: str | None = None
-    status: Status
-    unique_tag: str | None = None
-    timestamp: HLCTimestamp | None = None
-    revision: int | None = None
-    detail: str | None = None
-
-
-def write_response(request: WriteRequest, outcome: Outcome) -> WriteResponse:
-    """Return the answer for ``outcome``."""
-    update = outcome.update
-    return WriteResponse(
-        success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
-        operation=request.operation,
-        content_id=str(request.content_id),
-        status=outcome.status,
-        unique_tag=update.tags[0] if update else None,
-        timestamp=update.timestamp if update else None,
-        revision=update.revision if update else None,
-        detail=outcome.reason,
-    )
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body.
+async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
+    """Return the body, which must be JSON as far as its headers say.
 
     Raises:
-        Problem: 413, as soon as more than ``max_bytes`` are announced or sent.
+        Problem: 413, as soon as more than ``max_bytes`` are announced or sent; 415, when it is something else.
+        ClientGone: it broke off.
     """
-    too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {max_bytes} bytes.")
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise too_large
-    return bytes(body)
+    content_type = request.headers.get(b"content-type", b"")
+    if content_type != _JSON:
+        _check_media_type(content_type.decode("latin-1"))
+    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        detail = "Content-Encoding: the body must not be compressed."
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
+    if int(request.headers.get(b"content-length", b"0")) > max_bytes:  # the parser lets only numbers through
+        raise _too_large(max_bytes)
+    body, has_more = await request.chunk()
+    if has_more or len(body) > max_bytes:
+        collected = bytearray(body)
+        while has_more and len(collected) <= max_bytes:
+            chunk, has_more = await request.chunk()
+            collected += chunk
+        if len(collected) > max_bytes:
+            raise _too_large(max_bytes)
+        body = bytes(collected)
+    return body
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -108,19 +97,21 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
 
 
-def since_parameter(request: Request) -> int | None:
-    """Return ``?since=N``.
+def _check_media_type(content_type: str) -> None:
+    media_type, _, parameters = (part.strip() for part in content_type.lower().partition(";"))
+    if media_type not in _TAKEN_AS_JSON and media_type != _JSON.decode() and not media_type.endswith("+json"):
+        raise _not_json(f"the body must be application/json, not {media_type}")
+    if "charset" in parameters and not _UTF_8.search(parameters):
+        raise _not_json("JSON is UTF-8 here, leave the charset out")
 
-    Raises:
-        Problem: 400 if it is not a revision.
-    """
-    text = request.query_params.get("since")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise Problem(HTTPStatus.BAD_REQUEST, "since: must be a revision, a whole number from 0.")
-    return int(text)
+
+def _not_json(expected: str) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: {expected}.", {"Accept": _JSON.decode()})
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {max_bytes} bytes.")

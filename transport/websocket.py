@@ -5,7 +5,6 @@ is said on it. ``DeviceProtocol`` does.
 """
 
 import asyncio
-from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from websockets.http11 import Request, Response
 from actors.close_codes import GOING_AWAY
 from transport.frame_reader import FrameReader
 from transport.handshake import parse, refusal
-from transport.pacing import pacer
 from transport.problems import Problem
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
@@ -34,7 +32,7 @@ class WebSocketProtocol(asyncio.Protocol):
     Slots, because there is one per device. Thread: the event loop.
     """
 
-    __slots__ = ("_close_timer", "_connections", "_has_asked", "_is_congested", "_reader", "_response", "_transport")
+    __slots__ = ("_close_timer", "_connections", "_is_congested", "_reader", "_response", "_transport")
 
     max_message_bytes = MAX_MESSAGE_BYTES
 
@@ -43,7 +41,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reader: FrameReader | None = None  # from the moment the WebSocket is open
         self._response: Response | None = None  # until then: what opens it
-        self._has_asked = False
         self._is_congested = False
         self._close_timer: asyncio.TimerHandle | None = None
 
@@ -159,14 +156,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self.close(GOING_AWAY.code, GOING_AWAY.reason)
 
     def _shake_hands(self, data: bytes) -> None:
-        if self._has_asked:  # sent before our answer, against RFC 6455 section 4.1
+        if self._response is not None:  # sent before our answer, against RFC 6455 section 4.1
             self.refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before sending frames."))
-            return
-        self._has_asked = True
-        pacer().run(partial(self._take_request, data))
-
-    def _take_request(self, data: bytes) -> None:
-        if self._transport.is_closing():
             return
         try:
             request, self._response = parse(data)

@@ -1,0 +1,115 @@
+"""The OpenAPI document is valid, its examples are true, and the running daemon does what it says."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from tests.syncd.conftest import DaemonProcess, bearer
+from transport.openapi import openapi_document
+
+DOCUMENT = openapi_document("1")
+OPERATIONS = [
+    (path, method, operation)
+    for path, by_method in DOCUMENT["paths"].items()
+    for method, operation in by_method.items()
+]
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+CHECKS: list[schemathesis.CheckFunction] = [
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+]
+
+
+def problems_of(value: object, schema: dict[str, Any]) -> list[str]:
+    """What is wrong with ``value`` by a schema of the document."""
+    validator = jsonschema_rs.Draft202012Validator(
+        schema | {"components": DOCUMENT["components"]}, validate_formats=True
+    )
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def media(node: Any) -> Iterator[dict[str, Any]]:
+    """Every media type of the document that has examples."""
+    if isinstance(node, dict):
+        if "examples" in node and "schema" in node:
+            yield node
+        for child in node.values():
+            yield from media(child)
+
+
+def test_the_document_is_valid_openapi() -> None:
+    SCHEMA.validate()
+    assert DOCUMENT["openapi"].startswith("3.1.")
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    examples = [
+        (example["value"], found["schema"]) for found in media(DOCUMENT) for example in found["examples"].values()
+    ]
+    assert len(examples) > 15
+    for value, schema in examples:
+        assert problems_of(value, schema) == []
+    for _, _, operation in OPERATIONS:
+        for parameter in operation.get("parameters", []):
+            assert problems_of(parameter["example"], parameter["schema"]) == []
+
+
+def test_every_operation_has_a_name_of_its_own_and_documented_answers() -> None:
+    names = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    for path, method, operation in OPERATIONS:
+        assert operation["summary"]
+        assert {"200", "400", "408", "431", "500"} <= set(operation["responses"]), (path, method)
+        assert ("401" in operation["responses"]) is ("security" in operation)
+        assert all(HTTPStatus(int(status)) for status in operation["responses"])
+
+
+@pytest.mark.integration
+async def test_the_daemon_serves_the_document_and_every_get_in_it(daemon: DaemonProcess, user: str) -> None:
+    async with aiohttp.ClientSession(daemon.url) as http:
+        async with http.get("/openapi.json") as response:
+            served = await response.json()
+        assert served | {"info": DOCUMENT["info"]} == DOCUMENT
+        for path, method, operation in OPERATIONS:
+            if method == "get":
+                async with http.get(path, headers=bearer(user)) as response:
+                    assert response.status == 200
+                    assert response.content_type in operation["responses"]["200"]["content"]
+
+
+@pytest.mark.integration
+@SCHEMA.parametrize()
+@settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case[Any], daemon: DaemonProcess) -> None:
+    is_judged_whole = case.path != "/api/v1/sync/operations"  # a bulk answers for each operation, in a 200
+    checks = [check for check in CHECKS if is_judged_whole or check is not negative_data_rejection]
+    case.call_and_validate(base_url=daemon.url, headers=bearer("fuzzed"), checks=checks)

@@ -1,0 +1,128 @@
+"""What HTTP clients get: the bodies of answers that are no problems."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from actors.conversion import device_update
+from actors.journal_messages import Changes, Item, Outcome, Page, Status
+from actors.sync_messages import WatchlistAction, WatchlistUpdate
+from crdt.hlc import HLCTimestamp
+from transport.query import cursor_of
+from transport.requests import WriteRequest
+
+Revision = Annotated[int, Meta(ge=0)]
+ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+
+
+class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused."""
+
+    success: bool
+    operation: WatchlistAction | None = None
+    content_id: ContentId | None = None
+    status: Status
+    unique_tag: str | None = None
+    timestamp: HLCTimestamp | None = None
+    revision: Revision | None = None
+    detail: str | None = None
+
+
+class BulkResponse(Struct, frozen=True):
+    """One result for each operation, in the same order."""
+
+    results: list[WriteResponse]
+
+
+class ListedItem(Struct, frozen=True):
+    """One content of a watchlist."""
+
+    content_id: ContentId
+    added_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    device_id: str
+
+
+class WatchlistPage(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The watchlist at one revision, newest first; ``next``: the cursor of the page after this one.
+
+    ``reason``: why the list is given, when changes were asked for.
+    """
+
+    revision: Revision
+    epoch: str
+    items: list[ListedItem]
+    next: str | None = None
+    reason: str | None = None
+
+
+class WatchlistChanges(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What happened after the revision asked for, in order, up to ``revision``; ``has_more``: go on from there."""
+
+    revision: Revision
+    epoch: str
+    changes: list[WatchlistUpdate]
+    has_more: bool = False
+
+
+class LastActivities(Struct, frozen=True):
+    """The revision of each kind of data."""
+
+    watchlist: Revision
+    epoch: str
+
+
+class Health(Struct, frozen=True):
+    """The process is alive."""
+
+    status: Literal["healthy"]
+    service: str
+    version: str
+
+
+class Readiness(Struct, frozen=True):
+    """Whether the service can do its work; ``problems``: what cannot, and why."""
+
+    status: Literal["ready", "not ready"]
+    problems: dict[str, str]
+
+
+def write_response(request: WriteRequest, outcome: Outcome) -> WriteResponse:
+    """Return the answer for ``outcome``."""
+    update = outcome.update
+    return WriteResponse(
+        success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
+        operation=request.operation,
+        content_id=str(request.content_id),
+        status=outcome.status,
+        unique_tag=update.tags[0] if update else None,
+        timestamp=update.timestamp if update else None,
+        revision=update.revision if update else None,
+        detail=outcome.reason,
+    )
+
+
+def watchlist_page(page: Page) -> WatchlistPage:
+    """Return the answer for a page."""
+    return WatchlistPage(
+        revision=page.revision,
+        epoch=page.epoch,
+        items=[_listed(item) for item in page.items],
+        next=None if page.after is None else cursor_of(page.after),
+        reason=page.reason,
+    )
+
+
+def watchlist_changes(changes: Changes) -> WatchlistChanges:
+    """Return the answer for changes."""
+    return WatchlistChanges(
+        revision=changes.revision,
+        epoch=changes.epoch,
+        changes=[device_update(update) for update in changes.updates],
+        has_more=changes.has_more,
+    )
+
+
+def _listed(item: Item) -> ListedItem:
+    added_at = datetime.fromtimestamp(item.timestamp.physical / 1000, UTC)
+    return ListedItem(item.content_id, added_at.isoformat(timespec="milliseconds"), item.device_id)

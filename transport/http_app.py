@@ -1,0 +1,110 @@
+"""The smallest ASGI application that serves a table of routes as RFC 9110 has it.
+
+In place of Starlette's router and middleware, which find an endpoint by trying patterns and pass each request through
+five coroutines: here every path is fixed, and a dict finds it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from transport.problems import Problem, problem_response
+from transport.query import refuse_tokens
+
+logger = logging.getLogger(__name__)
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole; nobody waits for an answer."""
+
+
+class HttpRequest:
+    """One request as an endpoint sees it."""
+
+    __slots__ = ("_receive", "_scope", "headers")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        """Lower-case name -> value; of a header sent twice, the last."""
+
+    @property
+    def query(self) -> bytes:
+        """What follows the path's question mark."""
+        query: bytes = self._scope["query_string"]
+        return query
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, empty if it was not sent; its lines are one list (RFC 9110 section 5.3)."""
+        return b",".join(value for key, value in self._scope["headers"] if key == name).decode("latin-1")
+
+    async def chunk(self) -> tuple[bytes, bool]:
+        """Return the next part of the body and whether more follows.
+
+        Raises:
+            ClientGone: no more will come, though it should.
+        """
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        return message.get("body", b""), message.get("more_body", False)
+
+
+Endpoint = Callable[[HttpRequest], Awaitable[Response]]
+"""Answers a request; may raise ``Problem``."""
+
+Routes = Mapping[str, Mapping[str, Endpoint]]
+"""Path -> method -> endpoint."""
+
+
+class HttpApp:
+    """The application: ``Config(app=HttpApp(routes))``.
+
+    Args:
+        routes: what to serve. HEAD comes with GET (the server leaves the body out), OPTIONS with all.
+
+    Thread: the event loop.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._allow: dict[str, str] = {}
+        for path, by_method in routes.items():
+            methods = dict(by_method)
+            if "GET" in methods:
+                methods["HEAD"] = methods["GET"]
+            self._allow[path] = ", ".join(sorted({*methods, "OPTIONS"}))
+            self._endpoints.update({(method, path): endpoint for method, endpoint in methods.items()})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever happens."""
+        try:
+            if scope["query_string"]:
+                refuse_tokens(scope["query_string"])
+            endpoint = self._endpoints.get((scope["method"], scope["path"]))
+            response = await endpoint(HttpRequest(scope, receive)) if endpoint else self._without_endpoint(scope)
+        except Problem as problem:
+            response = problem_response(problem)
+        except ClientGone:
+            return
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            response = problem_response(_BUG)
+        await response(scope, receive, send)
+
+    def _without_endpoint(self, scope: Scope) -> Response:
+        method, path = scope["method"], scope["path"]
+        if path not in self._allow:
+            raise Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
+        allow = {"Allow": self._allow[path]}
+        if method != "OPTIONS":
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible at {path}.", allow)
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+
+
+_BUG: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")

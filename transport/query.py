@@ -1,0 +1,106 @@
+"""What the URL of a request says: where a read is to begin, and never a token."""
+
+import re
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qs
+
+from msgspec import Struct
+
+from actors.journal_messages import Bookmark
+from transport.problems import Problem
+
+MAX_LIMIT: Final = 1000
+"""Items or changes in one answer."""
+MAX_EPOCH_LENGTH: Final = 128
+
+REVISION_PATTERN: Final = "^[0-9]{1,18}$"
+CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
+
+TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
+_MAX_PARAMETERS: Final = 16
+
+_REVISION: Final = re.compile(REVISION_PATTERN)
+_LIMIT: Final = re.compile("[0-9]{1,4}")
+_CURSOR: Final = re.compile(CURSOR_PATTERN)
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """Which part of a watchlist is asked for: from its beginning, after a page, or what changed since a revision."""
+
+    limit: int = MAX_LIMIT
+    after: Bookmark | None = None
+    since: int | None = None
+    epoch: str | None = None
+
+
+def refuse_tokens(query: bytes) -> None:
+    """Check that no parameter is a token.
+
+    Raises:
+        Problem: 400.
+    """
+    if not TOKEN_PARAMETERS.isdisjoint(name.lower() for name in _parameters(query)):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer <token>'.",
+        )
+
+
+def list_query(query: bytes) -> ListQuery:
+    """Return what ``query`` asks for; unknown parameters are ignored.
+
+    Raises:
+        Problem: 400; the detail names the parameter.
+    """
+    if not query:
+        return _EVERYTHING
+    parameters = _parameters(query)
+    limit = _one(parameters, "limit", _LIMIT, f"a whole number from 1 to {MAX_LIMIT}")
+    cursor = _one(parameters, "cursor", _CURSOR, "the 'next' of the page before it, as it was given")
+    since = _one(parameters, "since", _REVISION, "a revision: a whole number from 0")
+    epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
+    if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")
+    if cursor is not None and since is not None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "cursor: continues a list, it cannot be combined with since.")
+    return ListQuery(
+        limit=MAX_LIMIT if limit is None else int(limit),
+        after=None if cursor is None else _bookmark(cursor),
+        since=None if since is None else int(since),
+        epoch=epoch,
+    )
+
+
+def cursor_of(bookmark: Bookmark) -> str:
+    """Return ``bookmark`` as clients are given it; it says nothing that its user may not know or forge."""
+    return f"{bookmark.epoch}.{bookmark.revision}.{bookmark.timestamp}.{bookmark.added_revision}"
+
+
+def _bookmark(cursor: str) -> Bookmark:
+    epoch, revision, timestamp, added_revision = cursor.split(".")
+    return Bookmark(epoch=epoch, revision=int(revision), timestamp=int(timestamp), added_revision=int(added_revision))
+
+
+def _parameters(query: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"The query of the URL has more than {_MAX_PARAMETERS} parameters."
+        ) from None
+
+
+def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], expected: str) -> str | None:
+    values = parameters.get(name)
+    if values is None:
+        return None
+    if len(values) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: must be given once.")
+    if not pattern.fullmatch(values[0]):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: must be {expected}.")
+    return values[0]
+
+
+_EVERYTHING: Final = ListQuery()
+_EPOCH: Final = re.compile(rf"[\s\S]{{1,{MAX_EPOCH_LENGTH}}}")
