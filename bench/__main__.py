@@ -1,0 +1,119 @@
+"""``make bench``: what the design promises, measured beside peers in one run (``--help``; bench/README.md)."""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import idle, latency, list_size, reconnect, report, saturated, start, writes
+from bench.journal import microseconds_per_fsync
+from bench.scenario import Sample, Scenario, results
+from bench.servers import MeasurementFailed
+from syncd.server import raise_file_limit
+
+SCENARIOS = {
+    "saturated": saturated.SCENARIO,
+    "writes": writes.SCENARIO,
+    "latency": latency.SCENARIO,
+    "idle": idle.SCENARIO,
+    "start": start.SCENARIO,
+    "list-size": list_size.SCENARIO,
+    "reconnect": reconnect.SCENARIO,
+}
+PROGRAMS = {"journal": "bench.journal", "bus": "bench.bus"}
+"""Measurements that need no daemon and print for themselves; run once."""
+PROGRAM_TIMEOUT_S = 120
+
+
+def main() -> int:
+    """Measure and print; 1 if something could not be measured. A missed target is a finding, not a failure."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
+    raise_file_limit()
+    began_s = time.monotonic()
+    machine = _machine()
+    print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items()), end="; ")
+    print(f"medians of {arguments.runs}", flush=True)
+    figures: list[dict[str, Any]] = []
+    failures = 0
+    for name in arguments.only or [*SCENARIOS, *PROGRAMS]:
+        try:
+            if name in SCENARIOS:
+                figures += _measure(name, SCENARIOS[name], arguments.runs)
+            else:
+                _run_program(PROGRAMS[name])
+        except Exception as error:  # noqa: BLE001 - the other scenarios can
+            failures += 1
+            print(f"\n{name} could not be measured: {error!r}", flush=True)
+    print(f"\n{time.monotonic() - began_s:.0f} s; load average now {os.getloadavg()[0]:.2f}")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({"machine": machine, "figures": figures}, indent=1) + "\n")
+    return 1 if failures else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure syncd beside its peers.")
+    parser.add_argument("--runs", type=int, default=5, help="of each scenario; medians are printed (default: 5)")
+    parser.add_argument("--only", nargs="+", choices=[*SCENARIOS, *PROGRAMS], metavar="NAME", help="%(choices)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's values there, too")
+    return parser.parse_args()
+
+
+def _measure(name: str, scenario: Scenario, runs: int) -> list[dict[str, Any]]:
+    """Run the daemon and its peer in turns, so that a drift of the machine meets both."""
+    ours: list[Sample] = []
+    peers: list[Sample] = []
+    for run in range(1, runs + 1):
+        ours.append(_with_progress(f"{name}: run {run} of {runs}", scenario.measure))
+        if scenario.measure_peer is not None:
+            peers.append(_with_progress(f"{name}: run {run} of {runs}, {scenario.peer}", scenario.measure_peer))
+    found = results(scenario, ours, peers)
+    print(report.as_text(scenario, found), flush=True)
+    return report.as_json(name, scenario, found)
+
+
+def _with_progress(text: str, measure: Callable[[], Sample]) -> Sample:
+    is_terminal = sys.stderr.isatty()
+    print(text, end="" if is_terminal else "\n", file=sys.stderr, flush=True)
+    try:
+        return measure()
+    finally:
+        if is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _run_program(module: str) -> None:
+    print(f"\n{module}", flush=True)
+    program = subprocess.Popen([sys.executable, "-m", module], process_group=0)
+    try:
+        if status := program.wait(PROGRAM_TIMEOUT_S):
+            raise MeasurementFailed(f"{module} ended with {status}")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)  # its children, too
+        program.wait()
+
+
+def _machine() -> dict[str, Any]:
+    """Return what figures depend on: compare only those of one machine, and mind its load."""
+    with TemporaryDirectory(prefix=".bench-", dir=".") as directory:
+        fsync_us = microseconds_per_fsync(Path(directory))
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "microseconds_per_fsync": round(fsync_us),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""What it costs to let devices in and to keep them: thousands of connections on which nothing happens."""
+
+from bench import servers
+from bench.fanout import Load, measure
+from bench.scenario import Figure, Sample, Scenario, Target, run
+from bench.servers import Server
+
+USERS = 3_000
+DEVICES = 3
+
+KB = "server memory per connection, KB"
+PER_SECOND = "handshakes per second"
+CPU_US = "server CPU per handshake, µs"
+
+
+def measure_daemon() -> Sample:
+    """Measure the daemon: every device has a token of its own, never seen before."""
+    tokens = {
+        f"u{user}/d{device}": servers.token(f"u{user}", f"d{device}")
+        for user in range(USERS)
+        for device in range(DEVICES)
+    }
+    with servers.daemon() as server:
+        return _connect(server, tokens)
+
+
+def measure_peer() -> Sample:
+    """Measure the plain server."""
+    with servers.plain_websockets() as server:
+        return _connect(server, {})
+
+
+def _connect(server: Server, tokens: dict[str, str]) -> Sample:
+    load = Load(
+        ws=f"ws://127.0.0.1:{server.port}/ws?user={{user}}",
+        publish="ws",
+        pid=server.pid,
+        users=USERS,
+        devices=DEVICES,
+        tokens=tokens,
+        idle=True,
+    )
+    report = run(measure(load))
+    return {
+        KB: report["kb_per_connection"],
+        PER_SECOND: report["handshakes_per_s"],
+        CPU_US: report["server_cpu_us_per_handshake"],
+    }
+
+
+SCENARIO = Scenario(
+    title=f"{USERS * DEVICES:,} idle connections of {USERS:,} users, tokens checked",
+    figures=(
+        Figure(KB, (Target("≤", 12),), digits=1),
+        Figure(PER_SECOND, (Target("≥", 500),)),
+        Figure(CPU_US),
+    ),
+    measure=measure_daemon,
+    peer="plain websockets",
+    measure_peer=measure_peer,
+)
