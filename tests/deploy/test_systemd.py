@@ -1,0 +1,127 @@
+"""What a service manager hears, on a real datagram socket."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from select import select
+from uuid import uuid4
+
+import pytest
+
+from syncd.systemd import supervised
+from tests.deploy.conftest import ROOT, SECRET
+
+
+class Manager:
+    """The service manager's end of ``NOTIFY_SOCKET``."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(10)
+        self._socket.bind(address)
+
+    async def hear(self) -> str:
+        """Wait for the next message."""
+        return (await asyncio.to_thread(self._socket.recv, 4096)).decode()
+
+    def has_more(self) -> bool:
+        """Whether a message waits."""
+        return bool(select([self._socket], [], [], 0)[0])
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "notify")
+
+
+@pytest.fixture
+def manager(path: str) -> Iterator[Manager]:
+    manager = Manager(path)
+    yield manager
+    manager.close()
+
+
+async def test_ready_is_said_on_entry_and_stopping_on_leaving(manager: Manager, path: str) -> None:
+    async with supervised({"NOTIFY_SOCKET": path}):
+        assert await manager.hear() == "READY=1"
+        assert not manager.has_more()
+    assert await manager.hear() == "STOPPING=1"
+    assert not manager.has_more()
+
+
+async def test_the_watchdog_is_fed_until_the_stop(manager: Manager, path: str) -> None:
+    async with supervised({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000", "WATCHDOG_PID": str(os.getpid())}):
+        assert await manager.hear() == "READY=1"
+        for _ in range(3):
+            assert await manager.hear() == "WATCHDOG=1"
+    while (last := await manager.hear()) == "WATCHDOG=1":
+        pass
+    assert last == "STOPPING=1"
+    assert not manager.has_more()
+
+
+async def test_stopping_is_said_after_a_failure_too(manager: Manager, path: str) -> None:
+    with pytest.raises(KeyError):
+        async with supervised({"NOTIFY_SOCKET": path}):
+            raise KeyError
+    assert [await manager.hear(), await manager.hear()] == ["READY=1", "STOPPING=1"]
+
+
+async def test_a_watchdog_for_another_process_is_not_ours_to_feed(manager: Manager, path: str) -> None:
+    async with supervised({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"}):
+        assert await manager.hear() == "READY=1"
+    assert await manager.hear() == "STOPPING=1"
+
+
+async def test_an_abstract_socket_is_reached() -> None:
+    name = f"syncd-test-{uuid4()}"
+    manager = Manager("\0" + name)
+    async with supervised({"NOTIFY_SOCKET": "@" + name}):
+        assert await manager.hear() == "READY=1"
+    manager.close()
+
+
+async def test_without_a_service_manager_nothing_happens(caplog: pytest.LogCaptureFixture) -> None:
+    async with supervised({"WATCHDOG_USEC": "20000"}):
+        assert len(asyncio.all_tasks()) == 1
+    assert not caplog.records
+
+
+async def test_a_service_manager_that_is_gone_does_not_stop_the_daemon(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with supervised({"NOTIFY_SOCKET": path}):
+        pass
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
+        "systemd was not told READY=1",
+        "systemd was not told STOPPING=1",
+    ]
+
+
+@pytest.mark.integration
+async def test_the_daemon_is_ready_when_it_serves_and_says_that_it_stops(
+    manager: Manager, path: str, tmp_path: Path
+) -> None:
+    daemon = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path / "data")),
+        cwd=ROOT,
+        env={"SYNCD_JWT_SECRET": SECRET, "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "30000000"},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert [await manager.hear(), await manager.hear()] == ["READY=1", "WATCHDOG=1"]
+        daemon.send_signal(signal.SIGTERM)
+        assert await manager.hear() == "STOPPING=1"
+        assert await asyncio.wait_for(daemon.wait(), 15) == 0
+    finally:
+        if daemon.returncode is None:
+            daemon.kill()
+            await daemon.wait()
