@@ -3,11 +3,10 @@
 Whether its token lets it in is for the ``Authenticator``.
 """
 
-import re
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from websockets.http11 import Request, Response
@@ -15,15 +14,12 @@ from websockets.server import ServerProtocol
 
 from transport.frame_reader import rfc6455_logger
 from transport.problems import Problem, problem_body
+from transport.query import position, refuse_tokens
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
 BEARER_PREFIX: Final = "bearer."
 """Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""
-
-_TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
-_REVISION: Final = re.compile("[0-9]{1,18}")
-_MAX_EPOCH_LENGTH: Final = 128
 
 
 class Ticket(Struct, frozen=True):
@@ -67,7 +63,9 @@ def ticket(request: Request, allowed_origins: Collection[str]) -> Ticket:
     if url.path != PATH:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     _check_origin(request, allowed_origins)
-    since, epoch = _position(url.query)
+    query = url.query.encode()
+    refuse_tokens(query)
+    since, epoch = position(query)
     offered = [name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")]
     bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
     authorizations = request.headers.get_all("Authorization")
@@ -114,23 +112,3 @@ def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
     same_host = [origin.partition("://")[2]] == [host.lower() for host in request.headers.get_all("Host")]
     if len(origins) > 1 or not (same_host or origin in allowed_origins):
         raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")
-
-
-def _position(query: str) -> tuple[int | None, str | None]:
-    try:
-        parameters = parse_qs(query, keep_blank_values=True, max_num_fields=16)
-    except ValueError:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The query of the URL has too many parameters.") from None
-    if not _TOKEN_PARAMETERS.isdisjoint(name.lower() for name in parameters):
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
-            "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer', "
-            f"or from a browser as the subprotocol '{BEARER_PREFIX}<token>'.",
-        )
-    since = parameters.get("since", [])
-    if since and not (len(since) == 1 and _REVISION.fullmatch(since[0])):
-        raise Problem(HTTPStatus.BAD_REQUEST, "'since' must be one revision: an integer of 0 or more.")
-    epoch = parameters.get("epoch", [])
-    if len(epoch) > 1 or (epoch and not 0 < len(epoch[0]) <= _MAX_EPOCH_LENGTH):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"'epoch' must be one text of 1 to {_MAX_EPOCH_LENGTH} characters.")
-    return int(since[0]) if since else None, epoch[0] if epoch else None

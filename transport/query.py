@@ -17,7 +17,7 @@ MAX_EPOCH_LENGTH: Final = 128
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
-TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
+_TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
 _MAX_PARAMETERS: Final = 16
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
@@ -40,10 +40,11 @@ def refuse_tokens(query: bytes) -> None:
     Raises:
         Problem: 400.
     """
-    if not TOKEN_PARAMETERS.isdisjoint(name.lower() for name in _parameters(query)):
+    if not _TOKEN_PARAMETERS.isdisjoint(name.lower() for name in _parameters(query)):
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer <token>'.",
+            "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer <token>', "
+            "or from a browser's WebSocket as the subprotocol 'bearer.<token>'.",
         )
 
 
@@ -58,8 +59,7 @@ def list_query(query: bytes) -> ListQuery:
     parameters = _parameters(query)
     limit = _one(parameters, "limit", _LIMIT, f"a whole number from 1 to {MAX_LIMIT}")
     cursor = _one(parameters, "cursor", _CURSOR, "the 'next' of the page before it, as it was given")
-    since = _one(parameters, "since", _REVISION, "a revision: a whole number from 0")
-    epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
+    since, epoch = _position(parameters)
     if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
         raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")
     if cursor is not None and since is not None:
@@ -67,9 +67,18 @@ def list_query(query: bytes) -> ListQuery:
     return ListQuery(
         limit=MAX_LIMIT if limit is None else int(limit),
         after=None if cursor is None else _bookmark(cursor),
-        since=None if since is None else int(since),
+        since=since,
         epoch=epoch,
     )
+
+
+def position(query: bytes) -> tuple[int | None, str | None]:
+    """Return the last revision a device has seen and its epoch, as far as ``query`` names them.
+
+    Raises:
+        Problem: 400; the detail names the parameter.
+    """
+    return _position(_parameters(query))
 
 
 def cursor_of(bookmark: Bookmark) -> str:
@@ -89,6 +98,12 @@ def _parameters(query: bytes) -> dict[str, list[str]]:
         raise Problem(
             HTTPStatus.BAD_REQUEST, f"The query of the URL has more than {_MAX_PARAMETERS} parameters."
         ) from None
+
+
+def _position(parameters: dict[str, list[str]]) -> tuple[int | None, str | None]:
+    since = _one(parameters, "since", _REVISION, "a revision: a whole number from 0")
+    epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
+    return None if since is None else int(since), epoch
 
 
 def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], expected: str) -> str | None:

@@ -96,13 +96,13 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"target": f"/ws?since=3&access_token={TOKEN}", "Authorization": ""}, 400, "token in the URL"),
     ({"Origin": "https://evil.example"}, 403, "origin"),
     ({"Origin": "null"}, 403, "origin"),
-    ({"target": "/ws?since=-1"}, 400, "'since'"),
-    ({"target": "/ws?since=1.5"}, 400, "'since'"),
-    ({"target": "/ws?since="}, 400, "'since'"),
-    ({"target": "/ws?since=1&since=2"}, 400, "'since'"),
-    ({"target": "/ws?since=" + "9" * 19}, 400, "'since'"),
-    ({"target": "/ws?since=1&epoch="}, 400, "'epoch'"),
-    ({"target": "/ws?" + "a=1&" * 20}, 400, "too many parameters"),
+    ({"target": "/ws?since=-1"}, 400, "since: "),
+    ({"target": "/ws?since=1.5"}, 400, "since: "),
+    ({"target": "/ws?since="}, 400, "since: "),
+    ({"target": "/ws?since=1&since=2"}, 400, "since: "),
+    ({"target": "/ws?since=" + "9" * 19}, 400, "since: "),
+    ({"target": "/ws?since=1&epoch="}, 400, "epoch: "),
+    ({"target": "/ws?" + "a=1&" * 20}, 400, "parameters"),
 ]
 
 
