@@ -36,6 +36,46 @@ class _HeadTooLarge(Exception):
     """Leaves a callback of the parser, which turns it into its own error."""
 
 
+class _OneWrite:
+    """A transport that sends a response's head together with what follows: uvicorn writes them one by one.
+
+    A head is kept back until the next write, until ``flush``, or until the connection is to end. A second system call
+    would be a tenth of what a small response costs.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Write ``data``, behind the head that waits if there is one."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+            return
+        self.transport.write(data)
+
+    def flush(self) -> None:
+        """Write the head of a response without a body."""
+        if self._head:
+            head, self._head = self._head, b""
+            self.transport.write(head)
+
+    def write_eof(self) -> None:
+        """As the transport's, behind what waits."""
+        self.flush()
+        self.transport.write_eof()
+
+    def close(self) -> None:
+        """As the transport's, behind what waits."""
+        self.flush()
+        self.transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
 class HttpProtocol(HttpToolsProtocol):
     """Give uvicorn ``partial(HttpProtocol, limits)`` as ``Config(http=…)``."""
 
@@ -46,13 +86,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._limits = limits
         self._phase = self._timed_phase = _Phase.IDLE
         self._timer: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._head_bytes = 0  # of a head that is not complete yet
+        self._read_bytes = 0  # of it and the latest read
         self._problem: Problem | None = None
         self._first_data: list[bytes] | None = []  # until its turn has come
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
+        self.transport = _OneWrite(transport)  # type: ignore[assignment]  # a transport in every respect
         self._phase = _Phase.HEAD
         self._time_phase()
 
@@ -78,6 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse ``data``; the timer runs only when the request needs more than that."""
+        self._read_bytes = self._head_bytes + len(data)
         if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
             return
         super().data_received(data)
@@ -95,8 +138,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """See the parser."""
-        head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if head_bytes > self._limits.head_bytes:
+        # What came in one small read needs no sum.
+        if self._read_bytes > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._problem = self._head_too_large()
             raise _HeadTooLarge
         self._phase = _Phase.BODY
@@ -115,8 +158,17 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection over and let go of everything: uvicorn leaves a reference cycle per handshake."""
         self._phase = _Phase.UPGRADED
         self._time_phase()
+        self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+
+    def on_response_complete(self) -> None:
+        """See uvicorn: nothing more of this response will be written."""
+        self.transport.flush()  # type: ignore[attr-defined]
+        super().on_response_complete()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _head_too_large(self) -> Problem:
         limit = self._limits.head_bytes
