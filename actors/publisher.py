@@ -61,7 +61,7 @@ class PubNubPublisher(SupervisedActor):
     def __init__(
         self,
         bus: Bus,
-        encode: Callable[[BusMessage], bytes],
+        encode: Callable[[str, BusMessage], bytes],
         metrics: BusMetrics,
         node: str,
         retry_s: float = 5.0,
@@ -127,7 +127,7 @@ class PubNubPublisher(SupervisedActor):
     def _send(self) -> None:
         while self._ready and not self._is_paused and len(self._in_flight) < self._limit:
             user_id = self._ready.popleft()
-            payload = self._encode(self._outbox[user_id][0])
+            payload = self._encode(user_id, self._outbox[user_id][0])
             task = asyncio.get_running_loop().create_task(self._publish(user_id, payload))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)

@@ -1,12 +1,13 @@
 """From the bus to this node: every message of the channel, decoded and handed on (documented steps 3 and 4)."""
 
 import logging
+from asyncio import TimerHandle
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from msgspec import Struct
 
-from actors.journal_messages import HeadsLoaded, JournalMessage, LoadHeads, Tell
+from actors.journal_messages import Head, HeadsLoaded, JournalMessage, LoadHeads, Tell
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusUnavailable
 from actors.supervisor import SupervisedActor
@@ -59,7 +60,7 @@ class PubNubSubscriber(SupervisedActor):
     def __init__(
         self,
         bus: Bus,
-        decode: Callable[[bytes], BusMessage],
+        decode: Callable[[str, bytes], BusMessage],
         handle: Callable[[str, BusMessage], None],
         active_users: Callable[[], tuple[str, ...]],
         journal: Tell[JournalMessage],
@@ -74,6 +75,12 @@ class PubNubSubscriber(SupervisedActor):
         self._journal = journal
         self._metrics = metrics
         self._retry_s = retry_s
+        self._uncompared: tuple[str, ...] = ()
+        """Users whose heads are still to be compared."""
+        self._is_comparing = False
+        """A read is under way."""
+        self._retry: TimerHandle | None = None
+        """Compares again after a read that failed."""
 
     async def on_start(self) -> None:  # type: ignore[override]  # a LoopActor's hooks may wait
         """Begin to receive."""
@@ -90,10 +97,7 @@ class PubNubSubscriber(SupervisedActor):
             case CompareHeads():
                 self._compare_heads()
             case HeadsLoaded(heads=heads):
-                for head in heads or ():
-                    self._hand_on(head.user_id, HeadMoved(head.revision, origin="journal"))
-                if heads is None:
-                    tell_later(self._retry_s, self.actor_ref, BusGap("the journal could not be read"))
+                self._compared(heads)
             case Start():
                 return self._start()
             case _:
@@ -114,7 +118,7 @@ class PubNubSubscriber(SupervisedActor):
     def _take(self, user_id: str, payload: bytes) -> None:
         self._metrics.received += 1
         try:
-            message = self._decode(payload)
+            message = self._decode(user_id, payload)
         except BusMessageRefused as error:
             self._metrics.refused[error.reason] += 1
             logger.warning("a message on the bus was skipped: %s", error)
@@ -122,6 +126,25 @@ class PubNubSubscriber(SupervisedActor):
         self._hand_on(user_id, message)
 
     def _compare_heads(self) -> None:
-        user_ids = self._active_users()
-        for start in range(0, len(user_ids), HEADS_PER_READ):
-            self._journal(LoadHeads(user_ids[start : start + HEADS_PER_READ], self.actor_ref.tell))
+        """Begin (again) with every active user; one read at a time, so that writes get their turn in between."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._uncompared = self._active_users()
+        if not self._is_comparing:
+            self._compare_next()
+
+    def _compare_next(self) -> None:
+        user_ids, self._uncompared = self._uncompared[:HEADS_PER_READ], self._uncompared[HEADS_PER_READ:]
+        self._is_comparing = bool(user_ids)
+        if user_ids:
+            self._journal(LoadHeads(user_ids, self.actor_ref.tell))
+
+    def _compared(self, heads: tuple[Head, ...] | None) -> None:
+        if heads is None:
+            self._is_comparing = False
+            self._retry = tell_later(self._retry_s, self.actor_ref, CompareHeads())
+            return
+        self._compare_next()  # first: should one user's message raise, the comparison goes on all the same
+        for head in heads:
+            self._hand_on(head.user_id, HeadMoved(head.revision, origin="journal"))

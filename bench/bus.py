@@ -55,7 +55,7 @@ class Counter:
 
     def on_message(self, user_id: str, payload: bytes) -> None:
         """Take one message."""
-        self._decode(payload)
+        self._decode(user_id, payload)
         self.count += 1
         if self.count >= self._wanted:
             self._enough.set()

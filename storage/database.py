@@ -125,6 +125,7 @@ class Database:
             return ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
         lock_timeout_ms = int(self._lock_timeout_s * 1000)
         return (
+            "SET plan_cache_mode = force_custom_plan",  # a plan made on empty tables would scan full ones for ever
             f"SET lock_timeout = {lock_timeout_ms}",
             f"SET statement_timeout = {2 * lock_timeout_ms}",
             f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}",

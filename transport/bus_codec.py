@@ -1,7 +1,8 @@
 """Messages of the channel ``user.{user_id}.sync`` as JSON, signed between nodes that share a bus key.
 
-The signature is HMAC-SHA256 (RFC 2104) over the message's canonical JSON: keys sorted, no white space, without the
-member ``signature``. Canonical, because a bus may take JSON apart and put it together anew.
+The signature is HMAC-SHA256 (RFC 2104) over the user's id, a zero byte and the message's canonical JSON: keys sorted,
+no white space, without the member ``signature``. Canonical, because a bus may take JSON apart and put it together
+anew; with the user, lest a genuine message be put on another user's channel.
 """
 
 import hashlib
@@ -32,16 +33,16 @@ class BusCodec:
         self._key = key
         self._are_foreign_allowed = are_foreign_allowed
 
-    def encode(self, message: BusMessage) -> bytes:
-        """Return the payload for the bus, signed if there is a key."""
+    def encode(self, user_id: str, message: BusMessage) -> bytes:
+        """Return the payload for the user's channel, signed if there is a key."""
         if self._key is None:
             return _ENCODER.encode(message)
         fields = msgspec.to_builtins(message)
-        fields["signature"] = self._signature(fields)
+        fields["signature"] = self._signature(user_id, fields)
         return _ENCODER.encode(fields)
 
-    def decode(self, payload: bytes) -> BusMessage:
-        """Return the message in ``payload``.
+    def decode(self, user_id: str, payload: bytes) -> BusMessage:
+        """Return the message in ``payload``, which came on the user's channel.
 
         Raises:
             BusMessageRefused: ``too_large``, ``malformed``, ``forged`` or ``foreign``.
@@ -52,7 +53,7 @@ class BusCodec:
             message = _DECODER.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BusMessageRefused("malformed", str(error)) from None
-        is_signed = self._key is not None and self._check_signature(payload)
+        is_signed = self._key is not None and self._check_signature(user_id, payload)
         if not is_signed:
             self._admit_unsigned(message)
         return message
@@ -66,17 +67,19 @@ class BusCodec:
         if not claims_node and not self._are_foreign_allowed:
             raise BusMessageRefused("foreign", "a foreign publisher's message, and those are not allowed here")
 
-    def _check_signature(self, payload: bytes) -> bool:
+    def _check_signature(self, user_id: str, payload: bytes) -> bool:
         fields = msgspec.json.decode(payload)
         signature = fields.pop("signature", None)
         if signature is None:
             return False
         if not isinstance(signature, str) or not hmac.compare_digest(
-            signature.encode(), self._signature(fields).encode()
+            signature.encode(), self._signature(user_id, fields).encode()
         ):
-            raise BusMessageRefused("forged", "the signature does not fit the message and the bus key")
+            raise BusMessageRefused("forged", "the signature does not fit the message, its user and the bus key")
         return True
 
-    def _signature(self, fields: dict[str, object]) -> str:
+    def _signature(self, user_id: str, fields: dict[str, object]) -> str:
         assert self._key is not None
-        return hmac.new(self._key, _CANONICAL_ENCODER.encode(fields), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key, user_id.encode() + b"\0" + _CANONICAL_ENCODER.encode(fields), hashlib.sha256
+        ).hexdigest()

@@ -63,7 +63,14 @@ def metrics() -> BusMetrics:
 @pytest.fixture
 async def publisher(started: Started, bus: HandBus, metrics: BusMetrics) -> ActorRef[PubNubPublisher]:
     return started(
-        PubNubPublisher.start(bus, msgspec.json.encode, metrics, "here", retry_s=0.001, max_outbox=MAX_IN_FLIGHT + 50)
+        PubNubPublisher.start(
+            bus,
+            lambda _, message: msgspec.json.encode(message),
+            metrics,
+            "here",
+            retry_s=0.001,
+            max_outbox=MAX_IN_FLIGHT + 50,
+        )
     )
 
 

@@ -47,7 +47,8 @@ class Surroundings:
         self.users = ["ann", "bob"]
         self.metrics = BusMetrics()
 
-    def decode(self, payload: bytes) -> BusMessage:
+    def decode(self, user_id: str, payload: bytes) -> BusMessage:
+        assert user_id
         if payload == b"rubbish":
             raise BusMessageRefused("malformed", "this is rubbish")
         return msgspec.json.decode(payload, type=PubNubProgressUpdate)

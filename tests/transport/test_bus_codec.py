@@ -26,18 +26,18 @@ MESSAGES: list[BusMessage] = [
 
 def reason_of(codec: BusCodec, payload: bytes) -> str:
     with pytest.raises(BusMessageRefused) as refused:
-        codec.decode(payload)
+        codec.decode("ann", payload)
     return refused.value.reason
 
 
 @pytest.mark.parametrize("codec", [BusCodec(), BusCodec(KEY), BusCodec(KEY, are_foreign_allowed=False)])
 @pytest.mark.parametrize("message", MESSAGES)
 def test_what_a_node_sends_another_one_reads(codec: BusCodec, message: BusMessage) -> None:
-    assert codec.decode(codec.encode(message)) == message
+    assert codec.decode("ann", codec.encode("ann", message)) == message
 
 
 def test_the_documented_message_is_on_the_channel_as_documented() -> None:
-    fields = json.loads(BusCodec().encode(OURS))
+    fields = json.loads(BusCodec().encode("ann", OURS))
     assert fields == {
         "type": "watchlist_update",
         "operation": "add",
@@ -51,32 +51,38 @@ def test_the_documented_message_is_on_the_channel_as_documented() -> None:
 
 
 def test_a_bus_may_take_the_json_apart_and_put_it_together_anew() -> None:
-    fields = json.loads(BusCodec(KEY).encode(OURS))
+    fields = json.loads(BusCodec(KEY).encode("ann", OURS))
     mangled = json.dumps(dict(reversed(fields.items())), indent=1).encode()
-    assert BusCodec(KEY).decode(mangled) == OURS
+    assert BusCodec(KEY).decode("ann", mangled) == OURS
 
 
 @pytest.mark.parametrize(("field", "value"), [("content_id", "other"), ("revision", 8), ("unique_tags", ["x"])])
 def test_an_altered_message_is_forged(field: str, value: Any) -> None:
-    fields = json.loads(BusCodec(KEY).encode(OURS)) | {field: value}
+    fields = json.loads(BusCodec(KEY).encode("ann", OURS)) | {field: value}
     assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
+
+
+def test_a_genuine_message_on_another_users_channel_is_forged() -> None:
+    with pytest.raises(BusMessageRefused) as refused:
+        BusCodec(KEY).decode("bob", BusCodec(KEY).encode("ann", OURS))
+    assert refused.value.reason == "forged"
 
 
 @pytest.mark.parametrize("signature", ["", "00", 7, "ü"])
 def test_a_made_up_signature_is_forged(signature: Any) -> None:
-    fields = json.loads(BusCodec().encode(OURS)) | {"signature": signature}
+    fields = json.loads(BusCodec().encode("ann", OURS)) | {"signature": signature}
     assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
 
 
 @pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here")])
 def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMessage) -> None:
-    assert reason_of(BusCodec(KEY), BusCodec().encode(message)) == "forged"
-    assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode(message)) == "forged"
+    assert reason_of(BusCodec(KEY), BusCodec().encode("ann", message)) == "forged"
+    assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode("ann", message)) == "forged"
 
 
 def test_foreign_messages_are_taken_only_while_they_are_allowed() -> None:
-    unsigned = BusCodec().encode(FOREIGN)
-    assert BusCodec(KEY).decode(unsigned) == FOREIGN
+    unsigned = BusCodec().encode("ann", FOREIGN)
+    assert BusCodec(KEY).decode("ann", unsigned) == FOREIGN
     assert reason_of(BusCodec(KEY, are_foreign_allowed=False), unsigned) == "foreign"
     assert reason_of(BusCodec(are_foreign_allowed=False), unsigned) == "foreign"
 

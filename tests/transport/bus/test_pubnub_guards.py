@@ -228,9 +228,9 @@ async def test_signatures_between_nodes_survive_pubnub(pubnub_engine: Any, until
     await until(lambda: bus.status() is None)
     codec = BusCodec(b"k" * 32, are_foreign_allowed=False)
     message = HeadMoved(2**53 + 1, "nöde/1")
-    await bus.publish("u1", codec.encode(message))
+    await bus.publish("u1", codec.encode("u1", message))
     _, payload = await messages.next()
-    assert codec.decode(payload) == message
+    assert codec.decode("u1", payload) == message
 
 
 # Interruptions
