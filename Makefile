@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help run cluster test check fmt lint types arch props cover bench bench-runtime lock clean
+.PHONY: help run cluster test check fmt lint types arch lint-deploy props cover bench bench-runtime lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -24,6 +24,11 @@ LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sys
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(LINK_CLIENT)
 	touch $@ .venv/run
+
+.venv/lint-deploy: deploy/lint-requirements.lock
+	$(PYTHON) -m venv .venv/deploy
+	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 run: .venv/run ## set everything up and start the daemon on 127.0.0.1:8083
 	@$(BIN)/python -m syncd
@@ -51,6 +56,9 @@ types: .venv/dev
 arch: .venv/dev
 	$(BIN)/lint-imports
 
+lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will run them
+	PATH="$(CURDIR)/.venv/deploy/bin:$$PATH" deploy/lint.sh
+
 props: .venv/dev ## the CRDT laws with 2,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
 
@@ -63,10 +71,14 @@ bench: .venv/dev ## figures beside peers, in one run
 bench-runtime: .venv/dev ## the actor runtime beside Pykka's threads
 	$(BIN)/python -m bench.runtime
 
+COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+	--no-emit-index-url --python-version 3.11 --upgrade
+
 lock: .venv/dev ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade --extra postgresql --extra nats -o requirements.lock pyproject.toml
-	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --upgrade --all-extras -o requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra postgresql --extra nats -o requirements.lock pyproject.toml
+	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml
+	$(COMPILE) -o deploy/lint-requirements.lock deploy/lint-requirements.in
 
 clean: ## remove what the commands made
 	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/types

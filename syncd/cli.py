@@ -15,6 +15,7 @@ COMMANDS = {
     "tail": "be a device: show what changes in a user's list",
     "load": "write at a steady rate to many devices and report what arrived when",
     "broker": "run a local PubNub-protocol broker, for development and tests",
+    "cluster": "start a broker, PostgreSQL and three nodes on this machine, for trying things out",
     "migrate": "bring the database's schema up to date",
 }
 

@@ -1,0 +1,110 @@
+"""Foreign publishers on the channel: PubNub's own SDK, two real nodes, one PostgreSQL."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import pytest
+from pubnub.exceptions import PubNubException
+
+from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Publisher, PubNubBroker, StartNode, Watch
+
+pytestmark = pytest.mark.integration
+
+Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
+
+
+def documented(number: int, **changes: Any) -> dict[str, Any]:
+    """Return the documented message: no revision, a tag of the publisher's own making."""
+    return {
+        "type": "watchlist_update",
+        "operation": "add",
+        "content_id": str(UUID(int=number)),
+        "unique_tag": f"movie-{number}",
+        "timestamp": None,
+        "device_id": "device-a",
+        **changes,
+    }
+
+
+RUBBISH: dict[str, tuple[Any, str]] = {
+    "invalid UUID": (documented(1, content_id="movie-1"), "invalid_content_id"),
+    "unknown type": ({"type": "nonsense", "content_id": str(UUID(int=1))}, "malformed"),
+    "unknown operation": (documented(1, operation="toggle"), "malformed"),
+    "a field that lacks": ({"type": "watchlist_update", "operation": "add"}, "malformed"),
+    "a field of another type": (documented(1, device_id=7), "malformed"),
+    "a list": ([1, 2, 3], "malformed"),
+    "a text": ("rubbish", "malformed"),
+    "a number": (7, "malformed"),
+    "as much as PubNub takes": ("x" * (32 * 1024 - 50), "malformed"),
+    "a tag that only the journal names": (documented(1, unique_tag="syncd:99"), "not_taken"),
+    "a clock a day ahead": (
+        documented(1, timestamp={"physical": 4_000_000_000_000, "logical": 0, "node": "x"}),
+        "not_taken",
+    ),
+}
+
+
+@pytest.fixture
+async def nodes(broker: PubNubBroker, start_node: StartNode) -> list[ClusterNode]:
+    return [await start_node(*broker.flags) for _ in range(2)]
+
+
+async def test_the_documented_message_of_a_foreign_publisher_reaches_every_device_once(
+    nodes: list[ClusterNode], publisher: Publisher, watch: Watch, http: aiohttp.ClientSession, bearer: Bearer
+) -> None:
+    devices = [
+        await watch(node, "ann", f"{name}-{number}") for number, node in enumerate(nodes) for name in ("tv", "pc")
+    ]
+    stranger = await watch(nodes[0], "bob")
+    await publisher.publish("ann", documented(123))
+    for device in devices:
+        message = await device.next()
+        assert (message["content_id"], message["action"]) == (str(UUID(int=123)), "add")
+        assert (message["revision"], message["unique_tag"], message["device_id"]) == (1, "movie-123", "device-a")
+    await publisher.publish("ann", documented(123))  # again: its tag says that it is the same
+    await publisher.publish("ann", documented(123, operation="remove"))
+    await publisher.publish("ann", documented(124))
+    for device in devices:
+        messages = [await device.next() for _ in range(2)]
+        assert [(message["action"], message["unique_tag"]) for message in messages] == [
+            ("remove", "movie-123"),
+            ("add", "movie-124"),
+        ]
+    for user_id, device in (("ann", devices[-1]), ("bob", stranger)):  # no fourth message, and none of another's
+        body = {"operation": "add", "content_id": str(UUID(int=1))}
+        async with http.post(nodes[0].url + WATCHLIST, json=body, headers=bearer(user_id)) as response:
+            revision = (await response.json())["revision"]
+        assert await device.revisions(1) == [revision] == [{"ann": 4, "bob": 1}[user_id]]
+
+
+async def test_rubbish_on_the_channel_is_warned_of_and_counted_and_disturbs_nobody(
+    nodes: list[ClusterNode],
+    publisher: Publisher,
+    watch: Watch,
+    http: aiohttp.ClientSession,
+    bearer: Bearer,
+    until: Until,
+) -> None:
+    devices = [await watch(node) for node in nodes]
+    for payload, _ in RUBBISH.values():
+        await publisher.publish("ann", payload)
+    with pytest.raises(PubNubException, match="Message Too Large"):  # which never gets here
+        await publisher.publish("ann", "x" * 32 * 1024)
+    for reason in {reason for _, reason in RUBBISH.values()}:
+        expected = sum(reason == other for _, other in RUBBISH.values())
+        for node in nodes:
+
+            async def is_counted(node: ClusterNode = node, reason: str = reason, expected: int = expected) -> bool:
+                return await node.metric(http, f'syncd_messages_refused_total{{reason="{reason}"}}') == expected
+
+            await until(is_counted)
+    for node in nodes:
+        assert await node.metric(http, "syncd_messages_relayed_total") == 0
+        assert node.log.read_text().count('"level": "warning"') == len(RUBBISH)
+    body = {"operation": "add", "content_id": str(UUID(int=1))}
+    async with http.post(nodes[1].url + WATCHLIST, json=body, headers=bearer("ann")) as response:
+        assert (await response.json())["revision"] == 1
+    for device in devices:
+        assert await device.revisions(1) == [1]
