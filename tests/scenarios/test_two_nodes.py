@@ -135,7 +135,7 @@ def content(number: int) -> str:
 async def test_a_write_on_one_node_reaches_the_devices_of_the_other(
     nodes: list[Node], connect: Callable[..., Device]
 ) -> None:
-    here, there = connect(nodes[0]), connect(nodes[1])
+    here, there = connect(nodes[0], since=0), connect(nodes[1], since=0)
     await submit(nodes[0], "ann", content(1))
     await here.shown(1)
     await there.shown(1)
@@ -145,7 +145,7 @@ async def test_a_write_on_one_node_reaches_the_devices_of_the_other(
 async def test_an_outage_of_the_bus_does_not_touch_the_own_node_and_is_made_up_for_afterwards(
     nodes: list[Node], hub: MemoryHub, connect: Callable[..., Device]
 ) -> None:
-    here, there = connect(nodes[0]), connect(nodes[1])
+    here, there = connect(nodes[0], since=0), connect(nodes[1], since=0)
     await submit(nodes[0], "ann", content(1))
     await there.shown(1)
     hub.is_down = True
@@ -161,7 +161,7 @@ async def test_an_outage_of_the_bus_does_not_touch_the_own_node_and_is_made_up_f
 async def test_a_foreign_publishers_message_is_taken_in_once_though_both_nodes_see_it(
     nodes: list[Node], hub: MemoryHub, connect: Callable[..., Device]
 ) -> None:
-    here, there = connect(nodes[0]), connect(nodes[1])
+    here, there = connect(nodes[0], since=0), connect(nodes[1], since=0)
     foreign = {
         "type": "watchlist_update",
         "operation": "add",
@@ -182,7 +182,7 @@ async def test_a_foreign_publishers_message_is_taken_in_once_though_both_nodes_s
 async def test_rubbish_on_the_channel_disturbs_nobody(
     nodes: list[Node], hub: MemoryHub, connect: Callable[..., Device], caplog: pytest.LogCaptureFixture
 ) -> None:
-    device = connect(nodes[1])
+    device = connect(nodes[1], since=0)
     for payload in (
         b"\xff" * 100,
         b"x" * 33_000,
@@ -212,7 +212,7 @@ async def test_every_device_sees_every_revision_once_and_in_order_over_a_bus_tha
 
     hub.distort = distort
     users = [f"user-{number}" for number in range(USERS)]
-    devices = [connect(node, user, f"{user}-{n}") for user in users for n, node in enumerate(nodes * 2)]
+    devices = [connect(node, user, f"{user}-{n}", since=0) for user in users for n, node in enumerate(nodes * 2)]
 
     async def storm(user: str) -> None:
         for _ in range(WRITES_PER_USER):
