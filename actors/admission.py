@@ -1,24 +1,13 @@
-"""What a connection is born with: its socket, what the handshake found out, and what all connections share."""
+"""What a connection is born with: what the handshake found out, and what all connections share."""
 
+from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from actors.connection_messages import WatchlistRequest
 from actors.device_messages import Answer
 from actors.journal_messages import Tell
-from actors.ports import DeviceSocket
-
-
-class PaceableSocket(DeviceSocket, Protocol):
-    """A ``DeviceSocket`` that can be told not to read: how a device that writes too fast is slowed down."""
-
-    def pause_reading(self) -> None:
-        """Leave what the device sends in the network; idempotent."""
-
-    def resume_reading(self) -> None:
-        """Read again; idempotent."""
 
 
 class Admission(Struct, frozen=True, eq=False, kw_only=True):
@@ -28,6 +17,8 @@ class Admission(Struct, frozen=True, eq=False, kw_only=True):
     device_id: str
     ends_at_s: float
     """When the token ends, on the clock ``Surroundings.now_s``."""
+    connected_at: int = 0
+    """Seconds since 1970."""
     since: int | None = None
     epoch: str | None = None
 
@@ -43,3 +34,5 @@ class Surroundings(Struct, frozen=True, eq=False, kw_only=True):
     """A monotonic clock: the loop's."""
     heartbeat_interval_s: float = 30.0
     heartbeat_timeout_s: float = 60.0
+    closes: Counter[int] = field(default_factory=Counter)
+    """Counts the connections that the service has closed, by close code."""

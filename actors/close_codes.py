@@ -33,6 +33,7 @@ TRY_AGAIN_LATER: Final = Close(1013, "the service cannot answer now")
 HEARTBEAT_MISSED: Final = Close(4001, "no sign of life")
 SLOW_CONSUMER: Final = Close(4002, "reads too slowly")
 TOO_FAST: Final = Close(4003, "sends too fast")
+DISCONNECTED: Final = Close(4004, "disconnected by an operator")
 TOKEN_ENDED: Final = Close(4500, "the token has ended")
 TOKEN_REVOKED: Final = Close(4501, "the token was revoked")
 PROTOCOL_VIOLATION: Final = Close(4502, "only text messages are understood")
@@ -40,5 +41,5 @@ OTHER_IDENTITY: Final = Close(4503, "the token names another user or device")
 
 CLOSES: Final = (
     GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER, HEARTBEAT_MISSED, SLOW_CONSUMER, TOO_FAST,
-    TOKEN_ENDED, TOKEN_REVOKED, PROTOCOL_VIOLATION, OTHER_IDENTITY,
+    DISCONNECTED, TOKEN_ENDED, TOKEN_REVOKED, PROTOCOL_VIOLATION, OTHER_IDENTITY,
 )  # fmt: skip

@@ -4,6 +4,8 @@ A connection joins its user's watchlist, is shown every revision once and in ord
 are the user's; all frames are finished WebSocket frames, built once and shared by every connection of the user.
 """
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from actors.close_codes import Close
@@ -21,6 +23,8 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     device_id: str
     tell: Tell["ConnectionMessage"]
     """Never raises: a message to a connection that has gone is dropped."""
+    connected_at: int = 0
+    """Seconds since 1970."""
 
 
 # From a SyncWebSocket to its user's WatchlistSync.
@@ -80,6 +84,15 @@ class Deliver(Struct, frozen=True, eq=False):
 
     first_revision: int | None
     frames: tuple[bytes, ...]
+
+
+class Flush(Struct, frozen=True, eq=False):
+    """Write what was delivered so far now, not at the turn's end, and then call ``written``: a write to be timed.
+
+    Not called if there is nothing to be written, or the device reads too slowly.
+    """
+
+    written: Callable[[], None]
 
 
 class Joined(Struct, frozen=True, eq=False):
@@ -166,6 +179,6 @@ class TimerDue(Struct, frozen=True, eq=False):
 
 
 ConnectionMessage = (
-    Deliver | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
+    Deliver | Flush | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
     | SocketDrained | SocketLost | Drain | WriteAnswered | TimerDue
 )  # fmt: skip

@@ -78,6 +78,8 @@ class RegistryMetrics:
         self.total_connections = 0
         self.active_users = 0
         self.messages_sent = 0
+        self.write_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
+        """Seconds from the start of a relay to the write to its last device's socket; of devices that read."""
 
 
 class WriteMetrics:

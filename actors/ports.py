@@ -82,6 +82,26 @@ class JournalStore(Protocol):
         """Release everything; idempotent."""
 
 
+class RevocationStore(Protocol):
+    """Which tokens are refused before their time. Thread: every method blocks; one call at a time."""
+
+    def revoke(self, token_id: str, expires_at: int | None) -> None:
+        """Refuse ``token_id`` from now on, until ``expires_at`` (seconds since 1970; ``None``: for ever).
+
+        Of two revocations of one token the longer holds. Raises: StoreUnavailable.
+        """
+
+    def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:
+        """Return the newest version, and the revocations that came after version ``after`` (0: all that are kept).
+
+        Versions follow the order of commits: whoever asks again with the version returned misses none.
+        Raises: StoreUnavailable.
+        """
+
+    def close(self) -> None:
+        """Release everything; idempotent."""
+
+
 class DeviceSocket(Protocol):
     """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
 
@@ -99,3 +119,9 @@ class DeviceSocket(Protocol):
 
     def abort(self) -> None:
         """Drop the connection at once, unsent data included; idempotent."""
+
+    def pause_reading(self) -> None:
+        """Leave what the device sends in the network, which slows it down; idempotent."""
+
+    def resume_reading(self) -> None:
+        """Read again; idempotent."""

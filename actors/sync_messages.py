@@ -91,4 +91,14 @@ class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type",
     target_device: str | None = None
 
 
-SyncMessage = WatchlistUpdate | ProgressUpdate | DeviceCommand
+NoticeLevel = Literal["info", "warning", "error"]
+
+
+class Notice(Struct, frozen=True, tag="notice", tag_field="type"):
+    """A line of text from the operator, for people to see."""
+
+    message: str
+    level: NoticeLevel
+
+
+SyncMessage = WatchlistUpdate | ProgressUpdate | DeviceCommand | Notice

@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 from pykka import ActorDeadError, ActorRef
 
 from actors import close_codes
-from actors.admission import Admission, PaceableSocket, Surroundings
+from actors.admission import Admission, Surroundings
 from actors.close_codes import Close
 from actors.connection_messages import (
     BinaryReceived,
@@ -23,6 +23,7 @@ from actors.connection_messages import (
     DeviceWrite,
     Disconnect,
     Drain,
+    Flush,
     Join,
     Joined,
     Leave,
@@ -52,6 +53,7 @@ from actors.device_messages import (
 from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, HeldFrames
 from actors.journal_messages import Outcome, Tell
 from actors.lifecycle import TRANSITIONS, GapFound, State, Step
+from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
 from actors.timers import tell_later
 from crdt.hlc import HLCTimestamp
@@ -70,7 +72,7 @@ class SyncWebSocket(LoopActor):
     ``Join`` on start; ``Leave`` once nothing more will be sent, exactly once, on failure too. Ends with its socket.
     """
 
-    def __init__(self, socket: PaceableSocket, admission: Admission, surroundings: Surroundings) -> None:
+    def __init__(self, socket: DeviceSocket, admission: Admission, surroundings: Surroundings) -> None:
         super().__init__()
         self._socket = socket
         self._around = surroundings
@@ -79,6 +81,7 @@ class SyncWebSocket(LoopActor):
             user_id=admission.user_id,
             device_id=admission.device_id,
             tell=partial(_tell_or_drop, self.actor_ref),
+            connected_at=admission.connected_at,
         )
         self._state = State.JOINING
         self._has_left = False
@@ -93,9 +96,7 @@ class SyncWebSocket(LoopActor):
         self._timer: TimerHandle | None = None
 
     @classmethod
-    def launch(
-        cls, socket: PaceableSocket, admission: Admission, surroundings: Surroundings
-    ) -> Tell[ConnectionMessage]:
+    def launch(cls, surroundings: Surroundings, socket: DeviceSocket, admission: Admission) -> Tell[ConnectionMessage]:
         """Start the actor of an accepted socket and return how to tell it something, which never raises."""
         return partial(_tell_or_drop, cls.start(socket, admission, surroundings))
 
@@ -156,6 +157,10 @@ class SyncWebSocket(LoopActor):
                 self._close_socket(close)
             case BinaryReceived():
                 self._close_socket(close_codes.PROTOCOL_VIOLATION)
+            case Flush(written=written):
+                if self._outbox and not self._socket.is_congested():
+                    self.on_drained()
+                    written()
             case SocketLost():
                 self.stop()
             case _:
@@ -318,6 +323,7 @@ class SyncWebSocket(LoopActor):
     def _close_socket(self, close: Close) -> None:
         """Write what the device can still take, then the close frame; the state is ``CLOSING`` already."""
         logger.info("connection %s: closed, %s %s", self._connection.connection_id, close.code, close.reason)
+        self._around.closes[close.code] += 1
         if self._outbox and not self._socket.is_congested():
             self._socket.write(b"".join(self._outbox))
         self._outbox.clear()

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import idle, latency, list_size, reconnect, report, saturated, start, writes
+from bench import idle, latency, list_size, reconnect, report, saturated, slow_consumers, start, writes
 from bench.journal import microseconds_per_fsync
 from bench.scenario import Sample, Scenario, results
 from bench.servers import MeasurementFailed
@@ -28,6 +28,7 @@ SCENARIOS = {
     "start": start.SCENARIO,
     "list-size": list_size.SCENARIO,
     "reconnect": reconnect.SCENARIO,
+    "slow-consumers": slow_consumers.SCENARIO,
 }
 PROGRAMS = {"journal": "bench.journal", "bus": "bench.bus"}
 """Measurements that need no daemon and print for themselves; run once."""

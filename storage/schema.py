@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text, update
 from storage.database import Database
 from storage.tables import EPOCH, meta
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": PostgreSQL's advisory lock that nodes starting together queue on

@@ -2,7 +2,7 @@
 
 A user's state is spread over rows so that a write reads and writes a handful of them, whatever the list holds:
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
-the history that can be replayed.
+the history that can be replayed. ``revocations`` are no part of it: the tokens that are refused before their end.
 """
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 metadata = MetaData()
 
 EPOCH = "epoch"
+REVOCATIONS = "revocations"  # the version of the latest
 meta = Table(
     "meta",
     metadata,
@@ -74,4 +75,14 @@ Index(
     unique=True,
     sqlite_where=operations.c.operation_id.is_not(None),
     postgresql_where=operations.c.operation_id.is_not(None),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("expires_at", BigInteger),  # seconds since 1970; NULL: never
+    Column("version", BigInteger, nullable=False),
+    Index("revocations_by_version", "version", unique=True),
+    sqlite_with_rowid=False,
 )

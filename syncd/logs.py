@@ -11,6 +11,7 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ExtraAdder(allow=("action", "by", "target", "outcome")),  # of an audited call
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
@@ -33,6 +34,7 @@ from syncd.loop_lag import BOUNDS_S, watch
 from syncd.settings import Settings, SettingsError
 from transport.bus.none import NoBus
 from transport.device_codec import encode
+from transport.limits import Limits, Quotas
 from transport.metrics import Figures, Sources
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class Node(Struct, frozen=True, eq=False):
     registry: ActorRef[ConnectionRegistry]
     broadcaster: ActorRef[WebSocketBroadcaster]
     bus: Bus
+    closes: Counter[int]
+    quotas: Quotas
     figures: Figures
 
 
@@ -74,6 +78,8 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     broadcast_metrics, registry_metrics, bus_metrics = BroadcastMetrics(), RegistryMetrics(), BusMetrics()
     write_metrics, journal_metrics, loop_lag = WriteMetrics(), JournalMetrics(), Histogram(BOUNDS_S)
     restarts: Counter[str] = Counter()
+    closes: Counter[int] = Counter()
+    quotas = Quotas(_limits(settings))
     try:
         store = open_store(database_url(settings), now_ms=_now_ms)
     except ValueError as error:
@@ -136,11 +142,17 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
                 loop_lag=loop_lag,
                 restarts=restarts,
                 messages_skipped=messages_skipped,
+                refusals=quotas.refusals,
+                closes=closes,
                 active_watchlists=lambda: len(users),
+                mailboxes={
+                    ref.actor_class.__name__: cast("SimpleQueue[Any]", ref.actor_inbox).qsize
+                    for ref in (journal, registry, broadcaster, publisher, subscriber)
+                },
                 bus_status=bus.status,
             )
         )
-        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, figures)
+        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, closes, quotas, figures)
 
 
 def _ignore(_message: Publish) -> None:
@@ -181,6 +193,10 @@ def database_url(settings: Settings) -> str:
         return settings.database_url
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{settings.data_dir / 'journal.db'}"
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
 
 
 def _now_ms() -> int:

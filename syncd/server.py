@@ -4,25 +4,35 @@ import asyncio
 import math
 import resource
 import socket
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from typing import cast
 
 import uvicorn
-from pykka import ActorDeadError
 
-from actors.admission import Admission, PaceableSocket, Surroundings
-from actors.connection_messages import ConnectionMessage
-from actors.journal_messages import Tell
+from actors.admission import Surroundings
+from actors.connection_messages import ConnectionInfo
+from actors.connection_registry import BroadcastToAll, GetUserConnections
+from actors.runtime import LoopFuture
+from actors.sync_messages import Notice
 from actors.sync_websocket import SyncWebSocket
-from syncd import __version__
-from syncd.node import Node
+from pages.files import demo_files, operator_files
+from syncd import __version__, development
+from syncd.keys import uses_kept_secret
+from syncd.node import Node, database_url
+from syncd.revocations import Revocations, watching_revocations
 from syncd.settings import Settings, SettingsError
+from transport.admin_api import AdminService, admin_routes
 from transport.authentication import Authenticator
 from transport.device_codec import encode
 from transport.device_protocol import DeviceProtocol, Gate
 from transport.http_api import Service, http_api
+from transport.http_app import Routes
 from transport.http_protocol import HttpProtocol, RequestLimits
+from transport.pages import device_token_routes, page_routes
+from transport.stats import NodeStats, node_stats
 
 BACKLOG = 2048
 
@@ -35,67 +45,106 @@ async def serving(
 
     On leaving, nothing new is accepted, devices are told goodbye, and requests under way are finished, all within
     ``shutdown_timeout``.
+
+    Raises:
+        StoreUnavailable: the revoked tokens cannot be read.
     """
-    service = Service(
-        name="syncd",
-        version=__version__,
-        authenticator=authenticator,
-        write=node.tell_watchlist,
-        journal=node.journal.tell,
-        bus_status=node.bus.status,
-        prometheus=node.figures.prometheus,
-        figures=node.figures.documented,
-    )
-    config = uvicorn.Config(
-        http_api(service),
-        http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
-        ws=partial(DeviceProtocol, _gate(settings, node, authenticator)),  # type: ignore[arg-type] # it is only called
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
-    )
-    config.load()
-    server = _Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listener])
-    ticking = asyncio.create_task(server.main_loop())
-    try:
-        yield _url(listener)
-    finally:
-        server.should_exit = True
-        await ticking
-        await server.shutdown(sockets=[listener])
+    connections: set[object] = set()
+
+    def disconnect_revoked(token_ids: Collection[str]) -> int:
+        devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
+        return sum(device.disconnect_if_revoked(token_ids) for device in devices)
+
+    async with watching_revocations(database_url(settings), disconnect_revoked) as revocations:
+        authenticator.revoked_token_ids = revocations.token_ids
+        allowed_origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        service = Service(
+            name="syncd",
+            version=__version__,
+            authenticator=authenticator,
+            quotas=node.quotas,
+            write=node.tell_watchlist,
+            journal=node.journal.tell,
+            bus_status=node.bus.status,
+            prometheus=node.figures.prometheus,
+            figures=node.figures.documented,
+            allowed_origins=allowed_origins,
+        )
+        gate = Gate(
+            authenticator=authenticator,
+            quotas=node.quotas,
+            spawn=partial(SyncWebSocket.launch, _surroundings(settings, node)),
+            allowed_origins=allowed_origins,
+            drain_spread_ms=round(settings.shutdown_timeout * 500),
+        )
+        config = uvicorn.Config(
+            http_api(service, {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}),
+            http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
+            ws=partial(DeviceProtocol, gate),  # type: ignore[arg-type] # it is only called
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
+        )
+        config.load()
+        server = _Server(config)
+        server.server_state.connections = connections  # type: ignore[assignment]  # so that they can be told
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        ticking = asyncio.create_task(server.main_loop())
+        try:
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            await ticking
+            await server.shutdown(sockets=[listener])
 
 
-def _gate(settings: Settings, node: Node, authenticator: Authenticator) -> Gate:
-    surroundings = Surroundings(
+def _surroundings(settings: Settings, node: Node) -> Surroundings:
+    return Surroundings(
         tell_watchlist=node.tell_watchlist,
         frame=encode,
         now_s=asyncio.get_running_loop().time,
         heartbeat_interval_s=settings.heartbeat_interval,
         heartbeat_timeout_s=settings.heartbeat_timeout,
+        closes=node.closes,
     )
 
-    def spawn(device_socket: PaceableSocket, admission: Admission) -> Tell[ConnectionMessage]:
-        ref = SyncWebSocket.start(device_socket, admission, surroundings)
 
-        def tell(message: ConnectionMessage) -> None:
-            try:
-                ref.tell(message)
-            except ActorDeadError:  # it failed and has closed the socket; what still arrives is of no use
-                return
+def _admin_service(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminService:
+    started_s = time.monotonic()
 
-        return tell
+    def stats() -> NodeStats:
+        uptime_s = time.monotonic() - started_s
+        return node_stats(
+            node.figures.sources, node=node.name, version=__version__, now_s=time.time(), uptime_s=uptime_s
+        )
 
-    return Gate(
+    def connections_of(user_id: str) -> Awaitable[tuple[ConnectionInfo, ...]]:
+        asked = node.registry.ask(GetUserConnections(user_id), block=False)
+        return cast("LoopFuture[tuple[ConnectionInfo, ...]]", asked)
+
+    def broadcast(notice: Notice) -> Awaitable[int]:
+        return cast("LoopFuture[int]", node.registry.ask(BroadcastToAll(notice), block=False))
+
+    return AdminService(
         authenticator=authenticator,
-        spawn=spawn,
-        allowed_origins=frozenset(origin.lower() for origin in settings.allowed_origins),
-        drain_spread_ms=round(settings.shutdown_timeout * 500),
+        stats=stats,
+        connections_of=connections_of,
+        broadcast=broadcast,
+        revoke=revocations.revoke,
     )
+
+
+def _pages(settings: Settings) -> Routes:
+    """Return the operator's page, and in development the page that tries everything, with tokens for its devices."""
+    routes = page_routes(operator_files())
+    if not uses_kept_secret(settings):
+        return routes
+    tokens = device_token_routes(development.USER, partial(development.development_token, settings))
+    return {**routes, **page_routes(demo_files()), **tokens}
 
 
 def _url(listener: socket.socket) -> str:

@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 ENVIRONMENT_PREFIX = "SYNCD_"
 
 Seconds = Annotated[float, Meta(gt=0)]
+PerSecond = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(gt=0)]
 
 
 class SettingsError(Exception):
@@ -68,6 +70,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_clock_drift: Annotated[Seconds, _about("seconds that a clock may be ahead before its stamps are refused")] = (
         60.0
     )
+    max_connections: Annotated[Count, _about("WebSockets on this node; more are refused with 503")] = 100_000
+    max_connections_per_user: Annotated[Count, _about("of them of one user; more are refused with 429")] = 500
+    messages_per_second: Annotated[PerSecond, _about("writes and messages of one user to this node")] = 5_000.0
+    message_burst: Annotated[Count, _about("of them that a quiet user may send at once")] = 20_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a stop may take")] = 10.0
     log_format: Annotated[Literal["auto", "console", "json"], _about("auto: console on a terminal, else json")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _about("least severe level that is logged")] = (

@@ -56,6 +56,7 @@ _EXAMPLES: Final[dict[str, Json]] = {
     },
     "ProgressUpdate": {"type": "progress_update", "content_id": _CONTENT_ID, "position": 90, "duration": 5400},
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
+    "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
     "Error": {
         "type": "error", "id": "w2", "code": "invalid_field", "field": "content_id", "message": "Invalid UUID.",

@@ -5,7 +5,7 @@ Nothing of a token is ever logged; a refusal's sentence is fit for the client to
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 import jwt
@@ -43,6 +43,8 @@ class Claims(Struct, frozen=True):
 class Authenticator:
     """Checks signature, algorithm, times, audience, issuer and the claims ``exp``, ``sub`` and ``device_id``.
 
+    A token whose ``jti`` is in ``revoked_token_ids``, which others keep up to date, is refused.
+
     Thread: the event loop. Cost: a digest and a dict look-up for a token seen before.
     """
 
@@ -61,6 +63,7 @@ class Authenticator:
         self._decoder = jwt.PyJWT(options={"require": ["exp", "sub", "device_id"], "verify_aud": audience is not None})
         self._remembered: dict[bytes, Claims] = {}
         self._generation = keys.generation
+        self.revoked_token_ids: Container[str] = frozenset()
 
     def authenticate(self, token: str) -> Claims:
         """Return what ``token`` says, without ever waiting.
@@ -81,6 +84,8 @@ class Authenticator:
         if self._now_s() >= claims.expires_at:
             self._remembered.pop(digest, None)
             raise TokenRefused("The token has expired.")
+        if claims.token_id is not None and claims.token_id in self.revoked_token_ids:
+            raise TokenRefused("The token was revoked.")
         return claims
 
     async def authenticate_fetching(self, token: str) -> Claims:
@@ -104,7 +109,7 @@ class Authenticator:
             return Claims(
                 user_id=_name(claims, "sub"),
                 device_id=_name(claims, "device_id"),
-                expires_at=int(claims["exp"]),
+                expires_at=int(float(claims["exp"])),  # so that it can be calculated with: OverflowError
                 token_id=_text(claims.get("jti")),
                 scope=_text(claims.get("scope")),
             )
@@ -145,15 +150,18 @@ def mint(
     audience: str | None = None,
     issuer: str | None = None,
     algorithm: str = "HS256",
+    token_id: str | None = None,
+    scope: str | None = None,
     now_s: Callable[[], float] = time.time,
 ) -> str:
-    """Return a token for one device, valid for ``ttl_s`` seconds; for development and ``syncd token``."""
+    """Return a token for one device, valid for ``ttl_s`` seconds; for development and ``syncd token``.
+
+    ``token_id``: its ``jti``, by which it can be revoked. ``scope``: what else it allows, words between spaces.
+    """
     issued_at = int(now_s())
     claims: dict[str, Any] = {"sub": user_id, "device_id": device_id, "iat": issued_at, "exp": issued_at + ttl_s}
-    if audience is not None:
-        claims["aud"] = audience
-    if issuer is not None:
-        claims["iss"] = issuer
+    optional = {"aud": audience, "iss": issuer, "jti": token_id, "scope": scope}
+    claims |= {name: value for name, value in optional.items() if value is not None}
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 

@@ -51,9 +51,9 @@ class BusCodec:
             raise BusMessageRefused("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
         try:
             message = _DECODER.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            is_signed = self._key is not None and self._check_signature(user_id, payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BusMessageRefused("malformed", str(error)) from None
-        is_signed = self._key is not None and self._check_signature(user_id, payload)
         if not is_signed:
             self._admit_unsigned(message)
         return message

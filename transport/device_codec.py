@@ -75,5 +75,5 @@ def _invalid(text: str, reason: str) -> Malformed:
 def _id_of(text: str) -> str | int | None:
     try:
         return _id_decoder.decode(text).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None

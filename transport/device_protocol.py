@@ -4,16 +4,18 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from typing import Any, Final
 
 from msgspec import Struct
 from websockets.http11 import Request
 
-from actors.admission import Admission, PaceableSocket
+from actors.admission import Admission
+from actors.close_codes import TOKEN_REVOKED, TOO_FAST
 from actors.connection_messages import (
     BinaryReceived,
     ConnectionMessage,
+    Disconnect,
     Drain,
     Received,
     SignOfLife,
@@ -23,22 +25,27 @@ from actors.connection_messages import (
 )
 from actors.device_messages import Authenticate, DeviceMessage, Malformed
 from actors.journal_messages import Tell
+from actors.ports import DeviceSocket
 from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
 from transport.device_codec import decode
 from transport.handshake import Ticket, ticket, unauthorized
+from transport.limits import Quotas
+from transport.problems import Problem
 from transport.websocket import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
 _SIGN_OF_LIFE: Final = SignOfLife()
 _SOCKET_DRAINED: Final = SocketDrained()
+_TOO_FAST: Final = Disconnect(TOO_FAST)
 
 
 class Gate(Struct, frozen=True, eq=False, kw_only=True):
     """What all device sockets share."""
 
     authenticator: Authenticator
-    spawn: Callable[[PaceableSocket, Admission], Tell[ConnectionMessage]]
+    quotas: Quotas
+    spawn: Callable[[DeviceSocket, Admission], Tell[ConnectionMessage]]
     """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
     allowed_origins: Collection[str] = ()
     """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
@@ -49,12 +56,14 @@ class Gate(Struct, frozen=True, eq=False, kw_only=True):
 class DeviceProtocol(WebSocketProtocol):
     """Give uvicorn ``partial(DeviceProtocol, gate)`` as ``Config(ws=…)``."""
 
-    __slots__ = ("_gate", "_task", "_tell")
+    __slots__ = ("_gate", "_task", "_tell", "_token_id", "_user_id")
 
     def __init__(self, gate: Gate, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._gate = gate
         self._tell: Tell[ConnectionMessage] | None = None
+        self._user_id: str | None = None  # once it was let in, and counts
+        self._token_id: str | None = None
         self._task: asyncio.Task[None] | None = None  # waits for an issuer's keys
 
     def handshake_received(self, request: Request) -> None:
@@ -76,6 +85,9 @@ class DeviceProtocol(WebSocketProtocol):
             return
         if not messages:
             self._tell(_SIGN_OF_LIFE)
+            return
+        if self._gate.quotas.take_messages(str(self._user_id), len(messages), time.monotonic()):
+            self._tell(_TOO_FAST)
             return
         received: list[DeviceMessage] = []
         for text in messages:
@@ -99,6 +111,8 @@ class DeviceProtocol(WebSocketProtocol):
         super().connection_lost(exc)
         if self._task is not None:
             self._task.cancel()
+        if self._user_id is not None:
+            self._gate.quotas.disconnect(self._user_id)
         if self._tell is not None:
             tell, self._tell = self._tell, None
             tell(SocketLost())
@@ -110,12 +124,25 @@ class DeviceProtocol(WebSocketProtocol):
         else:
             self._tell(Drain(random.randint(0, self._gate.drain_spread_ms)))  # noqa: S311 - spreads load
 
+    def disconnect_if_revoked(self, revoked: Container[str]) -> bool:
+        """Close if the token in use is one of those, and say whether it was."""
+        is_revoked = self._token_id is not None and self._token_id in revoked
+        if is_revoked:
+            self._token_id = None
+            self._tell_actor(Disconnect(TOKEN_REVOKED))
+        return is_revoked
+
     def _let_in(self, asked: Ticket, claims: Claims) -> None:
+        """Open the WebSocket. Raises: Problem, there is no room."""
+        self._gate.quotas.connect(claims.user_id)
+        self._user_id = claims.user_id
+        self._token_id = claims.token_id
         self.accept(asked.subprotocol)
         admission = Admission(
             user_id=claims.user_id,
             device_id=claims.device_id,
             ends_at_s=_on_loop_clock(claims.expires_at),
+            connected_at=int(time.time()),
             since=asked.since,
             epoch=asked.epoch,
         )
@@ -123,12 +150,13 @@ class DeviceProtocol(WebSocketProtocol):
 
     async def _let_in_later(self, asked: Ticket) -> None:
         try:
-            claims = await self._gate.authenticator.authenticate_fetching(asked.token)
+            self._let_in(asked, await self._gate.authenticator.authenticate_fetching(asked.token))
         except TokenRefused as refused:
             self.refuse(unauthorized(str(refused)))
+        except Problem as problem:
+            self.refuse(problem)
         else:
             self.resume_reading()
-            self._let_in(asked, claims)
         self._task = None
 
     def _renew(self, message: Authenticate) -> None:
@@ -150,6 +178,7 @@ class DeviceProtocol(WebSocketProtocol):
         self._task = None
 
     def _renewed(self, message: Authenticate, claims: Claims) -> None:
+        self._token_id = claims.token_id
         self._tell_actor(
             TokenRenewed(
                 user_id=claims.user_id,

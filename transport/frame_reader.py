@@ -123,7 +123,8 @@ class FrameReader:
             self._fragments = []
         if self._fragments is None:
             return
-        self._fragments.append(bytes(part.data))
+        if part.data:  # empty ones count nothing towards max_size, and could go on for ever
+            self._fragments.append(bytes(part.data))
         if part.fin:
             payload = b"".join(self._fragments)
             self._fragments = None

@@ -59,7 +59,10 @@ def ticket(request: Request, allowed_origins: Collection[str]) -> Ticket:
     Raises:
         Problem: something of it is wrong or missing; the detail names it.
     """
-    url = urlsplit(request.path)
+    try:
+        url = urlsplit(request.path)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
     if url.path != PATH:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     _check_origin(request, allowed_origins)

@@ -1,6 +1,7 @@
 """The HTTP API: writes, reads, health and figures (docs/protocol.md)."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import cache, partial
 from http import HTTPStatus
@@ -45,6 +46,7 @@ from transport.authentication import Authenticator, Claims, SigningKeyMissing, T
 from transport.etags import entity_tag, is_known
 from transport.handshake import bearer_token, unauthorized
 from transport.http_app import HttpApp, HttpRequest, Routes
+from transport.limits import Quotas
 from transport.openapi import openapi_document
 from transport.problems import Problem, unavailable
 from transport.query import ListQuery, list_query
@@ -69,6 +71,7 @@ class Service(Struct, frozen=True, eq=False):
     name: str
     version: str
     authenticator: Authenticator
+    quotas: Quotas
     write: Tell[DeviceWrite]
     journal: Tell[JournalMessage]
     bus_status: Callable[[], str | None]
@@ -122,6 +125,7 @@ class _Api:
     async def write_watchlist(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
         write = decode(WRITE_DECODER, await read_body(request, MAX_WRITE_BYTES))
+        self._service.quotas.check_messages(claims.user_id, 1, time.monotonic())
         outcome = await _soon(self._submit(write, claims))
         match outcome.status:
             case Status.NOT_FOUND:
@@ -135,6 +139,7 @@ class _Api:
     async def write_operations(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
         bulk = decode(BULK_DECODER, await read_body(request, MAX_BULK_BYTES))
+        self._service.quotas.check_messages(claims.user_id, len(bulk.operations), time.monotonic())
         taken = [self._take(raw, claims) for raw in bulk.operations]  # all of them, before the first is answered
         return _json(BulkResponse(await _in_time(_results(taken))))
 

@@ -46,9 +46,12 @@ class _OneWrite:
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         self._head = b""
+        self._has_ended = False
 
     def write(self, data: bytes) -> None:
-        """Write ``data``, behind the head that waits if there is one."""
+        """Write ``data``, behind the head that waits if there is one; behind the end of the stream, drop it."""
+        if self._has_ended:  # by a refusal, while answers to requests before it were still on their way
+            return
         if self._head:
             data, self._head = self._head + data, b""
         elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
@@ -65,6 +68,7 @@ class _OneWrite:
     def write_eof(self) -> None:
         """As the transport's, behind what waits."""
         self.flush()
+        self._has_ended = True
         self.transport.write_eof()
 
     def close(self) -> None:
@@ -88,6 +92,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0  # of a head that is not complete yet
         self._read_bytes = 0  # of it and the latest read
+        self._framing_bytes = 0  # since the latest part of a body: of trailers, or around the next part
+        self._has_body = False  # the latest read
         self._problem: Problem | None = None
         self._first_data: list[bytes] | None = []  # until its turn has come
 
@@ -115,19 +121,28 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse_first(self) -> None:
         first_data, self._first_data = self._first_data or [], None
-        if not self.transport.is_closing():
-            self._parse(b"".join(first_data))
+        try:
+            if not self.transport.is_closing():
+                self._parse(b"".join(first_data))
+        except BaseException:
+            self.transport.abort()  # as the event loop does when a protocol fails
+            raise
 
     def _parse(self, data: bytes) -> None:
         """Parse ``data``; the timer runs only when the request needs more than that."""
         self._read_bytes = self._head_bytes + len(data)
         if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
             return
+        was_in_body, self._has_body = self._phase is _Phase.BODY, False
         super().data_received(data)
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse(self._head_too_large())
+        elif was_in_body and self._phase is _Phase.BODY:
+            self._framing_bytes = 0 if self._has_body else self._framing_bytes + len(data)
+            if self._framing_bytes > self._limits.head_bytes:
+                self._refuse(Problem(HTTPStatus.BAD_REQUEST, "The trailers, or the chunks' extensions, are too large."))
         self._time_phase()
 
     def on_message_begin(self) -> None:
@@ -144,6 +159,12 @@ class HttpProtocol(HttpToolsProtocol):
             raise _HeadTooLarge
         self._phase = _Phase.BODY
         super().on_headers_complete()
+        self.headers = self.headers.copy()  # the application's stay as they are: RFC 9110 section 6.5.1, on trailers
+
+    def on_body(self, body: bytes) -> None:
+        """See the parser."""
+        super().on_body(body)
+        self._has_body = True
 
     def on_message_complete(self) -> None:
         """See the parser."""
@@ -156,6 +177,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over and let go of everything: uvicorn leaves a reference cycle per handshake."""
+        if self._is_answering():  # its answer would end up among the frames
+            self._refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before opening a WebSocket."))
+            return
         self._phase = _Phase.UPGRADED
         self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
@@ -198,11 +222,14 @@ class HttpProtocol(HttpToolsProtocol):
             part = self._phase.value
             self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
 
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+
     def _refuse(self, problem: Problem) -> None:
         """Answer with ``problem``, unless an answer has begun, and end the connection."""
         self._phase = _Phase.REFUSED
         cycle = self.cycle
-        is_answering = cycle is not None and not cycle.response_complete  # type: ignore[redundant-expr]
+        is_answering = self._is_answering()
         if not (is_answering and cycle.response_started):
             self.transport.write(refusal(problem))
         if is_answering:

@@ -1,11 +1,17 @@
 """What one user may take of the node: connections and messages; whoever takes more is told when to come back."""
 
 from collections import Counter
+from http import HTTPStatus
+from math import ceil
 
 from msgspec import Struct
 
-MAX_REMEMBERED = 10_000
-"""Buckets kept before the full ones, which say nothing, are let go."""
+from transport.problems import Problem, unavailable
+
+MIN_SWEEP = 10_000
+"""Buckets kept before the full ones, which say nothing, are first let go."""
+RETRY_AFTER_S = 10.0
+"""What a device that found no room is asked to wait."""
 
 
 class TokenBuckets:
@@ -20,6 +26,7 @@ class TokenBuckets:
         self.burst = burst
         self._buckets: dict[str, tuple[float, float]] = {}
         """Key -> tokens left, and when that was."""
+        self._sweep_at = MIN_SWEEP
 
     def take(self, key: str, now_s: float, tokens: int = 1) -> float:
         """Take ``tokens`` and return 0; or take none and return in how many seconds they will be there."""
@@ -28,8 +35,9 @@ class TokenBuckets:
         if left < min(tokens, self.burst):
             return (min(tokens, self.burst) - left) / self.rate
         self._buckets[key] = (left - tokens, now_s)
-        if len(self._buckets) > MAX_REMEMBERED:
+        if len(self._buckets) > self._sweep_at:
             self._forget_full(now_s)
+            self._sweep_at = max(MIN_SWEEP, 2 * len(self._buckets))
         return 0.0
 
     def __len__(self) -> int:
@@ -51,7 +59,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_connections_per_user: int = 500
     messages_per_second: float = 5_000.0
     """Per user, on this node: writes over HTTP and messages over sockets."""
-    message_burst: float = 20_000.0
+    message_burst: int = 20_000
 
 
 class Quotas:
@@ -59,23 +67,27 @@ class Quotas:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.refusals: Counter[str] = Counter()
-        """By reason: ``connections``, ``connections_per_user``, ``messages``."""
+        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0)
+        """By reason."""
         self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
         self._connections: Counter[str] = Counter()
         self._total = 0
 
-    def connect(self, user_id: str) -> str | None:
-        """Count a connection and return ``None``; or count nothing and return why there may be no more."""
+    def connect(self, user_id: str) -> None:
+        """Count a connection.
+
+        Raises:
+            Problem: there may be no more, nothing was counted: 503 if the node is full, 429 if it is the user.
+        """
         if self._total >= self.limits.max_connections:
             self.refusals["connections"] += 1
-            return f"This node has its {self.limits.max_connections} connections."
+            raise unavailable(f"This node has its {self.limits.max_connections} connections.", RETRY_AFTER_S)
         if self._connections[user_id] >= self.limits.max_connections_per_user:
             self.refusals["connections_per_user"] += 1
-            return f"This user has {self.limits.max_connections_per_user} connections already."
+            most = self.limits.max_connections_per_user
+            raise too_many(f"This user has {most} connections to this node already.", RETRY_AFTER_S)
         self._total += 1
         self._connections[user_id] += 1
-        return None
 
     def disconnect(self, user_id: str) -> None:
         """Take back one ``connect``."""
@@ -90,3 +102,15 @@ class Quotas:
         if wait_s:
             self.refusals["messages"] += 1
         return wait_s
+
+    def check_messages(self, user_id: str, count: int, now_s: float) -> None:
+        """Take ``count`` messages. Raises: Problem, a 429; none was taken."""
+        wait_s = self.take_messages(user_id, count, now_s)
+        if wait_s:
+            rate = self.limits.messages_per_second
+            raise too_many(f"This user sends more than {rate:g} messages a second to this node.", wait_s)
+
+
+def too_many(detail: str, retry_after_s: float) -> Problem:
+    """Return the answer to a client that takes too much."""
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(ceil(retry_after_s))})

@@ -30,7 +30,13 @@ class Sources(Struct, frozen=True, eq=False):
     """Restarts by actor class."""
     messages_skipped: Mapping[str, int]
     """Messages that raised, by actor class."""
+    refusals: Mapping[str, int]
+    """Connections and messages beyond a limit, by reason."""
+    closes: Mapping[int, int]
+    """Connections that the node has closed, by close code."""
     active_watchlists: Callable[[], int]
+    mailboxes: Mapping[str, Callable[[], int]]
+    """By actor: how many messages wait for it."""
     bus_status: Callable[[], str | None]
 
 
@@ -41,7 +47,7 @@ class Figures(Collector):
     """
 
     def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+        self.sources = sources
         self._prometheus = CollectorRegistry()
         self._prometheus.register(self)
         ProcessCollector(registry=self._prometheus)
@@ -52,7 +58,7 @@ class Figures(Collector):
 
     def documented(self) -> dict[str, float]:
         """Return the documented figures by their names; latencies in milliseconds, over the last 1,000 relays."""
-        broadcast, registry = self._sources.broadcast, self._sources.registry
+        broadcast, registry = self.sources.broadcast, self.sources.registry
         latency = broadcast.broadcast_latency
         p50, p95, p99 = latency.percentiles(0.50, 0.95, 0.99)
         return {
@@ -70,12 +76,13 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; called by Prometheus' client."""
         yield from self._relays()
+        yield from self._limits()
         yield from self._writes()
         yield from self._bus()
         yield from self._actors()
 
     def _relays(self) -> Iterator[Metric]:
-        broadcast, registry = self._sources.broadcast, self._sources.registry
+        broadcast, registry = self.sources.broadcast, self.sources.registry
         yield _counter("messages_relayed", "Messages relayed to a user's connections.", broadcast.messages_relayed)
         yield _histogram(
             "broadcast_latency_seconds", "From a relay's start to its last tell.", broadcast.broadcast_latency
@@ -84,9 +91,15 @@ class Figures(Collector):
         yield _gauge("total_connections", "Connections registered on this node.", registry.total_connections)
         yield _gauge("active_users", "Users with a connection on this node.", registry.active_users)
         yield _counter("messages_sent", "Messages told to connections.", registry.messages_sent)
+        yield _histogram("write_latency_seconds", "From a relay's start to its last write.", registry.write_latency)
+
+    def _limits(self) -> Iterator[Metric]:
+        closes = {str(code): count for code, count in self.sources.closes.items()}
+        yield _counters("refusals", "Connections and messages beyond a limit.", "reason", self.sources.refusals)
+        yield _counters("connections_closed", "Connections that the node has closed.", "code", closes)
 
     def _writes(self) -> Iterator[Metric]:
-        writes, journal = self._sources.writes, self._sources.journal
+        writes, journal = self.sources.writes, self.sources.journal
         yield _counters("writes", "Writes answered.", "status", writes.outcomes)
         yield _histogram("commit_latency_seconds", "From a write's acceptance to its commit.", writes.commit_latency)
         yield _counter("journal_transactions", "Transactions committed.", journal.transactions)
@@ -97,10 +110,10 @@ class Figures(Collector):
         yield _gauge("journal_up", "1 if the latest use of the database worked.", journal.unavailable is None)
 
     def _bus(self) -> Iterator[Metric]:
-        bus = self._sources.bus
-        refused = {"invalid_content_id": self._sources.broadcast.messages_refused, **bus.refused}
+        bus = self.sources.bus
+        refused = {"invalid_content_id": self.sources.broadcast.messages_refused, **bus.refused}
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
-        yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self._sources.bus_status() is None)
+        yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self.sources.bus_status() is None)
         yield _counter("bus_received", "Messages received from the bus.", bus.received)
         yield _counter("bus_published", "Messages the bus took.", bus.published)
         yield _counter("bus_publish_failures", "Publishes the bus did not take.", bus.publish_failures)
@@ -109,7 +122,11 @@ class Figures(Collector):
         yield _gauge("outbox", "Messages that wait for the bus.", bus.outbox)
 
     def _actors(self) -> Iterator[Metric]:
-        sources = self._sources
+        sources = self.sources
+        waiting = GaugeMetricFamily("syncd_mailbox_messages", "Messages that wait for an actor.", labels=["actor"])
+        for actor, size in sources.mailboxes.items():
+            waiting.add_metric([actor], size())
+        yield waiting
         yield _gauge("active_watchlists", "Users with a running WatchlistSync.", sources.active_watchlists())
         yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.restarts)
         yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.messages_skipped)

@@ -123,7 +123,8 @@ class JwksKeys:
 
     async def _fetch(self) -> None:
         try:
-            found = await asyncio.to_thread(self._client.get_signing_keys)
+            async with asyncio.timeout(JWKS_TIMEOUT_S):  # the client's own is for each read, and there may be many
+                found = await asyncio.to_thread(self._client.get_signing_keys)
         except (jwt.PyJWTError, OSError, ValueError) as error:
             logger.warning("signing keys not fetched, %d known ones go on: %s", len(self._keys), error)
             return

@@ -32,7 +32,7 @@ class WebSocketProtocol(asyncio.Protocol):
     Slots, because there is one per device. Thread: the event loop.
     """
 
-    __slots__ = ("_close_timer", "_connections", "_is_congested", "_reader", "_response", "_transport")
+    __slots__ = ("_close_timer", "_connections", "_is_congested", "_late_pong", "_reader", "_response", "_transport")
 
     max_message_bytes = MAX_MESSAGE_BYTES
 
@@ -42,6 +42,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._reader: FrameReader | None = None  # from the moment the WebSocket is open
         self._response: Response | None = None  # until then: what opens it
         self._is_congested = False
+        self._late_pong = b""  # to the newest ping of a congested peer
         self._close_timer: asyncio.TimerHandle | None = None
 
     # For subclasses
@@ -89,12 +90,12 @@ class WebSocketProtocol(asyncio.Protocol):
         self.write(_PING)
 
     def pause_reading(self) -> None:
-        """See ``PaceableSocket``."""
+        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """See ``PaceableSocket``."""
+        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -141,6 +142,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Count as caught up."""
         self._is_congested = False
+        late_pong, self._late_pong = self._late_pong, b""
+        self.write(late_pong)
         self.congestion_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -167,7 +170,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _flush(self, reader: FrameReader) -> None:
         """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""
-        for output in reader.output():
+        outputs = reader.output()
+        if outputs and self._is_congested and reader.is_writable:
+            self._late_pong = outputs[-1]  # section 5.5.3 asks for no more; all would pile up behind who does not read
+            return
+        for output in outputs:
             if output:
                 self._transport.write(output)
             else:

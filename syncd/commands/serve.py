@@ -9,21 +9,18 @@ from collections.abc import Mapping
 
 from actors.ports import StoreUnavailable
 from storage.schema import SchemaTooNew
-from syncd import __version__, garbage, logs, settings
+from syncd import __version__, development, garbage, logs, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
-from syncd.keys import authenticator, signing_secret, uses_kept_secret
+from syncd.keys import authenticator, uses_kept_secret
 from syncd.node import running_node
 from syncd.server import bind, raise_file_limit, serving
 from syncd.settings import Settings
 from syncd.systemd import supervised
-from transport.authentication import mint
 
 logger = logging.getLogger(__name__)
 
-DEVELOPMENT_USER = "demo"
 DEVELOPMENT_DEVICE = "terminal"
-DEVELOPMENT_TOKEN_TTL_S = 24 * 3600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,11 +69,10 @@ async def _serve(chosen: Settings) -> int:
 def _welcome(chosen: Settings, url: str) -> str:
     lines = [f"syncd {__version__} listens on {url}"]
     if uses_kept_secret(chosen):
-        token = mint(signing_secret(chosen), DEVELOPMENT_USER, DEVELOPMENT_DEVICE, DEVELOPMENT_TOKEN_TTL_S)
         lines += [
-            f"For development: its signing secret is in {chosen.data_dir}. Configure --jwt-secret or a public key.",
-            f"A device token of user '{DEVELOPMENT_USER}', valid for a day:",
-            token,
+            f"Open it in a browser and try it. For development only: its signing secret is kept in {chosen.data_dir}.",
+            f"A device token of user '{development.USER}', valid for a day:",
+            development.development_token(chosen, DEVELOPMENT_DEVICE),
         ]
     return "\n".join(lines)
 

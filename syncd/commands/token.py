@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Mapping
+from uuid import uuid4
 
 from syncd import settings
 from syncd.keys import signing_secret
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", required=True, help="whose device it is (the token's sub)")
     parser.add_argument("--device", required=True, help="the device's id")
     parser.add_argument("--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: a day)")
+    parser.add_argument("--scope", help="what else it allows: syncd:admin for the admin API")
     parser.add_argument("--json", action="store_true", help="print an object with the token and what it says")
     settings.add_flags(parser)
 
@@ -22,6 +24,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Print the token."""
     chosen = settings.load(vars(arguments), environment)
     algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
+    token_id = uuid4().hex
     token = mint(
         signing_secret(chosen),
         arguments.user,
@@ -30,9 +33,12 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         audience=chosen.jwt_audience,
         issuer=chosen.jwt_issuer,
         algorithm=algorithm,
+        token_id=token_id,
+        scope=arguments.scope,
     )
     if arguments.json:
-        print(json.dumps({"token": token, "user": arguments.user, "device": arguments.device, "ttl": arguments.ttl}))
+        said = {"user": arguments.user, "device": arguments.device, "ttl": arguments.ttl, "token_id": token_id}
+        print(json.dumps({"token": token, **said} | ({"scope": arguments.scope} if arguments.scope else {})))
     else:
         print(token)
     return 0

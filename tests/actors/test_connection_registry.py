@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from pykka import ActorDeadError, ActorRef
 
-from actors.connection_messages import ConnectionInfo
+from actors.connection_messages import ConnectionInfo, Deliver, Flush
 from actors.connection_registry import (
     BroadcastToAll,
     ConnectionRegistry,
@@ -35,10 +35,10 @@ async def test_every_connection_of_the_user_and_nobody_else_is_sent_the_message(
         registry.tell(Register(devices.connection(connection_id, user_id)))
     assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 3
     for connection_id in "bcd":
-        (deliver,) = devices.told[connection_id]
+        deliver = devices.told[connection_id][0]
         assert deliver.first_revision == 4
         assert [msgspec.json.decode(frame)["revision"] for frame in deliver.frames] == [4, 5]
-    assert devices.told["x"] == []
+    assert [len(devices.told[connection_id]) for connection_id in "bcdx"] == [1, 1, 2, 0]
     assert (metrics.total_connections, metrics.active_users, metrics.messages_sent) == (4, 2, 6)
 
 
@@ -107,7 +107,29 @@ async def test_a_connection_that_died_a_moment_ago_does_not_keep_the_others_from
     registry.tell(Register(ConnectionInfo("a", "ann", "gone", dead)))
     registry.tell(Register(devices.connection("b")))
     assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 1
-    assert len(devices.told["b"]) == 1
+    assert [type(message) for message in devices.told["b"]] == [Deliver, Flush]
+
+
+async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
+    started: Started, devices: Devices, metrics: RegistryMetrics
+) -> None:
+    clock = iter((1.0, 1.25))
+    registry = started(ConnectionRegistry.start(devices.encode, metrics, lambda: next(clock)))
+    for connection_id in "bc":
+        registry.tell(Register(devices.connection(connection_id)))
+    await registry.ask(SendToUser("ann", UPDATES), block=False)
+    assert [type(message) for message in devices.told["b"]] == [Deliver]
+    deliver, flush = devices.told["c"]
+    assert (type(deliver), type(flush)) == (Deliver, Flush)
+    assert metrics.write_latency.sum == 0
+    flush.written()
+    assert metrics.write_latency.sum == 0.25
+    await registry.ask(SendToUser("ann", UPDATES), block=False)
+    assert [type(message) for message in devices.told["c"]] == [Deliver, Flush, Deliver]
+
+
+async def test_a_message_to_all_of_nobody_is_sent_to_nobody(registry: ActorRef[ConnectionRegistry]) -> None:
+    assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 0
 
 
 async def test_documented_methods_can_be_called_through_a_proxy(

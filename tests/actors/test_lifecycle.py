@@ -7,6 +7,7 @@ from actors.connection_messages import (
     Deliver,
     Disconnect,
     Drain,
+    Flush,
     Joined,
     Received,
     Replayed,
@@ -19,7 +20,7 @@ from actors.connection_messages import (
 )
 from actors.lifecycle import STEPS, TRANSITIONS, GapFound, State
 
-STAYS = [Deliver, Received, SignOfLife, SocketDrained, TimerDue, TokenRenewed, WriteAnswered]
+STAYS = [Deliver, Flush, Received, SignOfLife, SocketDrained, TimerDue, TokenRenewed, WriteAnswered]
 ENDS = [Disconnect, Drain, BinaryReceived]
 
 EXPECTED: dict[tuple[State, type], State] = {

@@ -1,4 +1,5 @@
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from actors.connection_messages import (
     DeviceWrite,
     Disconnect,
     Drain,
+    Flush,
     Join,
     Joined,
     Leave,
@@ -83,6 +85,7 @@ class Device:
         self.socket = RecordingSocket()
         self.told: list[WatchlistRequest] = []
         self.now_s = 1_000.0
+        self.closes: Counter[int] = Counter()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
             Admission(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
@@ -90,6 +93,7 @@ class Device:
                 tell_watchlist=self.told.append,
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
                 now_s=lambda: self.now_s,
+                closes=self.closes,
             ),
         )
 
@@ -248,6 +252,26 @@ async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> Non
     await live.tell(*(deliver(revision) for revision in range(11, 11 + 5 * MAX_WAITING_FRAMES)))
     assert live.socket.lines == lines(11, 10 + 5 * MAX_WAITING_FRAMES)
     assert live.socket.closes == []
+
+
+async def test_a_flush_writes_what_was_delivered_before_and_says_so(live: Device) -> None:
+    written: list[list[str]] = []
+    flush = Flush(lambda: written.append(live.socket.lines))
+    await live.tell(flush, deliver(11), flush, deliver(12))
+    assert written == [["11"]]
+    assert live.socket.lines == ["11", "12"]
+
+
+async def test_a_flush_to_a_device_that_does_not_read_stays_unanswered(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11), Flush(lambda: pytest.fail("nothing was written")))
+    assert live.socket.writes == []
+
+
+async def test_closes_are_counted_by_code(connect: Connect) -> None:
+    device = connect()
+    await device.tell(Joined(10), Disconnect(TRY_AGAIN_LATER), Disconnect(TRY_AGAIN_LATER))
+    assert device.closes == {1013: 1}
 
 
 async def test_frames_wait_while_the_device_is_congested(live: Device) -> None:

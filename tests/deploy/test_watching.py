@@ -20,19 +20,8 @@ from transport.authentication import mint
 
 pytestmark = pytest.mark.integration
 
-PENDING = {
-    "syncd_write_latency_seconds",
-    "syncd_mailbox_messages",
-    "syncd_requests_refused_total",
-    "syncd_connections_closed_total",
-    "process_resident_memory_bytes",
-    "process_cpu_seconds_total",
-    "process_open_fds",
-    "process_max_fds",
-}
-"""Metrics of the dashboard's last row, which the daemon does not have yet; remove each here once it does."""
-PENDING_ROW = "Not yet exposed"
 ONLY_AFTER_AN_ACCIDENT = {
+    "syncd_connections_closed_total",
     "syncd_messages_refused_total",
     "syncd_actor_restarts_total",
     "syncd_actor_messages_skipped_total",
@@ -70,8 +59,8 @@ def queries(panels: list[dict[str, Any]]) -> list[str]:
     return [target["expr"] for panel in panels for target in panel["targets"]]
 
 
-def every_query(*, pending: bool) -> list[str]:
-    return [query for title, panels in rows().items() if (title == PENDING_ROW) is pending for query in queries(panels)]
+def every_query() -> list[str]:
+    return [query for panels in rows().values() for query in queries(panels)]
 
 
 @pytest.fixture(scope="module")
@@ -83,20 +72,15 @@ def exposed(node: str) -> set[str]:
 
 
 def test_every_panel_and_alert_asks_for_metrics_that_exist(exposed: set[str]) -> None:
-    expressions = every_query(pending=False) + [alert["expr"] for alert in ALERTS]
+    expressions = every_query() + [alert["expr"] for alert in ALERTS]
     assert len(expressions) > 30
     for expression in expressions:
         assert metrics_in(expression) <= exposed, expression
 
 
-def test_a_pending_metric_leaves_the_pending_row_once_it_exists(exposed: set[str]) -> None:
-    assert metrics_in(" ".join(every_query(pending=True))) == PENDING
-    assert not PENDING & exposed, "move their panels to a proper row, and take them off PENDING"
-
-
 def test_every_metric_is_explained_to_the_operator_and_no_other(exposed: set[str]) -> None:
     documented = set(re.findall(r"^\| `(\w+)", OPERATIONS, re.MULTILINE))
-    assert {name for name in documented if name.startswith(("syncd_", "process_"))} == exposed | PENDING
+    assert {name for name in documented if name.startswith(("syncd_", "process_"))} == exposed
 
 
 def test_every_alert_has_a_severity_a_summary_and_a_runbook() -> None:
@@ -220,13 +204,8 @@ def test_prometheus_reads_what_the_daemon_exposes(prometheus: Prometheus) -> Non
 
 
 def test_prometheus_answers_every_panel_with_data(prometheus: Prometheus) -> None:
-    for query in every_query(pending=False):
+    for query in every_query():
         assert prometheus.vector(query) or metrics_in(query) & ONLY_AFTER_AN_ACCIDENT, query
-
-
-def test_prometheus_understands_the_pending_panels_too(prometheus: Prometheus) -> None:
-    for query in every_query(pending=True):
-        assert prometheus.vector(query) == []
 
 
 def test_no_alert_wakes_anybody_for_a_healthy_node(prometheus: Prometheus) -> None:

@@ -17,6 +17,7 @@ from syncd.keys import authenticator
 from syncd.settings import Settings
 from tests.syncd.conftest import SECRET, DaemonProcess, bearer, token
 from transport.http_api import Service, http_api
+from transport.limits import Limits, Quotas
 
 integration = pytest.mark.integration
 
@@ -196,6 +197,7 @@ def service(
         name="syncd",
         version="0",
         authenticator=authenticator(Settings(jwt_secret=SECRET)),
+        quotas=Quotas(Limits()),
         write=write,
         journal=journal,
         bus_status=lambda: None,

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from transport import limits
 from transport.limits import Limits, Quotas, TokenBuckets
+from transport.problems import Problem
 
 
 def test_a_burst_is_let_through_and_then_the_rate() -> None:
@@ -35,11 +36,28 @@ def test_more_than_a_burst_at_once_takes_a_full_bucket_and_leaves_a_debt() -> No
 
 
 def test_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(limits, "MIN_SWEEP", 10)
     buckets = TokenBuckets(rate=1, burst=2)
     for number in range(1000):
         assert buckets.take(str(number), float(number)) == 0
     assert len(buckets) <= 11
+
+
+def test_buckets_in_use_are_not_searched_for_full_ones_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MIN_SWEEP", 10)
+    sweeps: list[float] = []
+    forget_full = TokenBuckets._forget_full
+
+    def sweep(buckets: TokenBuckets, now_s: float) -> None:
+        sweeps.append(now_s)
+        forget_full(buckets, now_s)
+
+    monkeypatch.setattr(TokenBuckets, "_forget_full", sweep)
+    buckets = TokenBuckets(rate=1, burst=1_000_000)
+    for number in range(1000):
+        buckets.take(str(number), 0.0, 500_000)
+    assert len(buckets) == 1000
+    assert len(sweeps) <= 8
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 3)), max_size=50))
@@ -55,18 +73,51 @@ def test_no_more_gets_through_than_burst_and_rate_allow(steps: list[tuple[float,
 
 def test_connections_are_bounded_per_user_and_in_all() -> None:
     quotas = Quotas(Limits(max_connections=3, max_connections_per_user=2))
-    assert quotas.connect("ann") is None
-    assert quotas.connect("ann") is None
-    assert "2 connections" in str(quotas.connect("ann"))
-    assert quotas.connect("bob") is None
-    assert "3 connections" in str(quotas.connect("bob"))
+    quotas.connect("ann")
+    quotas.connect("ann")
+    with pytest.raises(Problem, match="2 connections") as of_user:
+        quotas.connect("ann")
+    quotas.connect("bob")
+    with pytest.raises(Problem, match="3 connections") as of_node:
+        quotas.connect("bob")
     quotas.disconnect("ann")
-    assert quotas.connect("bob") is None
-    assert quotas.refusals == {"connections_per_user": 1, "connections": 1}
+    quotas.connect("bob")
+    assert [refused.value.status for refused in (of_user, of_node)] == [429, 503]
+    assert all(refused.value.headers == {"Retry-After": "10"} for refused in (of_user, of_node))
+    assert quotas.refusals == {"connections_per_user": 1, "connections": 1, "messages": 0}
+
+
+def test_a_refused_connection_leaves_nothing_behind() -> None:
+    quotas = Quotas(Limits(max_connections_per_user=1))
+    for _ in range(3):
+        quotas.connect("ann")
+        with pytest.raises(Problem):
+            quotas.connect("ann")
+        quotas.disconnect("ann")
 
 
 def test_messages_are_bounded_per_user() -> None:
     quotas = Quotas(Limits(messages_per_second=1, message_burst=2))
     assert quotas.take_messages("ann", 2, 0.0) == 0
     assert quotas.take_messages("ann", 1, 0.0) == 1
-    assert quotas.refusals == {"messages": 1}
+    assert quotas.refusals["messages"] == 1
+
+
+def test_who_writes_too_fast_is_told_when_to_come_back_in_whole_seconds() -> None:
+    quotas = Quotas(Limits(messages_per_second=0.4, message_burst=2))
+    quotas.check_messages("ann", 2, 0.0)
+    with pytest.raises(Problem, match="messages a second") as refused:
+        quotas.check_messages("ann", 1, 0.0)
+    assert refused.value.status == 429
+    assert refused.value.headers == {"Retry-After": "3"}
+    quotas.check_messages("ann", 1, 3.0)
+    quotas.check_messages("bob", 2, 0.0)
+
+
+def test_by_default_one_socket_may_carry_two_thousand_messages_a_second_for_ever() -> None:
+    quotas = Quotas(Limits())
+    for _ in range(300):
+        quotas.connect("ann")
+    for second in range(1, 100):
+        for hundredth in range(100):
+            assert quotas.take_messages("ann", 20, second + hundredth / 100) == 0

@@ -15,10 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from actors.admission import Admission, PaceableSocket, Surroundings
+from actors.admission import Surroundings
 from actors.connection_messages import (
     ConnectionInfo,
-    ConnectionMessage,
     Deliver,
     DeviceWrite,
     Join,
@@ -33,6 +32,7 @@ from transport import http_protocol, websocket
 from transport.authentication import Authenticator, mint
 from transport.device_codec import encode, frame
 from transport.device_protocol import DeviceProtocol, Gate
+from transport.limits import Limits, Quotas
 from transport.signing_keys import shared_secret
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -98,7 +98,7 @@ class Service:
 Start = Callable[..., Any]
 
 
-def make_gate(watchlist: Watchlist, **heartbeat: float) -> Gate:
+def make_gate(watchlist: Watchlist, **heartbeat: Any) -> Gate:
     surroundings = Surroundings(
         tell_watchlist=watchlist.tell,
         frame=encode,
@@ -106,15 +106,17 @@ def make_gate(watchlist: Watchlist, **heartbeat: float) -> Gate:
         **heartbeat,
     )
 
-    def spawn(device: PaceableSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
-        return SyncWebSocket.launch(device, admission, surroundings)
-
-    return Gate(authenticator=Authenticator(shared_secret(SECRET)), spawn=spawn, drain_spread_ms=100)
+    return Gate(
+        authenticator=Authenticator(shared_secret(SECRET)),
+        quotas=Quotas(Limits()),
+        spawn=partial(SyncWebSocket.launch, surroundings),
+        drain_spread_ms=100,
+    )
 
 
 @pytest.fixture
 def start(serve: Serve) -> Start:
-    async def start(**heartbeat: float) -> Service:
+    async def start(**heartbeat: Any) -> Service:
         watchlist = Watchlist()
         port = await serve(partial(DeviceProtocol, make_gate(watchlist, **heartbeat)))
         return Service(port, watchlist)

@@ -11,14 +11,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from actors.admission import Admission, PaceableSocket
+from actors.admission import Admission
 from actors.connection_messages import ConnectionMessage
+from actors.ports import DeviceSocket
 from transport.authentication import Authenticator, mint
 from transport.device_protocol import DeviceProtocol, Gate
+from transport.limits import Limits, Quotas
 from transport.signing_keys import UnknownKeyError, shared_secret
 
 SECRET = "a secret of more than thirty-two bytes"
-TOKEN = mint(SECRET, "ann", "tv", 600)
+TOKEN = mint(SECRET, "ann", "tv", 36_000)
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 Serve = Callable[..., Any]
@@ -31,7 +33,7 @@ class Admitted:
         self.admissions: list[Admission] = []
         self.messages: list[ConnectionMessage] = []
 
-    def spawn(self, socket: PaceableSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
+    def spawn(self, socket: DeviceSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
         self.admissions.append(admission)
         return self.messages.append
 
@@ -45,6 +47,7 @@ def admitted() -> Admitted:
 async def port(serve: Serve, admitted: Admitted) -> int:
     gate = Gate(
         authenticator=Authenticator(shared_secret(SECRET)),
+        quotas=Quotas(Limits()),
         spawn=admitted.spawn,
         allowed_origins={"https://tv.example"},
     )
@@ -131,7 +134,7 @@ async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int
     (admission,) = admitted.admissions
     assert (admission.user_id, admission.device_id) == ("ann", "tv")
     assert (admission.since, admission.epoch) == (41, "e 1")
-    assert 590 < admission.ends_at_s - asyncio.get_running_loop().time() <= 600
+    assert 35_000 < admission.ends_at_s - asyncio.get_running_loop().time() <= 36_000
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
@@ -205,7 +208,8 @@ async def test_a_handshake_waits_for_the_issuers_keys(
     serve: Serve, admitted: Admitted, found: list[str], status: int
 ) -> None:
     keys = SlowKeys()
-    port = await serve(partial(DeviceProtocol, Gate(authenticator=Authenticator(keys), spawn=admitted.spawn)))
+    gate = Gate(authenticator=Authenticator(keys), quotas=Quotas(Limits()), spawn=admitted.spawn)
+    port = await serve(partial(DeviceProtocol, gate))
     asked = asyncio.create_task(answer(port))
     await asyncio.wait_for(keys.asked.wait(), 5)
     keys.found = found

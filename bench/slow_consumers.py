@@ -1,0 +1,118 @@
+"""What devices that stop reading cost the others: the same load with a thousand of them, and without."""
+
+import json
+import re
+import socket
+import urllib.request
+from contextlib import ExitStack
+from uuid import uuid4
+
+from bench import servers
+from bench.fanout import Load, Report, measure
+from bench.scenario import Figure, Sample, Scenario, Target, run
+from bench.servers import BULK, WATCHLIST, MeasurementFailed, Server
+
+USERS = 4
+DEVICES = 3
+STALLED = 1_000
+ITEMS = 500
+"""Of each user before it begins: their replay is more than the network takes for a device that does not read."""
+WRITES_PER_S = 100
+SECONDS = 12
+"""Enough for 256 updates of each user, the bound of a device that does not read."""
+WRITER = "w" * 128
+"""A long device id makes long messages."""
+
+P99 = "p99 of the devices that read, ms"
+P99_ALONE = "p99 without the others, ms"
+RATIO = "p99 by p99 without the others"
+CLOSED = "closed with 4002"
+
+
+def measure_daemon() -> Sample:
+    """Measure from the sending of each POST to the arrival of its frame, at every device that reads."""
+    alone = _load(stalled=0)
+    beside = _load(stalled=STALLED)
+    return {
+        P99: beside["p99_ms"],
+        P99_ALONE: alone["p99_ms"],
+        RATIO: beside["p99_ms"] / alone["p99_ms"],
+        CLOSED: beside["closed"],
+    }
+
+
+def _load(stalled: int) -> Report:
+    tokens = {
+        f"u{user}/d{device}": servers.token(f"u{user}", f"d{device}" if device else WRITER)
+        for user in range(USERS)
+        for device in range(DEVICES)
+    }
+    with servers.daemon() as server, ExitStack() as stack:
+        for user in range(USERS):
+            _add_items(server, tokens[f"u{user}/d0"])
+        for number in range(stalled):
+            stack.enter_context(_stalled_device(server, servers.token(f"u{number % USERS}", f"stalled-{number}")))
+        load = Load(
+            ws=f"ws://127.0.0.1:{server.port}/ws",
+            publish=f"http://127.0.0.1:{server.port}{WATCHLIST}",
+            pid=server.pid,
+            users=USERS,
+            devices=DEVICES,
+            messages=WRITES_PER_S * SECONDS,
+            rate=WRITES_PER_S,
+            tokens=tokens,
+        )
+        report = run(measure(load))
+        report["closed"] = _closed_as_slow(server)
+    if report["delivered"] != report["expected"] or report["disconnected"]:
+        raise MeasurementFailed(f"{report['delivered']:,} of {report['expected']:,} deliveries came")
+    return report
+
+
+def _add_items(server: Server, token: str) -> None:
+    items = [{"operation": "add", "content_id": str(uuid4())} for _ in range(ITEMS)]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}{BULK}",
+        json.dumps({"operations": items}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()
+
+
+def _stalled_device(server: Server, token: str) -> socket.socket:
+    """Return a WebSocket that has asked for everything and is not read any more once it comes."""
+    device = socket.socket()
+    device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # of a real network, not the loopback's
+    device.connect(("127.0.0.1", server.port))
+    device.sendall(
+        b"GET /ws?since=0 HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Authorization: Bearer %b\r\n\r\n" % token.encode()
+    )
+    received = b""
+    while b'"resumed"' not in received:
+        if not (chunk := device.recv(1024)):
+            raise MeasurementFailed("a device was not let in")
+        received += chunk
+    return device
+
+
+def _closed_as_slow(server: Server) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as response:
+        found = re.search(
+            r'^syncd_connections_closed_total{code="4002"} (\S+)$', response.read().decode(), re.MULTILINE
+        )
+    return float(found[1]) if found else 0.0
+
+
+SCENARIO = Scenario(
+    title=f"{WRITES_PER_S} writes/s, {USERS * DEVICES} devices that read, {STALLED:,} that do not",
+    figures=(
+        Figure(P99, digits=2),
+        Figure(P99_ALONE, digits=2),
+        Figure(RATIO, digits=2),
+        Figure(CLOSED, (Target("≥", STALLED),)),
+    ),
+    measure=measure_daemon,
+)

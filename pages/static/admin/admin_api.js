@@ -1,0 +1,48 @@
+/** The operators' part of the HTTP API, as this page uses it. */
+
+/** The service did not do what was asked; `status` is null if there was no answer. */
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+
+  /** Whether another token is needed. */
+  get isAboutToken() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+export class AdminApi {
+  #token;
+
+  constructor(token) {
+    this.#token = token;
+  }
+
+  stats() {
+    return this.#ask("GET", "/api/v1/admin/stats");
+  }
+
+  user(userId) {
+    return this.#ask("GET", `/api/v1/admin/users?${new URLSearchParams({ user_id: userId })}`);
+  }
+
+  /** Without `deviceId`: all devices of the user. */
+  disconnect(userId, deviceId) {
+    return this.#ask("POST", "/api/v1/admin/disconnect", { user_id: userId, device_id: deviceId });
+  }
+
+  async #ask(method, path, body) {
+    const headers = { authorization: `Bearer ${this.#token}`, "content-type": "application/json" };
+    let answer;
+    try {
+      answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
+    } catch {
+      throw new ApiError(null, "The daemon does not answer.");
+    }
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new ApiError(answer.status, told.detail ?? `The daemon answered ${answer.status}.`);
+    return told;
+  }
+}

@@ -1,0 +1,103 @@
+/** One simulated device of the user: a client with a storage of its own, and what of its list has changed. */
+
+import { SyncClient } from "/client/syncd-client.js";
+
+/**
+ * Events: `look` (anything may have changed), `flipped` (`film`, `operation`: somebody else's change has come in),
+ * `confirmed` and `refused` as the client's.
+ */
+export class Device extends EventTarget {
+  /** @type {SyncClient} */
+  #client;
+  /** What the list held when it was last looked at: the client tells of a change once it is stored. */
+  #shown = new Set();
+  #wasLive = false;
+
+  /** `id`: also its device id for the service; `name`: for people. */
+  constructor({ id, name }, network) {
+    super();
+    this.id = id;
+    this.name = name;
+    this.#client = new SyncClient({
+      getToken: async () => (await network.token(id)).token,
+      database: `syncd-page-${id}`,
+      WebSocket: network.WebSocket,
+    });
+    for (const type of ["connected", "resumed", "updated", "disconnected"])
+      this.#client.addEventListener(type, () => this.#look());
+    for (const type of ["confirmed", "refused"]) {
+      this.#client.addEventListener(type, ({ operation, content_id, revision }) => {
+        this.dispatchEvent(Object.assign(new Event(type), { operation, contentId: content_id, revision }));
+        this.#look();
+      });
+    }
+  }
+
+  /** Fulfilled when the stored list is there. */
+  async start(user) {
+    await this.#client.signIn(user);
+    this.#shown = this.#listed();
+    this.dispatchEvent(new Event("look"));
+  }
+
+  get state() {
+    return this.#client.state;
+  }
+
+  get isStopped() {
+    return this.state === "stopped";
+  }
+
+  get revision() {
+    return this.#client.revision;
+  }
+
+  get queueLength() {
+    return this.#client.queueLength;
+  }
+
+  /** Content id -> whether it waits for the service. @returns {Map<string, boolean>} */
+  get items() {
+    return new Map(this.#client.items.map((item) => [item.content_id, item.pending]));
+  }
+
+  has(contentId) {
+    return this.items.has(contentId);
+  }
+
+  goOffline() {
+    this.#client.disconnect();
+    this.#look();
+  }
+
+  goOnline() {
+    this.#client.connect();
+    this.#look();
+  }
+
+  add(contentId) {
+    this.#client.add(contentId);
+    this.#shown.add(contentId);
+  }
+
+  remove(contentId) {
+    this.#client.remove(contentId);
+    this.#shown.delete(contentId);
+  }
+
+  #listed() {
+    return new Set(this.#client.items.map((item) => item.content_id));
+  }
+
+  #look() {
+    const [before, now] = [this.#shown, this.#listed()];
+    this.#shown = now;
+    const flips = [
+      ...[...now].filter((id) => !before.has(id)).map((id) => ({ operation: "add", contentId: id })),
+      ...[...before].filter((id) => !now.has(id)).map((id) => ({ operation: "remove", contentId: id })),
+    ];
+    this.dispatchEvent(new Event("look"));
+    if (this.#wasLive) for (const flip of flips) this.dispatchEvent(Object.assign(new Event("flipped"), flip));
+    this.#wasLive ||= this.state === "live"; // what it first learns from the service is no news
+  }
+}

@@ -1,0 +1,86 @@
+/** One sentence about what is going on: who is offline, who disagrees with whom, and what came of it. */
+
+import { titleOf } from "./catalogue.js";
+import { setText } from "./device_card.js";
+
+export class Story {
+  #devices;
+  #changes;
+  #network;
+  #element = document.getElementById("story");
+  /** Content id -> the devices that disagreed on it, until all know the outcome. */
+  #open = new Map();
+  #outcome = "";
+  #failure = "";
+
+  constructor(devices, changes, network) {
+    this.#devices = devices;
+    this.#changes = changes;
+    this.#network = network;
+  }
+
+  /** The user changed something: the last outcome is old news. */
+  changed() {
+    this.#outcome = "";
+  }
+
+  fail(reason) {
+    this.#failure = reason;
+    this.render();
+  }
+
+  /**
+   * The films on which devices disagree now (their unsettled changes end differently), and which devices do.
+   * @returns {Map<string, Set<string>>}
+   */
+  disputes() {
+    for (const contentId of new Set(this.#changes.list.map((change) => change.contentId))) {
+      const unsettled = [...this.#changes.unsettled(contentId).values()];
+      if (new Set(unsettled.map((change) => change.operation)).size > 1)
+        this.#open.set(contentId, new Set(unsettled.map((change) => change.device)));
+    }
+    for (const contentId of this.#open.keys()) if (this.#isSettled(contentId)) this.#settle(contentId);
+    return this.#open;
+  }
+
+  render() {
+    setText(this.#element, this.#failure || this.#dispute() || this.#outcome || this.#cut() || this.#offline());
+  }
+
+  /** All is saved, and every device has come as far as any, and as far as the changes themselves. */
+  #isSettled(contentId) {
+    const answered = this.#changes.list.map((change) => change.revision ?? 0);
+    const head = Math.max(...this.#devices.map((device) => device.revision), ...answered);
+    return (
+      this.#changes.unsettled(contentId).size === 0 &&
+      this.#devices.every((device) => device.isStopped || device.revision === head)
+    );
+  }
+
+  #settle(contentId) {
+    this.#open.delete(contentId);
+    const title = titleOf(contentId);
+    const reached = this.#devices.find((device) => !device.isStopped) ?? this.#devices[0];
+    this.#outcome = reached.has(contentId)
+      ? `${title} stays on the list, everywhere: an add outlives a remove that had not seen it.`
+      : `${title} is off the list, everywhere: the remove had seen every add.`;
+  }
+
+  #dispute() {
+    const [contentId, parties] = this.#open.entries().next().value ?? [];
+    if (contentId === undefined) return "";
+    const verdict = (device) => `the ${device.name} ${device.has(contentId) ? "wants it" : "has removed it"}`;
+    const views = this.#devices.filter((device) => parties.has(device.id)).map(verdict);
+    return `They disagree about ${titleOf(contentId)}: ${views.join(", ")}. Bring all back and see.`;
+  }
+
+  #cut() {
+    return this.#network.isCut ? "The network is cut. Every device goes on; what it changes waits in its queue." : "";
+  }
+
+  #offline() {
+    const offline = this.#devices.filter((device) => device.isStopped).map((device) => device.name);
+    if (offline.length === 0) return "Lit films are on the list.";
+    return `Offline: ${offline.join(", ")}. What changes there waits; what it misses comes when it is back.`;
+  }
+}

@@ -1,0 +1,22 @@
+"""What a daemon without a configured key offers, so that it can be tried at once: tokens of its kept secret."""
+
+from syncd.keys import signing_secret
+from syncd.settings import Settings
+from transport.authentication import mint
+
+USER = "demo"
+TOKEN_TTL_S = 24 * 3600
+
+
+def development_token(settings: Settings, device_id: str, scope: str | None = None) -> str:
+    """Return a token for a device of ``USER``. Raises: SettingsError."""
+    return mint(
+        signing_secret(settings),
+        USER,
+        device_id,
+        TOKEN_TTL_S,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        algorithm=(settings.jwt_algorithms or ("HS256",))[0],
+        scope=scope,
+    )

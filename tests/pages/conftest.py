@@ -1,0 +1,106 @@
+"""A daemon for development and a headless Chromium. What a page asks of others, or logs as an error, fails its test."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SECRET = "a secret of the tests, and long enough"
+PATIENCE_MS = 10_000
+
+StartDaemon = Callable[..., str]
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
+    """``start_daemon(secret=None)``: the URL of a daemon; without a secret it is for development, with the page."""
+    daemons: list[subprocess.Popen[bytes]] = []
+
+    def start(secret: str | None = None) -> str:
+        with (tmp_path / "log").open("wb") as log:
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path / "data")],
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], **({"SYNCD_JWT_SECRET": secret} if secret else {})},
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        daemons.append(daemon)
+        assert daemon.stdout is not None
+        welcome = daemon.stdout.readline().decode()
+        assert " listens on " in welcome, (tmp_path / "log").read_text()
+        return welcome.split()[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.kill()
+        daemon.communicate()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Where the browser is. Without it the test is skipped, and in CI it fails."""
+    if not CHROMIUM.exists():
+        give_up = pytest.fail if "CI" in os.environ else pytest.skip
+        give_up(f"{CHROMIUM} is needed to test the pages; on Debian: apt-get install --no-install-recommends chromium")
+    return CHROMIUM
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(browser: Browser, start_daemon: StartDaemon) -> AsyncIterator[OpenPage]:
+    """``await open_page(url, width=1280)``: the page in a fresh profile, closed before its daemon is killed."""
+    complaints: list[str] = []
+    async with AsyncExitStack() as stack:
+
+        async def opened(url: str, width: int = 1280) -> Page:
+            context = await browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            page = await context.new_page()
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on(
+                "console",
+                lambda said: complaints.append(f"{said.text} {said.location}") if _is_complaint(said) else None,
+            )
+            page.on("request", lambda asked: None if _is_own(asked.url, url) else complaints.append(asked.url))
+            await page.goto(url)
+            return page
+
+        yield opened
+    assert not complaints
+
+
+def _is_complaint(said: ConsoleMessage) -> bool:
+    """Chromium also logs answers that a page expects: an API's 401, a daemon that is away."""
+    return said.type == "error" and "/api/" not in said.location["url"]
+
+
+def _is_own(asked: str, url: str) -> bool:
+    return urlsplit(asked).scheme == "data" or urlsplit(asked).netloc == urlsplit(url).netloc

@@ -1,0 +1,210 @@
+"""The page at ``/``, by clicking: four devices, their connections, and what they know of each other."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.pages.conftest import OpenPage, StartDaemon
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+
+DEVICES = ("tv", "laptop", "tablet", "phone")
+LIGHTHOUSE = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+SIGNAL = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
+MILLISECONDS = re.compile(r"^\d+(\.\d)? ms$")
+
+
+@pytest.fixture
+def url(start_daemon: StartDaemon) -> str:
+    return start_daemon()
+
+
+class Devices:
+    """The devices of a page, as a user finds them."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def card(self, device: str) -> Locator:
+        return self.page.locator(f"#device-{device}")
+
+    def film(self, device: str, content_id: str = LIGHTHOUSE) -> Locator:
+        return self.card(device).locator(f'[data-content="{content_id}"]')
+
+    def switch(self, device: str) -> Locator:
+        return self.card(device).get_by_role("switch")
+
+    async def are(self, state: str, *devices: str) -> None:
+        for device in devices or DEVICES:
+            await expect(self.card(device).locator(".state")).to_have_text(state)
+
+    async def show(self, number: str, value: int, *devices: str) -> None:
+        for device in devices or DEVICES:
+            await expect(self.card(device).locator(f".{number}")).to_have_text(str(value))
+
+    async def have(self, content_id: str, *devices: str) -> None:
+        for device in devices or DEVICES:
+            await expect(self.film(device, content_id)).to_have_attribute("aria-pressed", "true")
+
+    async def lack(self, content_id: str, *devices: str) -> None:
+        for device in devices or DEVICES:
+            await expect(self.film(device, content_id)).to_have_attribute("aria-pressed", "false")
+
+
+async def live_devices(open_page: OpenPage, url: str, width: int = 1280) -> Devices:
+    devices = Devices(await open_page(url, width))
+    await devices.are("Live")
+    return devices
+
+
+async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measured_time(
+    open_page: OpenPage, url: str
+) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.film("tv").click()
+    await devices.have(LIGHTHOUSE)
+    await devices.show("revision", 1)
+    await devices.show("count", 1)
+    await devices.show("queue", 0)
+    for reader in ("laptop", "tablet", "phone"):
+        await expect(devices.film(reader).locator(".flash")).to_have_text(MILLISECONDS)
+    row = devices.page.locator("#log tr")
+    await expect(row.get_by_role("rowheader")).to_have_text("Paper Lighthouse added on the TV")
+    await expect(row.locator("td")).to_have_text(
+        ["1", re.compile(r"^saved in \d+(\.\d)? ms$"), MILLISECONDS, MILLISECONDS, MILLISECONDS]
+    )
+    await expect(devices.page.locator("#announcer")).to_have_text(
+        re.compile(r"^Paper Lighthouse added: Laptop [\d.]+ ms, Tablet [\d.]+ ms, Phone [\d.]+ ms\.$")
+    )
+
+
+async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.film("tv").click()
+    await devices.have(LIGHTHOUSE)
+    await devices.film("phone").click()
+    await devices.lack(LIGHTHOUSE)
+    await devices.show("revision", 2)
+
+
+async def test_a_device_that_was_offline_sends_and_gets_what_was_missed(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.switch("phone").uncheck()
+    await devices.are("Offline", "phone")
+    await devices.film("phone", SIGNAL).click()
+    await devices.show("queue", 1, "phone")
+    await devices.film("tv").click()
+    await devices.have(LIGHTHOUSE, "tv", "laptop", "tablet")
+    await devices.lack(LIGHTHOUSE, "phone")
+    await devices.show("revision", 0, "phone")
+    await devices.lack(SIGNAL, "tv", "laptop", "tablet")
+
+    await devices.switch("phone").check()
+    await devices.have(LIGHTHOUSE)
+    await devices.have(SIGNAL)
+    await devices.show("revision", 2)
+    await devices.show("queue", 0)
+
+
+async def test_behind_a_cut_network_every_device_goes_on(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    network = devices.page.get_by_role("switch", name="Network to the daemon")
+    await network.uncheck()
+    await devices.are("No connection")
+    await devices.film("tv").click()
+    await devices.film("phone", SIGNAL).click()
+    await devices.show("queue", 1, "tv", "phone")
+    await devices.lack(LIGHTHOUSE, "laptop", "tablet", "phone")
+    await expect(devices.page.locator("#story")).to_contain_text("The network is cut.")
+
+    await network.check()
+    await devices.are("Live")
+    await devices.have(LIGHTHOUSE)
+    await devices.have(SIGNAL)
+    await devices.show("queue", 0)
+
+
+async def test_two_devices_that_disagree_end_with_the_same_list(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    story = devices.page.locator("#story")
+    await devices.page.get_by_role("button", name="Make two devices disagree").click()
+    await expect(story).to_contain_text(
+        "They disagree about Paper Lighthouse: the TV has removed it, the Phone wants it."
+    )
+    await devices.are("Offline", "tv", "phone")
+    await devices.lack(LIGHTHOUSE, "tv")
+    await devices.have(LIGHTHOUSE, "laptop", "tablet", "phone")
+    await devices.show("queue", 1, "tv")
+    await devices.show("queue", 2, "phone")
+
+    await devices.page.get_by_role("button", name="Bring all back").click()
+    await expect(story).to_have_text(
+        "Paper Lighthouse stays on the list, everywhere: an add outlives a remove that had not seen it."
+    )
+    await devices.have(LIGHTHOUSE)
+    await devices.show("queue", 0)
+
+
+async def test_what_waits_in_a_queue_survives_a_reload(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.switch("tablet").uncheck()
+    await devices.film("tablet").click()
+    await devices.show("queue", 1, "tablet")
+    await devices.page.reload()
+    await devices.have(LIGHTHOUSE)
+    await devices.show("revision", 1)
+
+
+async def test_a_change_from_elsewhere_arrives_too(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    stranger = "0b0e6a4e-52a5-4a5b-9a1f-00000000abcd"
+    for content_id in (LIGHTHOUSE, stranger):
+        write(url, {"operation": "add", "content_id": content_id})
+    await devices.have(LIGHTHOUSE)
+    for device in DEVICES:
+        await expect(devices.card(device).locator(".count")).to_have_text("1 + 1 other")
+
+
+async def test_the_keyboard_is_enough(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.page.locator("#disagree").focus()
+    await devices.page.keyboard.press("Tab")
+    await expect(devices.switch("tv")).to_be_focused()
+    await devices.page.keyboard.press("Tab")
+    await expect(devices.film("tv")).to_be_focused()
+    await devices.page.keyboard.press("Enter")
+    await devices.have(LIGHTHOUSE)
+    await devices.page.keyboard.press("Shift+Tab")
+    await devices.page.keyboard.press("Space")
+    await devices.are("Offline", "tv")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+async def test_a_narrow_screen_needs_no_scrolling_sideways(open_page: OpenPage, url: str, width: int) -> None:
+    devices = await live_devices(open_page, url, width)
+    await devices.film("tv").click()
+    await devices.have(LIGHTHOUSE)
+    assert await devices.page.evaluate("() => document.documentElement.scrollWidth") <= width
+    box = await devices.film("tv").bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 24  # WCAG 2.2, 2.5.8 Target Size (Minimum)
+
+
+def write(url: str, body: dict[str, str]) -> None:
+    """Change the demo user's list as a program would."""
+    asked = urllib.request.Request(
+        f"{url}/dev/token",
+        json.dumps({"device": "terminal"}).encode(),
+        {"Origin": url, "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked) as answer:
+        token = json.load(answer)["token"]
+    done = urllib.request.Request(
+        f"{url}/api/v1/sync/watchlist",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(done).close()

@@ -1,0 +1,95 @@
+"""A hundred devices that stop reading cost the node their bound, and the others not one message."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from actors.held_frames import MAX_WAITING_BYTES
+from bench.processes import memory_bytes
+from tests.syncd.conftest import DaemonProcess, bearer, token
+from transport.websocket import WRITE_HIGH_WATER_BYTES
+
+pytestmark = pytest.mark.integration
+
+USERS = [f"user-{number}" for number in range(5)]
+STALLED_PER_USER = 20
+REQUESTS, WRITES_PER_REQUEST = 10, 500
+UPDATES = REQUESTS * WRITES_PER_REQUEST
+WRITER = "w" * 128
+"""Makes an update some 330 bytes: all of them are 1.6 MB a device, 165 MB for those that do not read."""
+SLACK_BYTES = 40 * 2**20
+"""For 25,000 writes under way, the journal's caches and the allocator."""
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    daemon = DaemonProcess(tmp_path / "data")
+    yield daemon
+    daemon.kill()
+
+
+def stalled_device(port: int, user: str, name: str) -> socket.socket:
+    """Return a device that has finished its handshake and will never read again."""
+    device = socket.socket()
+    device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # the loopback's own lets the kernel hold megabytes
+    device.connect(("127.0.0.1", port))
+    device.sendall(
+        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %b\r\n\r\n" % token(user, name).encode()
+    )
+    assert device.recv(12) == b"HTTP/1.1 101"
+    return device
+
+
+async def write(http: aiohttp.ClientSession, url: str, user: str) -> None:
+    for request in range(REQUESTS):
+        numbers = range(request * WRITES_PER_REQUEST, (request + 1) * WRITES_PER_REQUEST)
+        operations = [{"operation": "add", "content_id": str(UUID(int=number))} for number in numbers]
+        async with http.post(
+            f"{url}/api/v1/sync/operations", json={"operations": operations}, headers=bearer(user, WRITER)
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+async def read_all(device: ClientConnection) -> list[int]:
+    return [json.loads(await device.recv())["revision"] for _ in range(UPDATES)]
+
+
+async def metric(http: aiohttp.ClientSession, daemon: DaemonProcess, series: str) -> float:
+    async with http.get(daemon.url + "/metrics") as response:
+        found = re.search(rf"^{re.escape(series)} (\S+)$", await response.text(), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+async def test_devices_that_stop_reading_are_let_go_and_the_others_get_everything(daemon: DaemonProcess) -> None:
+    stalled = STALLED_PER_USER * len(USERS)
+    async with AsyncExitStack() as stack, asyncio.timeout(50), aiohttp.ClientSession() as http:
+        sockets = stack.enter_context(ExitStack())
+        for number in range(stalled):
+            device = stalled_device(daemon.port, USERS[number % len(USERS)], f"stalled-{number}")
+            sockets.enter_context(device)
+        healthy = [
+            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer(user, "tv")))
+            for user in USERS
+        ]
+        while await metric(http, daemon, "syncd_active_connections") < stalled + len(USERS):
+            await asyncio.sleep(0.01)
+        before = memory_bytes(daemon.process.pid)
+        readers = [asyncio.create_task(read_all(device)) for device in healthy]
+        await asyncio.gather(*(write(http, daemon.url, user) for user in USERS))
+        grown = memory_bytes(daemon.process.pid) - before
+        for reader in readers:
+            assert await reader == list(range(1, UPDATES + 1))
+        assert await metric(http, daemon, 'syncd_connections_closed_total{code="4002"}') == stalled
+        assert await metric(http, daemon, "syncd_active_connections") == len(USERS)
+        assert grown < stalled * (WRITE_HIGH_WATER_BYTES + MAX_WAITING_BYTES) + SLACK_BYTES
