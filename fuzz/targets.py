@@ -1,0 +1,226 @@
+"""What must hold for any bytes: each target takes some and raises if the code under it does something unforeseen."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any, Final, cast
+
+import uvicorn
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from actors.subscriber import BusMessageRefused
+from transport.authentication import Authenticator, TokenRefused
+from transport.bus_codec import BusCodec
+from transport.channels import channel_of, user_of
+from transport.device_codec import decode
+from transport.frame_reader import FrameReader, rfc6455_logger
+from transport.handshake import ticket
+from transport.http_protocol import HttpProtocol, RequestLimits
+from transport.signing_keys import shared_secret
+from transport.websocket import WebSocketProtocol
+
+SECRET: Final = "a secret of the fuzzers, and long enough"  # noqa: S105 - it guards nothing
+MAX_SIZE: Final = 300
+"""Of a message in bytes: small, so that short inputs reach beyond it."""
+
+
+def frames(data: bytes) -> None:
+    """``FrameReader``, whatever the network's cuts, finds what ``websockets`` finds in the whole stream."""
+    cut, stream = 1 + data[0] if data else 1, data[1:]
+    reader, found = FrameReader(MAX_SIZE), list[str | bytes]()
+    for at in range(0, len(stream), cut):
+        found += reader.feed(stream[at : at + cut])
+        reader.output()
+    expected, is_open = _reference(stream)
+    assert found == expected
+    if not is_open and reader.is_open:
+        reader.feed(bytes(8))  # the rest of the header that breaks a rule
+    assert reader.is_open == is_open
+
+
+def _reference(stream: bytes) -> tuple[list[str | bytes], bool]:
+    rfc = ServerProtocol(state=OPEN, max_size=MAX_SIZE, logger=rfc6455_logger)
+    rfc.receive_data(stream)
+    messages: list[str | bytes] = []
+    payload, is_text = b"", False
+    for frame in cast("list[Frame]", rfc.events_received()):
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            payload, is_text = bytes(frame.data), frame.opcode is Opcode.TEXT
+        elif frame.opcode is Opcode.CONT:
+            payload += frame.data
+        else:
+            continue
+        if frame.fin:
+            try:
+                messages.append(payload.decode() if is_text else payload)
+            except UnicodeDecodeError:
+                return messages, False
+    return messages, rfc.state is OPEN
+
+
+def device_message(data: bytes) -> None:
+    """A device's text is understood or ``Malformed``."""
+    decode(data.decode(errors="replace"))
+
+
+def token(data: bytes) -> None:
+    """A token, rubbish or properly signed around rubbish, lets in somebody with a printable name, or is refused."""
+    signed = _b64(b'{"alg":"HS256"}') + "." + _b64(data)
+    signed += "." + _b64(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))
+    authenticator = Authenticator(shared_secret(SECRET))
+    for text in (signed, data.decode("latin-1"), data.decode(errors="surrogateescape")):
+        with suppress(TokenRefused):
+            claims = authenticator.authenticate(text)
+            assert claims.user_id.isprintable()
+            assert 0 < len(claims.user_id) <= 128
+            json.dumps(claims.expires_at + 0.5)
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def channel(data: bytes) -> None:
+    """A channel belongs to one user, who has no other; its message is understood or refused, signed or not."""
+    name = data.decode(errors="replace")
+    user = user_of(name)
+    assert user is None or user_of(channel_of(user)) == user
+    if name:
+        assert user_of(channel_of(name)) == name
+    for codec in (BusCodec(), BusCodec(b"key"), BusCodec(b"key", are_foreign_allowed=False)):
+        with suppress(BusMessageRefused):
+            codec.encode(name, codec.decode(name, data))
+
+
+def http(data: bytes) -> None:
+    """A connection that sends ``data`` gets well-formed answers, none a 5xx, and nothing is logged as an error."""
+    cut, stream = 1 + data[0] * 4 if data else 1, data[1:]
+    loop, config = _server()
+    wire = Wire()
+    loop.run_until_complete(_converse(config, wire, [stream[at : at + cut] for at in range(0, len(stream), cut)]))
+    written = b"".join(wire.written)
+    assert not written or written.startswith(b"HTTP/1.1 "), written
+    assert not written.startswith(b"HTTP/1.1 5"), written
+    assert not _problems, _problems
+
+
+async def _converse(config: uvicorn.Config, wire: "Wire", pieces: list[bytes]) -> None:
+    state = ServerState()
+    http_protocol = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+    wire.set_protocol(http_protocol(config=config, server_state=state, app_state={}))
+    wire.protocol.connection_made(wire)
+    for piece in pieces:
+        if not wire.is_over:
+            wire.protocol.data_received(piece)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    wire.protocol.connection_lost(None)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not state.connections
+    assert not state.tasks
+
+
+class Wire(asyncio.Transport):
+    """A TCP connection whose peer takes everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.is_over = False
+        self.protocol: asyncio.Protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Remember ``data``."""
+        self.written.append(bytes(data))
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand the connection to ``protocol``."""
+        self.protocol = cast("asyncio.Protocol", protocol)
+
+    def close(self) -> None:
+        """End."""
+        self.is_over = True
+
+    def abort(self) -> None:
+        """End."""
+        self.is_over = True
+
+    def write_eof(self) -> None:
+        """End our half; twice, or a write after it, would be an error of ours."""
+
+    def can_write_eof(self) -> bool:
+        """As TCP."""
+        return True
+
+    def is_closing(self) -> bool:
+        """Whether it has ended."""
+        return self.is_over
+
+    def pause_reading(self) -> None:
+        """Do nothing: there is no flood here."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Do nothing: nothing waits."""
+
+
+class _Guest(WebSocketProtocol):
+    """Lets in who has a token of any kind, and listens."""
+
+    def handshake_received(self, request: Request) -> None:
+        self.accept(ticket(request, ()).subprotocol)
+
+    def messages_received(self, messages: list[str | bytes]) -> None:
+        self.write(b"".join(message if isinstance(message, bytes) else message.encode() for message in messages))
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body and answer."""
+    more_body = True
+    while more_body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        more_body = message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+
+
+_problems: list[str] = []
+
+
+class _Collect(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _problems.append(self.format(record))
+
+
+@cache
+def _server() -> tuple[asyncio.AbstractEventLoop, uvicorn.Config]:
+    http_class = partial(HttpProtocol, RequestLimits(head_bytes=MAX_SIZE))
+    config = uvicorn.Config(_app, http=cast("Any", http_class), ws=_Guest, lifespan="off", log_config=None)
+    config.load()
+    logging.getLogger().addHandler(_Collect(logging.ERROR))
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return asyncio.new_event_loop(), config
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "http": http,
+    "frames": frames,
+    "device-message": device_message,
+    "token": token,
+    "channel": channel,
+}

@@ -1,0 +1,119 @@
+"""Devices with a good token and bad intentions: what they cost is bounded, and theirs alone."""
+
+import asyncio
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
+from websockets.http11 import Request
+
+from fuzz.targets import Wire
+from tests.security.conftest import FILM, WATCHLIST
+from tests.syncd.conftest import DaemonProcess, bearer
+from transport.frame_reader import FrameReader
+from transport.handshake import SUBPROTOCOL
+from transport.websocket import WebSocketProtocol
+
+EMPTY_MASK = bytes(4)
+PING = b"\x89\x81" + EMPTY_MASK
+
+
+def test_endless_empty_fragments_are_not_collected() -> None:
+    reader = FrameReader(1024)
+    reader.feed(b"\x01\x81" + EMPTY_MASK + b"a")
+    many = (b"\x00\x80" + EMPTY_MASK) * 1000
+    tracemalloc.start()
+    for _ in range(50):
+        reader.feed(many)
+        reader.output()
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 50_000
+    assert reader.feed(b"\x80\x81" + EMPTY_MASK + b"b") == ["ab"]
+
+
+class Listener(WebSocketProtocol):
+    def handshake_received(self, request: Request) -> None:
+        self.accept(SUBPROTOCOL)
+
+    def messages_received(self, messages: list[str | bytes]) -> None:
+        return
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """A connection to an open WebSocket."""
+    wire = Wire()
+    protocol = Listener(config=None, server_state=ServerState(), app_state=None)
+    wire.set_protocol(protocol)
+    protocol.connection_made(wire)
+    protocol.data_received(
+        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    wire.written.clear()
+    return wire
+
+
+def test_pongs_do_not_pile_up_behind_a_peer_that_does_not_read_and_the_newest_ping_is_answered(wire: Wire) -> None:
+    wire.protocol.data_received(PING + b"1")
+    assert wire.written == [b"\x8a\x011"]
+    wire.protocol.pause_writing()
+    for payload in (b"2", b"3", b"4"):
+        wire.protocol.data_received(PING + payload)
+    assert wire.written == [b"\x8a\x011"]
+    wire.protocol.resume_writing()
+    wire.protocol.data_received(PING + b"5")
+    assert [pong for pong in wire.written if pong] == [b"\x8a\x011", b"\x8a\x014", b"\x8a\x015"]
+
+
+def test_a_close_is_answered_even_when_the_peer_does_not_read(wire: Wire) -> None:
+    async def close() -> None:
+        wire.protocol.pause_writing()
+        wire.protocol.data_received(b"\x88\x82" + EMPTY_MASK + b"\x03\xe8")
+        wire.protocol.connection_lost(None)
+
+    asyncio.run(close())
+    assert wire.written == [b"\x88\x02\x03\xe8"]
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("bystander")
+async def test_a_message_nested_deeper_than_the_parser_goes_is_malformed(daemon: DaemonProcess) -> None:
+    async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
+        for message in ('{"type":"zap","x":' + "[" * 8000, "[" * 8000):
+            await socket.send(message)
+            assert json.loads(await socket.recv())["type"] == "error"
+        await socket.send('{"type":"ping"}')
+        assert json.loads(await socket.recv()) == {"type": "pong"}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("bystander")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "ann.sync",
+        "*",
+        "ann,bob",
+        "user.ann.sync",
+        ">",
+        "ann%2Ebob",
+        "a'; DROP TABLE entries --",
+        "=2E",
+    ],
+)
+async def test_a_user_id_with_meaning_elsewhere_is_just_a_name(daemon: DaemonProcess, http: Any, name: str) -> None:
+    async with connect(daemon.ws_url, additional_headers=bearer(name)) as socket:
+        body = {"operation": "add", "content_id": FILM}
+        async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer(name, "other")) as response:
+            assert response.status == 200
+        assert json.loads(await socket.recv())["content_id"] == FILM
+    async with http.get(daemon.url + WATCHLIST, headers=bearer("ann")) as response:
+        assert (await response.json())["items"] == []
+    async with http.get(daemon.url + WATCHLIST, headers=bearer(name)) as response:
+        assert [item["content_id"] for item in (await response.json())["items"]] == [FILM]
