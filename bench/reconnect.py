@@ -83,9 +83,7 @@ def measure_daemon() -> Sample:
         run(_write_what_is_missed(server))
         with _untouched(server) as live:
             live.recv()
-            current_s = run(_storm(server.port, tokens))
-            live.send(None)
-            latencies_s: list[float] = live.recv()
+            current_s, latencies_s = run(_storm(server.port, tokens, live))
     return {
         CURRENT_S: current_s,
         LIVE_P99_MS: percentile_ms(latencies_s, 0.99),
@@ -100,8 +98,8 @@ async def _write_what_is_missed(server: Server) -> None:
     await send_all(server.port, requests, 8)
 
 
-async def _storm(port: int, tokens: list[str]) -> float:
-    """Return the seconds from the first device's connecting until the last one's being current."""
+async def _storm(port: int, tokens: list[str], live: Connection) -> tuple[float, list[float]]:
+    """Return the seconds from the first device's connecting until the last one's being current, and live latencies."""
     began_s = time.perf_counter()
 
     async def come_back(number: int, token: str) -> WSTransport:
@@ -120,9 +118,11 @@ async def _storm(port: int, tokens: list[str]) -> float:
     async with asyncio.timeout(PATIENCE_S):
         transports = await asyncio.gather(*(come_back(number, token) for number, token in enumerate(tokens)))
     elapsed_s = time.perf_counter() - began_s
+    live.send(None)
+    latencies_s: list[float] = await asyncio.to_thread(live.recv)
     for transport in transports:
         transport.disconnect(graceful=False)
-    return elapsed_s
+    return elapsed_s, latencies_s
 
 
 @contextmanager

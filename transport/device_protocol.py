@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Container
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from transport.authentication import Authenticator, Claims, SigningKeyMissing, T
 from transport.device_codec import decode
 from transport.handshake import Ticket, ticket, unauthorized
 from transport.limits import Quotas
+from transport.pacing import pacer
 from transport.problems import Problem
 from transport.websocket import WebSocketProtocol
 
@@ -115,7 +117,7 @@ class DeviceProtocol(WebSocketProtocol):
             self._gate.quotas.disconnect(self._user_id)
         if self._tell is not None:
             tell, self._tell = self._tell, None
-            tell(SocketLost())
+            pacer().run(partial(tell, SocketLost()))  # it may be one of thousands that lose their network at once
 
     def shutdown(self) -> None:
         """Say goodbye, with a moment to come back at that differs from device to device."""

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
-SLICE_S: Final = 0.004
-"""At most so long at once: a storm of handshakes may delay a live update by a few of these, not by all of them."""
+SLICE_S: Final = 0.001
+SLICE_WORKS: Final = 32
+"""At most so long, and so many, at once. Work makes more work, actors' turns above all, which is done before the next
+slice: a storm of devices that come or go may delay a live update by a few slices, not by all of it."""
 
 
 class Pacer:
@@ -28,7 +30,7 @@ class Pacer:
     def _run_slice(self) -> None:
         ends_s = self._now_s() + SLICE_S
         try:
-            while self._waiting:
+            for _ in range(min(SLICE_WORKS, len(self._waiting))):
                 self._waiting[0]()
                 self._waiting.popleft()
                 if self._now_s() >= ends_s:

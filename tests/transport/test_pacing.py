@@ -3,7 +3,7 @@ from itertools import count
 
 import pytest
 
-from transport.pacing import SLICE_S, Pacer, pacer
+from transport.pacing import SLICE_S, SLICE_WORKS, Pacer, pacer
 
 
 async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:
@@ -18,16 +18,18 @@ async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices(
     assert done == ["work 0", "others", "work 1", "others", "work 2", "others"]
 
 
-async def test_quick_work_shares_a_slice() -> None:
+async def test_quick_work_shares_a_slice_but_not_too_much_of_it() -> None:
     done: list[int] = []
     quick = Pacer(asyncio.get_running_loop(), lambda: 0.0)
-    for number in range(100):
+    for number in range(SLICE_WORKS + 1):
         quick.run(lambda number=number: done.append(number))  # type: ignore[misc]
     await asyncio.sleep(0)
-    assert done == list(range(100))
-    quick.run(lambda: done.append(100))
+    assert done == list(range(SLICE_WORKS))
     await asyncio.sleep(0)
-    assert done[-1] == 100
+    assert done[-1] == SLICE_WORKS
+    quick.run(lambda: done.append(-1))
+    await asyncio.sleep(0)
+    assert done[-1] == -1
 
 
 async def test_work_that_raises_does_not_stop_the_rest() -> None:
