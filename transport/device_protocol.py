@@ -85,11 +85,12 @@ class DeviceProtocol(WebSocketProtocol):
         """Decode and tell everything at once."""
         if self._tell is None:
             return
+        frames = self.frames_read
+        if frames and self._gate.quotas.take_messages(str(self._user_id), frames, time.monotonic()):
+            self._tell(_TOO_FAST)
+            return
         if not messages:
             self._tell(_SIGN_OF_LIFE)
-            return
-        if self._gate.quotas.take_messages(str(self._user_id), len(messages), time.monotonic()):
-            self._tell(_TOO_FAST)
             return
         received: list[DeviceMessage] = []
         for text in messages:

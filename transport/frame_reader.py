@@ -1,24 +1,38 @@
-"""Cuts what a peer sends into messages.
+"""Cuts what a peer sends into messages and answers its pings.
 
-Complete, unfragmented text frames and pongs, nearly all there is, are cut here. Every other frame goes, whole, to
-``websockets``' ``ServerProtocol``, which knows RFC 6455 and decides what is answered and what is a violation. One is
-made when it is needed and let go when it holds nothing, so that an idle connection keeps none (about 3 KB).
+The frames of a stream in order are read here. A close frame, and whatever breaks a rule, goes to ``websockets``'
+``ServerProtocol``, which knows RFC 6455 and says how the connection ends. It is made then, so that an open connection
+keeps none (about 3 KB, and 7 µs a frame).
 """
 
 import logging
 from typing import Final
 
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+
+from actors.close_codes import TOO_FAST
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # a platform without the C extension: ten times slower, otherwise the same
     from websockets.utils import apply_mask
 
+_BYTES_PER_TEXT: Final = 4
+"""Of ``max_size``: one read may hold so many texts. It could hold ten times as many, but none would say anything."""
+_TEXTS_PER_ODD_FRAME: Final = 8
+"""What a fragment, a ping or a pong counts for there: nobody needs hundreds at once."""
+
+_FIN: Final = 0x80
+_TEXT: Final = 0x01
 _FIN_TEXT: Final = 0x81
+_FIN_CLOSE: Final = 0x88
+_FIN_PING: Final = 0x89
 _FIN_PONG: Final = 0x8A
+_OPCODE: Final = 0x0F
+"""Of a continuation: 0."""
+_CONTROL: Final = 0x08
 _MASKED: Final = 0x80
 _REGULAR: Final = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 """First bytes of frames without reserved bits, with a known opcode, and control frames unfragmented."""
@@ -31,17 +45,23 @@ rfc6455_logger.setLevel(logging.WARNING)
 class FrameReader:
     """Reads one open WebSocket; ``max_size`` bounds a message in bytes, whole or in fragments."""
 
-    __slots__ = ("_fragments", "_is_irregular", "_is_text", "_max_size", "_rest", "_rfc", "is_writable")
+    __slots__ = (
+        *("_fragments", "_is_irregular", "_is_text", "_max_size", "_pongs", "_rest", "_rfc"),
+        *("frames", "is_writable"),
+    )
 
     def __init__(self, max_size: int) -> None:
         self.is_writable = True
         """Whether ``output`` has not yet returned a close frame."""
+        self.frames = 0
+        """How many the latest ``feed`` has read, of any kind."""
         self._max_size = max_size
         self._rest = b""  # the beginning of a frame, at most max_size and a header
-        self._rfc: ServerProtocol | None = None
-        self._is_irregular = False  # a frame broke a rule: the rest is for the ServerProtocol to refuse
-        self._fragments: list[bytes] | None = None
+        self._fragments: bytearray | None = None  # of a message that is not complete
         self._is_text = False
+        self._pongs: list[bytes] = []
+        self._rfc: ServerProtocol | None = None
+        self._is_irregular = False  # a rule was broken: the rest is for the ServerProtocol to refuse or discard
 
     def feed(self, data: bytes) -> list[str | bytes]:
         """Return the messages that ``data`` completes: text as ``str``, binary as ``bytes``.
@@ -49,11 +69,14 @@ class FrameReader:
         You must then send ``output()``.
         """
         messages: list[str | bytes] = []
+        self.frames = 0
+        room = self._max_size // _BYTES_PER_TEXT
         if self._rest:
             data = self._rest + data
             self._rest = b""
         at, end = 0, len(data)
         while end - at >= 2 and not self._is_irregular:
+            head = data[at]
             length = data[at + 1] & 0x7F
             mask_at = at + 2
             if length >= 126:
@@ -61,33 +84,44 @@ class FrameReader:
                 if mask_at > end:
                     break
                 length = int.from_bytes(data[at + 2 : mask_at], "big")
-            if not self._is_regular(data[at], data[at + 1], length):
+            if not self._is_regular(head, data[at + 1], length):
                 self._is_irregular = True
+                if self._fragments is not None:
+                    self._open_rfc().current_size = len(self._fragments)  # it has not seen them
                 break
             body_at = mask_at + 4
             next_at = body_at + length
             if next_at > end:
                 break
-            if self._rfc is not None or data[at] not in (_FIN_TEXT, _FIN_PONG):
-                self._read_carefully(data[at:next_at], messages)
-            elif data[at] == _FIN_TEXT:
-                self._add_text(apply_mask(data[body_at:next_at], data[mask_at:body_at]), messages)
+            self.frames += 1
+            room -= 1 if head == _FIN_TEXT else _TEXTS_PER_ODD_FRAME
+            if head == _FIN_CLOSE:
+                self._read_rfc(data[at:next_at])
+            elif head != _FIN_PONG:
+                payload = apply_mask(data[body_at:next_at], data[mask_at:body_at])
+                if head == _FIN_TEXT:
+                    self._add_text(payload, messages)
+                elif head == _FIN_PING:
+                    self._answer_ping(payload)
+                else:
+                    self._add_fragment(head, payload, messages)
             at = next_at
+            if room < 0:
+                self._fail(TOO_FAST.code, TOO_FAST.reason)
         if self._is_irregular:
-            self._read_carefully(data[at:], messages)
+            self._read_rfc(data[at:])
         else:
             self._rest = data[at:]
         return messages
 
     def output(self) -> list[bytes]:
-        """Return what must be written now; an empty item stands for the end of our stream."""
-        rfc = self._rfc
-        if rfc is None:
+        """Return what must be written now; an empty item at its end stands for the end of our stream."""
+        if self._rfc is None and not self._pongs:
             return []
-        output = rfc.data_to_send()
-        self.is_writable = rfc.state is OPEN
-        if self.is_writable and rfc.current_size is None and not self._is_irregular:
-            self._rfc = None
+        output, self._pongs = self._pongs, []
+        if self._rfc is not None:
+            output += self._rfc.data_to_send()
+            self.is_writable = self.is_open
         return output
 
     @property
@@ -101,45 +135,53 @@ class FrameReader:
         if rfc.state is OPEN:
             rfc.send_close(code, reason)
 
+    def release(self) -> None:
+        """End what is left, once the connection is lost: it would hold itself, and wait for the collector."""
+        if self._rfc is not None:
+            self._rfc.parser.close()
+            self._rfc.parser_exc = None
+
     def _is_regular(self, head: int, masked_length: int, length: int) -> bool:
-        is_control = head & 0x08
-        return head in _REGULAR and masked_length & _MASKED != 0 and length <= (125 if is_control else self._max_size)
+        if head not in _REGULAR or not masked_length & _MASKED:
+            return False
+        if head & _CONTROL:
+            return length <= 125
+        if self._fragments is None:
+            return head & _OPCODE != 0 and length <= self._max_size
+        return head & _OPCODE == 0 and length <= self._max_size - len(self._fragments)
 
     def _open_rfc(self) -> ServerProtocol:
         if self._rfc is None:
             self._rfc = ServerProtocol(state=OPEN, max_size=self._max_size, logger=rfc6455_logger)
         return self._rfc
 
-    def _read_carefully(self, data: bytes, messages: list[str | bytes]) -> None:
-        rfc = self._open_rfc()
-        rfc.receive_data(data)
-        for event in rfc.events_received():
-            if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                self._add_fragment(event, messages)
+    def _read_rfc(self, data: bytes) -> None:
+        self._open_rfc().receive_data(data)
 
-    def _add_fragment(self, part: Frame, messages: list[str | bytes]) -> None:
-        if part.opcode is not Opcode.CONT:
-            self._is_text = part.opcode is Opcode.TEXT
-            self._fragments = []
+    def _fail(self, code: int, reason: str) -> None:
+        self._open_rfc().fail(code, reason)
+        self._is_irregular = True
+
+    def _answer_ping(self, payload: bytes) -> None:
+        if self.is_open:
+            self._pongs.append(bytes((_FIN_PONG, len(payload))) + payload)
+
+    def _add_fragment(self, head: int, payload: bytes, messages: list[str | bytes]) -> None:
         if self._fragments is None:
-            return
-        if part.data:  # empty ones count nothing towards max_size, and could go on for ever
-            self._fragments.append(bytes(part.data))
-        if part.fin:
-            payload = b"".join(self._fragments)
-            self._fragments = None
+            self._fragments = bytearray()
+            self._is_text = head == _TEXT
+        self._fragments += payload
+        if head & _FIN:
+            whole, self._fragments = bytes(self._fragments), None
             if self._is_text:
-                self._add_text(payload, messages)
+                self._add_text(whole, messages)
             elif self.is_open:
-                messages.append(payload)
+                messages.append(whole)
 
     def _add_text(self, payload: bytes, messages: list[str | bytes]) -> None:
-        try:
-            text = str(payload, "utf-8")
-        except UnicodeDecodeError as error:
-            rfc = self._open_rfc()
-            if rfc.state is OPEN:
-                rfc.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+        if not self.is_open:
             return
-        if self.is_open:
-            messages.append(text)
+        try:
+            messages.append(str(payload, "utf-8"))
+        except UnicodeDecodeError as error:
+            self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")

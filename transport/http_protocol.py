@@ -12,6 +12,8 @@ from transport.handshake import refusal
 from transport.pacing import pacer
 from transport.problems import Problem
 
+MAX_PIPELINED: Final = 64
+"""Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
 LINGER_S: Final = 5.0
 """For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
 
@@ -32,8 +34,15 @@ class _Phase(enum.Enum):
     UPGRADED = "upgraded"
 
 
-class _HeadTooLarge(Exception):
-    """Leaves a callback of the parser, which turns it into its own error."""
+class _Headers(list[tuple[bytes, bytes]]):
+    """A request's, all of them: a trailer must not be taken for one (RFC 9110 section 6.5.1), as uvicorn does."""
+
+    def append(self, _trailer: tuple[bytes, bytes]) -> None:
+        """Forget it."""
+
+
+class _Refused(Exception):
+    """Leaves a callback of the parser, which turns it into its own error; the answer is the ``_problem``."""
 
 
 class _OneWrite:
@@ -113,20 +122,30 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse ``data``, if the connection is new in its turn: it may be one of a storm of handshakes."""
         if self._first_data is None:
-            self._parse(data)
+            self._parse_in_pieces(data)
         else:
             self._first_data.append(data)
             if len(self._first_data) == 1:
                 pacer().run(self._parse_first)
+            elif len(self._first_data) == 2:
+                self.transport.pause_reading()
 
     def _parse_first(self) -> None:
         first_data, self._first_data = self._first_data or [], None
         try:
             if not self.transport.is_closing():
-                self._parse(b"".join(first_data))
+                if len(first_data) > 1:
+                    self.transport.resume_reading()
+                self._parse_in_pieces(b"".join(first_data))
         except BaseException:
             self.transport.abort()  # as the event loop does when a protocol fails
             raise
+
+    def _parse_in_pieces(self, data: bytes) -> None:
+        """Look after each piece whether it goes on too long: a large read holds 40,000 trailers."""
+        piece = self._limits.head_bytes
+        for at in range(0, len(data), piece):
+            self._parse(data[at : at + piece])
 
     def _parse(self, data: bytes) -> None:
         """Parse ``data``; the timer runs only when the request needs more than that."""
@@ -156,10 +175,13 @@ class HttpProtocol(HttpToolsProtocol):
         # What came in one small read needs no sum.
         if self._read_bytes > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._problem = self._head_too_large()
-            raise _HeadTooLarge
+            raise _Refused
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
+            raise _Refused
         self._phase = _Phase.BODY
         super().on_headers_complete()
-        self.headers = self.headers.copy()  # the application's stay as they are: RFC 9110 section 6.5.1, on trailers
+        self.headers = _Headers(self.headers)
 
     def on_body(self, body: bytes) -> None:
         """See the parser."""

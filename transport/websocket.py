@@ -47,6 +47,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # For subclasses
 
+    @property
+    def frames_read(self) -> int:
+        """How many frames the latest read held, of any kind: fragments and pings cost more than messages do."""
+        return self._reader.frames if self._reader is not None else 0
+
     def handshake_received(self, request: Request) -> None:
         """Decide about ``request``: call ``accept`` now or later, or ``refuse``, or raise ``Problem``."""
         raise NotImplementedError
@@ -152,6 +157,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
+        if self._reader is not None:
+            self._reader.release()
         self._reader = self._response = None
 
     def shutdown(self) -> None:
@@ -171,14 +178,14 @@ class WebSocketProtocol(asyncio.Protocol):
     def _flush(self, reader: FrameReader) -> None:
         """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""
         outputs = reader.output()
-        if outputs and self._is_congested and reader.is_writable:
+        if not outputs:
+            return
+        if self._is_congested and reader.is_writable:
             self._late_pong = outputs[-1]  # section 5.5.3 asks for no more; all would pile up behind who does not read
             return
-        for output in outputs:
-            if output:
-                self._transport.write(output)
-            else:
-                self._end_stream()
+        self._transport.write(b"".join(outputs))
+        if not outputs[-1]:
+            self._end_stream()
 
     def _end_stream(self) -> None:
         """End our half and wait for the peer's: closing at once, with bytes unread, could destroy our close frame."""

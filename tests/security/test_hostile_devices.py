@@ -1,6 +1,7 @@
 """Devices with a good token and bad intentions: what they cost is bounded, and theirs alone."""
 
 import asyncio
+import gc
 import json
 import tracemalloc
 from typing import Any
@@ -8,25 +9,31 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
 from tests.security.conftest import FILM, WATCHLIST
 from tests.syncd.conftest import DaemonProcess, bearer
 from transport.frame_reader import FrameReader
-from transport.handshake import SUBPROTOCOL
+from transport.handshake import SUBPROTOCOL, parse
 from transport.websocket import WebSocketProtocol
 
 EMPTY_MASK = bytes(4)
 PING = b"\x89\x81" + EMPTY_MASK
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 def test_endless_empty_fragments_are_not_collected() -> None:
     reader = FrameReader(1024)
     reader.feed(b"\x01\x81" + EMPTY_MASK + b"a")
-    many = (b"\x00\x80" + EMPTY_MASK) * 1000
+    many = (b"\x00\x80" + EMPTY_MASK) * 25
     tracemalloc.start()
-    for _ in range(50):
+    for _ in range(2000):
         reader.feed(many)
         reader.output()
     kept_bytes, _ = tracemalloc.get_traced_memory()
@@ -50,10 +57,7 @@ def wire() -> Wire:
     protocol = Listener(config=None, server_state=ServerState(), app_state=None)
     wire.set_protocol(protocol)
     protocol.connection_made(wire)
-    protocol.data_received(
-        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
+    protocol.data_received(HANDSHAKE)
     wire.written.clear()
     return wire
 
@@ -78,6 +82,30 @@ def test_a_close_is_answered_even_when_the_peer_does_not_read(wire: Wire) -> Non
 
     asyncio.run(close())
     assert wire.written == [b"\x88\x02\x03\xe8"]
+
+
+def test_a_handshake_leaves_nothing_for_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        parse(HANDSHAKE)
+        assert not [found for found in gc.get_objects() if isinstance(found, ServerProtocol)]
+    finally:
+        gc.enable()
+
+
+def test_a_connection_that_broke_a_rule_leaves_nothing_for_the_collector(wire: Wire) -> None:
+    async def violate() -> None:
+        wire.protocol.data_received(b"\x8b\x80" + EMPTY_MASK)
+        wire.protocol.connection_lost(None)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(violate())
+        assert not [found for found in gc.get_objects() if isinstance(found, ServerProtocol)]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.integration
@@ -117,3 +145,38 @@ async def test_a_user_id_with_meaning_elsewhere_is_just_a_name(daemon: DaemonPro
         assert (await response.json())["items"] == []
     async with http.get(daemon.url + WATCHLIST, headers=bearer(name)) as response:
         assert [item["content_id"] for item in (await response.json())["items"]] == [FILM]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        PING + b"x",
+        b"\x8a\x80" + EMPTY_MASK,
+        b"\x00\x80" + EMPTY_MASK,
+        b"\x80\x80" + EMPTY_MASK + b"\x01\x80" + EMPTY_MASK,
+    ],
+    ids=["pings", "pongs", "fragments", "messages"],
+)
+def test_a_read_full_of_frames_that_say_nothing_ends_the_connection_at_once(frame: bytes) -> None:
+    reader = FrameReader(16 * 1024)
+    reader.feed(b"\x01\x80" + EMPTY_MASK + frame * 250)
+    reader.output()
+    assert reader.is_open
+    reader.feed(frame * 10_000)
+    assert not reader.is_open
+    assert reader.frames < 1000
+    assert b"".join(reader.output()).endswith(b"\x0f\xa3sends too fast")
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("bystander")
+async def test_pings_count_as_messages_do(daemon: DaemonProcess) -> None:
+    async with connect(daemon.ws_url, additional_headers=bearer("pinging"), ping_interval=None) as socket:
+        async with asyncio.timeout(30):
+            try:
+                while True:
+                    await socket.ping()
+                    await asyncio.sleep(0)  # so that the end is read
+            except ConnectionClosed:
+                pass
+        assert socket.close_code == 4003

@@ -11,6 +11,7 @@ import pytest
 from bench.processes import memory_bytes
 from tests.security.conftest import FILM, WATCHLIST
 from tests.syncd.conftest import DaemonProcess, bearer, token
+from transport.http_protocol import MAX_PIPELINED
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("bystander")]
 
@@ -85,6 +86,15 @@ async def test_garbage_behind_good_requests_ends_that_connection_only(
     daemon: DaemonProcess, count: int, garbage: bytes
 ) -> None:
     assert (await answers(daemon, GET * count + garbage)).startswith(b"HTTP/1.1 ")  # and bystander: no error logged
+
+
+async def test_requests_that_pile_up_unanswered_are_refused(daemon: DaemonProcess) -> None:
+    before = memory_bytes(daemon.process.pid)
+    for _ in range(20):
+        received = await answers(daemon, b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+        assert b"HTTP/1.1 400 " in received
+        assert received.count(b"HTTP/1.1 ") <= 1 + MAX_PIPELINED
+    assert memory_bytes(daemon.process.pid) < before + MEMORY_BYTES
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def close_code(output: list[bytes]) -> int:
 
 def test_many_frames_of_one_read_are_messages_in_order() -> None:
     reader = FrameReader(MAX_SIZE)
-    assert reader.feed(b"".join(text(f"message {n}") for n in range(500))) == [f"message {n}" for n in range(500)]
+    assert reader.feed(b"".join(text(f"message {n}") for n in range(200))) == [f"message {n}" for n in range(200)]
     assert reader.output() == []
 
 
@@ -143,6 +143,26 @@ def test_a_close_frame_is_echoed_and_ends_the_stream(payload: bytes) -> None:
     reader = FrameReader(MAX_SIZE)
     assert reader.feed(masked(CLOSE, payload) + text("after")) == []
     assert reader.output() == [bytes((0x88, len(payload))) + payload, b""]
+
+
+def test_a_close_frame_between_fragments_is_echoed_and_what_follows_is_discarded() -> None:
+    close = masked(CLOSE, struct.pack("!H", 1000))
+    reader = FrameReader(MAX_SIZE)
+    assert reader.feed(masked(TEXT, b"half", fin=False) + close + masked(CONT, b"half")) == []
+    assert reader.output() == [b"\x88\x02\x03\xe8", b""]
+
+
+def test_a_ping_between_fragments_is_answered_however_little_room_the_message_has_left() -> None:
+    reader = FrameReader(MAX_SIZE)
+    reader.feed(masked(TEXT, b"x" * MAX_SIZE, fin=False) + masked(PING, b"between"))
+    assert reader.output() == [b"\x8a\x07between"]
+    assert reader.feed(masked(CONT, b"")) == ["x" * MAX_SIZE]
+
+
+def test_a_fragment_too_many_is_refused_by_its_header() -> None:
+    reader = FrameReader(MAX_SIZE)
+    reader.feed(masked(TEXT, b"x" * MAX_SIZE, fin=False) + masked(CONT, b"x" * 200)[:8])
+    assert close_code(reader.output()) == 1009
 
 
 def test_after_our_close_frame_nothing_is_a_message_until_the_peer_closes_too() -> None:
