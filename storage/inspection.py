@@ -1,0 +1,105 @@
+"""What can be said about a database without changing it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+from sqlalchemy import Connection, Executable, false, func, insert, make_url, select, text
+from sqlalchemy.exc import ArgumentError, ProgrammingError
+
+from actors.ports import StoreUnavailable
+from crdt.hlc import HLCTimestamp
+from storage.database import Database
+from storage.schema import HEAD, schema_version
+from storage.tables import heads, metadata
+
+LOCK_TIMEOUT_S = 2.0
+ROUND_TRIPS = 3
+"""The quickest of so many counts: the others may have waited for this process."""
+
+
+class Inspection(Struct, frozen=True):
+    """A database that answers, and takes writes."""
+
+    schema: str | None
+    """The revision of its tables; ``None``: it has none yet."""
+    round_trip_s: float
+    server_ahead_s: float | None
+    """How far the server's clock is ahead of ours; ``None``: SQLite has no server."""
+    newest_s: float | None
+    """The latest stamp in any user's list, seconds since 1970; ``None``: there is none, or the server's clock tells."""
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that ``url`` names; ``None``: it names a server.
+
+    Raises:
+        ValueError: it is no URL of a database; the text, unlike SQLAlchemy's own, holds nothing of it.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("no URL of a database") from None
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspection:
+    """Look at a database that exists, and see whether it would let itself be migrated or written to.
+
+    Raises:
+        StoreUnavailable: it does not answer, or takes no writes from this user.
+        ValueError: ``url`` names no SQLite or PostgreSQL database.
+
+    Cost: on SQLite one row of each user is read.
+    """
+    schema = schema_version(url)
+    database = Database(url, LOCK_TIMEOUT_S)
+    try:
+        with database.transaction(writing=False) as connection:
+            round_trip_s = min(_round_trip_s(connection) for _ in range(ROUND_TRIPS))
+            is_server = connection.dialect.name == "postgresql"
+            server_ahead_s = _server_ahead_s(connection, now_s) if is_server else None
+            newest_s = _newest_s(connection) if schema and not is_server else None
+        with database.transaction(writing=True) as connection:
+            _rehearse(connection, schema)
+    except ProgrammingError as error:
+        raise StoreUnavailable(f"{error.orig}") from error
+    finally:
+        database.close()
+    return Inspection(schema, round_trip_s, server_ahead_s, newest_s)
+
+
+def _round_trip_s(connection: Connection) -> float:
+    since_s = time.perf_counter()
+    connection.scalar(select(1))
+    return time.perf_counter() - since_s
+
+
+def _server_ahead_s(connection: Connection, now_s: Callable[[], float]) -> float:
+    asked_s = now_s()
+    server_s = float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")))
+    return server_s - (asked_s + now_s()) / 2
+
+
+def _newest_s(connection: Connection) -> float | None:
+    packed = connection.scalar(select(func.max(heads.c.clock)))
+    return None if packed is None else HLCTimestamp.unpack(packed, "").physical / 1000
+
+
+def _rehearse(connection: Connection, schema: str | None) -> None:
+    """Do what a node will do, without effect: a database checks its rights and its locks all the same."""
+    if schema == HEAD:
+        for statement in _writes_without_rows():
+            connection.execute(statement)
+    else:
+        connection.execute(text("CREATE TABLE syncd_check (number INTEGER)"))
+    if (transaction := connection.get_transaction()) is not None:
+        transaction.rollback()
+
+
+def _writes_without_rows() -> Iterator[Executable]:
+    for table in metadata.sorted_tables:
+        yield insert(table).from_select(list(table.columns.keys()), select(table).where(false()))
+        yield table.update().where(false()).values({column: column for column in table.columns})
+        yield table.delete().where(false())

@@ -1,0 +1,75 @@
+"""Whether tokens can be checked: the key is there, and of the right kind."""
+
+from urllib.parse import urlsplit
+
+import jwt
+
+from syncd.checks.clock import date_reading
+from syncd.checks.findings import Checked, Finding, failed, ok, setting, warning
+from syncd.checks.patience import Unreachable, fetch, in_thread
+from syncd.keys import authenticator, uses_kept_secret
+from syncd.settings import Settings, SettingsError
+from syncd.signing_secret import FILE_NAME
+
+NAME = "keys"
+OPEN_TO_OTHERS = 0o077
+ISSUER = "the issuer of the keys"
+
+
+async def check_keys(settings: Settings) -> Checked:
+    """Read the key, or fetch the key set."""
+    if uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists():
+        return Checked((ok(NAME, "none is set: the first start makes a secret, for development"),))
+    try:
+        authenticator(settings)
+    except SettingsError as error:
+        mend = f"'syncd serve --help' says what each takes; {setting('jwt_secret')} is the simplest"
+        return Checked((failed(NAME, str(error), mend),))
+    if settings.jwks_url is not None:
+        url = settings.jwks_url
+        return await in_thread(lambda: _check_key_set(url, settings.jwt_algorithms or ("RS256",)))
+    return Checked((_check_key(settings),))
+
+
+def _check_key(settings: Settings) -> Finding:
+    file = settings.jwt_public_key_file
+    default, described = ("HS256", "a shared secret") if file is None else ("RS256", str(file))
+    algorithm = (settings.jwt_algorithms or (default,))[0]
+    kept = settings.data_dir / FILE_NAME
+    if file is not None and "PRIVATE KEY" in file.read_text():
+        # RSA's checks no signature; the others do, and whoever reads the file can make tokens of anybody.
+        told = failed if algorithm.startswith("RS") else warning
+        mend = f"put only the public key there: {setting('jwt_public_key_file')}"
+        return told(NAME, f"{file} holds a private key", mend)
+    if uses_kept_secret(settings) and kept.stat().st_mode & OPEN_TO_OTHERS:
+        return warning(NAME, f"others may read the secret in {kept}", f"chmod 600 {kept}, below {setting('data_dir')}")
+    return ok(NAME, f"{described} checks tokens of {algorithm}")
+
+
+def _described(key: jwt.PyJWK) -> str:
+    kid = "" if key.key_id else " without kid"
+    use = f" for {key.public_key_use}" if key.public_key_use not in (None, "sig") else ""
+    return f"{key.algorithm_name}{kid}{use}"
+
+
+def _check_key_set(url: str, algorithms: tuple[str, ...]) -> Checked:
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    try:
+        answer = fetch(url)
+        keys = jwt.PyJWKSet.from_json(answer.body.decode()).keys
+    except Unreachable as error:
+        mend = f"is the address right, and may this machine reach it? {setting('jwks_url')}"
+        return Checked((failed(NAME, f"{host}: {error}", mend),))
+    except (jwt.PyJWTError, ValueError, AttributeError, TypeError) as error:
+        mend = f"give the address of the issuer's jwks_uri: {setting('jwks_url')}"
+        return Checked((failed(NAME, f"{host} answers with no key set: {error}", mend),))
+    usable = [
+        key for key in keys if key.key_id and key.public_key_use in (None, "sig") and key.algorithm_name in algorithms
+    ]
+    reading = date_reading(ISSUER, answer)
+    clocks = () if reading is None else (reading,)
+    if not usable:
+        kinds = ", ".join(map(_described, keys))
+        mend = f"allow the algorithm that the issuer signs with: {setting('jwt_algorithms')}"
+        return Checked((failed(NAME, f"{host}: no key for {', '.join(algorithms)} among {kinds}", mend),), clocks)
+    return Checked((ok(NAME, f"{host}: {len(usable)} of {len(keys)} keys for {', '.join(algorithms)}"),), clocks)

@@ -1,0 +1,30 @@
+"""Which settings are secrets: they are seen by nobody else, and never printed."""
+
+from urllib.parse import unquote
+
+from syncd.settings import Settings
+
+SECRETS = ("jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_secret_key", "pubnub_auth_token")
+
+
+def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return each secret that is set, by the name of its setting: in the spellings it may be met in."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in SECRETS:
+        if value := getattr(settings, name):
+            found[name] = (value,)
+    urls = {"database_url": settings.database_url or "", "bus": settings.bus}
+    for name, url in urls.items():
+        user, colon, password = url.partition("://")[2].rpartition("@")[0].partition(":")
+        secret = password if colon or name == "database_url" else user  # NATS: token@host
+        if secret:
+            found[name] = (secret, unquote(secret))
+    return found
+
+
+def redacted(text: str, settings: Settings) -> str:
+    """Return ``text``, which may be another program's, without any secret of ``settings``."""
+    for spellings in secrets_of(settings).values():
+        for secret in spellings:
+            text = text.replace(secret, "***")
+    return text

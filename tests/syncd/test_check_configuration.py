@@ -1,0 +1,84 @@
+"""What is legal in the settings and yet unwise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd.checks.configuration import check_configuration
+from syncd.settings import Settings
+from tests.syncd.conftest import SECRET
+
+POSTGRESQL = "postgresql://node@db/syncd"
+CLUSTER = {"database_url": POSTGRESQL, "bus": "nats://bus:4222", "bus_key": "x" * 32, "jwt_secret": SECRET}
+PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        CLUSTER,
+        {"host": "0.0.0.0", "jwt_secret": SECRET},
+        {"host": "::1"},
+        {"allowed_origins": ("https://tv.example", "http://localhost:3000")},
+        {"jwks_url": "https://issuer.example/keys", "jwt_audience": "syncd"},
+        {"jwks_url": "http://127.0.0.1:1/keys", "jwt_audience": "syncd"},
+        PUBNUB | {"pubnub_origin": "localhost:8084"},
+    ],
+)
+def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
+    assert [finding.status for finding in check_configuration(Settings(**chosen), {})] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status", "setting"),
+    [
+        ({"host": "0.0.0.0"}, "warning", "jwt_secret"),
+        ({"host": "tv.example"}, "warning", "host"),
+        ({"allowed_origins": ("tv.example",)}, "warning", "allowed_origins"),
+        ({"allowed_origins": ("https://tv.example/",)}, "warning", "allowed_origins"),
+        ({"allowed_origins": ("*",)}, "warning", "allowed_origins"),
+        ({"jwks_url": "https://issuer.example/keys"}, "warning", "jwt_audience"),
+        ({"jwt_public_key_file": Path("key.pem")}, "warning", "jwt_audience"),
+        ({"jwks_url": "http://issuer.example/keys", "jwt_audience": "syncd"}, "warning", "jwks_url"),
+        ({"database_url": POSTGRESQL}, "warning", "bus"),
+        (CLUSTER | {"database_url": None}, "warning", "database_url"),
+        (CLUSTER | {"bus_key": None}, "warning", "bus_key"),
+        (PUBNUB, "warning", "pubnub_tls"),
+        ({"heartbeat_timeout": 59.0}, "warning", "heartbeat_timeout"),
+        ({"heartbeat_timeout": 30.0}, "failed", "heartbeat_interval"),
+    ],
+)
+def test_one_unwise_setting_is_told_with_what_to_set(chosen: dict[str, Any], status: str, setting: str) -> None:
+    (finding,) = check_configuration(Settings(**chosen), {})
+    assert finding.status == status
+    assert finding.mend is not None
+    assert f"--{setting.replace('_', '-')} (SYNCD_{setting.upper()})" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name"),
+    [
+        (CLUSTER, "jwt_secret"),
+        (CLUSTER, "bus_key"),
+        (CLUSTER | {"bus": "nats://token@bus:4222"}, "bus"),
+        (CLUSTER | {"database_url": "postgresql://node:password@db/syncd"}, "database_url"),
+    ],
+)
+def test_a_secret_given_as_a_flag_is_told_without_it(chosen: dict[str, Any], name: str) -> None:
+    (finding,) = check_configuration(Settings(**chosen), {name: chosen[name], "host": "127.0.0.1"})
+    assert finding.status == "warning"
+    assert name.upper() in str(finding.mend)
+    assert chosen[name] not in finding.detail + str(finding.mend)
+
+
+def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "syncd.toml"
+    file.touch(0o644)
+    (finding,) = check_configuration(Settings(jwt_secret=SECRET), {"config": file})
+    assert (finding.status, finding.detail) == ("warning", f"every user of this machine can read {file}")
+    file.chmod(0o640)
+    assert check_configuration(Settings(jwt_secret=SECRET), {"config": file})[0].status == "ok"
+    file.chmod(0o644)
+    assert check_configuration(Settings(), {"config": file})[0].status == "ok"
