@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from actors.connection_messages import WatchlistRequest
 from actors.device_messages import Answer
 from actors.journal_messages import Tell
+from actors.tracing import Tracer, untraced
 
 
 class Admission(Struct, frozen=True, eq=False, kw_only=True):
@@ -36,3 +37,4 @@ class Surroundings(Struct, frozen=True, eq=False, kw_only=True):
     heartbeat_timeout_s: float = 60.0
     closes: Counter[int] = field(default_factory=Counter)
     """Counts the connections that the service has closed, by close code."""
+    tracer: Tracer = field(default_factory=untraced)

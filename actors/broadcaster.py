@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actors.connection_registry import SendToUser
 from actors.metrics import BroadcastMetrics
@@ -21,6 +21,7 @@ from actors.sync_messages import (
     SyncMessage,
     WatchlistUpdate,
 )
+from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class Relay(Struct, frozen=True):
 
     user_id: str
     messages: tuple[PubNubSyncMessage, ...]
+    traces: tuple[Trace, ...] = ()
+    """Of those of them that are followed, with their revisions."""
 
 
 class WebSocketBroadcaster(SupervisedActor):
@@ -49,9 +52,9 @@ class WebSocketBroadcaster(SupervisedActor):
 
     def on_receive(self, message: Relay) -> None:
         """Relay what the message holds."""
-        self.relay_pubnub_message(message.user_id, *message.messages)
+        self.relay_pubnub_message(message.user_id, *message.messages, traces=message.traces)
 
-    def relay_pubnub_message(self, user_id: str, *messages: PubNubSyncMessage) -> None:
+    def relay_pubnub_message(self, user_id: str, *messages: PubNubSyncMessage, traces: tuple[Trace, ...] = ()) -> None:
         """Convert ``messages`` and send what could be converted; the others are warned of and not counted.
 
         The latency recorded runs from here to the last ``tell``. The broadcaster does not wait for it: the next
@@ -68,12 +71,17 @@ class WebSocketBroadcaster(SupervisedActor):
                 converted.append(sync_message)
         if not converted:
             return
+        relays = tuple(trace.child() for trace in traces) if traces else ()
+        if relays:
+            converted = _with_traceparents(converted, relays)
 
         def record(sent: LoopFuture[int]) -> None:
-            sent.get()  # a failure of the registry is ours to raise
+            connections = sent.get()  # a failure of the registry is ours to raise
             self._metrics.record_relay(len(converted), self._now_s() - started_s)
+            for relay in relays:
+                relay.passed("relayed", devices=connections)
 
-        self._send_to_user(SendToUser(user_id, tuple(converted))).add_done_callback(record)
+        self._send_to_user(SendToUser(user_id, tuple(converted), relays)).add_done_callback(record)
 
     def convert_pubnub_message(self, message: PubNubSyncMessage) -> SyncMessage | None:
         """Return the socket's form of a channel message; ``None`` if it has none (its content is not a UUID)."""
@@ -97,3 +105,14 @@ class WebSocketBroadcaster(SupervisedActor):
                 return DeviceCommand(f"handoff:{content_id}", message.target_device_id)
             case _:
                 assert_never(message)
+
+
+def _with_traceparents(messages: list[SyncMessage], relays: tuple[Trace, ...]) -> list[SyncMessage]:
+    """Let the devices go on from the relay of each message that is followed."""
+    by_revision = {relay.revision: relay.traceparent for relay in relays}
+    return [
+        structs.replace(message, traceparent=by_revision.get(message.revision))
+        if isinstance(message, WatchlistUpdate)
+        else message
+        for message in messages
+    ]

@@ -4,14 +4,13 @@ A connection joins its user's watchlist, is shown every revision once and in ord
 are the user's; all frames are finished WebSocket frames, built once and shared by every connection of the user.
 """
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from actors.close_codes import Close
 from actors.device_messages import DeviceMessage
 from actors.journal_messages import Outcome, Tell
 from actors.sync_messages import WatchlistAction
+from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 
 
@@ -68,6 +67,8 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     timestamp: HLCTimestamp | None = None
     removed_tags: tuple[str, ...] = ()
     """See ``Operation``: only a foreign publisher names the tags it removes."""
+    trace: Trace | None = None
+    """If the write is followed."""
 
 
 WatchlistRequest = Join | Leave | DeviceWrite
@@ -87,12 +88,12 @@ class Deliver(Struct, frozen=True, eq=False):
 
 
 class Flush(Struct, frozen=True, eq=False):
-    """Write what was delivered so far now, not at the turn's end, and then call ``written``: a write to be timed.
+    """Write what was delivered so far now, not at the turn's end, and tell ``written`` whether that was possible.
 
-    Not called if there is nothing to be written, or the device reads too slowly.
+    It is not while the device is being brought up to date or reads too slowly: then it gets the rest later.
     """
 
-    written: Callable[[], None]
+    written: Tell[bool]
 
 
 class Joined(Struct, frozen=True, eq=False):

@@ -14,6 +14,7 @@ from actors.connection_messages import ConnectionInfo, Deliver, Flush
 from actors.metrics import RegistryMetrics
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import SyncMessage, WatchlistUpdate
+from actors.tracing import Stage, Trace
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class SendToUser(Struct, frozen=True):
 
     user_id: str
     messages: tuple[SyncMessage, ...]
+    traces: tuple[Trace, ...] = ()
+    """Of their relays, if they are followed."""
 
 
 class BroadcastToAll(Struct, frozen=True):
@@ -63,7 +66,7 @@ class ConnectionRegistry(SupervisedActor):
     """Messages in: ``RegistryMessage``. Messages out: ``Deliver`` to each connection.
 
     A message is encoded and framed once, and the same bytes are told to every connection. Now and then the last of
-    them is asked when it has written: the slowest way of a relay to a socket.
+    them is asked when it has written: the slowest way of a relay to a socket. Of a followed message all are asked.
     """
 
     def __init__(
@@ -83,8 +86,8 @@ class ConnectionRegistry(SupervisedActor):
     def on_receive(self, message: RegistryMessage) -> object:
         """Do what the message says; the answer is the method's."""
         match message:
-            case SendToUser(user_id=user_id, messages=messages):
-                return self.send_to_user(user_id, *messages)
+            case SendToUser(user_id=user_id, messages=messages, traces=traces):
+                return self.send_to_user(user_id, *messages, traces=traces)
             case Register(connection=connection):
                 self.register(connection)
                 return None
@@ -115,12 +118,12 @@ class ConnectionRegistry(SupervisedActor):
         self._count()
         return True
 
-    def send_to_user(self, user_id: str, *messages: SyncMessage) -> int:
+    def send_to_user(self, user_id: str, *messages: SyncMessage, traces: tuple[Trace, ...] = ()) -> int:
         """Tell ``messages`` to each connection of the user and return how many connections that were."""
         of_user = self._user_connections.get(user_id)
         if not of_user or not messages:
             return 0
-        return self._send(tuple(of_user.values()), messages)
+        return self._send(tuple(of_user.values()), messages, traces)
 
     def broadcast_to_all(self, message: SyncMessage) -> int:
         """Tell ``message`` to every connection and return how many that were."""
@@ -130,7 +133,12 @@ class ConnectionRegistry(SupervisedActor):
         """Return the user's connections, oldest first."""
         return tuple(self._user_connections.get(user_id, {}).values())
 
-    def _send(self, connections: tuple[ConnectionInfo, ...], messages: tuple[SyncMessage, ...]) -> int:
+    def _send(
+        self,
+        connections: tuple[ConnectionInfo, ...],
+        messages: tuple[SyncMessage, ...],
+        traces: tuple[Trace, ...] = (),
+    ) -> int:
         began_s = self._clock() if self._relays % TIMED_EVERY == 0 else None
         self._relays += 1
         first = messages[0]
@@ -148,12 +156,22 @@ class ConnectionRegistry(SupervisedActor):
         if began_s is not None:
             with suppress(ActorDeadError):
                 connections[-1].tell(Flush(partial(self._note_written, began_s)))
+        for trace in traces:
+            for connection in connections:
+                with suppress(ActorDeadError):
+                    connection.tell(Flush(partial(_passed, trace.child(), connection)))
         self._metrics.messages_sent += sent * len(messages)
         return sent
 
-    def _note_written(self, began_s: float) -> None:
-        self._metrics.write_latency.observe(self._clock() - began_s)
+    def _note_written(self, began_s: float, is_written: bool) -> None:
+        if is_written:
+            self._metrics.write_latency.observe(self._clock() - began_s)
 
     def _count(self) -> None:
         self._metrics.total_connections = len(self._connections)
         self._metrics.active_users = len(self._user_connections)
+
+
+def _passed(trace: Trace, connection: ConnectionInfo, is_written: bool) -> None:
+    stage: Stage = "written" if is_written else "held"
+    trace.passed(stage, device_id=connection.device_id, connection_id=connection.connection_id)

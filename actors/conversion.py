@@ -1,10 +1,31 @@
-"""One update in its three forms: journal record, channel message, device message."""
+"""A write and the update it becomes, in their forms: device message, journal record, channel message."""
 
 from uuid import UUID
 
-from actors.device_messages import SnapshotItem, WatchlistSnapshot
-from actors.journal_messages import Snapshot, Update
+from actors.connection_messages import ConnectionInfo, DeviceWrite
+from actors.device_messages import SnapshotItem, WatchlistSnapshot, WatchlistWrite
+from actors.journal_messages import Outcome, Snapshot, Tell, Update
 from actors.sync_messages import PubNubWatchlistUpdate, WatchlistUpdate
+from actors.tracing import Trace
+from crdt.hlc import HLCTimestamp
+
+
+def device_write(
+    write: WatchlistWrite, connection: ConnectionInfo, answer: Tell[Outcome], trace: Trace | None
+) -> DeviceWrite:
+    """Return what a device's message asks the user's ``WatchlistSync`` for."""
+    return DeviceWrite(
+        user_id=connection.user_id,
+        device_id=connection.device_id,
+        action=write.operation,
+        content_id=str(write.content_id),
+        operation_id=write.operation_id,
+        tag=write.tag,
+        observed=write.observed,
+        timestamp=write.timestamp if isinstance(write.timestamp, HLCTimestamp) else None,
+        answer=answer,
+        trace=trace,
+    )
 
 
 def channel_update(update: Update, origin: str) -> PubNubWatchlistUpdate:

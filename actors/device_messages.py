@@ -31,6 +31,8 @@ class WatchlistWrite(Struct, frozen=True, tag="watchlist_update", tag_field="typ
     observed: Annotated[int, Meta(ge=0)] | None = None
     timestamp: HLCTimestamp | int | None = None
     """A bare number (older devices) is accepted and ignored: the service stamps the write."""
+    traceparent: str | None = None
+    """W3C Trace Context: asks to follow this write; ignored if it is not valid."""
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):

@@ -10,6 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from actors.sync_messages import WatchlistAction
+from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 
 M_contra = TypeVar("M_contra", contravariant=True)
@@ -77,6 +78,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     field: str | None = None
     retry_after_s: float | None = None
 
+    @property
+    def revision(self) -> int | None:
+        """Of its update."""
+        return None if self.update is None else self.update.revision
+
 
 class Committed(Struct, frozen=True):
     """One transaction's outcomes for one ``Commit.reply_to``, in the order asked (new revisions ascend)."""
@@ -94,6 +100,8 @@ class Commit(Struct, frozen=True, eq=False):
     """The writer's."""
     accepted_s: float = 0.0
     """When the write came, on the asker's monotonic clock."""
+    trace: Trace | None = None
+    """Of a followed write."""
 
 
 class Head(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,10 @@ A ``RunQueue`` serves its actors from one loop callback: however many become rea
 """
 
 import asyncio
+import gc
 import threading
 from collections import deque
+from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -21,6 +23,11 @@ _put = SimpleQueue.put  # half the time of super().put
 
 class TurnTaker(Protocol):
     """An actor, as its inbox and the run queue see it."""
+
+    _actor_task: asyncio.Task[None] | None
+    """What is left of an ``async def`` handler or hook: the mailbox waits for it."""
+    _actor_task_began_s: float
+    """When that was made, by the loop's clock."""
 
     def _actor_take_turn(self) -> int:
         """Handle some messages and return how many; end with the inbox's ``end_turn``, ``close`` or ``resume``."""
@@ -70,6 +77,12 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
             self._refuse_all()  # a turn may be due that will never come, and the asker must not wait for it
         elif not self.is_ready and not run_queue.schedule(self):
             self._refuse_all()
+
+    def waiting(self) -> Iterator[Any]:
+        """Return the messages that wait now, oldest first, and leave them there. Thread: any."""
+        held = gc.get_referents(self)  # nobody else is shown what is in a SimpleQueue; before Python 3.13 it is a list
+        of_queue = next((list(one) for one in held if isinstance(one, list)), held)
+        return (envelope.message for envelope in of_queue if isinstance(envelope, Envelope))
 
     def end_turn(self) -> None:
         """Let the actor rest until there is a message."""

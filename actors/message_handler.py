@@ -15,6 +15,7 @@ from actors.sync_messages import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.tracing import Tracer, untraced
 from actors.watchlist_messages import RemoteUpdate
 from crdt.hlc import HLCTimestamp
 
@@ -27,9 +28,10 @@ class BroadcasterMessageHandler:
     Thread: the event loop.
     """
 
-    def __init__(self, users: ActiveUsers, broadcaster: Tell[Relay]) -> None:
+    def __init__(self, users: ActiveUsers, broadcaster: Tell[Relay], tracer: Tracer | None = None) -> None:
         self._users = users
         self._broadcaster = broadcaster
+        self._tracer = tracer or untraced()
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
         """Take ``message`` of the user's channel.
@@ -70,5 +72,6 @@ class BroadcasterMessageHandler:
                 tag=message.unique_tag if is_add else None,
                 removed_tags=() if is_add else message.unique_tags or (message.unique_tag,),
                 timestamp=message.timestamp if isinstance(message.timestamp, HLCTimestamp) else None,
+                trace=self._tracer.accept(message.traceparent, user_id, message.device_id, "channel"),
             )
         )

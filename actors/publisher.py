@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actors.journal_messages import Tell
 from actors.metrics import BusMetrics
@@ -15,6 +15,7 @@ from actors.ports import Bus, BusUnavailable, MessageRefused
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import BusMessage, HeadMoved, PubNubWatchlistUpdate
 from actors.timers import tell_later
+from actors.tracing import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +26,12 @@ MAX_IN_FLIGHT = 50
 
 
 class Publish(Struct, frozen=True):
-    """Send a committed update on the user's channel."""
+    """Send a committed update on the user's channel, or a hint in place of several."""
 
     user_id: str
-    message: PubNubWatchlistUpdate
+    message: PubNubWatchlistUpdate | HeadMoved
+    trace: Trace | None = None
+    """If the write is followed."""
 
 
 class Flush(Struct, frozen=True, eq=False):
@@ -74,7 +77,7 @@ class PubNubPublisher(SupervisedActor):
         self._node = node
         self._retry_s = retry_s
         self._max_outbox = max_outbox
-        self._outbox: dict[str, deque[PubNubWatchlistUpdate | HeadMoved]] = {}
+        self._outbox: dict[str, deque[Publish]] = {}
         """User -> what waits or is under way, oldest first; never empty."""
         self._ready: deque[str] = deque()
         """Users whose first message is not under way."""
@@ -86,8 +89,8 @@ class PubNubPublisher(SupervisedActor):
     def on_receive(self, message: PublisherMessage) -> None:
         """Take one message."""
         match message:
-            case Publish(user_id=user_id, message=update):
-                self._enqueue(user_id, update)
+            case Publish():
+                self._enqueue(message if message.trace is None else _with_traceparent(message, message.trace))
             case _Sent(user_id=user_id, is_settled=is_settled):
                 self._sent(user_id, is_settled)
             case _Resume():
@@ -104,39 +107,44 @@ class PubNubPublisher(SupervisedActor):
         for task in self._in_flight:
             task.cancel()
 
-    def _enqueue(self, user_id: str, update: PubNubWatchlistUpdate) -> None:
+    def _enqueue(self, publish: Publish) -> None:
+        user_id = publish.user_id
         waiting = self._outbox.get(user_id)
         if waiting is None:
             waiting = self._outbox[user_id] = deque()
             self._ready.append(user_id)
-        waiting.append(update)
+        waiting.append(publish)
         self._metrics.outbox += 1
         if self._metrics.outbox > self._max_outbox:
             self._shrink(waiting)
         self._send()
 
-    def _shrink(self, waiting: deque[PubNubWatchlistUpdate | HeadMoved]) -> None:
+    def _shrink(self, waiting: deque[Publish]) -> None:
         """Keep the first message, which may be under way, and one hint for all that came after it."""
         if len(waiting) < 3:
             return
         first, last = waiting[0], waiting[-1]
         self._metrics.outbox -= len(waiting) - 2
         waiting.clear()
-        waiting.extend((first, HeadMoved(last.revision or 0, self._node)))
+        hint = HeadMoved(last.message.revision or 0, self._node)
+        waiting.extend((first, Publish(last.user_id, hint)))
 
     def _send(self) -> None:
         while self._ready and not self._is_paused and len(self._in_flight) < self._limit:
             user_id = self._ready.popleft()
-            payload = self._encode(user_id, self._outbox[user_id][0])
-            task = asyncio.get_running_loop().create_task(self._publish(user_id, payload))
+            publish = self._outbox[user_id][0]
+            payload = self._encode(user_id, publish.message)
+            task = asyncio.get_running_loop().create_task(self._publish(user_id, payload, publish.trace))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
 
-    async def _publish(self, user_id: str, payload: bytes) -> None:
+    async def _publish(self, user_id: str, payload: bytes, trace: Trace | None) -> None:
         is_settled = True
         try:
             await self._bus.publish(user_id, payload)
             self._metrics.published += 1
+            if trace is not None:
+                trace.passed("published")
         except BusUnavailable as error:
             is_settled = False
             self._metrics.publish_failures += 1
@@ -169,3 +177,9 @@ class PubNubPublisher(SupervisedActor):
             for reply_to in self._flushes:
                 reply_to(None)
             self._flushes.clear()
+
+
+def _with_traceparent(publish: Publish, trace: Trace) -> Publish:
+    """Let the other nodes go on from this publish."""
+    span = trace.child()
+    return Publish(publish.user_id, structs.replace(publish.message, traceparent=span.traceparent), span)

@@ -49,6 +49,7 @@ class LoopActor(Actor):
     _actor_has_started = False
     _actor_is_undrained = False
     _actor_task: asyncio.Task[None] | None = None
+    _actor_task_began_s = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,6 +97,7 @@ class LoopActor(Actor):
                 rest = self._actor_handle(_DRAINED)
         if rest is not None:
             self._actor_task = inbox.loop.create_task(rest)
+            self._actor_task_began_s = inbox.loop.time()
             self._actor_task.add_done_callback(self._actor_resume)
         elif stopped.is_raised:
             inbox.close(self._actor_epitaph())

@@ -33,6 +33,8 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     """Every tag a remove takes when it takes several, newest first."""
     revision: int | None = None
     origin: str | None = None
+    traceparent: str | None = None
+    """Of a followed write, see ``actors.tracing``; ignored if it is not valid."""
 
 
 class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
@@ -74,6 +76,8 @@ class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="ty
     unique_tag: str | None = None
     timestamp: HLCTimestamp | None = None
     device_id: str | None = None
+    traceparent: str | None = None
+    """Of a followed write: what the device does with it may go on from here."""
 
 
 class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):

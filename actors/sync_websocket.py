@@ -20,7 +20,6 @@ from actors.connection_messages import (
     ConnectionInfo,
     ConnectionMessage,
     Deliver,
-    DeviceWrite,
     Disconnect,
     Drain,
     Flush,
@@ -36,6 +35,7 @@ from actors.connection_messages import (
     TokenRenewed,
     WriteAnswered,
 )
+from actors.conversion import device_write
 from actors.device_messages import (
     Answer,
     Authenticated,
@@ -56,7 +56,6 @@ from actors.lifecycle import TRANSITIONS, GapFound, State, Step
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
 from actors.timers import tell_later
-from crdt.hlc import HLCTimestamp
 
 logger = logging.getLogger(__name__)
 
@@ -158,9 +157,10 @@ class SyncWebSocket(LoopActor):
             case BinaryReceived():
                 self._close_socket(close_codes.PROTOCOL_VIOLATION)
             case Flush(written=written):
-                if self._outbox and not self._socket.is_congested():
+                is_writable = before is State.LIVE and not self._socket.is_congested()
+                if is_writable:
                     self.on_drained()
-                    written()
+                written(is_writable)
             case SocketLost():
                 self.stop()
             case _:
@@ -249,19 +249,10 @@ class SyncWebSocket(LoopActor):
         self._unanswered_writes += 1
         if self._unanswered_writes == MAX_UNANSWERED_WRITES:
             self._socket.pause_reading()
-        self._around.tell_watchlist(
-            DeviceWrite(
-                user_id=self._connection.user_id,
-                device_id=self._connection.device_id,
-                action=write.operation,
-                content_id=str(write.content_id),
-                operation_id=write.operation_id,
-                tag=write.tag,
-                observed=write.observed,
-                timestamp=write.timestamp if isinstance(write.timestamp, HLCTimestamp) else None,
-                answer=partial(_tell_outcome, self._connection.tell, write.id),
-            )
-        )
+        connection = self._connection
+        trace = self._around.tracer.accept(write.traceparent, connection.user_id, connection.device_id, "socket")
+        answer = partial(_tell_outcome, connection.tell, write.id)
+        self._around.tell_watchlist(device_write(write, connection, answer, trace))
 
     def _answer_write(self, message_id: str | int | None, outcome: Outcome) -> None:
         self._send(answer_to(message_id, outcome))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from actors.broadcaster import Relay
 from actors.connection_messages import DeviceWrite, Join, Leave
@@ -12,6 +12,7 @@ from actors.journal_messages import Changes, Committed, HeadsLoaded, JournalMess
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.publisher import Publish
 from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate, SyncMessage
+from actors.tracing import Tracer, untraced
 
 
 class RemoteUpdate(Struct, frozen=True):
@@ -56,3 +57,4 @@ class Neighbours(Struct, frozen=True, eq=False):
     frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
+    tracer: Tracer = field(default_factory=untraced)

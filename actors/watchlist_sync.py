@@ -41,6 +41,7 @@ from actors.replays import Replays
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate
 from actors.timers import tell_later
+from actors.tracing import Trace
 from actors.watchlist_messages import (
     Neighbours,
     RemoteUpdate,
@@ -55,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """After a read that the store could not answer."""
+MAX_FOLLOWED = 512
+"""Followed updates that wait for a gap before them to be filled; beyond, the others are shown untraced."""
 
 
 class WatchlistSync(SupervisedActor):
@@ -75,6 +78,8 @@ class WatchlistSync(SupervisedActor):
         """The greatest revision known to exist."""
         self._connections: set[ConnectionInfo] = set()
         self._replays = Replays(self._read_missed, neighbours.frame)
+        self._followed: dict[int, Trace] = {}
+        """By revision: those of them that are not relayed here yet."""
         self._uncommitted = 0
         self._waiting: list[WatchlistMessage] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -131,7 +136,8 @@ class WatchlistSync(SupervisedActor):
                 stamp = write.timestamp
                 self._clock = receive(self._clock, stamp, now_ms, self._to.max_clock_drift_ms)
         except ClockDriftError as error:
-            self._answer(write.answer, Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}"))
+            refusal = Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}")
+            self._answer(write.answer, refusal, write.trace)
             return
         operation = Operation(
             user_id=self._user_id,
@@ -145,25 +151,39 @@ class WatchlistSync(SupervisedActor):
             removed_tags=write.removed_tags,
         )
         self._uncommitted += 1
-        self._to.journal(Commit(operation, self._reply_to, write.answer, self._to.now_s()))
+        self._to.journal(Commit(operation, self._reply_to, write.answer, self._to.now_s(), write.trace))
 
     def _committed(self, committed: Committed) -> None:
         self._uncommitted -= len(committed.commits)
         updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
         messages = [channel_update(update, self._to.node) for update in updates]
+        traces = self._follow(committed)
         self._advance(messages)
         for message in messages:
-            self._to.publisher(Publish(self._user_id, message))
+            self._to.publisher(Publish(self._user_id, message, traces.get(message.revision)))
         now_s, metrics = self._to.now_s(), self._to.write_metrics
         for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
             metrics.commit_latency.observe(now_s - commit.accepted_s)
             metrics.outcomes[outcome.status] += 1
-            self._answer(commit.answer, outcome)
+            self._answer(commit.answer, outcome, commit.trace)
             if outcome.update is not None:  # a repeated write may be the first word of a revision of another node
                 self._seen = max(self._seen, outcome.update.revision)
         self._heal_if_behind()
 
-    def _answer(self, answer: Tell[Outcome] | None, outcome: Outcome) -> None:
+    def _follow(self, committed: Committed) -> dict[int | None, Trace]:
+        """Return, by revision, the traces of the updates that are new and followed."""
+        traces: dict[int | None, Trace] = {}
+        for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
+            if commit.trace is not None:
+                trace = commit.trace.at(outcome.revision)
+                trace.child(since_arrival=True).passed("committed", status=outcome.status)
+                if outcome.is_new and trace.revision is not None:
+                    traces[trace.revision] = self._followed[trace.revision] = trace
+        return traces
+
+    def _answer(self, answer: Tell[Outcome] | None, outcome: Outcome, trace: Trace | None) -> None:
+        if trace is not None:
+            trace.at(outcome.revision).passed("answered", status=outcome.status)
         if answer is not None:
             answer(outcome)
         elif outcome.status is Status.REFUSED:  # nobody waits: it came by the channel
@@ -183,8 +203,13 @@ class WatchlistSync(SupervisedActor):
                 self._to.bus_metrics.duplicates += 1
             self._seen = max(self._seen, revision)
         if relayed:
-            self._to.broadcaster(Relay(self._user_id, tuple(relayed)))
+            traces = self._take_followed() if self._followed else ()
+            self._to.broadcaster(Relay(self._user_id, tuple(relayed), traces))
         self._heal_if_behind()
+
+    def _take_followed(self) -> tuple[Trace, ...]:
+        """Return the traces of what is about to be relayed, or was passed over."""
+        return tuple(self._followed.pop(revision) for revision in sorted(self._followed) if revision <= self._head)
 
     def _remote(self, message: PubNubWatchlistUpdate) -> None:
         if isinstance(message.timestamp, HLCTimestamp):
@@ -192,6 +217,11 @@ class WatchlistSync(SupervisedActor):
                 self._clock = receive(self._clock, message.timestamp, self._to.now_ms(), self._to.max_clock_drift_ms)
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
+        revision = message.revision or 0
+        if message.traceparent is not None and message.origin != self._to.node:
+            trace = self._to.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
+            if trace is not None and revision > self._head and len(self._followed) < MAX_FOLLOWED:
+                self._followed[revision] = trace
         self._advance((message,))
 
     def _saw(self, revision: int) -> None:
@@ -211,6 +241,7 @@ class WatchlistSync(SupervisedActor):
                 self._advance(channel_update(update, self._to.node) for update in updates)
             case Snapshot(revision=revision):  # the gap is older than the kept history
                 self._head = revision
+                self._take_followed()
                 self._replays.tell_snapshot(answer, list(self._connections))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", RETRY_S, reason)
@@ -263,7 +294,7 @@ class WatchlistSync(SupervisedActor):
         refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_S)
         for message in waiting:
             if isinstance(message, DeviceWrite) and message.answer is not None:
-                message.answer(refusal)
+                self._answer(message.answer, refusal, message.trace)
         waiting[:] = [message for message in waiting if not isinstance(message, DeviceWrite)]
 
     def _try_again(self) -> None:

@@ -7,11 +7,13 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
+from syncd import tracing
+
 _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
-    structlog.stdlib.ExtraAdder(allow=("action", "by", "target", "outcome")),  # of an audited call
+    structlog.stdlib.ExtraAdder(allow=("action", "by", "target", "outcome", *tracing.FIELDS)),  # of an audited call
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
@@ -37,5 +39,5 @@ def configure(log_format: Literal["auto", "console", "json"], level: str) -> Non
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for quiet in ("alembic", "uvicorn.error", "httpx"):
+    for quiet in ("alembic", "uvicorn.error", "httpx", "urllib3"):
         logging.getLogger(quiet).setLevel(logging.WARNING)

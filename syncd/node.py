@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
-from msgspec import Struct
-from pykka import Actor, ActorRef
+from msgspec import Struct, field
+from pykka import Actor, ActorRef, ActorRegistry
 
 from actors.active_users import ActiveUsers
 from actors.broadcaster import WebSocketBroadcaster
@@ -26,16 +26,20 @@ from actors.publisher import Flush, Publish, PubNubPublisher
 from actors.runtime import LoopFuture
 from actors.subscriber import CompareHeads, PubNubSubscriber
 from actors.supervisor import Supervisor, messages_skipped, supervise
+from actors.tracing import Tracer
 from actors.watchlist_messages import Neighbours
 from actors.watchlist_sync import WatchlistSync
 from storage.journal_store import open_store
+from syncd import __version__
 from syncd.buses import bus_codec
 from syncd.loop_lag import BOUNDS_S, watch
 from syncd.settings import Settings, SettingsError
+from syncd.tracing import tracing
 from transport.bus.none import NoBus
 from transport.device_codec import encode
 from transport.limits import Limits, Quotas
 from transport.metrics import Figures, Sources
+from transport.stats import NodeStats, node_stats
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +62,16 @@ class Node(Struct, frozen=True, eq=False):
     closes: Counter[int]
     quotas: Quotas
     figures: Figures
+    tracer: Tracer
+    started_s: float = field(default_factory=time.monotonic)
+    """By the monotonic clock."""
+
+    def stats(self) -> NodeStats:
+        """Return the figures of now. Thread: the event loop."""
+        uptime_s = time.monotonic() - self.started_s
+        return node_stats(
+            self.figures.sources, node=self.name, version=__version__, now_s=time.time(), uptime_s=uptime_s
+        )
 
 
 @asynccontextmanager
@@ -72,7 +86,8 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
         escalate: called once if restarting actors does not help.
 
     Raises:
-        SchemaTooNew, StoreUnavailable, SettingsError: the journal's database cannot be used.
+        SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
+        SettingsError: a setting is wrong, or needs something that is not installed.
     """
     name = secrets.token_hex(4)
     broadcast_metrics, registry_metrics, bus_metrics = BroadcastMetrics(), RegistryMetrics(), BusMetrics()
@@ -80,12 +95,12 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     restarts: Counter[str] = Counter()
     closes: Counter[int] = Counter()
     quotas = Quotas(_limits(settings))
-    try:
-        store = open_store(database_url(settings), now_ms=_now_ms)
-    except ValueError as error:
-        raise SettingsError(f"--database-url: {error}") from error
     codec, retry_s = bus_codec(settings), settings.pubnub_retry
-    async with AsyncExitStack() as stack:
+    async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
+        try:
+            store = open_store(database_url(settings), now_ms=_now_ms)
+        except ValueError as error:
+            raise SettingsError(f"--database-url: {error}") from error
 
         def started(ref: ActorRef[A]) -> ActorRef[A]:
             stack.push_async_callback(_stop, ref)
@@ -113,11 +128,12 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             bus_metrics=bus_metrics,
             write_metrics=write_metrics,
             now_s=time.perf_counter,
+            tracer=tracer,
         )
         users = ActiveUsers(lambda user_id, retired: WatchlistSync.start(user_id, neighbours, retired))
         stack.push_async_callback(_stop_users, users)
         stack.push_async_callback(_flush, journal, publisher, settings.shutdown_timeout)
-        handler = BroadcasterMessageHandler(users, broadcaster.tell)
+        handler = BroadcasterMessageHandler(users, broadcaster.tell, tracer)
         subscriber = started(
             PubNubSubscriber.start(
                 bus, codec.decode, handler.handle_sync_message, lambda: tuple(users), journal.tell, bus_metrics, retry_s
@@ -145,6 +161,8 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
                 refusals=quotas.refusals,
                 closes=closes,
                 active_watchlists=lambda: len(users),
+                actors=lambda: len(ActorRegistry.get_all()),
+                tasks=lambda: len(asyncio.all_tasks()),
                 mailboxes={
                     ref.actor_class.__name__: cast("SimpleQueue[Any]", ref.actor_inbox).qsize
                     for ref in (journal, registry, broadcaster, publisher, subscriber)
@@ -152,7 +170,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
                 bus_status=bus.status,
             )
         )
-        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, closes, quotas, figures)
+        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, closes, quotas, figures, tracer)
 
 
 def _ignore(_message: Publish) -> None:

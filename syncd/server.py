@@ -4,7 +4,6 @@ import asyncio
 import math
 import resource
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -32,7 +31,6 @@ from transport.http_api import Service, http_api
 from transport.http_app import Routes
 from transport.http_protocol import HttpProtocol, RequestLimits
 from transport.pages import device_token_routes, page_routes
-from transport.stats import NodeStats, node_stats
 
 BACKLOG = 2048
 
@@ -69,6 +67,7 @@ async def serving(
             prometheus=node.figures.prometheus,
             figures=node.figures.documented,
             allowed_origins=allowed_origins,
+            tracer=node.tracer,
         )
         gate = Gate(
             authenticator=authenticator,
@@ -110,18 +109,11 @@ def _surroundings(settings: Settings, node: Node) -> Surroundings:
         heartbeat_interval_s=settings.heartbeat_interval,
         heartbeat_timeout_s=settings.heartbeat_timeout,
         closes=node.closes,
+        tracer=node.tracer,
     )
 
 
 def _admin_service(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminService:
-    started_s = time.monotonic()
-
-    def stats() -> NodeStats:
-        uptime_s = time.monotonic() - started_s
-        return node_stats(
-            node.figures.sources, node=node.name, version=__version__, now_s=time.time(), uptime_s=uptime_s
-        )
-
     def connections_of(user_id: str) -> Awaitable[tuple[ConnectionInfo, ...]]:
         asked = node.registry.ask(GetUserConnections(user_id), block=False)
         return cast("LoopFuture[tuple[ConnectionInfo, ...]]", asked)
@@ -131,7 +123,7 @@ def _admin_service(node: Node, authenticator: Authenticator, revocations: Revoca
 
     return AdminService(
         authenticator=authenticator,
-        stats=stats,
+        stats=node.stats,
         connections_of=connections_of,
         broadcast=broadcast,
         revoke=revocations.revoke,

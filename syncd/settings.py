@@ -79,6 +79,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _about("least severe level that is logged")] = (
         "info"
     )
+    trace_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="writes that are followed unasked, 0 to 1; all with --log-level debug")
+    ] = 0.0
+    otlp_endpoint: Annotated[str | None, _about("OpenTelemetry collector for followed writes: http://host:4318")] = None
 
 
 _SWITCHES = {"on": True, "off": False, "yes": True, "no": False}

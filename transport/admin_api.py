@@ -21,11 +21,10 @@ from actors.connection_messages import ConnectionInfo, Disconnect
 from actors.device_messages import Name
 from actors.ports import StoreUnavailable
 from actors.sync_messages import Notice, NoticeLevel
-from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
-from transport.handshake import bearer_token, unauthorized
+from transport.authentication import Authenticator
 from transport.http_app import ClientGone, Endpoint, HttpRequest, Routes
 from transport.problems import Problem, unavailable
-from transport.requests import MAX_WRITE_BYTES, decode, read_body
+from transport.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
 from transport.stats import NodeStats
 
 T = TypeVar("T")
@@ -124,18 +123,6 @@ def admin_routes(service: AdminService) -> Routes:
         f"{PREFIX}/revoke": {"POST": api.endpoint("revoke", api.revoke)},
         f"{PREFIX}/notice": {"POST": api.endpoint("notice", api.notice)},
     }
-
-
-async def authenticated(request: HttpRequest, authenticator: Authenticator) -> Claims:
-    """Return what the request's token says. Raises: Problem, a 401."""
-    token = bearer_token(request.headers.get(b"authorization", b"").decode("latin-1"))
-    try:
-        try:
-            return authenticator.authenticate(token)
-        except SigningKeyMissing:
-            return await authenticator.authenticate_fetching(token)
-    except TokenRefused as refused:
-        raise unauthorized(str(refused)) from None
 
 
 class _AdminApi:

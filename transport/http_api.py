@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -31,6 +31,7 @@ from actors.journal_messages import (
     Tell,
 )
 from actors.runtime import LoopFuture
+from actors.tracing import Tracer, untraced
 from transport.answers import (
     BulkResponse,
     Health,
@@ -42,15 +43,23 @@ from transport.answers import (
     write_response,
 )
 from transport.asyncapi import asyncapi_document
-from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.authentication import Authenticator, Claims
 from transport.etags import entity_tag, is_known
-from transport.handshake import bearer_token, unauthorized
 from transport.http_app import HttpApp, HttpRequest, Routes
 from transport.limits import Quotas
 from transport.openapi import openapi_document
 from transport.problems import Problem, unavailable
 from transport.query import ListQuery, list_query
-from transport.requests import MAX_BULK_BYTES, MAX_WRITE_BYTES, BulkRequest, WriteRequest, decode, read_body
+from transport.requests import (
+    MAX_BULK_BYTES,
+    MAX_WRITE_BYTES,
+    BulkRequest,
+    WriteRequest,
+    authenticated,
+    decode,
+    read_body,
+    traceparent,
+)
 
 T = TypeVar("T")
 
@@ -81,6 +90,7 @@ class Service(Struct, frozen=True, eq=False):
     """The documented figures by name; milliseconds."""
     allowed_origins: Collection[str] = ()
     """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may use the API, as they may the WebSocket."""
+    tracer: Tracer = field(default_factory=untraced)
 
 
 def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
@@ -107,7 +117,7 @@ def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
         app,
         allow_origins=[origin for origin in service.allowed_origins if origin != "*"],  # which is no origin
         allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "If-None-Match"),
+        allow_headers=("Authorization", "Content-Type", "If-None-Match", "traceparent"),
         expose_headers=("ETag", "Retry-After"),
     )
 
@@ -126,7 +136,7 @@ class _Api:
         claims = await self._authenticate(request)
         write = decode(WRITE_DECODER, await read_body(request, MAX_WRITE_BYTES))
         self._service.quotas.check_messages(claims.user_id, 1, time.monotonic())
-        outcome = await _soon(self._submit(write, claims))
+        outcome = await _soon(self._submit(write, claims, traceparent(request)))
         match outcome.status:
             case Status.NOT_FOUND:
                 raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {write.content_id} is not in the watchlist.")
@@ -140,19 +150,21 @@ class _Api:
         claims = await self._authenticate(request)
         bulk = decode(BULK_DECODER, await read_body(request, MAX_BULK_BYTES))
         self._service.quotas.check_messages(claims.user_id, len(bulk.operations), time.monotonic())
-        taken = [self._take(raw, claims) for raw in bulk.operations]  # all of them, before the first is answered
+        asked = traceparent(request)
+        taken = [self._take(raw, claims, asked) for raw in bulk.operations]  # all, before the first is answered
         return _json(BulkResponse(await _in_time(_results(taken))))
 
-    def _take(self, raw: msgspec.Raw, claims: Claims) -> _Taken | WriteResponse:
+    def _take(self, raw: msgspec.Raw, claims: Claims, asked: str | None) -> _Taken | WriteResponse:
         try:
             write = WRITE_DECODER.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
-        return write, self._submit(write, claims)
+        return write, self._submit(write, claims, asked)
 
-    def _submit(self, write: WriteRequest, claims: Claims) -> asyncio.Future[Outcome]:
+    def _submit(self, write: WriteRequest, claims: Claims, asked: str | None) -> asyncio.Future[Outcome]:
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._service.write(write.write(claims, partial(_settle, answered)))
+        trace = self._service.tracer.accept(asked, claims.user_id, claims.device_id, "http")
+        self._service.write(write.write(claims, partial(_settle, answered), trace))
         return answered
 
     # Reads
@@ -235,15 +247,7 @@ class _Api:
     # Shared steps
 
     async def _authenticate(self, request: HttpRequest) -> Claims:
-        token = bearer_token(request.headers.get(b"authorization", b"").decode("latin-1"))
-        authenticator = self._service.authenticator
-        try:
-            try:
-                return authenticator.authenticate(token)
-            except SigningKeyMissing:
-                return await authenticator.authenticate_fetching(token)
-        except TokenRefused as refused:
-            raise unauthorized(str(refused)) from None
+        return await authenticated(request, self._service.authenticator)
 
     async def _head(self, user_id: str) -> Head:
         answered: LoopFuture[HeadsLoaded] = LoopFuture()

@@ -35,6 +35,10 @@ class Sources(Struct, frozen=True, eq=False):
     closes: Mapping[int, int]
     """Connections that the node has closed, by close code."""
     active_watchlists: Callable[[], int]
+    actors: Callable[[], int]
+    """All that run, of every kind."""
+    tasks: Callable[[], int]
+    """Of the event loop."""
     mailboxes: Mapping[str, Callable[[], int]]
     """By actor: how many messages wait for it."""
     bus_status: Callable[[], str | None]
@@ -128,6 +132,8 @@ class Figures(Collector):
             waiting.add_metric([actor], size())
         yield waiting
         yield _gauge("active_watchlists", "Users with a running WatchlistSync.", sources.active_watchlists())
+        yield _gauge("actors", "Actors that run, of every kind.", sources.actors())
+        yield _gauge("tasks", "Tasks of the event loop.", sources.tasks())
         yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.restarts)
         yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.messages_skipped)
         yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.loop_lag)

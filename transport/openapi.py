@@ -3,7 +3,6 @@
 Source: https://spec.openapis.org/oas/v3.1.1
 """
 
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -17,15 +16,25 @@ from transport.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.problems import PROBLEM_TYPE, ProblemDetails, problem_body
+from transport.openapi_admin import ADMIN_TYPES, admin_paths
+from transport.openapi_parts import (
+    ANY_REQUEST,
+    Json,
+    answer,
+    body,
+    of_a_bearer,
+    problem_responses,
+    problems,
+    query,
+    ref,
+)
+from transport.problems import ProblemDetails
 from transport.query import CURSOR_PATTERN, MAX_EPOCH_LENGTH, MAX_LIMIT, REVISION_PATTERN
 from transport.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, WriteRequest
 
-Json = dict[str, Any]
-
 _TYPES: Final = (
     WriteRequest, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, LastActivities,
-    Health, Readiness, ProblemDetails,
+    Health, Readiness, ProblemDetails, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -42,25 +51,6 @@ _UPDATE: Final = {
 }  # fmt: skip
 _EPOCH: Final = "9f86d081"
 
-_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
-    "400": ("The request is not as documented, or can never succeed as it is.", "since: must be given once."),
-    "401": ("There is no token, or not a valid one.", "The token has expired."),
-    "404": ("A remove of what is not in the list.", f"content_id: {_CONTENT_ID} is not in the watchlist."),
-    "408": ("The request was not complete in time.", "The request's body took too long to arrive."),
-    "410": ("The listing cannot be continued.", "cursor: this listing cannot be continued; start again without it."),
-    "413": ("The body is too large.", f"The body is larger than {MAX_WRITE_BYTES} bytes."),
-    "415": ("The body is something other than JSON.", "Content-Type: the body must be application/json, not text/xml."),
-    "431": ("The headers are too large.", "The request's head is larger than 32768 bytes."),
-    "500": ("An error of the service.", "An error in syncd; it has been logged."),
-    "503": ("The database is away; repeat after Retry-After.", "the journal is unavailable"),
-}
-_HEADERS: Final = {
-    "401": {"WWW-Authenticate": {"schema": {"type": "string"}, "example": "Bearer"}},
-    "503": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": 2}},
-}
-_ANY_REQUEST: Final = ("400", "408", "431", "500")
-_ANY_OF_A_USER: Final = (*_ANY_REQUEST, "401", "503")
-
 _ETAG: Final = {
     "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
 }
@@ -70,7 +60,7 @@ def openapi_document(version: str) -> Json:
     """Return the document, as JSON's Python values. Cost: milliseconds; keep it."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     # The type says Raw: each operation is judged alone.
-    schemas["BulkRequest"]["properties"]["operations"]["items"] = _ref("WriteRequest")
+    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("WriteRequest")
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,7 +69,14 @@ def openapi_document(version: str) -> Json:
             "summary": "Keeps a watchlist the same on every device its owner has.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "tags": [{"name": "watchlist"}, {"name": "operations", "description": "For those who run the service."}],
+        "tags": [
+            {"name": "watchlist"},
+            {"name": "operations", "description": "For those who run the service."},
+            {
+                "name": "admin",
+                "description": "For tokens whose scope has the word syncd:admin; of the node that is called.",
+            },
+        ],
         "paths": {
             "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
             "/api/v1/sync/operations": {"post": _write_operations()},
@@ -90,10 +87,11 @@ def openapi_document(version: str) -> Json:
             "/metrics": {"get": _prometheus()},
             "/openapi.json": {"get": _document("openapi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncapi", "The messages of the WebSocket, as AsyncAPI 3.")},
+            **admin_paths(),
         },
         "components": {
             "schemas": schemas,
-            "responses": {status: _problem(status) for status in _PROBLEMS},
+            "responses": problem_responses(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -103,8 +101,9 @@ def _write_watchlist() -> Json:
     return _of_a_user(
         "writeWatchlist",
         "Add or remove one content; answered once it is in the database.",
-        requestBody=_body("WriteRequest", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
-        responses={"200": _answer("It holds.", "WriteResponse", _WRITTEN)} | _problems("404", "413", "415"),
+        parameters=[_traceparent()],
+        requestBody=body("WriteRequest", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
+        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "413", "415", "429"),
     )
 
 
@@ -114,29 +113,30 @@ def _write_operations() -> Json:
     return _of_a_user(
         "writeOperations",
         "Send what a device queued while it was offline.",
-        requestBody=_body("BulkRequest", described, {"operations": [_WRITE]}),
-        responses={"200": _answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
-        | _problems("413", "415"),
+        parameters=[_traceparent()],
+        requestBody=body("BulkRequest", described, {"operations": [_WRITE]}),
+        responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
+        | problems("413", "415", "429"),
     )
 
 
 def _read_watchlist() -> Json:
     revision, a_limit = {"type": "string", "pattern": REVISION_PATTERN}, {"type": "integer", "default": MAX_LIMIT}
     page = {"revision": 9, "epoch": _EPOCH, "items": [_ITEM], "next": f"{_EPOCH}.9.115605504000000000.9"}
-    answer = _answer("The list, or what changed.", "WatchlistPage", page, **_ETAG)
-    media: Json = answer["content"]["application/json"]
-    media["schema"] = {"oneOf": [_ref("WatchlistPage"), _ref("WatchlistChanges")]}
+    listed = answer("The list, or what changed.", "WatchlistPage", page, **_ETAG)
+    media: Json = listed["content"]["application/json"]
+    media["schema"] = {"oneOf": [ref("WatchlistPage"), ref("WatchlistChanges")]}
     media["examples"]["changes"] = {"value": {"revision": 9, "epoch": _EPOCH, "changes": [_UPDATE]}}
     return _of_a_user(
         "readWatchlist",
         "Read the list, newest first, or with since what changed.",
         parameters=[
-            _query("since", "Answer the changes after this revision.", revision, "8"),
-            _query(
+            query("since", "Answer the changes after this revision.", revision, "8"),
+            query(
                 "epoch", "Of that revision.", {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}, _EPOCH
             ),
-            _query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
-            _query(
+            query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
+            query(
                 "cursor",
                 "The next of the page before: go on with the list as it was then; not together with since.",
                 {"type": "string", "pattern": CURSOR_PATTERN},
@@ -144,7 +144,7 @@ def _read_watchlist() -> Json:
             ),
             _if_none_match(),
         ],
-        responses={"200": answer, "304": _not_modified()} | _problems("410"),
+        responses={"200": listed, "304": _not_modified()} | problems("410"),
     )
 
 
@@ -154,20 +154,20 @@ def _last_activities() -> Json:
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",
         parameters=[_if_none_match()],
-        responses={"200": _answer("The revisions.", "LastActivities", example, **_ETAG), "304": _not_modified()},
+        responses={"200": answer("The revisions.", "LastActivities", example, **_ETAG), "304": _not_modified()},
     )
 
 
 def _health() -> Json:
     example = {"status": "healthy", "service": "syncd", "version": "0.1.0"}
-    return _open("health", "Is the process alive?", {"200": _answer("It is.", "Health", example)})
+    return _open("health", "Is the process alive?", {"200": answer("It is.", "Health", example)})
 
 
 def _ready() -> Json:
     down = {"status": "not ready", "problems": {"journal": "The journal cannot be read now."}}
     answers = {
-        "200": _answer("It can do its work.", "Readiness", {"status": "ready", "problems": {}}),
-        "503": _answer("The journal cannot be read.", "Readiness", down),
+        "200": answer("It can do its work.", "Readiness", {"status": "ready", "problems": {}}),
+        "503": answer("The journal cannot be read.", "Readiness", down),
     }
     return _open("ready", "Can the service do its work?", answers)
 
@@ -194,59 +194,16 @@ def _document(name: str, summary: str) -> Json:
 
 def _open(operation_id: str, summary: str, answers: Json) -> Json:
     """Return an operation that needs no token."""
-    responses = answers | _problems(*_ANY_REQUEST)
+    responses = answers | problems(*ANY_REQUEST)
     return {"operationId": operation_id, "summary": summary, "tags": ["operations"], "responses": responses}
 
 
 def _of_a_user(operation_id: str, summary: str, *, responses: Json, **more: Any) -> Json:
-    """Return an operation that needs a token."""
-    return {
-        "operationId": operation_id,
-        "summary": summary,
-        "tags": ["watchlist"],
-        "security": [{"token": []}],
-        **more,
-        "responses": responses | _problems(*_ANY_OF_A_USER),
-    }
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _media(name: str, example: Json) -> Json:
-    return {"schema": _ref(name), "examples": {name: {"value": example}}}
-
-
-def _body(name: str, description: str, example: Json) -> Json:
-    return {"description": description, "required": True, "content": {"application/json": _media(name, example)}}
-
-
-def _answer(description: str, name: str, example: Json, **headers: Json) -> Json:
-    answer: Json = {"description": description, "content": {"application/json": _media(name, example)}}
-    return answer | ({"headers": headers} if headers else {})
+    return of_a_bearer(operation_id, summary, "watchlist", responses | problems("503"), **more)
 
 
 def _not_modified() -> Json:
     return {"description": "Nothing has changed since the answer with this ETag.", "headers": _ETAG}
-
-
-def _problem(status: str) -> Json:
-    description, detail = _PROBLEMS[status]
-    example = msgspec.json.decode(problem_body(HTTPStatus(int(status)), detail))
-    return {
-        "description": description,
-        "headers": _HEADERS.get(status, {}),
-        "content": {PROBLEM_TYPE: _media("ProblemDetails", example)},
-    }
-
-
-def _problems(*statuses: str) -> Json:
-    return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
-
-
-def _query(name: str, description: str, schema: Json, example: object) -> Json:
-    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
 
 
 def _if_none_match() -> Json:
@@ -256,4 +213,14 @@ def _if_none_match() -> Json:
         "description": "The ETag of an earlier answer.",
         "schema": {"type": "string"},
         "example": f'"{_EPOCH}-9"',
+    }
+
+
+def _traceparent() -> Json:
+    return {
+        "name": "traceparent",
+        "in": "header",
+        "description": "W3C Trace Context: with the sampled flag, follow the write; ignored if it is not valid.",
+        "schema": {"type": "string"},
+        "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     }

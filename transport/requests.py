@@ -1,4 +1,4 @@
-"""What HTTP clients send: bodies, their limits, their errors."""
+"""What HTTP clients send: tokens, bodies, their limits, their errors."""
 
 import re
 from http import HTTPStatus
@@ -12,8 +12,10 @@ from actors.connection_messages import DeviceWrite
 from actors.device_messages import Name
 from actors.journal_messages import Outcome, Tell
 from actors.sync_messages import WatchlistAction
+from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
-from transport.authentication import Claims
+from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.handshake import bearer_token, unauthorized
 from transport.http_app import HttpRequest
 from transport.problems import Problem
 
@@ -41,7 +43,7 @@ class WriteRequest(Struct, frozen=True):
     observed: Annotated[int, Meta(ge=0)] | None = None
     timestamp: HLCTimestamp | None = None
 
-    def write(self, claims: Claims, answer: Tell[Outcome]) -> DeviceWrite:
+    def write(self, claims: Claims, answer: Tell[Outcome], trace: Trace | None) -> DeviceWrite:
         """Return the message for the user's ``WatchlistSync``."""
         return DeviceWrite(
             user_id=claims.user_id,
@@ -53,6 +55,7 @@ class WriteRequest(Struct, frozen=True):
             tag=self.tag,
             observed=self.observed,
             timestamp=self.timestamp,
+            trace=trace,
         )
 
 
@@ -60,6 +63,23 @@ class BulkRequest(Struct, frozen=True):
     """Body of ``POST /api/v1/sync/operations``; each operation is judged alone."""
 
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
+
+
+async def authenticated(request: HttpRequest, authenticator: Authenticator) -> Claims:
+    """Return what the request's token says. Raises: Problem, a 401."""
+    token = bearer_token(request.headers.get(b"authorization", b"").decode("latin-1"))
+    try:
+        try:
+            return authenticator.authenticate(token)
+        except SigningKeyMissing:
+            return await authenticator.authenticate_fetching(token)
+    except TokenRefused as refused:
+        raise unauthorized(str(refused)) from None
+
+
+def traceparent(request: HttpRequest) -> str | None:
+    """Return the header ``traceparent`` as it was sent; sent twice it is a list, which is no valid one."""
+    return request.header(b"traceparent") if b"traceparent" in request.headers else None
 
 
 async def read_body(request: HttpRequest, max_bytes: int) -> bytes:

@@ -12,6 +12,7 @@ from storage.schema import SchemaTooNew
 from syncd import __version__, development, garbage, logs, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
+from syncd.dump import Dump
 from syncd.keys import authenticator, uses_kept_secret
 from syncd.node import running_node
 from syncd.server import bind, raise_file_limit, serving
@@ -47,6 +48,8 @@ async def _serve(chosen: Settings) -> int:
 
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    dump = Dump()
+    dump.listen()
     tokens = authenticator(chosen)
     try:
         with bind(chosen) as listener:
@@ -55,6 +58,7 @@ async def _serve(chosen: Settings) -> int:
                 serving(chosen, node, tokens, listener) as url,
                 supervised(os.environ),
             ):
+                dump.figures = node.stats
                 print(_welcome(chosen, url), flush=True)
                 garbage.tune()
                 await stop.wait()

@@ -122,7 +122,9 @@ async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
     deliver, flush = devices.told["c"]
     assert (type(deliver), type(flush)) == (Deliver, Flush)
     assert metrics.write_latency.sum == 0
-    flush.written()
+    flush.written(False)
+    assert metrics.write_latency.sum == 0
+    flush.written(True)
     assert metrics.write_latency.sum == 0.25
     await registry.ask(SendToUser("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["c"]] == [Deliver, Flush, Deliver]

@@ -70,6 +70,20 @@ def around() -> Surroundings:
     return Surroundings()
 
 
+async def test_a_bus_that_speaks_to_a_stopped_subscriber_is_not_heard_and_not_disturbed(
+    started: Started, around: Surroundings, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    ref = started(around.start(bus))
+    await handled(ref)
+    await ref.stop(block=False)
+    assert bus.on_message is not None
+    assert bus.on_gap is not None
+    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.on_gap("a moment")
+    assert not around.handled
+
+
 async def test_messages_are_decoded_and_handed_on(started: Started, around: Surroundings, handled: Handled) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))

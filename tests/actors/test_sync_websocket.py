@@ -255,17 +255,27 @@ async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> Non
 
 
 async def test_a_flush_writes_what_was_delivered_before_and_says_so(live: Device) -> None:
-    written: list[list[str]] = []
-    flush = Flush(lambda: written.append(live.socket.lines))
-    await live.tell(flush, deliver(11), flush, deliver(12))
-    assert written == [["11"]]
+    written: list[tuple[bool, list[str]]] = []
+    flush = Flush(lambda is_written: written.append((is_written, live.socket.lines)))
+    await live.tell(deliver(11), flush, deliver(12))
+    assert written == [(True, ["11"])]
     assert live.socket.lines == ["11", "12"]
 
 
-async def test_a_flush_to_a_device_that_does_not_read_stays_unanswered(live: Device) -> None:
+async def test_a_flush_to_a_device_that_does_not_read_writes_nothing_and_says_so(live: Device) -> None:
     live.socket.congested = True
-    await live.tell(deliver(11), Flush(lambda: pytest.fail("nothing was written")))
-    assert live.socket.writes == []
+    written: list[bool] = []
+    await live.tell(deliver(11), Flush(written.append))
+    assert (live.socket.writes, written) == ([], [False])
+
+
+async def test_a_flush_to_a_device_that_is_being_brought_up_to_date_writes_nothing_and_says_so(
+    connect: Connect,
+) -> None:
+    device = connect(since=9)
+    written: list[bool] = []
+    await device.tell(deliver(11), Flush(written.append))
+    assert (device.socket.writes, written) == ([], [False])
 
 
 async def test_closes_are_counted_by_code(connect: Connect) -> None:

@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.syncd.conftest import DaemonProcess, bearer
+from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
+from transport.authentication import mint
 from transport.openapi import openapi_document
 
 DOCUMENT = openapi_document("1")
@@ -48,6 +49,11 @@ def problems_of(value: object, schema: dict[str, Any]) -> list[str]:
         schema | {"components": DOCUMENT["components"]}, validate_formats=True
     )
     return [error.message for error in validator.iter_errors(value)]
+
+
+def operator(user: str) -> dict[str, str]:
+    """The header that opens everything in the document."""
+    return {"Authorization": f"Bearer {mint(SECRET, user, 'console', 3600, scope='syncd:admin')}"}
 
 
 def media(node: Any) -> Iterator[dict[str, Any]]:
@@ -94,9 +100,44 @@ async def test_the_daemon_serves_the_document_and_every_get_in_it(daemon: Daemon
         assert served | {"info": DOCUMENT["info"]} == DOCUMENT
         for path, method, operation in OPERATIONS:
             if method == "get":
-                async with http.get(path, headers=bearer(user)) as response:
+                needed = [one for one in operation.get("parameters", []) if one.get("required")]
+                query = {parameter["name"]: parameter["example"] for parameter in needed}
+                async with http.get(path, params=query, headers=operator(user)) as response:
                     assert response.status == 200
                     assert response.content_type in operation["responses"]["200"]["content"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/api/v1/sync/watchlist", "/api/v1/sync/operations"])
+async def test_a_user_who_writes_too_much_is_told_as_documented(start_daemon: StartDaemon, path: str) -> None:
+    daemon = start_daemon("--messages-per-second", "0.1", "--message-burst", "1")
+    operation = DOCUMENT["paths"][path]["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+    (example,) = [example["value"] for example in content["examples"].values()]
+    documented = DOCUMENT["components"]["responses"]["429"]
+    assert operation["responses"]["429"] == {"$ref": "#/components/responses/429"}
+    async with aiohttp.ClientSession(daemon.url, headers=bearer("ann")) as http:
+        async with http.post(path, json=example) as response:
+            assert response.status == 200
+        async with http.post(path, json=example) as response:
+            assert response.status == 429
+            assert (
+                problems_of(int(response.headers["Retry-After"]), documented["headers"]["Retry-After"]["schema"]) == []
+            )
+            assert problems_of(await response.json(), documented["content"][response.content_type]["schema"]) == []
+
+
+@pytest.mark.integration
+async def test_the_admin_api_is_for_tokens_with_the_scope_as_documented(daemon: DaemonProcess, user: str) -> None:
+    admin = [(path, method, operation) for path, method, operation in OPERATIONS if operation["tags"] == ["admin"]]
+    assert len(admin) == 5
+    documented = DOCUMENT["components"]["responses"]["403"]
+    async with aiohttp.ClientSession(daemon.url, headers=bearer(user)) as http:
+        for path, method, operation in admin:
+            assert operation["responses"]["403"] == {"$ref": "#/components/responses/403"}
+            async with http.request(method, path) as response:
+                assert response.status == 403
+                assert problems_of(await response.json(), documented["content"][response.content_type]["schema"]) == []
 
 
 @pytest.mark.integration
@@ -112,4 +153,4 @@ async def test_the_daemon_serves_the_document_and_every_get_in_it(daemon: Daemon
 def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case[Any], daemon: DaemonProcess) -> None:
     is_judged_whole = case.path != "/api/v1/sync/operations"  # a bulk answers for each operation, in a 200
     checks = [check for check in CHECKS if is_judged_whole or check is not negative_data_rejection]
-    case.call_and_validate(base_url=daemon.url, headers=bearer("fuzzed"), checks=checks)
+    case.call_and_validate(base_url=daemon.url, headers=operator("fuzzed"), checks=checks)

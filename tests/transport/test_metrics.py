@@ -22,6 +22,8 @@ def sources() -> Sources:
         refusals=Counter(messages=2),
         closes=Counter({4002: 3}),
         active_watchlists=lambda: 5,
+        actors=lambda: 17,
+        tasks=lambda: 9,
         mailboxes={"Journal": lambda: 3},
         bus_status=lambda: None,
     )
@@ -49,6 +51,7 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     assert found[("syncd_messages_refused_total", "malformed")] == 4
     assert found[("syncd_messages_refused_total", "invalid_content_id")] == 1
     assert found[("syncd_active_watchlists",)] == 5
+    assert (found[("syncd_actors",)], found[("syncd_tasks",)]) == (17, 9)
     assert found[("syncd_mailbox_messages", "Journal")] == 3
     assert found[("syncd_refusals_total", "messages")] == 2
     assert found[("syncd_connections_closed_total", "4002")] == 3

@@ -1,0 +1,60 @@
+"""Where the stages of followed writes go: the log, and an OpenTelemetry collector if there is one."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Final
+
+from actors.tracing import Span, Tracer
+from syncd.settings import Settings, SettingsError
+
+FIELDS: Final = (
+    "trace_id", "span_id", "parent_id", "node", "user", "revision", "ms",
+    "via", "device_id", "connection_id", "status", "devices", "origin",
+)  # fmt: skip
+"""What a stage's log line may carry; ``ms``: since the write's arrival on this node."""
+
+logger = logging.getLogger("syncd.trace")
+
+
+@asynccontextmanager
+async def tracing(settings: Settings, node: str) -> AsyncIterator[Tracer]:
+    """Follow writes for the length of the context; on leaving, what was not exported yet is, for a moment.
+
+    Raises:
+        SettingsError: OpenTelemetry is asked for and not installed.
+    """
+    listeners: list[Callable[[Span], None]] = [partial(_log, node)]
+    async with AsyncExitStack() as stack:
+        if settings.otlp_endpoint is not None:
+            try:
+                from syncd.otlp import SpanExport
+            except ImportError as error:
+                fix = "it needs OpenTelemetry: pip install 'syncd[opentelemetry]'"
+                raise SettingsError(f"--otlp-endpoint: {fix} ({error})") from None
+            export = SpanExport(settings.otlp_endpoint, node)
+            stack.push_async_callback(export.close)
+            listeners.append(export)
+
+        def listen(span: Span) -> None:
+            for listener in listeners:
+                listener(span)
+
+        yield Tracer(listen, 1.0 if settings.log_level == "debug" else settings.trace_ratio)
+
+
+def _log(node: str, span: Span) -> None:
+    said: dict[str, object] = {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "node": node,
+        "user": span.user_id,
+        "ms": round(span.since_ms, 3),
+        **span.details,
+    }
+    if span.parent_id is not None:
+        said["parent_id"] = span.parent_id
+    if span.revision is not None:
+        said["revision"] = span.revision
+    logger.info(span.stage, extra=said)

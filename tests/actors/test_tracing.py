@@ -1,0 +1,163 @@
+"""Which writes are followed, and what their spans say; the header by the specification's own rules and examples."""
+
+import re
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.tracing import MAX_ASKED_PER_S, Span, TraceParent, Tracer, parse_traceparent
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT_ID = "00f067aa0ba902b7"
+SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"
+"""Section 3.2.2.5 of the specification, as the next."""
+UNSAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-00"
+
+
+def test_the_specifications_examples_are_understood() -> None:
+    assert parse_traceparent(SAMPLED) == TraceParent(TRACE_ID, PARENT_ID, is_sampled=True)
+    assert parse_traceparent(UNSAMPLED) == TraceParent(TRACE_ID, PARENT_ID, is_sampled=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        TRACE_ID,
+        SAMPLED.upper(),
+        f"ff-{TRACE_ID}-{PARENT_ID}-01",
+        f"0-{TRACE_ID}-{PARENT_ID}-01",
+        f"00-{'0' * 32}-{PARENT_ID}-01",
+        f"00-{TRACE_ID}-{'0' * 16}-01",
+        f"00-{TRACE_ID[:-1]}-{PARENT_ID}-01",
+        f"00-{TRACE_ID}-{PARENT_ID}-1",
+        f"00-{TRACE_ID}-{PARENT_ID}-0x",
+        f"00-{TRACE_ID}-{PARENT_ID}",
+        f"{SAMPLED}-what-the-future-will-be-like",
+        f"{SAMPLED}\n",
+        f"{SAMPLED},{SAMPLED}",
+        f"cc-{TRACE_ID}-{PARENT_ID}-01.what-the-future-will-be-like",
+        SAMPLED.replace("4", "\N{ARABIC-INDIC DIGIT FOUR}"),
+    ],
+)
+def test_what_the_specification_calls_invalid_is_nothing(text: str) -> None:
+    assert parse_traceparent(text) is None
+
+
+@pytest.mark.parametrize("more", ["", "-what-the-future-will-be-like"])
+def test_a_later_version_is_read_as_far_as_this_one_goes(more: str) -> None:
+    assert parse_traceparent(f"cc-{TRACE_ID}-{PARENT_ID}-01{more}") == TraceParent(TRACE_ID, PARENT_ID, is_sampled=True)
+
+
+@given(st.integers(0, 255))
+def test_of_the_flags_only_the_lowest_counts(flags: int) -> None:
+    parsed = parse_traceparent(f"00-{TRACE_ID}-{PARENT_ID}-{flags:02x}")
+    assert parsed is not None
+    assert parsed.is_sampled == bool(flags & 1)
+
+
+@given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
+def test_what_is_written_is_read_again(trace_id: int, span_id: int, is_sampled: bool) -> None:
+    written = TraceParent(f"{trace_id:032x}", f"{span_id:016x}", is_sampled)
+    assert parse_traceparent(str(written)) == written
+
+
+@given(st.text() | st.from_regex(r"[0-9a-f]{1,3}-[0-9a-f]{31,33}-[0-9a-f]{15,17}-[0-9a-f]{1,3}(-.*)?", fullmatch=True))
+def test_whatever_is_read_was_of_the_right_form(text: str) -> None:
+    parsed = parse_traceparent(text)
+    if parsed is not None:
+        assert text[3:52] == f"{parsed.trace_id}-{parsed.span_id}"
+        assert re.fullmatch(r"[0-9a-f]{32}", parsed.trace_id)
+        assert int(parsed.trace_id, 16) > 0
+        assert int(parsed.span_id, 16) > 0
+
+
+class Listener:
+    """Records spans; on its clock each look takes a millisecond, and the wall clock goes back an hour each time."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._wall = count(1_764_000_000_000_000_000, -3_600_000_000_000)
+        self._ticks = count(0, 1_000_000)
+
+    def tracer(self, ratio: float = 0.0) -> Tracer:
+        return Tracer(self.spans.append, ratio, lambda: next(self._ticks), lambda: next(self._wall))
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.mark.parametrize("traceparent", [None, UNSAMPLED, "nonsense"])
+def test_a_write_that_nobody_asks_to_follow_is_not(listener: Listener, traceparent: str | None) -> None:
+    assert listener.tracer().accept(traceparent, "ann", "phone", "http") is None
+    assert listener.spans == []
+
+
+def test_a_write_goes_on_with_the_trace_of_who_asks(listener: Listener) -> None:
+    trace = listener.tracer().accept(SAMPLED, "ann", "phone", "http")
+    assert trace is not None
+    (span,) = listener.spans
+    assert (span.stage, span.trace_id, span.parent_id) == ("accepted", TRACE_ID, PARENT_ID)
+    assert (span.user_id, span.details) == ("ann", {"device_id": "phone", "via": "http"})
+    assert span.span_id == trace.span_id != PARENT_ID
+    assert parse_traceparent(trace.traceparent) == TraceParent(TRACE_ID, span.span_id, is_sampled=True)
+
+
+def test_a_write_that_is_picked_begins_a_trace_or_goes_on_with_its_own(listener: Listener) -> None:
+    tracer = listener.tracer(ratio=1.0)
+    for traceparent in (None, "nonsense", UNSAMPLED):
+        assert tracer.accept(traceparent, "ann", "phone", "socket") is not None
+    new, other, known = listener.spans
+    assert (new.parent_id, other.parent_id, known.parent_id) == (None, None, PARENT_ID)
+    assert known.trace_id == TRACE_ID
+    assert len({new.trace_id, other.trace_id, TRACE_ID}) == 3
+    for span in (new, other):
+        assert parse_traceparent(f"00-{span.trace_id}-{span.span_id}-01") is not None
+
+
+def test_about_as_many_are_picked_as_the_ratio_says(listener: Listener) -> None:
+    tracer = listener.tracer(ratio=0.5)
+    picked = sum(tracer.accept(None, "ann", "phone", "http") is not None for _ in range(1_000))
+    assert 300 < picked < 700
+
+
+def test_a_stranger_can_ask_for_so_many_a_second_and_no_more() -> None:
+    spans: list[Span] = []
+    now_ns = 7_000_000_000
+    tracer = Tracer(spans.append, monotonic_ns=lambda: now_ns)
+    for _ in range(3 * MAX_ASKED_PER_S):
+        tracer.accept(SAMPLED, "ann", "phone", "http")
+    assert len(spans) == MAX_ASKED_PER_S
+    now_ns += 1_000_000_000
+    assert tracer.accept(SAMPLED, "ann", "phone", "http") is not None
+
+
+def test_a_node_is_believed_when_it_says_that_a_write_is_followed(listener: Listener) -> None:
+    tracer = listener.tracer()
+    for traceparent in ("nonsense", UNSAMPLED):
+        assert tracer.receive(traceparent, "ann", 7, "there") is None
+    assert tracer.receive(SAMPLED, "ann", 7, "there") is not None
+    (span,) = listener.spans
+    assert (span.stage, span.parent_id, span.revision, span.details) == ("received", PARENT_ID, 7, {"origin": "there"})
+
+
+def test_spans_hang_together_and_last_as_long_as_they_did_whatever_the_wall_clock_does(listener: Listener) -> None:
+    accepted = listener.tracer().accept(SAMPLED, "ann", "phone", "http")  # arrived at 1 ms
+    assert accepted is not None
+    child = accepted.at(7).child()
+    child.child().passed("written", device_id="tv")
+    child.passed("relayed", devices=1)
+    accepted.child(since_arrival=True).passed("committed", status="added")
+    _, written, relayed, committed = listener.spans
+    assert written.parent_id == relayed.span_id
+    assert relayed.parent_id == committed.parent_id == accepted.span_id
+    assert [span.revision for span in listener.spans] == [None, 7, 7, None]
+    assert written.details == {"device_id": "tv"}
+    for span, milliseconds in ((written, 1), (relayed, 3), (committed, 6)):
+        assert span.ended_ns - span.began_ns == milliseconds * 1_000_000
+    assert committed.since_ms == 6.0
+    assert written.ended_ns > relayed.ended_ns > committed.ended_ns  # the wall clock's own doing

@@ -1,0 +1,94 @@
+"""What the parts of ``/openapi.json`` are built of: bodies, answers, problems, parameters."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from transport.problems import PROBLEM_TYPE, problem_body
+from transport.requests import MAX_WRITE_BYTES
+
+Json = dict[str, Any]
+
+_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+    "400": ("The request is not as documented, or can never succeed as it is.", "since: must be given once."),
+    "401": ("There is no token, or not a valid one.", "The token has expired."),
+    "403": ("The token does not allow this.", "The token's scope must have the word 'syncd:admin'."),
+    "404": (
+        "A remove of what is not in the list.",
+        "content_id: 0b0e6a4e-52a5-4a5b-9a1f-000000000001 is not in the watchlist.",
+    ),
+    "408": ("The request was not complete in time.", "The request's body took too long to arrive."),
+    "410": ("The listing cannot be continued.", "cursor: this listing cannot be continued; start again without it."),
+    "413": ("The body is too large.", f"The body is larger than {MAX_WRITE_BYTES} bytes."),
+    "415": ("The body is something other than JSON.", "Content-Type: the body must be application/json, not text/xml."),
+    "429": ("This user sends too much; repeat after Retry-After.", "This user sends more than 5000 messages a second."),
+    "431": ("The headers are too large.", "The request's head is larger than 32768 bytes."),
+    "500": ("An error of the service.", "An error in syncd; it has been logged."),
+    "503": ("The database is away; repeat after Retry-After.", "the journal is unavailable"),
+}
+_RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": 2}}
+_HEADERS: Final = {
+    "401": {"WWW-Authenticate": {"schema": {"type": "string"}, "example": "Bearer"}},
+    "429": _RETRY_AFTER,
+    "503": _RETRY_AFTER,
+}
+ANY_REQUEST: Final = ("400", "408", "431", "500")
+"""The problems that any request may meet."""
+
+
+def problem_responses() -> Json:
+    """Return the response that ``problems`` refers to, by status."""
+    return {status: _problem(status) for status in _PROBLEMS}
+
+
+def of_a_bearer(operation_id: str, summary: str, tag: str, responses: Json, **more: Any) -> Json:
+    """Return an operation that needs a token; ``responses`` are those besides what any such request may meet."""
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [tag],
+        "security": [{"token": []}],
+        **more,
+        "responses": responses | problems(*ANY_REQUEST, "401"),
+    }
+
+
+def ref(name: str) -> Json:
+    """Return the reference to a schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _media(name: str, example: Json) -> Json:
+    return {"schema": ref(name), "examples": {name: {"value": example}}}
+
+
+def body(name: str, description: str, example: Json) -> Json:
+    """Return a request body, by the name of its schema."""
+    return {"description": description, "required": True, "content": {"application/json": _media(name, example)}}
+
+
+def answer(description: str, name: str, example: Json, **headers: Json) -> Json:
+    """Return a response, by the name of its schema."""
+    response: Json = {"description": description, "content": {"application/json": _media(name, example)}}
+    return response | ({"headers": headers} if headers else {})
+
+
+def _problem(status: str) -> Json:
+    description, detail = _PROBLEMS[status]
+    example = msgspec.json.decode(problem_body(HTTPStatus(int(status)), detail))
+    return {
+        "description": description,
+        "headers": _HEADERS.get(status, {}),
+        "content": {PROBLEM_TYPE: _media("ProblemDetails", example)},
+    }
+
+
+def problems(*statuses: str) -> Json:
+    """Return the responses with these statuses."""
+    return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+def query(name: str, description: str, schema: Json, example: object) -> Json:
+    """Return a parameter of the query."""
+    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
