@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help run cluster test check fmt lint types arch lint-deploy props cover bench bench-runtime fuzz lock clean
+.PHONY: help run cluster test check fmt lint types arch lint-deploy props cover bench bench-runtime soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -70,6 +70,11 @@ bench: .venv/dev ## figures beside peers, in one run
 
 bench-runtime: .venv/dev ## the actor runtime beside Pykka's threads
 	$(BIN)/python -m bench.runtime
+
+MINUTES ?= 10
+NODES ?= 2
+soak: .venv/dev ## load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) --nodes $(NODES) $(if $(SEED),--seed $(SEED))
 
 fuzz: .venv/dev ## a minute of coverage-guided fuzzing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
