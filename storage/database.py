@@ -11,7 +11,7 @@ from selectors import EVENT_READ, DefaultSelector
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from actors.ports import StoreUnavailable
@@ -39,7 +39,7 @@ class Database:
     """
 
     def __init__(self, url: str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S) -> None:
-        self._url = _with_driver(make_url(url))
+        self._url = _with_driver(_parsed(url))
         self._lock_timeout_s = lock_timeout_s
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
@@ -130,6 +130,16 @@ class Database:
             f"SET statement_timeout = {2 * lock_timeout_ms}",
             f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}",
         )
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # whose texts may hold a part of the password
+        raise ValueError(
+            "this is no database's URL: write sqlite:///path or postgresql://user:password@host/database,"
+            " and the password's special characters percent-encoded"
+        ) from None
 
 
 def _with_driver(url: URL) -> URL:

@@ -27,7 +27,7 @@ def open_bus(settings: Settings) -> Bus:
             engine = _engine("nats")
             return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
         case _:
-            raise SettingsError(f"--bus {settings.bus}: known are none, pubnub and nats://host:4222")
+            raise SettingsError(f"--bus {scheme}: known are none, pubnub and nats://host:4222")
 
 
 def bus_codec(settings: Settings) -> BusCodec:

@@ -101,6 +101,8 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             store = open_store(database_url(settings), now_ms=_now_ms)
         except ValueError as error:
             raise SettingsError(f"--database-url: {error}") from error
+        except ImportError as error:
+            raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from error
 
         def started(ref: ActorRef[A]) -> ActorRef[A]:
             stack.push_async_callback(_stop, ref)

@@ -81,6 +81,8 @@ def public_key_file(path: Path, algorithms: Sequence[str]) -> FixedKeys:
         key = get_default_algorithms()[algorithms[0]].prepare_key(path.read_text())
     except (OSError, ValueError, TypeError, jwt.PyJWTError) as error:
         raise ValueError(f"jwt-public-key-file {path} holds no {family} public key: {error}") from error
+    if hasattr(key, "private_bytes"):
+        raise ValueError(f"jwt-public-key-file {path} holds a private key; give its public half")
     return FixedKeys(algorithms, [key])
 
 

@@ -36,11 +36,6 @@ def _check_key(settings: Settings) -> Finding:
     default, described = ("HS256", "a shared secret") if file is None else ("RS256", str(file))
     algorithm = (settings.jwt_algorithms or (default,))[0]
     kept = settings.data_dir / FILE_NAME
-    if file is not None and "PRIVATE KEY" in file.read_text():
-        # RSA's checks no signature; the others do, and whoever reads the file can make tokens of anybody.
-        told = failed if algorithm.startswith("RS") else warning
-        mend = f"put only the public key there: {setting('jwt_public_key_file')}"
-        return told(NAME, f"{file} holds a private key", mend)
     if uses_kept_secret(settings) and kept.stat().st_mode & OPEN_TO_OTHERS:
         return warning(NAME, f"others may read the secret in {kept}", f"chmod 600 {kept}, below {setting('data_dir')}")
     return ok(NAME, f"{described} checks tokens of {algorithm}")

@@ -115,6 +115,13 @@ def test_a_url_of_another_database_is_refused_by_name() -> None:
         open_store("mysql://root@localhost/journal", now_ms=lambda: 0)
 
 
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://syncd:p@ss:word@localhost/journal"])
+def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^this is no database's URL: write .* percent-encoded$") as refused:
+        open_store(url, now_ms=lambda: 0)
+    assert "ss:" not in str(refused.value)
+
+
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("these are not the tables you are looking for\n" * 50)
     with pytest.raises(StoreUnavailable, match="file is not a database"):

@@ -50,6 +50,7 @@ async def test_a_minted_token_lets_its_device_in(daemon: DaemonProcess, user: st
         (("serve", "--jwks-url", "http://x", "--jwt-public-key-file", "y"), {}, 2, "exclude each other"),
         (("serve", "--jwt-secret", "short"), {}, 2, "jwt-secret must hold at least 32 bytes"),
         (("serve", "--database-url", "mysql://x"), {}, 2, "--database-url: "),
+        (("serve", "--database-url", "nonsense"), {}, 2, "--database-url: this is no database's URL"),
         (("tail",), {}, 1, "a token is needed"),
         (("tail", "--token", "x", "--url", "http://x"), {}, 1, "token"),
         (("token", "--user", "u", "--device", "d", "--jwks-url", "http://x"), {}, 2, "private key"),

@@ -182,6 +182,16 @@ def test_a_public_key_file_checks_tokens_of_its_algorithm_only(tmp_path: Path, a
         authenticator.authenticate(unsigned(GOOD))
 
 
+def test_a_private_key_is_refused_where_a_public_one_belongs(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    with pytest.raises(ValueError, match="holds a private key"):
+        public_key_file(file, ["RS256"])
+
+
 def _as_hs256() -> tuple[str, str]:
     headers = [json.dumps({"alg": name, "typ": "JWT"}).encode() for name in ("none", "HS256")]
     old, new = (base64.urlsafe_b64encode(header).decode().rstrip("=") for header in headers)
