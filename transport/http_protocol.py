@@ -250,6 +250,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer with ``problem``, unless an answer has begun, and end the connection."""
         self._phase = _Phase.REFUSED
+        self.pipeline.clear()  # their answers would go nowhere
         cycle = self.cycle
         is_answering = self._is_answering()
         if not (is_answering and cycle.response_started):
