@@ -3,17 +3,17 @@
 import logging
 from asyncio import TimerHandle
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from functools import partial
 from typing import assert_never
 
 from msgspec import Struct
-from pykka import ActorDeadError
 
 from actors.journal_messages import Head, HeadsLoaded, JournalMessage, LoadHeads, Tell
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusUnavailable
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import BusMessage, HeadMoved
+from actors.telling import tell_if_alive
 from actors.timers import tell_later
 
 logger = logging.getLogger(__name__)
@@ -107,18 +107,15 @@ class PubNubSubscriber(SupervisedActor):
         return None
 
     async def _start(self) -> None:
+        tell = partial(tell_if_alive, self.actor_ref)  # a stopping node hears the bus until that is closed
         try:
             await self._bus.start(
-                on_message=lambda user_id, payload: self._hear(BusPayload(user_id, payload)),
-                on_gap=lambda reason: self._hear(BusGap(reason)),
+                on_message=lambda user_id, payload: tell(BusPayload(user_id, payload)),
+                on_gap=lambda reason: tell(BusGap(reason)),
             )
         except BusUnavailable as error:
             logger.warning("the bus does not answer, next try in %.3g s: %s", self._retry_s, error)
             tell_later(self._retry_s, self.actor_ref, Start())
-
-    def _hear(self, message: BusPayload | BusGap) -> None:
-        with suppress(ActorDeadError):  # a stopping node still publishes, and hears it until the bus is closed
-            self.actor_ref.tell(message)
 
     def _take(self, user_id: str, payload: bytes) -> None:
         self._metrics.received += 1

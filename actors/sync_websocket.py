@@ -8,9 +8,7 @@ import logging
 from asyncio import TimerHandle
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, assert_never
-
-from pykka import ActorDeadError, ActorRef
+from typing import Final, assert_never
 
 from actors import close_codes
 from actors.admission import Admission, Surroundings
@@ -55,6 +53,7 @@ from actors.journal_messages import Outcome, Tell
 from actors.lifecycle import TRANSITIONS, GapFound, State, Step
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
+from actors.telling import tell_if_alive
 from actors.timers import tell_later
 
 logger = logging.getLogger(__name__)
@@ -79,7 +78,7 @@ class SyncWebSocket(LoopActor):
             connection_id=self.actor_urn.removeprefix("urn:uuid:"),
             user_id=admission.user_id,
             device_id=admission.device_id,
-            tell=partial(_tell_or_drop, self.actor_ref),
+            tell=partial(tell_if_alive, self.actor_ref),
             connected_at=admission.connected_at,
         )
         self._state = State.JOINING
@@ -97,7 +96,7 @@ class SyncWebSocket(LoopActor):
     @classmethod
     def launch(cls, surroundings: Surroundings, socket: DeviceSocket, admission: Admission) -> Tell[ConnectionMessage]:
         """Start the actor of an accepted socket and return how to tell it something, which never raises."""
-        return partial(_tell_or_drop, cls.start(socket, admission, surroundings))
+        return partial(tell_if_alive, cls.start(socket, admission, surroundings))
 
     def on_start(self) -> None:
         """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
@@ -327,13 +326,6 @@ class SyncWebSocket(LoopActor):
         if not self._has_left:
             self._has_left = True
             self._around.tell_watchlist(Leave(self._connection))
-
-
-def _tell_or_drop(ref: ActorRef[Any], message: object) -> None:
-    try:
-        ref.tell(message)
-    except ActorDeadError:  # the device has gone; what it missed it gets with ?since
-        return
 
 
 def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from pykka import ActorDeadError, ActorRef
+from pykka import ActorRef
+
+from actors.telling import tell_if_alive
 
 
 def tell_later(delay_s: float, ref: ActorRef[Any], message: object) -> asyncio.TimerHandle:
@@ -11,11 +13,4 @@ def tell_later(delay_s: float, ref: ActorRef[Any], message: object) -> asyncio.T
 
     Thread: the event loop.
     """
-    return asyncio.get_running_loop().call_later(delay_s, _tell_if_alive, ref, message)
-
-
-def _tell_if_alive(ref: ActorRef[Any], message: object) -> None:
-    try:
-        ref.tell(message)
-    except ActorDeadError:  # whoever set the timer is gone, and with it the need
-        return
+    return asyncio.get_running_loop().call_later(delay_s, tell_if_alive, ref, message)

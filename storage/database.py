@@ -39,7 +39,7 @@ class Database:
     """
 
     def __init__(self, url: str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S) -> None:
-        self._url = _with_driver(_parsed(url))
+        self._url = _with_driver(url)
         self._lock_timeout_s = lock_timeout_s
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
@@ -132,17 +132,21 @@ class Database:
         )
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(text: str) -> URL | None:
+    """Return the URL that ``text`` is; ``None``: it is none. SQLAlchemy's errors may hold a part of a password."""
     try:
-        return make_url(url)
-    except (ArgumentError, ValueError):  # whose texts may hold a part of the password
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _with_driver(text: str) -> URL:
+    url = parsed_url(text)
+    if url is None:
         raise ValueError(
             "this is no database's URL: write sqlite:///path or postgresql://user:password@host/database,"
             " and the password's special characters percent-encoded"
-        ) from None
-
-
-def _with_driver(url: URL) -> URL:
+        )
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql"):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import Connection, Executable, false, func, insert, make_url, select, text
-from sqlalchemy.exc import ArgumentError, ProgrammingError
+from sqlalchemy import Connection, Executable, false, func, insert, select, text
+from sqlalchemy.exc import ProgrammingError
 
 from actors.ports import StoreUnavailable
 from crdt.hlc import HLCTimestamp
-from storage.database import Database
+from storage.database import Database, parsed_url
 from storage.schema import HEAD, schema_version
 from storage.tables import heads, metadata
 
@@ -35,12 +35,11 @@ def sqlite_file(url: str) -> Path | None:
     """Return the file that ``url`` names; ``None``: it names a server.
 
     Raises:
-        ValueError: it is no URL of a database; the text, unlike SQLAlchemy's own, holds nothing of it.
+        ValueError: it is no URL of a database; the text holds nothing of it.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("no URL of a database") from None
+    parsed = parsed_url(url)
+    if parsed is None:
+        raise ValueError("no URL of a database")
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 

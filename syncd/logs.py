@@ -9,11 +9,14 @@ from structlog.typing import Processor
 
 from syncd import tracing
 
+AUDIT_FIELDS = ("action", "by", "target", "outcome")
+"""What an audited call's line carries besides its text."""
+
 _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
-    structlog.stdlib.ExtraAdder(allow=("action", "by", "target", "outcome", *tracing.FIELDS)),  # of an audited call
+    structlog.stdlib.ExtraAdder(allow=(*AUDIT_FIELDS, *tracing.FIELDS)),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 

@@ -208,11 +208,10 @@ async def _sweep(users: ActiveUsers, subscriber: ActorRef[PubNubSubscriber]) -> 
 
 
 def database_url(settings: Settings) -> str:
-    """Return where the journal is: as set, or SQLite in the data directory, which is made if need be."""
-    if settings.database_url is not None:
-        return settings.database_url
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{settings.data_dir / 'journal.db'}"
+    """Return where the journal is (``settings.journal_url``); the data directory is made if it is to be there."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings.journal_url
 
 
 def _limits(settings: Settings) -> Limits:

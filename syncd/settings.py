@@ -84,6 +84,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.0
     otlp_endpoint: Annotated[str | None, _about("OpenTelemetry collector for followed writes: http://host:4318")] = None
 
+    @property
+    def journal_url(self) -> str:
+        """Where the journal is: as set, or SQLite in the data directory."""
+        return f"sqlite:///{self.data_dir / 'journal.db'}" if self.database_url is None else self.database_url
+
 
 _SWITCHES = {"on": True, "off": False, "yes": True, "no": False}
 

@@ -7,10 +7,10 @@ from storage.inspection import Inspection, inspect_database, sqlite_file
 from storage.schema import HEAD
 from syncd.checks.findings import Checked, ClockReading, Finding, failed, ok, setting, warning
 from syncd.checks.patience import in_thread
+from syncd.checks.secrecy import others_may_read
 from syncd.settings import Settings
 
 NAME = "database"
-OPEN_TO_OTHERS = 0o077
 SOURCE = "the database"
 NEWEST = "the newest change in the journal"
 
@@ -21,8 +21,7 @@ async def check_database(settings: Settings) -> Checked:
 
 
 def _check(settings: Settings) -> Checked:
-    # Not node.database_url(): that makes the directory.
-    url = settings.database_url or f"sqlite:///{settings.data_dir / 'journal.db'}"
+    url = settings.journal_url
     where = setting("database_url" if settings.database_url else "data_dir")
     try:
         file = sqlite_file(url)
@@ -38,7 +37,7 @@ def _check(settings: Settings) -> Checked:
         mend = f"is it running, reachable and writable for this user? {where}"
         return Checked((failed(NAME, str(error), mend),))
     findings = [_schema(inspection, "sqlite" if file else "postgresql")]
-    if file is not None and file.stat().st_mode & OPEN_TO_OTHERS:
+    if file is not None and others_may_read(file):
         findings.append(warning(NAME, f"others may read {file}", f"chmod 600 {file}, named by {where}"))
     return Checked(tuple(findings), tuple(_clocks(inspection, settings)))
 

@@ -7,12 +7,12 @@ import jwt
 from syncd.checks.clock import date_reading
 from syncd.checks.findings import Checked, Finding, failed, ok, setting, warning
 from syncd.checks.patience import Unreachable, fetch, in_thread
+from syncd.checks.secrecy import others_may_read
 from syncd.keys import authenticator, uses_kept_secret
 from syncd.settings import Settings, SettingsError
 from syncd.signing_secret import FILE_NAME
 
 NAME = "keys"
-OPEN_TO_OTHERS = 0o077
 ISSUER = "the issuer of the keys"
 
 
@@ -36,7 +36,7 @@ def _check_key(settings: Settings) -> Finding:
     default, described = ("HS256", "a shared secret") if file is None else ("RS256", str(file))
     algorithm = (settings.jwt_algorithms or (default,))[0]
     kept = settings.data_dir / FILE_NAME
-    if uses_kept_secret(settings) and kept.stat().st_mode & OPEN_TO_OTHERS:
+    if uses_kept_secret(settings) and others_may_read(kept):
         return warning(NAME, f"others may read the secret in {kept}", f"chmod 600 {kept}, below {setting('data_dir')}")
     return ok(NAME, f"{described} checks tokens of {algorithm}")
 

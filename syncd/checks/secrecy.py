@@ -1,10 +1,13 @@
 """Which settings are secrets: they are seen by nobody else, and never printed."""
 
+from pathlib import Path
 from urllib.parse import unquote
 
 from syncd.settings import Settings
 
 SECRETS = ("jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_secret_key", "pubnub_auth_token")
+OPEN_TO_OTHERS = 0o077
+"""Any right of a file's group or of everybody."""
 
 
 def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -28,3 +31,8 @@ def redacted(text: str, settings: Settings) -> str:
         for secret in spellings:
             text = text.replace(secret, "***")
     return text
+
+
+def others_may_read(file: Path) -> bool:
+    """Return whether anybody but its owner has a right to ``file``."""
+    return bool(file.stat().st_mode & OPEN_TO_OTHERS)
