@@ -17,10 +17,9 @@ from statistics import median
 from typing import Final
 
 from bench import servers
-from bench.fanout import Load, measure
 from bench.processes import memory_bytes
-from bench.scenario import run
 from bench.servers import WATCHLIST, MeasurementFailed, Server
+from bench.write_load import measure_writes
 from syncd.server import raise_file_limit
 
 USERS: Final = 50
@@ -240,20 +239,7 @@ def _attack(name: str, port: int) -> Iterator[None]:
 
 
 def _p99_ms(server: Server) -> float:
-    names = [(user, device) for user in range(USERS) for device in range(DEVICES)]
-    load = Load(
-        ws=f"ws://127.0.0.1:{server.port}/ws",
-        publish=f"http://127.0.0.1:{server.port}{WATCHLIST}",
-        pid=server.pid,
-        users=USERS,
-        devices=DEVICES,
-        messages=WRITES_PER_S * SECONDS,
-        rate=WRITES_PER_S,
-        tokens={f"u{user}/d{device}": servers.token(f"u{user}", f"d{device}") for user, device in names},
-    )
-    found = run(measure(load))
-    if found["failed_publishes"] or found["delivered"] != found["expected"]:
-        raise MeasurementFailed(f"{found['delivered']:,} of {found['expected']:,} deliveries came")
+    found = measure_writes(server, users=USERS, devices=DEVICES, rate=WRITES_PER_S, seconds=SECONDS)
     return found["last_p99_ms"]
 
 

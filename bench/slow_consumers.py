@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 from bench import servers
-from bench.fanout import Load, Report, measure
-from bench.scenario import Figure, Sample, Scenario, Target, run
-from bench.servers import BULK, WATCHLIST, MeasurementFailed, Server
+from bench.fanout import Report
+from bench.scenario import Figure, Sample, Scenario, Target
+from bench.servers import BULK, MeasurementFailed, Server
+from bench.write_load import measure_writes, tokens_of
 
 USERS = 4
 DEVICES = 3
@@ -42,30 +43,15 @@ def measure_daemon() -> Sample:
 
 
 def _load(stalled: int) -> Report:
-    tokens = {
-        f"u{user}/d{device}": servers.token(f"u{user}", f"d{device}" if device else WRITER)
-        for user in range(USERS)
-        for device in range(DEVICES)
-    }
+    writers = {f"u{user}/d0": servers.token(f"u{user}", WRITER) for user in range(USERS)}
+    tokens = tokens_of(USERS, DEVICES) | writers
     with servers.daemon() as server, ExitStack() as stack:
         for user in range(USERS):
             _add_items(server, tokens[f"u{user}/d0"])
         for number in range(stalled):
             stack.enter_context(_stalled_device(server, servers.token(f"u{number % USERS}", f"stalled-{number}")))
-        load = Load(
-            ws=f"ws://127.0.0.1:{server.port}/ws",
-            publish=f"http://127.0.0.1:{server.port}{WATCHLIST}",
-            pid=server.pid,
-            users=USERS,
-            devices=DEVICES,
-            messages=WRITES_PER_S * SECONDS,
-            rate=WRITES_PER_S,
-            tokens=tokens,
-        )
-        report = run(measure(load))
+        report = measure_writes(server, users=USERS, devices=DEVICES, rate=WRITES_PER_S, seconds=SECONDS, tokens=tokens)
         report["closed"] = _closed_as_slow(server)
-    if report["delivered"] != report["expected"] or report["disconnected"]:
-        raise MeasurementFailed(f"{report['delivered']:,} of {report['expected']:,} deliveries came")
     return report
 
 

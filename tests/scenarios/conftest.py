@@ -8,23 +8,24 @@ import re
 import shutil
 import socket
 import sys
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg
 import pytest
 from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub_asyncio import PubNubAsyncio
 from websockets.asyncio.client import ClientConnection, connect
 
-from syncd.cluster import Child, ClusterError, LocalPostgreSQL, local_postgresql
+from syncd.cluster import Child
+from tests.databases import database_url, postgresql
 from transport.authentication import mint
+
+__all__ = ["database_url", "postgresql"]
 
 SECRET = "a secret of the scenarios, and long enough"
 PATIENCE_S = 60.0
@@ -32,31 +33,6 @@ PATIENCE_S = 60.0
 WATCHLIST = "/api/v1/sync/watchlist"
 
 Bearer = Callable[..., dict[str, str]]
-
-_schemas = count(1)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[LocalPostgreSQL]:
-    directory = Path(tempfile.mkdtemp(prefix="syncd-pg-"))
-    try:
-        with local_postgresql(
-            directory, ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "track_commit_timestamp=on")
-        ) as server:
-            yield server
-    except ClusterError as error:
-        pytest.skip(str(error))
-    finally:
-        shutil.rmtree(directory)
-
-
-@pytest.fixture
-def database_url(postgresql: LocalPostgreSQL) -> str:
-    """An empty schema of the test's own: as good as a database, and made at once."""
-    name = f"cluster_{next(_schemas)}"
-    with psycopg.connect(postgresql.url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}".encode())
-    return f"{postgresql.url}&options=-csearch_path%3D{name}"
 
 
 class BusServer(ABC):

@@ -8,18 +8,12 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.syncd.conftest import DaemonProcess, bearer, daemon, user
+from tests.syncd.conftest import DaemonProcess, bearer, daemon, http, user
 
 __all__ = ["bystander", "daemon", "http", "user"]
 
 WATCHLIST = "/api/v1/sync/watchlist"
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 @pytest.fixture

@@ -5,13 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
+from tests.databases import database_url, postgresql
 from transport.authentication import mint
+
+__all__ = ["database_url", "postgresql"]
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, and long enough"
@@ -99,3 +103,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
 def user() -> str:
     """A user nobody else in the session has."""
     return f"user-{uuid4()}"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of whatever the test starts."""
+    async with aiohttp.ClientSession() as session:
+        yield session

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.integration
 
 ADMIN = "/api/v1/admin"
 PROTECTED = [("GET", "stats"), ("GET", "users?user_id=ann"), *(("POST", p) for p in ("disconnect", "revoke", "notice"))]
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def operator(scope: str | None = "syncd:admin") -> dict[str, str]:

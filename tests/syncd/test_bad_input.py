@@ -20,12 +20,6 @@ VALID = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
 async def bystander(daemon: DaemonProcess, http: aiohttp.ClientSession, user: str) -> AsyncIterator[ClientConnection]:
     """A well-behaved device of another user: it must get its update, and nothing else, whatever happens."""
     async with connect(daemon.ws_url, additional_headers=bearer(user)) as socket:

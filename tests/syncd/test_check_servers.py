@@ -4,11 +4,9 @@ import asyncio
 import json
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from syncd.checks import bus as bus_check
 from syncd.checks import host, run
 from syncd.checks.findings import Finding
 from syncd.checks.run import run_checks
-from syncd.cluster import ClusterError, LocalPostgreSQL, local_postgresql
+from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
 from tests.syncd.conftest import SECRET, StartDaemon
 from transport.broker.server import BrokerServer, serve
@@ -34,7 +32,6 @@ pytestmark = pytest.mark.integration
 
 NOWHERE = "nowhere.invalid"
 Check = Callable[..., Awaitable[dict[str, Finding]]]
-_schemas = count(1)
 
 
 @pytest.fixture
@@ -55,25 +52,6 @@ def assert_finding(finding: Finding, status: str, said: str, mend: str = "") -> 
 
 
 # Databases
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[LocalPostgreSQL]:
-    directory = Path(tempfile.mkdtemp(prefix="syncd-pg-"))
-    try:
-        with local_postgresql(directory, ("fsync=off", "shared_buffers=16MB")) as server:
-            yield server
-    except ClusterError as error:
-        pytest.skip(str(error))
-    finally:
-        shutil.rmtree(directory)
-
-
-@pytest.fixture
-def database_url(postgresql: LocalPostgreSQL) -> str:
-    name = f"check_{next(_schemas)}"
-    execute(postgresql, f"CREATE SCHEMA {name}")
-    return f"{postgresql.url}&options=-csearch_path%3D{name}"
 
 
 def execute(server: LocalPostgreSQL, statement: str) -> None:

@@ -26,12 +26,6 @@ def daemon(start_daemon: StartDaemon) -> DaemonProcess:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
 async def device(daemon: DaemonProcess) -> AsyncIterator[Connect]:
     """``await device(user, device_id)``: an open WebSocket."""
     async with AsyncExitStack() as stack:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -18,12 +17,6 @@ pytestmark = pytest.mark.integration
 ROUNDS = 20
 WRITERS = 8
 WATCHLIST = "/api/v1/sync/watchlist"
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 async def write(http: aiohttp.ClientSession, daemon: DaemonProcess, number: int) -> int:

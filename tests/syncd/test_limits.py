@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import aiohttp
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.integration
 WATCHLIST = "/api/v1/sync/watchlist"
 OPERATIONS = "/api/v1/sync/operations"
 VALID = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001"}
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def device(daemon: DaemonProcess, user: str, name: str = "tv") -> connect:
