@@ -16,6 +16,22 @@ LIGHTHOUSE = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 SIGNAL = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
 MILLISECONDS = re.compile(r"^\d+(\.\d)? ms$")
 
+A_QUEUE_IS_STORED = """async () => {
+  const found = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  for (const { name } of await indexedDB.databases()) {
+    const database = await found(indexedDB.open(name));
+    try {
+      if (await found(database.transaction("queue").objectStore("queue").count())) return true;
+    } finally {
+      database.close();
+    }
+  }
+  return false;
+}"""
+
 
 @pytest.fixture
 def url(start_daemon: StartDaemon) -> str:
@@ -153,6 +169,7 @@ async def test_what_waits_in_a_queue_survives_a_reload(open_page: OpenPage, url:
     await devices.switch("tablet").uncheck()
     await devices.film("tablet").click()
     await devices.show("queue", 1, "tablet")
+    await devices.page.wait_for_function(A_QUEUE_IS_STORED)  # a change is shown before it is on the disk
     await devices.page.reload()
     await devices.have(LIGHTHOUSE)
     await devices.show("revision", 1)
