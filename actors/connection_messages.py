@@ -51,6 +51,20 @@ class Leave(Struct, frozen=True, eq=False):
     connection: ConnectionInfo
 
 
+class Stalled(Struct, frozen=True, eq=False):
+    """The device does not read, and ``frames`` of ``size_bytes`` wait: keep what comes, until ``Drained``."""
+
+    connection: ConnectionInfo
+    frames: int
+    size_bytes: int
+
+
+class Drained(Struct, frozen=True, eq=False):
+    """The device reads again: deliver what was kept, and go on."""
+
+    connection: ConnectionInfo
+
+
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     """A watchlist change that a device or a foreign publisher wants; its shape is valid, nothing else is known."""
 
@@ -71,7 +85,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     """If the write is followed."""
 
 
-WatchlistRequest = Join | Leave | DeviceWrite
+WatchlistRequest = Join | Leave | Stalled | Drained | DeviceWrite
 
 
 # To a SyncWebSocket, from the other actors.

@@ -1,26 +1,28 @@
 """Which device of which user hangs on which connection, and the fan-out to them (documented step 6)."""
 
-import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import assert_never
 
 from msgspec import Struct
-from pykka import ActorDeadError
 
-from actors.connection_messages import ConnectionInfo, Deliver, Flush
+from actors.close_codes import SLOW_CONSUMER
+from actors.connection_messages import ConnectionInfo, Deliver, Disconnect, Drained, Flush, Stalled
 from actors.metrics import RegistryMetrics
+from actors.stalled import StalledConnections
 from actors.supervisor import SupervisedActor
 from actors.sync_messages import SyncMessage, WatchlistUpdate
+from actors.timers import tell_later
 from actors.tracing import Stage, Trace
-
-logger = logging.getLogger(__name__)
-
 
 TIMED_EVERY = 8
 """One relay in so many is timed to its last write: 3 µs each, as much as a delivery."""
+
+LET_GO_AT_ONCE = 4
+LET_GO_EVERY_S = 0.005
+"""Hundreds of devices may reach their bound with one message, and to close one costs as much as ten deliveries."""
 
 
 class Register(Struct, frozen=True, eq=False):
@@ -59,14 +61,19 @@ class GetUserConnections(Struct, frozen=True):
     user_id: str
 
 
-RegistryMessage = Register | Unregister | SendToUser | BroadcastToAll | GetUserConnections
+class LetGo(Struct, frozen=True):
+    """Disconnect the next few devices for which too much waited."""
+
+
+RegistryMessage = Register | Unregister | Stalled | Drained | SendToUser | BroadcastToAll | GetUserConnections | LetGo
 
 
 class ConnectionRegistry(SupervisedActor):
     """Messages in: ``RegistryMessage``. Messages out: ``Deliver`` to each connection.
 
-    A message is encoded and framed once, and the same bytes are told to every connection. Now and then the last of
-    them is asked when it has written: the slowest way of a relay to a socket. Of a followed message all are asked.
+    A message is encoded and framed once, and the same bytes are told to every connection, or kept for it while its
+    device does not read. Now and then the last that is told is asked when it has written: the slowest way of a relay to
+    a socket. Of a followed message all are asked.
     """
 
     def __init__(
@@ -82,6 +89,9 @@ class ConnectionRegistry(SupervisedActor):
         self._relays = 0
         self._connections: dict[str, ConnectionInfo] = {}
         self._user_connections: dict[str, dict[str, ConnectionInfo]] = {}
+        self._stalled: dict[str, StalledConnections] = {}
+        self._over_bound: deque[ConnectionInfo] = deque()
+        """Registered no more, and not told yet."""
 
     def on_receive(self, message: RegistryMessage) -> object:
         """Do what the message says; the answer is the method's."""
@@ -93,6 +103,15 @@ class ConnectionRegistry(SupervisedActor):
                 return None
             case Unregister(connection_id=connection_id):
                 return self.unregister(connection_id)
+            case Stalled(connection=connection, frames=frames, size_bytes=size_bytes):
+                self._stall(connection, frames, size_bytes)
+                return None
+            case Drained(connection=connection):
+                self._go_on(connection)
+                return None
+            case LetGo():
+                self._let_go()
+                return None
             case BroadcastToAll(message=to_all):
                 return self.broadcast_to_all(to_all)
             case GetUserConnections(user_id=user_id):
@@ -111,6 +130,7 @@ class ConnectionRegistry(SupervisedActor):
         connection = self._connections.pop(connection_id, None)
         if connection is None:
             return False
+        self._unstall(connection)
         of_user = self._user_connections[connection.user_id]
         del of_user[connection_id]
         if not of_user:
@@ -123,45 +143,84 @@ class ConnectionRegistry(SupervisedActor):
         of_user = self._user_connections.get(user_id)
         if not of_user or not messages:
             return 0
-        return self._send(tuple(of_user.values()), messages, traces)
+        began_s = self._clock() if self._relays % TIMED_EVERY == 0 else None
+        self._relays += 1
+        told = self._deliver(user_id, self._delivery_of(messages))
+        if began_s is not None and told:
+            told[-1].tell(Flush(partial(self._note_written, began_s)))
+        for trace in traces:
+            for connection in told:
+                connection.tell(Flush(partial(_passed, trace.child(), connection)))
+            for connection in self._stalled.get(user_id, ()):
+                _passed(trace.child(), connection, is_written=False)
+        return len(of_user)
 
     def broadcast_to_all(self, message: SyncMessage) -> int:
         """Tell ``message`` to every connection and return how many that were."""
-        return self._send(tuple(self._connections.values()), (message,)) if self._connections else 0
+        if self._connections:
+            delivery = self._delivery_of((message,))
+            for user_id in tuple(self._user_connections):
+                self._deliver(user_id, delivery)
+        return len(self._connections)
 
     def get_user_connections(self, user_id: str) -> tuple[ConnectionInfo, ...]:
         """Return the user's connections, oldest first."""
         return tuple(self._user_connections.get(user_id, {}).values())
 
-    def _send(
-        self,
-        connections: tuple[ConnectionInfo, ...],
-        messages: tuple[SyncMessage, ...],
-        traces: tuple[Trace, ...] = (),
-    ) -> int:
-        began_s = self._clock() if self._relays % TIMED_EVERY == 0 else None
-        self._relays += 1
+    def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
-        deliver = Deliver(
+        return Deliver(
             first_revision=first.revision if isinstance(first, WatchlistUpdate) else None,
             frames=tuple(map(self._frame, messages)),
         )
-        sent = 0
-        for connection in connections:
-            try:
-                connection.tell(deliver)
-                sent += 1
-            except ActorDeadError:  # it stopped a moment ago; its Leave is on the way
-                logger.debug("connection %s is gone already", connection.connection_id)
-        if began_s is not None:
-            with suppress(ActorDeadError):
-                connections[-1].tell(Flush(partial(self._note_written, began_s)))
-        for trace in traces:
-            for connection in connections:
-                with suppress(ActorDeadError):
-                    connection.tell(Flush(partial(_passed, trace.child(), connection)))
-        self._metrics.messages_sent += sent * len(messages)
-        return sent
+
+    def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
+        """Tell ``delivery`` to those who read, and return them; keep it for the others."""
+        told = tuple(self._user_connections[user_id].values())
+        stalled = self._stalled.get(user_id)
+        if stalled is not None:
+            told = tuple(connection for connection in told if connection not in stalled)
+            stalled.keep(delivery)
+            self._give_up(stalled.over_bound())
+        for connection in told:
+            connection.tell(delivery)
+        self._metrics.messages_sent += len(told) * len(delivery.frames)
+        return told
+
+    # Devices that do not read
+
+    def _stall(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
+        if connection.connection_id in self._connections:
+            self._stalled.setdefault(connection.user_id, StalledConnections()).add(connection, frames, size_bytes)
+
+    def _unstall(self, connection: ConnectionInfo) -> list[Deliver]:
+        stalled = self._stalled.get(connection.user_id)
+        if stalled is None:
+            return []
+        kept = stalled.remove(connection)
+        if not stalled:
+            del self._stalled[connection.user_id]
+        return kept
+
+    def _go_on(self, connection: ConnectionInfo) -> None:
+        for delivery in self._unstall(connection):
+            connection.tell(delivery)
+            self._metrics.messages_sent += len(delivery.frames)
+
+    def _give_up(self, over_bound: list[ConnectionInfo]) -> None:
+        for connection in over_bound:
+            self.unregister(connection.connection_id)
+            self._over_bound.append(connection)
+        if over_bound and len(self._over_bound) == len(over_bound):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for _ in range(min(LET_GO_AT_ONCE, len(self._over_bound))):
+            self._over_bound.popleft().tell(Disconnect(SLOW_CONSUMER))
+        if self._over_bound:
+            tell_later(LET_GO_EVERY_S, self.actor_ref, LetGo())
+
+    # Figures
 
     def _note_written(self, began_s: float, is_written: bool) -> None:
         if is_written:

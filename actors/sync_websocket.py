@@ -20,6 +20,7 @@ from actors.connection_messages import (
     Deliver,
     Disconnect,
     Drain,
+    Drained,
     Flush,
     Join,
     Joined,
@@ -29,6 +30,7 @@ from actors.connection_messages import (
     SignOfLife,
     SocketDrained,
     SocketLost,
+    Stalled,
     TimerDue,
     TokenRenewed,
     WriteAnswered,
@@ -67,7 +69,8 @@ _TIMER_DUE: Final = TimerDue()
 class SyncWebSocket(LoopActor):
     """Messages in: ``ConnectionMessage``. Messages out: ``WatchlistRequest``; frames, to the socket.
 
-    ``Join`` on start; ``Leave`` once nothing more will be sent, exactly once, on failure too. Ends with its socket.
+    ``Join`` on start; ``Stalled`` when the device stops reading and ``Drained`` when it goes on; ``Leave`` once nothing
+    more will be sent, exactly once, on failure too. Ends with its socket.
     """
 
     def __init__(self, socket: DeviceSocket, admission: Admission, surroundings: Surroundings) -> None:
@@ -87,6 +90,7 @@ class SyncWebSocket(LoopActor):
         self._epoch = admission.epoch
         self._revision = 0  # the last one written to the device, or in the outbox
         self._outbox: list[bytes] = []
+        self._is_stalled = False
         self._held: HeldFrames | None = None
         self._unanswered_writes = 0
         self._token_ends_s = admission.ends_at_s
@@ -137,7 +141,7 @@ class SyncWebSocket(LoopActor):
             case SignOfLife():
                 self._last_sign_s = self._around.now_s()
             case SocketDrained():
-                pass  # on_drained writes what has waited
+                self._go_on_writing()
             case TimerDue():
                 self._check_time()
             case Joined(revision=revision):
@@ -175,8 +179,20 @@ class SyncWebSocket(LoopActor):
         if not self._socket.is_congested():
             self._socket.write(b"".join(outbox))
             outbox.clear()
-        elif len(outbox) > MAX_WAITING_FRAMES or sum(map(len, outbox)) > MAX_WAITING_BYTES:
+            return
+        size_bytes = sum(map(len, outbox))
+        if len(outbox) > MAX_WAITING_FRAMES or size_bytes > MAX_WAITING_BYTES:
             self._disconnect(close_codes.SLOW_CONSUMER)
+        elif not self._is_stalled:
+            self._is_stalled = True
+            self._around.tell_watchlist(Stalled(self._connection, len(outbox), size_bytes))
+
+    def _go_on_writing(self) -> None:
+        """Write what has waited here, then ask for what was kept elsewhere."""
+        self.on_drained()
+        if self._is_stalled and not self._outbox:
+            self._is_stalled = False
+            self._around.tell_watchlist(Drained(self._connection))
 
     # From the watchlist to the device
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from actors.broadcaster import Relay
-from actors.connection_messages import DeviceWrite, Join, Leave
+from actors.connection_messages import DeviceWrite, Drained, Join, Leave, Stalled
 from actors.connection_registry import Register, Unregister
 from actors.device_messages import WatchlistSnapshot
 from actors.journal_messages import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
@@ -36,7 +36,7 @@ class TryAgain(Struct, frozen=True):
 
 
 WatchlistMessage = (
-    DeviceWrite | Join | Leave | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle | TryAgain
+    DeviceWrite | Join | Leave | Stalled | Drained | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle | TryAgain
     | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ class Neighbours(Struct, frozen=True, eq=False):
     """A monotonic clock."""
     max_clock_drift_ms: int
     journal: Tell[JournalMessage]
-    registry: Tell[Register | Unregister]
+    registry: Tell[Register | Unregister | Stalled | Drained]
     broadcaster: Tell[Relay]
     publisher: Tell[Publish]
     frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]

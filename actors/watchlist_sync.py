@@ -16,9 +16,11 @@ from actors.broadcaster import Relay
 from actors.connection_messages import (
     ConnectionInfo,
     DeviceWrite,
+    Drained,
     Join,
     Joined,
     Leave,
+    Stalled,
 )
 from actors.connection_registry import Register, Unregister
 from actors.conversion import channel_update
@@ -112,6 +114,8 @@ class WatchlistSync(SupervisedActor):
                 self._connections.discard(connection)
                 self._replays.forget(connection)
                 self._to.registry(Unregister(connection.connection_id))
+            case Stalled() | Drained():
+                self._to.registry(message)
             case HeadMoved(revision=revision):
                 self._saw(revision)
             case HeadsLoaded():

@@ -2,7 +2,7 @@
 
 import gc
 
-THRESHOLDS = (50_000, 20, 100)
+THRESHOLDS = (10_000, 20, 100)
 """Allocations before a collection, and how many of the younger ones make an older one. Python's defaults walk the
 objects of every connection several times a second under load: a sixth of the CPU of a write."""
 

@@ -1,9 +1,14 @@
+import asyncio
+
 import msgspec
 import pytest
-from pykka import ActorDeadError, ActorRef
+from pykka import ActorRef
 
-from actors.connection_messages import ConnectionInfo, Deliver, Flush
+from actors.close_codes import SLOW_CONSUMER
+from actors.connection_messages import Deliver, Drained, Flush, Stalled
 from actors.connection_registry import (
+    LET_GO_AT_ONCE,
+    LET_GO_EVERY_S,
     BroadcastToAll,
     ConnectionRegistry,
     GetUserConnections,
@@ -11,8 +16,10 @@ from actors.connection_registry import (
     SendToUser,
     Unregister,
 )
+from actors.held_frames import MAX_WAITING_FRAMES
 from actors.metrics import RegistryMetrics
 from actors.sync_messages import DeviceCommand, WatchlistUpdate
+from actors.tracing import Span, Tracer
 from tests.actors.conftest import Devices, Started, content
 
 UPDATES = tuple(WatchlistUpdate(content(n), "add", revision=n) for n in (4, 5))
@@ -98,16 +105,79 @@ async def test_a_broadcast_reaches_every_user(registry: ActorRef[ConnectionRegis
     assert msgspec.json.decode(devices.told["x"][0].frames[0]) == {"type": "device_command", "command": "pause"}
 
 
-async def test_a_connection_that_died_a_moment_ago_does_not_keep_the_others_from_theirs(
+async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_then_everything(
+    registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
+) -> None:
+    tv, phone = devices.connection("tv"), devices.connection("phone")
+    registry.tell(Register(tv))
+    registry.tell(Register(phone))
+    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 2
+    assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 2
+    assert devices.told["tv"] == []
+    assert metrics.messages_sent == 3
+    registry.tell(Drained(tv))
+    await registry.ask(SendToUser("ann", UPDATES[1:]), block=False)
+    of_tv, of_phone = (
+        [message for message in devices.told[name] if isinstance(message, Deliver)] for name in ("tv", "phone")
+    )
+    assert [delivery.first_revision for delivery in of_tv] == [4, None, 5]
+    assert of_tv == of_phone
+    assert metrics.messages_sent == 8
+
+
+async def test_devices_for_which_too_much_waits_are_let_go_a_few_at_a_time(
+    registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
+) -> None:
+    names = [str(number) for number in range(3 * LET_GO_AT_ONCE)]
+    for name in names:
+        stalled = devices.connection(name)
+        registry.tell(Register(stalled))
+        registry.tell(Stalled(stalled, frames=MAX_WAITING_FRAMES, size_bytes=0))
+    registry.tell(Register(devices.connection("tv")))
+    await registry.ask(SendToUser("ann", UPDATES[:1]), block=False)
+
+    def let_go() -> list[str]:
+        return [name for name in names if devices.told[name]]
+
+    assert let_go() == names[:LET_GO_AT_ONCE]
+    assert metrics.total_connections == 1
+    assert await registry.ask(SendToUser("ann", UPDATES[1:]), block=False) == 1
+    while len(let_go()) < len(names):
+        await asyncio.sleep(LET_GO_EVERY_S)
+    for name in names:
+        (disconnect,) = devices.told[name]
+        assert disconnect.close == SLOW_CONSUMER
+    assert [message.first_revision for message in devices.told["tv"] if isinstance(message, Deliver)] == [4, 5]
+
+
+async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
-    def dead(_message: object) -> None:
-        raise ActorDeadError
-
-    registry.tell(Register(ConnectionInfo("a", "ann", "gone", dead)))
-    registry.tell(Register(devices.connection("b")))
+    tv = devices.connection("tv")
+    registry.tell(Register(tv))
+    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(Unregister("tv"))
+    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(Register(devices.connection("phone")))
     assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 1
-    assert [type(message) for message in devices.told["b"]] == [Deliver, Flush]
+    await registry.ask(Drained(tv), block=False)
+    assert devices.told["tv"] == []
+
+
+async def test_of_a_followed_message_it_is_said_who_does_not_read(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    spans: list[Span] = []
+    trace = Tracer(spans.append, 1.0).accept(None, "ann", "laptop", "http")
+    assert trace is not None
+    tv = devices.connection("tv", device_id="tv-in-the-kitchen")
+    registry.tell(Register(tv))
+    registry.tell(Register(devices.connection("phone")))
+    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    await registry.ask(SendToUser("ann", UPDATES[:1], (trace,)), block=False)
+    assert [(span.stage, span.details["device_id"]) for span in spans[1:]] == [("held", "tv-in-the-kitchen")]
+    assert Flush in map(type, devices.told["phone"])
 
 
 async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(

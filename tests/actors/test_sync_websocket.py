@@ -17,6 +17,7 @@ from actors.connection_messages import (
     DeviceWrite,
     Disconnect,
     Drain,
+    Drained,
     Flush,
     Join,
     Joined,
@@ -26,6 +27,7 @@ from actors.connection_messages import (
     SignOfLife,
     SocketDrained,
     SocketLost,
+    Stalled,
     TimerDue,
     TokenRenewed,
     WatchlistRequest,
@@ -291,6 +293,44 @@ async def test_frames_wait_while_the_device_is_congested(live: Device) -> None:
     live.socket.congested = False
     await live.tell(SocketDrained())
     assert live.socket.writes == [b"11\n12\n"]
+
+
+async def test_whoever_sends_is_told_once_that_the_device_does_not_read_and_once_that_it_goes_on(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11), deliver(12))
+    await live.tell(deliver(13))
+    assert [(stalled.frames, stalled.size_bytes) for stalled in live.told_of(Stalled)] == [(2, 6)]
+    assert live.told_of(Drained) == []
+    live.socket.congested = False
+    await live.tell(SocketDrained())
+    assert live.socket.lines == lines(11, 13)
+    await live.tell(SocketDrained())
+    assert len(live.told_of(Drained)) == 1
+    live.socket.congested = True
+    await live.tell(deliver(14))
+    assert len(live.told_of(Stalled)) == 2
+
+
+async def test_what_is_kept_elsewhere_is_asked_for_though_what_waited_here_fills_the_socket_again(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11))
+    live.socket.congested = False
+
+    def write_and_fill(frames: bytes) -> None:
+        live.socket.writes.append(frames)
+        live.socket.congested = True
+
+    live.socket.write = write_and_fill  # type: ignore[method-assign]
+    await live.tell(SocketDrained())
+    assert len(live.told_of(Drained)) == 1
+    await live.tell(deliver(12))
+    assert [stalled.frames for stalled in live.told_of(Stalled)] == [1, 1]
+
+
+async def test_a_device_that_is_full_and_for_which_nothing_waits_is_not_stalled(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(SignOfLife())
+    assert live.told_of(Stalled) == []
 
 
 @pytest.mark.parametrize(
