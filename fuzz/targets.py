@@ -144,6 +144,10 @@ class Wire(asyncio.Transport):
         """Remember ``data``."""
         self.written.append(bytes(data))
 
+    def get_write_buffer_size(self) -> int:
+        """Nothing is ever unsent."""
+        return 0
+
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Hand the connection to ``protocol``."""
         self.protocol = cast("asyncio.Protocol", protocol)

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from transport.handshake import refusal
 from transport.pacing import pacer
 from transport.problems import Problem
+from transport.unread import UnreadWatch
 
 MAX_PIPELINED: Final = 64
 """Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
@@ -23,6 +24,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
 
     head_s: float = 10.0
     body_s: float = 30.0
+    answer_s: float = 30.0
+    """For the client to read another part of its answer; see ``UnreadWatch``."""
     head_bytes: int = 32 * 1024
 
 
@@ -54,6 +57,7 @@ class _OneWrite:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        self.written_bytes = 0
         self._head = b""
         self._has_ended = False
 
@@ -66,13 +70,13 @@ class _OneWrite:
         elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
             self._head = data
             return
-        self.transport.write(data)
+        self._write_now(data)
 
     def flush(self) -> None:
         """Write the head of a response without a body."""
         if self._head:
             head, self._head = self._head, b""
-            self.transport.write(head)
+            self._write_now(head)
 
     def write_eof(self) -> None:
         """As the transport's, behind what waits."""
@@ -84,6 +88,10 @@ class _OneWrite:
         """As the transport's, behind what waits."""
         self.flush()
         self.transport.close()
+
+    def _write_now(self, data: bytes) -> None:
+        self.written_bytes += len(data)
+        self.transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
@@ -109,12 +117,14 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
-        self.transport = _OneWrite(transport)  # type: ignore[assignment]  # a transport in every respect
+        self.transport = writer = _OneWrite(transport)  # type: ignore[assignment]  # a transport in every respect
+        self._unread = UnreadWatch(transport, lambda: writer.written_bytes, self._limits.answer_s)
         self._phase = _Phase.HEAD
         self._time_phase()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the timer too."""
+        """Let go of the timers too."""
+        self._unread.end()
         self._phase = _Phase.IDLE
         self._time_phase()
         super().connection_lost(exc)
@@ -203,6 +213,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before opening a WebSocket."))
             return
         self._phase = _Phase.UPGRADED
+        self._unread.end()
         self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
@@ -211,7 +222,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """See uvicorn: nothing more of this response will be written."""
         self.transport.flush()  # type: ignore[attr-defined]
+        self._unread.begin()
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """See uvicorn; what is unsent must not stay so for ever."""
+        super().pause_writing()
+        self._unread.begin()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -1,12 +1,15 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from transport.http_protocol import RequestLimits
+from transport import http_protocol
+from transport.http_protocol import HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
@@ -137,3 +140,75 @@ async def test_a_connection_that_is_lost_early_leaves_no_timer(serve: Serve) -> 
         writer.write_eof()
         async with asyncio.timeout(5):
             assert await reader.read() == b""
+
+
+LARGE = 8 * 2**20
+"""More than the kernel takes for a client that does not read."""
+
+
+async def large_app(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+    await send({"type": "http.response.body", "body": b"x" * LARGE})
+
+
+def raw_client(port: int, sent: bytes) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    client.connect(("127.0.0.1", port))
+    client.sendall(sent)
+    client.setblocking(False)
+    return client
+
+
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n"], ids=["kept alive", "closed"])
+async def test_a_client_that_does_not_read_its_answer_is_given_up(
+    serve: Serve, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+    connection_lost = HttpProtocol.connection_lost
+
+    def note_end(protocol: HttpProtocol, exc: Exception | None) -> None:
+        connection_lost(protocol, exc)
+        ended.set()
+
+    monkeypatch.setattr(HttpProtocol, "connection_lost", note_end)
+    port = await serve(limits=RequestLimits(answer_s=0.1), app=large_app)
+    with raw_client(port, b"GET / HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n") as client:
+        async with asyncio.timeout(5):
+            await ended.wait()
+        received = 0
+        with suppress(ConnectionResetError):
+            while part := await asyncio.get_running_loop().sock_recv(client, 2**20):
+                received += len(part)
+    assert received < LARGE
+
+
+async def test_a_client_that_reads_slowly_gets_all_of_its_answer(serve: Serve) -> None:
+    port = await serve(limits=RequestLimits(answer_s=0.2), app=large_app)
+    received, loop = 0, asyncio.get_running_loop()
+    began_s = loop.time()
+    with raw_client(port, b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n") as client:
+        while part := await loop.sock_recv(client, 2**18):
+            received += len(part)
+            await asyncio.sleep(0.02)
+    assert received > LARGE
+    assert loop.time() - began_s > 3 * 0.2
+
+
+async def test_what_comes_before_its_turn_is_not_read_without_end(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a storm a new connection waits; meanwhile two reads are kept, and the rest stays in the network."""
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(http_protocol, "pacer", lambda: SimpleNamespace(run=waiting.append))
+    async with connected(await serve()) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * LARGE)
+        unsent = [writer.transport.get_write_buffer_size()]
+        while len(unsent) < 20 or unsent[-1] != unsent[-20]:
+            await asyncio.sleep(0.01)
+            unsent.append(writer.transport.get_write_buffer_size())
+        assert unsent[-1] > 0
+        (parse,) = waiting
+        parse()
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

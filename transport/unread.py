@@ -1,0 +1,57 @@
+"""Clients that ask and do not read the answers: what is unsent must get less, or the connection ends."""
+
+import asyncio
+import sys
+import termios
+from collections.abc import Callable
+from fcntl import ioctl
+from typing import Final
+
+MIN_READ_BYTES: Final = 16 * 1024
+
+
+class UnreadWatch:
+    """Gives up on a transport whose peer takes less than ``MIN_READ_BYTES`` of what is unsent within ``patience_s``.
+
+    A peer that reads slowly is served as long as it does. Thread: the event loop.
+    """
+
+    def __init__(self, transport: asyncio.Transport, written_bytes: Callable[[], int], patience_s: float) -> None:
+        self._transport = transport
+        self._written_bytes = written_bytes
+        self._patience_s = patience_s
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Watch, if something is unsent and it is not watched yet."""
+        if self._timer is None and self._transport.get_write_buffer_size():
+            self._look_later()
+
+    def end(self) -> None:
+        """Watch no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._look, self._read_bytes())
+
+    def _look(self, read_before_bytes: int) -> None:
+        self._timer = None
+        if not self._transport.get_write_buffer_size():
+            return
+        if self._read_bytes() - read_before_bytes < MIN_READ_BYTES:
+            self._transport.abort()
+        else:
+            self._look_later()
+
+    def _read_bytes(self) -> int:
+        """Return how much the peer has taken; the kernel alone holds megabytes, and takes more in large steps only."""
+        return self._written_bytes() - self._transport.get_write_buffer_size() - _bytes_in_kernel(self._transport)
+
+
+def _bytes_in_kernel(transport: asyncio.Transport) -> int:
+    """Return what the peer has not acknowledged yet (Linux: tcp(7), ``SIOCOUTQ``)."""
+    if sys.platform != "linux":
+        return 0
+    return int.from_bytes(ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
