@@ -42,5 +42,6 @@ def configure(log_format: Literal["auto", "console", "json"], level: str) -> Non
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for quiet in ("alembic", "uvicorn.error", "httpx", "urllib3"):
+    for quiet in ("alembic", "httpx", "urllib3"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is garbage

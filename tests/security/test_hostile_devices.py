@@ -14,8 +14,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
-from tests.security.conftest import FILM, WATCHLIST
-from tests.syncd.conftest import DaemonProcess, bearer
+from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer
 from transport.frame_reader import FrameReader
 from transport.handshake import SUBPROTOCOL, parse
 from transport.websocket import WebSocketProtocol

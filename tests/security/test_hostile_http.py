@@ -9,8 +9,7 @@ import aiohttp
 import pytest
 
 from bench.processes import memory_bytes
-from tests.security.conftest import FILM, WATCHLIST
-from tests.syncd.conftest import DaemonProcess, bearer, token
+from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
 from transport.http_protocol import MAX_PIPELINED
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("bystander")]

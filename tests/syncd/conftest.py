@@ -1,6 +1,7 @@
 """A daemon of the test's own: a real process on a free port."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.databases import database_url, postgresql
 from transport.authentication import mint
@@ -19,6 +21,8 @@ __all__ = ["database_url", "postgresql"]
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, and long enough"
+WATCHLIST = "/api/v1/sync/watchlist"
+FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 
 
 class DaemonProcess:
@@ -110,3 +114,16 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A client of whatever the test starts."""
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def bystander(daemon: DaemonProcess, http: aiohttp.ClientSession, user: str) -> AsyncIterator[ClientConnection]:
+    """A well-behaved device, whatever others do: its update comes, at its end nothing else, and no error is logged."""
+    async with connect(daemon.ws_url, additional_headers=bearer(user)) as socket:
+        yield socket
+        body = {"operation": "add", "content_id": FILM}
+        async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer(user, "other")) as response:
+            assert response.status == 200
+        async with asyncio.timeout(30):
+            assert json.loads(await socket.recv())["revision"] == 1
+    assert {json.loads(line)["level"] for line in daemon.log.read_text().splitlines()} <= {"debug", "info"}

@@ -8,26 +8,14 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.syncd.conftest import DaemonProcess, bearer, token
+from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
 
 pytestmark = pytest.mark.integration
 
-WATCHLIST = "/api/v1/sync/watchlist"
-VALID = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001"}
-
-
-@pytest.fixture
-async def bystander(daemon: DaemonProcess, http: aiohttp.ClientSession, user: str) -> AsyncIterator[ClientConnection]:
-    """A well-behaved device of another user: it must get its update, and nothing else, whatever happens."""
-    async with connect(daemon.ws_url, additional_headers=bearer(user)) as socket:
-        yield socket
-        async with http.post(daemon.url + WATCHLIST, json=VALID, headers=bearer(user, "other")) as response:
-            assert response.status == 200
-        async with asyncio.timeout(10):
-            assert json.loads(await socket.recv())["revision"] == 1
+VALID = {"operation": "add", "content_id": FILM}
 
 
 async def post(

@@ -21,9 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.runtime import LoopActor
 from syncd.dump import MAX_CALLS, MAX_MAILBOXES, MAX_PLACES, Dump
-from tests.syncd.conftest import ROOT, SECRET, StartDaemon, token
+from tests.syncd.conftest import ROOT, SECRET, WATCHLIST, StartDaemon, token
 
-WATCHLIST = "/api/v1/sync/watchlist"
 LOOPS = ("asyncio.SelectorEventLoop", "uvloop.Loop")
 
 

@@ -10,13 +10,12 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer
+from tests.syncd.conftest import WATCHLIST, DaemonProcess, StartDaemon, bearer
 
 pytestmark = pytest.mark.integration
 
 ROUNDS = 20
 WRITERS = 8
-WATCHLIST = "/api/v1/sync/watchlist"
 
 
 async def write(http: aiohttp.ClientSession, daemon: DaemonProcess, number: int) -> int:

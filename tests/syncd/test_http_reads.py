@@ -8,11 +8,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.syncd.conftest import DaemonProcess, bearer
+from tests.syncd.conftest import WATCHLIST, DaemonProcess, bearer
 
 pytestmark = pytest.mark.integration
 
-WATCHLIST = "/api/v1/sync/watchlist"
 OPERATIONS = "/api/v1/sync/operations"
 ACTIVITIES = "/api/v1/sync/last_activities"
 
