@@ -6,6 +6,8 @@ from urllib.parse import unquote
 from syncd.settings import Settings
 
 SECRETS = ("jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_secret_key", "pubnub_auth_token")
+PASSWORD_FIELDS = ("password", "sslpassword")
+"""Of a PostgreSQL URL's query, see libpq's connection parameters."""
 OPEN_TO_OTHERS = 0o077
 """Any right of a file's group or of everybody."""
 
@@ -18,10 +20,15 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:
             found[name] = (value,)
     urls = {"database_url": settings.database_url or "", "bus": settings.bus}
     for name, url in urls.items():
-        user, colon, password = url.partition("://")[2].rpartition("@")[0].partition(":")
-        secret = password if colon or name == "database_url" else user  # NATS: token@host
-        if secret:
-            found[name] = (secret, unquote(secret))
+        address, _, query = url.partition("?")
+        secrets = []
+        for text in (url, address):  # a question mark may be the password's own
+            user, colon, password = text.partition("://")[2].rpartition("@")[0].partition(":")
+            secrets.append(password if colon or name == "database_url" else user)  # NATS: token@host
+        fields = (field.partition("=") for field in query.split("&"))
+        secrets += [value for key, _, value in fields if key in PASSWORD_FIELDS]
+        if spellings := {spelling for secret in secrets if secret for spelling in (secret, unquote(secret))}:
+            found[name] = tuple(sorted(spellings, key=len, reverse=True))
     return found
 
 

@@ -222,7 +222,12 @@ def test_postgresql_without_its_driver_says_what_to_install() -> None:
 
 def test_no_secret_is_printed_whatever_fails(tmp_path: Path) -> None:
     flags = ("--database-url", "postgresql://ann:one%21secret@127.0.0.1:9/x", "--bus", "amqp://ann:another@127.0.0.1")
-    for database in (flags, ("--database-url", "postgresql://ann:one%21secret@:word@nowhere/x", *flags[2:])):
+    elsewhere = "postgresql://127.0.0.1:9/x?user=ann@home&password=one%21secret"
+    for database in (
+        flags,
+        ("--database-url", "postgresql://ann:one%21secret@:word@nowhere/x", *flags[2:]),
+        ("--database-url", elsewhere, *flags[2:]),
+    ):
         done = Report(*database, SYNCD_JWT_SECRET="a third secret").done
         assert "127.0.0.1" in done.stdout
         for secret in ("one%21secret", "one!secret", "word@nowhere", "another", "a third"):
