@@ -8,6 +8,7 @@ attack does to the daemon. Then its memory: what it has taken after the first at
 import argparse
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -96,6 +97,18 @@ async def endless_trailers(port: int, token: str) -> None:
     await _repeat(port, _POST.format(path=WATCHLIST, token=token).encode() + b"0\r\n" + b"a: b\r\n" * 20_000, 50)
 
 
+async def unread_answers(port: int, _token: str) -> None:
+    """A thousand connections that ask for the largest public document 60 times at once, and read nothing."""
+    clients = [socket.socket() for _ in range(1000)]
+    for client in clients:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 60)
+        await asyncio.sleep(0.002)
+    _begun()
+    await asyncio.Event().wait()
+
+
 async def bad_tokens(port: int, token: str) -> None:
     """Handshakes with forged tokens, each another, 300 a second."""
     await _repeat(port, _HANDSHAKE.format(token=token[:-8] + "{number:08d}").encode(), 300)
@@ -177,7 +190,7 @@ def _begun() -> None:
 ATTACKS: Final[dict[str, Attack]] = {
     attack.__name__.replace("_", "-"): attack
     for attack in (
-        *(nothing, half_open, slow_bodies, header_floods, pipelines, endless_trailers, bad_tokens),
+        *(nothing, half_open, slow_bodies, header_floods, pipelines, endless_trailers, unread_answers, bad_tokens),
         *(tiny_messages, empty_fragments, small_fragments, unread_pings, compressed_frames),
     )
 }

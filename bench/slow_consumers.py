@@ -97,7 +97,7 @@ SCENARIO = Scenario(
     figures=(
         Figure(P99, digits=2),
         Figure(P99_ALONE, digits=2),
-        Figure(RATIO, digits=2),
+        Figure(RATIO, (Target("≤", 1.25),), digits=2),
         Figure(CLOSED, (Target("≥", STALLED),)),
     ),
     measure=measure_daemon,
