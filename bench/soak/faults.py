@@ -14,14 +14,20 @@ from msgspec import Struct
 
 from bench.soak.ledger import USERS, Ledger, bearer
 from bench.soak.load import App, pour
+from bench.soak.memory import MIN_WINDOW_S, WARM_UP_S
 from bench.soak.service import Process, Service
 
-KILLS_END_AT: Final = 0.55
-"""Share of the time after which no node is ended any more: its last life is long enough to see memory grow."""
+LAST_LIFE_S: Final = WARM_UP_S + 2 * MIN_WINDOW_S
+"""So long before the end no node is ended any more, to see whether its memory grows;"""
+MIN_KILLS_S: Final = 180.0
+MIN_KILLS_SHARE: Final = 0.55
+"""unless that leaves less than either of these for their ends."""
 ENDS_OF_NODES: Final = ("node killed", "node restarted")
 RESTART_S: Final = 1.5
 """About what a start takes."""
 SLOW_DEVICES: Final = 10
+REPLAYED: Final = 2_000
+"""Revisions that each of them asks for and does not read: as many throughout, lest memory grow with the history."""
 POURED: Final = 500
 BUS_FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"drop": 0.3},
@@ -68,6 +74,7 @@ class Faults:
     def plan(self, seed: int, seconds: float) -> list[Strike]:
         """Return what is to happen: every kind once, then every kind again in another order, and so on."""
         random, strikes, at_s = Random(f"{seed} faults"), list[Strike](), 0.0
+        kills_end_s = max(seconds - LAST_LIFE_S, min(MIN_KILLS_S, seconds * MIN_KILLS_SHARE))
         while True:
             round_ = random.sample(sorted(self._kinds), len(self._kinds))
             for fault in sorted(round_, key=lambda fault: fault not in ENDS_OF_NODES):  # those may not come late
@@ -76,7 +83,7 @@ class Faults:
                 if at_s >= seconds:
                     return strikes
                 is_end_of_node = fault in ENDS_OF_NODES
-                if not is_end_of_node or at_s < seconds * KILLS_END_AT:
+                if not is_end_of_node or at_s < kills_end_s:
                     strikes.append(strike)
                     at_s += strike.lasts_s + RESTART_S * is_end_of_node
 
@@ -137,12 +144,13 @@ class Faults:
             app.client.connect()
 
     async def _connect_slow_devices(self, strike: Strike) -> None:
-        """Devices of one user that ask for everything, do not read, and hang up; meanwhile there is much to read."""
+        """Devices of one user that ask for much, do not read, and hang up; meanwhile there is more to read."""
         user = USERS[strike.number % len(USERS)]
+        since = max(self._ledger.head(user) - REPLAYED, 0)
         with ExitStack() as stack:
             for number in range(SLOW_DEVICES):
                 with suppress(OSError):
-                    device = await slow_device(self._node(strike).port, user, f"slow-{number}")
+                    device = await slow_device(self._node(strike).port, user, f"slow-{number}", since)
                     stack.callback(device.close)
             await pour(self._service.url, user, f"poured-{strike.at_s}", POURED, self._ledger)
             await asyncio.sleep(strike.lasts_s)
@@ -151,8 +159,8 @@ class Faults:
         return self._service.nodes[strike.number % len(self._service.nodes)]
 
 
-async def slow_device(port: int, user: str, name: str) -> socket.socket:
-    """Return a device that asks for everything and will never read; the caller closes it. Raises: OSError."""
+async def slow_device(port: int, user: str, name: str, since: int) -> socket.socket:
+    """Return a device that asks for what came after ``since`` and never reads it; to be closed. Raises: OSError."""
     device = socket.socket()
     device.setblocking(False)
     device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -162,9 +170,9 @@ async def slow_device(port: int, user: str, name: str) -> socket.socket:
         await loop.sock_connect(device, ("127.0.0.1", port))
         await loop.sock_sendall(
             device,
-            b"GET /ws?since=0 HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"GET /ws?since=%d HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\nAuthorization: %b\r\n\r\n"
-            % (b64encode(os.urandom(16)), bearer(user, name)["Authorization"].encode()),
+            % (since, b64encode(os.urandom(16)), bearer(user, name)["Authorization"].encode()),
         )
     except OSError:
         device.close()

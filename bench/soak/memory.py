@@ -15,8 +15,8 @@ from bench.soak.service import Service
 FLAT_MIB_PER_MINUTE: Final = 1.0
 MIN_WINDOW_S: Final = 60.0
 """A slope over less is noise: it is shown, and fails nothing."""
-WARM_UP: Final = 1 / 3
-"""Share of a life in which caches, pools and the allocator fill."""
+WARM_UP_S: Final = 300.0
+"""In which caches, pools and the allocator fill."""
 
 _ANONYMOUS: Final = re.compile(r"^RssAnon:\s+(\d+) kB", re.MULTILINE)
 
@@ -63,7 +63,7 @@ class Samples:
     def trend(self, pid: int) -> Trend | None:
         """Return the least-squares line through a life after its warm-up; ``None``: too few samples."""
         life = self._points[pid]
-        points = life[int(len(life) * WARM_UP) :]
+        points = [(at_s, mib) for at_s, mib in life if at_s >= life[0][0] + WARM_UP_S]
         if len(points) < 2:
             return None
         moments, sizes = zip(*points, strict=True)

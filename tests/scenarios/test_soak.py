@@ -8,7 +8,7 @@ import pytest
 
 from bench.soak.audit import compare
 from bench.soak.ledger import FIRST_FOREIGN_FILM, USERS, Change, Ledger, Listing, Write, film
-from bench.soak.memory import Samples
+from bench.soak.memory import WARM_UP_S, Samples
 
 ROOT = Path(__file__).parents[2]
 USER = USERS[0]
@@ -85,8 +85,8 @@ def test_two_revisions_of_one_write_and_two_writes_of_one_revision_are_wrong_at_
 @pytest.mark.parametrize(("mib_per_minute", "is_flat"), [(0.0, True), (0.9, True), (1.1, False), (60.0, False)])
 def test_the_memory_of_a_life_is_judged_by_its_slope_after_the_warm_up(mib_per_minute: float, is_flat: bool) -> None:
     samples = Samples()
-    for second in range(180):
-        samples.add(1, second, 50 + min(second, 60) + second * mib_per_minute / 60)
+    for second in range(480):
+        samples.add(1, second, 50 + min(second, WARM_UP_S) + second * mib_per_minute / 60)
     trend = samples.trend(1)
     assert trend is not None
     assert trend.mib_per_minute == pytest.approx(mib_per_minute, abs=0.01)
