@@ -130,9 +130,16 @@ class FrameReader:
         return self._rfc is None or self._rfc.state is OPEN
 
     def close(self, code: int, reason: str) -> None:
-        """Start the closing handshake: messages are no longer returned. You must then send ``output()``."""
+        """Start the closing handshake: messages are no longer returned. You must then send ``output()``.
+
+        A peer that sends too fast is not heard any more: to look for its close frame would be what its flood costs.
+        """
         rfc = self._open_rfc()
-        if rfc.state is OPEN:
+        if rfc.state is not OPEN:
+            return
+        if code == TOO_FAST.code:
+            self._fail(code, reason)
+        else:
             rfc.send_close(code, reason)
 
     def release(self) -> None:
