@@ -15,6 +15,8 @@ from transport.unread import UnreadWatch
 
 MAX_PIPELINED: Final = 64
 """Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
+MAX_FIELDS: Final = 256
+"""Headers and trailers of a request, together: each costs a call, and 32 KiB hold 5,000."""
 LINGER_S: Final = 5.0
 """For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
 
@@ -109,6 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0  # of a head that is not complete yet
         self._read_bytes = 0  # of it and the latest read
+        self._fields = 0  # headers and trailers of the request so far
         self._framing_bytes = 0  # since the latest part of a body: of trailers, or around the next part
         self._has_body = False  # the latest read
         self._problem: Problem | None = None
@@ -178,7 +181,16 @@ class HttpProtocol(HttpToolsProtocol):
         """See the parser."""
         super().on_message_begin()
         self._phase = _Phase.HEAD
-        self._head_bytes = 0
+        self._head_bytes = self._fields = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See the parser, which calls it for trailers, too."""
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self._problem = Problem(status, f"The request has more than {MAX_FIELDS} headers and trailers.")
+            raise _Refused
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """See the parser."""

@@ -23,7 +23,7 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "413": ("The body is too large.", f"The body is larger than {MAX_WRITE_BYTES} bytes."),
     "415": ("The body is something other than JSON.", "Content-Type: the body must be application/json, not text/xml."),
     "429": ("This user sends too much; repeat after Retry-After.", "This user sends more than 5000 messages a second."),
-    "431": ("The headers are too large.", "The request's head is larger than 32768 bytes."),
+    "431": ("The headers are too large, or too many.", "The request's head is larger than 32768 bytes."),
     "500": ("An error of the service.", "An error in syncd; it has been logged."),
     "503": ("The database is away; repeat after Retry-After.", "the journal is unavailable"),
 }

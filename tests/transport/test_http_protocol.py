@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from transport import http_protocol
-from transport.http_protocol import HttpProtocol, RequestLimits
+from transport.http_protocol import MAX_FIELDS, HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
@@ -97,6 +97,26 @@ async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, piec
             writer.write(head[at : at + len(head) // pieces])
             await writer.drain()
         assert (await refusal(reader))["status"] == 431
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (b"", b"\r\n"),
+        (b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n", b"\r\n"),
+    ],
+    ids=["headers", "trailers"],
+)
+async def test_more_fields_than_anybody_needs_are_refused(serve: Serve, start: bytes, end: bytes) -> None:
+    field = b"a: b\r\n"
+    has_own = start.count(b": ")
+    async with connected(await serve()) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\n" + start + field * (MAX_FIELDS - has_own) + end)
+        await answer(reader)
+        writer.write(b"POST / HTTP/1.1\r\n" + start + field * (MAX_FIELDS - has_own + 1) + end)
+        problem = await refusal(reader)
+    assert problem["status"] == 431
+    assert str(MAX_FIELDS) in problem["detail"]
 
 
 async def test_one_endless_header_is_refused_although_it_never_ends(serve: Serve) -> None:

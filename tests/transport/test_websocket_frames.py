@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.close_codes import TOO_FAST
 from transport.frame_reader import FrameReader
 
 MAX_SIZE = 1024
@@ -174,3 +175,12 @@ def test_after_our_close_frame_nothing_is_a_message_until_the_peer_closes_too() 
     assert reader.output() == []
     reader.feed(masked(CLOSE, struct.pack("!H", 4002)))
     assert reader.output() == [b""]
+
+
+def test_a_peer_that_sends_too_fast_is_not_heard_any_more_and_the_stream_ends() -> None:
+    reader = FrameReader(MAX_SIZE)
+    reader.close(TOO_FAST.code, TOO_FAST.reason)
+    assert close_code(reader.output()) == 4003
+    assert reader.feed(text("more") + masked(PING, b"") + masked(CLOSE, b"")) == []
+    assert reader.frames == 0
+    assert reader.output() == []
