@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import termios
-from collections.abc import Callable
 from fcntl import ioctl
 from typing import Final
+
+from transport.one_write import OneWrite
 
 MIN_READ_BYTES: Final = 16 * 1024
 
@@ -16,9 +17,9 @@ class UnreadWatch:
     A peer that reads slowly is served as long as it does. Thread: the event loop.
     """
 
-    def __init__(self, transport: asyncio.Transport, written_bytes: Callable[[], int], patience_s: float) -> None:
-        self._transport = transport
-        self._written_bytes = written_bytes
+    def __init__(self, writer: OneWrite, patience_s: float) -> None:
+        self._writer = writer
+        self._transport = writer.transport
         self._patience_s = patience_s
         self._timer: asyncio.TimerHandle | None = None
 
@@ -47,7 +48,7 @@ class UnreadWatch:
 
     def _read_bytes(self) -> int:
         """Return how much the peer has taken; the kernel alone holds megabytes, and takes more in large steps only."""
-        return self._written_bytes() - self._transport.get_write_buffer_size() - _bytes_in_kernel(self._transport)
+        return self._writer.written_bytes - self._transport.get_write_buffer_size() - _bytes_in_kernel(self._transport)
 
 
 def _bytes_in_kernel(transport: asyncio.Transport) -> int:

@@ -15,13 +15,13 @@ from actors.journal_messages import Head, HeadsLoaded, JournalMessage, LoadHeads
 from crdt.hlc import HLCTimestamp
 from syncd.keys import authenticator
 from syncd.settings import Settings
-from tests.syncd.conftest import SECRET, WATCHLIST, DaemonProcess, bearer, token
+from tests.syncd.conftest import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
 from transport.http_api import Service, http_api
 from transport.limits import Limits, Quotas
 
 integration = pytest.mark.integration
 
-VALID = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001"}
+VALID = {"operation": "add", "content_id": FILM}
 
 
 @pytest.fixture

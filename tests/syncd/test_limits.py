@@ -9,12 +9,12 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.syncd.conftest import WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
 
 pytestmark = pytest.mark.integration
 
 OPERATIONS = "/api/v1/sync/operations"
-VALID = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001"}
+VALID = {"operation": "add", "content_id": FILM}
 
 
 def device(daemon: DaemonProcess, user: str, name: str = "tv") -> connect:
