@@ -87,7 +87,10 @@ class DeviceProtocol(WebSocketProtocol):
             return
         frames = self.frames_read
         if frames and self._gate.quotas.take_messages(str(self._user_id), frames, time.monotonic()):
-            self._tell(_TOO_FAST)
+            if self.is_open:
+                self._tell(_TOO_FAST)
+            else:  # the actor has closed it and is done
+                self.close(TOO_FAST.code, TOO_FAST.reason)
             return
         if not messages:
             self._tell(_SIGN_OF_LIFE)

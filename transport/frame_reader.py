@@ -132,14 +132,14 @@ class FrameReader:
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake: messages are no longer returned. You must then send ``output()``.
 
-        A peer that sends too fast is not heard any more: to look for its close frame would be what its flood costs.
+        A peer that sends too fast is not heard any more, also if it began after a close frame: to look for its own
+        would be what its flood costs.
         """
         rfc = self._open_rfc()
-        if rfc.state is not OPEN:
-            return
         if code == TOO_FAST.code:
-            self._fail(code, reason)
-        else:
+            if not self._is_irregular:
+                self._fail(code, reason)
+        elif rfc.state is OPEN:
             rfc.send_close(code, reason)
 
     def release(self) -> None:

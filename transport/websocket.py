@@ -52,6 +52,11 @@ class WebSocketProtocol(asyncio.Protocol):
         """How many frames the latest read held, of any kind: fragments and pings cost more than messages do."""
         return self._reader.frames if self._reader is not None else 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the WebSocket is open and neither side has sent a close frame, as far as has been read."""
+        return self._reader is not None and self._reader.is_open
+
     def handshake_received(self, request: Request) -> None:
         """Decide about ``request``: call ``accept`` now or later, or ``refuse``, or raise ``Problem``."""
         raise NotImplementedError

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import json
+import re
 import tracemalloc
 from typing import Any
 
+import aiohttp
 import pytest
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
@@ -14,7 +16,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer
+from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
 from transport.frame_reader import FrameReader
 from transport.handshake import SUBPROTOCOL, parse
 from transport.websocket import WebSocketProtocol
@@ -169,6 +171,35 @@ def test_a_read_full_of_frames_that_say_nothing_ends_the_connection_at_once(fram
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("bystander")
+async def refused_messages(http: aiohttp.ClientSession, daemon: DaemonProcess) -> float:
+    async with http.get(daemon.url + "/metrics") as response:
+        found = re.search(r'^syncd_refusals_total{reason="messages"} (\S+)$', await response.text(), re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+async def test_a_flood_that_begins_after_our_close_frame_is_not_heard_either(
+    daemon: DaemonProcess, http: aiohttp.ClientSession
+) -> None:
+    before = await refused_messages(http, daemon)
+    reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
+    authorized = b"\r\nAuthorization: Bearer %b\r\n\r\n" % token("flooding").encode()
+    writer.write(HANDSHAKE.replace(b"\r\n\r\n", authorized))
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"\x82\x80" + bytes(4))  # binary, against the protocol
+    async with asyncio.timeout(30):
+        close = await reader.readexactly(4)
+        assert close[0] == 0x88
+        assert int.from_bytes(close[2:]) == 4502
+        ended = asyncio.create_task(reader.read())
+        while not ended.done():
+            writer.write((b"\x89\x80" + bytes(4)) * 100)
+            await asyncio.sleep(0.002)  # more in one read would be too much by itself
+        await ended
+    writer.close()
+    assert await refused_messages(http, daemon) == before + 1
+
+
 async def test_pings_count_as_messages_do(daemon: DaemonProcess) -> None:
     async with connect(daemon.ws_url, additional_headers=bearer("pinging"), ping_interval=None) as socket:
         async with asyncio.timeout(30):

@@ -184,3 +184,15 @@ def test_a_peer_that_sends_too_fast_is_not_heard_any_more_and_the_stream_ends() 
     assert reader.feed(text("more") + masked(PING, b"") + masked(CLOSE, b"")) == []
     assert reader.frames == 0
     assert reader.output() == []
+
+
+def test_nor_is_one_that_begins_after_our_close_frame() -> None:
+    reader = FrameReader(MAX_SIZE)
+    reader.close(4002, "slow")
+    reader.output()
+    reader.close(TOO_FAST.code, TOO_FAST.reason)
+    assert reader.output() == [b""]
+    assert reader.feed(text("more") * 2) == []
+    assert reader.frames == 0
+    reader.close(TOO_FAST.code, TOO_FAST.reason)
+    assert reader.output() == []
