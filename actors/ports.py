@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from actors.journal_messages import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
 
 OnMessage = Callable[[str, bytes], None]
 """``on_message(user_id, payload)``: one bus message. Called on the event loop, returns at once, never raises."""

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import msgspec
 
-from actors.sync_messages import PubNubWatchlistUpdate
+from actors.messages.sync import PubNubWatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.broker.server import serve
+from pubnub_broker.server import serve
+from transport.bus.codec import BusCodec
 from transport.bus.nats import NatsBus, NatsSettings
-from transport.bus.pubnub import PubNubBus, PubNubSettings
-from transport.bus.pubnub_subscribing import FULL_QUEUE
-from transport.bus_codec import BusCodec
+from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
+from transport.bus.pubnub.subscribing import FULL_QUEUE
 
 IN_FLIGHT = 50
 PUBLISHES = 5_000

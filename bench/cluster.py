@@ -20,14 +20,14 @@ from tempfile import TemporaryDirectory
 import psycopg
 from websockets.asyncio.client import connect
 
-from actors.subscriber import HEADS_PER_READ
+from actors.bus.subscriber import HEADS_PER_READ
 from bench import journal
 from bench.bus import nats_server
 from bench.http_client import HttpConnection, post_request, send_all
 from bench.servers import WATCHLIST
 from storage.journal_store import open_store
 from syncd.cluster import Child, local_postgresql
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 MAX_NODES = 3
 WRITERS_PER_NODE = 48

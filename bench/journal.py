@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from actors.journal_messages import Operation
+from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore, open_store
 

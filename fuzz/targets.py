@@ -18,16 +18,16 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.subscriber import BusMessageRefused
-from transport.authentication import Authenticator, TokenRefused
-from transport.bus_codec import BusCodec
-from transport.channels import channel_of, user_of
-from transport.device_codec import decode
-from transport.frame_reader import FrameReader, rfc6455_logger
-from transport.handshake import ticket
-from transport.http_protocol import HttpProtocol, RequestLimits
-from transport.signing_keys import shared_secret
-from transport.websocket import WebSocketProtocol
+from actors.bus.subscriber import BusMessageRefused
+from transport.access.authentication import Authenticator, TokenRefused
+from transport.access.signing_keys import shared_secret
+from transport.bus.channels import channel_of, user_of
+from transport.bus.codec import BusCodec
+from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.websocket.device_codec import decode
+from transport.websocket.frame_reader import FrameReader, rfc6455_logger
+from transport.websocket.handshake import ticket
+from transport.websocket.protocol import WebSocketProtocol
 
 SECRET: Final = "a secret of the fuzzers, and long enough"  # noqa: S105 - it guards nothing
 MAX_SIZE: Final = 300

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Raw, Struct
 
-from transport.broker.names import Name
+from pubnub_broker.names import Name
 
 SIGNAL = 1
 """``Message.kind`` of a signal; a published message is ``None``, as on the wire."""

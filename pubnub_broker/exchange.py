@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from transport.broker.names import Name
+from pubnub_broker.names import Name
 
 ACCESS_MANAGER = "Access Manager"
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from transport.broker.channels import Delivery
+from pubnub_broker.channels import Delivery
 
 Scope = Literal["all", "publish", "subscribe"]
 Probability = Annotated[float, Meta(ge=0, le=1)]

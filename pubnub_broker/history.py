@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from transport.broker.channels import Message
+from pubnub_broker.channels import Message
 
 
 class History:

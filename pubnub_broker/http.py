@@ -12,7 +12,7 @@ from typing import cast
 
 import httptools
 
-from transport.broker.exchange import Refused, Request, Response, bad_request, error
+from pubnub_broker.exchange import Refused, Request, Response, bad_request, error
 
 MAX_HEAD_BYTES = 128 * 1024
 MAX_BODY_BYTES = 1024 * 1024

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import Raw
 
-from transport.broker.channels import Channels, Message
-from transport.broker.history import History
-from transport.broker.names import PRESENCE_SUFFIX, Groups, Name
-from transport.broker.presence import Presence
-from transport.broker.timetokens import Timetokens
+from pubnub_broker.channels import Channels, Message
+from pubnub_broker.history import History
+from pubnub_broker.names import PRESENCE_SUFFIX, Groups, Name
+from pubnub_broker.presence import Presence
+from pubnub_broker.timetokens import Timetokens
 
 MESSAGES_KEPT = 100_000
 """The newest; 60 MB when each has 200 bytes (measured)."""

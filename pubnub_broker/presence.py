@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Raw
 
-from transport.broker.names import Name
+from pubnub_broker.names import Name
 
 SWEEP_INTERVAL_S = 1.0
 

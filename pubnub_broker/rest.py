@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from transport.broker import rest_groups, rest_history, rest_presence, rest_pubsub
-from transport.broker.channels import SIGNAL
-from transport.broker.exchange import (
+from pubnub_broker import rest_groups, rest_history, rest_presence, rest_pubsub
+from pubnub_broker.channels import SIGNAL
+from pubnub_broker.exchange import (
     ACCESS_MANAGER,
     Refused,
     Request,
@@ -21,10 +21,10 @@ from transport.broker.exchange import (
     names_in,
     not_sent,
 )
-from transport.broker.faults import Fault, FaultRules, Faults, Scope
-from transport.broker.http import Reply
-from transport.broker.keyset import Keyset
-from transport.broker.timetokens import Timetokens
+from pubnub_broker.faults import Fault, FaultRules, Faults, Scope
+from pubnub_broker.http import Reply
+from pubnub_broker.keyset import Keyset
+from pubnub_broker.timetokens import Timetokens
 
 FAULTS_PATH = ["_broker", "faults"]
 """The admin endpoint: GET shows the rules, PUT replaces them all, DELETE clears them."""

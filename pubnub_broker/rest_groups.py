@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from transport.broker.exchange import Refused, Request, Response, bad_request, json_response
-from transport.broker.keyset import Keyset
+from pubnub_broker.exchange import Refused, Request, Response, bad_request, json_response
+from pubnub_broker.keyset import Keyset
 
 
 def change_or_list(keyset: Keyset, request: Request, group: str) -> Response:

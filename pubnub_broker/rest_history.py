@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from transport.broker.channels import Message
-from transport.broker.exchange import Refused, Request, Response, bad_request, json_response, names_in, whole_number
-from transport.broker.keyset import Keyset
+from pubnub_broker.channels import Message
+from pubnub_broker.exchange import Refused, Request, Response, bad_request, json_response, names_in, whole_number
+from pubnub_broker.keyset import Keyset
 
 MAX_MESSAGES = 100
 MAX_MESSAGES_OF_SEVERAL = 25

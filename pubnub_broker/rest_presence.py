@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from transport.broker.exchange import Refused, Request, Response, bad_request, json_response
-from transport.broker.keyset import Keyset
-from transport.broker.names import PRESENCE_SUFFIX, Name
+from pubnub_broker.exchange import Refused, Request, Response, bad_request, json_response
+from pubnub_broker.keyset import Keyset
+from pubnub_broker.names import PRESENCE_SUFFIX, Name
 
 PRESENCE_TIMEOUT_S = 300
 MAX_OCCUPANTS = 1_000

@@ -7,8 +7,8 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from transport.broker.channels import SIGNAL, Delivery
-from transport.broker.exchange import (
+from pubnub_broker.channels import SIGNAL, Delivery
+from pubnub_broker.exchange import (
     Refused,
     Request,
     Response,
@@ -18,10 +18,10 @@ from transport.broker.exchange import (
     not_sent,
     valid_json,
 )
-from transport.broker.faults import Faults
-from transport.broker.keyset import Keyset
-from transport.broker.names import PRESENCE_SUFFIX, Name, is_valid
-from transport.broker.rest_presence import keep_present
+from pubnub_broker.faults import Faults
+from pubnub_broker.keyset import Keyset
+from pubnub_broker.names import PRESENCE_SUFFIX, Name, is_valid
+from pubnub_broker.rest_presence import keep_present
 
 MAX_MESSAGE_BYTES = 32 * 1024
 """Channel and message together, as they are encoded in the request."""

@@ -4,9 +4,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from transport.broker.faults import Faults
-from transport.broker.http import HttpConnection
-from transport.broker.rest import FAULTS_PATH, Rest
+from pubnub_broker.faults import Faults
+from pubnub_broker.http import HttpConnection
+from pubnub_broker.rest import FAULTS_PATH, Rest
 
 HOLD_S = 270.0
 """How long a long poll waits for news: below the 310 s after which PubNub's SDKs call it a failure."""

@@ -9,10 +9,9 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, text, update
 
-from actors.journal_messages import Operation, Outcome
+from actors.messages.journal import Operation, Outcome
 from crdt.causal import CausalContext, Tag
 from storage import history
-from storage.lookup import rows_of
 from storage.rows import (
     KINDS,
     Params,
@@ -25,6 +24,7 @@ from storage.rows import (
     update_of,
     update_params,
 )
+from storage.rows_in import rows_of
 from storage.tables import contexts, entries, heads, operations
 from storage.user_journal import JOURNAL_REPLICA, UserJournal
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
-from actors.journal_messages import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
 from storage.commit import UnknownUsers, commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
-from storage.pages import read_changes, read_page
-from storage.reading import read_heads, read_since, read_snapshot
+from storage.listing import read_changes, read_page
+from storage.reads import read_heads, read_since, read_snapshot
 from storage.schema import bring_up_to_date
 from storage.tables import meta
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, exists, select, true, tuple_
 
-from actors.journal_messages import Bookmark, Changes, Item, Page, PageExpired, Update
+from actors.messages.journal import Bookmark, Changes, Item, Page, PageExpired, Update
 from crdt.hlc import HLCTimestamp
-from storage.reading import SnapshotReason, read_updates
+from storage.reads import SnapshotReason, read_updates
 from storage.rows import update_of
 from storage.tables import EPOCH, entries, heads, meta, operations
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, bindparam, select
 
-from actors.journal_messages import Changes, Head, Item, Snapshot
+from actors.messages.journal import Changes, Head, Item, Snapshot
 from crdt.hlc import HLCTimestamp
 from storage.rows import head_of, live_of, update_of
 from storage.tables import EPOCH, entries, heads, meta, operations

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec import json
 from sqlalchemy import Row
 
-from actors.journal_messages import Update
-from actors.sync_messages import WatchlistAction
+from actors.messages.journal import Update
+from actors.messages.sync import WatchlistAction
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.user_journal import JournalHead, LiveTag

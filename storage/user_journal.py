@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from actors.journal_messages import Operation, Outcome, Status, Update
+from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp

@@ -5,8 +5,8 @@ from typing import Any
 
 from actors.ports import Bus
 from syncd.settings import Settings, SettingsError
+from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
-from transport.bus_codec import BusCodec
 
 
 def open_bus(settings: Settings) -> Bus:
@@ -24,7 +24,7 @@ def open_bus(settings: Settings) -> Bus:
         case "pubnub":
             return _pubnub(settings)
         case "nats" | "tls":
-            engine = _engine("nats")
+            engine = _engine("nats", "nats")
             return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
         case _:
             raise SettingsError(f"--bus {scheme}: known are none, pubnub and nats://host:4222")
@@ -44,7 +44,7 @@ def _pubnub(settings: Settings) -> Bus:
     ):
         if value is None:
             raise SettingsError(f"--bus pubnub needs {flag}")
-    client, engine = import_module("transport.bus.pubnub_client"), _engine("pubnub")
+    client, engine = import_module("transport.bus.pubnub.client"), _engine("pubnub", "pubnub.bus")
     return _made(
         lambda: engine.PubNubBus(
             client.PubNubSettings(
@@ -61,9 +61,9 @@ def _pubnub(settings: Settings) -> Bus:
     )
 
 
-def _engine(name: str) -> Any:
+def _engine(name: str, module: str) -> Any:
     try:
-        return import_module(f"transport.bus.{name}")
+        return import_module(f"transport.bus.{module}")
     except ImportError as error:
         raise SettingsError(f"--bus {name}: {error}; install syncd[{name}]") from error
 

@@ -13,33 +13,33 @@ from typing import Any, TypeVar, cast
 from msgspec import Struct, field
 from pykka import Actor, ActorRef, ActorRegistry
 
-from actors.active_users import ActiveUsers
-from actors.broadcaster import WebSocketBroadcaster
-from actors.connection_messages import DeviceWrite, WatchlistRequest
-from actors.connection_registry import ConnectionRegistry, SendToUser
-from actors.journal import Journal, JournalMetrics
-from actors.journal_messages import HeadsLoaded, LoadHeads
-from actors.message_handler import BroadcasterMessageHandler
+from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.bus.publisher import Flush, Publish, PubNubPublisher
+from actors.bus.subscriber import CompareHeads, PubNubSubscriber
+from actors.fanout.broadcaster import WebSocketBroadcaster
+from actors.fanout.connection_registry import ConnectionRegistry, SendToUser
+from actors.journal.journal import Journal, JournalMetrics
+from actors.messages.connection import DeviceWrite, WatchlistRequest
+from actors.messages.journal import HeadsLoaded, LoadHeads
+from actors.messages.watchlist import Neighbours
 from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
 from actors.ports import Bus
-from actors.publisher import Flush, Publish, PubNubPublisher
 from actors.runtime import LoopFuture
-from actors.subscriber import CompareHeads, PubNubSubscriber
-from actors.supervisor import Supervisor, messages_skipped, supervise
+from actors.runtime.supervisor import Supervisor, messages_skipped, supervise
 from actors.tracing import Tracer
-from actors.watchlist_messages import Neighbours
-from actors.watchlist_sync import WatchlistSync
+from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.journal_store import open_store
 from syncd import __version__
 from syncd.buses import bus_codec
-from syncd.loop_lag import BOUNDS_S, watch
+from syncd.process.loop_lag import BOUNDS_S, watch
+from syncd.process.tracing import tracing
 from syncd.settings import Settings, SettingsError
-from syncd.tracing import tracing
+from transport.access.limits import Limits, Quotas
 from transport.bus.none import NoBus
-from transport.device_codec import encode
-from transport.limits import Limits, Quotas
-from transport.metrics import Figures, Sources
-from transport.stats import NodeStats, node_stats
+from transport.figures.prometheus import Figures, Sources
+from transport.figures.stats import NodeStats, node_stats
+from transport.websocket.device_codec import encode
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import cast
 
 from pykka import ActorRef
 
+from actors.journal.revocation_log import ReadRevocations, RevocationLog, Revoke
 from actors.ports import StoreUnavailable
-from actors.revocation_log import ReadRevocations, RevocationLog, Revoke
 from actors.runtime import LoopFuture
 from storage.database import Database
 from storage.revocations import SqlRevocationStore

@@ -11,26 +11,27 @@ from typing import cast
 
 import uvicorn
 
-from actors.admission import Surroundings
-from actors.connection_messages import ConnectionInfo
-from actors.connection_registry import BroadcastToAll, GetUserConnections
+from actors.connection.deps import Surroundings
+from actors.connection.sync_websocket import SyncWebSocket
+from actors.fanout.connection_registry import BroadcastToAll, GetUserConnections
+from actors.messages.connection import ConnectionInfo
+from actors.messages.sync import Notice
 from actors.runtime import LoopFuture
-from actors.sync_messages import Notice
-from actors.sync_websocket import SyncWebSocket
 from pages.files import demo_files, operator_files
-from syncd import __version__, development
-from syncd.keys import uses_kept_secret
+from syncd import __version__
+from syncd.keys import development
+from syncd.keys.signing import uses_kept_secret
 from syncd.node import Node, database_url
 from syncd.revocations import Revocations, watching_revocations
 from syncd.settings import Settings, SettingsError
-from transport.admin_api import AdminService, admin_routes
-from transport.authentication import Authenticator
-from transport.device_codec import encode
-from transport.device_protocol import DeviceProtocol, Gate
-from transport.http_api import Service, http_api
-from transport.http_app import Routes
-from transport.http_protocol import HttpProtocol, RequestLimits
-from transport.pages import device_token_routes, page_routes
+from transport.access.authentication import Authenticator
+from transport.http.admin import AdminService, admin_routes
+from transport.http.api import Service, http_api
+from transport.http.app import Routes
+from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.http.static_files import device_token_routes, page_routes
+from transport.websocket.device_codec import encode
+from transport.websocket.device_protocol import DeviceProtocol, Gate
 
 BACKLOG = 2048
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct
 
-from actors.journal_messages import Bookmark
+from actors.messages.journal import Bookmark
 from transport.problems import Problem
 
 MAX_LIMIT: Final = 1000

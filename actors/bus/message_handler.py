@@ -4,19 +4,19 @@ import logging
 from typing import assert_never
 from uuid import UUID
 
-from actors.active_users import ActiveUsers
-from actors.broadcaster import Relay
-from actors.connection_messages import DeviceWrite
-from actors.journal_messages import Tell
-from actors.sync_messages import (
+from actors.fanout.broadcaster import Relay
+from actors.messages.connection import DeviceWrite
+from actors.messages.journal import Tell
+from actors.messages.sync import (
     BusMessage,
     HeadMoved,
     PubNubDeviceHandoff,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.watchlist import RemoteUpdate
 from actors.tracing import Tracer, untraced
-from actors.watchlist_messages import RemoteUpdate
+from actors.watchlist.active_users import ActiveUsers
 from crdt.hlc import HLCTimestamp
 
 logger = logging.getLogger(__name__)

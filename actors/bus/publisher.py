@@ -9,12 +9,12 @@ from typing import assert_never
 
 from msgspec import Struct, structs
 
-from actors.journal_messages import Tell
+from actors.messages.journal import Tell
+from actors.messages.sync import BusMessage, HeadMoved, PubNubWatchlistUpdate
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusUnavailable, MessageRefused
-from actors.supervisor import SupervisedActor
-from actors.sync_messages import BusMessage, HeadMoved, PubNubWatchlistUpdate
-from actors.timers import tell_later
+from actors.runtime.supervisor import SupervisedActor
+from actors.runtime.timers import tell_later
 from actors.tracing import Trace
 
 logger = logging.getLogger(__name__)

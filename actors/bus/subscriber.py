@@ -8,13 +8,13 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from actors.journal_messages import Head, HeadsLoaded, JournalMessage, LoadHeads, Tell
+from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads, Tell
+from actors.messages.sync import BusMessage, HeadMoved
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusUnavailable
-from actors.supervisor import SupervisedActor
-from actors.sync_messages import BusMessage, HeadMoved
-from actors.telling import tell_if_alive
-from actors.timers import tell_later
+from actors.runtime.supervisor import SupervisedActor
+from actors.runtime.tell import tell_if_alive
+from actors.runtime.timers import tell_later
 
 logger = logging.getLogger(__name__)
 

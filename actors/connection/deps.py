@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from actors.connection_messages import WatchlistRequest
-from actors.device_messages import Answer
-from actors.journal_messages import Tell
+from actors.messages.connection import WatchlistRequest
+from actors.messages.device import Answer
+from actors.messages.journal import Tell
 from actors.tracing import Tracer, untraced
 
 

@@ -14,7 +14,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from actors.connection_messages import (
+from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Disconnect,

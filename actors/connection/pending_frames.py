@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.connection_messages import Deliver
+from actors.messages.connection import Deliver
 
 MAX_WAITING_FRAMES: Final = 256
 MAX_WAITING_BYTES: Final = 256 * 1024

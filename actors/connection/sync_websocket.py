@@ -10,10 +10,12 @@ from functools import partial
 from types import TracebackType
 from typing import Final, assert_never
 
-from actors import close_codes
-from actors.admission import Admission, Surroundings
-from actors.close_codes import Close
-from actors.connection_messages import (
+from actors.connection.deps import Admission, Surroundings
+from actors.connection.lifecycle import TRANSITIONS, GapFound, State, Step
+from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, HeldFrames
+from actors.messages import close_codes
+from actors.messages.close_codes import Close
+from actors.messages.connection import (
     BinaryReceived,
     ConnectionInfo,
     ConnectionMessage,
@@ -35,8 +37,8 @@ from actors.connection_messages import (
     TokenRenewed,
     WriteAnswered,
 )
-from actors.conversion import device_write
-from actors.device_messages import (
+from actors.messages.conversion import device_write
+from actors.messages.device import (
     Answer,
     Authenticated,
     DeviceHeartbeat,
@@ -50,13 +52,11 @@ from actors.device_messages import (
     WatchlistWrite,
     answer_to,
 )
-from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, HeldFrames
-from actors.journal_messages import Outcome, Tell
-from actors.lifecycle import TRANSITIONS, GapFound, State, Step
+from actors.messages.journal import Outcome, Tell
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
-from actors.telling import tell_if_alive
-from actors.timers import tell_later
+from actors.runtime.tell import tell_if_alive
+from actors.runtime.timers import tell_later
 
 logger = logging.getLogger(__name__)
 

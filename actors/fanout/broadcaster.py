@@ -7,11 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from actors.connection_registry import SendToUser
-from actors.metrics import BroadcastMetrics
-from actors.runtime import LoopFuture
-from actors.supervisor import SupervisedActor
-from actors.sync_messages import (
+from actors.fanout.connection_registry import SendToUser
+from actors.messages.sync import (
     DeviceCommand,
     ProgressUpdate,
     PubNubDeviceHandoff,
@@ -21,6 +18,9 @@ from actors.sync_messages import (
     SyncMessage,
     WatchlistUpdate,
 )
+from actors.metrics import BroadcastMetrics
+from actors.runtime import LoopFuture
+from actors.runtime.supervisor import SupervisedActor
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 

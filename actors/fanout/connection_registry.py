@@ -8,13 +8,13 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from actors.close_codes import SLOW_CONSUMER
-from actors.connection_messages import ConnectionInfo, Deliver, Disconnect, Drained, Flush, Stalled
+from actors.fanout.slow_consumers import StalledConnections
+from actors.messages.close_codes import SLOW_CONSUMER
+from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Drained, Flush, Stalled
+from actors.messages.sync import SyncMessage, WatchlistUpdate
 from actors.metrics import RegistryMetrics
-from actors.stalled import StalledConnections
-from actors.supervisor import SupervisedActor
-from actors.sync_messages import SyncMessage, WatchlistUpdate
-from actors.timers import tell_later
+from actors.runtime.supervisor import SupervisedActor
+from actors.runtime.timers import tell_later
 from actors.tracing import Stage, Trace
 
 TIMED_EVERY = 8

@@ -6,8 +6,8 @@ from itertools import islice
 
 from msgspec import Struct
 
-from actors.connection_messages import ConnectionInfo, Deliver
-from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.messages.connection import ConnectionInfo, Deliver
 
 
 class _Place(Struct, frozen=True):

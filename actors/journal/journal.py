@@ -10,7 +10,7 @@ from typing import Any, Never, TypeVar, assert_never
 
 from pykka import ActorDeadError
 
-from actors.journal_messages import (
+from actors.messages.journal import (
     Commit,
     Committed,
     HeadsLoaded,

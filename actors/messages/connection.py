@@ -6,10 +6,10 @@ are the user's; all frames are finished WebSocket frames, built once and shared 
 
 from msgspec import Struct
 
-from actors.close_codes import Close
-from actors.device_messages import DeviceMessage
-from actors.journal_messages import Outcome, Tell
-from actors.sync_messages import WatchlistAction
+from actors.messages.close_codes import Close
+from actors.messages.device import DeviceMessage
+from actors.messages.journal import Outcome, Tell
+from actors.messages.sync import WatchlistAction
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 

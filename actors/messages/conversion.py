@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from actors.connection_messages import ConnectionInfo, DeviceWrite
-from actors.device_messages import SnapshotItem, WatchlistSnapshot, WatchlistWrite
-from actors.journal_messages import Outcome, Snapshot, Tell, Update
-from actors.sync_messages import PubNubWatchlistUpdate, WatchlistUpdate
+from actors.messages.connection import ConnectionInfo, DeviceWrite
+from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistWrite
+from actors.messages.journal import Outcome, Snapshot, Tell, Update
+from actors.messages.sync import PubNubWatchlistUpdate, WatchlistUpdate
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from actors.journal_messages import Outcome, Status
-from actors.sync_messages import WatchlistAction
+from actors.messages.journal import Outcome, Status
+from actors.messages.sync import WatchlistAction
 from crdt.hlc import HLCTimestamp
 
 MessageId = Annotated[str, Meta(max_length=128)] | int

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from actors.sync_messages import WatchlistAction
+from actors.messages.sync import WatchlistAction
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from actors.broadcaster import Relay
-from actors.connection_messages import DeviceWrite, Drained, Join, Leave, Stalled
-from actors.connection_registry import Register, Unregister
-from actors.device_messages import WatchlistSnapshot
-from actors.journal_messages import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
+from actors.bus.publisher import Publish
+from actors.fanout.broadcaster import Relay
+from actors.fanout.connection_registry import Register, Unregister
+from actors.messages.connection import DeviceWrite, Drained, Join, Leave, Stalled
+from actors.messages.device import WatchlistSnapshot
+from actors.messages.journal import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
+from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate, SyncMessage
 from actors.metrics import BusMetrics, WriteMetrics
-from actors.publisher import Publish
-from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate, SyncMessage
 from actors.tracing import Tracer, untraced
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from pykka import Actor, ActorRegistry, Future, ThreadingActor
 from pykka._envelope import Envelope
 
-from actors.loop_future import LoopFuture
-from actors.loop_inbox import LoopInbox, refuse, run_queue_for_new_actor, use_loop
-from actors.loop_ref import LoopActorRef, StopFlag
+from actors.runtime.future import LoopFuture
+from actors.runtime.inbox import LoopInbox, refuse, run_queue_for_new_actor, use_loop
+from actors.runtime.ref import LoopActorRef, StopFlag
 
 __all__ = ["MESSAGES_PER_TURN", "BlockingActor", "LoopActor", "LoopActorRef", "LoopFuture", "use_loop"]
 

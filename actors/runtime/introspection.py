@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from pykka import ActorRef, ActorRegistry
 
-from actors.loop_inbox import LoopInbox
+from actors.runtime.inbox import LoopInbox
 
 
 class ActorState(Struct, frozen=True, eq=False):

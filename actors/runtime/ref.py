@@ -8,7 +8,7 @@ from pykka import Actor, ActorDeadError, ActorRef
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-from actors.loop_future import LoopFuture
+from actors.runtime.future import LoopFuture
 
 A = TypeVar("A", bound=Actor)
 

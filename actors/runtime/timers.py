@@ -5,7 +5,7 @@ from typing import Any
 
 from pykka import ActorRef
 
-from actors.telling import tell_if_alive
+from actors.runtime.tell import tell_if_alive
 
 
 def tell_later(delay_s: float, ref: ActorRef[Any], message: object) -> asyncio.TimerHandle:

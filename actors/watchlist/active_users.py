@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 from pykka import ActorRef
 
-from actors.watchlist_messages import RetireIfIdle
-from actors.watchlist_sync import WatchlistSync
+from actors.messages.watchlist import RetireIfIdle
+from actors.watchlist.watchlist_sync import WatchlistSync
 
 
 class ActiveUsers:

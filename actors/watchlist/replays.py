@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from actors.close_codes import TRY_AGAIN_LATER
-from actors.connection_messages import ConnectionInfo, Disconnect, Join, Replayed
-from actors.conversion import device_snapshot, device_update
-from actors.device_messages import WatchlistSnapshot
-from actors.journal_messages import Changes, ReadFailed, Snapshot
-from actors.sync_messages import SyncMessage
+from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
+from actors.messages.conversion import device_snapshot, device_update
+from actors.messages.device import WatchlistSnapshot
+from actors.messages.journal import Changes, ReadFailed, Snapshot
+from actors.messages.sync import SyncMessage
 
 
 class Replays:

@@ -12,8 +12,10 @@ from typing import assert_never
 
 from msgspec import structs
 
-from actors.broadcaster import Relay
-from actors.connection_messages import (
+from actors.bus.publisher import Publish
+from actors.fanout.broadcaster import Relay
+from actors.fanout.connection_registry import Register, Unregister
+from actors.messages.connection import (
     ConnectionInfo,
     DeviceWrite,
     Drained,
@@ -22,9 +24,8 @@ from actors.connection_messages import (
     Leave,
     Stalled,
 )
-from actors.connection_registry import Register, Unregister
-from actors.conversion import channel_update
-from actors.journal_messages import (
+from actors.messages.conversion import channel_update
+from actors.messages.journal import (
     Changes,
     Commit,
     Committed,
@@ -38,13 +39,8 @@ from actors.journal_messages import (
     Status,
     Tell,
 )
-from actors.publisher import Publish
-from actors.replays import Replays
-from actors.supervisor import SupervisedActor
-from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate
-from actors.timers import tell_later
-from actors.tracing import Trace
-from actors.watchlist_messages import (
+from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.watchlist import (
     Neighbours,
     RemoteUpdate,
     ReplayRead,
@@ -52,6 +48,10 @@ from actors.watchlist_messages import (
     TryAgain,
     WatchlistMessage,
 )
+from actors.runtime.supervisor import SupervisedActor
+from actors.runtime.timers import tell_later
+from actors.tracing import Trace
+from actors.watchlist.replays import Replays
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 logger = logging.getLogger(__name__)

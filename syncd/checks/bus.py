@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import msgspec
 
+from actors.messages.sync import HeadMoved
 from actors.ports import Bus, BusUnavailable, MessageRefused
-from actors.sync_messages import HeadMoved
 from syncd.buses import bus_codec, open_bus
-from syncd.checks.findings import Checked, ClockReading, Finding, failed, ok, setting
-from syncd.checks.patience import PATIENCE_S, Unreachable, fetch, in_thread
+from syncd.checks.results import Checked, ClockReading, Finding, failed, ok, setting
+from syncd.checks.timeouts import PATIENCE_S, Unreachable, fetch, in_thread
 from syncd.settings import Settings, SettingsError
 from transport.bus.none import NoBus
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from syncd.checks.findings import ClockReading, Finding, failed, ok, setting, warning
-from syncd.checks.patience import Answer
+from syncd.checks.results import ClockReading, Finding, failed, ok, setting, warning
+from syncd.checks.timeouts import Answer
 from syncd.settings import Settings
 
 NAME = "clock"

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from syncd.checks.findings import Finding, failed, ok, setting, warning
-from syncd.checks.secrecy import secrets_of
-from syncd.keys import uses_kept_secret
+from syncd.checks.file_modes import secrets_of
+from syncd.checks.results import Finding, failed, ok, setting, warning
+from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
 from syncd.settings import Settings
 

@@ -5,9 +5,9 @@ import time
 from actors.ports import StoreUnavailable
 from storage.inspection import Inspection, inspect_database, sqlite_file
 from storage.schema import HEAD
-from syncd.checks.findings import Checked, ClockReading, Finding, failed, ok, setting, warning
-from syncd.checks.patience import in_thread
-from syncd.checks.secrecy import others_may_read
+from syncd.checks.file_modes import others_may_read
+from syncd.checks.results import Checked, ClockReading, Finding, failed, ok, setting, warning
+from syncd.checks.timeouts import in_thread
 from syncd.settings import Settings
 
 NAME = "database"

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from storage.inspection import sqlite_file
-from syncd.checks.findings import Checked, Finding, failed, ok, setting, warning
-from syncd.checks.patience import Unreachable, fetch, in_thread
-from syncd.keys import uses_kept_secret
+from syncd.checks.results import Checked, Finding, failed, ok, setting, warning
+from syncd.checks.timeouts import Unreachable, fetch, in_thread
+from syncd.keys.signing import uses_kept_secret
 from syncd.server import bind
 from syncd.settings import Settings, SettingsError
 

@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 import jwt
 
 from syncd.checks.clock import date_reading
-from syncd.checks.findings import Checked, Finding, failed, ok, setting, warning
-from syncd.checks.patience import Unreachable, fetch, in_thread
-from syncd.checks.secrecy import others_may_read
-from syncd.keys import authenticator, uses_kept_secret
+from syncd.checks.file_modes import others_may_read
+from syncd.checks.results import Checked, Finding, failed, ok, setting, warning
+from syncd.checks.timeouts import Unreachable, fetch, in_thread
+from syncd.keys.kept_secret import FILE_NAME
+from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.settings import Settings, SettingsError
-from syncd.signing_secret import FILE_NAME
 
 NAME = "keys"
 ISSUER = "the issuer of the keys"

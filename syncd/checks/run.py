@@ -10,11 +10,11 @@ from syncd.checks.bus import check_bus
 from syncd.checks.clock import check_clock
 from syncd.checks.configuration import check_configuration
 from syncd.checks.database import check_database
-from syncd.checks.findings import Checked, Finding, failed, setting
+from syncd.checks.file_modes import redacted
 from syncd.checks.host import check_address, check_directory, check_open_files
 from syncd.checks.keys import check_keys
-from syncd.checks.patience import TIMEOUT_S
-from syncd.checks.secrecy import redacted
+from syncd.checks.results import Checked, Finding, failed, setting
+from syncd.checks.timeouts import TIMEOUT_S
 from syncd.settings import Settings
 
 CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = (

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 
+from pubnub_broker.server import run as run_broker
 from syncd.cli import CommandError
-from transport.broker.server import run as run_broker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

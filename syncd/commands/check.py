@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from syncd import settings
-from syncd.checks.findings import Finding, failed
+from syncd.checks.results import Finding, failed
 from syncd.checks.run import run_checks
 from syncd.settings import SettingsError
 

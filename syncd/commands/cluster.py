@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from pubnub_broker.rest import FAULTS_PATH
 from syncd.cli import CommandError
 from syncd.cluster import Child, ClusterError, local_postgresql
-from syncd.signing_secret import kept_secret
-from transport.authentication import mint
-from transport.broker.rest import FAULTS_PATH
+from syncd.keys.kept_secret import kept_secret
+from transport.access.authentication import mint
 
 NODES = ("a", "b", "c")
 USER = "demo"

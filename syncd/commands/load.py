@@ -14,8 +14,8 @@ from syncd_client import Client, State, Updated
 
 from syncd import settings
 from syncd.cli import CommandError
-from syncd.keys import signing_secret
-from transport.authentication import mint
+from syncd.keys.signing import signing_secret
+from transport.access.authentication import mint
 
 TOKEN_TTL_S = 24 * 3600
 CONTENTS_PER_USER = 20

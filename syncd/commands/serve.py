@@ -9,15 +9,17 @@ from collections.abc import Mapping
 
 from actors.ports import StoreUnavailable
 from storage.schema import SchemaTooNew
-from syncd import __version__, development, garbage, logs, settings
+from syncd import __version__, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
-from syncd.dump import Dump
-from syncd.keys import authenticator, uses_kept_secret
+from syncd.keys import development
+from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
+from syncd.process import garbage, logs
+from syncd.process.dump import Dump
+from syncd.process.systemd import supervised
 from syncd.server import bind, raise_file_limit, serving
 from syncd.settings import Settings
-from syncd.systemd import supervised
 
 logger = logging.getLogger(__name__)
 

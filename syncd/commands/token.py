@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from syncd import settings
-from syncd.keys import signing_secret
-from transport.authentication import mint
+from syncd.keys.signing import signing_secret
+from transport.access.authentication import mint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,8 @@
 """What a daemon without a configured key offers, so that it can be tried at once: tokens of its kept secret."""
 
-from syncd.keys import signing_secret
+from syncd.keys.signing import signing_secret
 from syncd.settings import Settings
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 USER = "demo"
 TOKEN_TTL_S = 24 * 3600

@@ -1,9 +1,9 @@
 """Which keys tokens are checked with, from the settings."""
 
+from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings, SettingsError
-from syncd.signing_secret import kept_secret
-from transport.authentication import Authenticator
-from transport.signing_keys import JwksKeys, SigningKeys, public_key_file, shared_secret
+from transport.access.authentication import Authenticator
+from transport.access.signing_keys import JwksKeys, SigningKeys, public_key_file, shared_secret
 
 
 def uses_kept_secret(settings: Settings) -> bool:

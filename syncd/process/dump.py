@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.census import ActorState, census, messages_waiting
+from actors.runtime.introspection import ActorState, census, messages_waiting
 
 MAX_MAILBOXES: Final = 20
 MAX_PLACES: Final = 20

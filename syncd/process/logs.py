@@ -7,7 +7,7 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
-from syncd import tracing
+from syncd.process import tracing
 
 AUDIT_FIELDS = ("action", "by", "target", "outcome")
 """What an audited call's line carries besides its text."""

@@ -1,7 +1,8 @@
 """The stages of followed writes as OpenTelemetry spans, exported by OTLP over HTTP.
 
-Only ``syncd.tracing`` imports this, and only if asked to: OpenTelemetry is an extra. Its own environment variables hold
-for what has no setting here (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_BSP_…``).
+Only ``syncd.process.tracing`` imports this, and only if asked to: OpenTelemetry is an extra. Its own environment
+variables hold for what has no setting here (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_RESOURCE_ATTRIBUTES``,
+``OTEL_BSP_…``).
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from actors.journal_messages import Status
+from actors.messages.journal import Status
 from actors.tracing import Span, Stage
 from syncd import __version__
 

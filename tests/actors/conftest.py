@@ -9,9 +9,9 @@ import pytest
 from pykka import ActorRef
 from pykka.messages import ProxyGetAttr
 
-from actors.connection_messages import ConnectionInfo
-from actors.device_messages import Answer
-from actors.sync_messages import SyncMessage
+from actors.messages.connection import ConnectionInfo
+from actors.messages.device import Answer
+from actors.messages.sync import SyncMessage
 
 Started = Callable[[ActorRef[Any]], ActorRef[Any]]
 

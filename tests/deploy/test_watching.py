@@ -16,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.conftest import DEPLOY, ROOT, SECRET
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
 

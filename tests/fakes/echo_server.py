@@ -1,6 +1,6 @@
 """The service's WebSocket protocol as an echo server, for RFC 6455 suites such as Autobahn's: not part of the service.
 
-python tests/echo_server.py --port 9001
+python tests/fakes/echo_server.py --port 9001
 """
 
 import argparse
@@ -12,11 +12,11 @@ from typing import Any
 import uvicorn
 from websockets.http11 import Request
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # a script sees its own directory only
+sys.path.insert(0, str(Path(__file__).parents[2]))  # a script sees its own directory only
 
-from transport.device_codec import frame
-from transport.http_protocol import HttpProtocol, RequestLimits
-from transport.websocket import WebSocketProtocol
+from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.websocket.device_codec import frame
+from transport.websocket.protocol import WebSocketProtocol
 
 
 def binary_frame(payload: bytes) -> bytes:

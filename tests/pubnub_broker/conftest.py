@@ -11,7 +11,7 @@ from pubnub.enums import PNStatusCategory
 from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub_asyncio import PubNubAsyncio
 
-from transport.broker.server import BrokerServer, serve
+from pubnub_broker.server import BrokerServer, serve
 
 WAIT_S = 10.0
 

@@ -9,10 +9,10 @@ import pytest
 from msgspec import Raw, json
 from pubnub.enums import PNStatusCategory
 
-from transport.broker.channels import Delivery, Message
-from transport.broker.faults import FaultRules, Faults
-from transport.broker.names import Name
-from transport.broker.server import BrokerServer
+from pubnub_broker.channels import Delivery, Message
+from pubnub_broker.faults import FaultRules, Faults
+from pubnub_broker.names import Name
+from pubnub_broker.server import BrokerServer
 
 Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 Sdk = Callable[..., Any]

@@ -12,9 +12,9 @@ import pytest
 import uvloop
 from msgspec import json
 
-from transport.broker.exchange import Request, Response
-from transport.broker.http import MAX_PIPELINED, HttpConnection, Reply
-from transport.broker.server import BrokerServer, run, serve
+from pubnub_broker.exchange import Request, Response
+from pubnub_broker.http import MAX_PIPELINED, HttpConnection, Reply
+from pubnub_broker.server import BrokerServer, run, serve
 
 Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from msgspec import Raw, json
 
-from transport.broker.channels import Channels, Message
-from transport.broker.history import History
-from transport.broker.keyset import Keyset
-from transport.broker.names import Groups, Name, is_valid
-from transport.broker.presence import Presence
-from transport.broker.timetokens import Timetokens
+from pubnub_broker.channels import Channels, Message
+from pubnub_broker.history import History
+from pubnub_broker.keyset import Keyset
+from pubnub_broker.names import Groups, Name, is_valid
+from pubnub_broker.presence import Presence
+from pubnub_broker.timetokens import Timetokens
 
 GROUPS = Groups()
 

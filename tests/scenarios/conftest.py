@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from syncd.cluster import Child
 from tests.databases import database_url, postgresql
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 __all__ = ["database_url", "postgresql"]
 

@@ -26,7 +26,7 @@ from tests.scenarios.conftest import (
     NatsServer,
     StartNode,
 )
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

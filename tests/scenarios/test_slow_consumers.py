@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from actors.held_frames import MAX_WAITING_BYTES
+from actors.connection.pending_frames import MAX_WAITING_BYTES
 from bench.processes import memory_bytes
 from tests.syncd.conftest import DaemonProcess, bearer, token
-from transport.websocket import WRITE_HIGH_WATER_BYTES
+from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 
 pytestmark = pytest.mark.integration
 

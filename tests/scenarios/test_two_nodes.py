@@ -11,15 +11,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from actors.admission import Admission, Surroundings
-from actors.connection_messages import DeviceWrite
-from actors.journal_messages import Outcome, ReadSnapshot, Snapshot, Status
+from actors.connection.deps import Admission, Surroundings
+from actors.connection.sync_websocket import SyncWebSocket
+from actors.messages.connection import DeviceWrite
+from actors.messages.journal import Outcome, ReadSnapshot, Snapshot, Status
 from actors.runtime import LoopFuture
-from actors.sync_websocket import SyncWebSocket
 from syncd.node import Node, running_node
 from syncd.settings import Settings
-from transport.bus.memory import Deliver, MemoryHub
-from transport.device_codec import encode
+from tests.fakes.memory_bus import Deliver, MemoryHub
+from transport.websocket.device_codec import encode
 
 SILENCE_S = 1.0
 USERS = 5

@@ -17,9 +17,9 @@ from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
 from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
-from transport.frame_reader import FrameReader
-from transport.handshake import SUBPROTOCOL, parse
-from transport.websocket import WebSocketProtocol
+from transport.websocket.frame_reader import FrameReader
+from transport.websocket.handshake import SUBPROTOCOL, parse
+from transport.websocket.protocol import WebSocketProtocol
 
 EMPTY_MASK = bytes(4)
 PING = b"\x89\x81" + EMPTY_MASK

@@ -10,7 +10,7 @@ import pytest
 
 from bench.processes import memory_bytes
 from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
-from transport.http_protocol import MAX_PIPELINED
+from transport.http.protocol import MAX_PIPELINED
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("bystander")]
 

@@ -8,9 +8,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from transport import signing_keys
-from transport.authentication import Authenticator, TokenRefused
-from transport.signing_keys import JwksKeys
+from transport.access import signing_keys
+from transport.access.authentication import Authenticator, TokenRefused
+from transport.access.signing_keys import JwksKeys
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 import psycopg
 import pytest
 
-from actors.journal_messages import Operation
+from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore, open_store

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from actors.journal_messages import Changes, Operation, Snapshot
+from actors.messages.journal import Changes, Operation, Snapshot
 from storage.database import Database
 from storage.history import PRUNE_EVERY, HistoryLimits
 from storage.journal_store import SqlJournalStore

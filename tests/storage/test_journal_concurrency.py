@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Protocol
 
-from actors.journal_messages import Changes, Operation, Outcome, Update
+from actors.messages.journal import Changes, Operation, Outcome, Update
 from storage.journal_store import SqlJournalStore
 
 NODES = 3

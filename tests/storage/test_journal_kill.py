@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import storage
-from actors.journal_messages import Changes
+from actors.messages.journal import Changes
 from storage.journal_store import open_store
 
 ROUNDS = 20
@@ -21,8 +21,8 @@ USERS = ("ann", "bob", "cid")
 STORM = """
 import os, sys, threading
 from itertools import count
-from actors.journal import Journal, JournalMetrics
-from actors.journal_messages import Commit, Operation
+from actors.journal.journal import Journal, JournalMetrics
+from actors.messages.journal import Commit, Operation
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import open_store
 

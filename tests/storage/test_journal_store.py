@@ -4,7 +4,7 @@ from typing import Protocol
 
 import pytest
 
-from actors.journal_messages import Changes, Operation, Outcome, Status, Update
+from actors.messages.journal import Changes, Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
 

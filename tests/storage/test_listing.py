@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.journal_messages import Changes, Item, Operation, Page, PageExpired, Update
+from actors.messages.journal import Changes, Item, Operation, Page, PageExpired, Update
 from crdt.hlc import HLCTimestamp
 from storage.history import HistoryLimits
 from storage.journal_store import SqlJournalStore

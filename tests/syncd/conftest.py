@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.databases import database_url, postgresql
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 __all__ = ["database_url", "postgresql"]
 

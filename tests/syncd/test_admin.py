@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
 

@@ -11,10 +11,10 @@ import jsonschema_rs
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from actors.close_codes import CLOSES
+from actors.messages.close_codes import CLOSES
 from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
-from transport.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
-from transport.device_codec import decode
+from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
+from transport.websocket.device_codec import decode
 
 DOCUMENT = asyncapi_document("1")
 MESSAGES: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]

@@ -10,14 +10,14 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from actors.connection_messages import DeviceWrite
-from actors.journal_messages import Head, HeadsLoaded, JournalMessage, LoadHeads, Outcome, Status
+from actors.messages.connection import DeviceWrite
+from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads, Outcome, Status
 from crdt.hlc import HLCTimestamp
-from syncd.keys import authenticator
+from syncd.keys.signing import authenticator
 from syncd.settings import Settings
 from tests.syncd.conftest import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
-from transport.http_api import Service, http_api
-from transport.limits import Limits, Quotas
+from transport.access.limits import Limits, Quotas
+from transport.http.api import Service, http_api
 
 integration = pytest.mark.integration
 

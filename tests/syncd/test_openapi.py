@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
-from transport.authentication import mint
-from transport.openapi import openapi_document
+from transport.access.authentication import mint
+from transport.apidocs.openapi import openapi_document
 
 DOCUMENT = openapi_document("1")
 OPERATIONS = [

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from syncd import settings
+from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings, SettingsError, load
-from syncd.signing_secret import kept_secret
 
 
 def test_without_anything_the_defaults_hold() -> None:

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from transport.http_protocol import HttpProtocol, RequestLimits
+from transport.http.protocol import HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
@@ -18,7 +18,7 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run tests of sockets on both loops: their transports differ, and the service runs on the second."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if item.path.stem in ("test_websocket_device", "test_http_protocol"):
+    if f"{item.path.parent.name}/{item.path.stem}" in ("websocket/test_device_protocol", "http/test_protocol"):
         loops["uvloop"] = uvloop.new_event_loop
     return loops
 

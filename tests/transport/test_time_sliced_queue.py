@@ -3,7 +3,7 @@ from itertools import count
 
 import pytest
 
-from transport.pacing import SLICE_S, SLICE_WORKS, Pacer, pacer
+from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, Pacer, pacer
 
 
 async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import jwt
 from msgspec import Struct
 
-from transport.signing_keys import SigningKeys, UnknownKeyError
+from transport.access.signing_keys import SigningKeys, UnknownKeyError
 
 MAX_TOKEN_LENGTH: Final = 8192
 MAX_NAME_LENGTH: Final = 128

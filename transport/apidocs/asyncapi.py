@@ -9,8 +9,8 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from actors.close_codes import CLOSES
-from actors.device_messages import (
+from actors.messages.close_codes import CLOSES
+from actors.messages.device import (
     Ack,
     Answer,
     Authenticate,
@@ -23,9 +23,9 @@ from actors.device_messages import (
     Pong,
     WatchlistWrite,
 )
-from actors.sync_messages import SyncMessage
-from transport.handshake import BEARER_PREFIX, PATH, SUBPROTOCOL
+from actors.messages.sync import SyncMessage
 from transport.query import MAX_EPOCH_LENGTH
+from transport.websocket.handshake import BEARER_PREFIX, PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
 

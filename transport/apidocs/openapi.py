@@ -7,17 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from transport.answers import (
-    BulkResponse,
-    Health,
-    LastActivities,
-    Readiness,
-    WatchlistChanges,
-    WatchlistPage,
-    WriteResponse,
-)
-from transport.openapi_admin import ADMIN_TYPES, admin_paths
-from transport.openapi_parts import (
+from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
+from transport.apidocs.openapi_parts import (
     ANY_REQUEST,
     Json,
     answer,
@@ -28,9 +19,18 @@ from transport.openapi_parts import (
     query,
     ref,
 )
+from transport.http.answers import (
+    BulkResponse,
+    Health,
+    LastActivities,
+    Readiness,
+    WatchlistChanges,
+    WatchlistPage,
+    WriteResponse,
+)
+from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, WriteRequest
 from transport.problems import ProblemDetails
 from transport.query import CURSOR_PATTERN, MAX_EPOCH_LENGTH, MAX_LIMIT, REVISION_PATTERN
-from transport.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, WriteRequest
 
 _TYPES: Final = (
     WriteRequest, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, LastActivities,

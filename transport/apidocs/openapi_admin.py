@@ -1,8 +1,10 @@
-"""The operator's API in ``/openapi.json``, made from the types of ``transport/admin_api.py``."""
+"""The operator's API in ``/openapi.json``, made from the types of ``transport/http/admin.py``."""
 
 from typing import Final
 
-from transport.admin_api import (
+from transport.apidocs.openapi_parts import Json, answer, body, of_a_bearer, problems, query
+from transport.figures.stats import NodeStats
+from transport.http.admin import (
     PREFIX,
     Disconnected,
     DisconnectRequest,
@@ -11,9 +13,7 @@ from transport.admin_api import (
     RevokeRequest,
     UserConnections,
 )
-from transport.openapi_parts import Json, answer, body, of_a_bearer, problems, query
-from transport.requests import MAX_WRITE_BYTES
-from transport.stats import NodeStats
+from transport.http.requests import MAX_WRITE_BYTES
 
 ADMIN_TYPES: Final = (
     NodeStats, UserConnections, DisconnectRequest, RevokeRequest, Disconnected, NoticeRequest, Notified,

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from transport.http.requests import MAX_WRITE_BYTES
 from transport.problems import PROBLEM_TYPE, problem_body
-from transport.requests import MAX_WRITE_BYTES
 
 Json = dict[str, Any]
 

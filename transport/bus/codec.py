@@ -10,8 +10,8 @@ import hmac
 
 import msgspec
 
-from actors.subscriber import BusMessageRefused
-from actors.sync_messages import BusMessage, HeadMoved, PubNubWatchlistUpdate
+from actors.bus.subscriber import BusMessageRefused
+from actors.messages.sync import BusMessage, HeadMoved, PubNubWatchlistUpdate
 
 MAX_PAYLOAD_BYTES = 32 * 1024
 """PubNub's limit, and more than any message of ours needs."""

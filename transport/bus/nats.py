@@ -13,8 +13,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from transport.bus.channels import channel_of, user_of
 from transport.bus.tasks import end
-from transport.channels import channel_of, user_of
 
 logger = logging.getLogger(__name__)
 

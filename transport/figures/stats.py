@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from actors.metrics import Histogram
-from transport.metrics import Sources
+from transport.figures.prometheus import Sources
 
 
 class LatencyStats(Struct, frozen=True):

@@ -16,16 +16,16 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.close_codes import DISCONNECTED
-from actors.connection_messages import ConnectionInfo, Disconnect
-from actors.device_messages import Name
+from actors.messages.close_codes import DISCONNECTED
+from actors.messages.connection import ConnectionInfo, Disconnect
+from actors.messages.device import Name
+from actors.messages.sync import Notice, NoticeLevel
 from actors.ports import StoreUnavailable
-from actors.sync_messages import Notice, NoticeLevel
-from transport.authentication import Authenticator
-from transport.http_app import ClientGone, Endpoint, HttpRequest, Routes
+from transport.access.authentication import Authenticator
+from transport.figures.stats import NodeStats
+from transport.http.app import ClientGone, Endpoint, HttpRequest, Routes
+from transport.http.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
 from transport.problems import Problem, unavailable
-from transport.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
-from transport.stats import NodeStats
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from actors.conversion import device_update
-from actors.journal_messages import Changes, Item, Outcome, Page, Status
-from actors.sync_messages import WatchlistAction, WatchlistUpdate
+from actors.messages.conversion import device_update
+from actors.messages.journal import Changes, Item, Outcome, Page, Status
+from actors.messages.sync import WatchlistAction, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
+from transport.http.requests import WriteRequest
 from transport.query import cursor_of
-from transport.requests import WriteRequest
 
 Revision = Annotated[int, Meta(ge=0)]
 ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]

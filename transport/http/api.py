@@ -14,8 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from actors.connection_messages import DeviceWrite
-from actors.journal_messages import (
+from actors.messages.connection import DeviceWrite
+from actors.messages.journal import (
     Changes,
     Head,
     HeadsLoaded,
@@ -32,7 +32,11 @@ from actors.journal_messages import (
 )
 from actors.runtime import LoopFuture
 from actors.tracing import Tracer, untraced
-from transport.answers import (
+from transport.access.authentication import Authenticator, Claims
+from transport.access.limits import Quotas
+from transport.apidocs.asyncapi import asyncapi_document
+from transport.apidocs.openapi import openapi_document
+from transport.http.answers import (
     BulkResponse,
     Health,
     LastActivities,
@@ -42,15 +46,9 @@ from transport.answers import (
     watchlist_page,
     write_response,
 )
-from transport.asyncapi import asyncapi_document
-from transport.authentication import Authenticator, Claims
-from transport.etags import entity_tag, is_known
-from transport.http_app import HttpApp, HttpRequest, Routes
-from transport.limits import Quotas
-from transport.openapi import openapi_document
-from transport.problems import Problem, unavailable
-from transport.query import ListQuery, list_query
-from transport.requests import (
+from transport.http.app import HttpApp, HttpRequest, Routes
+from transport.http.etags import entity_tag, is_known
+from transport.http.requests import (
     MAX_BULK_BYTES,
     MAX_WRITE_BYTES,
     BulkRequest,
@@ -60,6 +58,8 @@ from transport.requests import (
     read_body,
     traceparent,
 )
+from transport.problems import Problem, unavailable
+from transport.query import ListQuery, list_query
 
 T = TypeVar("T")
 

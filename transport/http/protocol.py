@@ -8,11 +8,11 @@ from typing import Any, Final
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from transport.handshake import refusal
-from transport.one_write import OneWrite
-from transport.pacing import pacer
+from transport.http.head_coalescer import OneWrite
+from transport.http.slow_reader_guard import UnreadWatch
 from transport.problems import Problem
-from transport.unread import UnreadWatch
+from transport.time_sliced_queue import pacer
+from transport.websocket.handshake import refusal
 
 MAX_PIPELINED: Final = 64
 """Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""

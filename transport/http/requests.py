@@ -8,16 +8,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from actors.connection_messages import DeviceWrite
-from actors.device_messages import Name
-from actors.journal_messages import Outcome, Tell
-from actors.sync_messages import WatchlistAction
+from actors.messages.connection import DeviceWrite
+from actors.messages.device import Name
+from actors.messages.journal import Outcome, Tell
+from actors.messages.sync import WatchlistAction
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
-from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
-from transport.handshake import bearer_token, unauthorized
-from transport.http_app import HttpRequest
+from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.http.app import HttpRequest
 from transport.problems import Problem
+from transport.websocket.handshake import bearer_token, unauthorized
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import termios
 from fcntl import ioctl
 from typing import Final
 
-from transport.one_write import OneWrite
+from transport.http.head_coalescer import OneWrite
 
 MIN_READ_BYTES: Final = 16 * 1024
 

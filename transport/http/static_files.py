@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from actors.device_messages import Name
-from transport.etags import is_known
-from transport.http_app import Endpoint, HttpRequest, Routes
+from actors.messages.device import Name
+from transport.http.app import Endpoint, HttpRequest, Routes
+from transport.http.etags import is_known
+from transport.http.requests import decode, read_body
 from transport.problems import Problem
-from transport.requests import decode, read_body
 
 MAX_TOKEN_REQUEST_BYTES: Final = 1024
 

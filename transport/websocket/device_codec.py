@@ -1,4 +1,4 @@
-"""JSON and frames of the messages between a device and its ``SyncWebSocket`` (shapes: ``actors.device_messages``)."""
+"""JSON and frames of the messages between a device and its ``SyncWebSocket`` (shapes: ``actors.messages.device``)."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from actors.device_messages import (
+from actors.messages.device import (
     Answer,
     Authenticate,
     DeviceHeartbeat,
@@ -17,7 +17,7 @@ from actors.device_messages import (
     Pong,
     WatchlistWrite,
 )
-from actors.sync_messages import SyncMessage
+from actors.messages.sync import SyncMessage
 
 
 class _Identified(Struct):

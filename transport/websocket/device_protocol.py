@@ -11,9 +11,9 @@ from typing import Any, Final
 from msgspec import Struct
 from websockets.http11 import Request
 
-from actors.admission import Admission
-from actors.close_codes import TOKEN_REVOKED, TOO_FAST
-from actors.connection_messages import (
+from actors.connection.deps import Admission
+from actors.messages.close_codes import TOKEN_REVOKED, TOO_FAST
+from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Disconnect,
@@ -24,16 +24,16 @@ from actors.connection_messages import (
     SocketLost,
     TokenRenewed,
 )
-from actors.device_messages import Authenticate, DeviceMessage, Malformed
-from actors.journal_messages import Tell
+from actors.messages.device import Authenticate, DeviceMessage, Malformed
+from actors.messages.journal import Tell
 from actors.ports import DeviceSocket
-from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
-from transport.device_codec import decode
-from transport.handshake import Ticket, ticket, unauthorized
-from transport.limits import Quotas
-from transport.pacing import pacer
+from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.limits import Quotas
 from transport.problems import Problem
-from transport.websocket import WebSocketProtocol
+from transport.time_sliced_queue import pacer
+from transport.websocket.device_codec import decode
+from transport.websocket.handshake import Ticket, ticket, unauthorized
+from transport.websocket.protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 

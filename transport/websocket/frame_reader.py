@@ -12,7 +12,7 @@ from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.close_codes import TOO_FAST
+from actors.messages.close_codes import TOO_FAST
 
 try:
     from websockets.speedups import apply_mask

@@ -12,9 +12,9 @@ from msgspec import Struct
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from transport.frame_reader import rfc6455_logger
 from transport.problems import Problem, problem_body
 from transport.query import position, refuse_tokens
+from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from actors.broadcaster import Relay
-from actors.connection_messages import DeviceWrite
-from actors.message_handler import BroadcasterMessageHandler
-from actors.sync_messages import HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
-from actors.watchlist_messages import RemoteUpdate
+from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.fanout.broadcaster import Relay
+from actors.messages.connection import DeviceWrite
+from actors.messages.sync import HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.watchlist import RemoteUpdate
 from crdt.hlc import HLCTimestamp
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
+from actors.bus.publisher import MAX_IN_FLIGHT, Flush, Publish, PubNubPublisher
+from actors.messages.sync import PubNubWatchlistUpdate
 from actors.metrics import BusMetrics
 from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
-from actors.publisher import MAX_IN_FLIGHT, Flush, Publish, PubNubPublisher
 from actors.runtime import LoopFuture
-from actors.sync_messages import PubNubWatchlistUpdate
 from tests.actors.conftest import Started, content
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.journal_messages import Head, HeadsLoaded, LoadHeads
+from actors.bus.subscriber import HEADS_PER_READ, BusMessageRefused, CompareHeads, PubNubSubscriber
+from actors.messages.journal import Head, HeadsLoaded, LoadHeads
+from actors.messages.sync import BusMessage, HeadMoved, PubNubProgressUpdate
 from actors.metrics import BusMetrics
 from actors.ports import BusUnavailable, OnGap, OnMessage
-from actors.subscriber import HEADS_PER_READ, BusMessageRefused, CompareHeads, PubNubSubscriber
-from actors.sync_messages import BusMessage, HeadMoved, PubNubProgressUpdate
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
 

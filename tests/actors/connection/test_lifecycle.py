@@ -2,7 +2,8 @@ from itertools import product
 
 import pytest
 
-from actors.connection_messages import (
+from actors.connection.lifecycle import STEPS, TRANSITIONS, GapFound, State
+from actors.messages.connection import (
     BinaryReceived,
     Deliver,
     Disconnect,
@@ -18,7 +19,6 @@ from actors.connection_messages import (
     TokenRenewed,
     WriteAnswered,
 )
-from actors.lifecycle import STEPS, TRANSITIONS, GapFound, State
 
 STAYS = [Deliver, Flush, Received, SignOfLife, SocketDrained, TimerDue, TokenRenewed, WriteAnswered]
 ENDS = [Disconnect, Drain, BinaryReceived]

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.admission import Admission, Surroundings
-from actors.close_codes import TRY_AGAIN_LATER
-from actors.connection_messages import (
+from actors.connection.deps import Admission, Surroundings
+from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.connection.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
+from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Deliver,
@@ -32,10 +34,8 @@ from actors.connection_messages import (
     TokenRenewed,
     WatchlistRequest,
 )
-from actors.device_messages import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
-from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
-from actors.journal_messages import Outcome, Status, Update
-from actors.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
+from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
+from actors.messages.journal import Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")

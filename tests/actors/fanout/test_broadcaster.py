@@ -6,11 +6,9 @@ import pytest
 from msgspec import structs
 from pykka import ActorRef
 
-from actors.broadcaster import Relay, WebSocketBroadcaster
-from actors.connection_registry import SendToUser
-from actors.metrics import BroadcastMetrics
-from actors.runtime import LoopFuture
-from actors.sync_messages import (
+from actors.fanout.broadcaster import Relay, WebSocketBroadcaster
+from actors.fanout.connection_registry import SendToUser
+from actors.messages.sync import (
     DeviceCommand,
     ProgressUpdate,
     PubNubDeviceHandoff,
@@ -19,6 +17,8 @@ from actors.sync_messages import (
     PubNubWatchlistUpdate,
     WatchlistUpdate,
 )
+from actors.metrics import BroadcastMetrics
+from actors.runtime import LoopFuture
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
 

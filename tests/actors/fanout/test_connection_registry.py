@@ -4,9 +4,8 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.close_codes import SLOW_CONSUMER
-from actors.connection_messages import Deliver, Drained, Flush, Stalled
-from actors.connection_registry import (
+from actors.connection.pending_frames import MAX_WAITING_FRAMES
+from actors.fanout.connection_registry import (
     LET_GO_AT_ONCE,
     LET_GO_EVERY_S,
     BroadcastToAll,
@@ -16,9 +15,10 @@ from actors.connection_registry import (
     SendToUser,
     Unregister,
 )
-from actors.held_frames import MAX_WAITING_FRAMES
+from actors.messages.close_codes import SLOW_CONSUMER
+from actors.messages.connection import Deliver, Drained, Flush, Stalled
+from actors.messages.sync import DeviceCommand, WatchlistUpdate
 from actors.metrics import RegistryMetrics
-from actors.sync_messages import DeviceCommand, WatchlistUpdate
 from actors.tracing import Span, Tracer
 from tests.actors.conftest import Devices, Started, content
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connection_messages import ConnectionInfo, Deliver
-from actors.held_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
-from actors.stalled import StalledConnections
+from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.fanout.slow_consumers import StalledConnections
+from actors.messages.connection import ConnectionInfo, Deliver
 
 TV, PHONE = (ConnectionInfo(name, "ann", name, lambda _: None) for name in ("tv", "phone"))
 

@@ -9,8 +9,8 @@ import pytest
 from pykka import ActorDeadError, ActorRef
 from pykka.messages import ProxyCall
 
-from actors.journal import MAX_BATCH, RETRY_AFTER_S, Journal, JournalMetrics
-from actors.journal_messages import (
+from actors.journal.journal import MAX_BATCH, RETRY_AFTER_S, Journal, JournalMetrics
+from actors.messages.journal import (
     Bookmark,
     Changes,
     Commit,
@@ -272,7 +272,7 @@ def test_an_unavailable_store_refuses_for_now_and_works_again_when_it_is_back(
     assert read == [HeadsLoaded(None), failed, failed]
     assert harness.metrics.unavailable == "disk full"
     assert harness.metrics.transactions == 0
-    assert [record.getMessage() for record in caplog.records if record.name == "actors.journal"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "actors.journal.journal"] == [
         "the journal is unavailable: disk full"
     ]
     harness.store.fault = lambda operations: None
@@ -335,7 +335,7 @@ def test_an_answer_that_cannot_be_delivered_keeps_nobody_else_waiting(
     def refuse(committed: Committed) -> None:
         raise error
 
-    caplog.set_level(logging.INFO, "actors.journal")
+    caplog.set_level(logging.INFO, "actors.journal.journal")
     gate = Gate(harness.store)
     harness.commit("first")
     gate.wait_until_entered()
@@ -344,7 +344,7 @@ def test_an_answer_that_cannot_be_delivered_keeps_nobody_else_waiting(
     gate.open()
     harness.finish()
     assert [contents(answer) for answer in harness.answers] == [["first"], ["b"]]
-    assert [r.levelname for r in caplog.records if r.name == "actors.journal"] == [level]
+    assert [r.levelname for r in caplog.records if r.name == "actors.journal.journal"] == [level]
 
 
 def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harness) -> None:

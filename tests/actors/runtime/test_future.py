@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pykka import Future, ThreadingFuture, Timeout
 
-from actors.loop_future import LoopFuture
-from actors.loop_ref import StopFlag
+from actors.runtime.future import LoopFuture
+from actors.runtime.ref import StopFlag
 
 WAIT_S = 5.0
 

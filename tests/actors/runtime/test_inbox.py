@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pykka import ActorDeadError, ActorRef, ActorRegistry, ThreadingActor
 
-from actors.loop_inbox import SLICE_MESSAGES
 from actors.runtime import MESSAGES_PER_TURN, BlockingActor, LoopActor, use_loop
+from actors.runtime.inbox import SLICE_MESSAGES
 
 WAIT_S = 5.0
 

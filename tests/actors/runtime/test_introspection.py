@@ -7,8 +7,8 @@ from typing import Any
 
 from pykka import ActorRef
 
-from actors.census import census, messages_waiting
 from actors.runtime import BlockingActor, LoopActor
+from actors.runtime.introspection import census, messages_waiting
 
 Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pykka import ActorRef
 
-from actors import supervisor as supervision
-from actors.supervisor import (
+from actors.runtime import supervisor as supervision
+from actors.runtime.supervisor import (
     HEALTHY_S,
     MIN_BACKOFF_S,
     STORM_RESTARTS,

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from pykka import ActorRef
 
-from actors.active_users import ActiveUsers
-from actors.connection_messages import Join
-from actors.journal_messages import Head, HeadsLoaded, LoadHeads
+from actors.messages.connection import Join
+from actors.messages.journal import Head, HeadsLoaded, LoadHeads
+from actors.messages.watchlist import Neighbours
 from actors.metrics import BusMetrics, WriteMetrics
-from actors.watchlist_messages import Neighbours
-from actors.watchlist_sync import WatchlistSync
+from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Devices
 

@@ -3,10 +3,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.close_codes import TRY_AGAIN_LATER
-from actors.connection_messages import ConnectionInfo, Disconnect, Join, Replayed
-from actors.journal_messages import Changes, ReadFailed, Snapshot, Update
-from actors.replays import Replays
+from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
+from actors.messages.journal import Changes, ReadFailed, Snapshot, Update
+from actors.watchlist.replays import Replays
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Devices, content
 

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors import watchlist_sync
-from actors.broadcaster import Relay
-from actors.close_codes import TRY_AGAIN_LATER
-from actors.connection_messages import DeviceWrite, Disconnect, Join, Joined, Leave, Replayed
-from actors.connection_registry import Register, Unregister
-from actors.journal_messages import (
+from actors.bus.publisher import Publish
+from actors.fanout.broadcaster import Relay
+from actors.fanout.connection_registry import Register, Unregister
+from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.connection import DeviceWrite, Disconnect, Join, Joined, Leave, Replayed
+from actors.messages.journal import (
     Changes,
     Commit,
     Committed,
@@ -28,11 +28,11 @@ from actors.journal_messages import (
     Status,
     Update,
 )
+from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.watchlist import Neighbours, RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
-from actors.publisher import Publish
-from actors.sync_messages import HeadMoved, PubNubWatchlistUpdate
-from actors.watchlist_messages import Neighbours, RemoteUpdate, RetireIfIdle
-from actors.watchlist_sync import WatchlistSync
+from actors.watchlist import watchlist_sync
+from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Devices, Started, content
 

@@ -20,13 +20,13 @@ from syncd_client.session import Session, State
 from syncd_client.stored import Operation as Wish
 from syncd_client.token import Token
 
-from actors.conversion import device_snapshot, device_update
-from actors.device_messages import Error, Resumed, WatchlistWrite, answer_to
-from actors.journal_messages import Operation, Outcome, Snapshot, Status, Update
+from actors.messages.conversion import device_snapshot, device_update
+from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to
+from actors.messages.journal import Operation, Outcome, Snapshot, Status, Update
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 from storage.journal_store import open_store
-from transport import device_codec
+from transport.websocket import device_codec
 
 MAX_DRIFT_MS = 60_000
 START_MS = 1_764_000_000_000

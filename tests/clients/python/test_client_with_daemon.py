@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 from syncd_client import Client, Confirmed, Disconnected, Event, Refused, SqliteStore, State
 
-from transport.authentication import mint
+from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from storage.schema import migrate
-from syncd.signing_secret import FILE_NAME, kept_secret
+from syncd.keys.kept_secret import FILE_NAME, kept_secret
 from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, StartDaemon
 
 pytestmark = pytest.mark.integration

@@ -17,16 +17,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from pubnub_broker.server import BrokerServer, serve
 from storage.inspection import inspect_database
 from storage.schema import migrate
 from syncd.checks import bus as bus_check
 from syncd.checks import host, run
-from syncd.checks.findings import Finding
+from syncd.checks.results import Finding
 from syncd.checks.run import run_checks
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
 from tests.syncd.conftest import SECRET, StartDaemon
-from transport.broker.server import BrokerServer, serve
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,7 @@ from pykka import ActorRef
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.runtime import LoopActor
-from syncd.dump import MAX_CALLS, MAX_MAILBOXES, MAX_PLACES, Dump
+from syncd.process.dump import MAX_CALLS, MAX_MAILBOXES, MAX_PLACES, Dump
 from tests.syncd.conftest import ROOT, SECRET, WATCHLIST, StartDaemon, token
 
 LOOPS = ("asyncio.SelectorEventLoop", "uvloop.Loop")
@@ -193,7 +193,7 @@ class HangingProcess:
         self.log = log
         script = (
             "import asyncio, sys, uvloop\n"
-            "from syncd.dump import Dump\n"
+            "from syncd.process.dump import Dump\n"
             "def stuck():\n"
             "    print('hangs', flush=True)\n"
             "    sys.stdin.readline()\n"

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from syncd.systemd import supervised
+from syncd.process.systemd import supervised
 from tests.deploy.conftest import ROOT, SECRET
 
 

@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from transport import authentication, signing_keys
-from transport.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused, mint
-from transport.signing_keys import JwksKeys, public_key_file, shared_secret
+from transport.access import authentication, signing_keys
+from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused, mint
+from transport.access.signing_keys import JwksKeys, public_key_file, shared_secret
 
 SECRET = "a secret of more than thirty-two bytes"
 OTHER_SECRET = "another secret, also of more than thirty-two bytes"

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport import limits
-from transport.limits import Limits, Quotas, TokenBuckets
+from transport.access import limits
+from transport.access.limits import Limits, Quotas, TokenBuckets
 from transport.problems import Problem
 
 

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from actors.ports import Bus
-from transport.broker.server import BrokerServer, serve
-from transport.bus.memory import MemoryHub
+from pubnub_broker.server import BrokerServer, serve
+from tests.fakes.memory_bus import MemoryHub
 from transport.bus.nats import NatsBus, NatsSettings
-from transport.bus.pubnub import PubNubBus, PubNubSettings
+from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 
 PATIENCE_S = 10
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport.channels import channel_of, user_of
+from transport.bus.channels import channel_of, user_of
 
 
 @pytest.mark.parametrize(

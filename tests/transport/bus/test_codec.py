@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.subscriber import BusMessageRefused
-from actors.sync_messages import BusMessage, HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.bus.subscriber import BusMessageRefused
+from actors.messages.sync import BusMessage, HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.bus_codec import BusCodec
+from transport.bus.codec import BusCodec
 
 KEY = b"a key that nodes share, long enough"
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"

@@ -3,9 +3,9 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.journal import JournalMetrics
+from actors.journal.journal import JournalMetrics
 from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
-from transport.metrics import Figures, Sources
+from transport.figures.prometheus import Figures, Sources
 
 
 @pytest.fixture

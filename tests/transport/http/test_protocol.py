@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from transport import http_protocol
-from transport.http_protocol import MAX_FIELDS, HttpProtocol, RequestLimits
+from transport.http import protocol as http_protocol
+from transport.http.protocol import MAX_FIELDS, HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 

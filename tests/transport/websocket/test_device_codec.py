@@ -8,7 +8,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from actors.device_messages import (
+from actors.messages.device import (
     Ack,
     Authenticate,
     DeviceHeartbeat,
@@ -22,10 +22,10 @@ from actors.device_messages import (
     WatchlistSnapshot,
     WatchlistWrite,
 )
-from actors.journal_messages import Status
-from actors.sync_messages import DeviceCommand, ProgressUpdate, WatchlistUpdate
+from actors.messages.journal import Status
+from actors.messages.sync import DeviceCommand, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.device_codec import decode, encode, frame
+from transport.websocket.device_codec import decode, encode, frame
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
 STAMP = HLCTimestamp(1, 2, "n")

@@ -15,8 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from actors.admission import Surroundings
-from actors.connection_messages import (
+from actors.connection.deps import Surroundings
+from actors.connection.sync_websocket import SyncWebSocket
+from actors.messages.connection import (
     ConnectionInfo,
     Deliver,
     DeviceWrite,
@@ -26,14 +27,14 @@ from actors.connection_messages import (
     Replayed,
     WatchlistRequest,
 )
-from actors.journal_messages import Outcome, Status
-from actors.sync_websocket import SyncWebSocket
-from transport import http_protocol, websocket
-from transport.authentication import Authenticator, mint
-from transport.device_codec import encode, frame
-from transport.device_protocol import DeviceProtocol, Gate
-from transport.limits import Limits, Quotas
-from transport.signing_keys import shared_secret
+from actors.messages.journal import Outcome, Status
+from transport.access.authentication import Authenticator, mint
+from transport.access.limits import Limits, Quotas
+from transport.access.signing_keys import shared_secret
+from transport.http import protocol as http_protocol
+from transport.websocket import protocol as websocket
+from transport.websocket.device_codec import encode, frame
+from transport.websocket.device_protocol import DeviceProtocol, Gate
 
 SECRET = "a secret of more than thirty-two bytes"
 FILM = "550e8400-e29b-41d4-a716-446655440000"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.close_codes import TOO_FAST
-from transport.frame_reader import FrameReader
+from actors.messages.close_codes import TOO_FAST
+from transport.websocket.frame_reader import FrameReader
 
 MAX_SIZE = 1024
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10

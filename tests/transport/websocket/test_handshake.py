@@ -11,13 +11,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from actors.admission import Admission
-from actors.connection_messages import ConnectionMessage
+from actors.connection.deps import Admission
+from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
-from transport.authentication import Authenticator, mint
-from transport.device_protocol import DeviceProtocol, Gate
-from transport.limits import Limits, Quotas
-from transport.signing_keys import UnknownKeyError, shared_secret
+from transport.access.authentication import Authenticator, mint
+from transport.access.limits import Limits, Quotas
+from transport.access.signing_keys import UnknownKeyError, shared_secret
+from transport.websocket.device_protocol import DeviceProtocol, Gate
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = mint(SECRET, "ann", "tv", 36_000)

@@ -1,6 +1,6 @@
 """The echo server as RFC 6455 suites drive it: what Autobahn's families 1 to 7, 9 and 10 ask, in our own words.
 
-Here everything crosses a real socket; ``test_websocket_frames.py`` asks the reader alone, and more.
+Here everything crosses a real socket; ``test_frame_reader.py`` asks the reader alone, and more.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ECHO_SERVER = Path(__file__).parent.parent / "echo_server.py"
+ECHO_SERVER = Path(__file__).parents[2] / "fakes" / "echo_server.py"
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 NORMAL = struct.pack("!H", 1000)
 

@@ -4,10 +4,10 @@ Importing this module imports the SDK, which takes a while: do it only when the 
 """
 
 from actors.ports import OnGap, OnMessage
-from transport.bus.pubnub_client import PubNubSettings
-from transport.bus.pubnub_publishing import PubNubPublishing
-from transport.bus.pubnub_subscribing import PubNubSubscription
-from transport.channels import channel_of
+from transport.bus.channels import channel_of
+from transport.bus.pubnub.client import PubNubSettings
+from transport.bus.pubnub.publishing import PubNubPublishing
+from transport.bus.pubnub.subscribing import PubNubSubscription
 
 __all__ = ["PubNubBus", "PubNubSettings"]
 

@@ -4,7 +4,7 @@ from typing import Any
 from zlib import crc32
 
 from actors.ports import MessageRefused
-from transport.bus.pubnub_client import CANARY_CHANNEL, PubNubSettings
+from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings
 
 MAX_CHANNELS = 2_000
 """Per group."""

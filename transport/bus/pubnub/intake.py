@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from actors.ports import OnMessage
-from transport.bus.pubnub_client import CANARY_CHANNEL
-from transport.channels import user_of
+from transport.bus.channels import user_of
+from transport.bus.pubnub.client import CANARY_CHANNEL
 
 logger = logging.getLogger(__name__)
 

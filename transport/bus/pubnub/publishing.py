@@ -7,9 +7,9 @@ import msgspec
 from pubnub.utils import write_value_as_string
 
 from actors.ports import BusUnavailable, MessageRefused
-from transport.bus.pubnub_client import CANARY_CHANNEL, PubNubSettings, build_client, explain, http_status
-from transport.bus.pubnub_groups import ChannelGroups
-from transport.channels import MAX_CHANNEL_LENGTH
+from transport.bus.channels import MAX_CHANNEL_LENGTH
+from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings, build_client, explain, http_status
+from transport.bus.pubnub.groups import ChannelGroups
 
 MAX_IN_FLIGHT = 50
 """Publishes at once; more gain nothing."""

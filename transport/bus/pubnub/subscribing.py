@@ -9,9 +9,9 @@ from typing import Any
 from pubnub.endpoints.pubsub.subscribe import Subscribe
 
 from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
-from transport.bus.pubnub_client import PubNubSettings, build_client, explain
-from transport.bus.pubnub_groups import ChannelGroups, group_names
-from transport.bus.pubnub_intake import Intake
+from transport.bus.pubnub.client import PubNubSettings, build_client, explain
+from transport.bus.pubnub.groups import ChannelGroups, group_names
+from transport.bus.pubnub.intake import Intake
 from transport.bus.tasks import end
 
 logger = logging.getLogger(__name__)

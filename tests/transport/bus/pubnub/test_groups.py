@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from actors.ports import MessageRefused
-from transport.bus.pubnub import PubNubSettings
-from transport.bus.pubnub_client import build_client
+from transport.bus.pubnub.bus import PubNubSettings
+from transport.bus.pubnub.client import build_client
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -15,13 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from actors.messages.sync import HeadMoved
 from actors.ports import BusUnavailable, MessageRefused
-from actors.sync_messages import HeadMoved
-from transport.broker.faults import Fault, FaultRules
-from transport.bus.pubnub import PubNubBus, PubNubSettings
-from transport.bus.pubnub_client import build_client
-from transport.bus.pubnub_intake import REMEMBERED, Intake
-from transport.bus_codec import BusCodec
+from pubnub_broker.faults import Fault, FaultRules
+from transport.bus.codec import BusCodec
+from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
+from transport.bus.pubnub.client import build_client
+from transport.bus.pubnub.intake import REMEMBERED, Intake
 
 PATIENCE_S = 10
 DESCRIPTORS = Path("/proc/self/fd")
@@ -273,7 +273,7 @@ async def test_an_outage_is_logged_once_and_not_by_the_sdk(caplog: pytest.LogCap
         subscribed(server.origin, Messages()),
     ):
         await until(lambda: len(server.requests) >= 5)
-        assert [record.name for record in caplog.records] == ["transport.bus.pubnub_subscribing"]
+        assert [record.name for record in caplog.records] == ["transport.bus.pubnub.subscribing"]
 
 
 async def test_every_poll_carries_the_cursor_and_region_of_the_one_before(until: Until) -> None:

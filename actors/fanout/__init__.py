@@ -1,0 +1,1 @@
+"""From one update to every connection of its user."""

@@ -1,0 +1,1 @@
+"""One actor per active user: the order of the user's revisions."""

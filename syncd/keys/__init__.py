@@ -1,0 +1,1 @@
+"""Which keys and secrets tokens are signed and checked with."""

@@ -1,0 +1,1 @@
+"""The daemon as a process: logs, signals, service manager, garbage, traces."""

@@ -1,0 +1,1 @@
+"""The API's descriptions: OpenAPI and AsyncAPI."""

@@ -1,0 +1,1 @@
+"""What a node counts, as the operator reads it."""

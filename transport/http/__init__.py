@@ -1,0 +1,1 @@
+"""HTTP: requests, answers, and the routes of the API."""

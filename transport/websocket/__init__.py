@@ -1,0 +1,1 @@
+"""WebSocket: opening handshake, frames, and what devices say."""
