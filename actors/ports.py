@@ -109,7 +109,7 @@ class DeviceSocket(Protocol):
         """Queue ready-made frames behind what was written before; never blocks."""
 
     def is_congested(self) -> bool:
-        """Whether the device reads slower than it is written to: hold everything until ``SocketDrained``."""
+        """Whether the device reads slower than it is written to: hold everything until ``SocketWritable``."""
 
     def ping(self) -> None:
         """Send a ping frame; its pong arrives as ``SignOfLife``."""

@@ -26,7 +26,7 @@ from transport.bus.codec import BusCodec
 from transport.http.protocol import HttpProtocol, RequestLimits
 from transport.websocket.device_codec import decode
 from transport.websocket.frame_reader import FrameReader, rfc6455_logger
-from transport.websocket.handshake import ticket
+from transport.websocket.handshake import connect_request
 from transport.websocket.protocol import WebSocketProtocol
 
 SECRET: Final = "a secret of the fuzzers, and long enough"  # noqa: S105 - it guards nothing
@@ -185,7 +185,7 @@ class _Guest(WebSocketProtocol):
     """Lets in who has a token of any kind, and listens."""
 
     def handshake_received(self, request: Request) -> None:
-        self.accept(ticket(request, ()).subprotocol)
+        self.accept(connect_request(request, ()).subprotocol)
 
     def messages_received(self, messages: list[str | bytes]) -> None:
         self.write(b"".join(message if isinstance(message, bytes) else message.encode() for message in messages))

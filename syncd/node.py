@@ -21,7 +21,7 @@ from actors.fanout.connection_registry import ConnectionRegistry, SendToUser
 from actors.journal.journal import Journal, JournalMetrics
 from actors.messages.connection import DeviceWrite, WatchlistRequest
 from actors.messages.journal import HeadsLoaded, LoadHeads
-from actors.messages.watchlist import Neighbours
+from actors.messages.watchlist import WatchlistDeps
 from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
 from actors.ports import Bus
 from actors.runtime import LoopFuture
@@ -118,7 +118,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
 
         broadcaster = started(WebSocketBroadcaster.start(send_to_user, broadcast_metrics, time.perf_counter))
         publisher = started(PubNubPublisher.start(bus, codec.encode, bus_metrics, name, retry_s))
-        neighbours = Neighbours(
+        deps = WatchlistDeps(
             node=name,
             now_ms=_now_ms,
             max_clock_drift_ms=round(settings.max_clock_drift * 1000),
@@ -132,7 +132,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             now_s=time.perf_counter,
             tracer=tracer,
         )
-        users = ActiveUsers(lambda user_id, retired: WatchlistSync.start(user_id, neighbours, retired))
+        users = ActiveUsers(lambda user_id, retired: WatchlistSync.start(user_id, deps, retired))
         stack.push_async_callback(_stop_users, users)
         stack.push_async_callback(_flush, journal, publisher, settings.shutdown_timeout)
         handler = BroadcasterMessageHandler(users, broadcaster.tell, tracer)

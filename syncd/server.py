@@ -11,7 +11,7 @@ from typing import cast
 
 import uvicorn
 
-from actors.connection.deps import Surroundings
+from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.fanout.connection_registry import BroadcastToAll, GetUserConnections
 from actors.messages.connection import ConnectionInfo
@@ -31,7 +31,7 @@ from transport.http.app import Routes
 from transport.http.protocol import HttpProtocol, RequestLimits
 from transport.http.static_files import device_token_routes, page_routes
 from transport.websocket.device_codec import encode
-from transport.websocket.device_protocol import DeviceProtocol, Gate
+from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
 BACKLOG = 2048
 
@@ -70,17 +70,17 @@ async def serving(
             allowed_origins=allowed_origins,
             tracer=node.tracer,
         )
-        gate = Gate(
+        deps = DeviceProtocolDeps(
             authenticator=authenticator,
             quotas=node.quotas,
-            spawn=partial(SyncWebSocket.launch, _surroundings(settings, node)),
+            spawn=partial(SyncWebSocket.launch, _connection_deps(settings, node)),
             allowed_origins=allowed_origins,
-            drain_spread_ms=round(settings.shutdown_timeout * 500),
+            reconnect_spread_ms=round(settings.shutdown_timeout * 500),
         )
         config = uvicorn.Config(
             http_api(service, {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}),
             http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
-            ws=partial(DeviceProtocol, gate),  # type: ignore[arg-type] # it is only called
+            ws=partial(DeviceProtocol, deps),  # type: ignore[arg-type] # it is only called
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -102,8 +102,8 @@ async def serving(
             await server.shutdown(sockets=[listener])
 
 
-def _surroundings(settings: Settings, node: Node) -> Surroundings:
-    return Surroundings(
+def _connection_deps(settings: Settings, node: Node) -> ConnectionDeps:
+    return ConnectionDeps(
         tell_watchlist=node.tell_watchlist,
         frame=encode,
         now_s=asyncio.get_running_loop().time,

@@ -13,7 +13,7 @@ SLICE_WORKS: Final = 32
 slice: a storm of devices that come or go may delay a live update by a few slices, not by all of it."""
 
 
-class Pacer:
+class TimeSlicedQueue:
     """Runs what it is given in order, a slice per turn of the loop. Thread: the event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, now_s: Callable[[], float] = time.perf_counter) -> None:
@@ -43,13 +43,13 @@ class Pacer:
                 self._loop.call_soon(self._run_slice)
 
 
-_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary()
+_queues: WeakKeyDictionary[asyncio.AbstractEventLoop, TimeSlicedQueue] = WeakKeyDictionary()
 
 
-def pacer() -> Pacer:
-    """Return the running loop's pacer, shared by everybody on it."""
+def time_sliced_queue() -> TimeSlicedQueue:
+    """Return the running loop's time_sliced_queue, shared by everybody on it."""
     loop = asyncio.get_running_loop()
-    found = _pacers.get(loop)
+    found = _queues.get(loop)
     if found is None:
-        found = _pacers[loop] = Pacer(loop)
+        found = _queues[loop] = TimeSlicedQueue(loop)
     return found

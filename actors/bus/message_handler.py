@@ -41,7 +41,7 @@ class BroadcasterMessageHandler:
         """
         match message:
             case PubNubWatchlistUpdate(revision=None):
-                self._take_in(user_id, message)
+                self._ingest(user_id, message)
             case PubNubWatchlistUpdate():
                 watchlist = self._users.active(user_id)
                 if watchlist is not None:
@@ -55,7 +55,7 @@ class BroadcasterMessageHandler:
             case _:
                 assert_never(message)
 
-    def _take_in(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
+    def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
         try:
             content_id = str(UUID(message.content_id))
         except ValueError:

@@ -11,20 +11,20 @@ from actors.messages.journal import Tell
 from actors.tracing import Tracer, untraced
 
 
-class Admission(Struct, frozen=True, eq=False, kw_only=True):
+class HandshakeResult(Struct, frozen=True, eq=False, kw_only=True):
     """Who was let in by the handshake, until when, and what the device knows already."""
 
     user_id: str
     device_id: str
     ends_at_s: float
-    """When the token ends, on the clock ``Surroundings.now_s``."""
+    """When the token ends, on the clock ``ConnectionDeps.now_s``."""
     connected_at: int = 0
     """Seconds since 1970."""
     since: int | None = None
     epoch: str | None = None
 
 
-class Surroundings(Struct, frozen=True, eq=False, kw_only=True):
+class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
     """What all connections share."""
 
     tell_watchlist: Tell[WatchlistRequest]

@@ -1,7 +1,7 @@
 """The life of a connection as a table: ``TRANSITIONS[state][type(message)]`` is the next state.
 
     JOINING ──Joined, Replayed──▶ LIVE ──GapFound──▶ RESUMING ──Replayed──▶ LIVE
-       └──────────── Disconnect, Drain, BinaryReceived: CLOSING ───────────┘
+       └──────────── Disconnect, Shutdown, BinaryReceived: CLOSING ───────────┘
                           SocketLost in any state: CLOSED
 
 Everything that changes a state is here, and nothing else: a decision that depends on what a message holds (a time-out,
@@ -18,9 +18,9 @@ from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Disconnect,
-    Drain,
     Joined,
     Replayed,
+    Shutdown,
     SocketLost,
 )
 
@@ -49,7 +49,7 @@ STEPS: Final[tuple[type, ...]] = get_args(Step)
 
 _CLOSES: Final[Mapping[type, State]] = {
     Disconnect: State.CLOSING,
-    Drain: State.CLOSING,
+    Shutdown: State.CLOSING,
     BinaryReceived: State.CLOSING,
     SocketLost: State.CLOSED,
 }

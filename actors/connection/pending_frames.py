@@ -1,15 +1,9 @@
 """Live frames that wait while a connection is being brought up to date from the journal."""
 
-from typing import Final
-
-from actors.messages.connection import Deliver
-
-MAX_WAITING_FRAMES: Final = 256
-MAX_WAITING_BYTES: Final = 256 * 1024
-"""What may wait for one device: for its replay (then the frames are let go) or for its reading (then the device is)."""
+from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, Deliver
 
 
-class HeldFrames:
+class PendingFrames:
     """A bounded queue that may forget frames, but never that there were any.
 
     Above the bound everything held is let go: the journal has it too, and ``newest`` says that it must be asked again.

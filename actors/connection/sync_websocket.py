@@ -10,29 +10,31 @@ from functools import partial
 from types import TracebackType
 from typing import Final, assert_never
 
-from actors.connection.deps import Admission, Surroundings
+from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.lifecycle import TRANSITIONS, GapFound, State, Step
-from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, HeldFrames
+from actors.connection.pending_frames import PendingFrames
 from actors.messages import close_codes
 from actors.messages.close_codes import Close
 from actors.messages.connection import (
+    MAX_WAITING_BYTES,
+    MAX_WAITING_FRAMES,
     BinaryReceived,
     ConnectionInfo,
     ConnectionMessage,
+    ConsumerResumed,
     Deliver,
     Disconnect,
-    Drain,
-    Drained,
-    Flush,
     Join,
     Joined,
     Leave,
+    MeasureWrite,
     Received,
     Replayed,
+    Shutdown,
     SignOfLife,
-    SocketDrained,
+    SlowConsumer,
     SocketLost,
-    Stalled,
+    SocketWritable,
     TimerDue,
     TokenRenewed,
     WriteAnswered,
@@ -69,47 +71,47 @@ _TIMER_DUE: Final = TimerDue()
 class SyncWebSocket(LoopActor):
     """Messages in: ``ConnectionMessage``. Messages out: ``WatchlistRequest``; frames, to the socket.
 
-    ``Join`` on start; ``Stalled`` when the device stops reading and ``Drained`` when it goes on; ``Leave`` once nothing
-    more will be sent, exactly once, on failure too. Ends with its socket.
+    ``Join`` on start; ``SlowConsumer`` when the device stops reading and ``ConsumerResumed`` when it goes on; ``Leave``
+    once nothing more will be sent, exactly once, on failure too. Ends with its socket.
     """
 
-    def __init__(self, socket: DeviceSocket, admission: Admission, surroundings: Surroundings) -> None:
+    def __init__(self, socket: DeviceSocket, handshake: HandshakeResult, deps: ConnectionDeps) -> None:
         super().__init__()
         self._socket = socket
-        self._around = surroundings
+        self._deps = deps
         self._connection = ConnectionInfo(
             connection_id=self.actor_urn.removeprefix("urn:uuid:"),
-            user_id=admission.user_id,
-            device_id=admission.device_id,
+            user_id=handshake.user_id,
+            device_id=handshake.device_id,
             tell=partial(tell_if_alive, self.actor_ref),
-            connected_at=admission.connected_at,
+            connected_at=handshake.connected_at,
         )
         self._state = State.JOINING
         self._has_left = False
-        self._since = admission.since
-        self._epoch = admission.epoch
+        self._since = handshake.since
+        self._epoch = handshake.epoch
         self._revision = 0  # the last one written to the device, or in the outbox
         self._outbox: list[bytes] = []
-        self._is_stalled = False
-        self._held: HeldFrames | None = None
+        self._is_slow = False
+        self._pending: PendingFrames | None = None
         self._unanswered_writes = 0
-        self._token_ends_s = admission.ends_at_s
-        self._last_sign_s = self._next_ping_s = surroundings.now_s()
+        self._token_ends_s = handshake.ends_at_s
+        self._last_sign_s = self._next_ping_s = deps.now_s()
         self._timer: TimerHandle | None = None
 
     @classmethod
-    def launch(cls, surroundings: Surroundings, socket: DeviceSocket, admission: Admission) -> Tell[ConnectionMessage]:
+    def launch(cls, deps: ConnectionDeps, socket: DeviceSocket, handshake: HandshakeResult) -> Tell[ConnectionMessage]:
         """Start the actor of an accepted socket and return how to tell it something, which never raises."""
-        return partial(tell_if_alive, cls.start(socket, admission, surroundings))
+        return partial(tell_if_alive, cls.start(socket, handshake, deps))
 
     def on_start(self) -> None:
         """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
         logger.info("connection %s: user %s", self._connection.connection_id, self._connection.user_id)
         if self._since is not None:
             self._socket.pause_reading()
-        self._next_ping_s += self._around.heartbeat_interval_s
+        self._next_ping_s += self._deps.heartbeat_interval_s
         self._set_timer()
-        self._around.tell_watchlist(Join(self._connection, self._since, self._epoch))
+        self._deps.tell_watchlist(Join(self._connection, self._since, self._epoch))
 
     def on_stop(self) -> None:
         """Leave; the device is told that the service goes away, if its socket still lives."""
@@ -139,9 +141,9 @@ class SyncWebSocket(LoopActor):
             case WriteAnswered(message_id=message_id, outcome=outcome):
                 self._answer_write(message_id, outcome)
             case SignOfLife():
-                self._last_sign_s = self._around.now_s()
-            case SocketDrained():
-                self._go_on_writing()
+                self._last_sign_s = self._deps.now_s()
+            case SocketWritable():
+                self._resume_writing()
             case TimerDue():
                 self._check_time()
             case Joined(revision=revision):
@@ -152,26 +154,26 @@ class SyncWebSocket(LoopActor):
                     self._replay(message, is_first=before is State.JOINING)
             case TokenRenewed():
                 self._renew(message)
-            case Drain(reconnect_in_ms=reconnect_in_ms):
+            case Shutdown(reconnect_in_ms=reconnect_in_ms):
                 self._send(Goodbye(reconnect_in_ms))
                 self._close_socket(close_codes.GOING_AWAY)
             case Disconnect(close=close):
                 self._close_socket(close)
             case BinaryReceived():
                 self._close_socket(close_codes.PROTOCOL_VIOLATION)
-            case Flush(written=written):
+            case MeasureWrite(measured=measured):
                 is_writable = before is State.LIVE and not self._socket.is_congested()
                 if is_writable:
-                    self.on_drained()
-                written(is_writable)
+                    self.on_idle()
+                measured(is_writable)
             case SocketLost():
                 self.stop()
             case _:
                 assert_never(message)
         if len(self._outbox) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
-            self.on_drained()
+            self.on_idle()
 
-    def on_drained(self) -> None:
+    def on_idle(self) -> None:
         """Write what the turn collected, unless the device reads more slowly than this: then it waits, bounded."""
         outbox = self._outbox
         if not outbox:
@@ -183,24 +185,24 @@ class SyncWebSocket(LoopActor):
         size_bytes = sum(map(len, outbox))
         if len(outbox) > MAX_WAITING_FRAMES or size_bytes > MAX_WAITING_BYTES:
             self._disconnect(close_codes.SLOW_CONSUMER)
-        elif not self._is_stalled:
-            self._is_stalled = True
-            self._around.tell_watchlist(Stalled(self._connection, len(outbox), size_bytes))
+        elif not self._is_slow:
+            self._is_slow = True
+            self._deps.tell_watchlist(SlowConsumer(self._connection, len(outbox), size_bytes))
 
-    def _go_on_writing(self) -> None:
+    def _resume_writing(self) -> None:
         """Write what has waited here, then ask for what was kept elsewhere."""
-        self.on_drained()
-        if self._is_stalled and not self._outbox:
-            self._is_stalled = False
-            self._around.tell_watchlist(Drained(self._connection))
+        self.on_idle()
+        if self._is_slow and not self._outbox:
+            self._is_slow = False
+            self._deps.tell_watchlist(ConsumerResumed(self._connection))
 
     # From the watchlist to the device
 
     def _deliver(self, delivery: Deliver) -> None:
         if self._state is not State.LIVE:
-            if self._held is None:
-                self._held = HeldFrames()
-            self._held.add(delivery)
+            if self._pending is None:
+                self._pending = PendingFrames()
+            self._pending.add(delivery)
             return
         frames = delivery.frames
         if delivery.first_revision is not None:
@@ -215,7 +217,7 @@ class SyncWebSocket(LoopActor):
 
     def _fill_gap(self) -> None:
         self._step(GapFound())
-        self._around.tell_watchlist(Join(self._connection, self._revision, self._epoch))
+        self._deps.tell_watchlist(Join(self._connection, self._revision, self._epoch))
 
     def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
         if is_first:
@@ -235,18 +237,18 @@ class SyncWebSocket(LoopActor):
 
     def _go_on_from(self, revision: int) -> None:
         self._revision = revision
-        held, self._held = self._held, None
-        if held is None:
+        pending, self._pending = self._pending, None
+        if pending is None:
             return
-        for delivery in held.deliveries:
+        for delivery in pending.deliveries:
             self._deliver(delivery)
-        if self._state is State.LIVE and self._revision < held.newest:
+        if self._state is State.LIVE and self._revision < pending.newest:
             self._fill_gap()
 
     # From the device
 
     def _receive(self, messages: tuple[DeviceMessage, ...]) -> None:
-        self._last_sign_s = self._around.now_s()
+        self._last_sign_s = self._deps.now_s()
         for message in messages:
             match message:
                 case WatchlistWrite():
@@ -265,9 +267,9 @@ class SyncWebSocket(LoopActor):
         if self._unanswered_writes == MAX_UNANSWERED_WRITES:
             self._socket.pause_reading()
         connection = self._connection
-        trace = self._around.tracer.accept(write.traceparent, connection.user_id, connection.device_id, "socket")
+        trace = self._deps.tracer.accept(write.traceparent, connection.user_id, connection.device_id, "socket")
         answer = partial(_tell_outcome, connection.tell, write.id)
-        self._around.tell_watchlist(device_write(write, connection, answer, trace))
+        self._deps.tell_watchlist(device_write(write, connection, answer, trace))
 
     def _answer_write(self, message_id: str | int | None, outcome: Outcome) -> None:
         self._send(answer_to(message_id, outcome))
@@ -286,25 +288,25 @@ class SyncWebSocket(LoopActor):
     # Time
 
     def _check_time(self) -> None:
-        now_s = self._around.now_s()
+        now_s = self._deps.now_s()
         if self._unanswered_writes or self._state is State.JOINING:
             self._last_sign_s = now_s  # it waits for us, perhaps unread: its silence proves nothing
         if now_s >= self._token_ends_s:
             self._disconnect(close_codes.TOKEN_ENDED)
-        elif now_s >= self._last_sign_s + self._around.heartbeat_timeout_s:
+        elif now_s >= self._last_sign_s + self._deps.heartbeat_timeout_s:
             self._disconnect(close_codes.HEARTBEAT_MISSED)
         else:
             if now_s >= self._next_ping_s:
-                self._next_ping_s = now_s + self._around.heartbeat_interval_s
+                self._next_ping_s = now_s + self._deps.heartbeat_interval_s
                 self._socket.ping()
             self._set_timer()
 
     def _set_timer(self) -> None:
         """One timer, for whatever comes first: the next ping, the end of patience, the end of the token."""
         self._unset_timer()
-        silent_until_s = self._last_sign_s + self._around.heartbeat_timeout_s
+        silent_until_s = self._last_sign_s + self._deps.heartbeat_timeout_s
         due_s = min(self._next_ping_s, silent_until_s, self._token_ends_s)
-        self._timer = tell_later(due_s - self._around.now_s(), self.actor_ref, _TIMER_DUE)
+        self._timer = tell_later(due_s - self._deps.now_s(), self.actor_ref, _TIMER_DUE)
 
     def _unset_timer(self) -> None:
         if self._timer is not None:
@@ -320,7 +322,7 @@ class SyncWebSocket(LoopActor):
         return before
 
     def _send(self, answer: Answer) -> None:
-        self._outbox.append(self._around.frame(answer))
+        self._outbox.append(self._deps.frame(answer))
 
     def _disconnect(self, close: Close) -> None:
         self._step(Disconnect(close))
@@ -329,11 +331,11 @@ class SyncWebSocket(LoopActor):
     def _close_socket(self, close: Close) -> None:
         """Write what the device can still take, then the close frame; the state is ``CLOSING`` already."""
         logger.info("connection %s: closed, %s %s", self._connection.connection_id, close.code, close.reason)
-        self._around.closes[close.code] += 1
+        self._deps.closes[close.code] += 1
         if self._outbox and not self._socket.is_congested():
             self._socket.write(b"".join(self._outbox))
         self._outbox.clear()
-        self._held = None
+        self._pending = None
         self._socket.close(close.code, close.reason)
         self._leave()
 
@@ -341,7 +343,7 @@ class SyncWebSocket(LoopActor):
         self._unset_timer()
         if not self._has_left:
             self._has_left = True
-            self._around.tell_watchlist(Leave(self._connection))
+            self._deps.tell_watchlist(Leave(self._connection))
 
 
 def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:

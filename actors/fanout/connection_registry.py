@@ -8,20 +8,20 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from actors.fanout.slow_consumers import StalledConnections
+from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
-from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Drained, Flush, Stalled
+from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.sync import SyncMessage, WatchlistUpdate
 from actors.metrics import RegistryMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.timers import tell_later
 from actors.tracing import Stage, Trace
 
-TIMED_EVERY = 8
+SAMPLE_EVERY = 8
 """One relay in so many is timed to its last write: 3 µs each, as much as a delivery."""
 
-LET_GO_AT_ONCE = 4
-LET_GO_EVERY_S = 0.005
+EVICTIONS_PER_TICK = 4
+EVICTION_TICK_S = 0.005
 """Hundreds of devices may reach their bound with one message, and to close one costs as much as ten deliveries."""
 
 
@@ -61,19 +61,28 @@ class GetUserConnections(Struct, frozen=True):
     user_id: str
 
 
-class LetGo(Struct, frozen=True):
+class EvictNext(Struct, frozen=True):
     """Disconnect the next few devices for which too much waited."""
 
 
-RegistryMessage = Register | Unregister | Stalled | Drained | SendToUser | BroadcastToAll | GetUserConnections | LetGo
+RegistryMessage = (
+    Register
+    | Unregister
+    | SlowConsumer
+    | ConsumerResumed
+    | SendToUser
+    | BroadcastToAll
+    | GetUserConnections
+    | EvictNext
+)
 
 
 class ConnectionRegistry(SupervisedActor):
     """Messages in: ``RegistryMessage``. Messages out: ``Deliver`` to each connection.
 
-    A message is encoded and framed once, and the same bytes are told to every connection, or kept for it while its
-    device does not read. Now and then the last that is told is asked when it has written: the slowest way of a relay to
-    a socket. Of a followed message all are asked.
+    A message is encoded and framed once, and the same bytes are told to every connection, or buffered for it while its
+    device does not read. Now and then the last recipient is asked when it has written: the slowest way of a relay to a
+    socket. Of a followed message all are asked.
     """
 
     def __init__(
@@ -89,7 +98,7 @@ class ConnectionRegistry(SupervisedActor):
         self._relays = 0
         self._connections: dict[str, ConnectionInfo] = {}
         self._user_connections: dict[str, dict[str, ConnectionInfo]] = {}
-        self._stalled: dict[str, StalledConnections] = {}
+        self._slow: dict[str, SlowConsumers] = {}
         self._over_bound: deque[ConnectionInfo] = deque()
         """Registered no more, and not told yet."""
 
@@ -103,14 +112,14 @@ class ConnectionRegistry(SupervisedActor):
                 return None
             case Unregister(connection_id=connection_id):
                 return self.unregister(connection_id)
-            case Stalled(connection=connection, frames=frames, size_bytes=size_bytes):
-                self._stall(connection, frames, size_bytes)
+            case SlowConsumer(connection=connection, frames=frames, size_bytes=size_bytes):
+                self._add_slow(connection, frames, size_bytes)
                 return None
-            case Drained(connection=connection):
-                self._go_on(connection)
+            case ConsumerResumed(connection=connection):
+                self._resume(connection)
                 return None
-            case LetGo():
-                self._let_go()
+            case EvictNext():
+                self._evict_next()
                 return None
             case BroadcastToAll(message=to_all):
                 return self.broadcast_to_all(to_all)
@@ -130,7 +139,7 @@ class ConnectionRegistry(SupervisedActor):
         connection = self._connections.pop(connection_id, None)
         if connection is None:
             return False
-        self._unstall(connection)
+        self._remove_slow(connection)
         of_user = self._user_connections[connection.user_id]
         del of_user[connection_id]
         if not of_user:
@@ -143,15 +152,15 @@ class ConnectionRegistry(SupervisedActor):
         of_user = self._user_connections.get(user_id)
         if not of_user or not messages:
             return 0
-        began_s = self._clock() if self._relays % TIMED_EVERY == 0 else None
+        began_s = self._clock() if self._relays % SAMPLE_EVERY == 0 else None
         self._relays += 1
-        told = self._deliver(user_id, self._delivery_of(messages))
-        if began_s is not None and told:
-            told[-1].tell(Flush(partial(self._note_written, began_s)))
+        recipients = self._deliver(user_id, self._delivery_of(messages))
+        if began_s is not None and recipients:
+            recipients[-1].tell(MeasureWrite(partial(self._note_written, began_s)))
         for trace in traces:
-            for connection in told:
-                connection.tell(Flush(partial(_passed, trace.child(), connection)))
-            for connection in self._stalled.get(user_id, ()):
+            for connection in recipients:
+                connection.tell(MeasureWrite(partial(_passed, trace.child(), connection)))
+            for connection in self._slow.get(user_id, ()):
                 _passed(trace.child(), connection, is_written=False)
         return len(of_user)
 
@@ -175,50 +184,50 @@ class ConnectionRegistry(SupervisedActor):
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
-        """Tell ``delivery`` to those who read, and return them; keep it for the others."""
-        told = tuple(self._user_connections[user_id].values())
-        stalled = self._stalled.get(user_id)
-        if stalled is not None:
-            told = tuple(connection for connection in told if connection not in stalled)
-            stalled.keep(delivery)
-            self._give_up(stalled.over_bound())
-        for connection in told:
+        """Tell ``delivery`` to those who read, and return them; buffer it for the others."""
+        recipients = tuple(self._user_connections[user_id].values())
+        slow = self._slow.get(user_id)
+        if slow is not None:
+            recipients = tuple(connection for connection in recipients if connection not in slow)
+            slow.buffer(delivery)
+            self._evict(slow.over_bound())
+        for connection in recipients:
             connection.tell(delivery)
-        self._metrics.messages_sent += len(told) * len(delivery.frames)
-        return told
+        self._metrics.messages_sent += len(recipients) * len(delivery.frames)
+        return recipients
 
     # Devices that do not read
 
-    def _stall(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
+    def _add_slow(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
         if connection.connection_id in self._connections:
-            self._stalled.setdefault(connection.user_id, StalledConnections()).add(connection, frames, size_bytes)
+            self._slow.setdefault(connection.user_id, SlowConsumers()).add(connection, frames, size_bytes)
 
-    def _unstall(self, connection: ConnectionInfo) -> list[Deliver]:
-        stalled = self._stalled.get(connection.user_id)
-        if stalled is None:
+    def _remove_slow(self, connection: ConnectionInfo) -> list[Deliver]:
+        slow = self._slow.get(connection.user_id)
+        if slow is None:
             return []
-        kept = stalled.remove(connection)
-        if not stalled:
-            del self._stalled[connection.user_id]
-        return kept
+        buffered = slow.remove(connection)
+        if not slow:
+            del self._slow[connection.user_id]
+        return buffered
 
-    def _go_on(self, connection: ConnectionInfo) -> None:
-        for delivery in self._unstall(connection):
+    def _resume(self, connection: ConnectionInfo) -> None:
+        for delivery in self._remove_slow(connection):
             connection.tell(delivery)
             self._metrics.messages_sent += len(delivery.frames)
 
-    def _give_up(self, over_bound: list[ConnectionInfo]) -> None:
+    def _evict(self, over_bound: list[ConnectionInfo]) -> None:
         for connection in over_bound:
             self.unregister(connection.connection_id)
             self._over_bound.append(connection)
         if over_bound and len(self._over_bound) == len(over_bound):
-            self._let_go()
+            self._evict_next()
 
-    def _let_go(self) -> None:
-        for _ in range(min(LET_GO_AT_ONCE, len(self._over_bound))):
+    def _evict_next(self) -> None:
+        for _ in range(min(EVICTIONS_PER_TICK, len(self._over_bound))):
             self._over_bound.popleft().tell(Disconnect(SLOW_CONSUMER))
         if self._over_bound:
-            tell_later(LET_GO_EVERY_S, self.actor_ref, LetGo())
+            tell_later(EVICTION_TICK_S, self.actor_ref, EvictNext())
 
     # Figures
 

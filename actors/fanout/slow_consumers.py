@@ -1,4 +1,4 @@
-"""One user's connections whose devices do not read: what is sent meanwhile is kept once for all of them, bounded."""
+"""One user's connections whose devices do not read: what is sent meanwhile is buffered once for all, bounded."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,23 +6,22 @@ from itertools import islice
 
 from msgspec import Struct
 
-from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
-from actors.messages.connection import ConnectionInfo, Deliver
+from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ConnectionInfo, Deliver
 
 
 class _Place(Struct, frozen=True):
-    """Where a connection came in, as counts of all that was ever kept here."""
+    """Where a connection came in, as counts of all that was ever buffered here."""
 
     deliveries: int
     frames: int
     bytes: int
 
 
-class StalledConnections:
+class SlowConsumers:
     """A device that does not read costs nothing at a message: neither a mailbox nor a copy."""
 
     def __init__(self) -> None:
-        self._kept: deque[Deliver] = deque()
+        self._buffered: deque[Deliver] = deque()
         self._all = _Place(0, 0, 0)
         self._places: dict[ConnectionInfo, _Place] = {}  # oldest first
 
@@ -36,17 +35,17 @@ class StalledConnections:
         return iter(self._places)
 
     def add(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
-        """Keep what comes from now on for ``connection``, where so much waits already."""
+        """Buffer what comes from now on for ``connection``, where so much waits already."""
         ever = self._all
         self._places[connection] = _Place(ever.deliveries, ever.frames - frames, ever.bytes - size_bytes)
 
-    def keep(self, delivery: Deliver) -> None:
-        """Keep ``delivery`` for everybody here."""
+    def buffer(self, delivery: Deliver) -> None:
+        """Buffer ``delivery`` for everybody here."""
         ever = self._all
         self._all = _Place(
             ever.deliveries + 1, ever.frames + len(delivery.frames), ever.bytes + sum(map(len, delivery.frames))
         )
-        self._kept.append(delivery)
+        self._buffered.append(delivery)
 
     def over_bound(self) -> list[ConnectionInfo]:
         """Return those for whom more waits than may wait for one device."""
@@ -58,13 +57,13 @@ class StalledConnections:
         ]
 
     def remove(self, connection: ConnectionInfo) -> list[Deliver]:
-        """Let ``connection`` go, if it is here, and return what was kept for it, oldest first."""
+        """Forget ``connection``, if it is here, and return what was buffered for it, oldest first."""
         place = self._places.pop(connection, None)
         if place is None:
             return []
-        first = self._all.deliveries - len(self._kept)
-        kept = list(islice(self._kept, place.deliveries - first, None))
+        first = self._all.deliveries - len(self._buffered)
+        buffered = list(islice(self._buffered, place.deliveries - first, None))
         oldest = next(iter(self._places.values()), self._all)
         for _ in range(oldest.deliveries - first):
-            self._kept.popleft()
-        return kept
+            self._buffered.popleft()
+        return buffered

@@ -4,6 +4,8 @@ A connection joins its user's watchlist, is shown every revision once and in ord
 are the user's; all frames are finished WebSocket frames, built once and shared by every connection of the user.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from actors.messages.close_codes import Close
@@ -12,6 +14,10 @@ from actors.messages.journal import Outcome, Tell
 from actors.messages.sync import WatchlistAction
 from actors.tracing import Trace
 from crdt.hlc import HLCTimestamp
+
+MAX_WAITING_FRAMES: Final = 256
+MAX_WAITING_BYTES: Final = 256 * 1024
+"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is)."""
 
 
 class ConnectionInfo(Struct, frozen=True, eq=False):
@@ -51,16 +57,16 @@ class Leave(Struct, frozen=True, eq=False):
     connection: ConnectionInfo
 
 
-class Stalled(Struct, frozen=True, eq=False):
-    """The device does not read, and ``frames`` of ``size_bytes`` wait: keep what comes, until ``Drained``."""
+class SlowConsumer(Struct, frozen=True, eq=False):
+    """The device does not read, and ``frames`` of ``size_bytes`` wait: buffer what comes, until ``ConsumerResumed``."""
 
     connection: ConnectionInfo
     frames: int
     size_bytes: int
 
 
-class Drained(Struct, frozen=True, eq=False):
-    """The device reads again: deliver what was kept, and go on."""
+class ConsumerResumed(Struct, frozen=True, eq=False):
+    """The device reads again: deliver what was buffered, and go on."""
 
     connection: ConnectionInfo
 
@@ -85,7 +91,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     """If the write is followed."""
 
 
-WatchlistRequest = Join | Leave | Stalled | Drained | DeviceWrite
+WatchlistRequest = Join | Leave | SlowConsumer | ConsumerResumed | DeviceWrite
 
 
 # To a SyncWebSocket, from the other actors.
@@ -101,13 +107,13 @@ class Deliver(Struct, frozen=True, eq=False):
     frames: tuple[bytes, ...]
 
 
-class Flush(Struct, frozen=True, eq=False):
-    """Write what was delivered so far now, not at the turn's end, and tell ``written`` whether that was possible.
+class MeasureWrite(Struct, frozen=True, eq=False):
+    """Write what was delivered so far now, not at the turn's end, and tell ``measured`` whether that was possible.
 
     It is not while the device is being brought up to date or reads too slowly: then it gets the rest later.
     """
 
-    written: Tell[bool]
+    measured: Tell[bool]
 
 
 class Joined(Struct, frozen=True, eq=False):
@@ -165,7 +171,7 @@ class TokenRenewed(Struct, frozen=True, eq=False, kw_only=True):
     message_id: str | int | None = None
 
 
-class SocketDrained(Struct, frozen=True, eq=False):
+class SocketWritable(Struct, frozen=True, eq=False):
     """The device has caught up: the socket is no longer congested."""
 
 
@@ -173,7 +179,7 @@ class SocketLost(Struct, frozen=True, eq=False):
     """The TCP connection has ended, whoever ended it."""
 
 
-class Drain(Struct, frozen=True, eq=False):
+class Shutdown(Struct, frozen=True, eq=False):
     """The daemon stops: say goodbye, ask the device to come back after ``reconnect_in_ms``, close."""
 
     reconnect_in_ms: int
@@ -194,6 +200,6 @@ class TimerDue(Struct, frozen=True, eq=False):
 
 
 ConnectionMessage = (
-    Deliver | Flush | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
-    | SocketDrained | SocketLost | Drain | WriteAnswered | TimerDue
+    Deliver | MeasureWrite | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
+    | SocketWritable | SocketLost | Shutdown | WriteAnswered | TimerDue
 )  # fmt: skip

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from actors.bus.publisher import Publish
 from actors.fanout.broadcaster import Relay
 from actors.fanout.connection_registry import Register, Unregister
-from actors.messages.connection import DeviceWrite, Drained, Join, Leave, Stalled
+from actors.messages.connection import ConsumerResumed, DeviceWrite, Join, Leave, SlowConsumer
 from actors.messages.device import WatchlistSnapshot
 from actors.messages.journal import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
 from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate, SyncMessage
@@ -36,12 +36,12 @@ class TryAgain(Struct, frozen=True):
 
 
 WatchlistMessage = (
-    DeviceWrite | Join | Leave | Stalled | Drained | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle | TryAgain
-    | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
+    DeviceWrite | Join | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle
+    | TryAgain | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
 )  # fmt: skip
 
 
-class Neighbours(Struct, frozen=True, eq=False):
+class WatchlistDeps(Struct, frozen=True, eq=False):
     """Whom a ``WatchlistSync`` tells, and what it is told about this node."""
 
     node: str
@@ -51,7 +51,7 @@ class Neighbours(Struct, frozen=True, eq=False):
     """A monotonic clock."""
     max_clock_drift_ms: int
     journal: Tell[JournalMessage]
-    registry: Tell[Register | Unregister | Stalled | Drained]
+    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed]
     broadcaster: Tell[Relay]
     publisher: Tell[Publish]
     frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]

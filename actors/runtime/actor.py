@@ -16,7 +16,7 @@ from pykka import Actor, ActorRegistry, Future, ThreadingActor
 from pykka._envelope import Envelope
 
 from actors.runtime.future import LoopFuture
-from actors.runtime.inbox import LoopInbox, refuse, run_queue_for_new_actor, use_loop
+from actors.runtime.inbox import LoopInbox, reject, run_queue_for_new_actor, use_loop
 from actors.runtime.ref import LoopActorRef, StopFlag
 
 __all__ = ["MESSAGES_PER_TURN", "BlockingActor", "LoopActor", "LoopActorRef", "LoopFuture", "use_loop"]
@@ -28,11 +28,11 @@ Rest = Coroutine[Any, Any, None]
 """What an ``async def`` handler or hook has left to do; the mailbox waits for it."""
 
 
-class _OnDrained:
-    """Stands for the call of ``on_drained`` where a message is handled."""
+class _OnIdle:
+    """Stands for the call of ``on_idle`` where a message is handled."""
 
 
-_DRAINED = Envelope(_OnDrained())
+_IDLE = Envelope(_OnIdle())
 
 logger = logging.getLogger("pykka")  # Pykka documents its records, so they stay where its users look for them
 
@@ -47,7 +47,7 @@ class LoopActor(Actor):
 
     actor_inbox: LoopInbox
     _actor_has_started = False
-    _actor_is_undrained = False
+    _actor_owes_idle = False
     _actor_task: asyncio.Task[None] | None = None
     _actor_task_began_s = 0.0
 
@@ -72,7 +72,7 @@ class LoopActor(Actor):
             raise
         self.actor_inbox.open(self, run_queue)
 
-    def on_drained(self) -> Any:
+    def on_idle(self) -> Any:
         """Run code after a turn that emptied the mailbox.
 
         Thread: the event loop. If it raises, the actor fails as if a told message had raised.
@@ -90,17 +90,17 @@ class LoopActor(Actor):
             handled += 1
             rest = self._actor_handle(inbox.get())
         if handled:
-            self._actor_is_undrained = True
-        if rest is None and self._actor_is_undrained and inbox.empty() and not stopped.is_raised:
-            self._actor_is_undrained = False
-            if type(self).on_drained is not LoopActor.on_drained:  # a tenth of a message's cost
-                rest = self._actor_handle(_DRAINED)
+            self._actor_owes_idle = True
+        if rest is None and self._actor_owes_idle and inbox.empty() and not stopped.is_raised:
+            self._actor_owes_idle = False
+            if type(self).on_idle is not LoopActor.on_idle:  # a tenth of a message's cost
+                rest = self._actor_handle(_IDLE)
         if rest is not None:
             self._actor_task = inbox.loop.create_task(rest)
             self._actor_task_began_s = inbox.loop.time()
             self._actor_task.add_done_callback(self._actor_resume)
         elif stopped.is_raised:
-            inbox.close(self._actor_epitaph())
+            inbox.close(self._actor_death_reason())
         else:
             inbox.end_turn()
         return handled
@@ -112,8 +112,8 @@ class LoopActor(Actor):
     def _actor_handle(self, envelope: Envelope[Any]) -> Rest | None:
         message = envelope.message
         try:
-            if envelope is _DRAINED:
-                response = self.on_drained()
+            if envelope is _IDLE:
+                response = self.on_idle()
             elif isinstance(message, tuple):  # as all of Pykka's own messages are
                 response = self._handle_receive(message)
             else:
@@ -178,20 +178,20 @@ class LoopActor(Actor):
     def _actor_stop_all(self, error: BaseException, envelope: Envelope[Any]) -> Rest | None:
         logger.debug(f"{error!r} in {self}. Stopping all actors.")
         rest = self._stop()
-        refuse(envelope, self._actor_epitaph())
+        reject(envelope, self._actor_death_reason())
         # stop_all() waits for each actor before it stops the next, so it must not run on the loop.
         threading.Thread(target=ActorRegistry.stop_all, name="stop-all-actors", daemon=True).start()
         return rest
 
     def _actor_abandon(self) -> None:
         self._actor_unregister()
-        self.actor_inbox.close(self._actor_epitaph())
+        self.actor_inbox.close(self._actor_death_reason())
 
     def _actor_unregister(self) -> None:
         ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
 
-    def _actor_epitaph(self) -> str:
+    def _actor_death_reason(self) -> str:
         return f"{self.actor_ref} stopped before handling the message"
 
 

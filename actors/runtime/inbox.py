@@ -47,13 +47,13 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
     """
 
     # SimpleQueue: 170 bytes when empty, where a deque takes 770.
-    __slots__ = ("_epitaph", "_run_queue", "actor", "is_ready")
+    __slots__ = ("_death_reason", "_run_queue", "actor", "is_ready")
 
     def __init__(self) -> None:
         self.actor: TurnTaker | None = None
         self.is_ready = True
         self._run_queue: RunQueue | None = None
-        self._epitaph = ""
+        self._death_reason = ""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -95,9 +95,9 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
         self.is_ready = False
         self._opened().schedule(self)
 
-    def close(self, epitaph: str) -> None:
-        """Let go of the actor, and refuse all messages with ``epitaph`` from now on."""
-        self._epitaph = epitaph
+    def close(self, death_reason: str) -> None:
+        """Let go of the actor, and refuse all messages with ``death_reason`` from now on."""
+        self._death_reason = death_reason
         self._opened().forget(self)
         self._refuse_all()
 
@@ -113,17 +113,17 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
                 envelope = self.get_nowait()
             except Empty:
                 return
-            refuse(envelope, self._epitaph)
+            reject(envelope, self._death_reason)
 
 
-def refuse(envelope: Envelope[Any], epitaph: str) -> None:
+def reject(envelope: Envelope[Any], death_reason: str) -> None:
     """Answer a message that a dead actor leaves, as Pykka does: a stop is done, any other ask an error."""
     if envelope.reply_to is None:
         return
     if isinstance(envelope.message, _ActorStop):
         envelope.reply_to.set(None)
     else:
-        envelope.reply_to.set_exception((ActorDeadError, ActorDeadError(epitaph), None))
+        envelope.reply_to.set_exception((ActorDeadError, ActorDeadError(death_reason), None))
 
 
 class RunQueue:

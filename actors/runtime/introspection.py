@@ -21,7 +21,7 @@ class ActorState(Struct, frozen=True, eq=False):
     """By the loop's clock."""
 
 
-def census() -> list[ActorState]:
+def actor_states() -> list[ActorState]:
     """Return the state of every running actor, oldest first.
 
     Thread: the event loop, between two turns. Cost: a microsecond for each.

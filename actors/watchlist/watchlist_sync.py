@@ -17,12 +17,12 @@ from actors.fanout.broadcaster import Relay
 from actors.fanout.connection_registry import Register, Unregister
 from actors.messages.connection import (
     ConnectionInfo,
+    ConsumerResumed,
     DeviceWrite,
-    Drained,
     Join,
     Joined,
     Leave,
-    Stalled,
+    SlowConsumer,
 )
 from actors.messages.conversion import channel_update
 from actors.messages.journal import (
@@ -41,11 +41,11 @@ from actors.messages.journal import (
 )
 from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate
 from actors.messages.watchlist import (
-    Neighbours,
     RemoteUpdate,
     ReplayRead,
     RetireIfIdle,
     TryAgain,
+    WatchlistDeps,
     WatchlistMessage,
 )
 from actors.runtime.supervisor import SupervisedActor
@@ -68,18 +68,18 @@ class WatchlistSync(SupervisedActor):
     Until the journal has said where the user stands, everything else waits.
     """
 
-    def __init__(self, user_id: str, neighbours: Neighbours, retired: Callable[[str], None]) -> None:
+    def __init__(self, user_id: str, deps: WatchlistDeps, retired: Callable[[str], None]) -> None:
         super().__init__()
         self._user_id = user_id
-        self._to = neighbours
+        self._deps = deps
         self._retired = retired
-        self._clock = HLCTimestamp(0, 0, neighbours.node)
+        self._clock = HLCTimestamp(0, 0, deps.node)
         self._head = 0
         """The last revision that was relayed here."""
         self._seen = 0
         """The greatest revision known to exist."""
         self._connections: set[ConnectionInfo] = set()
-        self._replays = Replays(self._read_missed, neighbours.frame)
+        self._replays = Replays(self._read_missed, deps.frame)
         self._followed: dict[int, Trace] = {}
         """By revision: those of them that are not relayed here yet."""
         self._uncommitted = 0
@@ -113,9 +113,9 @@ class WatchlistSync(SupervisedActor):
             case Leave(connection=connection):
                 self._connections.discard(connection)
                 self._replays.forget(connection)
-                self._to.registry(Unregister(connection.connection_id))
-            case Stalled() | Drained():
-                self._to.registry(message)
+                self._deps.registry(Unregister(connection.connection_id))
+            case SlowConsumer() | ConsumerResumed():
+                self._deps.registry(message)
             case HeadMoved(revision=revision):
                 self._saw(revision)
             case HeadsLoaded():
@@ -132,13 +132,13 @@ class WatchlistSync(SupervisedActor):
     # Writes
 
     def _write(self, write: DeviceWrite) -> None:
-        now_ms = self._to.now_ms()
+        now_ms = self._deps.now_ms()
         try:
             if write.timestamp is None:
-                stamp = self._clock = tick(self._clock, now_ms, self._to.node)
+                stamp = self._clock = tick(self._clock, now_ms, self._deps.node)
             else:
                 stamp = write.timestamp
-                self._clock = receive(self._clock, stamp, now_ms, self._to.max_clock_drift_ms)
+                self._clock = receive(self._clock, stamp, now_ms, self._deps.max_clock_drift_ms)
         except ClockDriftError as error:
             refusal = Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}")
             self._answer(write.answer, refusal, write.trace)
@@ -155,17 +155,17 @@ class WatchlistSync(SupervisedActor):
             removed_tags=write.removed_tags,
         )
         self._uncommitted += 1
-        self._to.journal(Commit(operation, self._reply_to, write.answer, self._to.now_s(), write.trace))
+        self._deps.journal(Commit(operation, self._reply_to, write.answer, self._deps.now_s(), write.trace))
 
     def _committed(self, committed: Committed) -> None:
         self._uncommitted -= len(committed.commits)
         updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
-        messages = [channel_update(update, self._to.node) for update in updates]
+        messages = [channel_update(update, self._deps.node) for update in updates]
         traces = self._follow(committed)
         self._advance(messages)
         for message in messages:
-            self._to.publisher(Publish(self._user_id, message, traces.get(message.revision)))
-        now_s, metrics = self._to.now_s(), self._to.write_metrics
+            self._deps.publisher(Publish(self._user_id, message, traces.get(message.revision)))
+        now_s, metrics = self._deps.now_s(), self._deps.write_metrics
         for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
             metrics.commit_latency.observe(now_s - commit.accepted_s)
             metrics.outcomes[outcome.status] += 1
@@ -191,7 +191,7 @@ class WatchlistSync(SupervisedActor):
         if answer is not None:
             answer(outcome)
         elif outcome.status is Status.REFUSED:  # nobody waits: it came by the channel
-            self._to.bus_metrics.refused["not_taken"] += 1
+            self._deps.bus_metrics.refused["not_taken"] += 1
             logger.warning("a foreign publisher's operation was not taken: %s", outcome.reason)
 
     # Revisions: the next is relayed, an older one dropped, a later one shows a gap
@@ -204,11 +204,11 @@ class WatchlistSync(SupervisedActor):
                 self._head = revision
                 relayed.append(message)
             elif revision <= self._head:
-                self._to.bus_metrics.duplicates += 1
+                self._deps.bus_metrics.duplicates += 1
             self._seen = max(self._seen, revision)
         if relayed:
             traces = self._take_followed() if self._followed else ()
-            self._to.broadcaster(Relay(self._user_id, tuple(relayed), traces))
+            self._deps.broadcaster(Relay(self._user_id, tuple(relayed), traces))
         self._heal_if_behind()
 
     def _take_followed(self) -> tuple[Trace, ...]:
@@ -218,12 +218,14 @@ class WatchlistSync(SupervisedActor):
     def _remote(self, message: PubNubWatchlistUpdate) -> None:
         if isinstance(message.timestamp, HLCTimestamp):
             try:
-                self._clock = receive(self._clock, message.timestamp, self._to.now_ms(), self._to.max_clock_drift_ms)
+                self._clock = receive(
+                    self._clock, message.timestamp, self._deps.now_ms(), self._deps.max_clock_drift_ms
+                )
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
         revision = message.revision or 0
-        if message.traceparent is not None and message.origin != self._to.node:
-            trace = self._to.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
+        if message.traceparent is not None and message.origin != self._deps.node:
+            trace = self._deps.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
             if trace is not None and revision > self._head and len(self._followed) < MAX_FOLLOWED:
                 self._followed[revision] = trace
         self._advance((message,))
@@ -235,14 +237,14 @@ class WatchlistSync(SupervisedActor):
     def _heal_if_behind(self) -> None:
         if self._seen > self._head and not self._is_healing:
             self._is_healing = True
-            self._to.bus_metrics.gaps_healed += 1
-            self._to.journal(ReadSince(self._user_id, self._head, self._reply_to))
+            self._deps.bus_metrics.gaps_healed += 1
+            self._deps.journal(ReadSince(self._user_id, self._head, self._reply_to))
 
     def _healed(self, answer: Changes | Snapshot | ReadFailed) -> None:
         self._is_healing = False
         match answer:
             case Changes(updates=updates):
-                self._advance(channel_update(update, self._to.node) for update in updates)
+                self._advance(channel_update(update, self._deps.node) for update in updates)
             case Snapshot(revision=revision):  # the gap is older than the kept history
                 self._head = revision
                 self._take_followed()
@@ -259,7 +261,7 @@ class WatchlistSync(SupervisedActor):
     def _join(self, join: Join) -> None:
         connection = join.connection
         self._connections.add(connection)
-        self._to.registry(Register(connection))  # before the read, so that nothing falls between
+        self._deps.registry(Register(connection))  # before the read, so that nothing falls between
         if join.since is None:
             connection.tell(Joined(self._head))
             return
@@ -271,12 +273,12 @@ class WatchlistSync(SupervisedActor):
         def read(answer: Changes | Snapshot | ReadFailed) -> None:
             reply_to(ReplayRead(answer))
 
-        self._to.journal(ReadSince(self._user_id, since, read, epoch))
+        self._deps.journal(ReadSince(self._user_id, since, read, epoch))
 
     # Life
 
     def _load_head(self) -> None:
-        self._to.journal(LoadHeads((self._user_id,), self._reply_to))
+        self._deps.journal(LoadHeads((self._user_id,), self._reply_to))
 
     def _head_loaded(self, loaded: HeadsLoaded) -> None:
         waiting = self._waiting
@@ -288,7 +290,7 @@ class WatchlistSync(SupervisedActor):
             return
         (head,) = loaded.heads
         self._head = self._seen = head.revision
-        self._clock = structs.replace(head.clock, node=self._to.node)
+        self._clock = structs.replace(head.clock, node=self._deps.node)
         self._waiting = None
         for message in waiting:
             self.on_receive(message)

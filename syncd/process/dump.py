@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.runtime.introspection import ActorState, census, messages_waiting
+from actors.runtime.introspection import ActorState, actor_states, messages_waiting
 
 MAX_MAILBOXES: Final = 20
 MAX_PLACES: Final = 20
@@ -67,7 +67,7 @@ class Dump:
         Thread: the event loop, which it holds. Cost: a microsecond for each actor, 4 to 10 for each task.
         """
         began_s = time.perf_counter()
-        actors = census()
+        actors = actor_states()
         lines = [*_threads(), *_classes(actors), *_mailboxes(actors), *_handlers(actors), *_tasks(actors)]
         if self.figures is not None:
             lines.append(msgspec.json.format(msgspec.json.encode(self.figures()), indent=2).decode())

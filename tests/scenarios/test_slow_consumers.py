@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from actors.connection.pending_frames import MAX_WAITING_BYTES
+from actors.messages.connection import MAX_WAITING_BYTES
 from bench.processes import memory_bytes
 from tests.syncd.conftest import DaemonProcess, bearer, token
 from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES

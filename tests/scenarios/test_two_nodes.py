@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from actors.connection.deps import Admission, Surroundings
+from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.connection import DeviceWrite
 from actors.messages.journal import Outcome, ReadSnapshot, Snapshot, Status
@@ -38,8 +38,8 @@ class Device:
         self.progressed = asyncio.Event()
         self.ref = SyncWebSocket.start(
             self,
-            Admission(user_id=user_id, device_id=device_id, ends_at_s=float("inf"), since=since),
-            Surroundings(tell_watchlist=node.tell_watchlist, frame=encode, now_s=asyncio.get_running_loop().time),
+            HandshakeResult(user_id=user_id, device_id=device_id, ends_at_s=float("inf"), since=since),
+            ConnectionDeps(tell_watchlist=node.tell_watchlist, frame=encode, now_s=asyncio.get_running_loop().time),
         )
 
     async def shown(self, revision: int) -> None:

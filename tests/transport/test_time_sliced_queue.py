@@ -3,13 +3,15 @@ from itertools import count
 
 import pytest
 
-from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, Pacer, pacer
+from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, TimeSlicedQueue, time_sliced_queue
 
 
 async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:
     clock = count()
     done: list[str] = []
-    slow = Pacer(asyncio.get_running_loop(), lambda: next(clock) * SLICE_S)  # each look at the clock is a whole slice
+    slow = TimeSlicedQueue(
+        asyncio.get_running_loop(), lambda: next(clock) * SLICE_S
+    )  # each look at the clock is a whole slice
     for number in range(3):
         slow.run(lambda number=number: done.append(f"work {number}"))  # type: ignore[misc]
     for _ in range(3):
@@ -20,7 +22,7 @@ async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices(
 
 async def test_quick_work_shares_a_slice_but_not_too_much_of_it() -> None:
     done: list[int] = []
-    quick = Pacer(asyncio.get_running_loop(), lambda: 0.0)
+    quick = TimeSlicedQueue(asyncio.get_running_loop(), lambda: 0.0)
     for number in range(SLICE_WORKS + 1):
         quick.run(lambda number=number: done.append(number))  # type: ignore[misc]
     await asyncio.sleep(0)
@@ -41,8 +43,8 @@ async def test_work_that_raises_does_not_stop_the_rest() -> None:
     def fail() -> None:
         raise ValueError("no")
 
-    pacer().run(fail)
-    pacer().run(lambda: done.append("after"))
+    time_sliced_queue().run(fail)
+    time_sliced_queue().run(lambda: done.append("after"))
     for _ in range(2):
         await asyncio.sleep(0)
     assert done == ["after"]
@@ -50,11 +52,11 @@ async def test_work_that_raises_does_not_stop_the_rest() -> None:
 
 
 async def test_a_loop_has_one_pacer() -> None:
-    assert pacer() is pacer()
+    assert time_sliced_queue() is time_sliced_queue()
 
 
 @pytest.mark.parametrize("_", [1, 2])
 async def test_another_loop_has_another(_: int) -> None:
     done = asyncio.Event()
-    pacer().run(done.set)
+    time_sliced_queue().run(done.set)
     await asyncio.wait_for(done.wait(), 5)

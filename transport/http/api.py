@@ -122,7 +122,7 @@ def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
     )
 
 
-_Taken = tuple[WriteRequest, asyncio.Future[Outcome]]
+_PendingWrite = tuple[WriteRequest, asyncio.Future[Outcome]]
 """A write, and its outcome to be."""
 
 
@@ -154,7 +154,7 @@ class _Api:
         taken = [self._take(raw, claims, asked) for raw in bulk.operations]  # all, before the first is answered
         return _json(BulkResponse(await _in_time(_results(taken))))
 
-    def _take(self, raw: msgspec.Raw, claims: Claims, asked: str | None) -> _Taken | WriteResponse:
+    def _take(self, raw: msgspec.Raw, claims: Claims, asked: str | None) -> _PendingWrite | WriteResponse:
         try:
             write = WRITE_DECODER.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -258,7 +258,7 @@ class _Api:
         return heads[0]
 
 
-async def _results(taken: Sequence[_Taken | WriteResponse]) -> list[WriteResponse]:
+async def _results(taken: Sequence[_PendingWrite | WriteResponse]) -> list[WriteResponse]:
     return [one if isinstance(one, WriteResponse) else await _result(*one) for one in taken]
 
 

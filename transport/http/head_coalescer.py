@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-class OneWrite:
+class HeadCoalescer:
     """A transport that sends a response's head together with what follows, and counts what it was given.
 
     A head is kept back until the next write, until ``flush``, or until the connection is to end. A second system call

@@ -8,10 +8,10 @@ from typing import Any, Final
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from transport.http.head_coalescer import OneWrite
-from transport.http.slow_reader_guard import UnreadWatch
+from transport.http.head_coalescer import HeadCoalescer
+from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.problems import Problem
-from transport.time_sliced_queue import pacer
+from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.handshake import refusal
 
 MAX_PIPELINED: Final = 64
@@ -28,7 +28,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     head_s: float = 10.0
     body_s: float = 30.0
     answer_s: float = 30.0
-    """For the client to read another part of its answer; see ``UnreadWatch``."""
+    """For the client to read another part of its answer; see ``SlowReaderGuard``."""
     head_bytes: int = 32 * 1024
 
 
@@ -72,14 +72,14 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
-        self.transport = writer = OneWrite(transport)  # type: ignore[assignment]  # a transport in every respect
-        self._unread = UnreadWatch(writer, self._limits.answer_s)
+        self.transport = writer = HeadCoalescer(transport)  # type: ignore[assignment]  # a transport in every respect
+        self._slow_reader = SlowReaderGuard(writer, self._limits.answer_s)
         self._phase = _Phase.HEAD
         self._time_phase()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the timers too."""
-        self._unread.end()
+        self._slow_reader.end()
         self._phase = _Phase.IDLE
         self._time_phase()
         super().connection_lost(exc)
@@ -91,7 +91,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._first_data.append(data)
             if len(self._first_data) == 1:
-                pacer().run(self._parse_first)
+                time_sliced_queue().run(self._parse_first)
             elif len(self._first_data) == 2:
                 self.transport.pause_reading()
 
@@ -177,7 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before opening a WebSocket."))
             return
         self._phase = _Phase.UPGRADED
-        self._unread.end()
+        self._slow_reader.end()
         self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
         super().handle_websocket_upgrade()
@@ -186,13 +186,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """See uvicorn: nothing more of this response will be written."""
         self.transport.flush()  # type: ignore[attr-defined]
-        self._unread.begin()
+        self._slow_reader.begin()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
         """See uvicorn; what is unsent must not stay so for ever."""
         super().pause_writing()
-        self._unread.begin()
+        self._slow_reader.begin()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -209,15 +209,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        patience_s = {
+        timeout_s = {
             _Phase.HEAD: self._limits.head_s,
             _Phase.BODY: self._limits.body_s,
             _Phase.REFUSED: LINGER_S,
         }.get(self._phase)
-        if patience_s is not None:
-            self._timer = self.loop.call_later(patience_s, self._out_of_patience)
+        if timeout_s is not None:
+            self._timer = self.loop.call_later(timeout_s, self._on_timeout)
 
-    def _out_of_patience(self) -> None:
+    def _on_timeout(self) -> None:
         self._timer = None
         if self._phase is _Phase.REFUSED:
             self.transport.abort()

@@ -6,21 +6,21 @@ import termios
 from fcntl import ioctl
 from typing import Final
 
-from transport.http.head_coalescer import OneWrite
+from transport.http.head_coalescer import HeadCoalescer
 
 MIN_READ_BYTES: Final = 16 * 1024
 
 
-class UnreadWatch:
-    """Gives up on a transport whose peer takes less than ``MIN_READ_BYTES`` of what is unsent within ``patience_s``.
+class SlowReaderGuard:
+    """Gives up on a transport whose peer takes less than ``MIN_READ_BYTES`` of what is unsent within ``timeout_s``.
 
     A peer that reads slowly is served as long as it does. Thread: the event loop.
     """
 
-    def __init__(self, writer: OneWrite, patience_s: float) -> None:
+    def __init__(self, writer: HeadCoalescer, timeout_s: float) -> None:
         self._writer = writer
         self._transport = writer.transport
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
@@ -35,7 +35,7 @@ class UnreadWatch:
             self._timer = None
 
     def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._look, self._read_bytes())
+        self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._look, self._read_bytes())
 
     def _look(self, read_before_bytes: int) -> None:
         self._timer = None

@@ -11,17 +11,17 @@ from typing import Any, Final
 from msgspec import Struct
 from websockets.http11 import Request
 
-from actors.connection.deps import Admission
+from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import TOKEN_REVOKED, TOO_FAST
 from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Disconnect,
-    Drain,
     Received,
+    Shutdown,
     SignOfLife,
-    SocketDrained,
     SocketLost,
+    SocketWritable,
     TokenRenewed,
 )
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
@@ -30,39 +30,41 @@ from actors.ports import DeviceSocket
 from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
 from transport.access.limits import Quotas
 from transport.problems import Problem
-from transport.time_sliced_queue import pacer
+from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.device_codec import decode
-from transport.websocket.handshake import Ticket, ticket, unauthorized
+from transport.websocket.handshake import ConnectRequest, connect_request, unauthorized
 from transport.websocket.protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
 _SIGN_OF_LIFE: Final = SignOfLife()
-_SOCKET_DRAINED: Final = SocketDrained()
+_SOCKET_WRITABLE: Final = SocketWritable()
 _TOO_FAST: Final = Disconnect(TOO_FAST)
 
 
-class Gate(Struct, frozen=True, eq=False, kw_only=True):
+class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
     """What all device sockets share."""
 
     authenticator: Authenticator
     quotas: Quotas
-    spawn: Callable[[DeviceSocket, Admission], Tell[ConnectionMessage]]
+    spawn: Callable[[DeviceSocket, HandshakeResult], Tell[ConnectionMessage]]
     """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
     allowed_origins: Collection[str] = ()
     """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
-    drain_spread_ms: int = 5_000
+    reconnect_spread_ms: int = 5_000
     """When the daemon stops, its devices are asked to come back spread over this time."""
 
 
 class DeviceProtocol(WebSocketProtocol):
-    """Give uvicorn ``partial(DeviceProtocol, gate)`` as ``Config(ws=…)``."""
+    """Give uvicorn ``partial(DeviceProtocol, deps)`` as ``Config(ws=…)``."""
 
-    __slots__ = ("_gate", "_task", "_tell", "_token_id", "_user_id")
+    __slots__ = ("_deps", "_task", "_tell", "_token_id", "_user_id")
 
-    def __init__(self, gate: Gate, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
+    def __init__(
+        self, deps: DeviceProtocolDeps, config: Any, server_state: Any, app_state: Any, _loop: Any = None
+    ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._gate = gate
+        self._deps = deps
         self._tell: Tell[ConnectionMessage] | None = None
         self._user_id: str | None = None  # once it was let in, and counts
         self._token_id: str | None = None
@@ -70,23 +72,23 @@ class DeviceProtocol(WebSocketProtocol):
 
     def handshake_received(self, request: Request) -> None:
         """Check the token; only one with an unknown key has to wait."""
-        asked = ticket(request, self._gate.allowed_origins)
+        asked = connect_request(request, self._deps.allowed_origins)
         try:
-            claims = self._gate.authenticator.authenticate(asked.token)
+            claims = self._deps.authenticator.authenticate(asked.token)
         except SigningKeyMissing:
             self.pause_reading()
-            self._task = asyncio.get_running_loop().create_task(self._let_in_later(asked))
+            self._task = asyncio.get_running_loop().create_task(self._admit_later(asked))
         except TokenRefused as refused:
             raise unauthorized(str(refused)) from None
         else:
-            self._let_in(asked, claims)
+            self._admit(asked, claims)
 
     def messages_received(self, messages: list[str | bytes]) -> None:
         """Decode and tell everything at once."""
         if self._tell is None:
             return
         frames = self.frames_read
-        if frames and self._gate.quotas.take_messages(str(self._user_id), frames, time.monotonic()):
+        if frames and self._deps.quotas.take_messages(str(self._user_id), frames, time.monotonic()):
             if self.is_open:
                 self._tell(_TOO_FAST)
             else:  # the actor has closed it and is done
@@ -110,7 +112,7 @@ class DeviceProtocol(WebSocketProtocol):
 
     def congestion_ended(self) -> None:
         """Let the actor write what has waited."""
-        self._tell_actor(_SOCKET_DRAINED)
+        self._tell_actor(_SOCKET_WRITABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the actor, which ends with its socket."""
@@ -118,17 +120,19 @@ class DeviceProtocol(WebSocketProtocol):
         if self._task is not None:
             self._task.cancel()
         if self._user_id is not None:
-            self._gate.quotas.disconnect(self._user_id)
+            self._deps.quotas.disconnect(self._user_id)
         if self._tell is not None:
             tell, self._tell = self._tell, None
-            pacer().run(partial(tell, SocketLost()))  # it may be one of thousands that lose their network at once
+            time_sliced_queue().run(
+                partial(tell, SocketLost())
+            )  # it may be one of thousands that lose their network at once
 
     def shutdown(self) -> None:
         """Say goodbye, with a moment to come back at that differs from device to device."""
         if self._tell is None:
             super().shutdown()
         else:
-            self._tell(Drain(random.randint(0, self._gate.drain_spread_ms)))  # noqa: S311 - spreads load
+            self._tell(Shutdown(random.randint(0, self._deps.reconnect_spread_ms)))  # noqa: S311 - spreads load
 
     def disconnect_if_revoked(self, revoked: Container[str]) -> bool:
         """Close if the token in use is one of those, and say whether it was."""
@@ -138,13 +142,13 @@ class DeviceProtocol(WebSocketProtocol):
             self._tell_actor(Disconnect(TOKEN_REVOKED))
         return is_revoked
 
-    def _let_in(self, asked: Ticket, claims: Claims) -> None:
+    def _admit(self, asked: ConnectRequest, claims: Claims) -> None:
         """Open the WebSocket. Raises: Problem, there is no room."""
-        self._gate.quotas.connect(claims.user_id)
+        self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
         self._token_id = claims.token_id
         self.accept(asked.subprotocol)
-        admission = Admission(
+        handshake = HandshakeResult(
             user_id=claims.user_id,
             device_id=claims.device_id,
             ends_at_s=_on_loop_clock(claims.expires_at),
@@ -152,11 +156,11 @@ class DeviceProtocol(WebSocketProtocol):
             since=asked.since,
             epoch=asked.epoch,
         )
-        self._tell = self._gate.spawn(self, admission)
+        self._tell = self._deps.spawn(self, handshake)
 
-    async def _let_in_later(self, asked: Ticket) -> None:
+    async def _admit_later(self, asked: ConnectRequest) -> None:
         try:
-            self._let_in(asked, await self._gate.authenticator.authenticate_fetching(asked.token))
+            self._admit(asked, await self._deps.authenticator.authenticate_fetching(asked.token))
         except TokenRefused as refused:
             self.refuse(unauthorized(str(refused)))
         except Problem as problem:
@@ -167,7 +171,7 @@ class DeviceProtocol(WebSocketProtocol):
 
     def _renew(self, message: Authenticate) -> None:
         try:
-            self._renewed(message, self._gate.authenticator.authenticate(message.token))
+            self._renewed(message, self._deps.authenticator.authenticate(message.token))
         except SigningKeyMissing as missing:
             if self._task is None:
                 self._task = asyncio.get_running_loop().create_task(self._renew_later(message))
@@ -178,7 +182,7 @@ class DeviceProtocol(WebSocketProtocol):
 
     async def _renew_later(self, message: Authenticate) -> None:
         try:
-            self._renewed(message, await self._gate.authenticator.authenticate_fetching(message.token))
+            self._renewed(message, await self._deps.authenticator.authenticate_fetching(message.token))
         except TokenRefused as refused:
             self._renewal_refused(message, refused)
         self._task = None

@@ -22,7 +22,7 @@ BEARER_PREFIX: Final = "bearer."
 """Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""
 
 
-class Ticket(Struct, frozen=True):
+class ConnectRequest(Struct, frozen=True):
     """A request that is in order: the token to be checked, what the device has, which subprotocol to answer."""
 
     token: str
@@ -54,7 +54,7 @@ def parse(data: bytes) -> tuple[Request, Response]:
     raise Problem(HTTPStatus(response.status_code), f"No WebSocket can be opened: {rfc.handshake_exc}.", kept)
 
 
-def ticket(request: Request, allowed_origins: Collection[str]) -> Ticket:
+def connect_request(request: Request, allowed_origins: Collection[str]) -> ConnectRequest:
     """Return what ``request`` asks for.
 
     Raises:
@@ -77,7 +77,7 @@ def ticket(request: Request, allowed_origins: Collection[str]) -> Ticket:
         raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
     token = bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
     answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
-    return Ticket(token, since, epoch, answered)
+    return ConnectRequest(token, since, epoch, answered)
 
 
 def bearer_token(authorization: str | None = None) -> str:

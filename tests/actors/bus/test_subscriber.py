@@ -40,7 +40,7 @@ class FlakyBus:
     async def close(self) -> None: ...
 
 
-class Surroundings:
+class ConnectionDeps:
     def __init__(self) -> None:
         self.handled: list[tuple[str, BusMessage]] = []
         self.journal: list[Any] = []
@@ -66,12 +66,12 @@ class Surroundings:
 
 
 @pytest.fixture
-def around() -> Surroundings:
-    return Surroundings()
+def around() -> ConnectionDeps:
+    return ConnectionDeps()
 
 
 async def test_a_bus_that_speaks_to_a_stopped_subscriber_is_not_heard_and_not_disturbed(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))
@@ -84,7 +84,7 @@ async def test_a_bus_that_speaks_to_a_stopped_subscriber_is_not_heard_and_not_di
     assert not around.handled
 
 
-async def test_messages_are_decoded_and_handed_on(started: Started, around: Surroundings, handled: Handled) -> None:
+async def test_messages_are_decoded_and_handed_on(started: Started, around: ConnectionDeps, handled: Handled) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))
     await handled(ref)
@@ -95,7 +95,7 @@ async def test_messages_are_decoded_and_handed_on(started: Started, around: Surr
 
 
 async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
-    started: Started, around: Surroundings, handled: Handled, caplog: pytest.LogCaptureFixture
+    started: Started, around: ConnectionDeps, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))
@@ -111,7 +111,7 @@ async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
 
 
 async def test_an_unreachable_bus_is_tried_again_until_it_answers(
-    started: Started, around: Surroundings, handled: Handled, caplog: pytest.LogCaptureFixture
+    started: Started, around: ConnectionDeps, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FlakyBus(failures=3)
     ref = started(around.start(bus))
@@ -121,7 +121,7 @@ async def test_an_unreachable_bus_is_tried_again_until_it_answers(
 
 
 async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))
@@ -141,7 +141,7 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
 
 
 async def test_now_and_then_heads_are_compared_without_a_gap(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     ref = started(around.start(FlakyBus()))
     ref.tell(CompareHeads())
@@ -150,7 +150,7 @@ async def test_now_and_then_heads_are_compared_without_a_gap(
 
 
 async def test_many_users_are_compared_in_several_reads_one_after_another(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     around.users = [f"user-{number}" for number in range(HEADS_PER_READ + 1)]
     bus = FlakyBus()
@@ -169,7 +169,7 @@ async def test_many_users_are_compared_in_several_reads_one_after_another(
 
 
 async def test_a_journal_that_cannot_be_read_is_asked_again(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     bus = FlakyBus()
     ref = started(around.start(bus))
@@ -183,7 +183,7 @@ async def test_a_journal_that_cannot_be_read_is_asked_again(
 
 
 async def test_gaps_while_the_journal_cannot_be_read_do_not_add_up(
-    started: Started, around: Surroundings, handled: Handled
+    started: Started, around: ConnectionDeps, handled: Handled
 ) -> None:
     around.users = [f"user-{number}" for number in range(2 * HEADS_PER_READ)]
     bus = FlakyBus()

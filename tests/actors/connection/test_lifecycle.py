@@ -7,21 +7,21 @@ from actors.messages.connection import (
     BinaryReceived,
     Deliver,
     Disconnect,
-    Drain,
-    Flush,
     Joined,
+    MeasureWrite,
     Received,
     Replayed,
+    Shutdown,
     SignOfLife,
-    SocketDrained,
     SocketLost,
+    SocketWritable,
     TimerDue,
     TokenRenewed,
     WriteAnswered,
 )
 
-STAYS = [Deliver, Flush, Received, SignOfLife, SocketDrained, TimerDue, TokenRenewed, WriteAnswered]
-ENDS = [Disconnect, Drain, BinaryReceived]
+STAYS = [Deliver, MeasureWrite, Received, SignOfLife, SocketWritable, TimerDue, TokenRenewed, WriteAnswered]
+ENDS = [Disconnect, Shutdown, BinaryReceived]
 
 EXPECTED: dict[tuple[State, type], State] = {
     **{(state, step): state for state, step in product(State, STAYS)},

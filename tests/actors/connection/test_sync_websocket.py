@@ -8,28 +8,29 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.connection.deps import Admission, Surroundings
-from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import (
+    MAX_WAITING_BYTES,
+    MAX_WAITING_FRAMES,
     BinaryReceived,
     ConnectionMessage,
+    ConsumerResumed,
     Deliver,
     DeviceWrite,
     Disconnect,
-    Drain,
-    Drained,
-    Flush,
     Join,
     Joined,
     Leave,
+    MeasureWrite,
     Received,
     Replayed,
+    Shutdown,
     SignOfLife,
-    SocketDrained,
+    SlowConsumer,
     SocketLost,
-    Stalled,
+    SocketWritable,
     TimerDue,
     TokenRenewed,
     WatchlistRequest,
@@ -90,8 +91,8 @@ class Device:
         self.closes: Counter[int] = Counter()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
-            Admission(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
-            Surroundings(
+            HandshakeResult(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
+            ConnectionDeps(
                 tell_watchlist=self.told.append,
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
                 now_s=lambda: self.now_s,
@@ -103,8 +104,8 @@ class Device:
         """Tell all of ``messages`` before the actor's next turn, and wait until that has ended."""
         for message in messages:
             self.ref.tell(message)
-        await self.ref.ask(SocketDrained(), block=False)
-        await self.ref.ask(SocketDrained(), block=False)
+        await self.ref.ask(SocketWritable(), block=False)
+        await self.ref.ask(SocketWritable(), block=False)
 
     async def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
@@ -258,7 +259,7 @@ async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> Non
 
 async def test_a_flush_writes_what_was_delivered_before_and_says_so(live: Device) -> None:
     written: list[tuple[bool, list[str]]] = []
-    flush = Flush(lambda is_written: written.append((is_written, live.socket.lines)))
+    flush = MeasureWrite(lambda is_written: written.append((is_written, live.socket.lines)))
     await live.tell(deliver(11), flush, deliver(12))
     assert written == [(True, ["11"])]
     assert live.socket.lines == ["11", "12"]
@@ -267,7 +268,7 @@ async def test_a_flush_writes_what_was_delivered_before_and_says_so(live: Device
 async def test_a_flush_to_a_device_that_does_not_read_writes_nothing_and_says_so(live: Device) -> None:
     live.socket.congested = True
     written: list[bool] = []
-    await live.tell(deliver(11), Flush(written.append))
+    await live.tell(deliver(11), MeasureWrite(written.append))
     assert (live.socket.writes, written) == ([], [False])
 
 
@@ -276,7 +277,7 @@ async def test_a_flush_to_a_device_that_is_being_brought_up_to_date_writes_nothi
 ) -> None:
     device = connect(since=9)
     written: list[bool] = []
-    await device.tell(deliver(11), Flush(written.append))
+    await device.tell(deliver(11), MeasureWrite(written.append))
     assert (device.socket.writes, written) == ([], [False])
 
 
@@ -291,7 +292,7 @@ async def test_frames_wait_while_the_device_is_congested(live: Device) -> None:
     await live.tell(deliver(11), deliver(12))
     assert live.socket.writes == []
     live.socket.congested = False
-    await live.tell(SocketDrained())
+    await live.tell(SocketWritable())
     assert live.socket.writes == [b"11\n12\n"]
 
 
@@ -299,16 +300,16 @@ async def test_whoever_sends_is_told_once_that_the_device_does_not_read_and_once
     live.socket.congested = True
     await live.tell(deliver(11), deliver(12))
     await live.tell(deliver(13))
-    assert [(stalled.frames, stalled.size_bytes) for stalled in live.told_of(Stalled)] == [(2, 6)]
-    assert live.told_of(Drained) == []
+    assert [(stalled.frames, stalled.size_bytes) for stalled in live.told_of(SlowConsumer)] == [(2, 6)]
+    assert live.told_of(ConsumerResumed) == []
     live.socket.congested = False
-    await live.tell(SocketDrained())
+    await live.tell(SocketWritable())
     assert live.socket.lines == lines(11, 13)
-    await live.tell(SocketDrained())
-    assert len(live.told_of(Drained)) == 1
+    await live.tell(SocketWritable())
+    assert len(live.told_of(ConsumerResumed)) == 1
     live.socket.congested = True
     await live.tell(deliver(14))
-    assert len(live.told_of(Stalled)) == 2
+    assert len(live.told_of(SlowConsumer)) == 2
 
 
 async def test_what_is_kept_elsewhere_is_asked_for_though_what_waited_here_fills_the_socket_again(live: Device) -> None:
@@ -321,16 +322,16 @@ async def test_what_is_kept_elsewhere_is_asked_for_though_what_waited_here_fills
         live.socket.congested = True
 
     live.socket.write = write_and_fill  # type: ignore[method-assign]
-    await live.tell(SocketDrained())
-    assert len(live.told_of(Drained)) == 1
+    await live.tell(SocketWritable())
+    assert len(live.told_of(ConsumerResumed)) == 1
     await live.tell(deliver(12))
-    assert [stalled.frames for stalled in live.told_of(Stalled)] == [1, 1]
+    assert [stalled.frames for stalled in live.told_of(SlowConsumer)] == [1, 1]
 
 
 async def test_a_device_that_is_full_and_for_which_nothing_waits_is_not_stalled(live: Device) -> None:
     live.socket.congested = True
     await live.tell(SignOfLife())
-    assert live.told_of(Stalled) == []
+    assert live.told_of(SlowConsumer) == []
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,7 @@ async def test_a_device_that_does_not_read_is_let_go_at_the_bound(live: Device, 
     await live.tell(deliver(11, 10 + MAX_WAITING_FRAMES))
     assert live.socket.closes == []
     live.socket.congested = False
-    await live.tell(SocketDrained())
+    await live.tell(SocketWritable())
     live.socket.congested = True
     last = waiting[0].frames
     await live.tell(Deliver(11 + MAX_WAITING_FRAMES, last))
@@ -499,7 +500,7 @@ async def test_a_token_of_somebody_else_ends_the_connection(live: Device, other:
 
 
 async def test_a_drained_connection_says_goodbye_after_what_was_due(live: Device) -> None:
-    await live.tell(deliver(11), Drain(1234))
+    await live.tell(deliver(11), Shutdown(1234))
     assert live.socket.lines[0] == "11"
     assert live.socket.answers[1] == {"type": "goodbye", "reconnect_in_ms": 1234}
     assert live.socket.closes == [1001]
@@ -523,7 +524,7 @@ async def test_a_lost_socket_ends_the_actor_which_leaves_once(live: Device) -> N
 
 
 async def test_a_closing_connection_that_loses_its_socket_does_not_leave_twice(live: Device) -> None:
-    await live.tell(Drain(0))
+    await live.tell(Shutdown(0))
     live.ref.tell(SocketLost())
     await live.ref.stop(block=False)
     assert len(live.told_of(Leave)) == 1

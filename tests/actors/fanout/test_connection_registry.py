@@ -4,10 +4,9 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.connection.pending_frames import MAX_WAITING_FRAMES
 from actors.fanout.connection_registry import (
-    LET_GO_AT_ONCE,
-    LET_GO_EVERY_S,
+    EVICTION_TICK_S,
+    EVICTIONS_PER_TICK,
     BroadcastToAll,
     ConnectionRegistry,
     GetUserConnections,
@@ -16,7 +15,7 @@ from actors.fanout.connection_registry import (
     Unregister,
 )
 from actors.messages.close_codes import SLOW_CONSUMER
-from actors.messages.connection import Deliver, Drained, Flush, Stalled
+from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
 from actors.messages.sync import DeviceCommand, WatchlistUpdate
 from actors.metrics import RegistryMetrics
 from actors.tracing import Span, Tracer
@@ -111,12 +110,12 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
     tv, phone = devices.connection("tv"), devices.connection("phone")
     registry.tell(Register(tv))
     registry.tell(Register(phone))
-    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 2
     assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 2
     assert devices.told["tv"] == []
     assert metrics.messages_sent == 3
-    registry.tell(Drained(tv))
+    registry.tell(ConsumerResumed(tv))
     await registry.ask(SendToUser("ann", UPDATES[1:]), block=False)
     of_tv, of_phone = (
         [message for message in devices.told[name] if isinstance(message, Deliver)] for name in ("tv", "phone")
@@ -129,22 +128,22 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
 async def test_devices_for_which_too_much_waits_are_let_go_a_few_at_a_time(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
-    names = [str(number) for number in range(3 * LET_GO_AT_ONCE)]
+    names = [str(number) for number in range(3 * EVICTIONS_PER_TICK)]
     for name in names:
         stalled = devices.connection(name)
         registry.tell(Register(stalled))
-        registry.tell(Stalled(stalled, frames=MAX_WAITING_FRAMES, size_bytes=0))
+        registry.tell(SlowConsumer(stalled, frames=MAX_WAITING_FRAMES, size_bytes=0))
     registry.tell(Register(devices.connection("tv")))
     await registry.ask(SendToUser("ann", UPDATES[:1]), block=False)
 
     def let_go() -> list[str]:
         return [name for name in names if devices.told[name]]
 
-    assert let_go() == names[:LET_GO_AT_ONCE]
+    assert let_go() == names[:EVICTIONS_PER_TICK]
     assert metrics.total_connections == 1
     assert await registry.ask(SendToUser("ann", UPDATES[1:]), block=False) == 1
     while len(let_go()) < len(names):
-        await asyncio.sleep(LET_GO_EVERY_S)
+        await asyncio.sleep(EVICTION_TICK_S)
     for name in names:
         (disconnect,) = devices.told[name]
         assert disconnect.close == SLOW_CONSUMER
@@ -156,12 +155,12 @@ async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
 ) -> None:
     tv = devices.connection("tv")
     registry.tell(Register(tv))
-    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     registry.tell(Unregister("tv"))
-    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     registry.tell(Register(devices.connection("phone")))
     assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 1
-    await registry.ask(Drained(tv), block=False)
+    await registry.ask(ConsumerResumed(tv), block=False)
     assert devices.told["tv"] == []
 
 
@@ -174,10 +173,10 @@ async def test_of_a_followed_message_it_is_said_who_does_not_read(
     tv = devices.connection("tv", device_id="tv-in-the-kitchen")
     registry.tell(Register(tv))
     registry.tell(Register(devices.connection("phone")))
-    registry.tell(Stalled(tv, frames=1, size_bytes=80))
+    registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     await registry.ask(SendToUser("ann", UPDATES[:1], (trace,)), block=False)
     assert [(span.stage, span.details["device_id"]) for span in spans[1:]] == [("held", "tv-in-the-kitchen")]
-    assert Flush in map(type, devices.told["phone"])
+    assert MeasureWrite in map(type, devices.told["phone"])
 
 
 async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
@@ -190,14 +189,14 @@ async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
     await registry.ask(SendToUser("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["b"]] == [Deliver]
     deliver, flush = devices.told["c"]
-    assert (type(deliver), type(flush)) == (Deliver, Flush)
+    assert (type(deliver), type(flush)) == (Deliver, MeasureWrite)
     assert metrics.write_latency.sum == 0
-    flush.written(False)
+    flush.measured(False)
     assert metrics.write_latency.sum == 0
-    flush.written(True)
+    flush.measured(True)
     assert metrics.write_latency.sum == 0.25
     await registry.ask(SendToUser("ann", UPDATES), block=False)
-    assert [type(message) for message in devices.told["c"]] == [Deliver, Flush, Deliver]
+    assert [type(message) for message in devices.told["c"]] == [Deliver, MeasureWrite, Deliver]
 
 
 async def test_a_message_to_all_of_nobody_is_sent_to_nobody(registry: ActorRef[ConnectionRegistry]) -> None:

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.connection.pending_frames import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
-from actors.fanout.slow_consumers import StalledConnections
-from actors.messages.connection import ConnectionInfo, Deliver
+from actors.fanout.slow_consumers import SlowConsumers
+from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ConnectionInfo, Deliver
 
 TV, PHONE = (ConnectionInfo(name, "ann", name, lambda _: None) for name in ("tv", "phone"))
 
@@ -17,39 +16,39 @@ def deliver(frames: int = 1, frame: bytes = b"x") -> Deliver:
 
 
 @pytest.fixture
-def stalled() -> StalledConnections:
-    return StalledConnections()
+def slow() -> SlowConsumers:
+    return SlowConsumers()
 
 
-def test_a_connection_is_returned_what_came_after_it_in_order(stalled: StalledConnections) -> None:
+def test_a_connection_is_returned_what_came_after_it_in_order(slow: SlowConsumers) -> None:
     first, second, third = (deliver() for _ in range(3))
-    stalled.add(TV, 0, 0)
-    stalled.keep(first)
-    stalled.add(PHONE, 0, 0)
-    stalled.keep(second)
-    assert stalled.remove(TV) == [first, second]
-    stalled.keep(third)
-    assert stalled.remove(PHONE) == [second, third]
-    assert len(stalled) == 0
+    slow.add(TV, 0, 0)
+    slow.buffer(first)
+    slow.add(PHONE, 0, 0)
+    slow.buffer(second)
+    assert slow.remove(TV) == [first, second]
+    slow.buffer(third)
+    assert slow.remove(PHONE) == [second, third]
+    assert len(slow) == 0
 
 
-def test_what_nobody_waits_for_any_more_is_let_go(stalled: StalledConnections) -> None:
+def test_what_nobody_waits_for_any_more_is_let_go(slow: SlowConsumers) -> None:
     frames = (b"%d" % 1,)
     unused = getrefcount(frames)
-    stalled.add(TV, 0, 0)
-    stalled.keep(Deliver(None, frames))
-    stalled.add(PHONE, 0, 0)
+    slow.add(TV, 0, 0)
+    slow.buffer(Deliver(None, frames))
+    slow.add(PHONE, 0, 0)
     assert getrefcount(frames) == unused + 1
-    stalled.remove(TV)
+    slow.remove(TV)
     assert getrefcount(frames) == unused
 
 
-def test_who_is_not_here_is_returned_nothing(stalled: StalledConnections) -> None:
-    stalled.add(TV, 0, 0)
-    stalled.keep(deliver())
-    assert stalled.remove(PHONE) == []
-    assert TV in stalled
-    assert PHONE not in stalled
+def test_who_is_not_here_is_returned_nothing(slow: SlowConsumers) -> None:
+    slow.add(TV, 0, 0)
+    slow.buffer(deliver())
+    assert slow.remove(PHONE) == []
+    assert TV in slow
+    assert PHONE not in slow
 
 
 @pytest.mark.parametrize(
@@ -62,16 +61,14 @@ def test_who_is_not_here_is_returned_nothing(stalled: StalledConnections) -> Non
     ],
     ids=["frames", "frames, with those in its outbox", "bytes", "bytes, with those in its outbox"],
 )
-def test_the_bound_may_be_reached_and_not_passed(
-    stalled: StalledConnections, waiting: tuple[int, int], last: Deliver
-) -> None:
-    stalled.keep(deliver(MAX_WAITING_FRAMES))  # before it came
-    stalled.add(TV, *waiting)
-    stalled.keep(last)
-    assert stalled.over_bound() == []
-    stalled.add(PHONE, 0, 0)
-    stalled.keep(deliver())
-    assert stalled.over_bound() == [TV]
+def test_the_bound_may_be_reached_and_not_passed(slow: SlowConsumers, waiting: tuple[int, int], last: Deliver) -> None:
+    slow.buffer(deliver(MAX_WAITING_FRAMES))  # before it came
+    slow.add(TV, *waiting)
+    slow.buffer(last)
+    assert slow.over_bound() == []
+    slow.add(PHONE, 0, 0)
+    slow.buffer(deliver())
+    assert slow.over_bound() == [TV]
 
 
 Steps = st.lists(
@@ -87,19 +84,19 @@ Steps = st.lists(
 @given(Steps)
 def test_it_keeps_for_each_what_a_queue_of_its_own_would_keep(steps: list[tuple[str, int]]) -> None:
     everybody = [ConnectionInfo(str(number), "ann", "d", lambda _: None) for number in range(6)]
-    stalled = StalledConnections()
+    slow = SlowConsumers()
     queues: dict[ConnectionInfo, list[Any]] = {}
     for step, number in steps:
         if step == "keep":
             delivery = deliver(number)
-            stalled.keep(delivery)
+            slow.buffer(delivery)
             for queue in queues.values():
                 queue.append(delivery)
         elif step == "add" and everybody[number] not in queues:
-            stalled.add(everybody[number], 0, 0)
+            slow.add(everybody[number], 0, 0)
             queues[everybody[number]] = []
         elif step == "remove":
-            assert stalled.remove(everybody[number]) == queues.pop(everybody[number], [])
-        assert list(stalled) == list(queues)
+            assert slow.remove(everybody[number]) == queues.pop(everybody[number], [])
+        assert list(slow) == list(queues)
         over = [c for c, queue in queues.items() if sum(len(d.frames) for d in queue) > MAX_WAITING_FRAMES]
-        assert stalled.over_bound() == over
+        assert slow.over_bound() == over

@@ -30,7 +30,7 @@ class Recorder(LoopActor):
         self.record.append(message)
         return None
 
-    def on_drained(self) -> None:
+    def on_idle(self) -> None:
         self.record.append(self.mark)
 
 
@@ -48,7 +48,7 @@ class AsyncRecorder(LoopActor):
         finally:
             self.record.append("ended")
 
-    def on_drained(self) -> None:
+    def on_idle(self) -> None:
         self.record.append("drained")
 
 

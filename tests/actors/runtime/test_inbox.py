@@ -1,4 +1,4 @@
-"""What the event loop adds to Pykka's contract: its choice, turns, ``on_drained``, mixing with threads."""
+"""What the event loop adds to Pykka's contract: its choice, turns, ``on_idle``, mixing with threads."""
 
 import asyncio
 import threading
@@ -32,7 +32,7 @@ class Recorder(LoopActor):
         self.record.append(message)
         return None
 
-    def on_drained(self) -> None:
+    def on_idle(self) -> None:
         self.record.append(self.mark)
 
 
@@ -117,7 +117,7 @@ async def test_an_exception_in_on_drained_ends_the_actor_as_a_told_one_does() ->
     failures: list[BaseException] = []
 
     class Clogged(Recorder):
-        def on_drained(self) -> None:
+        def on_idle(self) -> None:
             raise ValueError("clogged")
 
         def on_failure(self, *exc_info: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pykka import ActorRef
 
 from actors.runtime import BlockingActor, LoopActor
-from actors.runtime.introspection import census, messages_waiting
+from actors.runtime.introspection import actor_states, messages_waiting
 
 Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
 
@@ -65,7 +65,7 @@ async def test_an_actor_held_by_its_handler_is_seen_with_its_task_and_its_mailbo
     busy.tell(gate)
     busy.tell("behind")
     await gate.is_reached.wait()
-    seen = {state.ref: state for state in census()}
+    seen = {state.ref: state for state in actor_states()}
     gate.is_open.set()
     assert seen[busy].handler in asyncio.all_tasks()
     assert before_s <= seen[busy].handler_began_s <= asyncio.get_running_loop().time()
@@ -81,6 +81,6 @@ async def test_a_thread_actors_mailbox_is_seen_too(started: Keep) -> None:
         async with asyncio.timeout(10):
             while list(messages_waiting(blocked)) != [gate]:
                 await asyncio.sleep(0.001)
-        assert [(state.waiting, state.handler) for state in census()] == [(1, None)]
+        assert [(state.waiting, state.handler) for state in actor_states()] == [(1, None)]
     finally:
         gate.set()

@@ -99,7 +99,7 @@ async def test_an_ask_that_raises_is_the_askers_and_no_failure_of_the_actor(star
 
 async def test_a_failing_on_drained_is_skipped_too(started: Keep) -> None:
     class Clogged(Singleton):
-        def on_drained(self) -> None:
+        def on_idle(self) -> None:
             raise ValueError
 
     ref = started(Clogged.start([]))

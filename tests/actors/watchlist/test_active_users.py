@@ -7,7 +7,7 @@ from pykka import ActorRef
 
 from actors.messages.connection import Join
 from actors.messages.journal import Head, HeadsLoaded, LoadHeads
-from actors.messages.watchlist import Neighbours
+from actors.messages.watchlist import WatchlistDeps
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
@@ -27,7 +27,7 @@ def ignore(_message: object) -> None:
 
 @pytest.fixture
 async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
-    neighbours = Neighbours(
+    deps = WatchlistDeps(
         node="here",
         now_ms=lambda: 0,
         max_clock_drift_ms=60_000,
@@ -42,7 +42,7 @@ async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
     )
 
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
-        return WatchlistSync.start(user_id, neighbours, retired)
+        return WatchlistSync.start(user_id, deps, retired)
 
     users = ActiveUsers(start)
     yield users

@@ -29,7 +29,7 @@ from actors.messages.journal import (
     Update,
 )
 from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate
-from actors.messages.watchlist import Neighbours, RemoteUpdate, RetireIfIdle
+from actors.messages.watchlist import RemoteUpdate, RetireIfIdle, WatchlistDeps
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.watchlist import watchlist_sync
 from actors.watchlist.watchlist_sync import WatchlistSync
@@ -63,8 +63,8 @@ def remote(revision: int, timestamp: HLCTimestamp | None = None) -> RemoteUpdate
     )
 
 
-class Surroundings:
-    """Records what the actor tells its neighbours; plays the journal by hand."""
+class ConnectionDeps:
+    """Records what the actor tells the others; plays the journal by hand."""
 
     def __init__(self, devices: Devices) -> None:
         self.devices = devices
@@ -78,8 +78,8 @@ class Surroundings:
         self.metrics = BusMetrics()
         self.write_metrics = WriteMetrics()
 
-    def neighbours(self) -> Neighbours:
-        return Neighbours(
+    def deps(self) -> WatchlistDeps:
+        return WatchlistDeps(
             node="here",
             now_ms=lambda: self.now_ms,
             max_clock_drift_ms=MAX_DRIFT_MS,
@@ -114,14 +114,14 @@ class Surroundings:
 
 
 @pytest.fixture
-def around(devices: Devices) -> Surroundings:
-    return Surroundings(devices)
+def around(devices: Devices) -> ConnectionDeps:
+    return ConnectionDeps(devices)
 
 
 @pytest.fixture
-async def loading(started: Started, around: Surroundings, handled: Handled) -> ActorRef[WatchlistSync]:
+async def loading(started: Started, around: ConnectionDeps, handled: Handled) -> ActorRef[WatchlistSync]:
     """An actor that the journal has not answered yet."""
-    ref = started(WatchlistSync.start("ann", around.neighbours(), around.retired.append))
+    ref = started(WatchlistSync.start("ann", around.deps(), around.retired.append))
     await handled(ref)
     return ref
 
@@ -132,7 +132,7 @@ def head(revision: int, clock: HLCTimestamp | None = None) -> HeadsLoaded:
 
 @pytest.fixture
 async def watchlist(
-    loading: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    loading: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> ActorRef[WatchlistSync]:
     """An actor at revision 3."""
     loading.tell(head(3))
@@ -153,7 +153,7 @@ def committed(commits: list[Commit], *revisions: int | None, is_new: bool = True
 
 
 async def test_it_first_asks_the_journal_where_the_user_stands(
-    loading: ActorRef[WatchlistSync], around: Surroundings
+    loading: ActorRef[WatchlistSync], around: ConnectionDeps
 ) -> None:
     (load,) = around.journal
     assert isinstance(load, LoadHeads)
@@ -161,7 +161,7 @@ async def test_it_first_asks_the_journal_where_the_user_stands(
 
 
 async def test_what_comes_before_the_head_is_known_waits_and_keeps_its_order(
-    loading: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    loading: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     loading.tell(around.write(operation_id="first"))
     loading.tell(Join(devices.connection("b")))
@@ -175,7 +175,7 @@ async def test_what_comes_before_the_head_is_known_waits_and_keeps_its_order(
 
 
 async def test_a_write_is_stamped_and_goes_to_the_journal_before_anybody_is_told(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write(operation_id="op", observed=2))
     await handled(watchlist)
@@ -193,7 +193,7 @@ async def test_a_write_is_stamped_and_goes_to_the_journal_before_anybody_is_told
 
 
 async def test_writes_do_not_wait_for_each_others_commits(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     for _ in range(3):
         watchlist.tell(around.write())
@@ -203,7 +203,7 @@ async def test_writes_do_not_wait_for_each_others_commits(
 
 
 async def test_a_commit_relays_publishes_and_answers_the_writer(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write())
     await handled(watchlist)
@@ -217,7 +217,7 @@ async def test_a_commit_relays_publishes_and_answers_the_writer(
 
 
 async def test_updates_of_one_transaction_are_relayed_together(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     for _ in range(3):
         watchlist.tell(around.write())
@@ -229,7 +229,7 @@ async def test_updates_of_one_transaction_are_relayed_together(
 
 
 async def test_a_retrys_answer_is_given_but_not_relayed_again(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write(operation_id="op"))
     await handled(watchlist)
@@ -240,7 +240,7 @@ async def test_a_retrys_answer_is_given_but_not_relayed_again(
 
 
 async def test_a_write_without_effect_is_answered_only(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write(action="remove"))
     await handled(watchlist)
@@ -251,7 +251,7 @@ async def test_a_write_without_effect_is_answered_only(
 
 
 async def test_a_stamp_too_far_ahead_is_refused_by_name_and_not_followed(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write(timestamp=HLCTimestamp(NOW_MS + 10 * MAX_DRIFT_MS, 0, "phone")))
     watchlist.tell(around.write())
@@ -264,7 +264,7 @@ async def test_a_stamp_too_far_ahead_is_refused_by_name_and_not_followed(
 
 
 async def test_a_devices_own_stamp_is_kept_and_the_clock_goes_on_above_it(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     ahead = HLCTimestamp(NOW_MS + 1000, 7, "phone")
     watchlist.tell(around.write(timestamp=ahead))
@@ -277,7 +277,7 @@ async def test_a_devices_own_stamp_is_kept_and_the_clock_goes_on_above_it(
 
 
 async def test_the_clock_starts_above_what_the_journal_has_even_if_the_wall_clock_stepped_back(
-    loading: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    loading: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     stored = HLCTimestamp(NOW_MS + 5, 3, "other")
     loading.tell(head(3, stored))
@@ -287,7 +287,7 @@ async def test_the_clock_starts_above_what_the_journal_has_even_if_the_wall_cloc
 
 
 async def test_another_nodes_next_revision_is_relayed_and_its_echo_dropped(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     for revision in (4, 4, 3, 5):
         watchlist.tell(remote(revision))
@@ -298,7 +298,7 @@ async def test_another_nodes_next_revision_is_relayed_and_its_echo_dropped(
 
 
 async def test_a_gap_is_filled_from_the_journal_in_order_and_once(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(remote(6))
     watchlist.tell(remote(7))
@@ -318,7 +318,7 @@ async def test_a_gap_is_filled_from_the_journal_in_order_and_once(
 
 
 async def test_a_commit_behind_another_nodes_unseen_one_waits_for_it_and_is_answered_at_once(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(around.write())
     await handled(watchlist)
@@ -332,7 +332,7 @@ async def test_a_commit_behind_another_nodes_unseen_one_waits_for_it_and_is_answ
 
 
 async def test_a_hint_that_the_head_moved_fills_the_gap(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(HeadMoved(3, "journal"))
     await handled(watchlist)
@@ -343,7 +343,7 @@ async def test_a_hint_that_the_head_moved_fills_the_gap(
 
 
 async def test_a_gap_older_than_the_kept_history_becomes_a_snapshot_for_every_connection(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     watchlist.tell(Join(devices.connection("b")))
     watchlist.tell(remote(9000))
@@ -366,7 +366,7 @@ async def test_a_gap_older_than_the_kept_history_becomes_a_snapshot_for_every_co
 
 
 async def test_a_connection_that_resumes_is_registered_before_the_journal_is_read(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     connection = devices.connection("b")
     watchlist.tell(Join(connection, since=1, epoch="e"))
@@ -382,7 +382,7 @@ async def test_a_connection_that_resumes_is_registered_before_the_journal_is_rea
 
 
 async def test_a_connection_that_cannot_resume_now_is_asked_to_come_again(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     watchlist.tell(Join(devices.connection("b"), since=1))
     await handled(watchlist)
@@ -394,7 +394,7 @@ async def test_a_connection_that_cannot_resume_now_is_asked_to_come_again(
 
 
 async def test_a_connection_that_leaves_is_unregistered(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     connection = devices.connection("b")
     watchlist.tell(Join(connection))
@@ -405,7 +405,7 @@ async def test_a_connection_that_leaves_is_unregistered(
 
 async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connections_wait(
     loading: ActorRef[WatchlistSync],
-    around: Surroundings,
+    around: ConnectionDeps,
     handled: Handled,
     devices: Devices,
     monkeypatch: pytest.MonkeyPatch,
@@ -428,7 +428,7 @@ async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connectio
 
 async def test_a_gap_that_cannot_be_read_is_tried_again(
     watchlist: ActorRef[WatchlistSync],
-    around: Surroundings,
+    around: ConnectionDeps,
     handled: Handled,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -444,7 +444,7 @@ async def test_a_gap_that_cannot_be_read_is_tried_again(
 
 
 async def test_another_nodes_clock_far_ahead_is_not_followed_but_its_update_is_relayed(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(remote(4, HLCTimestamp(NOW_MS + 10 * MAX_DRIFT_MS, 0, "other")))
     watchlist.tell(around.write())
@@ -454,7 +454,7 @@ async def test_another_nodes_clock_far_ahead_is_not_followed_but_its_update_is_r
 
 
 async def test_an_idle_actor_retires_and_one_that_is_needed_stays(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled, devices: Devices
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled, devices: Devices
 ) -> None:
     connection = devices.connection("b")
     watchlist.tell(Join(connection))
@@ -475,7 +475,7 @@ async def test_an_idle_actor_retires_and_one_that_is_needed_stays(
 
 
 async def test_a_message_behind_the_request_to_retire_keeps_the_actor(
-    watchlist: ActorRef[WatchlistSync], around: Surroundings, handled: Handled
+    watchlist: ActorRef[WatchlistSync], around: ConnectionDeps, handled: Handled
 ) -> None:
     watchlist.tell(RetireIfIdle())
     watchlist.tell(around.write())

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from actors.connection.deps import Surroundings
+from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.connection import (
     ConnectionInfo,
@@ -34,7 +34,7 @@ from transport.access.signing_keys import shared_secret
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
-from transport.websocket.device_protocol import DeviceProtocol, Gate
+from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
 SECRET = "a secret of more than thirty-two bytes"
 FILM = "550e8400-e29b-41d4-a716-446655440000"
@@ -99,19 +99,19 @@ class Service:
 Start = Callable[..., Any]
 
 
-def make_gate(watchlist: Watchlist, **heartbeat: Any) -> Gate:
-    surroundings = Surroundings(
+def make_deps(watchlist: Watchlist, **heartbeat: Any) -> DeviceProtocolDeps:
+    deps = ConnectionDeps(
         tell_watchlist=watchlist.tell,
         frame=encode,
         now_s=asyncio.get_running_loop().time,
         **heartbeat,
     )
 
-    return Gate(
+    return DeviceProtocolDeps(
         authenticator=Authenticator(shared_secret(SECRET)),
         quotas=Quotas(Limits()),
-        spawn=partial(SyncWebSocket.launch, surroundings),
-        drain_spread_ms=100,
+        spawn=partial(SyncWebSocket.launch, deps),
+        reconnect_spread_ms=100,
     )
 
 
@@ -119,7 +119,7 @@ def make_gate(watchlist: Watchlist, **heartbeat: Any) -> Gate:
 def start(serve: Serve) -> Start:
     async def start(**heartbeat: Any) -> Service:
         watchlist = Watchlist()
-        port = await serve(partial(DeviceProtocol, make_gate(watchlist, **heartbeat)))
+        port = await serve(partial(DeviceProtocol, make_deps(watchlist, **heartbeat)))
         return Service(port, watchlist)
 
     return start
@@ -358,7 +358,7 @@ async def test_a_bad_token_is_refused_and_anothers_ends_the_connection(service: 
 
 async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:
     watchlist = Watchlist()
-    protocol: Any = partial(DeviceProtocol, make_gate(watchlist))
+    protocol: Any = partial(DeviceProtocol, make_deps(watchlist))
     config = uvicorn.Config(lambda: None, ws=protocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))

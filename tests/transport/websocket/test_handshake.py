@@ -11,13 +11,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from actors.connection.deps import Admission
+from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import UnknownKeyError, shared_secret
-from transport.websocket.device_protocol import DeviceProtocol, Gate
+from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = mint(SECRET, "ann", "tv", 36_000)
@@ -30,11 +30,11 @@ class Admitted:
     """Stands where actors are started: records who was let in."""
 
     def __init__(self) -> None:
-        self.admissions: list[Admission] = []
+        self.handshakes: list[HandshakeResult] = []
         self.messages: list[ConnectionMessage] = []
 
-    def spawn(self, socket: DeviceSocket, admission: Admission) -> Callable[[ConnectionMessage], None]:
-        self.admissions.append(admission)
+    def spawn(self, socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
+        self.handshakes.append(handshake)
         return self.messages.append
 
 
@@ -45,13 +45,13 @@ def admitted() -> Admitted:
 
 @pytest.fixture
 async def port(serve: Serve, admitted: Admitted) -> int:
-    gate = Gate(
+    deps = DeviceProtocolDeps(
         authenticator=Authenticator(shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=admitted.spawn,
         allowed_origins={"https://tv.example"},
     )
-    started: int = await serve(partial(DeviceProtocol, gate))
+    started: int = await serve(partial(DeviceProtocol, deps))
     return started
 
 
@@ -123,7 +123,7 @@ async def test_a_request_that_is_wrong_is_refused_with_a_problem_that_names_it(
     assert ("Sec-WebSocket-Version: 13\r\n" in head) == (status == 426)
     assert ("Allow: GET\r\n" in head) == (status == 405)
     assert TOKEN not in head + str(problem)
-    assert admitted.admissions == []
+    assert admitted.handshakes == []
 
 
 async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
@@ -131,10 +131,10 @@ async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int
     assert status == 101
     assert "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
     assert "Sec-WebSocket-Protocol" not in head
-    (admission,) = admitted.admissions
-    assert (admission.user_id, admission.device_id) == ("ann", "tv")
-    assert (admission.since, admission.epoch) == (41, "e 1")
-    assert 35_000 < admission.ends_at_s - asyncio.get_running_loop().time() <= 36_000
+    (handshake,) = admitted.handshakes
+    assert (handshake.user_id, handshake.device_id) == ("ann", "tv")
+    assert (handshake.since, handshake.epoch) == (41, "e 1")
+    assert 35_000 < handshake.ends_at_s - asyncio.get_running_loop().time() <= 36_000
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
@@ -208,11 +208,11 @@ async def test_a_handshake_waits_for_the_issuers_keys(
     serve: Serve, admitted: Admitted, found: list[str], status: int
 ) -> None:
     keys = SlowKeys()
-    gate = Gate(authenticator=Authenticator(keys), quotas=Quotas(Limits()), spawn=admitted.spawn)
-    port = await serve(partial(DeviceProtocol, gate))
+    deps = DeviceProtocolDeps(authenticator=Authenticator(keys), quotas=Quotas(Limits()), spawn=admitted.spawn)
+    port = await serve(partial(DeviceProtocol, deps))
     asked = asyncio.create_task(answer(port))
     await asyncio.wait_for(keys.asked.wait(), 5)
     keys.found = found
     keys.answered.set()
     assert (await asked)[0] == status
-    assert len(admitted.admissions) == (status == 101)
+    assert len(admitted.handshakes) == (status == 101)
