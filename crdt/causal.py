@@ -2,8 +2,8 @@
 
 # Theory of operation
 # -------------------
-# A set without tombstones has one hard question. My peer holds a tag that I do not hold: have I not seen it
-# yet, or have I seen it and removed it? The first means "keep it", the second "drop it". The answer is a
+# A set without tombstones has one hard question. An add arrives under a tag that I do not hold: have I not seen it
+# yet, or have I seen it and removed it? The first means "take it", the second "drop it". The answer is a
 # record of every tag ever seen, kept beside the live ones: seen and absent is removed; unseen is news.
 #
 # Written out, that record would be the history itself. So tags are dots, `(replica, counter)`, and each
@@ -11,11 +11,10 @@
 # and the whole record is a version vector: replica -> 7.
 #
 # A vector alone is wrong, and silently so. Replica `a` adds film X with a:1, then film Y with a:2. The
-# message with a:1 is lost; `b` receives a:2 and raises its vector to {a: 2}, which claims a:1 too. Now `a`
-# and `b` merge: X is absent at `b`, a:1 is covered by b's vector, so `b` "has seen it and removed it", and
-# X is deleted everywhere, though nobody removed it. Clock stamps as context fail likewise, and beyond
-# repair: "seen up to 12:00:05" claims every stamp below, those of slower clocks too, and as stamps are not
-# contiguous no gap ever shows.
+# message with a:1 is delayed; `b` receives a:2 and raises its vector to {a: 2}, which claims a:1 too. When a:1
+# comes at last, `b` "has seen it and removed it": X never appears at `b`, though nobody removed it. Clock stamps
+# as context fail likewise, and cannot be saved: "seen up to 12:00:05" claims every stamp below, those of slower
+# clocks too, and as stamps are not contiguous no gap ever shows.
 #
 # So a dot that arrives before its predecessors waits in the *cloud*, and the vector only ever covers what
 # was really seen. `b` above holds vector {} and cloud {a:2}: X is news to it. When a:1 comes, the gap is
@@ -89,16 +88,6 @@ class CausalContext(Struct, frozen=True):
 
     def __contains__(self, tag: Tag) -> bool:
         return 0 < tag.counter <= self._vector.get(tag.replica, 0) or tag in self._cloud
-
-    @property
-    def replica_count(self) -> int:
-        """How many replicas the vector covers."""
-        return len(self._vector)
-
-    @property
-    def cloud_size(self) -> int:
-        """How many tags wait for a gap before them to fill, or are opaque."""
-        return len(self._cloud)
 
     def next_tag(self, replica: str) -> Tag:
         """Return the first tag of ``replica`` not yet seen: the one to add under."""

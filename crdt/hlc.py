@@ -14,8 +14,6 @@ LOGICAL_BITS = 16
 MAX_LOGICAL = (1 << LOGICAL_BITS) - 1
 MAX_PHYSICAL = (1 << 48) - 1
 
-DEFAULT_MAX_CLOCK_DRIFT_MS = 60_000
-
 
 class ClockDriftError(Exception):
     """A remote clock is further ahead than the bound: taking its time would drag every other clock along."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import MAX_LOGICAL, MAX_PHYSICAL, HLCTimestamp
 from crdt.lww import LWWMap, LWWRegister
-from crdt.orset import ABSENT, Delta, ORSet, add
+from tests.crdt.replica import Change, Replica, foreign_add
 
 REPLICAS = ("tv", "phone", "web")
 ELEMENTS = ("alien", "brazil", "casablanca")
@@ -28,31 +28,27 @@ registers = st.builds(LWWRegister[int], st.integers(0, 3), close_timestamps)
 maps = st.builds(LWWMap[int], st.dictionaries(elements, registers))
 
 
-def foreign_add(element: str, text: str) -> Delta:
-    """Return the add of a publisher who names his tags himself and has observed nothing."""
-    return Delta(element, *add(ABSENT, CausalContext(), Tag.parse(text)))
-
-
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[ORSet], list[Delta]]:
-    """Three replicas with a common past, and every delta ever made: laws hold for states that can come about."""
-    sets = [ORSet()] * len(REPLICAS)
-    deltas: list[Delta] = []
+def worlds(draw: st.DrawFn) -> tuple[list[Replica], list[Change]]:
+    """Three replicas, each somewhere in one history, and every change ever made: what can really come about."""
+    replicas = [Replica()] * len(REPLICAS)
+    changes: list[Change] = []
     indexes = st.integers(0, len(REPLICAS) - 1)
     for step in range(draw(st.integers(0, 12))):
         here = draw(indexes)
-        match draw(st.sampled_from(("add", "add", "remove", "foreign", "deliver", "sync"))):
+        match draw(st.sampled_from(("add", "add", "remove", "foreign", "deliver", "catch up"))):
             case "add":
-                sets[here], delta = sets[here].add(draw(elements), REPLICAS[here])
-                deltas.append(delta)
+                replicas[here], change = replicas[here].add(draw(elements), REPLICAS[here])
+                changes.append(change)
             case "remove":
-                sets[here], delta = sets[here].remove(draw(elements))
-                deltas.append(delta)
+                replicas[here], change = replicas[here].remove(draw(elements))
+                changes.append(change)
             case "foreign":
-                deltas.append(foreign_add(draw(elements), f"movie-{step}"))
-                sets[here] = sets[here].apply(deltas[-1])
-            case "deliver" if deltas:
-                sets[here] = sets[here].apply(draw(st.sampled_from(deltas)))
+                changes.append(foreign_add(draw(elements), f"movie-{step}"))
+                replicas[here] = replicas[here].apply(changes[-1])
+            case "deliver" if changes:
+                replicas[here] = replicas[here].apply(draw(st.sampled_from(changes)))
             case _:
-                sets[here] = sets[here].merge(sets[draw(indexes)])
-    return sets, deltas
+                for change in changes:
+                    replicas[here] = replicas[here].apply(change)
+    return replicas, changes

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt.hlc import (
-    DEFAULT_MAX_CLOCK_DRIFT_MS,
     MAX_LOGICAL,
     MAX_PHYSICAL,
     ClockDriftError,
@@ -89,10 +88,6 @@ def test_our_own_lead_does_not_widen_the_bound() -> None:
 def test_a_refusal_crosses_threads_and_processes_whole() -> None:
     error = ClockDriftError(at(90_000, 0, "phone"), 0, BOUND_MS)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
-
-
-def test_the_default_bound_is_a_minute() -> None:
-    assert DEFAULT_MAX_CLOCK_DRIFT_MS == 60_000
 
 
 def test_stamps_order_by_physical_then_logical_then_node() -> None:
