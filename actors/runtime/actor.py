@@ -1,8 +1,4 @@
-"""A Pykka runtime for asyncio: any number of actors on one event loop.
-
-``LoopActor`` keeps Pykka's contract, ``LoopFuture`` is its future, and ``use_loop`` names the loop for actors started
-on threads that run none. Blocking work belongs to a ``BlockingActor``: a thread of its own, the same future.
-"""
+"""Pykka's actor on an event loop, its contract unchanged: no thread of its own, and handlers that may be ``async``."""
 
 import asyncio
 import logging
@@ -12,14 +8,14 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
-from pykka import Actor, ActorRegistry, Future, ThreadingActor
+from pykka import Actor, ActorRegistry, Future
 from pykka._envelope import Envelope
 
 from actors.runtime.future import LoopFuture
-from actors.runtime.inbox import LoopInbox, reject, run_queue_for_new_actor, use_loop
-from actors.runtime.ref import LoopActorRef, StopFlag
-
-__all__ = ["MESSAGES_PER_TURN", "BlockingActor", "LoopActor", "LoopActorRef", "LoopFuture", "use_loop"]
+from actors.runtime.inbox import LoopInbox, reject
+from actors.runtime.ref import LoopActorRef
+from actors.runtime.run_queue import run_queue_for_new_actor
+from actors.runtime.stop_flag import StopFlag
 
 MESSAGES_PER_TURN = 64
 """An actor that has more goes to the back of the queue."""
@@ -196,20 +192,8 @@ class LoopActor(Actor):
 
 
 async def _not_cancelled(handler: Coroutine[Any, Any, Any]) -> Any:
-    """Await ``handler``; its cancellation becomes an ordinary error, lest the asker look cancelled itself."""
+    """Await ``handler``; its cancellation becomes an ordinary error, so that the asker does not look cancelled."""
     try:
         return await handler
     except asyncio.CancelledError as error:
         raise RuntimeError("the handler was cancelled") from error
-
-
-class BlockingActor(ThreadingActor):
-    """Pykka's thread actor for work that blocks; its futures can be awaited on the loop."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._actor_ref = LoopActorRef(self)
-
-    @staticmethod
-    def _create_future() -> Future[Any]:
-        return LoopFuture()

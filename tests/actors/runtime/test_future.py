@@ -10,7 +10,6 @@ import pytest
 from pykka import Future, ThreadingFuture, Timeout
 
 from actors.runtime.future import LoopFuture
-from actors.runtime.ref import StopFlag
 
 WAIT_S = 5.0
 
@@ -231,17 +230,3 @@ def test_a_derived_future_calls_back_when_all_its_sources_are_set() -> None:
     assert calls == []
     second.set(2)
     assert calls == [[1, 20, 3]]
-
-
-def test_a_stop_flag_is_an_event() -> None:
-    flag = StopFlag()
-    assert not flag.wait(0)
-    results: list[bool] = []
-    thread = in_thread(lambda: results.append(flag.wait(WAIT_S)))
-    flag.set()
-    thread.join(WAIT_S)
-    assert results == [True]
-    assert flag.is_set()
-    flag.clear()
-    assert not flag.is_set()
-    assert not flag.wait(0)

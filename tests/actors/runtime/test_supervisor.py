@@ -97,7 +97,7 @@ async def test_an_ask_that_raises_is_the_askers_and_no_failure_of_the_actor(star
     assert supervision.messages_skipped == {}
 
 
-async def test_a_failing_on_drained_is_skipped_too(started: Keep) -> None:
+async def test_a_failing_on_idle_is_skipped_too(started: Keep) -> None:
     class Clogged(Singleton):
         def on_idle(self) -> None:
             raise ValueError

@@ -1,61 +1,63 @@
-"""``async def`` handlers and hooks: one message at a time, while the loop runs on."""
+"""What ``LoopActor`` adds to Pykka's contract: bounded turns, ``on_idle``, ``async def`` handlers and hooks."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pykka import ActorDeadError, ActorRef, ActorRegistry
+from pykka import ActorDeadError, ActorRegistry
 
-from actors.runtime import LoopActor
-
-WAIT_S = 5.0
-
-Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
+from actors.runtime import MESSAGES_PER_TURN, LoopActor
+from tests.actors.runtime.recorder import WAIT_S, AsyncRecorder, Keep, Recorder
 
 
-class Recorder(LoopActor):
-    """Records its messages, calls those that can be called, raises exceptions, and marks where it was drained."""
-
-    def __init__(self, record: list[Any], mark: str = "drained") -> None:
-        super().__init__()
-        self.record = record
-        self.mark = mark
-
-    def on_receive(self, message: Any) -> Any:
-        if isinstance(message, BaseException):
-            raise message
-        if callable(message):
-            return message(self)
-        self.record.append(message)
-        return None
-
-    def on_idle(self) -> None:
-        self.record.append(self.mark)
+async def test_on_idle_runs_once_after_what_had_piled_up(started: Keep) -> None:
+    record: list[Any] = []
+    ref = started(Recorder.start(record))
+    for number in range(3):
+        ref.tell(number)
+    await ref.ask("last", block=False)
+    await ref.ask("another burst", block=False)
+    assert record == [0, 1, 2, "last", "idle", "another burst", "idle"]
 
 
-class AsyncRecorder(LoopActor):
-    """Handles each message by awaiting it, and records when it began and ended."""
+async def test_on_idle_does_not_run_before_the_first_message(started: Keep) -> None:
+    record: list[Any] = []
+    started(Recorder.start(record))
+    await asyncio.sleep(0)
+    assert record == []
 
-    def __init__(self, record: list[Any]) -> None:
-        super().__init__()
-        self.record = record
 
-    async def on_receive(self, message: Callable[[], Any]) -> Any:
-        self.record.append("began")
-        try:
-            return await message()
-        finally:
-            self.record.append("ended")
+@pytest.mark.actors_may_fail
+async def test_an_exception_in_on_idle_ends_the_actor_as_a_told_one_does() -> None:
+    failures: list[BaseException] = []
 
-    def on_idle(self) -> None:
-        self.record.append("drained")
+    class Clogged(Recorder):
+        def on_idle(self) -> None:
+            raise ValueError("clogged")
+
+        def on_failure(self, *exc_info: Any) -> None:
+            failures.append(exc_info[1])
+
+    ref = Clogged.start([])
+    await ref.ask("message", block=False)
+    assert await ref.stop(block=False) is False
+    assert [str(failure) for failure in failures] == ["clogged"]
+
+
+async def test_a_busy_actor_yields_after_a_bounded_turn(started: Keep) -> None:
+    record: list[Any] = []
+    busy, other = started(Recorder.start(record)), started(Recorder.start(record, "other idle"))
+    for number in range(2 * MESSAGES_PER_TURN):
+        busy.tell(number)
+    await other.ask("other", block=False)
+    assert record[:MESSAGES_PER_TURN] == list(range(MESSAGES_PER_TURN))
+    assert record[MESSAGES_PER_TURN] == "other"
 
 
 async def test_an_async_handler_holds_its_mailbox_but_not_the_loop(started: Keep) -> None:
     record: list[Any] = []
     gate = asyncio.Event()
-    slow, other = started(AsyncRecorder.start(record)), started(Recorder.start(record, "other drained"))
+    slow, other = started(AsyncRecorder.start(record)), started(Recorder.start(record, "other idle"))
     first = slow.ask(gate.wait, block=False)
     second = slow.ask(gate.wait, block=False)
     await other.ask("meanwhile", block=False)
@@ -69,7 +71,7 @@ async def test_an_async_handler_holds_its_mailbox_but_not_the_loop(started: Keep
     assert [entry for entry in record if entry in ("began", "ended")] == ["began", "ended"] * 2
 
 
-async def test_on_drained_runs_after_an_async_handler_that_emptied_the_mailbox(started: Keep) -> None:
+async def test_on_idle_runs_after_an_async_handler_that_emptied_the_mailbox(started: Keep) -> None:
     record: list[Any] = []
     gate = asyncio.Event()
     ref = started(AsyncRecorder.start(record))
@@ -78,7 +80,7 @@ async def test_on_drained_runs_after_an_async_handler_that_emptied_the_mailbox(s
     await ref.ask(gate.wait, block=False)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert record == ["began", "ended", "began", "ended", "drained"]
+    assert record == ["began", "ended", "began", "ended", "idle"]
 
 
 async def test_an_async_handlers_exception_goes_to_the_asker(started: Keep) -> None:

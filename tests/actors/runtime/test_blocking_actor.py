@@ -1,0 +1,27 @@
+"""Thread actors and loop actors ask each other."""
+
+import asyncio
+import threading
+from typing import Any
+
+from pykka import ActorRef, ThreadingActor
+
+from actors.runtime import BlockingActor
+from tests.actors.runtime.recorder import WAIT_S, Keep, Recorder
+
+
+async def test_the_loop_can_ask_thread_actors_and_they_can_ask_loop_actors(started: Keep) -> None:
+    class Relay(BlockingActor):
+        def on_receive(self, message: ActorRef[Any]) -> Any:
+            return message.ask(lambda actor: threading.current_thread(), timeout=WAIT_S)
+
+    class StockRelay(ThreadingActor):
+        def on_receive(self, message: ActorRef[Any]) -> Any:
+            return message.ask(lambda actor: threading.current_thread(), timeout=WAIT_S)
+
+    target = started(Recorder.start([]))
+    relay = started(Relay.start())
+    assert await relay.ask(target, block=False) is threading.current_thread()
+    stock_relay = StockRelay.start()
+    assert await asyncio.to_thread(stock_relay.ask, target) is threading.current_thread()
+    await asyncio.to_thread(stock_relay.stop)
