@@ -1,4 +1,4 @@
-"""The one future type of the service: awaited on any event loop, or waited for by any other thread.
+"""The future of every answer: awaited on any event loop, or waited for by any other thread.
 
 Knows nothing of actors.
 """
@@ -9,7 +9,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pykka import Future, Timeout
 
@@ -28,7 +28,7 @@ class LoopFuture(Future[T]):
     """Pykka's future contract, without ever blocking an event loop.
 
     ``await`` lets the loop run on. ``get()`` blocks a plain thread; on a thread whose loop is running it returns what
-    is already set and otherwise refuses, because that loop may have to produce the value.
+    is already set and otherwise raises, because that loop may have to produce the value.
 
     A future made by ``map``, ``filter``, ``join`` or ``reduce`` computes its value when it is read, as Pykka's do: by
     the reading thread, and once. An ``await`` first waits for the futures it was made from. A get hook of somebody
@@ -51,44 +51,19 @@ class LoopFuture(Future[T]):
             Timeout: nothing was set in time.
             RuntimeError: nothing is set yet and this thread runs an event loop: ``await`` the future instead.
         """
+        if not self._is_decided():
+            self._block(timeout)
         if self._result is None:
-            if self._get_hook is None:
-                self._block(timeout)
-            if self._get_hook is not None:
-                return self._get_from_hook(timeout)
-        assert self._result is not None
+            return self._get_from_hook(timeout)
         value, exc_info = self._result
         if exc_info is None:
             return value
         exc_type, error, traceback = exc_info
         raise (exc_type() if error is None else error).with_traceback(traceback)
 
-    def _block(self, timeout: float | None) -> None:
-        _refuse_to_block(timeout)
-        is_set = threading.Event()
-
-        def wake(_: Any) -> None:
-            is_set.set()
-
-        self.add_done_callback(wake)
-        if not is_set.wait(timeout):
-            self._remove_done_callback(wake)
-            raise Timeout(f"{timeout} seconds")
-
-    def _get_from_hook(self, timeout: float | None) -> Any:
-        # Not under `_lock`: a hook may block, and the loop takes `_lock` of every future it touches.
-        if not self._hook_lock.acquire(blocking=False):
-            _refuse_to_block(timeout)
-            if not self._hook_lock.acquire(timeout=-1 if timeout is None else timeout):
-                raise Timeout(f"{timeout} seconds")
-        try:
-            return super().get(timeout=timeout)
-        finally:
-            self._hook_lock.release()
-
     def set(self, value: Any = None) -> None:
         """Set the value. Raises: queue.Full: the future already has a result or a get hook."""
-        self._settle((value, None))
+        self._set_result((value, None))
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
         """Set the exception described by ``exc_info`` (default: the one being handled).
@@ -96,15 +71,7 @@ class LoopFuture(Future[T]):
         Raises:
             queue.Full: the future already has a result or a get hook.
         """
-        self._settle((None, exc_info or sys.exc_info()))
-
-    def _settle(self, result: tuple[Any, ExcInfo | None]) -> None:
-        with self._lock:
-            if self._is_settled():
-                raise queue.Full
-            self._result = result
-            callbacks, self._callbacks = self._callbacks, None
-        self._run(callbacks)
+        self._set_result((None, exc_info or sys.exc_info()))
 
     def set_get_hook(self, func: GetHook) -> None:
         """Let ``func(timeout)`` produce the value when it is read. Raises: queue.Full: there is a result already."""
@@ -120,26 +87,58 @@ class LoopFuture(Future[T]):
     def add_done_callback(self, func: Callable[["LoopFuture[T]"], object]) -> None:
         """Call ``func(self)`` once a result is set, at once if it is.
 
-        A derived future counts as set when all the futures it was made from are; a get hook of somebody else's and a
-        future of another type cannot be watched and count as set. An exception of ``func`` is logged.
+        A future with a get hook, such as a derived one, makes its result when it is read: it counts as set. An
+        exception of ``func`` is logged.
 
         Thread: ``func`` runs on the thread that sets the result; it must not block.
         """
-        if self._sources:
-            _call_after(self._leaves(), self, func)
-            return
         with self._lock:
-            if not self._is_settled():
+            if not self._is_decided():
                 if self._callbacks is None:
                     self._callbacks = []
                 self._callbacks.append(func)
                 return
         self._run([func])
 
-    def _remove_done_callback(self, func: Callable[[Any], object]) -> None:
+    def filter(self: "LoopFuture[Iterable[J]]", func: Callable[[J], bool]) -> Future[Iterable[J]]:
+        """See ``pykka.Future.filter``."""
+        return _derived(Future.filter(self, func), self)
+
+    def join(self: "LoopFuture[Any]", *futures: Future[Any]) -> Future[Iterable[Any]]:
+        """See ``pykka.Future.join``."""
+        return _derived(Future.join(self, *futures), self, *futures)
+
+    def map(self, func: Callable[[T], M]) -> Future[M]:
+        """See ``pykka.Future.map``."""
+        return _derived(Future.map(self, func), self)
+
+    def reduce(self: "LoopFuture[Iterable[J]]", func: Callable[[R, J], R], *args: R) -> Future[R]:
+        """See ``pykka.Future.reduce``."""
+        return _derived(Future.reduce(self, func, *args), self)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        for leaf in self._leaves():
+            if isinstance(leaf, LoopFuture):
+                yield from leaf._until_decided()
+            if not isinstance(leaf, LoopFuture) or leaf._result is None:  # only a thread can wait for it
+                return (yield from self._get_on_a_thread())
+        if self._get_hook is not None and self._hook_lock.locked():  # another thread computes, who knows how long
+            return (yield from self._get_on_a_thread())
+        value: T = self.get()
+        return value
+
+    __iter__ = __await__
+
+    def _is_decided(self) -> bool:
+        return self._result is not None or self._get_hook is not None
+
+    def _set_result(self, result: tuple[Any, ExcInfo | None]) -> None:
         with self._lock:
-            if self._callbacks is not None and func in self._callbacks:
-                self._callbacks.remove(func)
+            if self._is_decided():
+                raise queue.Full
+            self._result = result
+            callbacks, self._callbacks = self._callbacks, None
+        self._run(callbacks)
 
     def _run(self, callbacks: Iterable[Callable[[Any], object]] | None) -> None:
         for func in callbacks or ():
@@ -148,37 +147,37 @@ class LoopFuture(Future[T]):
             except Exception:  # the setter is not to blame, and the other callbacks still want to know
                 logger.exception("A done callback of a future raised")
 
-    def filter(self: "LoopFuture[Iterable[J]]", func: Callable[[J], bool]) -> Future[Iterable[J]]:
-        """See ``pykka.Future.filter``."""
-        return _derived(super().filter(func), self)
+    def _remove_done_callback(self, func: Callable[[Any], object]) -> None:
+        with self._lock:
+            if self._callbacks is not None and func in self._callbacks:
+                self._callbacks.remove(func)
 
-    def join(self: "LoopFuture[Any]", *futures: Future[Any]) -> Future[Iterable[Any]]:
-        """See ``pykka.Future.join``."""
-        return _derived(super().join(*futures), self, *futures)
+    def _block(self, timeout: float | None) -> None:
+        _reject_blocking(timeout)
+        is_set = threading.Event()
 
-    def map(self, func: Callable[[T], M]) -> Future[M]:
-        """See ``pykka.Future.map``."""
-        return _derived(super().map(func), self)
+        def wake(_: Any) -> None:
+            is_set.set()
 
-    def reduce(self: "LoopFuture[Iterable[J]]", func: Callable[[R, J], R], *args: R) -> Future[R]:
-        """See ``pykka.Future.reduce``."""
-        return _derived(super().reduce(func, *args), self)
+        self.add_done_callback(wake)
+        if not is_set.wait(timeout):
+            self._remove_done_callback(wake)
+            raise Timeout(f"{timeout} seconds")
 
-    def set_derived_hook(self, func: GetHook, *sources: Future[Any]) -> None:
-        """Let ``func(timeout)`` produce the value from ``sources``, which are all it waits for."""
-        self.set_get_hook(func)
-        self._sources = sources
+    def _get_from_hook(self, timeout: float | None) -> Any:
+        # Not under `_lock`: a hook may block, and the loop takes `_lock` of every future it touches.
+        if not self._hook_lock.acquire(blocking=False):
+            _reject_blocking(timeout)
+            if not self._hook_lock.acquire(timeout=-1 if timeout is None else timeout):
+                raise Timeout(f"{timeout} seconds")
+        try:
+            return super().get(timeout=timeout)
+        finally:
+            self._hook_lock.release()
 
-    def __await__(self) -> Generator[Any, None, T]:
-        if self._result is None and self._get_hook is None:
-            yield from self._until_set()
-        if self._result is None:
-            return cast("T", (yield from self._await_hook()))
-        return cast("T", self.get())
-
-    __iter__ = __await__
-
-    def _until_set(self) -> Generator[Any, None, None]:
+    def _until_decided(self) -> Generator[Any, None, None]:
+        if self._is_decided():
+            return
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
 
@@ -199,21 +198,9 @@ class LoopFuture(Future[T]):
             if self._result is None:
                 self._remove_done_callback(wake)
 
-    def _await_hook(self) -> Generator[Any, None, Any]:
-        for leaf in self._leaves():
-            if isinstance(leaf, LoopFuture) and not leaf._is_settled():
-                yield from leaf._until_set()
-            if not isinstance(leaf, LoopFuture) or leaf._result is None:  # only a thread can wait for it
-                return (yield from self._get_elsewhere())
-        if self._hook_lock.locked():  # another thread computes the value, who knows how long
-            return (yield from self._get_elsewhere())
-        return self.get()
-
-    def _get_elsewhere(self) -> Generator[Any, None, Any]:
-        return (yield from asyncio.get_running_loop().run_in_executor(None, self.get))
-
-    def _is_settled(self) -> bool:
-        return self._result is not None or self._get_hook is not None
+    def _get_on_a_thread(self) -> Generator[Any, None, T]:
+        value: T = yield from asyncio.get_running_loop().run_in_executor(None, self.get)
+        return value
 
     def _leaves(self) -> Iterator[Future[Any]]:
         """Yield the futures that really have to be set (or waited for) before this one can be read."""
@@ -226,7 +213,7 @@ class LoopFuture(Future[T]):
                 yield source
 
 
-def _refuse_to_block(timeout: float | None) -> None:
+def _reject_blocking(timeout: float | None) -> None:
     if timeout is not None and timeout <= 0:
         raise Timeout(f"{timeout} seconds")
     if asyncio._get_running_loop() is not None:
@@ -237,11 +224,3 @@ def _derived(future: Future[M], *sources: Future[Any]) -> Future[M]:
     assert isinstance(future, LoopFuture)
     future._sources = sources
     return future
-
-
-def _call_after(leaves: Iterator[Future[Any]], future: LoopFuture[T], func: Callable[[LoopFuture[T]], object]) -> None:
-    for leaf in leaves:
-        if isinstance(leaf, LoopFuture) and not leaf._is_settled():
-            leaf.add_done_callback(lambda _: _call_after(leaves, future, func))
-            return
-    future._run([func])

@@ -39,19 +39,19 @@ class LoopActorRef(ActorRef[A]):
         """
         if block:
             self._reject_blocking()
-        asked = self.ask(_ActorStop(), block=False)
-
-        def was_alive(timeout: float | None) -> bool:
-            try:
-                asked.get(timeout=timeout)
-            except ActorDeadError:
-                return False
-            return True
-
+        asked: LoopFuture[None] = self.ask(_ActorStop(), block=False)
         stopped: LoopFuture[bool] = LoopFuture()
-        stopped.set_derived_hook(was_alive, asked)
+        asked.add_done_callback(lambda answered: stopped.set(_was_alive(answered)))
         return stopped.get(timeout=timeout) if block else stopped
 
     def _reject_blocking(self) -> None:
         if asyncio._get_running_loop() is not None and self.is_alive():
             raise RuntimeError("this would block the thread's running event loop: use block=False and await the future")
+
+
+def _was_alive(answered: LoopFuture[None]) -> bool:
+    try:
+        answered.get()
+    except ActorDeadError:
+        return False
+    return True

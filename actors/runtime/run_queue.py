@@ -77,8 +77,8 @@ class RunQueue:
         try:
             while budget > 0 and self._ready:
                 actor = self._ready.popleft().actor
-                if actor is not None:
-                    budget -= 1 + actor._actor_take_turn()
+                assert actor is not None  # only a closed loop's actors are forgotten while they are ready
+                budget -= 1 + actor._actor_take_turn()
         finally:  # what a turn raises is the loop's to handle; the other actors go on
             with self._lock:
                 self._is_slice_due = False

@@ -217,16 +217,65 @@ def test_a_raising_done_callback_is_logged_and_harms_nobody(caplog: pytest.LogCa
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_derived_future_calls_back_when_all_its_sources_are_set() -> None:
-    first: LoopFuture[int] = LoopFuture()
-    second: LoopFuture[int] = LoopFuture()
-    third: LoopFuture[int] = LoopFuture()
-    joined = first.join(second.map(lambda number: 10 * number), third)
-    assert isinstance(joined, LoopFuture)
-    calls: list[Any] = []
-    joined.add_done_callback(lambda done: calls.append(done.get()))
-    third.set(3)
-    first.set(1)
-    assert calls == []
-    second.set(2)
-    assert calls == [[1, 20, 3]]
+def test_a_derived_future_makes_its_result_when_it_is_read_so_it_calls_back_at_once() -> None:
+    future: LoopFuture[int] = LoopFuture()
+    doubled = future.map(lambda number: 2 * number)
+    assert isinstance(doubled, LoopFuture)
+    calls: list[object] = []
+    doubled.add_done_callback(calls.append)
+    assert calls == [doubled]
+    future.set(1)
+    assert doubled.get() == 2
+
+
+async def test_an_awaiter_that_is_cancelled_while_a_thread_sets_the_value_stays_cancelled() -> None:
+    future: LoopFuture[int] = LoopFuture()
+    waiting = asyncio.ensure_future(future)
+    await asyncio.sleep(0)
+    in_thread(lambda: future.set(1)).join(WAIT_S)  # the loop is told, and has not yet heard
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await future == 1
+
+
+async def test_an_awaiter_that_is_cancelled_while_a_get_hook_is_set_stays_cancelled() -> None:
+    future: LoopFuture[str] = LoopFuture()
+    waiting = asyncio.ensure_future(future)
+    await asyncio.sleep(0)
+    future.set_get_hook(lambda timeout: "hooked")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await future == "hooked"
+
+
+def test_a_value_may_be_set_after_an_awaiters_loop_was_closed(caplog: pytest.LogCaptureFixture) -> None:
+    future: LoopFuture[int] = LoopFuture()
+    awaiting = future.__await__()
+
+    async def begin() -> None:
+        next(awaiting)
+
+    asyncio.run(begin())
+    future.set(1)
+    assert future.get() == 1
+    assert caplog.records == []
+
+
+def test_a_thread_that_waits_for_another_threads_computation_gets_a_timeout() -> None:
+    is_computing, gate = threading.Event(), threading.Event()
+    hooked: LoopFuture[bool] = LoopFuture()
+
+    def compute(timeout: float | None) -> bool:
+        is_computing.set()
+        return gate.wait(WAIT_S)
+
+    hooked.set_get_hook(compute)
+    thread = in_thread(hooked.get)
+    assert is_computing.wait(WAIT_S)
+    with pytest.raises(Timeout, match=r"0\.001 seconds"):
+        hooked.get(timeout=0.001)
+    gate.set()
+    thread.join(WAIT_S)
+    assert hooked.get() is True

@@ -8,7 +8,7 @@ import pytest
 from pykka import ActorRegistry
 
 from actors.runtime import MESSAGES_PER_TURN, use_loop
-from actors.runtime.run_queue import SLICE_MESSAGES
+from actors.runtime.run_queue import SLICE_MESSAGES, run_queue_for_new_actor
 from tests.actors.runtime.recorder import WAIT_S, Keep, Recorder
 
 
@@ -71,6 +71,22 @@ async def test_actors_that_never_run_dry_do_not_starve_the_loop(started: Keep) -
         assert handled - before <= SLICE_MESSAGES + MESSAGES_PER_TURN
     assert handled > 20
     is_over = True
+
+
+async def test_an_actor_that_is_ready_twice_over_gets_one_turn(started: Keep) -> None:
+    class Counting(Recorder):
+        def _actor_take_turn(self) -> int:
+            self.record.append("turn")
+            return super()._actor_take_turn()
+
+    record: list[Any] = []
+    ref: Any = started(Counting.start(record))
+    await asyncio.sleep(0)
+    record.clear()
+    for _ in range(2):  # as when two threads tell it something at once
+        assert run_queue_for_new_actor().schedule(ref.actor_inbox)
+    await asyncio.sleep(0)
+    assert record == ["turn"]
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
