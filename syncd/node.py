@@ -25,7 +25,7 @@ from actors.messages.watchlist import WatchlistDeps
 from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
 from actors.ports import Bus
 from actors.runtime import LoopFuture
-from actors.runtime.supervisor import Supervisor, messages_skipped, supervise
+from actors.runtime.supervisor import Supervisor, supervise
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
@@ -93,6 +93,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     broadcast_metrics, registry_metrics, bus_metrics = BroadcastMetrics(), RegistryMetrics(), BusMetrics()
     write_metrics, journal_metrics, loop_lag = WriteMetrics(), JournalMetrics(), Histogram(BOUNDS_S)
     restarts: Counter[str] = Counter()
+    messages_skipped: Counter[str] = Counter()
     closes: Counter[int] = Counter()
     quotas = Quotas(_limits(settings))
     codec, retry_s = bus_codec(settings), settings.pubnub_retry
@@ -109,7 +110,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             return ref
 
         journal = started(Journal.start(store, journal_metrics))
-        supervisor = started(Supervisor.start(escalate, restarts))
+        supervisor = started(Supervisor.start(escalate, restarts, messages_skipped))
         stack.push_async_callback(bus.close)
         registry = started(ConnectionRegistry.start(encode, registry_metrics))
 
@@ -132,7 +133,13 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             now_s=time.perf_counter,
             tracer=tracer,
         )
-        users = ActiveUsers(lambda user_id, retired: WatchlistSync.start(user_id, deps, retired))
+
+        def start_watchlist(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
+            watchlist = WatchlistSync.start(user_id, deps, retired)
+            supervise(watchlist, supervisor, restart=False)
+            return watchlist
+
+        users = ActiveUsers(start_watchlist)
         stack.push_async_callback(_stop_users, users)
         stack.push_async_callback(_flush, journal, publisher, settings.shutdown_timeout)
         handler = BroadcasterMessageHandler(users, broadcaster.tell, tracer)

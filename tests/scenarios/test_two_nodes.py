@@ -256,3 +256,15 @@ async def test_devices_that_come_and_go_at_random_miss_nothing_and_see_nothing_t
     is_over.set()
     await travelling
     assert seen == list(range(1, 201))
+
+
+async def test_a_message_that_raises_is_counted_by_its_own_node_and_the_users_next_write_is_handled(
+    nodes: list[Node],
+) -> None:
+    await submit(nodes[0], "ann", content(1))
+    nodes[0].users.watchlist("ann").tell("a message of no known type")
+    outcome = await submit(nodes[0], "ann", content(2))
+    assert outcome.status == Status.ADDED
+    skipped = 'syncd_actor_messages_skipped_total{actor="WatchlistSync"} 1.0'
+    assert skipped in nodes[0].figures.prometheus().decode()
+    assert "syncd_actor_messages_skipped_total{" not in nodes[1].figures.prometheus().decode()

@@ -3,26 +3,24 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pykka import ActorRef
 
-from actors.runtime import supervisor as supervision
 from actors.runtime.supervisor import (
     HEALTHY_S,
     MIN_BACKOFF_S,
     STORM_RESTARTS,
     STORM_WINDOW_S,
     ChildFailed,
+    MessageSkipped,
     Resume,
     SupervisedActor,
     Supervisor,
     supervise,
 )
-
-Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
+from tests.actors.runtime.recorder import Keep
 
 
 class Clock:
@@ -62,12 +60,11 @@ class AsyncSingleton(Singleton):
         super().on_restart()
 
 
-@pytest.fixture(autouse=True)
-def no_messages_skipped_yet() -> None:
-    supervision.messages_skipped.clear()
+def ignore(reason: str) -> None:
+    """Take the place of an escalation that the test is not about."""
 
 
-async def test_without_a_supervisor_a_poison_message_is_counted_and_skipped(started: Keep) -> None:
+async def test_without_a_supervisor_a_poison_message_is_skipped(started: Keep) -> None:
     record: list[Any] = []
     ref = started(Singleton.start(record))
     ref.tell("before")
@@ -75,7 +72,34 @@ async def test_without_a_supervisor_a_poison_message_is_counted_and_skipped(star
     ref.tell("after")
     await ref.ask("end", block=False)
     assert record == ["before", "after", "end"]
-    assert supervision.messages_skipped == {"Singleton": 1}
+
+
+async def test_one_of_many_goes_on_at_once_and_its_supervisor_counts_what_it_skipped(started: Keep) -> None:
+    record: list[Any] = []
+    restarts: Counter[str] = Counter()
+    messages_skipped: Counter[str] = Counter()
+    supervisor = started(Supervisor.start(pytest.fail, restarts, messages_skipped))
+    refs = [started(Singleton.start(record)) for _ in range(2)]
+    for ref in refs:
+        supervise(ref, supervisor, restart=False)
+        ref.tell(ValueError())
+        await ref.ask("end", block=False)
+    await supervisor.ask(MessageSkipped("Other"), block=False)
+    assert record == ["end", "end"]
+    assert messages_skipped == {"Singleton": 2, "Other": 1}
+    assert restarts == {}
+
+
+async def test_each_supervisor_counts_its_own_children_alone(started: Keep) -> None:
+    counters: list[Counter[str]] = [Counter(), Counter()]
+    for counter in counters:
+        supervisor = started(Supervisor.start(pytest.fail, Counter(), counter))
+        ref = started(Singleton.start([]))
+        supervise(ref, supervisor, restart=False)
+        ref.tell(ValueError())
+        await ref.ask("end", block=False)
+        await supervisor.ask(MessageSkipped("Other"), block=False)
+    assert counters == [{"Singleton": 1, "Other": 1}] * 2
 
 
 async def test_the_log_names_the_messages_type_and_never_its_content(
@@ -91,10 +115,14 @@ async def test_the_log_names_the_messages_type_and_never_its_content(
 
 
 async def test_an_ask_that_raises_is_the_askers_and_no_failure_of_the_actor(started: Keep) -> None:
+    messages_skipped: Counter[str] = Counter()
+    supervisor = started(Supervisor.start(pytest.fail, Counter(), messages_skipped))
     ref = started(Singleton.start([]))
+    supervise(ref, supervisor)
     with pytest.raises(ValueError, match="mine"):
         await ref.ask(ValueError("mine"), block=False)
-    assert supervision.messages_skipped == {}
+    await supervisor.ask(MessageSkipped("Other"), block=False)
+    assert messages_skipped == {"Other": 1}
 
 
 async def test_a_failing_on_idle_is_skipped_too(started: Keep) -> None:
@@ -102,10 +130,14 @@ async def test_a_failing_on_idle_is_skipped_too(started: Keep) -> None:
         def on_idle(self) -> None:
             raise ValueError
 
+    messages_skipped: Counter[str] = Counter()
+    supervisor = started(Supervisor.start(pytest.fail, Counter(), messages_skipped))
     ref = started(Clogged.start([]))
+    supervise(ref, supervisor, restart=False)
     await ref.ask("first", block=False)
     assert await ref.ask("second", block=False) == "second"
-    assert supervision.messages_skipped["Clogged"] >= 1
+    await supervisor.ask(MessageSkipped("Other"), block=False)
+    assert messages_skipped["Clogged"] >= 1
 
 
 @pytest.mark.parametrize("singleton", [Singleton, AsyncSingleton])
@@ -114,14 +146,16 @@ async def test_a_supervised_singleton_pauses_restarts_and_goes_on_where_it_was(
 ) -> None:
     record: list[Any] = []
     restarts: Counter[str] = Counter()
+    messages_skipped: Counter[str] = Counter()
     was_asked = asyncio.Event()
 
     class Watched(Supervisor):
-        def on_receive(self, message: ChildFailed) -> Resume:
-            was_asked.set()
+        def on_receive(self, message: MessageSkipped | ChildFailed) -> Resume | None:
+            if isinstance(message, ChildFailed):
+                was_asked.set()
             return super().on_receive(message)
 
-    supervisor = started(Watched.start(pytest.fail, restarts))
+    supervisor = started(Watched.start(pytest.fail, restarts, messages_skipped))
     ref = started(singleton.start(record))
     supervise(ref, supervisor)
     ref.tell("before")
@@ -134,12 +168,13 @@ async def test_a_supervised_singleton_pauses_restarts_and_goes_on_where_it_was(
     await ref.ask("end", block=False)
     assert record == ["before", "restarted", "after", "told in the pause", "end"]
     assert asyncio.get_running_loop().time() - failed_s > 0.9 * MIN_BACKOFF_S
-    assert restarts == {singleton.__name__: 1}
+    assert restarts == messages_skipped == {singleton.__name__: 1}
 
 
 async def test_a_restart_that_fails_is_tried_again(started: Keep) -> None:
     record: list[Any] = []
     restarts: Counter[str] = Counter()
+    messages_skipped: Counter[str] = Counter()
 
     class Reluctant(Singleton):
         def on_restart(self) -> None:
@@ -147,18 +182,19 @@ async def test_a_restart_that_fails_is_tried_again(started: Keep) -> None:
             if record.count("restarted") < 2:
                 raise ConnectionError
 
-    supervisor = started(Supervisor.start(pytest.fail, restarts))
+    supervisor = started(Supervisor.start(pytest.fail, restarts, messages_skipped))
     ref = started(Reluctant.start(record))
     supervise(ref, supervisor)
     ref.tell(ValueError())
     await ref.ask("end", block=False)
     assert record == ["restarted", "restarted", "end"]
     assert restarts == {"Reluctant": 2}
+    assert messages_skipped == {"Reluctant": 1}
 
 
 async def test_a_singleton_outlives_its_supervisor(started: Keep) -> None:
     ref = started(Singleton.start([]))
-    supervisor = Supervisor.start(pytest.fail, Counter())
+    supervisor = Supervisor.start(pytest.fail, Counter(), Counter())
     supervise(ref, supervisor)
     await supervisor.stop(block=False)
     ref.tell(ValueError())
@@ -172,14 +208,14 @@ async def fail(supervisor: ActorRef[Any], child: str = "Registry") -> float:
 
 async def test_the_pause_doubles_up_to_five_seconds_for_each_child_alone(started: Keep) -> None:
     clock = Clock()
-    supervisor = started(Supervisor.start(lambda reason: None, Counter(), clock))
+    supervisor = started(Supervisor.start(ignore, Counter(), Counter(), clock))
     assert [await fail(supervisor) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
     assert await fail(supervisor, "Publisher") == 0.1
 
 
 async def test_a_healthy_minute_after_the_restart_resets_the_pause(started: Keep) -> None:
     clock = Clock()
-    supervisor = started(Supervisor.start(lambda reason: None, Counter(), clock))
+    supervisor = started(Supervisor.start(ignore, Counter(), Counter(), clock))
     await fail(supervisor)
     clock.now_s += HEALTHY_S  # since the failure; the restart was 0.1 s later
     assert await fail(supervisor) == 0.2
@@ -190,7 +226,7 @@ async def test_a_healthy_minute_after_the_restart_resets_the_pause(started: Keep
 async def test_a_storm_of_restarts_is_escalated_once(started: Keep) -> None:
     clock = Clock()
     reasons: list[str] = []
-    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     for _ in range(STORM_RESTARTS):
         await fail(supervisor)
     assert reasons == []
@@ -203,7 +239,7 @@ async def test_a_storm_of_restarts_is_escalated_once(started: Keep) -> None:
 async def test_restarts_spread_over_time_are_no_storm(started: Keep) -> None:
     clock = Clock()
     reasons: list[str] = []
-    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     for _ in range(5 * STORM_RESTARTS):
         await fail(supervisor)
         clock.now_s += STORM_WINDOW_S / STORM_RESTARTS + 0.1
@@ -213,7 +249,7 @@ async def test_restarts_spread_over_time_are_no_storm(started: Keep) -> None:
 async def test_a_child_that_always_fails_reaches_the_storm_within_its_window(started: Keep) -> None:
     clock = Clock()
     reasons: list[str] = []
-    supervisor = started(Supervisor.start(reasons.append, Counter(), clock))
+    supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     began_s = clock.now_s
     while not reasons:
         clock.now_s += await fail(supervisor)
