@@ -52,6 +52,7 @@ lint: .venv/dev
 types: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/mypy tests bench
+	$(BIN)/basedpyright crdt actors/runtime
 
 arch: .venv/dev
 	$(BIN)/lint-imports

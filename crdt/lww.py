@@ -33,7 +33,7 @@ class LWWRegister(Struct, Generic[T], frozen=True):
 class LWWMap(Struct, Generic[T], frozen=True):
     """A register per key, for every key ever set; a value: what looks like a change returns another map."""
 
-    registers: Mapping[str, LWWRegister[T]] = field(default_factory=dict)
+    registers: Mapping[str, LWWRegister[T]] = field(default_factory=dict[str, LWWRegister[T]])
 
     def get(self, key: str) -> T | None:
         """Return the latest value of ``key``, or ``None`` if it was never set."""

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from pykka import Actor, ActorRegistry, Future
 from pykka._envelope import Envelope
@@ -41,7 +41,7 @@ class LoopActor(Actor):
     hook needs ``# type: ignore[override]``: Pykka's are declared to return ``None``.)
     """
 
-    actor_inbox: LoopInbox
+    actor_inbox: LoopInbox  # pyright: ignore[reportIncompatibleVariableOverride] # only Pykka sets it, to what is made here
     _actor_has_started = False
     _actor_owes_idle = False
     _actor_task: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class LoopActor(Actor):
             else:
                 response = self.on_receive(message)
             if type(response) is CoroutineType:
-                return self._actor_finish(response, envelope)
+                return self._actor_finish(cast("Coroutine[Any, Any, Any]", response), envelope)
             if envelope.reply_to is not None:
                 envelope.reply_to.set(response)
         except Exception:  # noqa: BLE001 - Pykka's contract: any exception is the asker's, or the actor's end
@@ -158,7 +158,9 @@ class LoopActor(Actor):
         except Exception:  # noqa: BLE001 - Pykka's contract
             self._handle_failure(*sys.exc_info())
             return None
-        return self._actor_finish_hook(rest) if type(rest) is CoroutineType else None
+        if type(rest) is CoroutineType:
+            return self._actor_finish_hook(cast("Coroutine[Any, Any, Any]", rest))
+        return None
 
     async def _actor_finish_hook(self, hook: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -4,6 +4,7 @@ Knows nothing of actors.
 """
 
 import asyncio
+import functools
 import logging
 import queue
 import sys
@@ -102,19 +103,19 @@ class LoopFuture(Future[T]):
 
     def filter(self: "LoopFuture[Iterable[J]]", func: Callable[[J], bool]) -> Future[Iterable[J]]:
         """See ``pykka.Future.filter``."""
-        return _derived(Future.filter(self, func), self)
+        return self._derive(lambda timeout: [item for item in self.get(timeout=timeout) if func(item)], self)
 
     def join(self: "LoopFuture[Any]", *futures: Future[Any]) -> Future[Iterable[Any]]:
         """See ``pykka.Future.join``."""
-        return _derived(Future.join(self, *futures), self, *futures)
+        return self._derive(lambda timeout: [each.get(timeout=timeout) for each in (self, *futures)], self, *futures)
 
     def map(self, func: Callable[[T], M]) -> Future[M]:
         """See ``pykka.Future.map``."""
-        return _derived(Future.map(self, func), self)
+        return self._derive(lambda timeout: func(self.get(timeout=timeout)), self)
 
     def reduce(self: "LoopFuture[Iterable[J]]", func: Callable[[R, J], R], *args: R) -> Future[R]:
         """See ``pykka.Future.reduce``."""
-        return _derived(Future.reduce(self, func, *args), self)
+        return self._derive(lambda timeout: functools.reduce(func, self.get(timeout=timeout), *args), self)
 
     def __await__(self) -> Generator[Any, None, T]:
         for leaf in self._leaves():
@@ -202,6 +203,13 @@ class LoopFuture(Future[T]):
         value: T = yield from asyncio.get_running_loop().run_in_executor(None, self.get)
         return value
 
+    @staticmethod
+    def _derive(hook: GetHook, *sources: Future[Any]) -> "LoopFuture[Any]":
+        derived: LoopFuture[Any] = LoopFuture()
+        derived.set_get_hook(hook)
+        derived._sources = sources
+        return derived
+
     def _leaves(self) -> Iterator[Future[Any]]:
         """Yield the futures that really have to be set (or waited for) before this one can be read."""
         if not self._sources:
@@ -218,9 +226,3 @@ def _reject_blocking(timeout: float | None) -> None:
         raise Timeout(f"{timeout} seconds")
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("get() would block this thread's running event loop: await the future instead")
-
-
-def _derived(future: Future[M], *sources: Future[Any]) -> Future[M]:
-    assert isinstance(future, LoopFuture)
-    future._sources = sources
-    return future

@@ -4,15 +4,15 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 from pykka import ActorDeadError
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import _ActorStop  # pyright: ignore[reportPrivateUsage] # it has no public name
 
 from actors.runtime.run_queue import RunQueue, TurnTaker
 
-_put = SimpleQueue.put  # half the time of super().put
+_put = SimpleQueue[Envelope[Any]].put  # half the time of super().put
 
 
 class LoopInbox(SimpleQueue[Envelope[Any]]):
@@ -45,23 +45,25 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
         self._run_queue = run_queue
         self.resume()
 
-    def put(self, envelope: Envelope[Any], block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: Envelope[Any], block: bool = True, timeout: float | None = None) -> None:
         """Take a message in, or answer it if the actor is dead. Never blocks."""
-        _put(self, envelope)
+        _put(self, item)
         # In this order: who changes is_ready looks for messages afterwards, so that one of the two sees this message.
         run_queue = self._run_queue
         if run_queue is None:
             return
-        if envelope.reply_to is not None and run_queue.loop.is_closed():
+        if item.reply_to is not None and run_queue.loop.is_closed():
             self._reject_all()  # a turn may be due that will never come, and the asker must not wait for it
         elif not self.is_ready and not run_queue.schedule(self):
             self._reject_all()
 
     def waiting(self) -> Iterator[Any]:
         """Return the messages that wait now, oldest first, and leave them there. Thread: any."""
-        held = gc.get_referents(self)  # nobody else is shown what is in a SimpleQueue; before Python 3.13 it is a list
-        of_queue = next((list(one) for one in held if isinstance(one, list)), held)
-        return (envelope.message for envelope in of_queue if isinstance(envelope, Envelope))
+        held: list[object] = gc.get_referents(self)  # nobody else is shown what is in a SimpleQueue
+        lists = [list(cast("list[object]", one)) for one in held if isinstance(one, list)]  # before Python 3.13
+        waiting = lists[0] if lists else held
+        envelopes = [cast("Envelope[object]", one) for one in waiting if isinstance(one, Envelope)]
+        return (envelope.message for envelope in envelopes)
 
     def end_turn(self) -> None:
         """Let the actor rest until there is a message."""
@@ -86,7 +88,7 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
 
     def _reject_all(self) -> None:
         if self.actor is not None:
-            self.actor._actor_abandon()
+            self.actor._actor_abandon()  # pyright: ignore[reportPrivateUsage] # see TurnTaker
         while True:
             try:
                 envelope = self.get_nowait()

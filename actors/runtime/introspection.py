@@ -41,5 +41,5 @@ def _state(ref: ActorRef[Any]) -> ActorState:
     inbox: Any = ref.actor_inbox
     waiting = inbox.qsize()
     if isinstance(inbox, LoopInbox) and (actor := inbox.actor) is not None:
-        return ActorState(ref, waiting, actor._actor_task, actor._actor_task_began_s)
+        return ActorState(ref, waiting, actor._actor_task, actor._actor_task_began_s)  # pyright: ignore[reportPrivateUsage] # see TurnTaker
     return ActorState(ref, waiting)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pykka import Actor, ActorDeadError, ActorRef
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import _ActorStop  # pyright: ignore[reportPrivateUsage] # it has no public name
 
 from actors.runtime.future import LoopFuture
 

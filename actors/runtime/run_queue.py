@@ -13,7 +13,7 @@ SLICE_MESSAGES = 256
 
 
 class TurnTaker(Protocol):
-    """An actor, as its inbox and the run queue see it."""
+    """An actor, as its inbox and the run queue see it. Underscored, because a proxy shows every other attribute."""
 
     _actor_task: asyncio.Task[None] | None
     """What is left of an ``async def`` handler or hook: the mailbox waits for it."""
@@ -22,6 +22,7 @@ class TurnTaker(Protocol):
 
     def _actor_take_turn(self) -> int:
         """Handle some messages and return how many; end with the inbox's ``end_turn``, ``close`` or ``resume``."""
+        ...
 
     def _actor_abandon(self) -> None:
         """Die without another turn: the loop was closed."""
@@ -78,7 +79,7 @@ class RunQueue:
             while budget > 0 and self._ready:
                 actor = self._ready.popleft().actor
                 assert actor is not None  # only a closed loop's actors are forgotten while they are ready
-                budget -= 1 + actor._actor_take_turn()
+                budget -= 1 + actor._actor_take_turn()  # pyright: ignore[reportPrivateUsage] # see TurnTaker
         finally:  # what a turn raises is the loop's to handle; the other actors go on
             with self._lock:
                 self._is_slice_due = False
