@@ -4,6 +4,7 @@
 """
 
 from syncd_client.client import Client
+from syncd_client.core import NotSignedInError, State
 from syncd_client.event_stream import EventStream
 from syncd_client.events import (
     Command,
@@ -19,11 +20,10 @@ from syncd_client.events import (
 )
 from syncd_client.hlc import Timestamp
 from syncd_client.link import GetToken
+from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
-from syncd_client.session import NotSignedInError, State
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
-from syncd_client.stored import Store
-from syncd_client.watchlist import Item
+from syncd_client.store import Store
 
 __all__ = [
     "Client",

@@ -1,26 +1,22 @@
-"""The client: the core of ``session.py`` with a socket, timers, a store and the app around it."""
+"""The client as an app sees it."""
 
 import asyncio
 import logging
-import random
-import secrets
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Self, assert_never
+from typing import Self
 from weakref import WeakSet
 
 from websockets.uri import parse_uri
 
+from syncd_client.core import Core, State
+from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
-from syncd_client.events import Event, SignedOut
-from syncd_client.link import GetToken, Input, Link, wall_ms
+from syncd_client.events import Event
+from syncd_client.link import GetToken
+from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
-from syncd_client.messages import Action
-from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
-from syncd_client.session import Session, State
-from syncd_client.stored import Store
-from syncd_client.watchlist import Item
+from syncd_client.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +41,9 @@ class Client:
     """
 
     def __init__(self, url: str, store: Store | None = None) -> None:
-        self._url = url.rstrip("/")
-        parse_uri(self._url)
-        self._store = store or MemoryStore()
-        self._session = _new_session()
-        self._get_token: GetToken | None = None
-        self._link: Link | None = None
-        self._dropped: list[Link] = []
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._outputs: deque[Output] = deque()
-        self._is_performing = False
+        url = url.rstrip("/")
+        parse_uri(url)
+        self._engine = Engine(url, store or MemoryStore(), self._emit)
         self._listeners: list[Listener] = []
         self._streams: WeakSet[EventStream] = WeakSet()
 
@@ -66,34 +55,31 @@ class Client:
 
     async def close(self) -> None:
         """Disconnect and release everything; the list stays stored. Idempotent."""
-        self.disconnect()
-        while self._dropped:
-            await self._dropped.pop().wait_closed()
+        await self._engine.close()
         for stream in list(self._streams):
             stream.close()
-        self._store.close()
 
     # What the app sees
 
     @property
     def state(self) -> State:
         """Where the client stands."""
-        return self._session.state
+        return self._engine.core.state
 
     @property
     def user_id(self) -> str | None:
         """Whose list is open."""
-        return self._session.user_id
+        return self._engine.core.user_id
 
     @property
     def items(self) -> tuple[Item, ...]:
         """The list, newest first, the user's unconfirmed changes included."""
-        return self._session.items
+        return self._engine.core.items
 
     @property
     def queued(self) -> int:
         """How many of the user's changes are not settled with the service."""
-        return self._session.queued
+        return self._engine.core.queued
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called with every event; returns what ends that. It may call the client."""
@@ -121,21 +107,19 @@ class Client:
 
     def sign_in(self, user_id: str, get_token: GetToken) -> None:
         """Open the user's list and connect; another user's is closed and kept."""
-        self._get_token = get_token
-        stored = None if user_id == self.user_id else self._store.load(user_id)
-        self._put(lambda session: session.sign_in(user_id, stored))
+        self._engine.sign_in(user_id, get_token)
 
     def sign_out(self, *, erase: bool) -> None:
         """Close the user's list; ``erase``: nothing of it stays on the device, unsent changes included."""
-        self._put(lambda session: session.sign_out(erase=erase))
+        self._engine.put(partial(Core.sign_out, erase=erase))
 
     def connect(self) -> None:
-        """Connect now instead of later: the network is back, or what stopped the client was mended."""
-        self._put(Session.connect)
+        """Connect now instead of later: the network is back, or what stopped the client was fixed."""
+        self._engine.put(Core.connect)
 
     def disconnect(self) -> None:
         """Stay offline until ``connect``."""
-        self._put(Session.disconnect)
+        self._engine.put(Core.disconnect)
 
     def add(self, content_id: str) -> str:
         """Put a content into the list; returns the id that ``confirmed`` or ``refused`` will name.
@@ -144,98 +128,11 @@ class Client:
             NotSignedInError: nobody's list is open.
             ValueError: ``content_id`` is no UUID.
         """
-        return self._want("add", content_id)
+        return self._engine.enqueue("add", content_id)
 
     def remove(self, content_id: str) -> str:
         """Take a content out of the list; like ``add``."""
-        return self._want("remove", content_id)
-
-    def _want(self, action: Action, content_id: str) -> str:
-        operation, outputs = self._session.want(action, content_id, wall_ms())
-        self._perform(outputs)
-        return operation.operation_id
-
-    # The shell
-
-    def _put(self, happened: Input) -> None:
-        self._perform(happened(self._session))
-
-    def _perform(self, outputs: list[Output]) -> None:
-        """Store what is to be stored, then do the rest, behind what is being done: a listener may call the client."""
-        for output in outputs:
-            match output:
-                case Save() | Erase():
-                    self._write(output)
-                case _:
-                    self._outputs.append(output)
-        if self._is_performing:
-            return
-        self._is_performing = True
-        try:
-            while self._outputs:
-                self._do(self._outputs.popleft())
-        finally:
-            self._is_performing = False
-
-    def _write(self, output: Save | Erase) -> None:
-        try:
-            match output:
-                case Save(user_id=user_id, changes=changes):
-                    self._store.save(user_id, changes)
-                case Erase(user_id=user_id):
-                    self._store.erase(user_id)
-        except Exception:
-            self._start_anew(output.user_id)
-            raise
-
-    def _start_anew(self, user_id: str) -> None:
-        """Be as after a restart: what was not stored must neither be shown nor sent."""
-        self._session = _new_session()
-        self._outputs.clear()
-        self._perform([Close(), *map(StopTimer, Timer), Emit(SignedOut(user_id=user_id, erased=False))])
-
-    def _do(self, output: Output) -> None:
-        match output:
-            case AskToken():
-                assert self._get_token is not None
-                if self._link and self._link.is_over:
-                    self._drop_link()
-                self._link = self._link or Link(self._url, self._put)
-                self._link.ask_token(self._get_token)
-            case Open(target=target, token=token):
-                assert self._link is not None
-                self._link.open(target, token)
-            case Send(message=message):
-                assert self._link is not None
-                self._link.send(message)
-            case Close():
-                self._drop_link()
-            case StartTimer(timer=timer, after_ms=after_ms):
-                self._stop_timer(timer)
-                due = asyncio.get_running_loop().call_later(after_ms / 1000, self._timer_due, timer)
-                self._timers[timer] = due
-            case StopTimer(timer=timer):
-                self._stop_timer(timer)
-            case Emit(event=event):
-                self._emit(event)
-            case Save() | Erase():
-                raise AssertionError("written before")
-            case _:
-                assert_never(output)
-
-    def _drop_link(self) -> None:
-        if self._link is not None:
-            self._link.drop()
-            self._dropped = [link for link in (*self._dropped, self._link) if link.is_busy]
-            self._link = None
-
-    def _timer_due(self, timer: Timer) -> None:
-        del self._timers[timer]
-        self._put(lambda session: session.due(timer))
-
-    def _stop_timer(self, timer: Timer) -> None:
-        if handle := self._timers.pop(timer, None):
-            handle.cancel()
+        return self._engine.enqueue("remove", content_id)
 
     def _emit(self, event: Event) -> None:
         for stream in list(self._streams):
@@ -245,7 +142,3 @@ class Client:
                 listener(event)
             except Exception:
                 logger.exception("a listener failed")  # the app's own code; the others are told all the same
-
-
-def _new_session() -> Session:
-    return Session(random=random.random, new_replica=lambda: secrets.token_hex(8))

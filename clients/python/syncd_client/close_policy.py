@@ -1,11 +1,7 @@
-"""What to do when a connection or an attempt ended: the close-code table of the protocol, and how long to wait."""
+"""What may follow the end of a connection or an attempt: the close codes and HTTP statuses of the protocol."""
 
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
-
-BACKOFF_BASE_MS: Final = 500
-BACKOFF_CAP_MS: Final = 30_000
 
 TOKEN_ENDED: Final = 4500
 _LASTING_CODES: Final = frozenset({1000, 1002, 1003, 1007, 1008, 1009, 1010})
@@ -32,12 +28,3 @@ def after_refusal(status: int | None) -> Then:
     if status == 401:
         return Then.RECONNECT_WITH_NEW_TOKEN
     return Then.STOP if status in _LASTING_STATUSES else Then.RECONNECT
-
-
-def backoff_ms(failures: int, random: Callable[[], float]) -> int:
-    """Return how long to wait after ``failures`` earlier ones in a row: full jitter below a doubling, capped bound.
-
-    Source: Brooker 2015, "Exponential Backoff And Jitter".
-    """
-    bound = min(BACKOFF_CAP_MS, BACKOFF_BASE_MS << min(failures, 16))
-    return int(random() * bound)

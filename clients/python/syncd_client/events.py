@@ -25,7 +25,7 @@ class Updated(Event, frozen=True):
 
 
 class Confirmed(Event, frozen=True):
-    """The service has decided an operation; ``status`` says what holds now: added, existing, removed, not_found."""
+    """The service has decided a write; ``status`` says what holds now: added, existing, removed, not_found."""
 
     operation_id: str
     operation: Action
@@ -35,7 +35,7 @@ class Confirmed(Event, frozen=True):
 
 
 class Refused(Event, frozen=True):
-    """The service will never take an operation; its effect on the list was undone."""
+    """The service will never accept a write; its effect on the list was undone."""
 
     operation_id: str
     operation: Action

@@ -1,17 +1,16 @@
-"""What is said about the list on one connection: missed updates, live ones, writes and their answers."""
+"""What is said about a list on one open connection, from ``resumed`` to its end."""
 
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from syncd_client import events
-from syncd_client.messages import Ack, Error, Resumed, WatchlistSnapshot, WatchlistUpdate
+from syncd_client import events, messages
+from syncd_client.events import Event
+from syncd_client.messages import Ack, Error, ServerMessage, WatchlistUpdate
 from syncd_client.outputs import Emit, Output, Send, StartTimer, Timer
 from syncd_client.watchlist import Watchlist
 
 STABLE_MS: Final = 10_000
 RETRY_MS: Final = 1_000
-
-ListMessage = WatchlistUpdate | Resumed | WatchlistSnapshot | Ack | Error
 
 
 class GapError(Exception):
@@ -19,111 +18,126 @@ class GapError(Exception):
 
 
 class Exchange:
-    """Brings ``watchlist`` and the service's list together over one open connection."""
+    """Brings ``watchlist`` and the service's list together; its outputs go to ``put``."""
 
-    def __init__(self, watchlist: Watchlist, new_replica: Callable[[], str]) -> None:
-        self._list = watchlist
-        self._new_replica = new_replica
+    def __init__(self, watchlist: Watchlist, put: Callable[[Output], None]) -> None:
+        self._watchlist = watchlist
+        self._put = put
+        self._resumed: messages.Resumed | None = None
+        self._is_paused = False
         self.is_live = False
-        """Whether everything that was missed has come."""
-        self._live_at: int | None = None
-        """The revision that makes it live; ``None``: only a snapshot does."""
-        self._snapshot_reason: str | None = None
-        self._is_pausing = False
-        watchlist.queue.put_all_back()
+        """Whether the list is up to date."""
+        self.reconnect_after_ms: int | None = None
+        """How long the service asks to wait, once it has said that it is about to close; ``None``: it has not."""
+        watchlist.queue.release_all()
 
-    def take(self, message: ListMessage) -> list[Output]:
-        """Take one message.
+    def receive(self, message: ServerMessage) -> None:
+        """Act on one message.
 
         Raises:
-            GapError: nothing of it was taken; the connection is of no use any more.
+            GapError: nothing of it was applied; the connection is of no use any more.
         """
         match message:
             case WatchlistUpdate():
-                return self._update(message)
-            case Resumed():
-                return self._resumed(message)
-            case WatchlistSnapshot():
-                self._list.take_snapshot(message)
-                return self._go_live(events.Resumed(recovered=False, reason=self._snapshot_reason))
+                self._update(message)
+            case messages.WatchlistSnapshot():
+                self._watchlist.apply_snapshot(message)
+                self._go_live(recovered=False)
+            case messages.Resumed():
+                self._resume(message)
             case Ack():
-                return self._answered(message, message.status, message.revision)
-            case Error(code="not_found"):
-                return self._answered(message, message.code, None)
+                self._acknowledge(message)
             case Error():
-                return self._failed(message)
+                self._fail(message)
+            case messages.Goodbye(reconnect_in_ms=reconnect_in_ms):
+                self.reconnect_after_ms = reconnect_in_ms
+            case messages.ProgressUpdate(content_id=content_id, position=position, duration=duration):
+                self._emit(events.Progress(content_id=content_id, position=position, duration=duration))
+            case messages.DeviceCommand(command=command, target_device=target_device):
+                self._emit(events.Command(command=command, target_device=target_device))
+            case messages.Pong() | messages.Authenticated():
+                pass
             case _:
                 assert_never(message)
 
+    def send_writes(self) -> None:
+        """Send the writes that may go now; they are in flight from here on."""
+        if not self.is_live or self._is_paused:
+            return
+        for write in self._watchlist.queue.take_sendable():
+            self._put(Send(write.as_message()))
+
     def end_pause(self) -> None:
-        """What was to be tried again later may be sent."""
-        self._is_pausing = False
+        """Allow sending again what the service asked to be tried later."""
+        self._is_paused = False
 
-    def sends(self) -> list[Output]:
-        """Return the writes that may go now; they are in flight from here on."""
-        if not self.is_live or self._is_pausing:
-            return []
-        return [Send(operation.as_write()) for operation in self._list.queue.take_sendable()]
+    def _resume(self, resumed: messages.Resumed) -> None:
+        self._resumed = resumed
+        if resumed.recovered:
+            self._watchlist.adopt_epoch(resumed.epoch)
+            self._check_live()
+        else:
+            self.is_live = False
 
-    def _resumed(self, resumed: Resumed) -> list[Output]:
-        if not resumed.recovered:
-            self.is_live, self._live_at, self._snapshot_reason = False, None, resumed.reason
-            return []
-        self._list.take_epoch(resumed.epoch)
-        self._live_at = resumed.revision
-        return self._check_live()
+    def _update(self, update: WatchlistUpdate) -> None:
+        if update.revision is None or update.revision <= self._watchlist.revision:
+            return
+        if update.revision > self._watchlist.revision + 1:
+            raise GapError(f"revision {update.revision} came after {self._watchlist.revision}")
+        self._watchlist.apply_update(update, update.revision)
+        self._check_live()
 
-    def _update(self, update: WatchlistUpdate) -> list[Output]:
-        if update.revision is None or update.revision <= self._list.revision:
-            return []
-        if update.revision > self._list.revision + 1:
-            raise GapError(f"revision {update.revision} came after {self._list.revision}")
-        self._list.take_update(update, update.revision)
-        return self._check_live()
+    def _check_live(self) -> None:
+        resumed = self._resumed
+        if resumed and resumed.recovered and self._watchlist.revision >= resumed.revision:
+            self._go_live(recovered=True)
 
-    def _check_live(self) -> list[Output]:
-        if self._live_at is None or self._list.revision < self._live_at:
-            return []
-        return self._go_live(events.Resumed(recovered=True))
-
-    def _go_live(self, event: events.Resumed) -> list[Output]:
-        self._live_at = None
+    def _go_live(self, *, recovered: bool) -> None:
         if self.is_live:
-            return []
+            return
         self.is_live = True
-        return [StartTimer(Timer.STABLE, STABLE_MS), Emit(event)]
+        reason = None if recovered or self._resumed is None else self._resumed.reason
+        self._emit(events.Resumed(recovered=recovered, reason=reason))
+        self._put(StartTimer(Timer.STABLE, STABLE_MS))
 
-    def _answered(self, answer: Ack | Error, status: str, revision: int | None) -> list[Output]:
-        operation = self._list.queue.in_flight(answer.id)
-        if operation is None:
-            return []
-        self._list.answered(operation, revision, answer.timestamp if isinstance(answer, Ack) else None)
+    def _acknowledge(self, ack: Ack) -> None:
+        write = self._watchlist.queue.in_flight(ack.id)
+        if write is None:
+            return
+        self._watchlist.acknowledge(write, ack.revision, ack.timestamp)
         event = events.Confirmed(
-            operation_id=operation.operation_id,
-            operation=operation.operation,
-            content_id=operation.content_id,
-            status=status,
-            revision=revision,
+            operation_id=write.operation_id,
+            operation=write.operation,
+            content_id=write.content_id,
+            status=ack.status,
+            revision=ack.revision,
         )
-        return [Emit(event)]
+        self._emit(event)
 
-    def _failed(self, error: Error) -> list[Output]:
-        operation = self._list.queue.in_flight(error.id)
-        if operation is None:
-            return []
+    def _fail(self, error: Error) -> None:
+        write = self._watchlist.queue.in_flight(error.id)
+        if write is None:
+            return
+        if error.code == "not_found":  # a remove of what is not there: that is what the user wants
+            self._acknowledge(Ack("not_found", id=error.id))
+            return
+        self._watchlist.queue.release(write.operation_id)
         if error.code == "try_again_later":
-            self._list.queue.put_back(operation.operation_id)
-            self._is_pausing = True
-            return [StartTimer(Timer.RETRY, RETRY_MS if error.retry_after_ms is None else error.retry_after_ms)]
-        if error.field == "timestamp" and not operation.is_stamped_by_service:
-            self._list.leave_stamp_to_service(operation)
-            return []
-        self._list.refused(operation, self._new_replica() if operation.operation == "add" else None)
-        event = events.Refused(
-            operation_id=operation.operation_id,
-            operation=operation.operation,
-            content_id=operation.content_id,
-            code=error.code,
-            message=error.message,
-        )
-        return [Emit(event)]
+            self._is_paused = True
+            after_ms = RETRY_MS if error.retry_after_ms is None else error.retry_after_ms
+            self._put(StartTimer(Timer.RETRY, after_ms))
+        elif error.field == "timestamp" and not write.is_unstamped:
+            self._watchlist.unstamp(write)
+        else:
+            self._watchlist.refuse(write)
+            event = events.Refused(
+                operation_id=write.operation_id,
+                operation=write.operation,
+                content_id=write.content_id,
+                code=error.code,
+                message=error.message,
+            )
+            self._emit(event)
+
+    def _emit(self, event: Event) -> None:
+        self._put(Emit(event))

@@ -23,10 +23,10 @@ class Timestamp(Struct, frozen=True, order=True):
 NEVER: Final = Timestamp(0, 0, "")
 
 
-def tick(last: Timestamp, wall_ms: int, node: str) -> Timestamp:
+def tick(last: Timestamp, now_ms: int, node: str) -> Timestamp:
     """Return the next stamp of ``node``, above ``last`` whatever the wall clock says."""
-    if wall_ms > last.physical:
-        return Timestamp(wall_ms, 0, node)
+    if now_ms > last.physical:
+        return Timestamp(now_ms, 0, node)
     if last.logical < MAX_LOGICAL:
         return Timestamp(last.physical, last.logical + 1, node)
     return Timestamp(last.physical + 1, 0, node)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
@@ -11,28 +10,24 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
 
-from syncd_client import messages, token
+from syncd_client import messages
+from syncd_client.core import Core
 from syncd_client.messages import ClientMessage
 from syncd_client.outputs import Output
-from syncd_client.session import Session
+from syncd_client.token import read_token
 
 logger = logging.getLogger(__name__)
 
 GetToken = Callable[[], Awaitable[str]]
 """The app's callback: a token that is good now. Asked before every attempt, so it should keep a good one at hand."""
 
-Input = Callable[[Session], list[Output]]
+Input = Callable[[Core], list[Output]]
 """One thing that happened: calls the core's method for it."""
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
 """A snapshot of 10,000 items has some 2 MiB."""
 CLOSE_TIMEOUT_S: Final = 2.0
 BROKEN: Final = 1006
-
-
-def wall_ms() -> int:
-    """Return the wall clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class _Connect(connect):
@@ -47,7 +42,7 @@ class Link:
     def __init__(self, url: str, put: Callable[[Input], None]) -> None:
         self._url = url
         self._put_always = put
-        self.is_over = False
+        self.is_closed = False
         """Whether it will report nothing more."""
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()  # bounded by the core: 64 writes, a token, a ping
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,7 +61,7 @@ class Link:
 
     def drop(self) -> None:
         """Report nothing more and close, code 1000, at whatever stage."""
-        self.is_over = True
+        self.is_closed = True
         for task in self._tasks:
             task.cancel()
 
@@ -81,12 +76,12 @@ class Link:
             await asyncio.wait(self._tasks)
 
     def _put(self, happened: Input) -> None:
-        if not self.is_over:
+        if not self.is_closed:
             self._put_always(happened)
 
     def _put_last(self, happened: Input) -> None:
-        if not self.is_over:
-            self.is_over = True  # a renewal may still wait for its token
+        if not self.is_closed:
+            self.is_closed = True  # a renewal may still wait for its token
             self._put_always(happened)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -102,9 +97,9 @@ class Link:
         except Exception as error:
             reason = type(error).__name__
             logger.warning("get_token failed: %s", reason, exc_info=error)
-            self._put(partial(Session.token_failed, reason=reason))
+            self._put(partial(Core.token_failed, reason=reason))
         else:
-            self._put(partial(Session.token, token=token.read(value), wall_ms=wall_ms()))
+            self._put(partial(Core.token, token=read_token(value)))
 
     async def _talk(self, target: str, bearer: str) -> None:
         try:
@@ -112,29 +107,29 @@ class Link:
                 self._url + target,
                 additional_headers={"Authorization": f"Bearer {bearer}"},
                 compression=None,
-                open_timeout=None,  # the core has its own patience, before and after opening
+                open_timeout=None,  # the core has a timer of its own, before and after opening
                 ping_interval=None,
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_MESSAGE_BYTES,
             )
         except InvalidStatus as error:
             status, retry_after_s = error.response.status_code, _retry_after_s(error.response)
-            refused = partial(Session.open_failed, reason=str(error), status=status, retry_after_s=retry_after_s)
+            refused = partial(Core.open_failed, reason=str(error), status=status, retry_after_s=retry_after_s)
             self._put_last(refused)
         except (OSError, InvalidHandshake) as error:
-            self._put_last(partial(Session.open_failed, reason=str(error) or type(error).__name__))
+            self._put_last(partial(Core.open_failed, reason=str(error) or type(error).__name__))
         else:
             await self._carry(socket)
 
     async def _carry(self, socket: ClientConnection) -> None:
         sending = self._run(self._send_all(socket))
         try:
-            self._put(Session.opened)
+            self._put(Core.opened)
             while True:
-                self._put(partial(Session.received, message=messages.decode(await socket.recv())))
+                self._put(partial(Core.received, message=messages.decode(await socket.recv())))
         except ConnectionClosed:
             code = socket.close_code or BROKEN
-            self._put_last(partial(Session.closed, code=code, reason=socket.close_reason or f"close code {code}"))
+            self._put_last(partial(Core.closed, code=code, reason=socket.close_reason or f"close code {code}"))
         finally:
             sending.cancel()
             await socket.close()

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from syncd_client.stored import Changes, ConfirmedItem, Head, Operation, Stored
+from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
 T = TypeVar("T")
 
@@ -13,35 +13,35 @@ class MemoryStore:
     def __init__(self) -> None:
         self._users: dict[str, _User] = {}
 
-    def load(self, user_id: str) -> Stored | None:
-        """See ``Store``."""
+    def load(self, user_id: str) -> UserState | None:
+        """Return what was saved of this user; ``None``: nothing."""
         user = self._users.get(user_id)
         if user is None:
             return None
-        return Stored(user.head, tuple(user.items.values()), tuple(user.operations.values()))
+        return UserState(user.head, tuple(user.items.values()), tuple(user.queue.values()))
 
     def save(self, user_id: str, changes: Changes) -> None:
-        """See ``Store``."""
+        """Keep ``changes`` until the process ends."""
         user = self._users.setdefault(user_id, _User(changes.head))
         user.head = changes.head
         if changes.replaces_items:
             user.items.clear()
         _write(user.items, changes.items)
-        _write(user.operations, changes.operations)
+        _write(user.queue, changes.queue)
 
     def erase(self, user_id: str) -> None:
-        """See ``Store``."""
+        """Forget everything of this user."""
         self._users.pop(user_id, None)
 
     def close(self) -> None:
-        """See ``Store``."""
+        """Do nothing: a store in memory may be given to the next client."""
 
 
 class _User:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.items: dict[str, ConfirmedItem] = {}
-        self.operations: dict[str, Operation] = {}
+        self.queue: dict[str, PendingWrite] = {}
 
 
 def _write(kept: dict[str, T], changes: dict[str, T | None]) -> None:

@@ -1,4 +1,4 @@
-"""What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client needs not is not named here."""
+"""What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client does not need is left out."""
 
 from typing import Final, Literal
 
@@ -65,7 +65,7 @@ class Error(Struct, frozen=True, tag="error", tag_field="type"):
 
 
 class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
-    """The service is about to close; come back after ``reconnect_in_ms``."""
+    """The service is about to close; connect again after ``reconnect_in_ms``."""
 
     reconnect_in_ms: int
 
@@ -90,7 +90,7 @@ class Pong(Struct, frozen=True, tag="pong", tag_field="type"):
 
 
 class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type"):
-    """The renewed token was taken."""
+    """The renewed token was accepted."""
 
 
 ServerMessage = (

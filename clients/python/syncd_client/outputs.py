@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from syncd_client.events import Event
 from syncd_client.messages import ClientMessage
-from syncd_client.stored import Changes
+from syncd_client.user_state import Changes
 
 
 class Timer(StrEnum):

@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from syncd_client.stored import Changes, ConfirmedItem, Head, Operation, Stored
+from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
 _VERSION: Final = 1
 
-# An operation's row id is its place in the queue. Values are JSON, so that new fields need no new columns.
+# A write's row id is its place in the queue. Values are JSON, so that new fields need no new columns.
 _SCHEMA: Final = """
 CREATE TABLE heads (user_id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE items (user_id TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (user_id, key)) WITHOUT ROWID;
@@ -29,7 +29,7 @@ _DROP: Final = "DELETE FROM {} WHERE user_id = ? AND key = ?"
 
 
 class StoreInUseError(Exception):
-    """Another client uses the file: two would number their operations alike."""
+    """Another client uses the file: two would number their writes alike."""
 
 
 class SqliteStore:
@@ -67,33 +67,36 @@ class SqliteStore:
             execute(f"PRAGMA user_version = {_VERSION}")
         execute("COMMIT")
 
-    def load(self, user_id: str) -> Stored | None:
-        """See ``Store``. Cost: O(stored)."""
+    def load(self, user_id: str) -> UserState | None:
+        """Return what was saved of this user; ``None``: nothing. Cost: O(stored)."""
         head = self._values("SELECT value FROM heads WHERE user_id = ?", user_id)
         if not head:
             return None
         items = self._values("SELECT value FROM items WHERE user_id = ?", user_id)
         queue = self._values("SELECT value FROM operations WHERE user_id = ? ORDER BY place", user_id)
-        return Stored(
+        return UserState(
             msgspec.json.decode(head[0], type=Head),
             tuple(msgspec.json.decode(text, type=ConfirmedItem) for text in items),
-            tuple(msgspec.json.decode(text, type=Operation) for text in queue),
+            tuple(msgspec.json.decode(text, type=PendingWrite) for text in queue),
         )
 
     def save(self, user_id: str, changes: Changes) -> None:
-        """See ``Store``. Cost: an fsync for a new operation; all else can be had again from the service."""
+        """Write ``changes`` in one transaction.
+
+        Cost: an fsync if a write is queued in it; all else can be had again from the service.
+        """
         execute = self._database.execute
-        execute(f"PRAGMA synchronous = {'FULL' if any(changes.operations.values()) else 'NORMAL'}")
+        execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
         execute("BEGIN IMMEDIATE")
         with self._database:
             execute(_PUT_HEAD, (user_id, _json(changes.head)))
             if changes.replaces_items:
                 execute(_DROP_USER.format("items"), (user_id,))
             self._write("items", user_id, changes.items.items())
-            self._write("operations", user_id, changes.operations.items())
+            self._write("operations", user_id, changes.queue.items())
 
     def erase(self, user_id: str) -> None:
-        """See ``Store``."""
+        """Delete everything of this user. Cost: an fsync."""
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute("BEGIN IMMEDIATE")
         with self._database:
@@ -101,7 +104,7 @@ class SqliteStore:
                 self._database.execute(_DROP_USER.format(table), (user_id,))
 
     def close(self) -> None:
-        """See ``Store``."""
+        """Release the file for the next client; idempotent."""
         self._database.close()
 
     def _values(self, query: str, user_id: str) -> list[str]:

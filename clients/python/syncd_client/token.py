@@ -1,4 +1,4 @@
-"""What a token says about itself. The client checks no signature: that is the service's part."""
+"""What a token says about itself. Only the service can tell whether it is true."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ class _Claims(Struct):
 _decoder: Final = msgspec.json.Decoder(_Claims)
 
 
-def read(value: str) -> Token:
+def read_token(value: str) -> Token:
     """Return the token with its claims; without them if it is no JSON Web Token."""
     payload = value.split(".")[1] if value.count(".") == 2 else ""
     try:

@@ -1,44 +1,51 @@
-"""One user's list on this device: what the service has confirmed, with the user's own wishes on top."""
+"""One user's list on this device: what messages and calls change in it, and what is to be stored of that."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from syncd_client.hlc import NEVER, Timestamp, follow, tick
+from syncd_client.hlc import Timestamp, follow, tick
+from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
-from syncd_client.stored import Changes, ConfirmedItem, Head, Operation, Stored
+from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
 
 _UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-class Item(Struct, frozen=True):
-    """A content in the list as the app sees it; ``pending``: the service has not confirmed it yet."""
+def canonical(content_id: str) -> str:
+    """Return the one spelling of a content's name.
 
-    content_id: str
-    timestamp: Timestamp
-    device_id: str | None
-    pending: bool
+    Raises:
+        ValueError: it is no UUID.
+    """
+    lowered = content_id.lower()
+    if not _UUID.fullmatch(lowered):
+        raise ValueError(f"content_id must be a UUID, not {content_id!r}")
+    return lowered
 
 
 class Watchlist:
-    """Confirmed items, queue and numbering of one user; collects what is to be stored until ``take_changes``."""
+    """Confirmed items, queue and numbering of one user.
 
-    def __init__(self, stored: Stored) -> None:
-        self.queue = WriteQueue(stored.queue)
-        self._head = stored.head
-        self._saved_head: Head | None = stored.head
-        self._confirmed = {item.content_id: item for item in stored.items}
-        self._changes = Changes(head=stored.head)
+    Args:
+        user_id: whose list it is.
+        stored: what is kept of the user; ``None``: nothing.
+        new_replica: gives a name that nobody ever had.
+    """
+
+    def __init__(self, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
+        self.user_id = user_id
+        self._new_replica = new_replica
+        state = stored or UserState(Head(replica=new_replica()))
+        self.queue = WriteQueue(state.queue)
+        self._head = state.head
+        self._saved_head = None if stored is None else state.head
+        self._confirmed = {item.content_id: item for item in state.items}
+        self._changes = Changes(head=state.head)
         self._items: tuple[Item, ...] | None = None
-
-    @classmethod
-    def new(cls, replica: str) -> "Watchlist":
-        """Return the empty list of a user who was never here; it is to be stored as ``replica``."""
-        watchlist = cls(Stored(Head(replica=replica)))
-        watchlist._saved_head = None
-        return watchlist
 
     @property
     def revision(self) -> int:
@@ -50,8 +57,15 @@ class Watchlist:
         """The journal that ``revision`` counts in, once known."""
         return self._head.epoch
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The list, newest first. Cost: O(n log n) after a change, else O(1)."""
+        if self._items is None:
+            self._items = list_view(self._confirmed.values(), self.queue)
+        return self._items
+
     def take_changes(self) -> Changes | None:
-        """Return what changed since the last call, if anything."""
+        """Return what is to be stored since the last call, if anything."""
         changes = self._changes
         if self._saved_head is self._head and not changes.are_visible:
             return None
@@ -61,57 +75,55 @@ class Watchlist:
             self._items = None
         return changes
 
-    # The user's wishes
+    # What the user writes
 
-    def want(self, action: Action, content_id: str, wall_ms: int) -> Operation:
-        """Number and stamp a wish and put it at the end of the queue.
+    def enqueue(self, operation: Action, content_id: str, now_ms: int) -> PendingWrite:
+        """Number and stamp a write and put it at the end of the queue.
 
         Raises:
             ValueError: ``content_id`` is no UUID.
         """
-        content_id = content_id.lower()
-        if not _UUID.fullmatch(content_id):
-            raise ValueError(f"content_id must be a UUID, not {content_id!r}")
+        content_id = canonical(content_id)
         head = self._head
-        number, adds = head.operations + 1, head.adds + (action == "add")
-        stamp = tick(head.clock, wall_ms, head.replica)
-        self._head = structs.replace(head, operations=number, adds=adds, clock=stamp)
-        operation = Operation(
+        number, adds = head.operations + 1, head.adds + (operation == "add")
+        timestamp = tick(head.clock, now_ms, head.replica)
+        self._head = structs.replace(head, operations=number, adds=adds, clock=timestamp)
+        write = PendingWrite(
             operation_id=f"{head.replica}.{number}",
-            operation=action,
+            operation=operation,
             content_id=content_id,
-            tag=f"{head.replica}:{adds}" if action == "add" else None,
+            tag=f"{head.replica}:{adds}" if operation == "add" else None,
             observed=head.revision,
-            timestamp=stamp,
+            timestamp=timestamp,
         )
-        self._put(operation)
-        return operation
+        self._put(write)
+        return write
 
-    def answered(self, operation: Operation, revision: int | None, stamp: Timestamp | None) -> None:
-        """Take in the service's yes; the operation is settled once its revision is reached."""
-        self._follow(stamp or NEVER)
-        self.queue.answer(operation.operation_id, revision or 0)
+    def acknowledge(self, write: PendingWrite, revision: int | None, timestamp: Timestamp) -> None:
+        """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change."""
+        self._follow(timestamp)
+        self.queue.answer(write.operation_id, revision or 0)
         self._settle()
 
-    def refused(self, operation: Operation, new_replica: str | None) -> None:
-        """Undo a wish. A refused add leaves a gap in its replica's counting: the next one counts anew."""
-        self._drop(operation.operation_id)
-        if new_replica is not None:
-            self._head = structs.replace(self._head, replica=new_replica, adds=0)
+    def unstamp(self, write: PendingWrite) -> None:
+        """Leave the stamp to the service."""
+        self._put(structs.replace(write, is_unstamped=True))
 
-    def leave_stamp_to_service(self, operation: Operation) -> None:
-        """Ask for the same again, without our stamp."""
-        self.queue.put_back(operation.operation_id)
-        self._put(structs.replace(operation, is_stamped_by_service=True))
+    def refuse(self, write: PendingWrite) -> None:
+        """Undo what can never succeed."""
+        self._drop(write.operation_id)
+        # A gap in the counting of adds would be remembered by the service for ever.
+        if write.operation == "add":
+            self._head = structs.replace(self._head, replica=self._new_replica(), adds=0)
 
     # What the service says
 
-    def take_epoch(self, epoch: str) -> None:
+    def adopt_epoch(self, epoch: str) -> None:
         """Note the journal that the revisions to come count in."""
         if epoch != self._head.epoch:
             self._head = structs.replace(self._head, epoch=epoch)
 
-    def take_update(self, update: WatchlistUpdate, revision: int) -> None:
+    def apply_update(self, update: WatchlistUpdate, revision: int) -> None:
         """Apply the update of the next revision."""
         self._head = structs.replace(self._head, revision=revision)
         self._follow(update.timestamp)
@@ -124,8 +136,8 @@ class Watchlist:
         self._changes.items[update.content_id] = self._confirmed.get(update.content_id)
         self._settle()
 
-    def take_snapshot(self, snapshot: WatchlistSnapshot) -> None:
-        """Replace the confirmed items; if the journal is another one, revisions in the queue lose their meaning."""
+    def apply_snapshot(self, snapshot: WatchlistSnapshot) -> None:
+        """Put a snapshot in the place of what was confirmed."""
         is_other_journal = snapshot.revision < self._head.revision or self._head.epoch not in (None, snapshot.epoch)
         self._head = structs.replace(self._head, revision=snapshot.revision, epoch=snapshot.epoch)
         self._confirmed = {
@@ -137,12 +149,14 @@ class Watchlist:
         self._changes.replaces_items = True
         self._changes.items = dict(self._confirmed)
         self._settle(all_answered=is_other_journal)
-        if is_other_journal:
-            for operation in list(self.queue):
-                self._put(structs.replace(operation, observed=snapshot.revision))
+        if is_other_journal:  # the old numbers mean nothing now: what is still wanted is wanted as of here
+            for write in list(self.queue):
+                self._put(structs.replace(write, observed=snapshot.revision))
 
-    def _follow(self, stamp: Timestamp) -> None:
-        clock = follow(self._head.clock, stamp)
+    # Within
+
+    def _follow(self, timestamp: Timestamp) -> None:
+        clock = follow(self._head.clock, timestamp)
         if clock is not self._head.clock:
             self._head = structs.replace(self._head, clock=clock)
 
@@ -150,35 +164,10 @@ class Watchlist:
         for operation_id in self.queue.settled(None if all_answered else self._head.revision):
             self._drop(operation_id)
 
-    def _put(self, operation: Operation) -> None:
-        self.queue.put(operation)
-        self._changes.operations[operation.operation_id] = operation
+    def _put(self, write: PendingWrite) -> None:
+        self.queue.put(write)
+        self._changes.queue[write.operation_id] = write
 
     def _drop(self, operation_id: str) -> None:
         self.queue.drop(operation_id)
-        self._changes.operations[operation_id] = None
-
-    # The app's view
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """The list, newest first. Cost: O(n log n) after a change, else O(1)."""
-        if self._items is None:
-            self._items = self._view()
-        return self._items
-
-    def _view(self) -> tuple[Item, ...]:
-        shown = dict(self._confirmed)
-        pending: set[str] = set()
-        for operation in self.queue:
-            content_id = operation.content_id
-            if operation.operation == "remove":
-                shown.pop(content_id, None)
-            else:
-                wished = ConfirmedItem(content_id, operation.timestamp, 0, None)
-                shown[content_id] = max(shown.get(content_id, wished), wished, key=lambda item: item.age_key)
-                pending.add(content_id)
-        newest_first = sorted(shown.values(), key=lambda item: item.age_key, reverse=True)
-        return tuple(
-            Item(item.content_id, item.timestamp, item.device_id, item.content_id in pending) for item in newest_first
-        )
+        self._changes.queue[operation_id] = None

@@ -20,7 +20,7 @@ from syncd_client import (
     State,
     Updated,
 )
-from syncd_client.stored import Changes
+from syncd_client.user_state import Changes
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import InvalidURI
 from websockets.http11 import Request, Response

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from syncd_client import MemoryStore, messages, outputs
+from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer
-from syncd_client.session import Session, State
-from syncd_client.stored import Operation as Wish
 from syncd_client.token import Token
+from syncd_client.user_state import PendingWrite
 
 from actors.messages.conversion import device_snapshot, device_update
 from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to
@@ -113,22 +113,26 @@ class Device:
         self.name = name
         self._skew_ms = skew_ms
         self.store = MemoryStore()
-        self.wishes: list[Wish] = []
+        self.writes: list[PendingWrite] = []
         self._replicas = (f"{world.user}-{name}-{number}" for number in itertools.count())
         self._inbound: deque[str] = deque()
         self._outbound: deque[str] = deque()
         self._start()
 
     def _start(self) -> None:
-        self.session = Session(random=lambda: 0.5, new_replica=lambda: next(self._replicas))
+        deps = CoreDeps(now_ms=self._now_ms, random=lambda: 0.5, new_replica=lambda: next(self._replicas))
+        self.core = Core(deps)
         self._is_asked = False
         self._target: str | None = None
         self._pauses = False
-        self._do(self.session.sign_in(self._world.user, self.store.load(self._world.user)))
+        self._do(self.core.sign_in(self._world.user, self.store.load(self._world.user)))
+
+    def _now_ms(self) -> int:
+        return self._world.now_ms + self._skew_ms
 
     @property
     def is_quiet(self) -> bool:
-        return not (self._inbound or self._outbound or self.session.queued)
+        return not (self._inbound or self._outbound or self.core.queued)
 
     def tell(self, *sent: Any) -> None:
         self._inbound += (msgspec.json.encode(message).decode() for message in sent)
@@ -155,29 +159,29 @@ class Device:
 
     # What may happen to it
 
-    def want(self, action: messages.Action, content: str) -> None:
-        operation, out = self.session.want(action, content, self._world.now_ms + self._skew_ms)
-        self.wishes.append(operation)
+    def enqueue(self, operation: messages.Action, content_id: str) -> None:
+        write, out = self.core.enqueue(operation, content_id)
+        self.writes.append(write)
         self._do(out)
 
-    def last_word(self, content_id: str) -> list[Wish]:
-        return [wish for wish in self.wishes if wish.content_id == content_id][-1:]
+    def last_word(self, content_id: str) -> list[PendingWrite]:
+        return [write for write in self.writes if write.content_id == content_id][-1:]
 
     def connect(self, *, forgets: bool = False) -> None:
         if self in self._world.connected:
             return
-        self._do(self.session.connect())
+        self._do(self.core.connect())
         if self._is_asked:
             self._is_asked = False
-            self._do(self.session.token(Token("t", self._world.user), self._world.now_ms + self._skew_ms))
+            self._do(self.core.token(Token("t", self._world.user)))
         assert self._target is not None
         query = parse_qs(urlsplit(self._target).query)
-        self._do(self.session.opened())
+        self._do(self.core.opened())
         self._world.join(self, int(query["since"][0]), query.get("epoch", [None])[0], forgets=forgets)
 
     def receive(self, count: int) -> None:
         for _ in range(min(count, len(self._inbound))):
-            self._do(self.session.received(messages.decode(self._inbound.popleft())))
+            self._do(self.core.received(messages.decode(self._inbound.popleft())))
 
     def transmit(self, count: int, *, answers_first: bool, is_away: bool) -> None:
         for _ in range(min(count, len(self._outbound))):
@@ -186,11 +190,11 @@ class Device:
     def retry(self) -> None:
         if self._pauses:
             self._pauses = False
-            self._do(self.session.due(Timer.RETRY))
+            self._do(self.core.due(Timer.RETRY))
 
     def lose_connection(self) -> None:
         if self._hang_up():
-            self._do(self.session.closed(1006, "lost"))
+            self._do(self.core.closed(1006, "lost"))
 
     def die(self) -> None:
         self._hang_up()
@@ -251,7 +255,7 @@ def test_devices_agree_with_the_journal_whatever_happens(
         device = devices[number]
         match what, how:
             case "add" | "remove", [int() as place]:
-                device.want(what, CONTENTS[OWN + number if place == OWN else place])
+                device.enqueue(what, CONTENTS[OWN + number if place == OWN else place])
             case "connect", [bool() as forgets]:
                 device.connect(forgets=forgets)
             case "receive", [int() as count]:
@@ -292,22 +296,22 @@ def check_that_all_agree(world: World, devices: list[Device]) -> None:
     history = world.history()
     assert set(listed) == members_at(history, len(history))
     for device in devices:
-        assert device.session.state is State.LIVE
-        assert not any(item.pending for item in device.session.items)
-        shown = [item.content_id for item in device.session.items]
+        assert device.core.state is State.LIVE
+        assert not any(item.pending for item in device.core.items)
+        shown = [item.content_id for item in device.core.items]
         assert set(shown) == set(listed)
         assert without(world.misplaced, shown) == without(world.misplaced, listed)
         stored = device.store.load(world.user)
         assert stored is not None
         assert stored.queue == ()
     # Every add once, no remove twice, and who is alone with a content has the last word.
-    wishes = [wish for device in devices for wish in device.wishes]
+    writes = [write for device in devices for write in device.writes]
     recorded = [update.operation_id for update in history]
     assert len(recorded) == len(set(recorded))
     added = {update.operation_id for update in history if update.action == "add"}
-    assert added == {wish.operation_id for wish in wishes if wish.operation == "add"}
+    assert added == {write.operation_id for write in writes if write.operation == "add"}
     for content_id in CONTENTS:
-        last_words = [wish for device in devices for wish in device.last_word(content_id)]
+        last_words = [write for device in devices for write in device.last_word(content_id)]
         if len(last_words) == 1:
             assert (content_id in listed) is (last_words[0].operation == "add")
 

@@ -4,13 +4,16 @@ import base64
 import json
 
 import pytest
-from syncd_client.ends import BACKOFF_CAP_MS, backoff_ms
+from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
 from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
+from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Write, encode
-from syncd_client.stored import Head, Stored
-from syncd_client.token import Token, read
+from syncd_client.token import Token, read_token
+from syncd_client.user_state import ConfirmedItem
 from syncd_client.watchlist import Watchlist
 from syncd_client.write_queue import MAX_IN_FLIGHT
+
+A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 
 
 def jwt(claims: object) -> str:
@@ -21,44 +24,53 @@ def jwt(claims: object) -> str:
 @pytest.mark.parametrize("sub", ["alice", "ü?>", "a", "ab"])
 def test_a_token_is_read_whatever_the_length_of_its_payload(sub: str) -> None:
     value = jwt({"sub": sub, "exp": 1764003600, "device_id": "tv"})
-    assert read(value) == Token(value, sub, 1764003600)
+    assert read_token(value) == Token(value, sub, 1764003600)
 
 
 @pytest.mark.parametrize("value", ["", "opaque", "a.b.c", "..", "e30.e30", jwt([1]), jwt({"exp": "soon"}), "ä.ö.ü"])
 def test_what_is_no_token_is_used_unread(value: str) -> None:
-    assert read(value) == Token(value)
+    assert read_token(value) == Token(value)
 
 
 def test_a_token_may_leave_out_what_it_wants() -> None:
-    assert read(jwt({})) == Token(jwt({}))
+    assert read_token(jwt({})) == Token(jwt({}))
 
 
-@pytest.mark.parametrize("failures", [0, 1, 6, 50, 10**9])
-def test_a_backoff_stays_below_its_bound(failures: int) -> None:
-    bound = min(BACKOFF_CAP_MS, 500 * 2 ** min(failures, 10))
-    assert backoff_ms(failures, lambda: 0.0) == 0
-    assert backoff_ms(failures, lambda: 1 - 2**-53) == bound - 1
+def test_a_backoff_doubles_its_bound_up_to_the_cap_and_stays_below_it() -> None:
+    backoff = Backoff()
+    bounds = [min(CAP_MS, BASE_MS * 2**failures) for failures in range(50)]
+    assert [backoff.next_ms(1 - 2**-53) for _ in bounds] == [bound - 1 for bound in bounds]
+    assert backoff.next_ms(0.0) == 0
+    backoff.reset()
+    assert backoff.next_ms(0.5) == BASE_MS // 2
 
 
 def test_a_full_logical_counter_carries_into_physical() -> None:
     assert tick(Timestamp(7, MAX_LOGICAL, "x"), 5, "me") == Timestamp(8, 0, "me")
 
 
+def test_an_add_of_what_is_confirmed_with_the_same_stamp_keeps_who_added_it() -> None:
+    watchlist = Watchlist("alice", None, lambda: "r1")
+    write = watchlist.enqueue("add", A, 1)
+    confirmed = ConfirmedItem(A, write.timestamp, -7, "tv")
+    assert list_view([confirmed], [write]) == (Item(A, write.timestamp, "tv", pending=True),)
+
+
 def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
-    watchlist = Watchlist(Stored(Head(replica="r1")))
-    wishes = [
-        watchlist.want("add", f"00000000-0000-0000-0000-{number:012}", 1).operation_id
+    watchlist = Watchlist("alice", None, lambda: "r1")
+    queued = [
+        watchlist.enqueue("add", f"00000000-0000-0000-0000-{number:012}", 1).operation_id
         for number in range(MAX_IN_FLIGHT + 10)
     ]
     queue = watchlist.queue
-    first = [operation.operation_id for operation in queue.take_sendable()]
-    assert first == wishes[:MAX_IN_FLIGHT]
+    first = [write.operation_id for write in queue.take_sendable()]
+    assert first == queued[:MAX_IN_FLIGHT]
     assert queue.take_sendable() == []
     queue.answer(first[3], 99)
-    assert [operation.operation_id for operation in queue.take_sendable()] == wishes[MAX_IN_FLIGHT : MAX_IN_FLIGHT + 1]
-    queue.put_all_back()
-    resent = [operation.operation_id for operation in queue.take_sendable()]
-    assert resent == [wish for wish in wishes if wish != first[3]][:MAX_IN_FLIGHT]
+    assert [write.operation_id for write in queue.take_sendable()] == queued[MAX_IN_FLIGHT : MAX_IN_FLIGHT + 1]
+    queue.release_all()
+    resent = [write.operation_id for write in queue.take_sendable()]
+    assert resent == [each for each in queued if each != first[3]][:MAX_IN_FLIGHT]
 
 
 def test_a_write_names_only_what_it_has() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from syncd_client import MemoryStore, SqliteStore, Store, StoreInUseError, Timestamp
-from syncd_client.stored import Changes, ConfirmedItem, Head, Operation, Stored
+from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
 Reopen = Callable[[], Store]
 
@@ -17,15 +17,15 @@ def item(name: str, rank: int = 0) -> ConfirmedItem:
     return ConfirmedItem(name, Timestamp(1, 2, "tv"), rank, "tv")
 
 
-def operation(number: int, *, is_stamped_by_service: bool = False) -> Operation:
-    return Operation(
+def write(number: int, *, is_unstamped: bool = False) -> PendingWrite:
+    return PendingWrite(
         operation_id=f"r1.{number}",
         operation="add",
         content_id="a",
         tag=f"r1:{number}",
         observed=0,
         timestamp=Timestamp(number, 0, "r1"),
-        is_stamped_by_service=is_stamped_by_service,
+        is_unstamped=is_unstamped,
     )
 
 
@@ -54,29 +54,47 @@ def test_of_a_new_user_nothing_is_stored(reopen: Reopen) -> None:
 
 def test_everything_saved_is_loaded_and_the_queue_keeps_its_order(reopen: Reopen) -> None:
     store = reopen()
-    first = operation(1)
-    store.save("alice", Changes(head=HEAD, operations={"r1.1": first, "r1.2": operation(2), "r1.3": operation(3)}))
-    changed = operation(1, is_stamped_by_service=True)
-    store.save("alice", Changes(head=HEAD, items={"b": item("b"), "a": item("a")}, operations={"r1.1": changed}))
-    store.save("alice", Changes(head=HEAD, items={"b": None}, operations={"r1.2": None}))
-    assert reopen().load("alice") == Stored(HEAD, (item("a"),), (changed, operation(3)))
+    first = write(1)
+    store.save("alice", Changes(head=HEAD, queue={"r1.1": first, "r1.2": write(2), "r1.3": write(3)}))
+    changed = write(1, is_unstamped=True)
+    store.save("alice", Changes(head=HEAD, items={"b": item("b"), "a": item("a")}, queue={"r1.1": changed}))
+    store.save("alice", Changes(head=HEAD, items={"b": None}, queue={"r1.2": None}))
+    assert reopen().load("alice") == UserState(HEAD, (item("a"),), (changed, write(3)))
 
 
 def test_a_snapshot_leaves_nothing_of_the_old_list(reopen: Reopen) -> None:
     store = reopen()
     store.save("alice", Changes(head=HEAD, items={"a": item("a"), "b": item("b", 1)}))
     store.save("alice", Changes(head=HEAD, replaces_items=True, items={"b": item("b", 2)}))
-    assert reopen().load("alice") == Stored(HEAD, (item("b", 2),))
+    assert reopen().load("alice") == UserState(HEAD, (item("b", 2),))
 
 
 def test_erasing_one_user_leaves_the_others(reopen: Reopen) -> None:
     store = reopen()
     for user in ("alice", "bob"):
-        store.save(user, Changes(head=HEAD, items={"a": item("a")}, operations={"r1.1": operation(1)}))
+        store.save(user, Changes(head=HEAD, items={"a": item("a")}, queue={"r1.1": write(1)}))
     store.erase("alice")
     store = reopen()
     assert store.load("alice") is None
-    assert store.load("bob") == Stored(HEAD, (item("a"),), (operation(1),))
+    assert store.load("bob") == UserState(HEAD, (item("a"),), (write(1),))
+
+
+def test_the_shape_of_what_a_file_holds_does_not_change(tmp_path: Path) -> None:
+    path = tmp_path / "client.db"
+    store = SqliteStore(path)
+    store.save("alice", Changes(head=HEAD, items={"a": item("a")}, queue={"r1.1": write(1, is_unstamped=True)}))
+    store.close()
+    with sqlite3.connect(path) as database:
+        rows = [database.execute(f"SELECT * FROM {table}").fetchall() for table in ("heads", "items", "operations")]
+    database.close()
+    clock = '{"physical":5,"logical":6,"node":"r1"}'
+    head = f'{{"replica":"r1","adds":2,"operations":3,"clock":{clock},"revision":7,"epoch":"e1"}}'
+    confirmed = '{"content_id":"a","timestamp":{"physical":1,"logical":2,"node":"tv"},"rank":0,"device_id":"tv"}'
+    queued = (
+        '{"operation_id":"r1.1","operation":"add","content_id":"a","tag":"r1:1","observed":0,'
+        '"timestamp":{"physical":1,"logical":0,"node":"r1"},"is_stamped_by_service":true}'
+    )
+    assert rows == [[("alice", head)], [("alice", "a", confirmed)], [(1, "alice", "r1.1", queued)]]
 
 
 def test_a_file_serves_one_client_at_a_time(tmp_path: Path) -> None:
@@ -110,8 +128,8 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_failed_save_changes_nothing(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "client.db")
     store.save("alice", Changes(head=HEAD, items={"a": item("a")}))
-    broken = Changes(head=Head(replica="r2"), items={"b": item("b")}, operations={"r1.1": object()})  # type: ignore[dict-item]
+    broken = Changes(head=Head(replica="r2"), items={"b": item("b")}, queue={"r1.1": object()})  # type: ignore[dict-item]
     with pytest.raises(TypeError):
         store.save("alice", broken)
-    assert store.load("alice") == Stored(HEAD, (item("a"),))
+    assert store.load("alice") == UserState(HEAD, (item("a"),))
     store.close()

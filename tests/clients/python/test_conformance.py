@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 from syncd_client import messages, outputs
+from syncd_client.core import Core, CoreDeps, NotSignedInError
 from syncd_client.memory_store import MemoryStore
 from syncd_client.outputs import Output, Timer
-from syncd_client.session import NotSignedInError, Session
 from syncd_client.sqlite_store import SqliteStore
-from syncd_client.stored import Store
+from syncd_client.store import Store
 from syncd_client.token import Token
 
 Step = dict[str, Any]
@@ -50,7 +50,8 @@ class Runner:
         self._start()
 
     def _start(self) -> None:
-        self._session = Session(lambda: self._random, self._new_replica)
+        deps = CoreDeps(now_ms=lambda: self._wall_ms, random=lambda: self._random, new_replica=self._new_replica)
+        self._core = Core(deps)
         self._due: dict[Timer, int] = {}
         self._events: list[dict[str, Any]] = []
         self._opened: list[outputs.Open] = []
@@ -99,45 +100,45 @@ class Runner:
             self._call(call)
 
     def _call(self, call: Any) -> None:
-        session = self._session
+        core = self._core
         match call:
             case {"sign_in": user_id}:
-                self._perform(session.sign_in(user_id, self._store.load(user_id)))
+                self._perform(core.sign_in(user_id, self._store.load(user_id)))
             case {"sign_out": {"erase": erase}}:
-                self._perform(session.sign_out(erase=erase))
+                self._perform(core.sign_out(erase=erase))
             case {"add": content_id}:
-                self._perform(session.want("add", content_id, self._wall_ms)[1])
+                self._perform(core.enqueue("add", content_id)[1])
             case {"remove": content_id}:
-                self._perform(session.want("remove", content_id, self._wall_ms)[1])
+                self._perform(core.enqueue("remove", content_id)[1])
             case "connect":
-                self._perform(session.connect())
+                self._perform(core.connect())
             case "disconnect":
-                self._perform(session.disconnect())
+                self._perform(core.disconnect())
             case _:
                 raise AssertionError(call)
 
     def _token(self, token: Any, _: Step) -> None:
         assert self._asks, "no token was asked for"
         self._asks = 0
-        self._perform(self._session.token(msgspec.convert(token, Token), self._wall_ms))
+        self._perform(self._core.token(msgspec.convert(token, Token)))
 
     def _token_failed(self, _: Any, __: Step) -> None:
         assert self._asks, "no token was asked for"
         self._asks = 0
-        self._perform(self._session.token_failed("the callback failed"))
+        self._perform(self._core.token_failed("the callback failed"))
 
     def _open(self, _: Any, __: Step) -> None:
-        self._perform(self._session.opened())
+        self._perform(self._core.opened())
 
     def _open_failed(self, refusal: Any, _: Step) -> None:
-        self._perform(self._session.open_failed("refused", refusal.get("status"), refusal.get("retry_after_s", 0)))
+        self._perform(self._core.open_failed("refused", refusal.get("status"), refusal.get("retry_after_s", 0)))
 
     def _server(self, message: Any, _: Step) -> None:
-        self._perform(self._session.received(messages.decode(json.dumps(message))))
+        self._perform(self._core.received(messages.decode(json.dumps(message))))
 
     def _close(self, code: Any, _: Step) -> None:
         self._asks = 0
-        self._perform(self._session.closed(code, "closed"))
+        self._perform(self._core.closed(code, "closed"))
 
     def _clock(self, wall_ms: Any, _: Step) -> None:
         self._wall_ms = wall_ms
@@ -148,7 +149,7 @@ class Runner:
             timer = min(self._due, key=lambda timer: self._due[timer])
             due_ms = self._due.pop(timer)
             self._pass(due_ms - self._now_ms)
-            self._perform(self._session.due(timer))
+            self._perform(self._core.due(timer))
         self._pass(until_ms - self._now_ms)
 
     def _pass(self, span_ms: int) -> None:
@@ -164,7 +165,7 @@ class Runner:
     # What is expected
 
     def _expect_state(self, state: Any, _: Step) -> None:
-        assert self._session.state == state
+        assert self._core.state == state
 
     def _expect_token(self, is_asked: Any, _: Step) -> None:
         assert bool(self._asks) is is_asked
@@ -183,14 +184,14 @@ class Runner:
             assert has_fields(message, fields), (message, fields)
 
     def _expect_list(self, expected: Any, _: Step) -> None:
-        items: list[dict[str, Any]] = [msgspec.to_builtins(item) for item in self._session.items]
+        items: list[dict[str, Any]] = [msgspec.to_builtins(item) for item in self._core.items]
         wanted = [{"content_id": item} if isinstance(item, str) else item for item in expected]
         assert [item["content_id"] for item in items] == [item["content_id"] for item in wanted]
         for item, fields in zip(items, wanted, strict=True):
             assert has_fields(item, fields), (item, fields)
 
     def _expect_queue(self, length: Any, _: Step) -> None:
-        assert self._session.queued == length
+        assert self._core.queued == length
 
     def _expect_event(self, fields: Any, _: Step) -> None:
         while self._events:
