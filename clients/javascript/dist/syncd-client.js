@@ -1,206 +1,51 @@
 // The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.
 
 // src/backoff.ts
-var FIRST_MS = 500;
-var MOST_MS = 3e4;
+var BASE_MS = 500;
+var CAP_MS = 3e4;
 var Backoff = class {
-  /** Attempts in a row that failed. */
   #failures = 0;
-  /** `random`: in [0, 1). */
-  next(random) {
-    const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#failures);
+  /** Count one more failure; how long to wait now. `random`: in [0, 1). */
+  nextMs(random) {
+    const boundMs = Math.min(CAP_MS, BASE_MS * 2 ** this.#failures);
     this.#failures += 1;
-    return Math.floor(random * ceiling);
+    return Math.floor(random * boundMs);
   }
+  /** Start again from the shortest wait. */
   reset() {
     this.#failures = 0;
   }
 };
 
-// src/outbox.ts
-var MAX_IN_FLIGHT = 64;
-var Outbox = class {
-  /** By number. */
-  #inFlight = /* @__PURE__ */ new Set();
-  /** Take what may go: in order, one per content, so that the order holds even when one has to be repeated. */
-  take(queue) {
-    const messages = [];
-    const busy = /* @__PURE__ */ new Set();
-    for (const operation of queue) {
-      if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      if (operation.answer !== void 0) continue;
-      if (!busy.has(operation.content_id) && !this.#inFlight.has(operation.number)) {
-        this.#inFlight.add(operation.number);
-        messages.push(asMessage(operation));
-      }
-      busy.add(operation.content_id);
-    }
-    return messages;
-  }
-  acknowledge(ledger, { id, status, revision, timestamp }) {
-    const operation = ledger.unanswered(id);
-    if (operation === void 0) return null;
-    this.#inFlight.delete(operation.number);
-    ledger.answer(operation, revision, timestamp);
-    return { type: "confirmed", ...named(operation), status, revision: revision ?? null };
-  }
-  /** `retry`: nothing may be sent for a while. */
-  fail(ledger, { id, code, field, message }) {
-    const operation = ledger.unanswered(id);
-    if (operation === void 0) return null;
-    if (code === "not_found") return this.acknowledge(ledger, { id: operation.operation_id, status: "not_found" });
-    this.#inFlight.delete(operation.number);
-    if (code === "try_again_later") return "retry";
-    if (field === "timestamp" && !operation.isUnstamped) {
-      ledger.unstamp(operation);
-      return null;
-    }
-    ledger.refuse(operation);
-    return { type: "refused", ...named(operation), code, message };
-  }
-};
-function named({ operation_id, operation, content_id }) {
-  return { operation_id, operation, content_id };
+// src/close_policy.ts
+var TOKEN_ENDED = 4500;
+var LASTING_CODES = /* @__PURE__ */ new Set([1e3, 1002, 1003, 1007, 1008, 1009, 1010]);
+var LASTING_STATUSES = /* @__PURE__ */ new Set([400, 403, 404, 426]);
+function afterClose(code) {
+  if (code === TOKEN_ENDED) return "reconnect_with_new_token";
+  return code > TOKEN_ENDED || LASTING_CODES.has(code) ? "stop" : "reconnect";
 }
-function asMessage(operation) {
-  const { operation_id, tag, observed, timestamp, isUnstamped } = operation;
-  return {
-    type: "watchlist_update",
-    id: operation_id,
-    ...named(operation),
-    ...tag !== void 0 && { tag },
-    observed,
-    ...!isUnstamped && { timestamp }
-  };
+function afterRefusal(status) {
+  if (status === 401) return "reconnect_with_new_token";
+  return status !== void 0 && LASTING_STATUSES.has(status) ? "stop" : "reconnect";
 }
 
-// src/exchange.ts
-var NO_STAMP = { physical: 0, logical: 0, node: "" };
-var RETRY_MS = 1e3;
-var STABLE_MS = 1e4;
-var Exchange = class {
-  #ledger;
-  #put;
-  #outbox = new Outbox();
-  #resumed = null;
-  #isLive = false;
-  #isRetrying = false;
-  #goodbyeMs = null;
-  /** `put`: where its outputs go. */
-  constructor(ledger, put) {
-    this.#ledger = ledger;
-    this.#put = put;
-  }
-  /** Whether the list is up to date. */
-  get isLive() {
-    return this.#isLive;
-  }
-  /** When the service, which takes its leave, wants to see this device again; null: it stays. */
-  get goodbyeMs() {
-    return this.#goodbyeMs;
-  }
-  /** Returns false where revisions are missing before this message: the connection is to be closed. */
-  receive(message) {
-    switch (message.type) {
-      case "watchlist_update":
-        return this.#update(message);
-      case "watchlist_snapshot":
-        this.#ledger.replace(message.revision, message.epoch, message.items);
-        this.#becomeLive();
-        break;
-      case "resumed":
-        this.#resume(message);
-        break;
-      case "ack": {
-        const event = this.#outbox.acknowledge(this.#ledger, message);
-        if (event !== null) this.#put({ type: "emit", event });
-        break;
-      }
-      case "error":
-        this.#fail(message);
-        break;
-      case "goodbye":
-        this.#goodbyeMs = message.reconnect_in_ms;
-        break;
-      case "progress_update": {
-        const { content_id, position, duration } = message;
-        this.#put({ type: "emit", event: { type: "progress", content_id, position, duration } });
-        break;
-      }
-      case "device_command": {
-        const { command, target_device } = message;
-        this.#put({
-          type: "emit",
-          event: { type: "command", command, target_device: target_device ?? null }
-        });
-      }
-    }
-    return true;
-  }
-  /** Send what may go now. */
-  send() {
-    if (!this.#isLive || this.#isRetrying) return;
-    for (const message of this.#outbox.take(this.#ledger.state.queue.values())) this.#put({ type: "send", message });
-  }
-  /** The timer `retry` is due. */
-  retry() {
-    this.#isRetrying = false;
-  }
-  #resume(resumed) {
-    this.#resumed = resumed;
-    if (resumed.recovered) {
-      this.#ledger.adoptEpoch(resumed.epoch);
-      this.#becomeLiveIfComplete();
-    } else {
-      this.#isLive = false;
-    }
-  }
-  #update(update) {
-    const { content_id, action, revision, timestamp = NO_STAMP, device_id } = update;
-    if (revision === void 0) return true;
-    const isNext = this.#ledger.apply({
-      content_id,
-      action,
-      revision,
-      timestamp,
-      device_id: device_id ?? null
-    });
-    if (isNext) this.#becomeLiveIfComplete();
-    return isNext;
-  }
-  #becomeLiveIfComplete() {
-    if (this.#resumed?.recovered && this.#ledger.state.head.revision >= this.#resumed.revision) this.#becomeLive();
-  }
-  #becomeLive() {
-    if (this.#isLive) return;
-    this.#isLive = true;
-    const recovered = this.#resumed?.recovered ?? false;
-    this.#put({ type: "emit", event: { type: "resumed", recovered, reason: this.#resumed?.reason ?? null } });
-    this.#put({ type: "start_timer", name: "stable", ms: STABLE_MS });
-  }
-  #fail(error) {
-    const outcome = this.#outbox.fail(this.#ledger, error);
-    if (outcome === "retry") {
-      this.#isRetrying = true;
-      this.#put({ type: "start_timer", name: "retry", ms: error.retry_after_ms ?? RETRY_MS });
-    } else if (outcome !== null) {
-      this.#put({ type: "emit", event: outcome });
-    }
-  }
-};
-
-// src/clock.ts
+// src/hlc.ts
 var MAX_LOGICAL = 65535;
-function tick(last, nowMs) {
-  if (nowMs > last.physical) return { physical: nowMs, logical: 0 };
-  if (last.logical < MAX_LOGICAL) return { physical: last.physical, logical: last.logical + 1 };
-  return { physical: last.physical + 1, logical: 0 };
+var NEVER = { physical: 0, logical: 0, node: "" };
+function tick(last, nowMs, node) {
+  if (nowMs > last.physical) return { physical: nowMs, logical: 0, node };
+  if (last.logical < MAX_LOGICAL) return { physical: last.physical, logical: last.logical + 1, node };
+  return { physical: last.physical + 1, logical: 0, node };
+}
+function follow(last, remote) {
+  return compareReadings(remote, last) > 0 ? { physical: remote.physical, logical: remote.logical } : last;
+}
+function compareTimestamps(a, b) {
+  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
 }
 function compareReadings(a, b) {
   return a.physical - b.physical || a.logical - b.logical;
-}
-function compareStamps(a, b) {
-  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
 }
 function compareCodePoints(a, b) {
   const [left, right] = [[...a], [...b]];
@@ -209,24 +54,56 @@ function compareCodePoints(a, b) {
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
 
+// src/list_view.ts
+function listView(confirmed, writes) {
+  const shown = /* @__PURE__ */ new Map();
+  for (const item of confirmed) shown.set(item.content_id, { ...item, pending: false });
+  for (const { operation, content_id, timestamp } of writes) {
+    if (operation === "remove") {
+      shown.delete(content_id);
+      continue;
+    }
+    const before = shown.get(content_id);
+    shown.set(
+      content_id,
+      before !== void 0 && compareTimestamps(timestamp, before.timestamp) <= 0 ? { ...before, pending: true } : { content_id, timestamp, rank: 0, device_id: null, pending: true }
+    );
+  }
+  return Array.from(shown.values()).sort((a, b) => compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank).map(({ content_id, pending, timestamp, device_id }) => ({ content_id, pending, timestamp, device_id }));
+}
+
 // src/user_state.ts
+function asMessage(write2) {
+  const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write2;
+  return {
+    type: "watchlist_update",
+    id: operation_id,
+    operation_id,
+    operation,
+    content_id,
+    ...tag !== void 0 && { tag },
+    observed,
+    ...!isUnstamped && { timestamp }
+  };
+}
 var UserState = class _UserState {
   head;
   items;
-  /** By number; the order is the order of the wishes. */
+  /** By number, in the order of the writes. */
   queue;
   constructor(head, items = [], queue = []) {
     this.head = head;
     this.items = new Map(Array.from(items, (item) => [item.content_id, item]));
-    this.queue = new Map(Array.from(queue, (operation) => [operation.number, operation]));
+    this.queue = new Map(Array.from(queue, (write2) => [write2.number, write2]));
   }
   /** The state of a user of whom nothing is stored. */
   static empty(replica) {
+    const { physical, logical } = NEVER;
     return new _UserState({
       replica,
       adds: 0,
       operations: 0,
-      clock: { physical: 0, logical: 0 },
+      clock: { physical, logical },
       revision: 0,
       epoch: null
     });
@@ -243,70 +120,258 @@ var UserState = class _UserState {
       this.queue.clear();
     }
   }
-  /**
-   * The list to show, newest first: what is confirmed with the queue applied, and then `wishes` that are not in it yet.
-   * Cost: O(n log n).
-   */
-  list(wishes = []) {
-    const shown = /* @__PURE__ */ new Map();
-    for (const [content, item] of this.items) shown.set(content, { ...item, pending: false });
-    for (const { operation, content_id, timestamp } of [...this.queue.values(), ...wishes]) {
-      if (operation === "remove") {
-        shown.delete(content_id);
-        continue;
-      }
-      const before = shown.get(content_id);
-      shown.set(
-        content_id,
-        before !== void 0 && compareStamps(timestamp, before.timestamp) <= 0 ? { ...before, pending: true } : { content_id, timestamp, rank: Infinity, device_id: null, pending: true }
-      );
-    }
-    return Array.from(shown.values()).sort((a, b) => compareStamps(b.timestamp, a.timestamp) || b.rank - a.rank).map(({ content_id, pending, timestamp, device_id }) => ({
-      content_id,
-      pending,
-      timestamp,
-      device_id
-    }));
+  /** The list to show: with the queue applied, and then `writes` that are not in it yet. */
+  list(writes = []) {
+    return listView(this.items.values(), [...this.queue.values(), ...writes]);
   }
 };
 
-// src/ledger.ts
+// src/exchange.ts
+var STABLE_MS = 1e4;
+var RETRY_MS = 1e3;
+var GapError = class extends Error {
+};
+var Exchange = class {
+  #watchlist;
+  #put;
+  #resumed = null;
+  #isPaused = false;
+  #isLive = false;
+  #reconnectAfterMs = null;
+  /** `put`: where its outputs go. */
+  constructor(watchlist, put) {
+    this.#watchlist = watchlist;
+    this.#put = put;
+    watchlist.queue.releaseAll();
+  }
+  /** Whether the list is up to date. */
+  get isLive() {
+    return this.#isLive;
+  }
+  /** How long the service asks to wait, once it has said that it is about to close; null: it has not. */
+  get reconnectAfterMs() {
+    return this.#reconnectAfterMs;
+  }
+  /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
+  receive(message) {
+    switch (message.type) {
+      case "watchlist_update":
+        this.#update(message);
+        break;
+      case "watchlist_snapshot":
+        this.#watchlist.applySnapshot(message);
+        this.#goLive(false);
+        break;
+      case "resumed":
+        this.#resume(message);
+        break;
+      case "ack":
+        this.#acknowledge(message);
+        break;
+      case "error":
+        this.#fail(message);
+        break;
+      case "goodbye":
+        this.#reconnectAfterMs = message.reconnect_in_ms;
+        break;
+      case "progress_update": {
+        const { content_id, position, duration } = message;
+        this.#emit({ type: "progress", content_id, position, duration });
+        break;
+      }
+      case "device_command": {
+        const { command, target_device } = message;
+        this.#emit({ type: "command", command, target_device: target_device ?? null });
+      }
+    }
+  }
+  /** Send the writes that may go now; they are in flight from here on. */
+  sendWrites() {
+    if (!this.#isLive || this.#isPaused) return;
+    for (const write2 of this.#watchlist.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write2) });
+  }
+  /** Allow sending again what the service asked to be tried later. */
+  endPause() {
+    this.#isPaused = false;
+  }
+  #resume(resumed) {
+    this.#resumed = resumed;
+    if (resumed.recovered) {
+      this.#watchlist.adoptEpoch(resumed.epoch);
+      this.#checkLive();
+    } else {
+      this.#isLive = false;
+    }
+  }
+  #update(update) {
+    const { content_id, action, revision, timestamp = NEVER, device_id = null } = update;
+    if (revision === void 0 || revision <= this.#watchlist.revision) return;
+    if (revision > this.#watchlist.revision + 1)
+      throw new GapError(`revision ${revision} came after ${this.#watchlist.revision}`);
+    this.#watchlist.applyUpdate({ content_id, action, revision, timestamp, device_id });
+    this.#checkLive();
+  }
+  #checkLive() {
+    if (this.#resumed?.recovered && this.#watchlist.revision >= this.#resumed.revision) this.#goLive(true);
+  }
+  #goLive(recovered) {
+    if (this.#isLive) return;
+    this.#isLive = true;
+    const reason = recovered ? null : this.#resumed?.reason ?? null;
+    this.#emit({ type: "resumed", recovered, reason });
+    this.#put({ type: "start_timer", timer: "stable", afterMs: STABLE_MS });
+  }
+  #acknowledge({ id, status, revision, timestamp }) {
+    const write2 = this.#watchlist.queue.inFlight(id);
+    if (write2 === void 0) return;
+    this.#watchlist.acknowledge(write2, revision, timestamp);
+    this.#emit({ type: "confirmed", ...nameOf(write2), status, revision: revision ?? null });
+  }
+  #fail({ id, code, field, message, retry_after_ms }) {
+    const write2 = this.#watchlist.queue.inFlight(id);
+    if (write2 === void 0) return;
+    if (code === "not_found") {
+      this.#acknowledge({ id: write2.operation_id, status: "not_found" });
+      return;
+    }
+    this.#watchlist.queue.release(write2.operation_id);
+    if (code === "try_again_later") {
+      this.#isPaused = true;
+      this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
+    } else if (field === "timestamp" && !write2.isUnstamped) {
+      this.#watchlist.unstamp(write2);
+    } else {
+      this.#watchlist.refuse(write2);
+      this.#emit({ type: "refused", ...nameOf(write2), code, message });
+    }
+  }
+  #emit(event) {
+    this.#put({ type: "emit", event });
+  }
+};
+function nameOf({ operation_id, operation, content_id }) {
+  return { operation_id, operation, content_id };
+}
+
+// src/outputs.ts
+var TIMERS = ["reconnect", "stable", "renew", "retry", "silence"];
+
+// src/silence.ts
+var Silence = class {
+  #hasHeard = false;
+  #hasAsked = false;
+  /** A message came. */
+  heard() {
+    this.#hasHeard = true;
+  }
+  /** What the interval that ends now has shown; the next one begins. */
+  check() {
+    if (this.#hasAsked && !this.#hasHeard) return "lost";
+    this.#hasAsked = !this.#hasHeard;
+    this.#hasHeard = false;
+    return this.#hasAsked ? "ask" : "fine";
+  }
+};
+
+// src/write_queue.ts
+var MAX_IN_FLIGHT = 64;
+var WriteQueue = class {
+  #writes;
+  /** Operation ids, each with its number in `#writes`. */
+  #inFlight = /* @__PURE__ */ new Map();
+  /** `writes`: by number, in order; the state's own, looked at again at each call. */
+  constructor(writes) {
+    this.#writes = writes;
+  }
+  /**
+   * What may be sent now, in order; it is in flight from here on.
+   *
+   * One write per content at a time, so that the order holds even when one has to be repeated.
+   */
+  takeSendable() {
+    const taken = [];
+    const busy = /* @__PURE__ */ new Set();
+    for (const write2 of this.#writes.values()) {
+      if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
+      if (write2.answer !== void 0) continue;
+      if (!busy.has(write2.content_id) && !this.#inFlight.has(write2.operation_id)) {
+        this.#inFlight.set(write2.operation_id, write2.number);
+        taken.push(write2);
+      }
+      busy.add(write2.content_id);
+    }
+    return taken;
+  }
+  /** The write of this id, if it waits for its answer. */
+  inFlight(operationId) {
+    const number = operationId === void 0 ? void 0 : this.#inFlight.get(operationId);
+    return number === void 0 ? void 0 : this.#writes.get(number);
+  }
+  /** Count a write as not in flight: it was answered, or may be sent again. */
+  release(operationId) {
+    this.#inFlight.delete(operationId);
+  }
+  /** Count every write as not in flight: the connection ended. */
+  releaseAll() {
+    this.#inFlight.clear();
+  }
+};
+
+// src/watchlist.ts
 var UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 function canonical(contentId) {
   if (!UUID.test(contentId)) throw new TypeError(`A content is named by a UUID, not by ${JSON.stringify(contentId)}.`);
   return contentId.toLowerCase();
 }
-var Ledger = class {
-  user;
+var Watchlist = class {
+  userId;
   state;
+  queue;
   #newReplica;
   #changes = [];
   #hasUpdated = true;
   // it is shown for the first time
-  /** `stored`: what is kept of `user`, null if nothing is; becomes the ledger's own. */
-  constructor(user, stored, newReplica) {
-    this.user = user;
+  /**
+   * `stored`: what is kept of the user, null if nothing is; becomes the watchlist's own. `newReplica`: gives a name that
+   * nobody ever had.
+   */
+  constructor(userId, stored, newReplica) {
+    this.userId = userId;
     this.#newReplica = newReplica;
     this.state = stored ?? UserState.empty(newReplica());
+    this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
-    for (const { answer, ...operation } of this.state.queue.values()) this.state.apply({ queue: operation });
+    for (const { answer, ...write2 } of this.state.queue.values()) this.state.apply({ queue: write2 });
   }
-  /** Take what is to be stored, and whether the app should look at the list again. */
+  /** The last one applied. */
+  get revision() {
+    return this.state.head.revision;
+  }
+  /** The journal that `revision` counts in, once known. */
+  get epoch() {
+    return this.state.head.epoch;
+  }
+  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
   takeChanges() {
     const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
     this.#changes = [];
     this.#hasUpdated = false;
     return taken;
   }
-  /** Put a wish at the end of the queue, once per `origin`. Throws a TypeError where `contentId` is no UUID. */
-  write(operation, contentId, nowMs, origin) {
+  // What the user writes
+  /**
+   * Number and stamp a write and put it at the end of the queue, once per `origin`. Throws a TypeError where `contentId`
+   * is no UUID.
+   */
+  enqueue(operation, contentId, nowMs, origin) {
     const content_id = canonical(contentId);
-    if (origin !== void 0 && Array.from(this.state.queue.values()).some((each) => each.origin === origin)) return;
+    if (origin !== void 0 && Array.from(this.state.queue.values()).some((write2) => write2.origin === origin)) return;
     const { replica, revision, ...head } = this.state.head;
-    const clock = tick(head.clock, nowMs);
+    const timestamp = tick(head.clock, nowMs, replica);
     const number = head.operations + 1;
     const adds = operation === "add" ? head.adds + 1 : head.adds;
-    this.#change({ set: { clock, operations: number, adds } });
+    const { physical, logical } = timestamp;
+    this.#change({ set: { clock: { physical, logical }, operations: number, adds } });
     this.#changeQueue({
       queue: {
         number,
@@ -315,30 +380,47 @@ var Ledger = class {
         operation_id: `${replica}.${number}`,
         ...operation === "add" && { tag: `${replica}:${adds}` },
         observed: revision,
-        timestamp: { ...clock, node: replica },
+        timestamp,
         ...origin !== void 0 && { origin }
       }
     });
   }
-  /** Apply the next revision; one that was seen changes nothing. False: those between are missing. */
-  apply({ content_id, action, revision, timestamp, device_id }) {
-    const { revision: known } = this.state.head;
-    if (revision <= known) return true;
-    if (revision > known + 1) return false;
+  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
+  acknowledge(write2, revision, timestamp) {
+    if (timestamp !== void 0) this.#follow(timestamp);
+    this.queue.release(write2.operation_id);
+    if (revision === void 0) this.#changeQueue({ settle: write2.number });
+    else this.#changeQueue({ queue: { ...write2, answer: revision } });
+    this.#settle();
+  }
+  /** Leave the stamp to the service. */
+  unstamp(write2) {
+    this.#change({ queue: { ...write2, isUnstamped: true } });
+  }
+  /** Undo what can never succeed. */
+  refuse(write2) {
+    this.#changeQueue({ settle: write2.number });
+    if (write2.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+  // What the service says
+  /** Note the journal that the revisions to come count in. */
+  adoptEpoch(epoch) {
+    if (epoch !== this.epoch) this.#change({ set: { epoch } });
+  }
+  /** Apply the update of the next revision. */
+  applyUpdate({ content_id, action, revision, timestamp, device_id }) {
     this.#follow(timestamp);
     this.#change({ set: { revision } });
     const before = this.state.items.get(content_id);
     if (action === "remove") this.#change({ drop: content_id });
-    else if (before === void 0 || compareStamps(timestamp, before.timestamp) >= 0)
+    else if (before === void 0 || compareTimestamps(timestamp, before.timestamp) >= 0)
       this.#change({ put: { content_id, timestamp, rank: revision, device_id } });
     this.#hasUpdated = true;
     this.#settle();
-    return true;
   }
   /** Put a snapshot in the place of what was confirmed. */
-  replace(revision, epoch, items) {
-    const { head } = this.state;
-    const isOtherJournal = head.epoch !== null && head.epoch !== epoch || revision < head.revision;
+  applySnapshot({ revision, epoch, items }) {
+    const isOtherJournal = this.epoch !== null && this.epoch !== epoch || revision < this.revision;
     this.#change({ clear: true });
     items.forEach(({ content_id, timestamp, device_id }, index) => {
       this.#follow(timestamp);
@@ -347,54 +429,27 @@ var Ledger = class {
     this.#change({ set: { revision, epoch } });
     this.#hasUpdated = true;
     if (isOtherJournal) {
-      for (const operation of this.state.queue.values()) {
+      for (const write2 of this.state.queue.values()) {
         this.#changeQueue(
-          operation.answer === void 0 ? { queue: { ...operation, observed: revision } } : { settle: operation.number }
+          write2.answer === void 0 ? { queue: { ...write2, observed: revision } } : { settle: write2.number }
         );
       }
     }
     this.#settle();
   }
-  adoptEpoch(epoch) {
-    if (epoch !== this.state.head.epoch) this.#change({ set: { epoch } });
-  }
-  /** The operation that waits for an answer to `id`. */
-  unanswered(id) {
-    if (id === void 0) return void 0;
-    for (const operation of this.state.queue.values()) {
-      if (operation.operation_id === id) return operation.answer === void 0 ? operation : void 0;
-    }
-    return void 0;
-  }
-  /** It holds from `revision` on; undefined: nothing had to change. Settled once the list has come so far. */
-  answer(operation, revision, timestamp) {
-    if (timestamp !== void 0) this.#follow(timestamp);
-    if (revision === void 0) this.#changeQueue({ settle: operation.number });
-    else this.#changeQueue({ queue: { ...operation, answer: revision } });
-    this.#settle();
-  }
-  /** Leave the stamp to the service. */
-  unstamp(operation) {
-    this.#change({ queue: { ...operation, isUnstamped: true } });
-  }
-  /** Undo what can never succeed. */
-  refuse(operation) {
-    this.#changeQueue({ settle: operation.number });
-    if (operation.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
-  }
   erase() {
     this.#change({ erase: true });
   }
-  #settle() {
-    const { revision } = this.state.head;
-    for (const { number, answer } of this.state.queue.values()) {
-      if (answer !== void 0 && answer <= revision) this.#changeQueue({ settle: number });
-    }
-  }
+  // Within
   /** Keep the clock from falling behind what it has seen. */
-  #follow({ physical, logical }) {
-    if (compareReadings({ physical, logical }, this.state.head.clock) > 0)
-      this.#change({ set: { clock: { physical, logical } } });
+  #follow(timestamp) {
+    const clock = follow(this.state.head.clock, timestamp);
+    if (clock !== this.state.head.clock) this.#change({ set: { clock } });
+  }
+  #settle() {
+    for (const { number, answer } of this.state.queue.values()) {
+      if (answer !== void 0 && answer <= this.revision) this.#changeQueue({ settle: number });
+    }
   }
   #changeQueue(change) {
     this.#hasUpdated = true;
@@ -406,162 +461,147 @@ var Ledger = class {
   }
 };
 
-// src/messages.ts
-function isLasting(code) {
-  return LASTING.has(code) || code > TOKEN_ENDED && code <= 4999;
-}
-var TOKEN_ENDED = 4500;
-var LASTING = /* @__PURE__ */ new Set([1e3, 1002, 1003, 1007, 1008, 1009, 1010]);
-var LASTING_STATUS = /* @__PURE__ */ new Set([400, 403, 404, 426]);
-
-// src/silence.ts
-var Silence = class {
-  #wasHeard = false;
-  #wasAsked = false;
-  /** A message came. */
-  heard() {
-    this.#wasHeard = true;
-  }
-  /** Once an interval: `ask` the other side for a sign of life, or give the connection up for `lost`. */
-  check() {
-    if (!this.#wasHeard && this.#wasAsked) return "lost";
-    this.#wasAsked = !this.#wasHeard;
-    this.#wasHeard = false;
-    return this.#wasAsked ? "ask" : "fine";
-  }
-};
-
 // src/core.ts
-var RENEW_MS = { beforeEnd: 6e4, atLeast: 3e4 };
 var SILENCE_MS = 2e4;
-var TIMERS = ["reconnect", "stable", "renew", "retry", "silence"];
+var RENEW_AHEAD_MS = 6e4;
+var RENEW_PAUSE_MS = 3e4;
 var Core = class {
-  #around;
+  #deps;
   #spentTokens = /* @__PURE__ */ new Set();
   #backoff = new Backoff();
   /** Stays `opening` while there is an exchange. */
   #state = "signed_out";
-  #ledger = null;
+  #watchlist = null;
+  #outputs = [];
   // Of the attempt or connection under way
   #token = "";
   #silence = new Silence();
   /** While the connection is open. */
   #exchange = null;
-  #outputs = [];
-  constructor(around) {
-    this.#around = around;
+  constructor(deps) {
+    this.#deps = deps;
   }
+  /** Where the client stands. */
   get state() {
     if (this.#exchange === null) return this.#state;
     return this.#exchange.isLive ? "live" : "resuming";
   }
-  get user() {
-    return this.#ledger?.user ?? null;
+  /** Whose list is open; null: nobody's. */
+  get userId() {
+    return this.#watchlist?.userId ?? null;
   }
   /** What the signed-in user's list and queue are; to be looked at only. */
   get stored() {
-    return this.#ledger?.state ?? null;
+    return this.#watchlist?.state ?? null;
   }
   // The app's calls
-  /** Show `user`'s list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
-  signIn(user, stored) {
-    if (user === this.user) return this.connect();
+  /** Open a user's list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
+  signIn(userId, stored) {
+    if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
-    this.#ledger = new Ledger(user, stored, this.#around.newReplica);
+    this.#watchlist = new Watchlist(userId, stored, this.#deps.newReplica);
     this.#backoff.reset();
     this.#askToOpen();
     return [...before, ...this.#done()];
   }
-  /** `erase`: delete all that is stored of the user, unsent operations included. */
+  /** Close the user's list. `erase`: delete all that is stored of the user, unsent writes included. */
   signOut(erase) {
-    if (this.#ledger === null) return [];
-    const { user } = this.#ledger;
-    if (erase) this.#ledger.erase();
+    if (this.#watchlist === null) return [];
+    const { userId } = this.#watchlist;
+    if (erase) this.#watchlist.erase();
     this.#hangUp();
     this.#end("signed_out");
-    this.#emit({ type: "signed_out", user_id: user, erased: erase });
+    this.#emit({ type: "signed_out", user_id: userId, erased: erase });
     const outputs = this.#done();
-    this.#ledger = null;
+    this.#watchlist = null;
     return outputs;
   }
+  /** Connect now, if offline. */
   connect() {
     if (this.#state === "stopped" || this.#state === "waiting") {
       this.#backoff.reset();
-      this.#put({ type: "stop_timer", name: "reconnect" });
+      this.#put({ type: "stop_timer", timer: "reconnect" });
       this.#askToOpen();
     }
     return this.#done();
   }
+  /** Stay offline until `connect`. */
   disconnect() {
-    if (this.#ledger !== null && this.#state !== "stopped") {
+    if (this.#state !== "signed_out" && this.#state !== "stopped") {
       this.#hangUp();
       this.#stop(null, "the app went offline");
     }
     return this.#done();
   }
   /**
-   * Throws an Error where nobody is signed in, a TypeError where `contentId` is no UUID. `origin`: a name for this call;
-   * one whose operation is in the queue changes nothing.
+   * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
+   * TypeError where `contentId` is no UUID. `origin`: a name for this call; one whose write is in the queue changes
+   * nothing.
    */
-  write(operation, contentId, origin) {
-    if (this.#ledger === null) throw new Error("Nobody is signed in.");
-    this.#ledger.write(operation, contentId, this.#around.now(), origin);
+  enqueue(operation, contentId, origin) {
+    if (this.#watchlist === null) throw new Error("Nobody is signed in.");
+    this.#watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
     return this.#done();
   }
   // The app's callback
+  /** Use the token that was asked for: to open a connection, or on the open one. */
   token(token) {
-    const ledger = this.#ledger;
-    const isForeign = token.sub !== void 0 && token.sub !== ledger?.user;
-    if (ledger !== null && this.#state === "token") {
+    const watchlist = this.#watchlist;
+    const isForeign = token.sub !== void 0 && token.sub !== watchlist?.userId;
+    if (watchlist !== null && this.#state === "token") {
       if (isForeign) this.#stop(null, "the token is another user's");
       else if (this.#spentTokens.has(token.value)) this.#stop(null, "the token was refused before");
-      else this.#open(ledger, token);
+      else this.#open(watchlist, token);
     } else if (isForeign) {
-      this.#start("renew", RENEW_MS.atLeast);
+      return this.tokenFailed();
     } else {
       const message = { type: "authenticate", token: token.value };
       if (token.value !== this.#token) this.#put({ type: "send", message });
-      this.#take(token);
+      this.#useToken(token);
     }
     return this.#done();
   }
+  /** There is no token to be had now. */
   tokenFailed() {
     if (this.#state === "token") this.#reconnect(null, "no token could be had");
-    else this.#start("renew", RENEW_MS.atLeast);
+    else this.#start("renew", RENEW_PAUSE_MS);
     return this.#done();
   }
   // The socket
+  /** The socket is open. */
   opened() {
-    if (this.#ledger !== null) this.#exchange = new Exchange(this.#ledger, (output) => this.#outputs.push(output));
+    if (this.#watchlist !== null) this.#exchange = new Exchange(this.#watchlist, (output) => this.#put(output));
     this.#emit({ type: "connected" });
     return this.#done();
   }
-  /** `status`: with which the service refused, where it can be known. */
+  /** The socket did not open. `status`: with which the service refused, where it can be known. */
   openFailed(status, retryAfterS = 0) {
     const reason = status === void 0 ? "no connection" : `refused with status ${status}`;
-    if (status === 401) this.#spentTokens.add(this.#token);
-    if (status !== void 0 && LASTING_STATUS.has(status)) this.#stop(null, reason);
-    else this.#reconnect(null, reason, retryAfterS * 1e3);
+    this.#ended(afterRefusal(status), null, reason, retryAfterS * 1e3);
     return this.#done();
   }
+  /** The connection ended. */
   closed(code) {
     const reason = `closed with code ${code}`;
-    const goodbyeMs = this.#exchange?.goodbyeMs ?? null;
-    if (code === TOKEN_ENDED) this.#spentTokens.add(this.#token);
-    if (isLasting(code)) this.#stop(code, reason);
-    else if (goodbyeMs !== null && code !== TOKEN_ENDED) this.#wait(goodbyeMs, code, reason);
-    else this.#reconnect(code, reason);
+    const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
+    const then = afterClose(code);
+    if (then === "reconnect" && reconnectAfterMs !== null) this.#wait(reconnectAfterMs, code, reason);
+    else this.#ended(then, code, reason);
     return this.#done();
   }
+  /** One message came; null: one that we do not know. */
   received(message) {
     this.#silence.heard();
-    if (this.#exchange?.receive(message) === false) {
-      this.#hangUp();
-      this.#reconnect(null, "revisions were missing");
+    try {
+      if (message !== null) this.#exchange?.receive(message);
+    } catch (error) {
+      if (!(error instanceof GapError)) throw error;
+      this.#lost(error.message);
     }
     return this.#done();
   }
   // Time
+  /** A timer ran out. */
   due(timer) {
     switch (timer) {
       case "reconnect":
@@ -574,7 +614,7 @@ var Core = class {
         if (this.#exchange !== null) this.#put({ type: "ask_token" });
         break;
       case "retry":
-        this.#exchange?.retry();
+        this.#exchange?.endPause();
         break;
       case "silence":
         this.#checkSilence();
@@ -586,38 +626,45 @@ var Core = class {
     this.#state = "token";
     this.#put({ type: "ask_token" });
   }
-  #open(ledger, token) {
-    const { revision, epoch } = ledger.state.head;
+  #open({ revision, epoch }, token) {
     this.#state = "opening";
-    this.#take(token);
-    const url = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
-    this.#put({ type: "open", url, token: token.value });
+    this.#useToken(token);
+    const target = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
+    this.#put({ type: "open", target, token: token.value });
     this.#silence = new Silence();
     this.#start("silence", SILENCE_MS);
   }
-  #take({ value, exp }) {
+  #useToken({ value, exp }) {
     this.#token = value;
     if (exp !== void 0)
-      this.#start("renew", Math.max(exp * 1e3 - RENEW_MS.beforeEnd - this.#around.now(), RENEW_MS.atLeast));
+      this.#start("renew", Math.max(exp * 1e3 - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
   }
   #checkSilence() {
     const verdict = this.state === "opening" ? "lost" : this.#silence.check();
     if (verdict === "lost") {
-      this.#hangUp();
-      this.#reconnect(null, "no answer");
+      this.#lost("no answer");
       return;
     }
     if (verdict === "ask") this.#put({ type: "send", message: { type: "ping" } });
     this.#start("silence", SILENCE_MS);
   }
   // Ends
-  #reconnect(code, reason, atLeastMs = 0) {
-    this.#wait(Math.max(this.#backoff.next(this.#around.random()), atLeastMs), code, reason);
+  #ended(then, code, reason, atLeastMs = 0) {
+    if (then === "reconnect_with_new_token") this.#spentTokens.add(this.#token);
+    if (then === "stop") this.#stop(code, reason);
+    else this.#reconnect(code, reason, atLeastMs);
   }
-  #wait(ms, code, reason) {
+  #lost(reason) {
+    this.#hangUp();
+    this.#reconnect(null, reason);
+  }
+  #reconnect(code, reason, atLeastMs = 0) {
+    this.#wait(Math.max(this.#backoff.nextMs(this.#deps.random()), atLeastMs), code, reason);
+  }
+  #wait(afterMs, code, reason) {
     this.#end("waiting");
-    this.#start("reconnect", ms);
-    this.#emit({ type: "disconnected", code, retry_in_ms: ms, reason });
+    this.#start("reconnect", afterMs);
+    this.#emit({ type: "disconnected", code, retry_in_ms: afterMs, reason });
   }
   #stop(code, reason) {
     this.#end("stopped");
@@ -629,11 +676,11 @@ var Core = class {
   #end(state) {
     this.#state = state;
     this.#exchange = null;
-    for (const name of TIMERS) this.#put({ type: "stop_timer", name });
+    for (const timer of TIMERS) this.#put({ type: "stop_timer", timer });
   }
   // Outputs
-  #start(name, ms) {
-    this.#put({ type: "start_timer", name, ms });
+  #start(timer, afterMs) {
+    this.#put({ type: "start_timer", timer, afterMs });
   }
   #emit(event) {
     this.#put({ type: "emit", event });
@@ -641,18 +688,32 @@ var Core = class {
   #put(output) {
     this.#outputs.push(output);
   }
-  /** End an input: first of all what it changed is stored, then what may be sent is, and `updated` comes last. */
+  /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done() {
-    const ledger = this.#ledger;
-    const { changes, hasUpdated } = ledger?.takeChanges() ?? { changes: [], hasUpdated: false };
-    if (ledger !== null && changes.length > 0) this.#outputs.unshift({ type: "save", user: ledger.user, changes });
-    this.#exchange?.send();
+    const watchlist = this.#watchlist;
+    const { changes, hasUpdated } = watchlist?.takeChanges() ?? { changes: [], hasUpdated: false };
+    if (watchlist !== null && changes.length > 0)
+      this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
+    this.#exchange?.sendWrites();
     if (hasUpdated) this.#emit({ type: "updated" });
     const outputs = this.#outputs;
     this.#outputs = [];
     return outputs;
   }
 };
+
+// src/messages.ts
+function decode(data) {
+  try {
+    const message = JSON.parse(String(data));
+    return typeof message === "object" && message !== null && "type" in message ? message : null;
+  } catch {
+    return null;
+  }
+}
+function encode(message) {
+  return JSON.stringify(message);
+}
 
 // src/token.ts
 function readToken(value) {
@@ -670,6 +731,76 @@ function readToken(value) {
   }
 }
 
+// src/link.ts
+var Link = class {
+  #service;
+  #putAlways;
+  #socket = null;
+  #isClosed = false;
+  constructor(service, put) {
+    this.#service = service;
+    this.#putAlways = put;
+  }
+  /** Whether it will report nothing more. */
+  get isClosed() {
+    return this.#isClosed;
+  }
+  /** Have the core told what the app's callback says. */
+  askToken() {
+    void this.#askToken();
+  }
+  /** Open the socket and have the core told all that comes, to the end. */
+  open(target, token) {
+    let socket;
+    try {
+      socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
+    } catch {
+      this.#putLast((core) => core.openFailed(400));
+      return;
+    }
+    this.#socket = socket;
+    let wasOpen = false;
+    socket.onopen = () => {
+      wasOpen = true;
+      this.#put((core) => core.opened());
+    };
+    socket.onmessage = (event) => {
+      const message = decode(event.data);
+      this.#put((core) => core.received(message));
+    };
+    socket.onclose = ({ code }) => this.#putLast((core) => wasOpen ? core.closed(code) : core.openFailed());
+    socket.onerror = () => {
+      if (!wasOpen) this.#putLast((core) => core.openFailed());
+    };
+  }
+  send(message) {
+    this.#socket?.send(encode(message));
+  }
+  /** Report nothing more and close, code 1000, at whatever stage. */
+  drop() {
+    this.#isClosed = true;
+    this.#socket?.close(1e3);
+  }
+  async #askToken() {
+    let happened;
+    try {
+      const value = await this.#service.getToken();
+      happened = (core) => value ? core.token(readToken(value)) : core.tokenFailed();
+    } catch {
+      happened = (core) => core.tokenFailed();
+    }
+    this.#put(happened);
+  }
+  #put(happened) {
+    if (!this.#isClosed) this.#putAlways(happened);
+  }
+  #putLast(happened) {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#putAlways(happened);
+  }
+};
+
 // src/engine.ts
 var MAX_TIMER_MS = 2 ** 31 - 1;
 var Engine = class {
@@ -677,9 +808,9 @@ var Engine = class {
   #store;
   #onBatch;
   #onStoreFailed;
-  #core = new Core({ now: Date.now, random: Math.random, newReplica: randomName });
+  #core = new Core({ nowMs: Date.now, random: Math.random, newReplica: randomName });
   #timers = /* @__PURE__ */ new Map();
-  #attempt = null;
+  #link = null;
   #waiting = [];
   #isPumping = false;
   #isRetired = false;
@@ -695,8 +826,8 @@ var Engine = class {
   get stored() {
     return this.#core.stored;
   }
-  signIn(user, stored) {
-    this.#perform(this.#core.signIn(user, stored));
+  signIn(userId, stored) {
+    this.#perform(this.#core.signIn(userId, stored));
   }
   /**
    * Do what `call` asks for. Its effect on the list is there at once; `name` is told as done when it is durable. A write
@@ -709,7 +840,7 @@ var Engine = class {
   retire() {
     this.#isRetired = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#hangUp();
+    this.#dropLink();
   }
   #outputsOf(call, name) {
     switch (call.type) {
@@ -722,26 +853,29 @@ var Engine = class {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return this.#core.write(call.operation, call.content_id, name);
+        return this.#core.enqueue(call.operation, call.content_id, name);
     }
   }
-  /** Timers and hanging up need not wait for the storage, and must not: nothing of the attempt may come in any more. */
+  #put(happened) {
+    this.#perform(happened(this.#core));
+  }
+  /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
   #perform(outputs, done2) {
     if (this.#isRetired) return;
     for (const output of outputs) {
       switch (output.type) {
         case "start_timer":
-          this.#startTimer(output.name, output.ms);
+          this.#startTimer(output.timer, output.afterMs);
           break;
         case "stop_timer":
-          clearTimeout(this.#timers.get(output.name));
+          clearTimeout(this.#timers.get(output.timer));
           break;
         case "close":
-          this.#hangUp();
+          this.#dropLink();
           break;
         default:
-          if (output.type === "ask_token") this.#attempt ??= { socket: null };
-          this.#waiting.push({ output, attempt: this.#attempt });
+          if (output.type === "ask_token") this.#link = this.#openLink ?? this.#newLink();
+          this.#waiting.push({ output, link: this.#openLink });
       }
     }
     if (done2 !== void 0) this.#waiting.push({ done: done2 });
@@ -758,7 +892,7 @@ var Engine = class {
       const changes = saves.flatMap((save) => save.changes);
       if (saves[0] !== void 0) {
         try {
-          await this.#store.save(saves[0].user, changes);
+          await this.#store.save(saves[0].userId, changes);
         } catch (error) {
           this.#onStoreFailed(error);
           return;
@@ -770,111 +904,49 @@ var Engine = class {
       for (const each of waiting) {
         if ("done" in each) done2.push(each.done);
         else if (each.output.type === "emit") events.push(each.output.event);
-        else if (each.attempt === this.#attempt && this.#attempt !== null) this.#act(each.output, this.#attempt);
+        else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
       }
       this.#onBatch({ changes, events, done: done2 });
     }
     this.#isPumping = false;
   }
-  #act(output, attempt) {
-    if (output.type === "ask_token") void this.#askToken(attempt);
-    else if (output.type === "open") this.#open(output.url, output.token, attempt);
-    else if (output.type === "send") attempt.socket?.send(JSON.stringify(output.message));
+  /** The link under way, if there is one. */
+  get #openLink() {
+    return this.#link?.isClosed === false ? this.#link : null;
   }
-  async #askToken(attempt) {
-    let outputs;
-    try {
-      const value = await this.#service.getToken();
-      outputs = () => value ? this.#core.token(readToken(value)) : this.#core.tokenFailed();
-    } catch {
-      outputs = () => this.#core.tokenFailed();
-    }
-    if (attempt === this.#attempt) this.#perform(outputs());
+  #newLink() {
+    return new Link(this.#service, (happened) => this.#put(happened));
   }
-  #open(url, token, attempt) {
-    let socket;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + url, ["syncd.v1", `bearer.${token}`]);
-    } catch {
-      this.#attempt = null;
-      this.#perform(this.#core.openFailed(400));
-      return;
-    }
-    attempt.socket = socket;
-    let wasOpen = false;
-    const ifCurrent = (outputs) => {
-      if (attempt === this.#attempt) this.#perform(outputs());
-    };
-    const ifEnded = (outputs) => ifCurrent(() => {
-      this.#attempt = null;
-      return outputs();
-    });
-    socket.onopen = () => {
-      wasOpen = true;
-      ifCurrent(() => this.#core.opened());
-    };
-    socket.onmessage = (event) => {
-      const message = parse(event.data);
-      if (message !== null) ifCurrent(() => this.#core.received(message));
-    };
-    socket.onclose = (event) => ifEnded(() => wasOpen ? this.#core.closed(event.code) : this.#core.openFailed());
-    socket.onerror = () => {
-      if (!wasOpen) ifEnded(() => this.#core.openFailed());
-    };
+  #dropLink() {
+    this.#link?.drop();
+    this.#link = null;
   }
-  #hangUp() {
-    this.#attempt?.socket?.close(1e3);
-    this.#attempt = null;
-  }
-  #startTimer(name, ms) {
-    clearTimeout(this.#timers.get(name));
+  #startTimer(timer, afterMs) {
+    clearTimeout(this.#timers.get(timer));
     this.#timers.set(
-      name,
-      setTimeout(() => this.#perform(this.#core.due(name)), Math.min(ms, MAX_TIMER_MS))
+      timer,
+      setTimeout(() => this.#put((core) => core.due(timer)), Math.min(afterMs, MAX_TIMER_MS))
     );
   }
 };
+function execute(output, link) {
+  if (output.type === "ask_token") link.askToken();
+  else if (output.type === "open") link.open(output.target, output.token);
+  else if (output.type === "send") link.send(output.message);
+}
 function randomName() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
-function parse(data) {
-  try {
-    const message = JSON.parse(String(data));
-    return typeof message === "object" && message !== null && "type" in message ? message : null;
-  } catch {
-    return null;
-  }
-}
 
 // src/store.ts
-var Superseded = class extends Error {
+var SupersededError = class extends Error {
   constructor() {
     super("another tab keeps this user's state now");
   }
 };
-var Erased = class extends Error {
+var ErasedError = class extends Error {
   constructor() {
     super("another tab has erased this user's state");
-  }
-};
-var MemoryStore = class {
-  #states = /* @__PURE__ */ new Map();
-  claim(user) {
-    return this.read(user);
-  }
-  async read(user) {
-    const state = this.#states.get(user);
-    return state === void 0 ? null : new UserState(state.head, state.items.values(), state.queue.values());
-  }
-  async save(user, changes) {
-    const state = this.#states.get(user) ?? UserState.empty("");
-    this.#states.set(user, state);
-    for (const change of changes) {
-      state.apply(change);
-      if ("erase" in change) this.#states.delete(user);
-    }
-  }
-  close() {
   }
 };
 
@@ -902,26 +974,26 @@ var IndexedDbStore = class _IndexedDbStore {
     database.onversionchange = () => database.close();
     return new _IndexedDbStore(database, keeper);
   }
-  async claim(user, isKnown) {
+  async claim(userId, isKnown) {
     const transaction = this.#database.transaction(ALL, "readwrite");
     const heads = transaction.objectStore(HEADS);
-    const head = heads.get(user);
+    const head = heads.get(userId);
     let isErased = false;
     head.onsuccess = () => {
       isErased = isKnown && head.result === void 0;
-      if (!isErased) heads.put({ ...head.result, user, keeper: this.#keeper });
+      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
     };
-    const state = await this.#state(transaction, user);
-    if (isErased) throw new Erased();
+    const state = await this.#state(transaction, userId);
+    if (isErased) throw new ErasedError();
     return state;
   }
-  async read(user) {
-    return this.#state(this.#database.transaction(ALL), user);
+  async read(userId) {
+    return this.#state(this.#database.transaction(ALL), userId);
   }
-  async save(user, changes) {
+  async save(userId, changes) {
     const durability = changes.some((change) => "queue" in change) ? "strict" : "relaxed";
     const transaction = this.#database.transaction(ALL, "readwrite", { durability });
-    const head = transaction.objectStore(HEADS).get(user);
+    const head = transaction.objectStore(HEADS).get(userId);
     let isSuperseded = false;
     head.onsuccess = () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
@@ -929,42 +1001,42 @@ var IndexedDbStore = class _IndexedDbStore {
       let row = head.result;
       for (const change of changes) {
         if ("set" in change) transaction.objectStore(HEADS).put(row = { ...row, ...change.set });
-        else write(transaction, user, change);
+        else write(transaction, userId, change);
       }
     };
     await done(transaction);
-    if (isSuperseded) throw new Superseded();
+    if (isSuperseded) throw new SupersededError();
   }
   close() {
     this.#database.close();
   }
-  async #state(transaction, user) {
-    const head = transaction.objectStore(HEADS).get(user);
-    const items = transaction.objectStore(ITEMS).getAll(ofUser(user));
-    const queue = transaction.objectStore(QUEUE).getAll(ofUser(user));
+  async #state(transaction, userId) {
+    const head = transaction.objectStore(HEADS).get(userId);
+    const items = transaction.objectStore(ITEMS).getAll(ofUser(userId));
+    const queue = transaction.objectStore(QUEUE).getAll(ofUser(userId));
     await done(transaction);
     return isHead(head.result) ? new UserState(head.result, items.result, queue.result) : null;
   }
 };
-function write(transaction, user, change) {
+function write(transaction, userId, change) {
   const items = transaction.objectStore(ITEMS);
   const queue = transaction.objectStore(QUEUE);
-  if ("put" in change) items.put({ user, ...change.put });
-  else if ("drop" in change) items.delete([user, change.drop]);
-  else if ("clear" in change) items.delete(ofUser(user));
-  else if ("queue" in change) queue.put({ user, ...change.queue });
-  else if ("settle" in change) queue.delete([user, change.settle]);
+  if ("put" in change) items.put({ user: userId, ...change.put });
+  else if ("drop" in change) items.delete([userId, change.drop]);
+  else if ("clear" in change) items.delete(ofUser(userId));
+  else if ("queue" in change) queue.put({ user: userId, ...change.queue });
+  else if ("settle" in change) queue.delete([userId, change.settle]);
   else {
-    items.delete(ofUser(user));
-    queue.delete(ofUser(user));
-    transaction.objectStore(HEADS).delete(user);
+    items.delete(ofUser(userId));
+    queue.delete(ofUser(userId));
+    transaction.objectStore(HEADS).delete(userId);
   }
 }
 function isHead(row) {
   return row?.replica !== void 0;
 }
-function ofUser(user) {
-  return IDBKeyRange.bound([user], [user, []]);
+function ofUser(userId) {
+  return IDBKeyRange.bound([userId], [userId, []]);
 }
 function result(request) {
   return new Promise((resolve, reject) => {
@@ -979,38 +1051,60 @@ function done(transaction) {
   });
 }
 
-// src/session.ts
-var PATIENCE_MS = 3e3;
-var Session = class {
-  user;
+// src/memory_store.ts
+var MemoryStore = class {
+  #states = /* @__PURE__ */ new Map();
+  claim(userId) {
+    return this.read(userId);
+  }
+  async read(userId) {
+    const state = this.#states.get(userId);
+    return state === void 0 ? null : new UserState(state.head, state.items.values(), state.queue.values());
+  }
+  async save(userId, changes) {
+    const state = this.#states.get(userId) ?? UserState.empty("");
+    this.#states.set(userId, state);
+    for (const change of changes) {
+      state.apply(change);
+      if ("erase" in change) this.#states.delete(userId);
+    }
+  }
+  close() {
+  }
+};
+
+// src/tab_session.ts
+var LEADER_TIMEOUT_MS = 3e3;
+var TabSession = class {
+  userId;
   /** Fulfilled once there is a list to show. */
-  isShown;
+  shown;
   #show;
   /** Fulfilled once it is closed. */
-  isOver;
+  closed;
   #end;
-  #environment;
+  #deps;
   #tabs;
   #engine = null;
-  /** Calls that are not done, by name, with the wish that a write is shown as. */
+  /** Calls that are not done, by name, with what is shown of a write. */
   #calls = /* @__PURE__ */ new Map();
   #callsMade = 0;
-  #storeTrouble = new Backoff();
-  #patience;
+  #storeBackoff = new Backoff();
+  #leaderTimeout;
   #isClosed = false;
   // Of the tab that leads, while it is another
   #leader = null;
   #hasFollowed = false;
   #leaderState = null;
   #copy = null;
-  /** News that came while the copy is being read. */
-  #held = null;
-  constructor(user, environment) {
-    this.user = user;
-    this.isShown = new Promise((resolve) => this.#show = resolve);
-    this.isOver = new Promise((resolve) => this.#end = resolve);
-    this.#environment = environment;
-    this.#tabs = environment.openTabs(user, (news) => this.#hear(news));
+  /** What came while the copy is being read. */
+  #pendingBatches = null;
+  constructor(userId, deps) {
+    this.userId = userId;
+    this.shown = new Promise((resolve) => this.#show = resolve);
+    this.closed = new Promise((resolve) => this.#end = resolve);
+    this.#deps = deps;
+    this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   }
@@ -1020,25 +1114,25 @@ var Session = class {
   get stored() {
     return this.#engine?.stored ?? this.#copy;
   }
-  /** Operations that are not settled. */
+  /** How many writes are not settled. */
   get queueLength() {
-    return (this.stored?.queue.size ?? 0) + this.#wishes.length;
+    return (this.stored?.queue.size ?? 0) + this.#writes.length;
   }
   list() {
-    return (this.stored ?? UserState.empty("")).list(this.#wishes);
+    return (this.stored ?? UserState.empty("")).list(this.#writes);
   }
   /** Throws a TypeError where `contentId` is no UUID. */
-  write(operation, contentId) {
+  enqueue(operation, contentId) {
     const content_id = canonical(contentId);
-    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#environment.tab };
+    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
     this.call({ type: "write", operation, content_id }, { operation, content_id, timestamp });
   }
-  call(call, wish = null) {
+  call(call, write2 = null) {
     this.#callsMade += 1;
-    const name = `${this.#environment.tab}.${this.#callsMade}`;
-    this.#calls.set(name, { call, wish });
+    const name = `${this.#deps.tab}.${this.#callsMade}`;
+    this.#calls.set(name, { call, write: write2 });
     this.#make(name, call);
-    if (this.#engine === null && wish !== null) this.#environment.onEvent({ type: "updated" });
+    if (this.#engine === null && write2 !== null) this.#deps.onEvent({ type: "updated" });
   }
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello() {
@@ -1047,80 +1141,80 @@ var Session = class {
   /** Leave without a word to the app. */
   close() {
     this.#isClosed = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#leaderTimeout);
     this.#engine?.retire();
     this.#tabs.close();
     this.#show();
     this.#end();
   }
   /** What is not in `stored` yet. */
-  get #wishes() {
+  get #writes() {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ wish }) => wish === null ? [] : [wish]);
+    return Array.from(this.#calls.values()).flatMap(({ write: write2 }) => write2 === null ? [] : [write2]);
   }
   #make(name, call) {
     if (this.#engine === null) {
       this.#tabs.tell({ type: "call", name, call });
-      this.#bePatient();
+      this.#startLeaderTimeout();
     } else {
       this.#engine.call(call, name);
     }
   }
-  #bePatient() {
-    this.#patience ??= setTimeout(() => {
-      this.#patience = void 0;
+  #startLeaderTimeout() {
+    this.#leaderTimeout ??= setTimeout(() => {
+      this.#leaderTimeout = void 0;
       if (this.#engine === null && this.#calls.size > 0) this.#tabs.takeLead(this.#onGranted, this.#onLost);
-    }, PATIENCE_MS);
+    }, LEADER_TIMEOUT_MS);
   }
-  #loseNoPatience() {
-    clearTimeout(this.#patience);
-    this.#patience = void 0;
+  #stopLeaderTimeout() {
+    clearTimeout(this.#leaderTimeout);
+    this.#leaderTimeout = void 0;
   }
   // Leading
   #onGranted = () => void this.#lead();
   async #lead() {
-    const { tab, service, store } = this.#environment;
+    const { tab, service, store } = this.#deps;
     let stored;
     try {
-      stored = await store.claim(this.user, this.#hasFollowed);
+      stored = await store.claim(this.userId, this.#hasFollowed);
     } catch (error) {
       this.#onStoreFailed(error);
       return;
     }
     if (this.#isClosed || this.#engine !== null) return;
-    this.#loseNoPatience();
+    this.#stopLeaderTimeout();
     const wasStopped = this.#leaderState === "stopped";
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
     this.#leader = tab;
     this.#copy = null;
-    engine.signIn(this.user, stored);
+    engine.signIn(this.userId, stored);
     if (wasStopped) engine.call({ type: "disconnect" }, "");
     for (const [name, { call }] of this.#calls) this.#make(name, call);
     this.#show();
   }
   #tellAll(batch) {
-    const { tab } = this.#environment;
+    const { tab } = this.#deps;
     this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
-    this.#take(batch.done);
+    this.#markDone(batch.done);
     this.#emit(batch.events);
   }
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   #onStoreFailed = (error) => {
     if (this.#isClosed) return;
-    if (error instanceof Superseded) {
+    if (error instanceof SupersededError) {
       this.#onLost();
       return;
     }
-    if (error instanceof Erased) {
-      this.#emit([{ type: "signed_out", user_id: this.user, erased: true }]);
+    if (error instanceof ErasedError) {
+      this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
       return;
     }
     console.error("syncd: the watchlist cannot be stored; trying again.", error);
     this.#retire();
     void this.#readCopy();
-    const waitMs = this.#storeTrouble.next(Math.random());
-    this.#patience = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), PATIENCE_MS + waitMs);
+    const waitMs = this.#storeBackoff.nextMs(Math.random());
+    this.#leaderTimeout = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), LEADER_TIMEOUT_MS + waitMs);
   };
   /** Another tab leads now; follow it. */
   #onLost = () => {
@@ -1136,55 +1230,55 @@ var Session = class {
       this.#engine.retire();
     }
     this.#engine = this.#leader = null;
-    this.#loseNoPatience();
+    this.#stopLeaderTimeout();
   }
   // Following
-  #hear(news) {
+  #onTabMessage(message) {
     if (this.#isClosed) return;
-    if (news.type === "call") {
-      this.#engine?.call(news.call, news.name);
+    if (message.type === "call") {
+      this.#engine?.call(message.call, message.name);
       return;
     }
     if (this.#engine !== null) {
-      this.#emit(news.events.filter((event) => event.type === "signed_out"));
-      this.#environment.store.save(this.user, []).catch(this.#onStoreFailed);
+      this.#emit(message.events.filter((event) => event.type === "signed_out"));
+      this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
       return;
     }
     this.#hasFollowed = true;
-    this.#leaderState = news.state;
-    if (news.leader !== this.#leader) {
-      this.#leader = news.leader;
+    this.#leaderState = message.state;
+    if (message.leader !== this.#leader) {
+      this.#leader = message.leader;
       void this.#readCopy();
       for (const [name, { call }] of this.#calls) this.#make(name, call);
     }
-    if (this.#held === null) this.#follow(news);
-    else this.#held.push(news);
+    if (this.#pendingBatches === null) this.#follow(message);
+    else this.#pendingBatches.push(message);
   }
   async #readCopy() {
-    const held = this.#held = [...this.#held ?? []];
-    const copy = await this.#environment.store.read(this.user).catch(() => null);
-    if (this.#held !== held) return;
-    this.#held = null;
+    const pending = this.#pendingBatches = [...this.#pendingBatches ?? []];
+    const copy = await this.#deps.store.read(this.userId).catch(() => null);
+    if (this.#pendingBatches !== pending) return;
+    this.#pendingBatches = null;
     if (this.#engine !== null || this.#isClosed) return;
     this.#copy = copy;
-    held.forEach((batch) => this.#follow(batch));
+    pending.forEach((batch) => this.#follow(batch));
     this.#show();
-    this.#environment.onEvent({ type: "updated" });
+    this.#deps.onEvent({ type: "updated" });
   }
   #follow({ changes, events, done: done2 }) {
     changes.forEach((change) => this.#copy?.apply(change));
-    this.#take(done2);
-    this.#loseNoPatience();
-    if (this.#calls.size > 0) this.#bePatient();
+    this.#markDone(done2);
+    this.#stopLeaderTimeout();
+    if (this.#calls.size > 0) this.#startLeaderTimeout();
     this.#emit(events);
   }
-  #take(done2) {
+  #markDone(done2) {
     for (const name of done2) this.#calls.delete(name);
   }
   #emit(events) {
     for (const event of events) {
       if (event.type === "signed_out") this.close();
-      this.#environment.onEvent(event);
+      this.#deps.onEvent(event);
     }
   }
 };
@@ -1208,13 +1302,13 @@ var BrowserTabs = class {
   #hasLed = false;
   /** Ends the latest request for the lock, and the lock itself. */
   #giveUp = new AbortController();
-  constructor(name, onNews) {
+  constructor(name, onMessage) {
     this.#name = name;
     this.#channel = new BroadcastChannel(name);
-    this.#channel.onmessage = (event) => onNews(event.data);
+    this.#channel.onmessage = (event) => onMessage(event.data);
   }
-  tell(news) {
-    this.#channel.postMessage(news);
+  tell(message) {
+    this.#channel.postMessage(message);
   }
   lead(onGranted, onLost) {
     if (this.#locks === void 0) {
@@ -1248,7 +1342,7 @@ var BrowserTabs = class {
 
 // src/client.ts
 var SyncClient = class extends EventTarget {
-  #environment;
+  #deps;
   #session = null;
   #signIns = 0;
   /** The latest log-out: the next user waits for it. */
@@ -1257,18 +1351,18 @@ var SyncClient = class extends EventTarget {
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }) {
     super();
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#environment = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
+    this.#deps = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
     globalThis.addEventListener?.("online", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
   /** Whose list is open; null: nobody's. */
   get user() {
-    return this.#session?.user ?? null;
+    return this.#session?.userId ?? null;
   }
   get state() {
     return this.#session?.state ?? "signed_out";
   }
-  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted anew. */
+  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
   get items() {
     return this.#session?.list() ?? [];
   }
@@ -1283,26 +1377,26 @@ var SyncClient = class extends EventTarget {
   /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
   async signIn(user) {
     const signIn = ++this.#signIns;
-    const environment = await this.#environment;
+    const deps = await this.#deps;
     await this.#signedOut;
     if (signIn !== this.#signIns) return;
-    if (this.#session?.user === user) {
+    if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new Session(user, environment);
+      this.#session = new TabSession(user, deps);
     }
-    await this.#session.isShown;
+    await this.#session.shown;
   }
   /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
   async signOut({ erase }) {
     this.#signIns += 1;
     if (this.#session === null) return;
     this.#session.call({ type: "sign_out", erase });
-    this.#signedOut = this.#session.isOver;
+    this.#signedOut = this.#session.closed;
     await this.#signedOut;
   }
-  /** Connect now instead of later: what stopped the client was mended. */
+  /** Connect now instead of later: what stopped the client was fixed. */
   connect() {
     this.#session?.call({ type: "connect" });
   }
@@ -1312,11 +1406,11 @@ var SyncClient = class extends EventTarget {
   }
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
   add(contentId) {
-    this.#signedIn().write("add", contentId);
+    this.#signedIn().enqueue("add", contentId);
   }
   /** Take a content out of the list; throws like `add`. */
   remove(contentId) {
-    this.#signedIn().write("remove", contentId);
+    this.#signedIn().enqueue("remove", contentId);
   }
   /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
   async close() {
@@ -1325,7 +1419,7 @@ var SyncClient = class extends EventTarget {
     globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
     this.#session?.close();
     this.#session = null;
-    (await this.#environment).store.close();
+    (await this.#deps).store.close();
   }
   #signedIn() {
     if (this.#session === null) throw new Error("Nobody is signed in.");
@@ -1334,7 +1428,7 @@ var SyncClient = class extends EventTarget {
   #leave() {
     if (this.#session === null) return;
     this.#session.close();
-    this.#tell({ type: "signed_out", user_id: this.#session.user, erased: false });
+    this.#tell({ type: "signed_out", user_id: this.#session.userId, erased: false });
   }
   #tell = (event) => {
     if (event.type === "signed_out") this.#session = null;
@@ -1347,17 +1441,17 @@ var SyncClient = class extends EventTarget {
   };
   async #prepare(service, database) {
     const tab = randomName();
-    const environment = { tab, service, onEvent: this.#tell };
+    const deps = { tab, service, onEvent: this.#tell };
     try {
       if (database !== null && globalThis.indexedDB !== void 0) {
         const store = await IndexedDbStore.open(database, tab);
-        const openTabs = (user, onNews) => new BrowserTabs(`${database}/${user}`, onNews);
-        return { ...environment, store, openTabs };
+        const openTabs = (userId, onMessage) => new BrowserTabs(`${database}/${userId}`, onMessage);
+        return { ...deps, store, openTabs };
       }
     } catch (error) {
       console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
     }
-    return { ...environment, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
+    return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
   }
 };
 function addressOf(url) {

@@ -1,12 +1,14 @@
 /** The client as an app sees it. */
 
-import type { State, SyncEvent, SyncEvents } from "./core_contract.js";
-import { type GetToken, type Service, randomName } from "./engine.js";
+import type { State } from "./core.js";
+import { randomName } from "./engine.js";
+import type { SyncEvent, SyncEvents } from "./events.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
-import { type Environment, Session, type TabNews } from "./session.js";
-import { MemoryStore } from "./store.js";
+import type { GetToken, Service } from "./link.js";
+import type { Item } from "./list_view.js";
+import { MemoryStore } from "./memory_store.js";
+import { type TabMessage, TabSession, type TabSessionDeps } from "./tab_session.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
-import type { ListItem } from "./user_state.js";
 
 export interface SyncClientOptions {
   /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */
@@ -61,8 +63,8 @@ export interface SyncClient {
  * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
  */
 export class SyncClient extends EventTarget {
-  readonly #environment: Promise<Environment>;
-  #session: Session | null = null;
+  readonly #deps: Promise<TabSessionDeps>;
+  #session: TabSession | null = null;
   #signIns = 0;
   /** The latest log-out: the next user waits for it. */
   #signedOut: Promise<void> = Promise.resolve();
@@ -71,22 +73,22 @@ export class SyncClient extends EventTarget {
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }: SyncClientOptions) {
     super();
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#environment = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
+    this.#deps = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
     globalThis.addEventListener?.("online", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
 
   /** Whose list is open; null: nobody's. */
   get user(): string | null {
-    return this.#session?.user ?? null;
+    return this.#session?.userId ?? null;
   }
 
   get state(): State {
     return this.#session?.state ?? "signed_out";
   }
 
-  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted anew. */
-  get items(): readonly ListItem[] {
+  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
+  get items(): readonly Item[] {
     return this.#session?.list() ?? [];
   }
 
@@ -103,16 +105,16 @@ export class SyncClient extends EventTarget {
   /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
   async signIn(user: string): Promise<void> {
     const signIn = ++this.#signIns;
-    const environment = await this.#environment;
+    const deps = await this.#deps;
     await this.#signedOut;
     if (signIn !== this.#signIns) return; // somebody else was signed in meanwhile, or nobody
-    if (this.#session?.user === user) {
+    if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new Session(user, environment);
+      this.#session = new TabSession(user, deps);
     }
-    await this.#session.isShown;
+    await this.#session.shown;
   }
 
   /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
@@ -120,11 +122,11 @@ export class SyncClient extends EventTarget {
     this.#signIns += 1;
     if (this.#session === null) return;
     this.#session.call({ type: "sign_out", erase });
-    this.#signedOut = this.#session.isOver;
+    this.#signedOut = this.#session.closed;
     await this.#signedOut;
   }
 
-  /** Connect now instead of later: what stopped the client was mended. */
+  /** Connect now instead of later: what stopped the client was fixed. */
   connect(): void {
     this.#session?.call({ type: "connect" });
   }
@@ -136,12 +138,12 @@ export class SyncClient extends EventTarget {
 
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
   add(contentId: string): void {
-    this.#signedIn().write("add", contentId);
+    this.#signedIn().enqueue("add", contentId);
   }
 
   /** Take a content out of the list; throws like `add`. */
   remove(contentId: string): void {
-    this.#signedIn().write("remove", contentId);
+    this.#signedIn().enqueue("remove", contentId);
   }
 
   /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
@@ -151,10 +153,10 @@ export class SyncClient extends EventTarget {
     globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
     this.#session?.close();
     this.#session = null;
-    (await this.#environment).store.close();
+    (await this.#deps).store.close();
   }
 
-  #signedIn(): Session {
+  #signedIn(): TabSession {
     if (this.#session === null) throw new Error("Nobody is signed in.");
     return this.#session;
   }
@@ -162,7 +164,7 @@ export class SyncClient extends EventTarget {
   #leave(): void {
     if (this.#session === null) return;
     this.#session.close();
-    this.#tell({ type: "signed_out", user_id: this.#session.user, erased: false });
+    this.#tell({ type: "signed_out", user_id: this.#session.userId, erased: false });
   }
 
   readonly #tell = (event: SyncEvent): void => {
@@ -176,20 +178,20 @@ export class SyncClient extends EventTarget {
     if (globalThis.document?.visibilityState !== "hidden") this.#session?.hello();
   };
 
-  async #prepare(service: Service, database: string | null): Promise<Environment> {
+  async #prepare(service: Service, database: string | null): Promise<TabSessionDeps> {
     const tab = randomName();
-    const environment = { tab, service, onEvent: this.#tell };
+    const deps = { tab, service, onEvent: this.#tell };
     try {
       if (database !== null && globalThis.indexedDB !== undefined) {
         const store = await IndexedDbStore.open(database, tab);
-        const openTabs = (user: string, onNews: (news: TabNews) => void) =>
-          new BrowserTabs(`${database}/${user}`, onNews);
-        return { ...environment, store, openTabs };
+        const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
+          new BrowserTabs(`${database}/${userId}`, onMessage);
+        return { ...deps, store, openTabs };
       }
     } catch (error) {
       console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
     }
-    return { ...environment, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
+    return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
   }
 }
 

@@ -2,27 +2,50 @@
  * Every decision of a client, without I/O: inputs one at a time, and for each what is to be done.
  *
  * Its behaviour, word by word: clients/conformance/README.md. It knows no socket, no storage, no clock and no timers.
+ * After `close` nothing of that connection or attempt may be put in any more; a token asked for it is such a thing too.
  */
 
 import { Backoff } from "./backoff.js";
-import type { Output, State, Surroundings, SyncEvent, Timer, Token } from "./core_contract.js";
-import { Exchange } from "./exchange.js";
-import { Ledger } from "./ledger.js";
-import { type Action, LASTING_STATUS, type ServerMessage, TOKEN_ENDED, isLasting } from "./messages.js";
+import { type Then, afterClose, afterRefusal } from "./close_policy.js";
+import type { SyncEvent } from "./events.js";
+import { Exchange, GapError } from "./exchange.js";
+import type { Action, ServerMessage } from "./messages.js";
+import { type Output, TIMERS, type Timer } from "./outputs.js";
 import { Silence } from "./silence.js";
+import type { Token } from "./token.js";
 import type { UserState } from "./user_state.js";
+import { Watchlist } from "./watchlist.js";
 
-const RENEW_MS = { beforeEnd: 60_000, atLeast: 30_000 };
 const SILENCE_MS = 20_000;
-const TIMERS: readonly Timer[] = ["reconnect", "stable", "renew", "retry", "silence"];
+const RENEW_AHEAD_MS = 60_000;
+const RENEW_PAUSE_MS = 30_000;
 
+/**
+ * `signed_out`: nobody's list; `stopped`: offline until the app connects; `waiting`: offline until a timer is due;
+ * `token`: the app is asked for one; `opening`: the socket is on its way; `resuming`: what was missed has not come in
+ * whole; `live`: up to date.
+ */
+export type State = "signed_out" | "stopped" | "waiting" | "token" | "opening" | "resuming" | "live";
+
+/** What a core takes from outside. */
+export interface CoreDeps {
+  /** The wall clock, ms since 1970. */
+  readonly nowMs: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** A name that nobody ever had: 64 random bits or more. */
+  readonly newReplica: () => string;
+}
+
+/** One client: of one user at a time, with one connection at most. Each input returns what is to be done, in order. */
 export class Core {
-  readonly #around: Surroundings;
+  readonly #deps: CoreDeps;
   readonly #spentTokens = new Set<string>();
   readonly #backoff = new Backoff();
   /** Stays `opening` while there is an exchange. */
   #state: Exclude<State, "resuming" | "live"> = "signed_out";
-  #ledger: Ledger | null = null;
+  #watchlist: Watchlist | null = null;
+  #outputs: Output[] = [];
 
   // Of the attempt or connection under way
   #token = "";
@@ -30,62 +53,64 @@ export class Core {
   /** While the connection is open. */
   #exchange: Exchange | null = null;
 
-  #outputs: Output[] = [];
-
-  constructor(around: Surroundings) {
-    this.#around = around;
+  constructor(deps: CoreDeps) {
+    this.#deps = deps;
   }
 
+  /** Where the client stands. */
   get state(): State {
     if (this.#exchange === null) return this.#state;
     return this.#exchange.isLive ? "live" : "resuming";
   }
 
-  get user(): string | null {
-    return this.#ledger?.user ?? null;
+  /** Whose list is open; null: nobody's. */
+  get userId(): string | null {
+    return this.#watchlist?.userId ?? null;
   }
 
   /** What the signed-in user's list and queue are; to be looked at only. */
   get stored(): UserState | null {
-    return this.#ledger?.state ?? null;
+    return this.#watchlist?.state ?? null;
   }
 
   // The app's calls
 
-  /** Show `user`'s list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
-  signIn(user: string, stored: UserState | null): Output[] {
-    if (user === this.user) return this.connect();
+  /** Open a user's list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
+  signIn(userId: string, stored: UserState | null): Output[] {
+    if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
-    this.#ledger = new Ledger(user, stored, this.#around.newReplica);
+    this.#watchlist = new Watchlist(userId, stored, this.#deps.newReplica);
     this.#backoff.reset();
     this.#askToOpen();
     return [...before, ...this.#done()];
   }
 
-  /** `erase`: delete all that is stored of the user, unsent operations included. */
+  /** Close the user's list. `erase`: delete all that is stored of the user, unsent writes included. */
   signOut(erase: boolean): Output[] {
-    if (this.#ledger === null) return [];
-    const { user } = this.#ledger;
-    if (erase) this.#ledger.erase();
+    if (this.#watchlist === null) return [];
+    const { userId } = this.#watchlist;
+    if (erase) this.#watchlist.erase();
     this.#hangUp();
     this.#end("signed_out");
-    this.#emit({ type: "signed_out", user_id: user, erased: erase });
+    this.#emit({ type: "signed_out", user_id: userId, erased: erase });
     const outputs = this.#done();
-    this.#ledger = null;
+    this.#watchlist = null;
     return outputs;
   }
 
+  /** Connect now, if offline. */
   connect(): Output[] {
     if (this.#state === "stopped" || this.#state === "waiting") {
       this.#backoff.reset();
-      this.#put({ type: "stop_timer", name: "reconnect" });
+      this.#put({ type: "stop_timer", timer: "reconnect" });
       this.#askToOpen();
     }
     return this.#done();
   }
 
+  /** Stay offline until `connect`. */
   disconnect(): Output[] {
-    if (this.#ledger !== null && this.#state !== "stopped") {
+    if (this.#state !== "signed_out" && this.#state !== "stopped") {
       this.#hangUp();
       this.#stop(null, "the app went offline");
     }
@@ -93,78 +118,84 @@ export class Core {
   }
 
   /**
-   * Throws an Error where nobody is signed in, a TypeError where `contentId` is no UUID. `origin`: a name for this call;
-   * one whose operation is in the queue changes nothing.
+   * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
+   * TypeError where `contentId` is no UUID. `origin`: a name for this call; one whose write is in the queue changes
+   * nothing.
    */
-  write(operation: Action, contentId: string, origin?: string): Output[] {
-    if (this.#ledger === null) throw new Error("Nobody is signed in.");
-    this.#ledger.write(operation, contentId, this.#around.now(), origin);
+  enqueue(operation: Action, contentId: string, origin?: string): Output[] {
+    if (this.#watchlist === null) throw new Error("Nobody is signed in.");
+    this.#watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
     return this.#done();
   }
 
   // The app's callback
 
+  /** Use the token that was asked for: to open a connection, or on the open one. */
   token(token: Token): Output[] {
-    const ledger = this.#ledger;
-    const isForeign = token.sub !== undefined && token.sub !== ledger?.user;
-    if (ledger !== null && this.#state === "token") {
+    const watchlist = this.#watchlist;
+    const isForeign = token.sub !== undefined && token.sub !== watchlist?.userId;
+    if (watchlist !== null && this.#state === "token") {
       if (isForeign) this.#stop(null, "the token is another user's");
       else if (this.#spentTokens.has(token.value)) this.#stop(null, "the token was refused before");
-      else this.#open(ledger, token);
+      else this.#open(watchlist, token);
     } else if (isForeign) {
-      this.#start("renew", RENEW_MS.atLeast);
+      return this.tokenFailed();
     } else {
       const message = { type: "authenticate", token: token.value } as const;
       if (token.value !== this.#token) this.#put({ type: "send", message });
-      this.#take(token);
+      this.#useToken(token);
     }
     return this.#done();
   }
 
+  /** There is no token to be had now. */
   tokenFailed(): Output[] {
     if (this.#state === "token") this.#reconnect(null, "no token could be had");
-    else this.#start("renew", RENEW_MS.atLeast);
+    else this.#start("renew", RENEW_PAUSE_MS);
     return this.#done();
   }
 
   // The socket
 
+  /** The socket is open. */
   opened(): Output[] {
-    if (this.#ledger !== null) this.#exchange = new Exchange(this.#ledger, (output) => this.#outputs.push(output));
+    if (this.#watchlist !== null) this.#exchange = new Exchange(this.#watchlist, (output) => this.#put(output));
     this.#emit({ type: "connected" });
     return this.#done();
   }
 
-  /** `status`: with which the service refused, where it can be known. */
+  /** The socket did not open. `status`: with which the service refused, where it can be known. */
   openFailed(status?: number, retryAfterS = 0): Output[] {
     const reason = status === undefined ? "no connection" : `refused with status ${status}`;
-    if (status === 401) this.#spentTokens.add(this.#token);
-    if (status !== undefined && LASTING_STATUS.has(status)) this.#stop(null, reason);
-    else this.#reconnect(null, reason, retryAfterS * 1000);
+    this.#ended(afterRefusal(status), null, reason, retryAfterS * 1000);
     return this.#done();
   }
 
+  /** The connection ended. */
   closed(code: number): Output[] {
     const reason = `closed with code ${code}`;
-    const goodbyeMs = this.#exchange?.goodbyeMs ?? null;
-    if (code === TOKEN_ENDED) this.#spentTokens.add(this.#token);
-    if (isLasting(code)) this.#stop(code, reason);
-    else if (goodbyeMs !== null && code !== TOKEN_ENDED) this.#wait(goodbyeMs, code, reason);
-    else this.#reconnect(code, reason);
+    const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
+    const then = afterClose(code);
+    if (then === "reconnect" && reconnectAfterMs !== null) this.#wait(reconnectAfterMs, code, reason);
+    else this.#ended(then, code, reason);
     return this.#done();
   }
 
-  received(message: ServerMessage): Output[] {
+  /** One message came; null: one that we do not know. */
+  received(message: ServerMessage | null): Output[] {
     this.#silence.heard();
-    if (this.#exchange?.receive(message) === false) {
-      this.#hangUp();
-      this.#reconnect(null, "revisions were missing");
+    try {
+      if (message !== null) this.#exchange?.receive(message);
+    } catch (error) {
+      if (!(error instanceof GapError)) throw error;
+      this.#lost(error.message);
     }
     return this.#done();
   }
 
   // Time
 
+  /** A timer ran out. */
   due(timer: Timer): Output[] {
     switch (timer) {
       case "reconnect":
@@ -177,7 +208,7 @@ export class Core {
         if (this.#exchange !== null) this.#put({ type: "ask_token" });
         break;
       case "retry":
-        this.#exchange?.retry();
+        this.#exchange?.endPause();
         break;
       case "silence":
         this.#checkSilence();
@@ -192,27 +223,25 @@ export class Core {
     this.#put({ type: "ask_token" });
   }
 
-  #open(ledger: Ledger, token: Token): void {
-    const { revision, epoch } = ledger.state.head;
+  #open({ revision, epoch }: Watchlist, token: Token): void {
     this.#state = "opening";
-    this.#take(token);
-    const url = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
-    this.#put({ type: "open", url, token: token.value });
+    this.#useToken(token);
+    const target = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
+    this.#put({ type: "open", target, token: token.value });
     this.#silence = new Silence();
     this.#start("silence", SILENCE_MS);
   }
 
-  #take({ value, exp }: Token): void {
+  #useToken({ value, exp }: Token): void {
     this.#token = value;
     if (exp !== undefined)
-      this.#start("renew", Math.max(exp * 1000 - RENEW_MS.beforeEnd - this.#around.now(), RENEW_MS.atLeast));
+      this.#start("renew", Math.max(exp * 1000 - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
   }
 
   #checkSilence(): void {
     const verdict = this.state === "opening" ? "lost" : this.#silence.check();
     if (verdict === "lost") {
-      this.#hangUp();
-      this.#reconnect(null, "no answer");
+      this.#lost("no answer");
       return;
     }
     if (verdict === "ask") this.#put({ type: "send", message: { type: "ping" } });
@@ -221,14 +250,25 @@ export class Core {
 
   // Ends
 
-  #reconnect(code: number | null, reason: string, atLeastMs = 0): void {
-    this.#wait(Math.max(this.#backoff.next(this.#around.random()), atLeastMs), code, reason);
+  #ended(then: Then, code: number | null, reason: string, atLeastMs = 0): void {
+    if (then === "reconnect_with_new_token") this.#spentTokens.add(this.#token);
+    if (then === "stop") this.#stop(code, reason);
+    else this.#reconnect(code, reason, atLeastMs);
   }
 
-  #wait(ms: number, code: number | null, reason: string): void {
+  #lost(reason: string): void {
+    this.#hangUp();
+    this.#reconnect(null, reason);
+  }
+
+  #reconnect(code: number | null, reason: string, atLeastMs = 0): void {
+    this.#wait(Math.max(this.#backoff.nextMs(this.#deps.random()), atLeastMs), code, reason);
+  }
+
+  #wait(afterMs: number, code: number | null, reason: string): void {
     this.#end("waiting");
-    this.#start("reconnect", ms);
-    this.#emit({ type: "disconnected", code, retry_in_ms: ms, reason });
+    this.#start("reconnect", afterMs);
+    this.#emit({ type: "disconnected", code, retry_in_ms: afterMs, reason });
   }
 
   #stop(code: number | null, reason: string): void {
@@ -243,13 +283,13 @@ export class Core {
   #end(state: "waiting" | "stopped" | "signed_out"): void {
     this.#state = state;
     this.#exchange = null;
-    for (const name of TIMERS) this.#put({ type: "stop_timer", name });
+    for (const timer of TIMERS) this.#put({ type: "stop_timer", timer });
   }
 
   // Outputs
 
-  #start(name: Timer, ms: number): void {
-    this.#put({ type: "start_timer", name, ms });
+  #start(timer: Timer, afterMs: number): void {
+    this.#put({ type: "start_timer", timer, afterMs });
   }
 
   #emit(event: SyncEvent): void {
@@ -260,12 +300,13 @@ export class Core {
     this.#outputs.push(output);
   }
 
-  /** End an input: first of all what it changed is stored, then what may be sent is, and `updated` comes last. */
+  /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done(): Output[] {
-    const ledger = this.#ledger;
-    const { changes, hasUpdated } = ledger?.takeChanges() ?? { changes: [], hasUpdated: false };
-    if (ledger !== null && changes.length > 0) this.#outputs.unshift({ type: "save", user: ledger.user, changes });
-    this.#exchange?.send();
+    const watchlist = this.#watchlist;
+    const { changes, hasUpdated } = watchlist?.takeChanges() ?? { changes: [], hasUpdated: false };
+    if (watchlist !== null && changes.length > 0)
+      this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
+    this.#exchange?.sendWrites();
     if (hasUpdated) this.#emit({ type: "updated" });
     const outputs = this.#outputs;
     this.#outputs = [];

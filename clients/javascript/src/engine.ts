@@ -1,23 +1,12 @@
-/** The shell around a core: its socket, its timers, its storage, and the app's callback. */
+/** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
-import { Core } from "./core.js";
-import type { Output, State, SyncEvent, Timer } from "./core_contract.js";
-import type { Action, ServerMessage } from "./messages.js";
+import { Core, type State } from "./core.js";
+import type { SyncEvent } from "./events.js";
+import { type Input, Link, type Service } from "./link.js";
+import type { Action } from "./messages.js";
+import type { Output, Timer } from "./outputs.js";
 import type { Store } from "./store.js";
-import { readToken } from "./token.js";
 import type { Change, UserState } from "./user_state.js";
-
-type MaybeToken = string | null | undefined;
-
-/** Answers with a token that is good now; asked before every attempt to connect, and before the token ends. */
-export type GetToken = () => MaybeToken | Promise<MaybeToken>;
-
-export interface Service {
-  /** `ws:` or `wss:`, without the `/ws` at its end. */
-  readonly address: string;
-  readonly getToken: GetToken;
-  readonly WebSocket: typeof WebSocket;
-}
 
 /** What an app, in whichever tab, can ask of the tab that leads. */
 export type Call =
@@ -32,13 +21,8 @@ export interface Batch {
   readonly done: readonly string[];
 }
 
-/** One try to connect and the connection it became. */
-interface Attempt {
-  socket: WebSocket | null;
-}
-
-/** What waits for the storage: an output of the core and the attempt it belongs to, or that a call is done. */
-type Waiting = { readonly output: Output; readonly attempt: Attempt | null } | { readonly done: string };
+/** What waits for the store: an output of the core and the link it belongs to, or that a call is done. */
+type Waiting = { readonly output: Output; readonly link: Link | null } | { readonly done: string };
 
 const MAX_TIMER_MS = 2 ** 31 - 1; // beyond, browsers and Node fire at once
 
@@ -48,9 +32,9 @@ export class Engine {
   readonly #store: Store;
   readonly #onBatch: (batch: Batch) => void;
   readonly #onStoreFailed: (error: unknown) => void;
-  readonly #core = new Core({ now: Date.now, random: Math.random, newReplica: randomName });
+  readonly #core = new Core({ nowMs: Date.now, random: Math.random, newReplica: randomName });
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
-  #attempt: Attempt | null = null;
+  #link: Link | null = null;
   #waiting: Waiting[] = [];
   #isPumping = false;
   #isRetired = false;
@@ -75,8 +59,8 @@ export class Engine {
     return this.#core.stored;
   }
 
-  signIn(user: string, stored: UserState | null): void {
-    this.#perform(this.#core.signIn(user, stored));
+  signIn(userId: string, stored: UserState | null): void {
+    this.#perform(this.#core.signIn(userId, stored));
   }
 
   /**
@@ -91,7 +75,7 @@ export class Engine {
   retire(): void {
     this.#isRetired = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#hangUp();
+    this.#dropLink();
   }
 
   #outputsOf(call: Call, name: string): Output[] {
@@ -105,27 +89,31 @@ export class Engine {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return this.#core.write(call.operation, call.content_id, name);
+        return this.#core.enqueue(call.operation, call.content_id, name);
     }
   }
 
-  /** Timers and hanging up need not wait for the storage, and must not: nothing of the attempt may come in any more. */
+  #put(happened: Input): void {
+    this.#perform(happened(this.#core));
+  }
+
+  /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
   #perform(outputs: readonly Output[], done?: string): void {
     if (this.#isRetired) return;
     for (const output of outputs) {
       switch (output.type) {
         case "start_timer":
-          this.#startTimer(output.name, output.ms);
+          this.#startTimer(output.timer, output.afterMs);
           break;
         case "stop_timer":
-          clearTimeout(this.#timers.get(output.name));
+          clearTimeout(this.#timers.get(output.timer));
           break;
         case "close":
-          this.#hangUp();
+          this.#dropLink();
           break;
         default:
-          if (output.type === "ask_token") this.#attempt ??= { socket: null };
-          this.#waiting.push({ output, attempt: this.#attempt });
+          if (output.type === "ask_token") this.#link = this.#openLink ?? this.#newLink();
+          this.#waiting.push({ output, link: this.#openLink });
       }
     }
     if (done !== undefined) this.#waiting.push({ done });
@@ -143,7 +131,7 @@ export class Engine {
       const changes = saves.flatMap((save) => save.changes);
       if (saves[0] !== undefined) {
         try {
-          await this.#store.save(saves[0].user, changes);
+          await this.#store.save(saves[0].userId, changes);
         } catch (error) {
           this.#onStoreFailed(error);
           return;
@@ -155,88 +143,43 @@ export class Engine {
       for (const each of waiting) {
         if ("done" in each) done.push(each.done);
         else if (each.output.type === "emit") events.push(each.output.event);
-        else if (each.attempt === this.#attempt && this.#attempt !== null) this.#act(each.output, this.#attempt);
+        else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
       }
       this.#onBatch({ changes, events, done });
     }
     this.#isPumping = false;
   }
 
-  #act(output: Output, attempt: Attempt): void {
-    if (output.type === "ask_token") void this.#askToken(attempt);
-    else if (output.type === "open") this.#open(output.url, output.token, attempt);
-    else if (output.type === "send") attempt.socket?.send(JSON.stringify(output.message));
+  /** The link under way, if there is one. */
+  get #openLink(): Link | null {
+    return this.#link?.isClosed === false ? this.#link : null;
   }
 
-  async #askToken(attempt: Attempt): Promise<void> {
-    let outputs: () => Output[];
-    try {
-      const value = await this.#service.getToken();
-      outputs = () => (value ? this.#core.token(readToken(value)) : this.#core.tokenFailed());
-    } catch {
-      outputs = () => this.#core.tokenFailed();
-    }
-    if (attempt === this.#attempt) this.#perform(outputs());
+  #newLink(): Link {
+    return new Link(this.#service, (happened) => this.#put(happened));
   }
 
-  #open(url: string, token: string, attempt: Attempt): void {
-    let socket: WebSocket;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + url, ["syncd.v1", `bearer.${token}`]);
-    } catch {
-      this.#attempt = null;
-      this.#perform(this.#core.openFailed(400)); // such an address or token can't be sent, now or later
-      return;
-    }
-    attempt.socket = socket;
-    let wasOpen = false;
-    const ifCurrent = (outputs: () => Output[]): void => {
-      if (attempt === this.#attempt) this.#perform(outputs());
-    };
-    const ifEnded = (outputs: () => Output[]): void =>
-      ifCurrent(() => {
-        this.#attempt = null;
-        return outputs();
-      });
-    socket.onopen = () => {
-      wasOpen = true;
-      ifCurrent(() => this.#core.opened());
-    };
-    socket.onmessage = (event: MessageEvent<unknown>) => {
-      const message = parse(event.data);
-      if (message !== null) ifCurrent(() => this.#core.received(message));
-    };
-    socket.onclose = (event) => ifEnded(() => (wasOpen ? this.#core.closed(event.code) : this.#core.openFailed()));
-    // Node 20 tells of a failed opening by `error` alone.
-    socket.onerror = () => {
-      if (!wasOpen) ifEnded(() => this.#core.openFailed());
-    };
+  #dropLink(): void {
+    this.#link?.drop();
+    this.#link = null;
   }
 
-  #hangUp(): void {
-    this.#attempt?.socket?.close(1000);
-    this.#attempt = null;
-  }
-
-  #startTimer(name: Timer, ms: number): void {
-    clearTimeout(this.#timers.get(name));
+  #startTimer(timer: Timer, afterMs: number): void {
+    clearTimeout(this.#timers.get(timer));
     this.#timers.set(
-      name,
-      setTimeout(() => this.#perform(this.#core.due(name)), Math.min(ms, MAX_TIMER_MS)),
+      timer,
+      setTimeout(() => this.#put((core) => core.due(timer)), Math.min(afterMs, MAX_TIMER_MS)),
     );
   }
+}
+
+function execute(output: Output, link: Link): void {
+  if (output.type === "ask_token") link.askToken();
+  else if (output.type === "open") link.open(output.target, output.token);
+  else if (output.type === "send") link.send(output.message);
 }
 
 /** A name that nobody else draws: 96 random bits. (`crypto.randomUUID` is missing on pages without TLS.) */
 export function randomName(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function parse(data: unknown): ServerMessage | null {
-  try {
-    const message: unknown = JSON.parse(String(data));
-    return typeof message === "object" && message !== null && "type" in message ? (message as ServerMessage) : null;
-  } catch {
-    return null;
-  }
 }

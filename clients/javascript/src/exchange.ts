@@ -1,27 +1,32 @@
 /** What is said about a list on one open connection, from `resumed` to its end. */
 
-import type { Output } from "./core_contract.js";
-import type { Ledger } from "./ledger.js";
+import type { SyncEvent } from "./events.js";
+import { NEVER } from "./hlc.js";
 import type { Message, ServerMessage } from "./messages.js";
-import { Outbox } from "./outbox.js";
+import type { Output } from "./outputs.js";
+import { type PendingWrite, asMessage } from "./user_state.js";
+import type { Watchlist } from "./watchlist.js";
 
-const NO_STAMP = { physical: 0, logical: 0, node: "" };
-const RETRY_MS = 1_000;
 const STABLE_MS = 10_000;
+const RETRY_MS = 1_000;
 
+/** A revision is missing: only a new connection brings it. */
+export class GapError extends Error {}
+
+/** Brings a watchlist and the service's list together. */
 export class Exchange {
-  readonly #ledger: Ledger;
+  readonly #watchlist: Watchlist;
   readonly #put: (output: Output) => void;
-  readonly #outbox = new Outbox();
-  #resumed: Omit<Message<"resumed">, "type"> | null = null;
+  #resumed: Message<"resumed"> | null = null;
+  #isPaused = false;
   #isLive = false;
-  #isRetrying = false;
-  #goodbyeMs: number | null = null;
+  #reconnectAfterMs: number | null = null;
 
   /** `put`: where its outputs go. */
-  constructor(ledger: Ledger, put: (output: Output) => void) {
-    this.#ledger = ledger;
+  constructor(watchlist: Watchlist, put: (output: Output) => void) {
+    this.#watchlist = watchlist;
     this.#put = put;
+    watchlist.queue.releaseAll();
   }
 
   /** Whether the list is up to date. */
@@ -29,104 +34,121 @@ export class Exchange {
     return this.#isLive;
   }
 
-  /** When the service, which takes its leave, wants to see this device again; null: it stays. */
-  get goodbyeMs(): number | null {
-    return this.#goodbyeMs;
+  /** How long the service asks to wait, once it has said that it is about to close; null: it has not. */
+  get reconnectAfterMs(): number | null {
+    return this.#reconnectAfterMs;
   }
 
-  /** Returns false where revisions are missing before this message: the connection is to be closed. */
-  receive(message: ServerMessage): boolean {
+  /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
+  receive(message: ServerMessage): void {
     switch (message.type) {
       case "watchlist_update":
-        return this.#update(message);
+        this.#update(message);
+        break;
       case "watchlist_snapshot":
-        this.#ledger.replace(message.revision, message.epoch, message.items);
-        this.#becomeLive();
+        this.#watchlist.applySnapshot(message);
+        this.#goLive(false);
         break;
       case "resumed":
         this.#resume(message);
         break;
-      case "ack": {
-        const event = this.#outbox.acknowledge(this.#ledger, message);
-        if (event !== null) this.#put({ type: "emit", event });
+      case "ack":
+        this.#acknowledge(message);
         break;
-      }
       case "error":
         this.#fail(message);
         break;
       case "goodbye":
-        this.#goodbyeMs = message.reconnect_in_ms;
+        this.#reconnectAfterMs = message.reconnect_in_ms;
         break;
       case "progress_update": {
         const { content_id, position, duration } = message;
-        this.#put({ type: "emit", event: { type: "progress", content_id, position, duration } });
+        this.#emit({ type: "progress", content_id, position, duration });
         break;
       }
       case "device_command": {
         const { command, target_device } = message;
-        this.#put({
-          type: "emit",
-          event: { type: "command", command, target_device: target_device ?? null },
-        });
+        this.#emit({ type: "command", command, target_device: target_device ?? null });
       }
     }
-    return true;
   }
 
-  /** Send what may go now. */
-  send(): void {
-    if (!this.#isLive || this.#isRetrying) return;
-    for (const message of this.#outbox.take(this.#ledger.state.queue.values())) this.#put({ type: "send", message });
+  /** Send the writes that may go now; they are in flight from here on. */
+  sendWrites(): void {
+    if (!this.#isLive || this.#isPaused) return;
+    for (const write of this.#watchlist.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write) });
   }
 
-  /** The timer `retry` is due. */
-  retry(): void {
-    this.#isRetrying = false;
+  /** Allow sending again what the service asked to be tried later. */
+  endPause(): void {
+    this.#isPaused = false;
   }
 
   #resume(resumed: Message<"resumed">): void {
     this.#resumed = resumed;
     if (resumed.recovered) {
-      this.#ledger.adoptEpoch(resumed.epoch);
-      this.#becomeLiveIfComplete();
+      this.#watchlist.adoptEpoch(resumed.epoch);
+      this.#checkLive();
     } else {
       this.#isLive = false;
     }
   }
 
-  #update(update: Message<"watchlist_update">): boolean {
-    const { content_id, action, revision, timestamp = NO_STAMP, device_id } = update;
-    if (revision === undefined) return true;
-    const isNext = this.#ledger.apply({
-      content_id,
-      action,
-      revision,
-      timestamp,
-      device_id: device_id ?? null,
-    });
-    if (isNext) this.#becomeLiveIfComplete();
-    return isNext;
+  #update(update: Message<"watchlist_update">): void {
+    const { content_id, action, revision, timestamp = NEVER, device_id = null } = update;
+    if (revision === undefined || revision <= this.#watchlist.revision) return;
+    if (revision > this.#watchlist.revision + 1)
+      throw new GapError(`revision ${revision} came after ${this.#watchlist.revision}`);
+    this.#watchlist.applyUpdate({ content_id, action, revision, timestamp, device_id });
+    this.#checkLive();
   }
 
-  #becomeLiveIfComplete(): void {
-    if (this.#resumed?.recovered && this.#ledger.state.head.revision >= this.#resumed.revision) this.#becomeLive();
+  #checkLive(): void {
+    if (this.#resumed?.recovered && this.#watchlist.revision >= this.#resumed.revision) this.#goLive(true);
   }
 
-  #becomeLive(): void {
+  #goLive(recovered: boolean): void {
     if (this.#isLive) return;
     this.#isLive = true;
-    const recovered = this.#resumed?.recovered ?? false;
-    this.#put({ type: "emit", event: { type: "resumed", recovered, reason: this.#resumed?.reason ?? null } });
-    this.#put({ type: "start_timer", name: "stable", ms: STABLE_MS });
+    const reason = recovered ? null : (this.#resumed?.reason ?? null);
+    this.#emit({ type: "resumed", recovered, reason });
+    this.#put({ type: "start_timer", timer: "stable", afterMs: STABLE_MS });
   }
 
-  #fail(error: Message<"error">): void {
-    const outcome = this.#outbox.fail(this.#ledger, error);
-    if (outcome === "retry") {
-      this.#isRetrying = true;
-      this.#put({ type: "start_timer", name: "retry", ms: error.retry_after_ms ?? RETRY_MS });
-    } else if (outcome !== null) {
-      this.#put({ type: "emit", event: outcome });
+  #acknowledge({ id, status, revision, timestamp }: Omit<Message<"ack">, "type">): void {
+    const write = this.#watchlist.queue.inFlight(id);
+    if (write === undefined) return;
+    this.#watchlist.acknowledge(write, revision, timestamp);
+    this.#emit({ type: "confirmed", ...nameOf(write), status, revision: revision ?? null });
+  }
+
+  #fail({ id, code, field, message, retry_after_ms }: Message<"error">): void {
+    const write = this.#watchlist.queue.inFlight(id);
+    if (write === undefined) return;
+    if (code === "not_found") {
+      // A remove of what is not there: that is what the user wants.
+      this.#acknowledge({ id: write.operation_id, status: "not_found" });
+      return;
+    }
+    this.#watchlist.queue.release(write.operation_id);
+    if (code === "try_again_later") {
+      this.#isPaused = true;
+      this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
+    } else if (field === "timestamp" && !write.isUnstamped) {
+      this.#watchlist.unstamp(write);
+    } else {
+      this.#watchlist.refuse(write);
+      this.#emit({ type: "refused", ...nameOf(write), code, message });
     }
   }
+
+  #emit(event: SyncEvent): void {
+    this.#put({ type: "emit", event });
+  }
+}
+
+type Name = Pick<PendingWrite, "operation_id" | "operation" | "content_id">;
+
+function nameOf({ operation_id, operation, content_id }: Name): Name {
+  return { operation_id, operation, content_id };
 }

@@ -1,12 +1,12 @@
 /** The store of a browser: one IndexedDB database for all its tabs. */
 
-import { Erased, type Store, Superseded } from "./store.js";
-import { type Change, type Head, type Item, type Operation, UserState } from "./user_state.js";
+import { ErasedError, type Store, SupersededError } from "./store.js";
+import { type Change, type ConfirmedItem, type Head, type PendingWrite, UserState } from "./user_state.js";
 
 /** A row of HEADS; `keeper`: the one client that may write this user's rows. */
 type HeadRow = Partial<Head> & { readonly user: string; readonly keeper: string };
-type ItemRow = Item & { readonly user: string };
-type OperationRow = Operation & { readonly user: string };
+type ItemRow = ConfirmedItem & { readonly user: string };
+type WriteRow = PendingWrite & { readonly user: string };
 
 const HEADS = "heads";
 const ITEMS = "items";
@@ -36,29 +36,29 @@ export class IndexedDbStore implements Store {
     return new IndexedDbStore(database, keeper);
   }
 
-  async claim(user: string, isKnown: boolean): Promise<UserState | null> {
+  async claim(userId: string, isKnown: boolean): Promise<UserState | null> {
     const transaction = this.#database.transaction(ALL, "readwrite");
     const heads = transaction.objectStore(HEADS);
-    const head = heads.get(user) as IDBRequest<HeadRow | undefined>;
+    const head = heads.get(userId) as IDBRequest<HeadRow | undefined>;
     let isErased = false;
     head.onsuccess = () => {
       isErased = isKnown && head.result === undefined;
-      if (!isErased) heads.put({ ...head.result, user, keeper: this.#keeper } satisfies HeadRow);
+      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper } satisfies HeadRow);
     };
-    const state = await this.#state(transaction, user);
-    if (isErased) throw new Erased();
+    const state = await this.#state(transaction, userId);
+    if (isErased) throw new ErasedError();
     return state;
   }
 
-  async read(user: string): Promise<UserState | null> {
-    return this.#state(this.#database.transaction(ALL), user);
+  async read(userId: string): Promise<UserState | null> {
+    return this.#state(this.#database.transaction(ALL), userId);
   }
 
-  async save(user: string, changes: readonly Change[]): Promise<void> {
-    // A wish survives a loss of power; what the service has can be had again.
+  async save(userId: string, changes: readonly Change[]): Promise<void> {
+    // A write survives a loss of power; what the service has can be had again.
     const durability = changes.some((change) => "queue" in change) ? "strict" : "relaxed";
     const transaction = this.#database.transaction(ALL, "readwrite", { durability });
-    const head = transaction.objectStore(HEADS).get(user) as IDBRequest<HeadRow | undefined>;
+    const head = transaction.objectStore(HEADS).get(userId) as IDBRequest<HeadRow | undefined>;
     let isSuperseded = false;
     head.onsuccess = () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
@@ -66,38 +66,38 @@ export class IndexedDbStore implements Store {
       let row = head.result;
       for (const change of changes) {
         if ("set" in change) transaction.objectStore(HEADS).put((row = { ...row, ...change.set }));
-        else write(transaction, user, change);
+        else write(transaction, userId, change);
       }
     };
     await done(transaction);
-    if (isSuperseded) throw new Superseded();
+    if (isSuperseded) throw new SupersededError();
   }
 
   close(): void {
     this.#database.close();
   }
 
-  async #state(transaction: IDBTransaction, user: string): Promise<UserState | null> {
-    const head = transaction.objectStore(HEADS).get(user) as IDBRequest<HeadRow | undefined>;
-    const items = transaction.objectStore(ITEMS).getAll(ofUser(user)) as IDBRequest<ItemRow[]>;
-    const queue = transaction.objectStore(QUEUE).getAll(ofUser(user)) as IDBRequest<OperationRow[]>;
+  async #state(transaction: IDBTransaction, userId: string): Promise<UserState | null> {
+    const head = transaction.objectStore(HEADS).get(userId) as IDBRequest<HeadRow | undefined>;
+    const items = transaction.objectStore(ITEMS).getAll(ofUser(userId)) as IDBRequest<ItemRow[]>;
+    const queue = transaction.objectStore(QUEUE).getAll(ofUser(userId)) as IDBRequest<WriteRow[]>;
     await done(transaction);
     return isHead(head.result) ? new UserState(head.result, items.result, queue.result) : null;
   }
 }
 
-function write(transaction: IDBTransaction, user: string, change: Exclude<Change, { set: unknown }>): void {
+function write(transaction: IDBTransaction, userId: string, change: Exclude<Change, { set: unknown }>): void {
   const items = transaction.objectStore(ITEMS);
   const queue = transaction.objectStore(QUEUE);
-  if ("put" in change) items.put({ user, ...change.put } satisfies ItemRow);
-  else if ("drop" in change) items.delete([user, change.drop]);
-  else if ("clear" in change) items.delete(ofUser(user));
-  else if ("queue" in change) queue.put({ user, ...change.queue } satisfies OperationRow);
-  else if ("settle" in change) queue.delete([user, change.settle]);
+  if ("put" in change) items.put({ user: userId, ...change.put } satisfies ItemRow);
+  else if ("drop" in change) items.delete([userId, change.drop]);
+  else if ("clear" in change) items.delete(ofUser(userId));
+  else if ("queue" in change) queue.put({ user: userId, ...change.queue } satisfies WriteRow);
+  else if ("settle" in change) queue.delete([userId, change.settle]);
   else {
-    items.delete(ofUser(user));
-    queue.delete(ofUser(user));
-    transaction.objectStore(HEADS).delete(user);
+    items.delete(ofUser(userId));
+    queue.delete(ofUser(userId));
+    transaction.objectStore(HEADS).delete(userId);
   }
 }
 
@@ -107,8 +107,8 @@ function isHead(row: HeadRow | undefined): row is HeadRow & Head {
 }
 
 /** Arrays sort after everything else: the keys [user, anything]. */
-function ofUser(user: string): IDBKeyRange {
-  return IDBKeyRange.bound([user], [user, []]);
+function ofUser(userId: string): IDBKeyRange {
+  return IDBKeyRange.bound([userId], [userId, []]);
 }
 
 function result<T>(request: IDBRequest<T>): Promise<T> {

@@ -1,6 +1,10 @@
-/** What the service and a device tell each other (docs/protocol.md), as far as a client looks at it. */
+/**
+ * What the service and a client tell each other, and JSON both ways.
+ *
+ * Shapes: docs/protocol.md; what a client does not need is left out.
+ */
 
-import type { Stamp } from "./clock.js";
+import type { Timestamp } from "./hlc.js";
 
 export type Action = "add" | "remove";
 
@@ -10,7 +14,7 @@ export type ServerMessage =
       readonly content_id: string;
       readonly action: Action;
       readonly revision?: number;
-      readonly timestamp?: Stamp;
+      readonly timestamp?: Timestamp;
       readonly device_id?: string;
     }
   | {
@@ -31,7 +35,7 @@ export type ServerMessage =
       readonly id?: string;
       readonly status: Status;
       readonly revision?: number;
-      readonly timestamp?: Stamp;
+      readonly timestamp?: Timestamp;
     }
   | {
       readonly type: "error";
@@ -54,14 +58,14 @@ export type Message<T extends ServerMessage["type"]> = Extract<ServerMessage, { 
 
 export interface SnapshotItem {
   readonly content_id: string;
-  readonly timestamp: Stamp;
+  readonly timestamp: Timestamp;
   readonly device_id: string;
 }
 
 /** What became of a write; `not_found`: a remove of what was not in the list. */
 export type Status = "added" | "existing" | "removed" | "not_found";
 
-export type DeviceMessage =
+export type ClientMessage =
   | {
       readonly type: "watchlist_update";
       readonly id: string;
@@ -70,18 +74,22 @@ export type DeviceMessage =
       readonly operation_id: string;
       readonly tag?: string;
       readonly observed: number;
-      readonly timestamp?: Stamp;
+      readonly timestamp?: Timestamp;
     }
   | { readonly type: "authenticate"; readonly token: string }
   | { readonly type: "ping" };
 
-/** Whether the same attempt would end the same way: it is for the app, or a person, to change something first. */
-export function isLasting(code: number): boolean {
-  return LASTING.has(code) || (code > TOKEN_ENDED && code <= 4999);
+/** What the service says; null if that is no message at all. */
+export function decode(data: unknown): ServerMessage | null {
+  try {
+    const message: unknown = JSON.parse(String(data));
+    return typeof message === "object" && message !== null && "type" in message ? (message as ServerMessage) : null;
+  } catch {
+    return null;
+  }
 }
 
-export const TOKEN_ENDED = 4500;
-const LASTING: ReadonlySet<number> = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1010]);
-
-/** The same, for the HTTP status with which an upgrade was refused. */
-export const LASTING_STATUS: ReadonlySet<number | undefined> = new Set([400, 403, 404, 426]);
+/** The text to send. */
+export function encode(message: ClientMessage): string {
+  return JSON.stringify(message);
+}

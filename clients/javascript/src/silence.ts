@@ -1,19 +1,23 @@
 /** Whether a connection still lives: networks lose them without a word. */
 
+/** `ask`: ask the other side for a sign of life; `lost`: it was asked, and gave none. */
+export type Verdict = "fine" | "ask" | "lost";
+
+/** Watches one connection. */
 export class Silence {
-  #wasHeard = false;
-  #wasAsked = false;
+  #hasHeard = false;
+  #hasAsked = false;
 
   /** A message came. */
   heard(): void {
-    this.#wasHeard = true;
+    this.#hasHeard = true;
   }
 
-  /** Once an interval: `ask` the other side for a sign of life, or give the connection up for `lost`. */
-  check(): "fine" | "ask" | "lost" {
-    if (!this.#wasHeard && this.#wasAsked) return "lost";
-    this.#wasAsked = !this.#wasHeard;
-    this.#wasHeard = false;
-    return this.#wasAsked ? "ask" : "fine";
+  /** What the interval that ends now has shown; the next one begins. */
+  check(): Verdict {
+    if (this.#hasAsked && !this.#hasHeard) return "lost";
+    this.#hasAsked = !this.#hasHeard;
+    this.#hasHeard = false;
+    return this.#hasAsked ? "ask" : "fine";
   }
 }

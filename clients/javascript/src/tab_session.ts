@@ -3,50 +3,53 @@
  * told what it has stored, and keep a copy; what their apps ask for they ask of it.
  *
  * A tab keeps what it asked for until its leader says that it is done (stored, if it is a write); a new leader is asked
- * again. Calls have names, and an operation in the queue knows its call: what is stored already is not done twice.
+ * again. Calls have names, and a write in the queue knows its call: what is stored already is not done twice.
  */
 
 import { Backoff } from "./backoff.js";
-import type { State, SyncEvent } from "./core_contract.js";
-import { type Batch, type Call, Engine, type Service } from "./engine.js";
-import { canonical } from "./ledger.js";
+import type { State } from "./core.js";
+import { type Batch, type Call, Engine } from "./engine.js";
+import type { SyncEvent } from "./events.js";
+import type { Service } from "./link.js";
+import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
-import { Erased, type Store, Superseded } from "./store.js";
+import { ErasedError, type Store, SupersededError } from "./store.js";
 import type { Tabs } from "./tabs.js";
-import { type ListItem, UserState, type Wish } from "./user_state.js";
+import { UserState } from "./user_state.js";
+import { canonical } from "./watchlist.js";
 
-export type TabNews =
+export type TabMessage =
   | { readonly type: "call"; readonly name: string; readonly call: Call }
   | (Batch & { readonly type: "batch"; readonly leader: string; readonly state: State });
 
-/** What a session needs besides its user. `tab`: a name that no other tab has. */
-export interface Environment {
+/** What a tab's session is wired with. `tab`: a name that no other tab has. */
+export interface TabSessionDeps {
   readonly tab: string;
   readonly service: Service;
   readonly store: Store;
-  readonly openTabs: (user: string, onNews: (news: TabNews) => void) => Tabs<TabNews>;
+  readonly openTabs: (userId: string, onMessage: (message: TabMessage) => void) => Tabs<TabMessage>;
   readonly onEvent: (event: SyncEvent) => void;
 }
 
 /** How long a leader may take to do a call until it is thought asleep. */
-const PATIENCE_MS = 3_000;
+const LEADER_TIMEOUT_MS = 3_000;
 
-export class Session {
-  readonly user: string;
+export class TabSession {
+  readonly userId: string;
   /** Fulfilled once there is a list to show. */
-  readonly isShown: Promise<void>;
+  readonly shown: Promise<void>;
   #show!: () => void;
   /** Fulfilled once it is closed. */
-  readonly isOver: Promise<void>;
+  readonly closed: Promise<void>;
   #end!: () => void;
-  readonly #environment: Environment;
-  readonly #tabs: Tabs<TabNews>;
+  readonly #deps: TabSessionDeps;
+  readonly #tabs: Tabs<TabMessage>;
   #engine: Engine | null = null;
-  /** Calls that are not done, by name, with the wish that a write is shown as. */
-  readonly #calls = new Map<string, { readonly call: Call; readonly wish: Wish | null }>();
+  /** Calls that are not done, by name, with what is shown of a write. */
+  readonly #calls = new Map<string, { readonly call: Call; readonly write: ShownWrite | null }>();
   #callsMade = 0;
-  readonly #storeTrouble = new Backoff();
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  readonly #storeBackoff = new Backoff();
+  #leaderTimeout: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   // Of the tab that leads, while it is another
@@ -54,15 +57,15 @@ export class Session {
   #hasFollowed = false;
   #leaderState: State | null = null;
   #copy: UserState | null = null;
-  /** News that came while the copy is being read. */
-  #held: Batch[] | null = null;
+  /** What came while the copy is being read. */
+  #pendingBatches: Batch[] | null = null;
 
-  constructor(user: string, environment: Environment) {
-    this.user = user;
-    this.isShown = new Promise((resolve) => (this.#show = resolve));
-    this.isOver = new Promise((resolve) => (this.#end = resolve));
-    this.#environment = environment;
-    this.#tabs = environment.openTabs(user, (news) => this.#hear(news));
+  constructor(userId: string, deps: TabSessionDeps) {
+    this.userId = userId;
+    this.shown = new Promise((resolve) => (this.#show = resolve));
+    this.closed = new Promise((resolve) => (this.#end = resolve));
+    this.#deps = deps;
+    this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   }
@@ -75,28 +78,28 @@ export class Session {
     return this.#engine?.stored ?? this.#copy;
   }
 
-  /** Operations that are not settled. */
+  /** How many writes are not settled. */
   get queueLength(): number {
-    return (this.stored?.queue.size ?? 0) + this.#wishes.length;
+    return (this.stored?.queue.size ?? 0) + this.#writes.length;
   }
 
-  list(): ListItem[] {
-    return (this.stored ?? UserState.empty("")).list(this.#wishes);
+  list(): Item[] {
+    return (this.stored ?? UserState.empty("")).list(this.#writes);
   }
 
   /** Throws a TypeError where `contentId` is no UUID. */
-  write(operation: Action, contentId: string): void {
+  enqueue(operation: Action, contentId: string): void {
     const content_id = canonical(contentId);
-    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#environment.tab };
+    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
     this.call({ type: "write", operation, content_id }, { operation, content_id, timestamp });
   }
 
-  call(call: Call, wish: Wish | null = null): void {
+  call(call: Call, write: ShownWrite | null = null): void {
     this.#callsMade += 1;
-    const name = `${this.#environment.tab}.${this.#callsMade}`;
-    this.#calls.set(name, { call, wish });
+    const name = `${this.#deps.tab}.${this.#callsMade}`;
+    this.#calls.set(name, { call, write });
     this.#make(name, call);
-    if (this.#engine === null && wish !== null) this.#environment.onEvent({ type: "updated" });
+    if (this.#engine === null && write !== null) this.#deps.onEvent({ type: "updated" });
   }
 
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
@@ -107,7 +110,7 @@ export class Session {
   /** Leave without a word to the app. */
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#leaderTimeout);
     this.#engine?.retire();
     this.#tabs.close();
     this.#show();
@@ -115,30 +118,30 @@ export class Session {
   }
 
   /** What is not in `stored` yet. */
-  get #wishes(): Wish[] {
+  get #writes(): ShownWrite[] {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ wish }) => (wish === null ? [] : [wish]));
+    return Array.from(this.#calls.values()).flatMap(({ write }) => (write === null ? [] : [write]));
   }
 
   #make(name: string, call: Call): void {
     if (this.#engine === null) {
       this.#tabs.tell({ type: "call", name, call });
-      this.#bePatient();
+      this.#startLeaderTimeout();
     } else {
       this.#engine.call(call, name);
     }
   }
 
-  #bePatient(): void {
-    this.#patience ??= setTimeout(() => {
-      this.#patience = undefined;
+  #startLeaderTimeout(): void {
+    this.#leaderTimeout ??= setTimeout(() => {
+      this.#leaderTimeout = undefined;
       if (this.#engine === null && this.#calls.size > 0) this.#tabs.takeLead(this.#onGranted, this.#onLost);
-    }, PATIENCE_MS);
+    }, LEADER_TIMEOUT_MS);
   }
 
-  #loseNoPatience(): void {
-    clearTimeout(this.#patience);
-    this.#patience = undefined;
+  #stopLeaderTimeout(): void {
+    clearTimeout(this.#leaderTimeout);
+    this.#leaderTimeout = undefined;
   }
 
   // Leading
@@ -146,50 +149,50 @@ export class Session {
   readonly #onGranted = (): void => void this.#lead();
 
   async #lead(): Promise<void> {
-    const { tab, service, store } = this.#environment;
+    const { tab, service, store } = this.#deps;
     let stored: UserState | null;
     try {
-      stored = await store.claim(this.user, this.#hasFollowed);
+      stored = await store.claim(this.userId, this.#hasFollowed);
     } catch (error) {
       this.#onStoreFailed(error);
       return;
     }
     if (this.#isClosed || this.#engine !== null) return;
-    this.#loseNoPatience();
+    this.#stopLeaderTimeout();
     const wasStopped = this.#leaderState === "stopped";
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
     this.#leader = tab;
     this.#copy = null;
-    engine.signIn(this.user, stored);
+    engine.signIn(this.userId, stored);
     if (wasStopped) engine.call({ type: "disconnect" }, "");
     for (const [name, { call }] of this.#calls) this.#make(name, call);
     this.#show();
   }
 
   #tellAll(batch: Batch): void {
-    const { tab } = this.#environment;
+    const { tab } = this.#deps;
     this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
-    this.#take(batch.done);
+    this.#markDone(batch.done);
     this.#emit(batch.events);
   }
 
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   readonly #onStoreFailed = (error: unknown): void => {
     if (this.#isClosed) return;
-    if (error instanceof Superseded) {
+    if (error instanceof SupersededError) {
       this.#onLost();
       return;
     }
-    if (error instanceof Erased) {
-      this.#emit([{ type: "signed_out", user_id: this.user, erased: true }]);
+    if (error instanceof ErasedError) {
+      this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
       return;
     }
     console.error("syncd: the watchlist cannot be stored; trying again.", error);
     this.#retire();
     void this.#readCopy();
-    const waitMs = this.#storeTrouble.next(Math.random());
-    this.#patience = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), PATIENCE_MS + waitMs);
+    const waitMs = this.#storeBackoff.nextMs(Math.random());
+    this.#leaderTimeout = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), LEADER_TIMEOUT_MS + waitMs);
   };
 
   /** Another tab leads now; follow it. */
@@ -207,62 +210,62 @@ export class Session {
       this.#engine.retire();
     }
     this.#engine = this.#leader = null;
-    this.#loseNoPatience();
+    this.#stopLeaderTimeout();
   }
 
   // Following
 
-  #hear(news: TabNews): void {
+  #onTabMessage(message: TabMessage): void {
     if (this.#isClosed) return;
-    if (news.type === "call") {
-      this.#engine?.call(news.call, news.name);
+    if (message.type === "call") {
+      this.#engine?.call(message.call, message.name);
       return;
     }
     if (this.#engine !== null) {
       // The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells.
-      this.#emit(news.events.filter((event) => event.type === "signed_out"));
-      this.#environment.store.save(this.user, []).catch(this.#onStoreFailed);
+      this.#emit(message.events.filter((event) => event.type === "signed_out"));
+      this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
       return;
     }
     this.#hasFollowed = true;
-    this.#leaderState = news.state;
-    if (news.leader !== this.#leader) {
-      this.#leader = news.leader;
+    this.#leaderState = message.state;
+    if (message.leader !== this.#leader) {
+      this.#leader = message.leader;
       void this.#readCopy();
       for (const [name, { call }] of this.#calls) this.#make(name, call);
     }
-    if (this.#held === null) this.#follow(news);
-    else this.#held.push(news);
+    if (this.#pendingBatches === null) this.#follow(message);
+    else this.#pendingBatches.push(message);
   }
 
   async #readCopy(): Promise<void> {
-    const held = (this.#held = [...(this.#held ?? [])]);
-    const copy = await this.#environment.store.read(this.user).catch(() => null);
-    if (this.#held !== held) return; // read again meanwhile
-    this.#held = null;
+    const pending = (this.#pendingBatches = [...(this.#pendingBatches ?? [])]);
+    const copy = await this.#deps.store.read(this.userId).catch(() => null);
+    if (this.#pendingBatches !== pending) return; // read again meanwhile
+    this.#pendingBatches = null;
     if (this.#engine !== null || this.#isClosed) return;
     this.#copy = copy;
-    held.forEach((batch) => this.#follow(batch));
+    pending.forEach((batch) => this.#follow(batch));
     this.#show();
-    this.#environment.onEvent({ type: "updated" });
+    this.#deps.onEvent({ type: "updated" });
   }
 
   #follow({ changes, events, done }: Batch): void {
     changes.forEach((change) => this.#copy?.apply(change));
-    this.#take(done);
-    this.#loseNoPatience();
-    if (this.#calls.size > 0) this.#bePatient();
+    this.#markDone(done);
+    this.#stopLeaderTimeout();
+    if (this.#calls.size > 0) this.#startLeaderTimeout();
     this.#emit(events);
   }
 
-  #take(done: readonly string[]): void {
+  #markDone(done: readonly string[]): void {
     for (const name of done) this.#calls.delete(name);
   }
 
   #emit(events: readonly SyncEvent[]): void {
     for (const event of events) {
       if (event.type === "signed_out") this.close();
-      this.#environment.onEvent(event);
+      this.#deps.onEvent(event);
     }
   }
 }

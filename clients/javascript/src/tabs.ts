@@ -1,9 +1,9 @@
-/** How the tabs of one browser hear each other, and which of them leads: it alone connects and stores. */
+/** How the tabs of one browser tell each other what happens, and which of them leads: it alone connects and stores. */
 
-/** What joins this tab's client to those of the other tabs. `News`: what they tell each other. */
-export interface Tabs<News> {
-  /** Tell the other tabs; this one does not hear it. */
-  tell(news: News): void;
+/** What joins this tab's client to those of the other tabs. `Message`: what they tell each other. */
+export interface Tabs<Message> {
+  /** Tell the other tabs; this one is not told. */
+  tell(message: Message): void;
 
   /** Ask to lead, from now on. `onGranted` runs when this tab does; `onLost` when another has taken that away. */
   lead(onGranted: () => void, onLost: () => void): void;
@@ -29,7 +29,7 @@ export class NoOtherTabs implements Tabs<unknown> {
 }
 
 /** The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. */
-export class BrowserTabs<News> implements Tabs<News> {
+export class BrowserTabs<Message> implements Tabs<Message> {
   readonly #name: string;
   readonly #channel: BroadcastChannel;
   readonly #locks = navigator.locks as LockManager | undefined;
@@ -37,19 +37,19 @@ export class BrowserTabs<News> implements Tabs<News> {
   /** Ends the latest request for the lock, and the lock itself. */
   #giveUp = new AbortController();
 
-  constructor(name: string, onNews: (news: News) => void) {
+  constructor(name: string, onMessage: (message: Message) => void) {
     this.#name = name;
     this.#channel = new BroadcastChannel(name);
-    this.#channel.onmessage = (event: MessageEvent<News>) => onNews(event.data);
+    this.#channel.onmessage = (event: MessageEvent<Message>) => onMessage(event.data);
   }
 
-  tell(news: News): void {
-    this.#channel.postMessage(news);
+  tell(message: Message): void {
+    this.#channel.postMessage(message);
   }
 
   lead(onGranted: () => void, onLost: () => void): void {
     if (this.#locks === undefined) {
-      if (!this.#hasLed) onGranted(); // who lost it gets it back by takeLead only: two would take turns for ever
+      if (!this.#hasLed) onGranted(); // who lost it gets it back by takeLead only: two would alternate for ever
       this.#hasLed = true;
     } else {
       this.#request(false, onGranted, onLost);

@@ -1,6 +1,11 @@
 /** What a token says about itself. Only the service can tell whether it is true. */
 
-import type { Token } from "./core_contract.js";
+/** A token and, as far as it can be read, whose it is and when it ends (seconds since 1970). */
+export interface Token {
+  readonly value: string;
+  readonly sub?: string;
+  readonly exp?: number;
+}
 
 /** Reads `sub` and `exp` of a JSON Web Token; a token in another shape says nothing. */
 export function readToken(value: string): Token {

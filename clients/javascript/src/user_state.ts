@@ -1,44 +1,44 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
-import { type Reading, type Stamp, compareStamps } from "./clock.js";
-import type { Action } from "./messages.js";
+import { NEVER, type Reading, type Timestamp } from "./hlc.js";
+import { type Item, type ShownWrite, listView } from "./list_view.js";
+import type { Action, ClientMessage } from "./messages.js";
 
-/** The numbers of a user's state. */
+/** Where the user's list stands on this device, and what the device has numbered. */
 export interface Head {
+  /** Names this stored state, at random; lost with it. */
   readonly replica: string;
-  /** Adds that `replica` has numbered. */
+  /** Adds numbered under `replica`. */
   readonly adds: number;
-  /** Operations that this state has numbered. */
+  /** Writes numbered, adds and removes. */
   readonly operations: number;
   readonly clock: Reading;
+  /** The last one applied. */
   readonly revision: number;
   readonly epoch: string | null;
 }
 
-/** A confirmed content; of equal stamps the greater rank is newer. */
-export interface Item {
+/** A content that the service says is in the list. */
+export interface ConfirmedItem {
   readonly content_id: string;
-  readonly timestamp: Stamp;
+  readonly timestamp: Timestamp;
+  /** Orders equal timestamps: an update's revision; minus its place for an item of a snapshot. */
   readonly rank: number;
   readonly device_id: string | null;
 }
 
-/** What the user wants, and since when. */
-export interface Wish {
-  readonly operation: Action;
-  readonly content_id: string;
-  readonly timestamp: Stamp;
-}
-
-/** A wish that is not settled yet, as it is sent. */
-export interface Operation extends Wish {
+/** A write of the user that is not settled yet, as it is sent. */
+export interface PendingWrite {
   /** 1, 2, 3 … within the user's state: the order of the queue. */
   readonly number: number;
+  readonly operation: Action;
+  readonly content_id: string;
   readonly operation_id: string;
   /** Adds only. */
   readonly tag?: string;
   readonly observed: number;
-  /** The service refused the stamp: it shall make its own. */
+  readonly timestamp: Timestamp;
+  /** The service found `timestamp` too far ahead: it is only shown, no longer sent. */
   readonly isUnstamped?: true;
   /** The call that it came from. */
   readonly origin?: string;
@@ -46,45 +46,51 @@ export interface Operation extends Wish {
   readonly answer?: number;
 }
 
+/** The message that asks for `write`: the same, however often it is sent. */
+export function asMessage(write: PendingWrite): ClientMessage {
+  const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write;
+  return {
+    type: "watchlist_update",
+    id: operation_id,
+    operation_id,
+    operation,
+    content_id,
+    ...(tag !== undefined && { tag }),
+    observed,
+    ...(!isUnstamped && { timestamp }),
+  };
+}
+
 export type Change =
   | { readonly set: Partial<Head> }
-  | { readonly put: Item }
+  | { readonly put: ConfirmedItem }
   | { readonly drop: string }
   | { readonly clear: true }
-  | { readonly queue: Operation }
+  | { readonly queue: PendingWrite }
   | { readonly settle: number }
   | { readonly erase: true };
 
-/** An item of the list that is shown. */
-export interface ListItem {
-  readonly content_id: string;
-  /** The service has not confirmed it yet. */
-  readonly pending: boolean;
-  /** When it was added. */
-  readonly timestamp: Stamp;
-  /** Which device added it; null: this one, just now. */
-  readonly device_id: string | null;
-}
-
+/** Everything of one user. */
 export class UserState {
   head: Head;
-  readonly items: Map<string, Item>;
-  /** By number; the order is the order of the wishes. */
-  readonly queue: Map<number, Operation>;
+  readonly items: Map<string, ConfirmedItem>;
+  /** By number, in the order of the writes. */
+  readonly queue: Map<number, PendingWrite>;
 
-  constructor(head: Head, items: Iterable<Item> = [], queue: Iterable<Operation> = []) {
+  constructor(head: Head, items: Iterable<ConfirmedItem> = [], queue: Iterable<PendingWrite> = []) {
     this.head = head;
     this.items = new Map(Array.from(items, (item) => [item.content_id, item]));
-    this.queue = new Map(Array.from(queue, (operation) => [operation.number, operation]));
+    this.queue = new Map(Array.from(queue, (write) => [write.number, write]));
   }
 
   /** The state of a user of whom nothing is stored. */
   static empty(replica: string): UserState {
+    const { physical, logical } = NEVER;
     return new UserState({
       replica,
       adds: 0,
       operations: 0,
-      clock: { physical: 0, logical: 0 },
+      clock: { physical, logical },
       revision: 0,
       epoch: null,
     });
@@ -103,33 +109,8 @@ export class UserState {
     }
   }
 
-  /**
-   * The list to show, newest first: what is confirmed with the queue applied, and then `wishes` that are not in it yet.
-   * Cost: O(n log n).
-   */
-  list(wishes: readonly Wish[] = []): ListItem[] {
-    const shown = new Map<string, Item & { readonly pending: boolean }>();
-    for (const [content, item] of this.items) shown.set(content, { ...item, pending: false });
-    for (const { operation, content_id, timestamp } of [...this.queue.values(), ...wishes]) {
-      if (operation === "remove") {
-        shown.delete(content_id);
-        continue;
-      }
-      const before = shown.get(content_id);
-      shown.set(
-        content_id,
-        before !== undefined && compareStamps(timestamp, before.timestamp) <= 0
-          ? { ...before, pending: true }
-          : { content_id, timestamp, rank: Infinity, device_id: null, pending: true },
-      );
-    }
-    return Array.from(shown.values())
-      .sort((a, b) => compareStamps(b.timestamp, a.timestamp) || b.rank - a.rank)
-      .map(({ content_id, pending, timestamp, device_id }) => ({
-        content_id,
-        pending,
-        timestamp,
-        device_id,
-      }));
+  /** The list to show: with the queue applied, and then `writes` that are not in it yet. */
+  list(writes: readonly ShownWrite[] = []): Item[] {
+    return listView(this.items.values(), [...this.queue.values(), ...writes]);
   }
 }

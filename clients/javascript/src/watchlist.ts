@@ -1,17 +1,9 @@
-/** One user's list and wishes: what messages and calls change in them, and what is to be stored of that. */
+/** One user's list on this device: what messages and calls change in it, and what is to be stored of that. */
 
-import { type Stamp, compareReadings, compareStamps, tick } from "./clock.js";
-import type { Action, SnapshotItem } from "./messages.js";
-import { type Change, type Operation, UserState } from "./user_state.js";
-
-/** A `watchlist_update` in so far as it matters here. */
-export interface Update {
-  readonly content_id: string;
-  readonly action: Action;
-  readonly revision: number;
-  readonly timestamp: Stamp;
-  readonly device_id: string | null;
-}
+import { type Timestamp, compareTimestamps, follow, tick } from "./hlc.js";
+import type { Action, Message } from "./messages.js";
+import { type Change, type PendingWrite, UserState } from "./user_state.js";
+import { WriteQueue } from "./write_queue.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -21,24 +13,47 @@ export function canonical(contentId: string): string {
   return contentId.toLowerCase();
 }
 
-export class Ledger {
-  readonly user: string;
+/** A `watchlist_update` that has all that a revision has. */
+export type Update = Pick<Message<"watchlist_update">, "content_id" | "action"> & {
+  readonly revision: number;
+  readonly timestamp: Timestamp;
+  readonly device_id: string | null;
+};
+
+/** Confirmed items, queue and numbering of one user. */
+export class Watchlist {
+  readonly userId: string;
   readonly state: UserState;
+  readonly queue: WriteQueue;
   readonly #newReplica: () => string;
   #changes: Change[] = [];
   #hasUpdated = true; // it is shown for the first time
 
-  /** `stored`: what is kept of `user`, null if nothing is; becomes the ledger's own. */
-  constructor(user: string, stored: UserState | null, newReplica: () => string) {
-    this.user = user;
+  /**
+   * `stored`: what is kept of the user, null if nothing is; becomes the watchlist's own. `newReplica`: gives a name that
+   * nobody ever had.
+   */
+  constructor(userId: string, stored: UserState | null, newReplica: () => string) {
+    this.userId = userId;
     this.#newReplica = newReplica;
     this.state = stored ?? UserState.empty(newReplica());
+    this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
     // What was answered before a restart is asked once more, and gets the same answer.
-    for (const { answer, ...operation } of this.state.queue.values()) this.state.apply({ queue: operation });
+    for (const { answer, ...write } of this.state.queue.values()) this.state.apply({ queue: write });
   }
 
-  /** Take what is to be stored, and whether the app should look at the list again. */
+  /** The last one applied. */
+  get revision(): number {
+    return this.state.head.revision;
+  }
+
+  /** The journal that `revision` counts in, once known. */
+  get epoch(): string | null {
+    return this.state.head.epoch;
+  }
+
+  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
   takeChanges(): { changes: readonly Change[]; hasUpdated: boolean } {
     const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
     this.#changes = [];
@@ -46,15 +61,21 @@ export class Ledger {
     return taken;
   }
 
-  /** Put a wish at the end of the queue, once per `origin`. Throws a TypeError where `contentId` is no UUID. */
-  write(operation: Action, contentId: string, nowMs: number, origin?: string): void {
+  // What the user writes
+
+  /**
+   * Number and stamp a write and put it at the end of the queue, once per `origin`. Throws a TypeError where `contentId`
+   * is no UUID.
+   */
+  enqueue(operation: Action, contentId: string, nowMs: number, origin?: string): void {
     const content_id = canonical(contentId);
-    if (origin !== undefined && Array.from(this.state.queue.values()).some((each) => each.origin === origin)) return;
+    if (origin !== undefined && Array.from(this.state.queue.values()).some((write) => write.origin === origin)) return;
     const { replica, revision, ...head } = this.state.head;
-    const clock = tick(head.clock, nowMs);
+    const timestamp = tick(head.clock, nowMs, replica);
     const number = head.operations + 1;
     const adds = operation === "add" ? head.adds + 1 : head.adds;
-    this.#change({ set: { clock, operations: number, adds } });
+    const { physical, logical } = timestamp;
+    this.#change({ set: { clock: { physical, logical }, operations: number, adds } });
     this.#changeQueue({
       queue: {
         number,
@@ -63,32 +84,55 @@ export class Ledger {
         operation_id: `${replica}.${number}`,
         ...(operation === "add" && { tag: `${replica}:${adds}` }),
         observed: revision,
-        timestamp: { ...clock, node: replica },
+        timestamp,
         ...(origin !== undefined && { origin }),
       },
     });
   }
 
-  /** Apply the next revision; one that was seen changes nothing. False: those between are missing. */
-  apply({ content_id, action, revision, timestamp, device_id }: Update): boolean {
-    const { revision: known } = this.state.head;
-    if (revision <= known) return true;
-    if (revision > known + 1) return false;
+  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
+  acknowledge(write: PendingWrite, revision: number | undefined, timestamp: Timestamp | undefined): void {
+    if (timestamp !== undefined) this.#follow(timestamp);
+    this.queue.release(write.operation_id);
+    if (revision === undefined) this.#changeQueue({ settle: write.number });
+    else this.#changeQueue({ queue: { ...write, answer: revision } });
+    this.#settle();
+  }
+
+  /** Leave the stamp to the service. */
+  unstamp(write: PendingWrite): void {
+    this.#change({ queue: { ...write, isUnstamped: true } });
+  }
+
+  /** Undo what can never succeed. */
+  refuse(write: PendingWrite): void {
+    this.#changeQueue({ settle: write.number });
+    // A gap in the counting of adds would be remembered by the service for ever.
+    if (write.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+
+  // What the service says
+
+  /** Note the journal that the revisions to come count in. */
+  adoptEpoch(epoch: string): void {
+    if (epoch !== this.epoch) this.#change({ set: { epoch } });
+  }
+
+  /** Apply the update of the next revision. */
+  applyUpdate({ content_id, action, revision, timestamp, device_id }: Update): void {
     this.#follow(timestamp);
     this.#change({ set: { revision } });
     const before = this.state.items.get(content_id);
     if (action === "remove") this.#change({ drop: content_id });
-    else if (before === undefined || compareStamps(timestamp, before.timestamp) >= 0)
+    else if (before === undefined || compareTimestamps(timestamp, before.timestamp) >= 0)
       this.#change({ put: { content_id, timestamp, rank: revision, device_id } });
     this.#hasUpdated = true;
     this.#settle();
-    return true;
   }
 
   /** Put a snapshot in the place of what was confirmed. */
-  replace(revision: number, epoch: string, items: readonly SnapshotItem[]): void {
-    const { head } = this.state;
-    const isOtherJournal = (head.epoch !== null && head.epoch !== epoch) || revision < head.revision;
+  applySnapshot({ revision, epoch, items }: Message<"watchlist_snapshot">): void {
+    const isOtherJournal = (this.epoch !== null && this.epoch !== epoch) || revision < this.revision;
     this.#change({ clear: true });
     items.forEach(({ content_id, timestamp, device_id }, index) => {
       this.#follow(timestamp);
@@ -97,66 +141,32 @@ export class Ledger {
     this.#change({ set: { revision, epoch } });
     this.#hasUpdated = true;
     if (isOtherJournal) {
-      // The old numbers mean nothing now: what they answered is settled, what is still wished is wished as of here.
-      for (const operation of this.state.queue.values()) {
+      // The old numbers mean nothing now: what they answered is settled, what is still wanted is wanted as of here.
+      for (const write of this.state.queue.values()) {
         this.#changeQueue(
-          operation.answer === undefined
-            ? { queue: { ...operation, observed: revision } }
-            : { settle: operation.number },
+          write.answer === undefined ? { queue: { ...write, observed: revision } } : { settle: write.number },
         );
       }
     }
     this.#settle();
   }
 
-  adoptEpoch(epoch: string): void {
-    if (epoch !== this.state.head.epoch) this.#change({ set: { epoch } });
-  }
-
-  /** The operation that waits for an answer to `id`. */
-  unanswered(id: string | undefined): Operation | undefined {
-    if (id === undefined) return undefined;
-    for (const operation of this.state.queue.values()) {
-      if (operation.operation_id === id) return operation.answer === undefined ? operation : undefined;
-    }
-    return undefined;
-  }
-
-  /** It holds from `revision` on; undefined: nothing had to change. Settled once the list has come so far. */
-  answer(operation: Operation, revision: number | undefined, timestamp: Stamp | undefined): void {
-    if (timestamp !== undefined) this.#follow(timestamp);
-    if (revision === undefined) this.#changeQueue({ settle: operation.number });
-    else this.#changeQueue({ queue: { ...operation, answer: revision } });
-    this.#settle();
-  }
-
-  /** Leave the stamp to the service. */
-  unstamp(operation: Operation): void {
-    this.#change({ queue: { ...operation, isUnstamped: true } });
-  }
-
-  /** Undo what can never succeed. */
-  refuse(operation: Operation): void {
-    this.#changeQueue({ settle: operation.number });
-    // A gap in the counting of adds would be remembered by the service for ever.
-    if (operation.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
-  }
-
   erase(): void {
     this.#change({ erase: true });
   }
 
-  #settle(): void {
-    const { revision } = this.state.head;
-    for (const { number, answer } of this.state.queue.values()) {
-      if (answer !== undefined && answer <= revision) this.#changeQueue({ settle: number });
-    }
-  }
+  // Within
 
   /** Keep the clock from falling behind what it has seen. */
-  #follow({ physical, logical }: Stamp): void {
-    if (compareReadings({ physical, logical }, this.state.head.clock) > 0)
-      this.#change({ set: { clock: { physical, logical } } });
+  #follow(timestamp: Timestamp): void {
+    const clock = follow(this.state.head.clock, timestamp);
+    if (clock !== this.state.head.clock) this.#change({ set: { clock } });
+  }
+
+  #settle(): void {
+    for (const { number, answer } of this.state.queue.values()) {
+      if (answer !== undefined && answer <= this.revision) this.#changeQueue({ settle: number });
+    }
   }
 
   #changeQueue(change: Change): void {

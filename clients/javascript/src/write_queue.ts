@@ -1,71 +1,53 @@
-/** How a user's queue is sent: what may go now, what is on its way, and what the answers mean. */
+/** The writes that are not settled, in order: which may be sent, which wait for their answer or its revision. */
 
-import type { SyncEvent } from "./core_contract.js";
-import type { Ledger } from "./ledger.js";
-import type { DeviceMessage, Message } from "./messages.js";
-import type { Operation } from "./user_state.js";
+import type { PendingWrite } from "./user_state.js";
 
-const MAX_IN_FLIGHT = 64;
+export const MAX_IN_FLIGHT = 64;
 
-export class Outbox {
-  /** By number. */
-  readonly #inFlight = new Set<number>();
+/** One user's queue; it changes no write by itself. */
+export class WriteQueue {
+  readonly #writes: ReadonlyMap<number, PendingWrite>;
+  /** Operation ids, each with its number in `#writes`. */
+  readonly #inFlight = new Map<string, number>();
 
-  /** Take what may go: in order, one per content, so that the order holds even when one has to be repeated. */
-  take(queue: Iterable<Operation>): DeviceMessage[] {
-    const messages: DeviceMessage[] = [];
+  /** `writes`: by number, in order; the state's own, looked at again at each call. */
+  constructor(writes: ReadonlyMap<number, PendingWrite>) {
+    this.#writes = writes;
+  }
+
+  /**
+   * What may be sent now, in order; it is in flight from here on.
+   *
+   * One write per content at a time, so that the order holds even when one has to be repeated.
+   */
+  takeSendable(): PendingWrite[] {
+    const taken: PendingWrite[] = [];
     const busy = new Set<string>();
-    for (const operation of queue) {
+    for (const write of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      if (operation.answer !== undefined) continue;
-      if (!busy.has(operation.content_id) && !this.#inFlight.has(operation.number)) {
-        this.#inFlight.add(operation.number);
-        messages.push(asMessage(operation));
+      if (write.answer !== undefined) continue;
+      if (!busy.has(write.content_id) && !this.#inFlight.has(write.operation_id)) {
+        this.#inFlight.set(write.operation_id, write.number);
+        taken.push(write);
       }
-      busy.add(operation.content_id);
+      busy.add(write.content_id);
     }
-    return messages;
+    return taken;
   }
 
-  acknowledge(ledger: Ledger, { id, status, revision, timestamp }: Omit<Message<"ack">, "type">): SyncEvent | null {
-    const operation = ledger.unanswered(id);
-    if (operation === undefined) return null;
-    this.#inFlight.delete(operation.number);
-    ledger.answer(operation, revision, timestamp);
-    return { type: "confirmed", ...named(operation), status, revision: revision ?? null };
+  /** The write of this id, if it waits for its answer. */
+  inFlight(operationId: string | undefined): PendingWrite | undefined {
+    const number = operationId === undefined ? undefined : this.#inFlight.get(operationId);
+    return number === undefined ? undefined : this.#writes.get(number);
   }
 
-  /** `retry`: nothing may be sent for a while. */
-  fail(ledger: Ledger, { id, code, field, message }: Message<"error">): SyncEvent | "retry" | null {
-    const operation = ledger.unanswered(id);
-    if (operation === undefined) return null;
-    // A remove of what is not there: the wish is fulfilled.
-    if (code === "not_found") return this.acknowledge(ledger, { id: operation.operation_id, status: "not_found" });
-    this.#inFlight.delete(operation.number);
-    if (code === "try_again_later") return "retry";
-    if (field === "timestamp" && !operation.isUnstamped) {
-      ledger.unstamp(operation);
-      return null;
-    }
-    ledger.refuse(operation);
-    return { type: "refused", ...named(operation), code, message };
+  /** Count a write as not in flight: it was answered, or may be sent again. */
+  release(operationId: string): void {
+    this.#inFlight.delete(operationId);
   }
-}
 
-type Name = Pick<Operation, "operation_id" | "operation" | "content_id">;
-
-function named({ operation_id, operation, content_id }: Name): Name {
-  return { operation_id, operation, content_id };
-}
-
-function asMessage(operation: Operation): DeviceMessage {
-  const { operation_id, tag, observed, timestamp, isUnstamped } = operation;
-  return {
-    type: "watchlist_update",
-    id: operation_id,
-    ...named(operation),
-    ...(tag !== undefined && { tag }),
-    observed,
-    ...(!isUnstamped && { timestamp }),
-  };
+  /** Count every write as not in flight: the connection ended. */
+  releaseAll(): void {
+    this.#inFlight.clear();
+  }
 }

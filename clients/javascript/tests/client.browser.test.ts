@@ -30,7 +30,7 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
   import { SyncClient } from "./syncd-client.js";
   globalThis.SyncClientOfPage = SyncClient;
 </script>`;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
 const site = createServer((request, response) => {
@@ -60,13 +60,13 @@ afterEach(() => context?.close());
 
 /** What hangs in a page is ended with it. */
 function test(name: string, body: () => Promise<void>): void {
-  nodeTest(name, { timeout: 2 * PATIENCE_MS }, body);
+  nodeTest(name, { timeout: 2 * TIMEOUT_MS }, body);
 }
 
 /** A user and a fresh browser profile. */
 async function newProfile(): Promise<string> {
   context = await browser.newContext();
-  context.setDefaultTimeout(PATIENCE_MS);
+  context.setDefaultTimeout(TIMEOUT_MS);
   return `user ${++users}`;
 }
 

@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { type ClientEvent, SyncClient } from "../src/syncd-client.js";
-import type { SyncEvents } from "../src/core_contract.js";
+import { type ClientEvent, SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { Daemon, content, mint } from "./daemon.js";
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
 const daemon = new Daemon("--shutdown-timeout", "2"); // devices are told to come back within half of that
@@ -33,7 +32,7 @@ function device(user: string, name: string, getToken: () => string | null = () =
 /** Resolves with the next event of this type. */
 function next<T extends keyof SyncEvents>(client: SyncClient, type: T): Promise<ClientEvent<T>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no ${type} within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new Error(`no ${type} within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
     client.addEventListener(type, (event) => (clearTimeout(timer), resolve(event)), { once: true });
   });
 }

@@ -5,8 +5,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Core } from "../src/core.js";
-import type { Output, SyncEvent, Timer, Token } from "../src/core_contract.js";
-import type { Action, DeviceMessage, ServerMessage } from "../src/messages.js";
+import type { SyncEvent } from "../src/events.js";
+import { type Action, type ClientMessage, decode } from "../src/messages.js";
+import type { Output, Timer } from "../src/outputs.js";
+import type { Token } from "../src/token.js";
 import { UserState } from "../src/user_state.js";
 
 type Step = Record<string, unknown>;
@@ -29,12 +31,12 @@ class Runner {
   readonly #kept = new Map<string, UserState>();
   readonly #timers = new Map<Timer, number>();
   #isAsked = false;
-  #opens: { url: string; token: string }[] = [];
-  #sent: DeviceMessage[] = [];
+  #opens: { target: string; token: string }[] = [];
+  #sent: ClientMessage[] = [];
   #events: SyncEvent[] = [];
   #hasClosed = false;
 
-  get unnamedMessages(): readonly DeviceMessage[] {
+  get unnamedMessages(): readonly ClientMessage[] {
     return this.#sent;
   }
 
@@ -46,7 +48,7 @@ class Runner {
     else if ("open_failed" in step) {
       const { status, retry_after_s } = step["open_failed"] as { status?: number; retry_after_s?: number };
       this.#attemptEnds(() => this.#core.openFailed(status, retry_after_s));
-    } else if ("server" in step) this.#perform(this.#core.received(step["server"] as ServerMessage));
+    } else if ("server" in step) this.#perform(this.#core.received(decode(JSON.stringify(step["server"]))));
     else if ("close" in step) this.#attemptEnds(() => this.#core.closed(step["close"] as number));
     else if ("clock" in step) this.#nowMs = step["clock"] as number;
     else if ("advance" in step) this.#advance(step["advance"] as number);
@@ -57,7 +59,7 @@ class Runner {
 
   #start(): Core {
     return new Core({
-      now: () => this.#nowMs,
+      nowMs: () => this.#nowMs,
       random: () => this.#random,
       newReplica: () => `r${++this.#replicas}`,
     });
@@ -80,7 +82,7 @@ class Runner {
       if (name === "sign_in") return this.#core.signIn(value as string, this.#load(value as string));
       if (name === "sign_out") return this.#core.signOut((value as { erase: boolean }).erase);
       assert.ok(name === "add" || name === "remove", `an app cannot ${String(name)}`);
-      return this.#core.write(name satisfies Action, value as string);
+      return this.#core.enqueue(name satisfies Action, value as string);
     };
     if (raises) assert.throws(act);
     else this.#perform(act());
@@ -131,16 +133,16 @@ class Runner {
           this.#isAsked = false;
           break;
         case "start_timer":
-          this.#timers.set(output.name, this.#nowMs + output.ms);
+          this.#timers.set(output.timer, this.#nowMs + output.afterMs);
           break;
         case "stop_timer":
-          this.#timers.delete(output.name);
+          this.#timers.delete(output.timer);
           break;
         case "save": {
-          const kept = this.#kept.get(output.user) ?? UserState.empty("");
+          const kept = this.#kept.get(output.userId) ?? UserState.empty("");
           output.changes.forEach((change) => kept.apply(change));
-          if (output.changes.some((change) => "erase" in change)) this.#kept.delete(output.user);
-          else this.#kept.set(output.user, kept);
+          if (output.changes.some((change) => "erase" in change)) this.#kept.delete(output.userId);
+          else this.#kept.set(output.userId, kept);
           break;
         }
         case "emit":
@@ -155,7 +157,7 @@ class Runner {
     else if ("expect_url" in step) {
       const expected = step["expect_url"] === null ? [] : [step["expect_url"]];
       assert.deepEqual(
-        this.#opens.map((open) => open.url),
+        this.#opens.map((open) => open.target),
         expected,
       );
       if ("token" in step) assert.equal(this.#opens[0]?.token, step["token"]);

@@ -1,13 +1,14 @@
-/** A session whose storage or leader fails. The ports are played by hand; time goes by when the test says so. */
+/** A tab whose storage or leader fails. The ports are played by hand; time goes by when the test says so. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
-import { Ledger } from "../src/ledger.js";
-import { type Environment, Session, type TabNews } from "../src/session.js";
-import { Erased, MemoryStore, Superseded } from "../src/store.js";
+import { MemoryStore } from "../src/memory_store.js";
+import { ErasedError, SupersededError } from "../src/store.js";
+import { type TabMessage, TabSession, type TabSessionDeps } from "../src/tab_session.js";
 import type { Change, UserState } from "../src/user_state.js";
+import { Watchlist } from "../src/watchlist.js";
 import { content } from "./daemon.js";
 
 const [A, B] = [content(1), content(2)];
@@ -18,12 +19,12 @@ class FailingStore extends MemoryStore {
   /** What every call waits for. */
   gate: Promise<void> = Promise.resolve();
 
-  override claim(user: string): Promise<UserState | null> {
-    return this.#failOr(() => super.claim(user));
+  override claim(userId: string): Promise<UserState | null> {
+    return this.#failOr(() => super.claim(userId));
   }
 
-  override save(user: string, changes: readonly Change[]): Promise<void> {
-    return this.#failOr(() => super.save(user, changes));
+  override save(userId: string, changes: readonly Change[]): Promise<void> {
+    return this.#failOr(() => super.save(userId, changes));
   }
 
   async #failOr<T>(call: () => Promise<T>): Promise<T> {
@@ -34,15 +35,15 @@ class FailingStore extends MemoryStore {
   }
 }
 
-/** One tab's side: the test grants, takes away, and hears. */
+/** One tab's side: the test grants, takes away, and is told. */
 class TabsByHand {
-  readonly told: TabNews[] = [];
+  readonly told: TabMessage[] = [];
   asked = 0;
   grant = (): void => {};
-  onNews: (news: TabNews) => void = () => {};
+  onMessage: (message: TabMessage) => void = () => {};
 
-  tell(news: TabNews): void {
-    this.told.push(news);
+  tell(message: TabMessage): void {
+    this.told.push(message);
   }
 
   lead(onGranted: () => void): void {
@@ -63,36 +64,36 @@ function open(context: TestContext) {
   const store = new FailingStore();
   const tabs = new TabsByHand();
   const events: string[] = [];
-  const environment: Environment = {
+  const deps: TabSessionDeps = {
     tab: "this",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     store,
-    openTabs: (_user, onNews) => ((tabs.onNews = onNews), tabs),
+    openTabs: (_user, onMessage) => ((tabs.onMessage = onMessage), tabs),
     onEvent: (event) => events.push(event.type),
   };
-  const session = new Session("alice", environment);
+  const session = new TabSession("alice", deps);
   context.after(() => session.close());
-  return { store, tabs, events, session, passPatience: () => context.mock.timers.tick(60_000) };
+  return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
 }
 
-function contents(session: Session): string[] {
+function contents(session: TabSession): string[] {
   return session.list().map((item) => item.content_id);
 }
 
 test("what could not be stored is shown no more, until the storage works again", async (context) => {
-  const { store, tabs, session, passPatience } = open(context);
+  const { store, tabs, session, passTimeout } = open(context);
   tabs.grant();
-  await session.isShown;
-  session.write("add", A);
+  await session.shown;
+  session.enqueue("add", A);
   await setImmediate();
   store.failures.push(new Error("disk full"), new Error("disk full"));
-  session.write("add", B);
+  session.enqueue("add", B);
   assert.deepEqual(contents(session), [B, A]);
   await setImmediate();
-  passPatience();
+  passTimeout();
   tabs.grant();
   await setImmediate(); // the claim fails, too
-  passPatience();
+  passTimeout();
   tabs.grant();
   await setImmediate();
   assert.equal(tabs.asked, 2);
@@ -103,12 +104,12 @@ test("what could not be stored is shown no more, until the storage works again",
 test("nothing is told before it is stored", async (context) => {
   const { store, tabs, events, session } = open(context);
   tabs.grant();
-  await session.isShown;
+  await session.shown;
   await setImmediate();
   let release = (): void => {};
   store.gate = new Promise((resolve) => (release = resolve));
   events.length = tabs.told.length = 0;
-  session.write("add", A);
+  session.enqueue("add", A);
   assert.deepEqual(contents(session), [A]);
   await setImmediate();
   assert.deepEqual([events, tabs.told], [[], []]);
@@ -121,23 +122,23 @@ test("nothing is told before it is stored", async (context) => {
 test("a tab that was superseded asks the new leader for what it could not store", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
-  await session.isShown;
-  store.failures.push(new Superseded());
-  session.write("add", A);
+  await session.shown;
+  store.failures.push(new SupersededError());
+  session.enqueue("add", A);
   await setImmediate();
   tabs.told.length = 0;
-  tabs.onNews({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
   await setImmediate();
-  const writes = tabs.told.flatMap((news) => (news.type === "call" && news.call.type === "write" ? [news.call] : []));
+  const writes = tabs.told.flatMap((message) => (message.type === "call" && message.call.type === "write" ? [message.call] : []));
   assert.deepEqual(writes, [{ type: "write", operation: "add", content_id: A }]);
   assert.deepEqual([contents(session), session.queueLength, session.state], [[A], 1, "live"]);
 });
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
-  tabs.onNews({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
-  await session.isShown;
-  store.failures.push(new Erased());
+  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  await session.shown;
+  store.failures.push(new ErasedError());
   tabs.grant();
   await setImmediate();
   assert.equal(events.at(-1), "signed_out");
@@ -145,23 +146,23 @@ test("a tab that may lead after the others were signed out is signed out, too", 
 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
   const { store, tabs, session } = open(context);
-  session.write("add", A);
-  const call = tabs.told.find((news) => news.type === "call" && news.call.type === "write");
+  session.enqueue("add", A);
+  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
   assert.ok(call?.type === "call" && call.call.type === "write");
-  const ledger = new Ledger("alice", null, () => "the replica");
-  ledger.write("add", A, 1, call.name);
-  await store.save("alice", ledger.takeChanges().changes);
+  const watchlist = new Watchlist("alice", null, () => "the replica");
+  watchlist.enqueue("add", A, 1, call.name);
+  await store.save("alice", watchlist.takeChanges().changes);
   tabs.grant();
-  await session.isShown;
+  await session.shown;
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
 });
 
 test("a log-out told by the leader before holds for the tab that leads now", async (context) => {
   const { tabs, events, session } = open(context);
   tabs.grant();
-  await session.isShown;
+  await session.shown;
   const event = { type: "signed_out", user_id: "alice", erased: false } as const;
-  tabs.onNews({
+  tabs.onMessage({
     type: "batch",
     leader: "other",
     state: "signed_out",
@@ -173,15 +174,15 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
 });
 
 test("a leader that does not answer is relieved, once", async (context) => {
-  const { tabs, session, passPatience } = open(context);
-  session.write("add", A);
+  const { tabs, session, passTimeout } = open(context);
+  session.enqueue("add", A);
   assert.deepEqual(contents(session), [A]);
-  passPatience();
+  passTimeout();
   assert.equal(tabs.asked, 1);
   tabs.grant();
-  await session.isShown;
+  await session.shown;
   await setImmediate();
-  passPatience();
+  passTimeout();
   assert.equal(tabs.asked, 1);
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
 });

@@ -1,0 +1,35 @@
+/** What an app is told. */
+
+import type { Action, Status } from "./messages.js";
+
+/** By type, what each event tells. */
+export interface SyncEvents {
+  /** The socket opened. */
+  connected: object;
+  /** The list is up to date; not `recovered`: it came whole, and `reason` says why. */
+  resumed: { readonly recovered: boolean; readonly reason: string | null };
+  /** The list or the queue changed. */
+  updated: object;
+  /** A write of this device was answered; without `revision` nothing had to change. */
+  confirmed: WriteName & { readonly status: Status; readonly revision: number | null };
+  /** A write of this device can never succeed; its effect is undone. */
+  refused: WriteName & { readonly code: string; readonly message: string };
+  /** A connection or attempt ended; without `retry_in_ms` it is for the app to connect again. */
+  disconnected: {
+    readonly code: number | null;
+    readonly retry_in_ms: number | null;
+    readonly reason: string;
+  };
+  signed_out: { readonly user_id: string; readonly erased: boolean };
+  /** Another device's playback position; seconds. */
+  progress: { readonly content_id: string; readonly position: number; readonly duration: number };
+  command: { readonly command: string; readonly target_device: string | null };
+}
+
+interface WriteName {
+  readonly operation_id: string;
+  readonly operation: Action;
+  readonly content_id: string;
+}
+
+export type SyncEvent = { [T in keyof SyncEvents]: { readonly type: T } & SyncEvents[T] }[keyof SyncEvents];

@@ -1,0 +1,29 @@
+/** A store that ends with the page or the process. */
+
+import type { Store } from "./store.js";
+import { type Change, UserState } from "./user_state.js";
+
+/** Keeps everything in memory; for one client. */
+export class MemoryStore implements Store {
+  readonly #states = new Map<string, UserState>();
+
+  claim(userId: string): Promise<UserState | null> {
+    return this.read(userId);
+  }
+
+  async read(userId: string): Promise<UserState | null> {
+    const state = this.#states.get(userId);
+    return state === undefined ? null : new UserState(state.head, state.items.values(), state.queue.values());
+  }
+
+  async save(userId: string, changes: readonly Change[]): Promise<void> {
+    const state = this.#states.get(userId) ?? UserState.empty("");
+    this.#states.set(userId, state);
+    for (const change of changes) {
+      state.apply(change);
+      if ("erase" in change) this.#states.delete(userId);
+    }
+  }
+
+  close(): void {}
+}
