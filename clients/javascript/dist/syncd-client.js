@@ -1214,7 +1214,10 @@ var TabSession = class {
     this.#retire();
     void this.#readCopy();
     const waitMs = this.#storeBackoff.nextMs(Math.random());
-    this.#leaderTimeout = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), LEADER_TIMEOUT_MS + waitMs);
+    this.#leaderTimeout = setTimeout(
+      () => this.#tabs.takeLead(this.#onGranted, this.#onLost),
+      LEADER_TIMEOUT_MS + waitMs
+    );
   };
   /** Another tab leads now; follow it. */
   #onLost = () => {

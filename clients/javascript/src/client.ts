@@ -31,7 +31,8 @@ export interface SyncClientOptions {
 export type ClientEvent<T extends keyof SyncEvents> = Event & { readonly type: T } & SyncEvents[T];
 
 type Listener<T extends keyof SyncEvents> =
-  ((event: ClientEvent<T>) => void) | { handleEvent(event: ClientEvent<T>): void };
+  | ((event: ClientEvent<T>) => void)
+  | { handleEvent(event: ClientEvent<T>): void };
 
 /** The events are those of `SyncEvents`. */
 export interface SyncClient {

@@ -6,7 +6,7 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { type Then, afterClose, afterRefusal } from "./close_policy.js";
+import { afterClose, afterRefusal, type Then } from "./close_policy.js";
 import type { SyncEvent } from "./events.js";
 import { Exchange, GapError } from "./exchange.js";
 import type { Action, ServerMessage } from "./messages.js";

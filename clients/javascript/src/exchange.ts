@@ -4,7 +4,7 @@ import type { SyncEvent } from "./events.js";
 import { NEVER } from "./hlc.js";
 import type { Message, ServerMessage } from "./messages.js";
 import type { Output } from "./outputs.js";
-import { type PendingWrite, asMessage } from "./user_state.js";
+import { asMessage, type PendingWrite } from "./user_state.js";
 import type { Watchlist } from "./watchlist.js";
 
 const STABLE_MS = 10_000;

@@ -1,6 +1,6 @@
 /** The list as the app sees it: what the service has confirmed, with the user's own writes on top. */
 
-import { type Timestamp, compareTimestamps } from "./hlc.js";
+import { compareTimestamps, type Timestamp } from "./hlc.js";
 import type { ConfirmedItem, PendingWrite } from "./user_state.js";
 
 /** A content in the list as the app sees it. */

@@ -1,6 +1,6 @@
 /** The client of syncd for browsers and Node: README.md. */
 
-export { SyncClient, type ClientEvent, type SyncClientOptions } from "./client.js";
+export { type ClientEvent, SyncClient, type SyncClientOptions } from "./client.js";
 export type { State } from "./core.js";
 export type { SyncEvents } from "./events.js";
 export type { GetToken } from "./link.js";

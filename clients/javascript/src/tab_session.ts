@@ -192,7 +192,10 @@ export class TabSession {
     this.#retire();
     void this.#readCopy();
     const waitMs = this.#storeBackoff.nextMs(Math.random());
-    this.#leaderTimeout = setTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost), LEADER_TIMEOUT_MS + waitMs);
+    this.#leaderTimeout = setTimeout(
+      () => this.#tabs.takeLead(this.#onGranted, this.#onLost),
+      LEADER_TIMEOUT_MS + waitMs,
+    );
   };
 
   /** Another tab leads now; follow it. */

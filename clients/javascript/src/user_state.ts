@@ -1,7 +1,7 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
 import { NEVER, type Reading, type Timestamp } from "./hlc.js";
-import { type Item, type ShownWrite, listView } from "./list_view.js";
+import { type Item, listView, type ShownWrite } from "./list_view.js";
 import type { Action, ClientMessage } from "./messages.js";
 
 /** Where the user's list stands on this device, and what the device has numbered. */

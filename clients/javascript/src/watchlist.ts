@@ -1,6 +1,6 @@
 /** One user's list on this device: what messages and calls change in it, and what is to be stored of that. */
 
-import { type Timestamp, compareTimestamps, follow, tick } from "./hlc.js";
+import { compareTimestamps, follow, type Timestamp, tick } from "./hlc.js";
 import type { Action, Message } from "./messages.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";

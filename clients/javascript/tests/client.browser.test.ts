@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type AddressInfo } from "node:net";
 import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
 import { after, afterEach, before, test as nodeTest } from "node:test";
 
-import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
 import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
-import { Daemon, content, mint } from "./daemon.js";
+import { content, Daemon, mint } from "./daemon.js";
 
 /** What the test page defines. */
 declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;

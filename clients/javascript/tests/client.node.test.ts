@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { type ClientEvent, SyncClient, type SyncEvents } from "../src/syncd-client.js";
-import { Daemon, content, mint } from "./daemon.js";
+import { content, Daemon, mint } from "./daemon.js";
 
 const TIMEOUT_MS = 10_000;
 const [A, B, C] = [content(1), content(2), content(3)];

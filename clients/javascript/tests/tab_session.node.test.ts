@@ -129,7 +129,9 @@ test("a tab that was superseded asks the new leader for what it could not store"
   tabs.told.length = 0;
   tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
   await setImmediate();
-  const writes = tabs.told.flatMap((message) => (message.type === "call" && message.call.type === "write" ? [message.call] : []));
+  const writes = tabs.told.flatMap((message) =>
+    message.type === "call" && message.call.type === "write" ? [message.call] : [],
+  );
   assert.deepEqual(writes, [{ type: "write", operation: "add", content_id: A }]);
   assert.deepEqual([contents(session), session.queueLength, session.state], [[A], 1, "live"]);
 });

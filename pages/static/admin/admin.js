@@ -14,7 +14,10 @@ const relayRate = new Rate();
 const percentiles = { p50: new Series(), p95: new Series(), p99: new Series() };
 const charts = [
   new Chart(part("relays"), [{ name: "now", series: relays }]),
-  new Chart(part("latency"), Object.entries(percentiles).map(([name, series]) => ({ name, series }))),
+  new Chart(
+    part("latency"),
+    Object.entries(percentiles).map(([name, series]) => ({ name, series })),
+  ),
 ];
 const userPanel = new UserPanel();
 let timer;

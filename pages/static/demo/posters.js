@@ -32,8 +32,7 @@ const DESIGNS = [
     paper: "#e9573f",
     ink: "#fff3e2",
     art: () =>
-      each(7, (n) => circle(60, 62, 86 - n * 12, n % 2 ? "#e9573f" : "#2b1a33")) +
-      circle(60, 62, 6, "#fff3e2"),
+      each(7, (n) => circle(60, 62, 86 - n * 12, n % 2 ? "#e9573f" : "#2b1a33")) + circle(60, 62, 6, "#fff3e2"),
   },
   {
     paper: "#f1e4d1",
