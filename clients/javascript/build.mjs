@@ -1,5 +1,7 @@
 /** Bundles the client into one ES module that people can read: `node build.mjs FILE`. */
 
+import process from "node:process";
+
 import { buildSync } from "esbuild";
 
 buildSync({

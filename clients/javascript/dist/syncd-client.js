@@ -293,12 +293,13 @@ var WriteQueue = class {
     const busy = /* @__PURE__ */ new Set();
     for (const write2 of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      if (write2.answer !== void 0) continue;
-      if (!busy.has(write2.content_id) && !this.#inFlight.has(write2.operation_id)) {
-        this.#inFlight.set(write2.operation_id, write2.number);
-        taken.push(write2);
-      }
-      busy.add(write2.content_id);
+      const { content_id, operation_id, number, answer } = write2;
+      if (answer !== void 0) continue;
+      const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
+      busy.add(content_id);
+      if (mustWait) continue;
+      this.#inFlight.set(operation_id, number);
+      taken.push(write2);
     }
     return taken;
   }
@@ -318,7 +319,7 @@ var WriteQueue = class {
 };
 
 // src/watchlist.ts
-var UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+var UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
 function canonical(contentId) {
   if (!UUID.test(contentId)) throw new TypeError(`A content is named by a UUID, not by ${JSON.stringify(contentId)}.`);
   return contentId.toLowerCase();
@@ -364,7 +365,7 @@ var Watchlist = class {
    * is no UUID.
    */
   enqueue(operation, contentId, nowMs, origin) {
-    const content_id = canonical(contentId);
+    const content = canonical(contentId);
     if (origin !== void 0 && Array.from(this.state.queue.values()).some((write2) => write2.origin === origin)) return;
     const { replica, revision, ...head } = this.state.head;
     const timestamp = tick(head.clock, nowMs, replica);
@@ -376,7 +377,7 @@ var Watchlist = class {
       queue: {
         number,
         operation,
-        content_id,
+        content_id: content,
         operation_id: `${replica}.${number}`,
         ...operation === "add" && { tag: `${replica}:${adds}` },
         observed: revision,
@@ -555,8 +556,8 @@ var Core = class {
     } else if (isForeign) {
       return this.tokenFailed();
     } else {
-      const message = { type: "authenticate", token: token.value };
-      if (token.value !== this.#token) this.#put({ type: "send", message });
+      if (token.value !== this.#token)
+        this.#put({ type: "send", message: { type: "authenticate", token: token.value } });
       this.#useToken(token);
     }
     return this.#done();
@@ -641,12 +642,9 @@ var Core = class {
   }
   #checkSilence() {
     const verdict = this.state === "opening" ? "lost" : this.#silence.check();
-    if (verdict === "lost") {
-      this.#lost("no answer");
-      return;
-    }
     if (verdict === "ask") this.#put({ type: "send", message: { type: "ping" } });
-    this.#start("silence", SILENCE_MS);
+    if (verdict === "lost") this.#lost("no answer");
+    else this.#start("silence", SILENCE_MS);
   }
   // Ends
   #ended(then, code, reason, atLeastMs = 0) {
@@ -890,25 +888,26 @@ var Engine = class {
       this.#waiting = [];
       const saves = waiting.flatMap((each) => "output" in each && each.output.type === "save" ? [each.output] : []);
       const changes = saves.flatMap((save) => save.changes);
-      if (saves[0] !== void 0) {
-        try {
-          await this.#store.save(saves[0].userId, changes);
-        } catch (error) {
-          this.#onStoreFailed(error);
-          return;
-        }
-        if (this.#isRetired) return;
+      try {
+        if (saves[0] !== void 0) await this.#store.save(saves[0].userId, changes);
+      } catch (error) {
+        this.#onStoreFailed(error);
+        return;
       }
-      const events = [];
-      const done2 = [];
-      for (const each of waiting) {
-        if ("done" in each) done2.push(each.done);
-        else if (each.output.type === "emit") events.push(each.output.event);
-        else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
-      }
-      this.#onBatch({ changes, events, done: done2 });
+      if (!this.#isRetired) this.#onBatch({ changes, ...this.#carryOut(waiting) });
     }
     this.#isPumping = false;
+  }
+  /** Do what was waiting for the store, but for the events and calls to be told. */
+  #carryOut(waiting) {
+    const events = [];
+    const done2 = [];
+    for (const each of waiting) {
+      if ("done" in each) done2.push(each.done);
+      else if (each.output.type === "emit") events.push(each.output.event);
+      else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
+    }
+    return { events, done: done2 };
   }
   /** The link under way, if there is one. */
   get #openLink() {
@@ -1000,8 +999,10 @@ var IndexedDbStore = class _IndexedDbStore {
       if (head.result === void 0 || isSuperseded) return;
       let row = head.result;
       for (const change of changes) {
-        if ("set" in change) transaction.objectStore(HEADS).put(row = { ...row, ...change.set });
-        else write(transaction, userId, change);
+        if ("set" in change) {
+          row = { ...row, ...change.set };
+          transaction.objectStore(HEADS).put(row);
+        } else write(transaction, userId, change);
       }
     };
     await done(transaction);
@@ -1101,8 +1102,8 @@ var TabSession = class {
   #pendingBatches = null;
   constructor(userId, deps) {
     this.userId = userId;
-    this.shown = new Promise((resolve) => this.#show = resolve);
-    this.closed = new Promise((resolve) => this.#end = resolve);
+    [this.shown, this.#show] = latch();
+    [this.closed, this.#end] = latch();
     this.#deps = deps;
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
@@ -1123,9 +1124,9 @@ var TabSession = class {
   }
   /** Throws a TypeError where `contentId` is no UUID. */
   enqueue(operation, contentId) {
-    const content_id = canonical(contentId);
+    const write2 = { operation, content_id: canonical(contentId) };
     const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
-    this.call({ type: "write", operation, content_id }, { operation, content_id, timestamp });
+    this.call({ type: "write", ...write2 }, { ...write2, timestamp });
   }
   call(call, write2 = null) {
     this.#callsMade += 1;
@@ -1232,7 +1233,8 @@ var TabSession = class {
       this.#leaderState = this.#engine.state;
       this.#engine.retire();
     }
-    this.#engine = this.#leader = null;
+    this.#engine = null;
+    this.#leader = null;
     this.#stopLeaderTimeout();
   }
   // Following
@@ -1258,18 +1260,19 @@ var TabSession = class {
     else this.#pendingBatches.push(message);
   }
   async #readCopy() {
-    const pending = this.#pendingBatches = [...this.#pendingBatches ?? []];
+    const pending = [...this.#pendingBatches ?? []];
+    this.#pendingBatches = pending;
     const copy = await this.#deps.store.read(this.userId).catch(() => null);
     if (this.#pendingBatches !== pending) return;
     this.#pendingBatches = null;
     if (this.#engine !== null || this.#isClosed) return;
     this.#copy = copy;
-    pending.forEach((batch) => this.#follow(batch));
+    for (const batch of pending) this.#follow(batch);
     this.#show();
     this.#deps.onEvent({ type: "updated" });
   }
   #follow({ changes, events, done: done2 }) {
-    changes.forEach((change) => this.#copy?.apply(change));
+    for (const change of changes) this.#copy?.apply(change);
     this.#markDone(done2);
     this.#stopLeaderTimeout();
     if (this.#calls.size > 0) this.#startLeaderTimeout();
@@ -1285,6 +1288,13 @@ var TabSession = class {
     }
   }
 };
+function latch() {
+  let open = () => void 0;
+  const opened = new Promise((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
+}
 
 // src/tabs.ts
 var NoOtherTabs = class {
@@ -1331,7 +1341,8 @@ var BrowserTabs = class {
   }
   #request(steal, onGranted, onLost) {
     this.#giveUp.abort();
-    const { signal } = this.#giveUp = new AbortController();
+    this.#giveUp = new AbortController();
+    const { signal } = this.#giveUp;
     const untilGivenUp = () => new Promise((resolve) => {
       signal.addEventListener("abort", () => resolve());
       if (signal.aborted) resolve();
@@ -1379,7 +1390,8 @@ var SyncClient = class extends EventTarget {
   }
   /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
   async signIn(user) {
-    const signIn = ++this.#signIns;
+    this.#signIns += 1;
+    const signIn = this.#signIns;
     const deps = await this.#deps;
     await this.#signedOut;
     if (signIn !== this.#signIns) return;
@@ -1459,8 +1471,8 @@ var SyncClient = class extends EventTarget {
 };
 function addressOf(url) {
   const address = new URL(url ?? globalThis.location?.origin);
-  address.protocol = address.protocol.replace(/^http/, "ws");
-  return address.href.replace(/\/+$/, "");
+  address.protocol = address.protocol.replace(/^http/u, "ws");
+  return address.href.replace(/\/+$/u, "");
 }
 export {
   SyncClient,

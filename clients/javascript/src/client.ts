@@ -63,6 +63,7 @@ export interface SyncClient {
  *
  * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends EventTarget {
   readonly #deps: Promise<TabSessionDeps>;
   #session: TabSession | null = null;
@@ -105,7 +106,8 @@ export class SyncClient extends EventTarget {
 
   /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
   async signIn(user: string): Promise<void> {
-    const signIn = ++this.#signIns;
+    this.#signIns += 1;
+    const signIn = this.#signIns;
     const deps = await this.#deps;
     await this.#signedOut;
     if (signIn !== this.#signIns) return; // somebody else was signed in meanwhile, or nobody
@@ -190,6 +192,7 @@ export class SyncClient extends EventTarget {
         return { ...deps, store, openTabs };
       }
     } catch (error) {
+      // biome-ignore lint/suspicious/noConsole: the app goes on; whoever debugs it should know
       console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
     }
     return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
@@ -198,6 +201,6 @@ export class SyncClient extends EventTarget {
 
 function addressOf(url: string | URL | undefined): string {
   const address = new URL(url ?? globalThis.location?.origin);
-  address.protocol = address.protocol.replace(/^http/, "ws");
-  return address.href.replace(/\/+$/, "");
+  address.protocol = address.protocol.replace(/^http/u, "ws");
+  return address.href.replace(/\/+$/u, "");
 }

@@ -141,8 +141,8 @@ export class Core {
     } else if (isForeign) {
       return this.tokenFailed();
     } else {
-      const message = { type: "authenticate", token: token.value } as const;
-      if (token.value !== this.#token) this.#put({ type: "send", message });
+      if (token.value !== this.#token)
+        this.#put({ type: "send", message: { type: "authenticate", token: token.value } });
       this.#useToken(token);
     }
     return this.#done();
@@ -240,12 +240,9 @@ export class Core {
 
   #checkSilence(): void {
     const verdict = this.state === "opening" ? "lost" : this.#silence.check();
-    if (verdict === "lost") {
-      this.#lost("no answer");
-      return;
-    }
     if (verdict === "ask") this.#put({ type: "send", message: { type: "ping" } });
-    this.#start("silence", SILENCE_MS);
+    if (verdict === "lost") this.#lost("no answer");
+    else this.#start("silence", SILENCE_MS);
   }
 
   // Ends

@@ -129,25 +129,27 @@ export class Engine {
       this.#waiting = [];
       const saves = waiting.flatMap((each) => ("output" in each && each.output.type === "save" ? [each.output] : []));
       const changes = saves.flatMap((save) => save.changes);
-      if (saves[0] !== undefined) {
-        try {
-          await this.#store.save(saves[0].userId, changes);
-        } catch (error) {
-          this.#onStoreFailed(error);
-          return;
-        }
-        if (this.#isRetired) return;
+      try {
+        if (saves[0] !== undefined) await this.#store.save(saves[0].userId, changes);
+      } catch (error) {
+        this.#onStoreFailed(error);
+        return;
       }
-      const events: SyncEvent[] = [];
-      const done: string[] = [];
-      for (const each of waiting) {
-        if ("done" in each) done.push(each.done);
-        else if (each.output.type === "emit") events.push(each.output.event);
-        else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
-      }
-      this.#onBatch({ changes, events, done });
+      if (!this.#isRetired) this.#onBatch({ changes, ...this.#carryOut(waiting) });
     }
     this.#isPumping = false;
+  }
+
+  /** Do what was waiting for the store, but for the events and calls to be told. */
+  #carryOut(waiting: readonly Waiting[]): Omit<Batch, "changes"> {
+    const events: SyncEvent[] = [];
+    const done: string[] = [];
+    for (const each of waiting) {
+      if ("done" in each) done.push(each.done);
+      else if (each.output.type === "emit") events.push(each.output.event);
+      else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
+    }
+    return { events, done };
   }
 
   /** The link under way, if there is one. */

@@ -8,7 +8,7 @@ import { asMessage, type PendingWrite } from "./user_state.js";
 import type { Watchlist } from "./watchlist.js";
 
 const STABLE_MS = 10_000;
-const RETRY_MS = 1_000;
+const RETRY_MS = 1000;
 
 /** A revision is missing: only a new connection brings it. */
 export class GapError extends Error {}

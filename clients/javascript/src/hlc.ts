@@ -15,7 +15,7 @@ export interface Timestamp extends Reading {
   readonly node: string;
 }
 
-export const MAX_LOGICAL = 0xffff;
+export const MAX_LOGICAL = 65_535;
 export const NEVER: Timestamp = { physical: 0, logical: 0, node: "" };
 
 /** The next stamp of `node`, above `last` whatever the wall clock says. */

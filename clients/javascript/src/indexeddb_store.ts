@@ -65,8 +65,10 @@ export class IndexedDbStore implements Store {
       if (head.result === undefined || isSuperseded) return;
       let row = head.result;
       for (const change of changes) {
-        if ("set" in change) transaction.objectStore(HEADS).put((row = { ...row, ...change.set }));
-        else write(transaction, userId, change);
+        if ("set" in change) {
+          row = { ...row, ...change.set };
+          transaction.objectStore(HEADS).put(row);
+        } else write(transaction, userId, change);
       }
     };
     await done(transaction);

@@ -25,5 +25,7 @@ export class MemoryStore implements Store {
     }
   }
 
-  close(): void {}
+  close(): void {
+    // There is nothing to release.
+  }
 }

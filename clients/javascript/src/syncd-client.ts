@@ -1,3 +1,5 @@
+// biome-ignore-all lint/performance/noBarrelFile: the package has one entry point
+
 /** The client of syncd for browsers and Node: README.md. */
 
 export { type ClientEvent, SyncClient, type SyncClientOptions } from "./client.js";

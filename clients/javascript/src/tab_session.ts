@@ -32,16 +32,16 @@ export interface TabSessionDeps {
 }
 
 /** How long a leader may take to do a call until it is thought asleep. */
-const LEADER_TIMEOUT_MS = 3_000;
+const LEADER_TIMEOUT_MS = 3000;
 
 export class TabSession {
   readonly userId: string;
   /** Fulfilled once there is a list to show. */
   readonly shown: Promise<void>;
-  #show!: () => void;
+  readonly #show: () => void;
   /** Fulfilled once it is closed. */
   readonly closed: Promise<void>;
-  #end!: () => void;
+  readonly #end: () => void;
   readonly #deps: TabSessionDeps;
   readonly #tabs: Tabs<TabMessage>;
   #engine: Engine | null = null;
@@ -62,8 +62,8 @@ export class TabSession {
 
   constructor(userId: string, deps: TabSessionDeps) {
     this.userId = userId;
-    this.shown = new Promise((resolve) => (this.#show = resolve));
-    this.closed = new Promise((resolve) => (this.#end = resolve));
+    [this.shown, this.#show] = latch();
+    [this.closed, this.#end] = latch();
     this.#deps = deps;
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
@@ -89,9 +89,9 @@ export class TabSession {
 
   /** Throws a TypeError where `contentId` is no UUID. */
   enqueue(operation: Action, contentId: string): void {
-    const content_id = canonical(contentId);
+    const write = { operation, content_id: canonical(contentId) };
     const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
-    this.call({ type: "write", operation, content_id }, { operation, content_id, timestamp });
+    this.call({ type: "write", ...write }, { ...write, timestamp });
   }
 
   call(call: Call, write: ShownWrite | null = null): void {
@@ -188,6 +188,7 @@ export class TabSession {
       this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
       return;
     }
+    // biome-ignore lint/suspicious/noConsole: the app goes on; whoever debugs it should know
     console.error("syncd: the watchlist cannot be stored; trying again.", error);
     this.#retire();
     void this.#readCopy();
@@ -212,7 +213,8 @@ export class TabSession {
       this.#leaderState = this.#engine.state;
       this.#engine.retire();
     }
-    this.#engine = this.#leader = null;
+    this.#engine = null;
+    this.#leader = null;
     this.#stopLeaderTimeout();
   }
 
@@ -242,19 +244,20 @@ export class TabSession {
   }
 
   async #readCopy(): Promise<void> {
-    const pending = (this.#pendingBatches = [...(this.#pendingBatches ?? [])]);
+    const pending = [...(this.#pendingBatches ?? [])];
+    this.#pendingBatches = pending;
     const copy = await this.#deps.store.read(this.userId).catch(() => null);
     if (this.#pendingBatches !== pending) return; // read again meanwhile
     this.#pendingBatches = null;
     if (this.#engine !== null || this.#isClosed) return;
     this.#copy = copy;
-    pending.forEach((batch) => this.#follow(batch));
+    for (const batch of pending) this.#follow(batch);
     this.#show();
     this.#deps.onEvent({ type: "updated" });
   }
 
   #follow({ changes, events, done }: Batch): void {
-    changes.forEach((change) => this.#copy?.apply(change));
+    for (const change of changes) this.#copy?.apply(change);
     this.#markDone(done);
     this.#stopLeaderTimeout();
     if (this.#calls.size > 0) this.#startLeaderTimeout();
@@ -271,4 +274,13 @@ export class TabSession {
       this.#deps.onEvent(event);
     }
   }
+}
+
+/** A promise, and what fulfils it. */
+function latch(): [Promise<void>, () => void] {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
 }

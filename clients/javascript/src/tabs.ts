@@ -17,15 +17,21 @@ export interface Tabs<Message> {
 
 /** For a client that shares nothing. */
 export class NoOtherTabs implements Tabs<unknown> {
-  tell(): void {}
+  tell(): void {
+    // There is nobody to tell.
+  }
 
   lead(onGranted: () => void): void {
     onGranted();
   }
 
-  takeLead(): void {}
+  takeLead(): void {
+    // It leads from the start.
+  }
 
-  close(): void {}
+  close(): void {
+    // There is nothing to leave.
+  }
 }
 
 /** The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. */
@@ -68,7 +74,8 @@ export class BrowserTabs<Message> implements Tabs<Message> {
 
   #request(steal: boolean, onGranted: () => void, onLost: () => void): void {
     this.#giveUp.abort();
-    const { signal } = (this.#giveUp = new AbortController());
+    this.#giveUp = new AbortController();
+    const { signal } = this.#giveUp;
     const untilGivenUp = (): Promise<void> =>
       new Promise((resolve) => {
         signal.addEventListener("abort", () => resolve());

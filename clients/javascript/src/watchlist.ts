@@ -5,7 +5,7 @@ import type { Action, Message } from "./messages.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
 
 /** The one spelling of a content's name. Throws a TypeError where it is no UUID. */
 export function canonical(contentId: string): string {
@@ -68,7 +68,7 @@ export class Watchlist {
    * is no UUID.
    */
   enqueue(operation: Action, contentId: string, nowMs: number, origin?: string): void {
-    const content_id = canonical(contentId);
+    const content = canonical(contentId);
     if (origin !== undefined && Array.from(this.state.queue.values()).some((write) => write.origin === origin)) return;
     const { replica, revision, ...head } = this.state.head;
     const timestamp = tick(head.clock, nowMs, replica);
@@ -80,7 +80,7 @@ export class Watchlist {
       queue: {
         number,
         operation,
-        content_id,
+        content_id: content,
         operation_id: `${replica}.${number}`,
         ...(operation === "add" && { tag: `${replica}:${adds}` }),
         observed: revision,

@@ -25,12 +25,13 @@ export class WriteQueue {
     const busy = new Set<string>();
     for (const write of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      if (write.answer !== undefined) continue;
-      if (!busy.has(write.content_id) && !this.#inFlight.has(write.operation_id)) {
-        this.#inFlight.set(write.operation_id, write.number);
-        taken.push(write);
-      }
-      busy.add(write.content_id);
+      const { content_id, operation_id, number, answer } = write;
+      if (answer !== undefined) continue;
+      const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
+      busy.add(content_id);
+      if (mustWait) continue;
+      this.#inFlight.set(operation_id, number);
+      taken.push(write);
     }
     return taken;
   }

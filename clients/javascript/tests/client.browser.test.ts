@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
 import { after, afterEach, before, test as nodeTest } from "node:test";
 
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
@@ -51,12 +52,12 @@ before(async () => {
   await daemon.start();
   browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 });
+afterEach(() => context?.close());
 after(async () => {
   await browser?.close();
   await daemon?.remove();
   site.close();
 });
-afterEach(() => context?.close());
 
 /** What hangs in a page is ended with it. */
 function test(name: string, body: () => Promise<void>): void {
@@ -67,7 +68,8 @@ function test(name: string, body: () => Promise<void>): void {
 async function newProfile(): Promise<string> {
   context = await browser.newContext();
   context.setDefaultTimeout(TIMEOUT_MS);
-  return `user ${++users}`;
+  users += 1;
+  return `user ${users}`;
 }
 
 /** A tab in which `user` is signed in; without `hasToken` it stays offline. */
@@ -80,6 +82,7 @@ async function tab(user: string, hasToken = true): Promise<Page> {
 
 async function openClient(page: Page, user: string, hasToken = true): Promise<void> {
   await page.goto(origin);
+  // biome-ignore lint/security/noSecrets: the name of a global
   await page.waitForFunction(() => "SyncClientOfPage" in globalThis);
   const token = hasToken ? mint(user, "browser") : null;
   await page.evaluate(
@@ -105,10 +108,12 @@ function isState(page: Page, state: string): Promise<unknown> {
 }
 
 function call(page: Page, method: "add" | "remove", ...contents: string[]): Promise<void> {
-  return page.evaluate(({ method, contents }) => contents.forEach((each) => client[method](each)), {
-    method,
-    contents,
-  });
+  return page.evaluate(
+    ({ method, contents }) => {
+      for (const each of contents) client[method](each);
+    },
+    { method, contents },
+  );
 }
 
 function itemsOf(page: Page): Promise<[string, boolean][]> {
@@ -215,7 +220,12 @@ test("a log-out holds in all tabs and leaves nothing behind", async () => {
       database.transaction(name).objectStore(name).count(),
     );
     return Promise.all(
-      counts.map((count) => new Promise<number>((resolve) => (count.onsuccess = () => resolve(count.result)))),
+      counts.map(
+        (count) =>
+          new Promise<number>((resolve) => {
+            count.onsuccess = () => resolve(count.result);
+          }),
+      ),
     );
   });
   assert.deepEqual(left, [0, 0, 0]);

@@ -14,13 +14,14 @@ const clients: SyncClient[] = [];
 let users = 0;
 
 before(() => daemon.start());
-after(() => daemon.remove());
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
 });
+after(() => daemon.remove());
 
 function newUser(): string {
-  return `user ${++users}`;
+  users += 1;
+  return `user ${users}`;
 }
 
 function device(user: string, name: string, getToken: () => string | null = () => mint(user, name)): SyncClient {
@@ -33,7 +34,11 @@ function device(user: string, name: string, getToken: () => string | null = () =
 function next<T extends keyof SyncEvents>(client: SyncClient, type: T): Promise<ClientEvent<T>> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no ${type} within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-    client.addEventListener(type, (event) => (clearTimeout(timer), resolve(event)), { once: true });
+    const pass = (event: ClientEvent<T>): void => {
+      clearTimeout(timer);
+      resolve(event);
+    };
+    client.addEventListener(type, pass, { once: true });
   });
 }
 
@@ -122,7 +127,10 @@ test("a thousand changes arrive in order and once", async () => {
 test("a token that ended is replaced by the callback's next one", async () => {
   const user = newUser();
   let asked = 0;
-  const phone = device(user, "phone", () => mint(user, "phone", ++asked === 1 ? 1 : 3600));
+  const phone = device(user, "phone", () => {
+    asked += 1;
+    return mint(user, "phone", asked === 1 ? 1 : 3600);
+  });
   await live(phone, user);
   assert.equal((await next(phone, "disconnected")).code, 4500);
   await next(phone, "resumed");
@@ -132,7 +140,10 @@ test("a token that ended is replaced by the callback's next one", async () => {
 test("without a token the client waits and asks again", async () => {
   const user = newUser();
   let asked = 0;
-  const phone = device(user, "phone", () => (++asked === 1 ? null : mint(user, "phone")));
+  const phone = device(user, "phone", () => {
+    asked += 1;
+    return asked === 1 ? null : mint(user, "phone");
+  });
   const disconnected = next(phone, "disconnected");
   const resumed = next(phone, "resumed");
   await phone.signIn(user);
@@ -179,7 +190,7 @@ test("a log-out leaves nobody's list and refuses writes", async () => {
   await phone.signOut({ erase: true });
   assert.equal((await signedOut).erased, true);
   assert.deepEqual([phone.user, phone.state, phone.items.length, phone.revision], [null, "signed_out", 0, 0]);
-  assert.throws(() => phone.add(B), /Nobody is signed in/);
+  assert.throws(() => phone.add(B), /Nobody is signed in/u);
   await live(phone, user);
   await shows(phone, A);
 });

@@ -61,14 +61,18 @@ class Runner {
     return new Core({
       nowMs: () => this.#nowMs,
       random: () => this.#random,
-      newReplica: () => `r${++this.#replicas}`,
+      newReplica: () => {
+        this.#replicas += 1;
+        return `r${this.#replicas}`;
+      },
     });
   }
 
   #restart(): void {
     this.#core = this.#start();
     this.#timers.clear();
-    this.#isAsked = this.#hasClosed = false;
+    this.#isAsked = false;
+    this.#hasClosed = false;
     this.#opens = [];
     this.#sent = [];
     this.#events = [];
@@ -106,14 +110,18 @@ class Runner {
 
   #advance(ms: number): void {
     const endMs = this.#nowMs + ms;
-    for (;;) {
-      const next = [...this.#timers].filter(([, dueMs]) => dueMs <= endMs).sort((a, b) => a[1] - b[1])[0];
-      if (next === undefined) break;
-      this.#timers.delete(next[0]);
-      this.#nowMs = next[1];
-      this.#perform(this.#core.due(next[0]));
+    for (let next = this.#nextDue(endMs); next !== undefined; next = this.#nextDue(endMs)) {
+      const [timer, dueMs] = next;
+      this.#timers.delete(timer);
+      this.#nowMs = dueMs;
+      this.#perform(this.#core.due(timer));
     }
     this.#nowMs = endMs;
+  }
+
+  #nextDue(endMs: number): [Timer, number] | undefined {
+    const due = [...this.#timers].filter(([, dueMs]) => dueMs <= endMs);
+    return due.sort((a, b) => a[1] - b[1])[0];
   }
 
   #perform(outputs: readonly Output[]): void {
@@ -140,7 +148,7 @@ class Runner {
           break;
         case "save": {
           const kept = this.#kept.get(output.userId) ?? UserState.empty("");
-          output.changes.forEach((change) => kept.apply(change));
+          for (const change of output.changes) kept.apply(change);
           if (output.changes.some((change) => "erase" in change)) this.#kept.delete(output.userId);
           else this.#kept.set(output.userId, kept);
           break;
@@ -165,7 +173,9 @@ class Runner {
     } else if ("expect_sent" in step) {
       const expected = step["expect_sent"] as Fields[];
       assert.equal(this.#sent.length, expected.length, `sent: ${JSON.stringify(this.#sent)}`);
-      expected.forEach((fields, index) => assertFields(this.#sent[index] as unknown as Fields, fields));
+      expected.forEach((fields, index) => {
+        assertFields(this.#sent[index] as unknown as Fields, fields);
+      });
       this.#sent = [];
     } else if ("expect_list" in step) {
       const expected = step["expect_list"] as (string | Fields)[];

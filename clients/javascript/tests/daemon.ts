@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { createInterface } from "node:readline";
 
 const ROOT = join(process.cwd(), "../..");
@@ -26,15 +27,13 @@ export class Daemon {
   async start(): Promise<void> {
     const port = this.url === "" ? "0" : new URL(this.url).port;
     const flags = ["--port", port, "--data-dir", this.#dataDir, "--jwt-secret", SECRET, ...this.#options];
-    this.#process = spawn(PYTHON, ["-m", "syncd", ...flags], {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    for await (const line of createInterface({ input: this.#process.stdout! })) {
-      const address = /http:\/\/[\d.]+:\d+/.exec(line);
+    const child = spawn(PYTHON, ["-m", "syncd", ...flags], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = child;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const address = /http:\/\/[\d.]+:\d+/u.exec(line);
       if (address === null) continue;
       this.url = address[0];
-      this.#process.stdout!.resume(); // or it would stop at a full pipe
+      child.stdout.resume(); // or it would stop at a full pipe
       return;
     }
     throw new Error("the daemon ended before it listened");

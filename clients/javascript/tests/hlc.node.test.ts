@@ -8,7 +8,7 @@ test("a stamp is above the last one, whatever the wall clock does", () => {
   assert.deepEqual(next(5, 7, 6), { physical: 6, logical: 0, node: "me" });
   assert.deepEqual(next(5, 7, 5), { physical: 5, logical: 8, node: "me" });
   assert.deepEqual(next(5, 7, 1), { physical: 5, logical: 8, node: "me" });
-  assert.deepEqual(next(5, 65535, 1), { physical: 6, logical: 0, node: "me" });
+  assert.deepEqual(next(5, 65_535, 1), { physical: 6, logical: 0, node: "me" });
 });
 
 test("a clock follows what is ahead of it, and nothing else", () => {
@@ -30,6 +30,8 @@ test("stamps are ordered by time, then by the code points of their nodes", () =>
     { physical: 2, logical: 1, node: "" },
   ];
   ascending.forEach((left, i) => {
-    ascending.forEach((right, j) => assert.equal(Math.sign(compareTimestamps(left, right)), Math.sign(i - j)));
+    ascending.forEach((right, j) => {
+      assert.equal(Math.sign(compareTimestamps(left, right)), Math.sign(i - j));
+    });
   });
 });

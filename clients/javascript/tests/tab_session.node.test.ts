@@ -68,7 +68,10 @@ function open(context: TestContext) {
     tab: "this",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     store,
-    openTabs: (_user, onMessage) => ((tabs.onMessage = onMessage), tabs),
+    openTabs: (_user, onMessage) => {
+      tabs.onMessage = onMessage;
+      return tabs;
+    },
     onEvent: (event) => events.push(event.type),
   };
   const session = new TabSession("alice", deps);
@@ -107,8 +110,11 @@ test("nothing is told before it is stored", async (context) => {
   await session.shown;
   await setImmediate();
   let release = (): void => {};
-  store.gate = new Promise((resolve) => (release = resolve));
-  events.length = tabs.told.length = 0;
+  store.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  events.length = 0;
+  tabs.told.length = 0;
   session.enqueue("add", A);
   assert.deepEqual(contents(session), [A]);
   await setImmediate();

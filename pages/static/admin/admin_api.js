@@ -2,8 +2,8 @@
 
 /** The service did not do what was asked; `status` is null if there was no answer. */
 export class ApiError extends Error {
-  constructor(status, message) {
-    super(message);
+  constructor(message, { status = null, cause } = {}) {
+    super(message, { cause });
     this.status = status;
   }
 
@@ -38,11 +38,12 @@ export class AdminApi {
     let answer;
     try {
       answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
-    } catch {
-      throw new ApiError(null, "The daemon does not answer.");
+    } catch (error) {
+      throw new ApiError("The daemon does not answer.", { cause: error });
     }
     const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new ApiError(answer.status, told.detail ?? `The daemon answered ${answer.status}.`);
+    if (!answer.ok)
+      throw new ApiError(told.detail ?? `The daemon answered ${answer.status}.`, { status: answer.status });
     return told;
   }
 }

@@ -16,7 +16,7 @@ export class Chart {
    */
   constructor(figure, lines) {
     const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    for (let line = 0; line <= GRID_LINES; line++) {
+    for (let line = 0; line <= GRID_LINES; line += 1) {
       const y = (line / GRID_LINES) * HEIGHT;
       svg.append(draw("path", { class: "grid", d: `M0 ${y}H${WIDTH}` }));
     }

@@ -54,7 +54,8 @@ export class UserPanel {
   #render(connections) {
     this.#connections = connections;
     const table = part("connections-table");
-    table.hidden = part("disconnect-all").hidden = connections.length === 0;
+    table.hidden = connections.length === 0;
+    part("disconnect-all").hidden = table.hidden;
     table.tBodies[0].replaceChildren(...connections.map((connection) => this.#row(connection)));
   }
 

@@ -54,7 +54,7 @@ export class Changes {
   /** The service took it. @returns {Change | undefined} undefined: it is of another page, or of before a reload */
   confirmed(device, operation, contentId, revision) {
     const change = this.#waiting(device, operation, contentId);
-    if (change === undefined) return undefined;
+    if (change === undefined) return;
     change.state = revision === null ? "needless" : "saved";
     change.revision = revision;
     for (const [reader, steps] of this.#steps) {

@@ -1,5 +1,6 @@
 /** One simulated device of the user: a client with a storage of its own, and what of its list has changed. */
 
+// biome-ignore lint/correctness/noUnresolvedImports: the daemon serves the client there
 import { SyncClient } from "/client/syncd-client.js";
 
 /**

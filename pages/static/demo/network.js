@@ -5,6 +5,7 @@ export class Network {
   #sockets = new Set();
 
   /** A `WebSocket` on this network, for the clients. */
+  // biome-ignore lint/style/useNamingConvention: named as what it stands for
   get WebSocket() {
     const sockets = this.#sockets;
     return class extends WebSocket {

@@ -5,9 +5,11 @@ import { FILMS } from "./catalogue.js";
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, MARGIN] = [120, 150, 10];
 
+// biome-ignore-start lint/complexity/useMaxParams: the attributes of the shapes, in SVG's order
 const circle = (x, y, r, fill, more = "") => `<circle cx="${x}" cy="${y}" r="${r}" fill="${fill}" ${more}/>`;
 const rect = (x, y, w, h, fill, more = "") =>
   `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="${fill}" ${more}/>`;
+// biome-ignore-end lint/complexity/useMaxParams: the attributes of the shapes, in SVG's order
 const path = (d, fill, more = "") => `<path d="${d}" fill="${fill}" ${more}/>`;
 const line = (d, stroke, width, more = "") =>
   `<path d="${d}" fill="none" stroke="${stroke}" stroke-width="${width}" ${more}/>`;
@@ -40,8 +42,9 @@ const DESIGNS = [
     art: () =>
       each(20, (n) => {
         const [column, row] = [n % 5, Math.floor(n / 5)];
+        const leaf = row % 2 ? "#3f6b57" : "#6b9a7d";
         const ripe = (n * 7) % 5 === 0;
-        return circle(20 + column * 20, 20 + row * 20, 8, ripe ? "#e07a5f" : row % 2 ? "#3f6b57" : "#6b9a7d");
+        return circle(20 + column * 20, 20 + row * 20, 8, ripe ? "#e07a5f" : leaf);
       }),
   },
   {
@@ -71,6 +74,7 @@ const DESIGNS = [
       each(14, (n) => circle((n * 47) % 118, (n * 31) % 96, n % 3 ? 0.8 : 1.4, "#f3e9ff")) +
       circle(60, 58, 30, "#8f6bd9") +
       path("M30 58 A30 30 0 0 0 90 58 Z", "#6a45b8") +
+      // biome-ignore lint/security/noSecrets: a curve
       line("M14 76 C 30 92, 96 60, 106 40", "#ffb86b", 4, 'stroke-linecap="round"') +
       circle(106, 40, 5, "#ffe2b8"),
   },
@@ -102,7 +106,7 @@ const DESIGNS = [
     art: () =>
       each(13, (n) => {
         const [x, w] = [(n * 37) % 60, 30 + ((n * 53) % 60)];
-        return rect(x, 12 + n * 6, w, 3.4, n % 4 === 1 ? "#ff6f91" : n % 4 === 3 ? "#ffc7d6" : "#8f1d4b");
+        return rect(x, 12 + n * 6, w, 3.4, ["#8f1d4b", "#ff6f91", "#8f1d4b", "#ffc7d6"][n % 4]);
       }),
   },
   {
