@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: help run cluster test check fmt lint types arch lint-deploy props cover bench bench-runtime soak fuzz lock clean
+.PHONY: help run cluster test check fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -30,6 +30,15 @@ LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sys
 	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+# The JavaScript's tools. Only who has Node needs them; the daemon ships the built client.
+HAS_NODE := $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null))
+NODE_MODULES := clients/javascript/node_modules/.package-lock.json
+BIOME := clients/javascript/node_modules/.bin/biome
+
+$(NODE_MODULES): clients/javascript/package-lock.json
+	cd clients/javascript && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
 run: .venv/run ## set everything up and start the daemon on 127.0.0.1:8083
 	@$(BIN)/python -m syncd
 
@@ -39,11 +48,12 @@ cluster: .venv/dev ## start a broker, PostgreSQL and three nodes here, and say h
 test: .venv/dev ## set everything up and run every test
 	$(BIN)/python -m pytest -n auto
 
-check: lint types arch ## lint, types and floors: what CI and a commit need
+check: lint types arch lint-js ## lint, types and floors: what CI and a commit need
 
-fmt: .venv/dev ## format and fix what can be fixed
+fmt: .venv/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(if $(HAS_NODE),$(BIOME) check --write)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
@@ -56,6 +66,17 @@ types: .venv/dev
 
 arch: .venv/dev
 	$(BIN)/lint-imports
+
+ifneq ($(HAS_NODE),)
+lint-js: $(NODE_MODULES) ## the JavaScript's format and lint, where there is Node
+	$(BIOME) check
+else ifneq ($(CI),)
+lint-js:
+	@echo 'lint-js: node and npm are needed to check the JavaScript' >&2; exit 1
+else
+lint-js:
+	@echo 'lint-js: there is no node or npm here: the JavaScript is left out'
+endif
 
 lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will run them
 	PATH="$(CURDIR)/.venv/deploy/bin:$$PATH" deploy/lint.sh
