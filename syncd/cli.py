@@ -16,7 +16,7 @@ COMMANDS = {
     "load": "write at a steady rate to many devices and report what arrived when",
     "broker": "run a local PubNub-protocol broker, for development and tests",
     "cluster": "start a broker, PostgreSQL and three nodes on this machine, for trying things out",
-    "check": "look whether the daemon would start here and work, and say what to mend",
+    "check": "check whether the daemon would start here and work, and say what to fix",
     "migrate": "bring the database's schema up to date",
 }
 

@@ -1,1 +1,1 @@
-"""What ``syncd check`` looks at, one module per subject: each looks, changes nothing, and says what to mend."""
+"""What ``syncd check`` looks at, one module per subject. A check changes nothing and says what to fix."""

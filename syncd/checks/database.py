@@ -1,12 +1,12 @@
-"""Whether the journal's database answers, has this release's tables, and takes writes."""
+"""Whether the journal's database answers, has this release's schema, and accepts writes."""
 
 import time
 
 from actors.ports import StoreUnavailable
 from storage.inspection import Inspection, inspect_database, sqlite_file
 from storage.schema import HEAD
-from syncd.checks.file_modes import others_may_read
-from syncd.checks.results import Checked, ClockReading, Finding, failed, ok, setting, warning
+from syncd.checks.file_modes import others_may_access
+from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning
 from syncd.checks.timeouts import in_thread
 from syncd.settings import Settings
 
@@ -16,7 +16,7 @@ NEWEST = "the newest change in the journal"
 
 
 async def check_database(settings: Settings) -> Checked:
-    """Connect as the daemon does, read, and rehearse a write."""
+    """Connect as the daemon does, read, and try a write that is rolled back."""
     return await in_thread(lambda: _check(settings))
 
 
@@ -26,39 +26,39 @@ def _check(settings: Settings) -> Checked:
     try:
         file = sqlite_file(url)
         if file is not None and not file.exists():
-            return Checked((ok(NAME, f"sqlite: the first start makes {file}"),))
+            return Checked((ok(NAME, f"sqlite: the first start creates {file}"),))
         inspection = inspect_database(url)
     except ValueError as error:
-        mend = f"postgresql://user:password@host/database, or sqlite:///path: {setting('database_url')}"
-        return Checked((failed(NAME, str(error), mend),))
+        fix = f"postgresql://user:password@host/database, or sqlite:///path: {setting('database_url')}"
+        return Checked((failed(NAME, str(error), fix),))
     except ImportError as error:
         return Checked((failed(NAME, str(error), f"pip install 'syncd[postgresql]', for {where}"),))
     except StoreUnavailable as error:
-        mend = f"is it running, reachable and writable for this user? {where}"
-        return Checked((failed(NAME, str(error), mend),))
-    findings = [_schema(inspection, "sqlite" if file else "postgresql")]
-    if file is not None and others_may_read(file):
-        findings.append(warning(NAME, f"others may read {file}", f"chmod 600 {file}, named by {where}"))
-    return Checked(tuple(findings), tuple(_clocks(inspection, settings)))
+        fix = f"is it running, reachable and writable by this user? {where}"
+        return Checked((failed(NAME, str(error), fix),))
+    results = [_schema(inspection, "sqlite" if file else "postgresql")]
+    if file is not None and others_may_access(file):
+        results.append(warning(NAME, f"other users have access to {file}", f"chmod 600 {file}, set by {where}"))
+    return Checked(tuple(results), tuple(_clocks(inspection, settings)))
 
 
-def _schema(inspection: Inspection, kind: str) -> Finding:
-    schema, took = inspection.schema, f"answers in {inspection.round_trip_s * 1000:.1f} ms"
+def _schema(inspection: Inspection, kind: str) -> CheckResult:
+    schema, speed = inspection.schema, f"answers in {inspection.round_trip_s * 1000:.1f} ms"
     if schema is None:
-        return ok(NAME, f"{kind}: empty, the first start makes the tables; {took}, takes them")
+        return ok(NAME, f"{kind}: empty, the first start creates the tables; {speed}, accepts writes")
     if schema > HEAD:
-        mend = f"run a newer release, or restore the backup from before its first start: {setting('database_url')}"
-        return failed(NAME, f"{kind}: schema {schema} is a newer release's, this one knows up to {HEAD}", mend)
+        fix = f"run a newer release, or restore the backup from before its first start: {setting('database_url')}"
+        return failed(NAME, f"{kind}: schema {schema} is from a newer release; this one supports up to {HEAD}", fix)
     if schema < HEAD:
-        mend = f"back up what {setting('database_url')} names; then start, or run 'syncd migrate'"
-        return warning(NAME, f"{kind}: the next start brings schema {schema} to {HEAD}, with no way back", mend)
-    return ok(NAME, f"{kind}: schema {schema} is current; {took}, takes writes")
+        fix = f"back up the database of {setting('database_url')}; then start, or run 'syncd migrate'"
+        return warning(NAME, f"{kind}: the next start migrates schema {schema} to {HEAD}, which cannot be undone", fix)
+    return ok(NAME, f"{kind}: schema {schema} is current; {speed}, accepts writes")
 
 
 def _clocks(inspection: Inspection, settings: Settings) -> list[ClockReading]:
     if inspection.server_ahead_s is not None:
         return [ClockReading(SOURCE, -inspection.server_ahead_s)]
-    # Up to the drift allowed, a change in the future proves nothing: some device's clock may have been ahead.
+    # Within the allowed drift a change in the future proves nothing: a device's clock may have been ahead.
     if inspection.newest_s is not None and inspection.newest_s - time.time() > settings.max_clock_drift:
         return [ClockReading(NEWEST, time.time() - inspection.newest_s)]
     return []

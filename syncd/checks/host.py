@@ -1,4 +1,4 @@
-"""What this machine gives the daemon: an address, a place to write, open files."""
+"""What the daemon needs of this machine: an address, a writable directory, open files."""
 
 import json
 import resource
@@ -7,45 +7,46 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from storage.inspection import sqlite_file
-from syncd.checks.results import Checked, Finding, failed, ok, setting, warning
+from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.checks.timeouts import Unreachable, fetch, in_thread
 from syncd.keys.signing import uses_kept_secret
 from syncd.server import bind
 from syncd.settings import Settings, SettingsError
 
 FREE_BYTES = 1024**3
-"""A list of a thousand titles takes about a megabyte."""
+"""Less is a warning. A list of a thousand titles needs about a megabyte."""
 OTHER_FILES = 100
-"""Open files beside the devices': database, bus, logs, HTTP requests."""
+"""Open files other than device connections: database, bus, logs, HTTP requests."""
 
 
 async def check_address(settings: Settings) -> Checked:
-    """Listen where the daemon would, for a moment."""
+    """Bind the address that the daemon would listen on, and release it."""
     name = "address"
     try:
         bind(settings).close()
     except SettingsError as error:
         if await in_thread(lambda: _is_syncd(settings)):
-            detail = f"a syncd runs on port {settings.port} already"
-            return Checked((warning(name, detail, f"stop it before another starts, or choose {setting('port')}"),))
-        mend = f"choose an address of this machine and a free port: {setting('host')}, {setting('port')}"
-        return Checked((failed(name, str(error), mend),))
+            detail = f"another syncd is running on port {settings.port}"
+            fix = f"stop it before you start this one, or choose another port: {setting('port')}"
+            return Checked((warning(name, detail, fix),))
+        fix = f"set an address of this machine and a free port: {setting('host')}, {setting('port')}"
+        return Checked((failed(name, str(error), fix),))
     return Checked((ok(name, f"{settings.host} port {settings.port or 'any'} is free"),))
 
 
 async def check_directory(settings: Settings) -> Checked:
-    """Write to each directory that the daemon writes to."""
+    """Write a temporary file to each directory that the daemon writes to."""
     return Checked(await in_thread(lambda: tuple(_try(place, source) for place, source in _directories(settings))))
 
 
 async def check_open_files(settings: Settings) -> Checked:
-    """Compare the hard limit, which the daemon raises its own to, with the connections that it may be asked for."""
+    """Compare the hard limit of open files, which the daemon raises its soft limit to, with ``max_connections``."""
     name = "open files"
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if limit != resource.RLIM_INFINITY and limit < settings.max_connections + OTHER_FILES:
-        detail = f"{limit} at most, and each of up to {settings.max_connections} connections is one"
-        mend = f"raise LimitNOFILE (ulimit -Hn), or lower {setting('max_connections')}"
-        return Checked((warning(name, detail, mend),))
+        detail = f"the limit is {limit}, and each of up to {settings.max_connections} connections needs one"
+        fix = f"raise LimitNOFILE (ulimit -Hn), or lower {setting('max_connections')}"
+        return Checked((warning(name, detail, fix),))
     return Checked((ok(name, f"enough for {settings.max_connections} connections"),))
 
 
@@ -58,34 +59,34 @@ def _is_syncd(settings: Settings) -> bool:
 
 
 def _directories(settings: Settings) -> list[tuple[Path, str]]:
-    """Return where the daemon writes, with the setting that says so; with PostgreSQL and a key it does not."""
+    """Return where the daemon writes, each with its setting; with PostgreSQL and a configured key, nowhere."""
     places = []
     if settings.database_url is None or uses_kept_secret(settings):
         places.append((settings.data_dir, "data_dir"))
     if settings.database_url is not None:
         try:
             file = sqlite_file(settings.database_url)
-        except ValueError:  # the database's check says so
+        except ValueError:  # reported by the check of the database
             file = None
         if file is not None and file.parent not in [place for place, _ in places]:
             places.append((file.parent, "database_url"))
     return places
 
 
-def _try(directory: Path, source: str) -> Finding:
+def _try(directory: Path, source: str) -> CheckResult:
     name = "directory"
     path = directory.absolute()
     place = next(ancestor for ancestor in (path, *path.parents) if ancestor.exists())
     try:
-        with TemporaryFile(dir=place) as file:  # it has no name that could be left behind
+        with TemporaryFile(dir=place) as file:  # it has no name, so nothing can be left behind
             file.write(bytes(4096))
             file.flush()
         free_bytes = shutil.disk_usage(place).free
     except OSError as error:
-        mend = f"give the user that runs syncd a directory that it may write to: {setting(source)}"
-        return failed(name, f"{place}: {error.strerror or error}", mend)
+        fix = f"set a directory that the user of the daemon can write to: {setting(source)}"
+        return failed(name, f"{place}: {error.strerror or error}", fix)
     if free_bytes < FREE_BYTES:
-        mend = f"make room, or move it: {setting(source)}"
-        return warning(name, f"{place} has {free_bytes // 1024**2} MiB left", mend)
-    what = "" if place == path else f"{directory} will be made in "
-    return ok(name, f"{what}{place}: it can be written to, {free_bytes / 1024**3:.0f} GiB are free")
+        fix = f"free some space, or choose another directory: {setting(source)}"
+        return warning(name, f"{place} has {free_bytes // 1024**2} MiB free", fix)
+    what = "" if place == path else f"{directory} will be created in "
+    return ok(name, f"{what}{place}: writable, {free_bytes / 1024**3:.0f} GiB free")

@@ -1,12 +1,12 @@
-"""Whether tokens can be checked: the key is there, and of the right kind."""
+"""Whether tokens can be verified: the key exists and is of the right kind."""
 
 from urllib.parse import urlsplit
 
 import jwt
 
 from syncd.checks.clock import date_reading
-from syncd.checks.file_modes import others_may_read
-from syncd.checks.results import Checked, Finding, failed, ok, setting, warning
+from syncd.checks.file_modes import others_may_access
+from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.checks.timeouts import Unreachable, fetch, in_thread
 from syncd.keys.kept_secret import FILE_NAME
 from syncd.keys.signing import authenticator, uses_kept_secret
@@ -19,26 +19,27 @@ ISSUER = "the issuer of the keys"
 async def check_keys(settings: Settings) -> Checked:
     """Read the key, or fetch the key set."""
     if uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists():
-        return Checked((ok(NAME, "none is set: the first start makes a secret, for development"),))
+        return Checked((ok(NAME, "none is set: the first start creates a secret, for development"),))
     try:
         authenticator(settings)
     except SettingsError as error:
-        mend = f"'syncd serve --help' says what each takes; {setting('jwt_secret')} is the simplest"
-        return Checked((failed(NAME, str(error), mend),))
+        fix = f"'syncd serve --help' explains the settings; {setting('jwt_secret')} is the simplest"
+        return Checked((failed(NAME, str(error), fix),))
     if settings.jwks_url is not None:
         url = settings.jwks_url
         return await in_thread(lambda: _check_key_set(url, settings.jwt_algorithms or ("RS256",)))
     return Checked((_check_key(settings),))
 
 
-def _check_key(settings: Settings) -> Finding:
+def _check_key(settings: Settings) -> CheckResult:
     file = settings.jwt_public_key_file
     default, described = ("HS256", "a shared secret") if file is None else ("RS256", str(file))
     algorithm = (settings.jwt_algorithms or (default,))[0]
     kept = settings.data_dir / FILE_NAME
-    if uses_kept_secret(settings) and others_may_read(kept):
-        return warning(NAME, f"others may read the secret in {kept}", f"chmod 600 {kept}, below {setting('data_dir')}")
-    return ok(NAME, f"{described} checks tokens of {algorithm}")
+    if uses_kept_secret(settings) and others_may_access(kept):
+        fix = f"chmod 600 {kept}, in {setting('data_dir')}"
+        return warning(NAME, f"other users have access to the secret in {kept}", fix)
+    return ok(NAME, f"tokens are verified with {described}, {algorithm}")
 
 
 def _described(key: jwt.PyJWK) -> str:
@@ -53,11 +54,11 @@ def _check_key_set(url: str, algorithms: tuple[str, ...]) -> Checked:
         answer = fetch(url)
         keys = jwt.PyJWKSet.from_json(answer.body.decode()).keys
     except Unreachable as error:
-        mend = f"is the address right, and may this machine reach it? {setting('jwks_url')}"
-        return Checked((failed(NAME, f"{host}: {error}", mend),))
+        fix = f"is the address right, and can this machine reach it? {setting('jwks_url')}"
+        return Checked((failed(NAME, f"{host}: {error}", fix),))
     except (jwt.PyJWTError, ValueError, AttributeError, TypeError) as error:
-        mend = f"give the address of the issuer's jwks_uri: {setting('jwks_url')}"
-        return Checked((failed(NAME, f"{host} answers with no key set: {error}", mend),))
+        fix = f"set the issuer's jwks_uri: {setting('jwks_url')}"
+        return Checked((failed(NAME, f"{host}: the answer is not a key set: {error}", fix),))
     usable = [
         key for key in keys if key.key_id and key.public_key_use in (None, "sig") and key.algorithm_name in algorithms
     ]
@@ -65,6 +66,6 @@ def _check_key_set(url: str, algorithms: tuple[str, ...]) -> Checked:
     clocks = () if reading is None else (reading,)
     if not usable:
         kinds = ", ".join(map(_described, keys))
-        mend = f"allow the algorithm that the issuer signs with: {setting('jwt_algorithms')}"
-        return Checked((failed(NAME, f"{host}: no key for {', '.join(algorithms)} among {kinds}", mend),), clocks)
+        fix = f"allow the algorithm that the issuer uses: {setting('jwt_algorithms')}"
+        return Checked((failed(NAME, f"{host}: no key for {', '.join(algorithms)} among {kinds}", fix),), clocks)
     return Checked((ok(NAME, f"{host}: {len(usable)} of {len(keys)} keys for {', '.join(algorithms)}"),), clocks)

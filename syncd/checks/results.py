@@ -1,4 +1,4 @@
-"""What a check found, and how it words it."""
+"""The result of a check, and helpers to build one."""
 
 from typing import Literal
 
@@ -9,48 +9,51 @@ from syncd.settings import ENVIRONMENT_PREFIX
 Status = Literal["ok", "warning", "failed"]
 
 
-class Finding(Struct, frozen=True):
-    """One line of the report. A warning is legal but unwise; with a failure the daemon would not start or not work."""
+class CheckResult(Struct, frozen=True):
+    """One line of the report.
+
+    A ``warning`` is valid but probably not intended; after ``failed`` the daemon would not start, or not work.
+    """
 
     name: str
-    """The subject: ``database``."""
+    """What was checked: ``database``."""
     status: Status
     detail: str
-    """What was seen."""
-    mend: str | None = None
-    """What to do about it, with the setting by name; ``None`` only if the status is ``ok``."""
+    """What was found."""
+    fix: str | None = None
+    """What to do about it, naming the setting; ``None`` if and only if the status is ``ok``."""
 
 
 class ClockReading(Struct, frozen=True):
-    """What another clock said about ours."""
+    """A comparison of our clock with another one."""
 
     source: str
     ahead_s: float
-    """How far ours is ahead of it; negative: behind."""
+    """How far ours is ahead of it, in seconds; negative: behind."""
 
 
 class Checked(Struct, frozen=True):
-    """What one check leaves: its findings, and the clocks that it met on the way."""
+    """What one check returns: its results, and the clocks that it could read on the way."""
 
-    findings: tuple[Finding, ...]
+    results: tuple[CheckResult, ...]
     clocks: tuple[ClockReading, ...] = ()
 
 
-def ok(name: str, detail: str) -> Finding:
-    """Return a finding that asks for nothing."""
-    return Finding(name, "ok", detail)
+def ok(name: str, detail: str) -> CheckResult:
+    """Return a result that needs no action."""
+    return CheckResult(name, "ok", detail)
 
 
-def warning(name: str, detail: str, mend: str) -> Finding:
-    """Return a finding that the daemon starts with all the same."""
-    return Finding(name, "warning", detail, mend)
+def warning(name: str, detail: str, fix: str) -> CheckResult:
+    """Return a result that does not keep the daemon from starting."""
+    return CheckResult(name, "warning", detail, fix)
 
 
-def failed(name: str, detail: str, mend: str) -> Finding:
-    """Return a finding that keeps the daemon from starting or from working."""
-    return Finding(name, "failed", detail, mend)
+def failed(name: str, detail: str, fix: str) -> CheckResult:
+    """Return a result that keeps the daemon from starting or from working."""
+    return CheckResult(name, "failed", detail, fix)
 
 
 def setting(name: str) -> str:
-    """Return where the setting ``name`` is set: its flag and its environment variable."""
+    """Return how to set ``name``: its flag and its environment variable."""
     return f"--{name.replace('_', '-')} ({ENVIRONMENT_PREFIX}{name.upper()})"

@@ -1,4 +1,4 @@
-"""Waiting for others, but not for long."""
+"""Requests and blocking calls that a check can stop waiting for."""
 
 import asyncio
 import time
@@ -15,18 +15,18 @@ from msgspec import Struct
 
 T = TypeVar("T")
 
-PATIENCE_S = 5.0
-"""For a server's answer."""
-TIMEOUT_S = 6.0
-"""For a whole check: longer, so that what a client says of its own time-out is heard."""
+ANSWER_TIMEOUT_S = 5.0
+"""For one answer of a server."""
+CHECK_TIMEOUT_S = 6.0
+"""For a whole check: longer than one answer, so that a client can still report its own time-out."""
 
 
 class Unreachable(Exception):
-    """An HTTP server did not answer, or not with what it was asked for; the text says why."""
+    """An HTTP server did not answer, or answered with an error; the text says why."""
 
 
 class Answer(Struct, frozen=True):
-    """What an HTTP server said, and between which moments on our clock (seconds since 1970)."""
+    """An HTTP answer, and when it was asked for and received by our clock (seconds since 1970)."""
 
     body: bytes
     headers: Message
@@ -35,10 +35,10 @@ class Answer(Struct, frozen=True):
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Return what ``work()`` does, done beside the loop.
+    """Run ``work()`` in a thread and return its result.
 
-    Unlike ``asyncio.to_thread``'s, the thread does not keep the program from ending, should it hang: in a DNS look-up,
-    for one, which nothing can cancel.
+    It is a daemon thread: unlike that of ``asyncio.to_thread``, it cannot keep the program from exiting when it hangs,
+    for example in a DNS look-up, which nothing can cancel.
     """
     outcome: Future[T] = Future()
     outcome.set_running_or_notify_cancel()
@@ -46,7 +46,7 @@ async def in_thread(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
             outcome.set_exception(error)
 
     Thread(target=run, daemon=True).start()
@@ -54,14 +54,14 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 def fetch(url: str) -> Answer:
-    """Return the answer to a GET. Blocks.
+    """Send a GET and return its answer. Blocks.
 
     Raises:
         Unreachable: there was none, or it was an error.
     """
     asked_s = time.time()
     try:
-        with urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - callers pass http(s) only
+        with urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310 - callers pass http(s) only
             return Answer(answer.read(), answer.headers, asked_s, time.time())
     except HTTPError as error:
         error.close()

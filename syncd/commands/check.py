@@ -1,4 +1,4 @@
-"""``syncd check``: would the daemon start here and work? Nothing is changed by asking."""
+"""``syncd check``: whether the daemon would start here and work. It changes nothing."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from syncd import settings
-from syncd.checks.results import Finding, failed
+from syncd.checks.results import CheckResult, failed
 from syncd.checks.run import run_checks
 from syncd.settings import SettingsError
 
@@ -21,46 +21,46 @@ PLAIN = "\x1b[0m"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print a list of {name, status, detail, mend}")
+    parser.add_argument("--json", action="store_true", help="print a list of {name, status, detail, fix}")
     settings.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Print what was found; 1 if something failed."""
-    logging.disable()  # the report says it all
+    """Print the results; return 1 if a check failed."""
+    logging.disable()  # the report is the whole output
     return asyncio.run(_check(arguments, environment))
 
 
 async def _check(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     try:
-        findings = await run_checks(settings.load(vars(arguments), environment), vars(arguments))
+        results = await run_checks(settings.load(vars(arguments), environment), vars(arguments))
     except SettingsError as error:
-        findings = [failed("configuration", str(error), "'syncd serve --help' says what each setting takes")]
+        results = [failed("configuration", str(error), "'syncd serve --help' explains every setting")]
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(findings)).decode())
+        print(msgspec.json.format(msgspec.json.encode(results)).decode())
     else:
         is_coloured = sys.stdout.isatty() and not environment.get("NO_COLOR")
-        print("\n".join(_lines(findings, is_coloured=is_coloured)))
-    # At once: the program's own end waits for threads that libraries started, one in a DNS look-up for instance.
+        print("\n".join(_lines(results, is_coloured=is_coloured)))
+    # Before the exit, which may wait for a library's thread, for example in a DNS look-up.
     sys.stdout.flush()
-    return 1 if _count(findings)["failed"] else os.EX_OK
+    return 1 if _count(results)["failed"] else os.EX_OK
 
 
-def _lines(findings: Sequence[Finding], *, is_coloured: bool) -> list[str]:
-    width = max(len(finding.name) for finding in findings)
+def _lines(results: Sequence[CheckResult], *, is_coloured: bool) -> list[str]:
+    width = max(len(result.name) for result in results)
     lines = []
-    for finding in findings:
-        status = f"{finding.status:<7}"
-        colour = COLOURS[finding.status]
+    for result in results:
+        status = f"{result.status:<7}"
+        colour = COLOURS[result.status]
         mark = f"{colour}{status}{PLAIN}" if is_coloured else status
-        lines.append(f"{mark}  {finding.name:<{width}}  {finding.detail}")
-        if finding.mend is not None:
-            lines.append(f"{'':<7}  {'':<{width}}  mend: {finding.mend}")
-    return [*lines, _verdict(_count(findings))]
+        lines.append(f"{mark}  {result.name:<{width}}  {result.detail}")
+        if result.fix is not None:
+            lines.append(f"{'':<7}  {'':<{width}}  fix: {result.fix}")
+    return [*lines, _verdict(_count(results))]
 
 
-def _count(findings: Sequence[Finding]) -> Counter[str]:
-    return Counter(finding.status for finding in findings)
+def _count(results: Sequence[CheckResult]) -> Counter[str]:
+    return Counter(result.status for result in results)
 
 
 def _verdict(count: Counter[str]) -> str:

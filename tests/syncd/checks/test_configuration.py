@@ -28,7 +28,7 @@ PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
     ],
 )
 def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
-    assert [finding.status for finding in check_configuration(Settings(**chosen), {})] == ["ok"]
+    assert [result.status for result in check_configuration(Settings(**chosen), {})] == ["ok"]
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
     ],
 )
 def test_one_unwise_setting_is_told_with_what_to_set(chosen: dict[str, Any], status: str, setting: str) -> None:
-    (finding,) = check_configuration(Settings(**chosen), {})
-    assert finding.status == status
-    assert finding.mend is not None
-    assert f"--{setting.replace('_', '-')} (SYNCD_{setting.upper()})" in finding.mend
+    (result,) = check_configuration(Settings(**chosen), {})
+    assert result.status == status
+    assert result.fix is not None
+    assert f"--{setting.replace('_', '-')} (SYNCD_{setting.upper()})" in result.fix
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_one_unwise_setting_is_told_with_what_to_set(chosen: dict[str, Any], sta
     ],
 )
 def test_a_secret_given_as_a_flag_is_told_without_it(chosen: dict[str, Any], name: str) -> None:
-    (finding,) = check_configuration(Settings(**chosen), {name: chosen[name], "host": "127.0.0.1"})
-    assert finding.status == "warning"
-    assert name.upper() in str(finding.mend)
-    assert chosen[name] not in finding.detail + str(finding.mend)
+    (result,) = check_configuration(Settings(**chosen), {name: chosen[name], "host": "127.0.0.1"})
+    assert result.status == "warning"
+    assert name.upper() in str(result.fix)
+    assert chosen[name] not in result.detail + str(result.fix)
 
 
 def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> None:
     file = tmp_path / "syncd.toml"
     file.touch(0o644)
-    (finding,) = check_configuration(Settings(jwt_secret=SECRET), {"config": file})
-    assert (finding.status, finding.detail) == ("warning", f"every user of this machine can read {file}")
+    (result,) = check_configuration(Settings(jwt_secret=SECRET), {"config": file})
+    assert (result.status, result.detail) == ("warning", f"every user of this machine can read {file}")
     file.chmod(0o640)
     assert check_configuration(Settings(jwt_secret=SECRET), {"config": file})[0].status == "ok"
     file.chmod(0o644)

@@ -40,16 +40,16 @@ class Report:
             timeout=30,
             preexec_fn=limits,
         )
-        self.findings: list[dict[str, Any]] = json.loads(self.done.stdout)
-        assert self.done.returncode == any(finding["status"] == "failed" for finding in self.findings)
-        for finding in self.findings:
-            assert list(finding) == ["name", "status", "detail", "mend"]
-            assert (finding["mend"] is None) == (finding["status"] == "ok"), finding
+        self.results: list[dict[str, Any]] = json.loads(self.done.stdout)
+        assert self.done.returncode == any(result["status"] == "failed" for result in self.results)
+        for result in self.results:
+            assert list(result) == ["name", "status", "detail", "fix"]
+            assert (result["fix"] is None) == (result["status"] == "ok"), result
 
     def the(self, name: str) -> tuple[str, str, str]:
-        """Return status, detail and mend of the only finding of this name."""
-        (finding,) = [finding for finding in self.findings if finding["name"] == name]
-        return finding["status"], finding["detail"], finding["mend"] or ""
+        """Return status, detail and fix of the only result of this name."""
+        (result,) = [result for result in self.results if result["name"] == name]
+        return result["status"], result["detail"], result["fix"] or ""
 
 
 def limited(kind: int, most: int) -> Callable[[], None]:
@@ -69,10 +69,10 @@ def test_before_the_first_start_everything_is_looked_at_and_nothing_made(tmp_pat
     directory = tmp_path / "made" / "later"
     report = Report("--data-dir", str(directory))
     assert report.done.returncode == 0
-    names = [finding["name"] for finding in report.findings]
+    names = [result["name"] for result in report.results]
     assert names == ["configuration", "keys", "address", "directory", "open files", "database", "bus", "clock"]
-    assert report.the("directory")[1].startswith(f"{directory} will be made in {tmp_path}: ")
-    assert report.the("database")[1] == f"sqlite: the first start makes {directory}/journal.db"
+    assert report.the("directory")[1].startswith(f"{directory} will be created in {tmp_path}: ")
+    assert report.the("database")[1] == f"sqlite: the first start creates {directory}/journal.db"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,7 +93,7 @@ def test_it_may_be_asked_beside_a_running_daemon(start_daemon: StartDaemon, tmp_
     daemon: DaemonProcess = start_daemon(data_dir=tmp_path)
     report = Report("--data-dir", str(tmp_path), "--port", str(daemon.port), SYNCD_JWT_SECRET=SECRET)
     assert report.done.returncode == 0
-    assert report.the("address")[:2] == ("warning", f"a syncd runs on port {daemon.port} already")
+    assert report.the("address")[:2] == ("warning", f"another syncd is running on port {daemon.port}")
     assert report.the("database")[0] == "ok"
 
 
@@ -104,26 +104,26 @@ def test_a_port_that_something_else_has_fails(tmp_path: Path) -> None:
         thread.start()
         report = Report("--data-dir", str(tmp_path), "--port", port)
         thread.join()
-    status, detail, mend = report.the("address")
+    status, detail, fix = report.the("address")
     assert (status, detail) == ("failed", f"--host 127.0.0.1 --port {port}: Address already in use")
-    assert "SYNCD_PORT" in mend
+    assert "SYNCD_PORT" in fix
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [("SYNCD_PORT", "many", "SYNCD_PORT: "), ("SYNCD_BUS_KEY", "a-short-secret", "SYNCD_BUS_KEY: ")],
 )
-def test_a_setting_that_cannot_be_read_is_the_only_finding(variable: str, value: str, said: str) -> None:
+def test_a_setting_that_cannot_be_read_is_the_only_result(variable: str, value: str, said: str) -> None:
     environment = {variable: value}
     report = Report(limits=None, **environment)
-    assert [finding["name"] for finding in report.findings] == ["configuration"]
+    assert [result["name"] for result in report.results] == ["configuration"]
     status, detail, _ = report.the("configuration")
     assert (status, detail.startswith(said)) == ("failed", True)
     assert value == "many" or value not in report.done.stdout
 
 
 @pytest.mark.parametrize(
-    ("flags", "name", "said", "mend"),
+    ("flags", "name", "said", "fix"),
     [
         (("--jwt-secret", "short"), "keys", "jwt-secret must hold at least 32 bytes", "--jwt-secret"),
         (("--jwt-algorithms", "HS256,RS256"), "keys", "of one family", "serve --help"),
@@ -136,14 +136,14 @@ def test_a_setting_that_cannot_be_read_is_the_only_finding(variable: str, value:
         (("--data-dir", "/dev/null/x"), "directory", "/dev/null: Not a directory", "--data-dir (SYNCD_DATA_DIR)"),
     ],
 )
-def test_what_would_end_the_start_fails_and_says_what_to_mend(
-    tmp_path: Path, flags: tuple[str, ...], name: str, said: str, mend: str
+def test_what_would_end_the_start_fails_and_says_what_to_fix(
+    tmp_path: Path, flags: tuple[str, ...], name: str, said: str, fix: str
 ) -> None:
     kept_secret(tmp_path)
     status, detail, told = Report("--data-dir", str(tmp_path), *flags).the(name)
     assert status == "failed"
     assert said in detail
-    assert mend in told
+    assert fix in told
 
 
 def test_a_full_disk_fails(tmp_path: Path) -> None:
@@ -152,17 +152,17 @@ def test_a_full_disk_fails(tmp_path: Path) -> None:
 
 
 def test_a_directory_in_which_nobody_may_write_fails() -> None:
-    status, detail, mend = Report("--data-dir", "/proc").the("directory")  # modes would not bind root
+    status, detail, fix = Report("--data-dir", "/proc").the("directory")  # modes would not bind root
     assert status == "failed"
     assert detail.startswith("/proc: ")
-    assert "--data-dir" in mend
+    assert "--data-dir" in fix
 
 
 def test_too_few_open_files_are_a_warning(tmp_path: Path) -> None:
     report = Report("--data-dir", str(tmp_path), limits=limited(resource.RLIMIT_NOFILE, 256))
-    status, detail, mend = report.the("open files")
-    assert (status, detail.startswith("256 at most")) == ("warning", True)
-    assert "LimitNOFILE" in mend
+    status, detail, fix = report.the("open files")
+    assert (status, detail.startswith("the limit is 256")) == ("warning", True)
+    assert "LimitNOFILE" in fix
     few = Report("--data-dir", str(tmp_path), "--max-connections", "100", limits=limited(resource.RLIMIT_NOFILE, 256))
     assert few.the("open files")[0] == "ok"
 
@@ -175,8 +175,9 @@ def test_a_kept_secret_or_a_database_that_others_may_read_is_a_warning(
     assert (private.the("keys")[0], private.the("database")[0]) == ("ok", "ok")
     for file in (FILE_NAME, "journal.db"):
         (tmp_path / file).chmod(0o644)
-    warnings = [f for f in Report("--data-dir", str(tmp_path)).findings if f["detail"].startswith("others may read")]
-    assert [(warning["name"], warning["mend"].split(",")[0]) for warning in warnings] == [
+    results = Report("--data-dir", str(tmp_path)).results
+    warnings = [result for result in results if result["detail"].startswith("other users have access to ")]
+    assert [(warning["name"], warning["fix"].split(",")[0]) for warning in warnings] == [
         ("keys", f"chmod 600 {tmp_path}/{FILE_NAME}"),
         ("database", f"chmod 600 {tmp_path}/journal.db"),
     ]
@@ -185,8 +186,8 @@ def test_a_kept_secret_or_a_database_that_others_may_read_is_a_warning(
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [
-        ("UPDATE alembic_version SET version_num = '9999'", "failed", "a newer release's"),
-        ("UPDATE alembic_version SET version_num = '0001'", "warning", "brings schema 0001 to 0002"),
+        ("UPDATE alembic_version SET version_num = '9999'", "failed", "from a newer release"),
+        ("UPDATE alembic_version SET version_num = '0001'", "warning", "migrates schema 0001 to 0002"),
         ("BEGIN IMMEDIATE", "failed", "database is locked"),
     ],
 )
@@ -206,10 +207,10 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
 
 def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path, journal: sqlite3.Connection) -> None:
     journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, ?, 'n')", [FAR_FUTURE])
-    status, detail, mend = Report("--data-dir", str(tmp_path)).the("clock")
+    status, detail, fix = Report("--data-dir", str(tmp_path)).the("clock")
     assert status == "failed"
     assert "behind the newest change in the journal" in detail
-    assert "SYNCD_MAX_CLOCK_DRIFT" in mend
+    assert "SYNCD_MAX_CLOCK_DRIFT" in fix
 
 
 def test_postgresql_without_its_driver_says_what_to_install() -> None:
@@ -247,7 +248,7 @@ def test_for_people_there_is_a_line_for_each_and_colour_on_a_terminal_only(tmp_p
 
     piped = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True).stdout
     assert "\nfailed   bus            --bus pigeon: known are" in piped
-    assert "\n                        mend: 'syncd serve --help'" in piped
+    assert "\n                        fix: 'syncd serve --help'" in piped
     assert piped.splitlines()[-1].startswith("1 failed")
     assert "\x1b[" not in piped
     assert "\x1b[31mfailed \x1b[0m  bus" in shown()

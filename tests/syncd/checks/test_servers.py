@@ -22,7 +22,7 @@ from storage.inspection import inspect_database
 from storage.schema import migrate
 from syncd.checks import bus as bus_check
 from syncd.checks import host, run
-from syncd.checks.results import Finding
+from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
@@ -31,24 +31,24 @@ from tests.syncd.conftest import SECRET, StartDaemon
 pytestmark = pytest.mark.integration
 
 NOWHERE = "nowhere.invalid"
-Check = Callable[..., Awaitable[dict[str, Finding]]]
+Check = Callable[..., Awaitable[dict[str, CheckResult]]]
 
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """``await check(setting=value)``: the last finding of each name."""
+    """``await check(setting=value)``: the last result of each name."""
 
-    async def checked(**changes: Any) -> dict[str, Finding]:
+    async def checked(**changes: Any) -> dict[str, CheckResult]:
         settings = Settings(**{"data_dir": tmp_path, "port": 0, "jwt_secret": SECRET, **changes})
-        return {finding.name: finding for finding in await run_checks(settings, {})}
+        return {result.name: result for result in await run_checks(settings, {})}
 
     return checked
 
 
-def assert_finding(finding: Finding, status: str, said: str, mend: str = "") -> None:
-    assert finding.status == status, finding
-    assert said in finding.detail
-    assert mend in (finding.mend or "")
+def assert_result(result: CheckResult, status: str, said: str, fix: str = "") -> None:
+    assert result.status == status, result
+    assert said in result.detail
+    assert fix in (result.fix or "")
 
 
 # Databases
@@ -61,12 +61,12 @@ def execute(server: LocalPostgreSQL, statement: str) -> None:
 
 async def test_postgresql_is_tried_before_and_after_its_first_migration(check: Check, database_url: str) -> None:
     for _ in range(2):  # the first left nothing
-        assert_finding((await check(database_url=database_url))["database"], "ok", "postgresql: empty")
+        assert_result((await check(database_url=database_url))["database"], "ok", "postgresql: empty")
     migrate(database_url)
     found = await check(database_url=database_url)
-    assert_finding(found["database"], "ok", "postgresql: schema 0002 is current")
-    assert_finding(found["clock"], "ok", "0.0 s from the database")
-    assert_finding(found["configuration"], "warning", "without a bus", "--bus (SYNCD_BUS)")
+    assert_result(found["database"], "ok", "postgresql: schema 0002 is current")
+    assert_result(found["clock"], "ok", "0.0 s from the database")
+    assert_result(found["configuration"], "warning", "without a bus", "--bus (SYNCD_BUS)")
     assert "directory" not in found, "with PostgreSQL and a key nothing is written"
 
 
@@ -75,7 +75,7 @@ async def test_a_postgresql_that_only_lets_read_fails(check: Check, database_url
     if is_migrated:
         migrate(database_url)
     read_only = f"{database_url}%20-cdefault_transaction_read_only%3Don"
-    assert_finding((await check(database_url=read_only))["database"], "failed", "read-only transaction")
+    assert_result((await check(database_url=read_only))["database"], "failed", "read-only transaction")
 
 
 async def test_a_user_without_rights_on_the_tables_fails(
@@ -89,7 +89,7 @@ async def test_a_user_without_rights_on_the_tables_fails(
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO PUBLIC",
     )
     url = database_url.replace("postgres@", f"reader_of_{schema}@")
-    assert_finding((await check(database_url=url))["database"], "failed", "permission denied for table", "writable")
+    assert_result((await check(database_url=url))["database"], "failed", "permission denied for table", "writable")
 
 
 def test_a_database_whose_clock_differs_is_read_as_such(database_url: str) -> None:
@@ -99,15 +99,15 @@ def test_a_database_whose_clock_differs_is_read_as_such(database_url: str) -> No
 
 async def test_hosts_without_an_address_and_ports_without_a_server_are_named(check: Check) -> None:
     gone = await check(database_url=f"postgresql://x@{NOWHERE}/x", bus=f"nats://{NOWHERE}:4222")
-    assert_finding(gone["database"], "failed", NOWHERE, "--database-url (SYNCD_DATABASE_URL)")
-    assert_finding(gone["bus"], "failed", NOWHERE, "--bus (SYNCD_BUS)")
+    assert_result(gone["database"], "failed", NOWHERE, "--database-url (SYNCD_DATABASE_URL)")
+    assert_result(gone["bus"], "failed", NOWHERE, "--bus (SYNCD_BUS)")
     keys = {"pubnub_subscribe_key": "demo", "pubnub_publish_key": "demo"}
     gone = await check(bus="pubnub", **keys, pubnub_origin=NOWHERE, jwt_secret=None, jwks_url=f"https://{NOWHERE}/")
-    assert_finding(gone["bus"], "failed", NOWHERE, "--pubnub-origin (SYNCD_PUBNUB_ORIGIN)")
-    assert_finding(gone["keys"], "failed", NOWHERE, "--jwks-url (SYNCD_JWKS_URL)")
+    assert_result(gone["bus"], "failed", NOWHERE, "--pubnub-origin (SYNCD_PUBNUB_ORIGIN)")
+    assert_result(gone["keys"], "failed", NOWHERE, "--jwks-url (SYNCD_JWKS_URL)")
     refused = await check(database_url="postgresql://x@127.0.0.1:9/x", bus="nats://127.0.0.1:9")
-    assert_finding(refused["database"], "failed", "refused", "is it running")
-    assert_finding(refused["bus"], "failed", "127.0.0.1:9", "is it running")
+    assert_result(refused["database"], "failed", "refused", "is it running")
+    assert_result(refused["bus"], "failed", "127.0.0.1:9", "is it running")
 
 
 # Buses
@@ -132,32 +132,32 @@ async def broker() -> AsyncIterator[BrokerServer]:
 @pytest.mark.parametrize("groups", [0, 2])
 async def test_pubnub_brings_a_message_back_and_tells_its_time(check: Check, broker: BrokerServer, groups: int) -> None:
     found = await check(**pubnub(broker), bus_key="x" * 32, pubnub_channel_groups=groups)
-    assert_finding(found["bus"], "ok", f"{broker.origin}: a message came back in ")
-    assert_finding(found["clock"], "ok", "0.0 s from PubNub")
+    assert_result(found["bus"], "ok", f"{broker.origin}: a message came back in ")
+    assert_result(found["clock"], "ok", "0.0 s from PubNub")
 
 
 @pytest.mark.parametrize("scope", ["publish", "subscribe"])
 async def test_keys_that_pubnub_does_not_grant_enough_are_told(check: Check, broker: BrokerServer, scope: Any) -> None:
     with broker.faults.answering(403, scope):
         found = (await check(**pubnub(broker)))["bus"]
-    assert_finding(found, "failed", "access denied", "--pubnub-auth-token (SYNCD_PUBNUB_AUTH_TOKEN)")
+    assert_result(found, "failed", "access denied", "--pubnub-auth-token (SYNCD_PUBNUB_AUTH_TOKEN)")
 
 
 async def test_a_wrong_publish_key_is_told(check: Check, broker: BrokerServer) -> None:
     found = (await check(**pubnub(broker, "another")))["bus"]
-    assert_finding(found, "failed", "Invalid Key", "--pubnub-publish-key (SYNCD_PUBNUB_PUBLISH_KEY)")
+    assert_result(found, "failed", "Invalid Key", "--pubnub-publish-key (SYNCD_PUBNUB_PUBLISH_KEY)")
 
 
 async def test_a_bus_that_brings_nothing_back_or_does_not_answer_is_given_up(
     check: Check, broker: BrokerServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_check, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(bus_check, "ANSWER_TIMEOUT_S", 1.0)
     with broker.faults.dropping(1.0):
         found = (await check(**pubnub(broker)))["bus"]
-    assert_finding(found, "failed", "no message came back", "wildcard subscribe")
+    assert_result(found, "failed", "no message came back", "wildcard subscribe")
     with broker.faults.hanging("subscribe"):
         found = (await check(**pubnub(broker)))["bus"]
-    assert_finding(found, "failed", "still connecting after 1 s", "--pubnub-origin")
+    assert_result(found, "failed", "still connecting after 1 s", "--pubnub-origin")
 
 
 async def test_a_running_node_is_not_disturbed(check: Check, broker: BrokerServer, start_daemon: StartDaemon) -> None:
@@ -200,10 +200,10 @@ async def nats(tmp_path: Path) -> AsyncIterator[str]:
 
 async def test_nats_brings_a_message_back_and_refusals_are_told(check: Check, nats: str) -> None:
     found = (await check(bus=f"nats://node:right@{nats}"))["bus"]
-    assert_finding(found, "ok", f"{nats}: a message came back in ")
+    assert_result(found, "ok", f"{nats}: a message came back in ")
     wrong = (await check(bus=f"nats://node:wrong@{nats}"))["bus"]
-    assert_finding(wrong, "failed", "Authorization Violation", "may the user in the URL")
-    assert_finding((await check(bus=f"nats://mute:right@{nats}"))["bus"], "failed", "access denied", "subscribe to")
+    assert_result(wrong, "failed", "Authorization Violation", "may the user in the URL")
+    assert_result((await check(bus=f"nats://mute:right@{nats}"))["bus"], "failed", "access denied", "subscribe to")
 
 
 # Issuers and keys
@@ -260,8 +260,8 @@ async def test_an_issuers_clock_is_compared_with_ours(
 ) -> None:
     url = await issuer(key_set(public_jwk), ahead_s)
     found = await check(jwt_secret=None, jwks_url=url)
-    assert_finding(found["keys"], "ok", "1 of 1 keys for RS256")
-    assert_finding(found["clock"], status, said, "" if status == "ok" else "SYNCD_MAX_CLOCK_DRIFT")
+    assert_result(found["keys"], "ok", "1 of 1 keys for RS256")
+    assert_result(found["clock"], status, said, "" if status == "ok" else "SYNCD_MAX_CLOCK_DRIFT")
 
 
 async def test_an_issuer_without_a_usable_key_fails(check: Check, issuer: Issuer, public_jwk: dict[str, Any]) -> None:
@@ -272,18 +272,18 @@ async def test_an_issuer_without_a_usable_key_fails(check: Check, issuer: Issuer
         (("RS256",), public_jwk | {"use": "enc"}, "no key for RS256 among RS256 for enc"),
     ):
         found = await check(jwt_secret=None, jwks_url=await issuer(key_set(key)), jwt_algorithms=algorithms)
-        assert_finding(found["keys"], "failed", said, "--jwt-algorithms (SYNCD_JWT_ALGORITHMS)")
+        assert_result(found["keys"], "failed", said, "--jwt-algorithms (SYNCD_JWT_ALGORITHMS)")
     for body in (b"<html>", b"[]", b'{"keys": []}', b'{"keys": 1}', b"\xff"):
         found = await check(jwt_secret=None, jwks_url=await issuer(body))
-        assert_finding(found["keys"], "failed", "answers with no key set", "jwks_uri")
+        assert_result(found["keys"], "failed", "the answer is not a key set", "jwks_uri")
     found = await check(jwt_secret=None, jwks_url=await issuer(b"", status="404 Not Found"))
-    assert_finding(found["keys"], "failed", "HTTP 404 Not Found", "is the address right")
+    assert_result(found["keys"], "failed", "HTTP 404 Not Found", "is the address right")
 
 
 async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(run, "CHECK_TIMEOUT_S", 1.0)
     is_asked = asyncio.Event()
 
     async def keep_silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -295,7 +295,7 @@ async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
     server = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
     found = await check(jwt_secret=None, jwks_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert is_asked.is_set()
-    assert_finding(found["keys"], "failed", "no answer within 1 s", "--jwks-url (SYNCD_JWKS_URL)")
+    assert_result(found["keys"], "failed", "no answer within 1 s", "--jwks-url (SYNCD_JWKS_URL)")
     assert found["database"].status == "ok"
     is_over.set()
     server.close()
@@ -308,14 +308,14 @@ async def test_a_private_key_in_the_place_of_the_public_one_is_told(
     pem = serialization.Encoding.PEM
     file.write_bytes(rsa_key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
     found = await check(jwt_secret=None, jwt_public_key_file=file)
-    assert_finding(found["keys"], "ok", "checks tokens of RS256")
+    assert_result(found["keys"], "ok", "RS256")
     private = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for key, algorithm in ((rsa_key, "RS256"), (ec.generate_private_key(ec.SECP256R1()), "ES256")):
         file.write_bytes(key.private_bytes(*private))
         found = await check(jwt_secret=None, jwt_public_key_file=file, jwt_algorithms=(algorithm,))
-        assert_finding(found["keys"], "failed", "give its public half", "syncd serve --help")
+        assert_result(found["keys"], "failed", "give its public half", "syncd serve --help")
 
 
 async def test_little_room_on_the_disk_is_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "FREE_BYTES", 2**80)
-    assert_finding((await check())["directory"], "warning", " MiB left", "--data-dir (SYNCD_DATA_DIR)")
+    assert_result((await check())["directory"], "warning", " MiB free", "--data-dir (SYNCD_DATA_DIR)")
