@@ -66,9 +66,6 @@ class JournalStore(Protocol):
     def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
         """Return every update after ``revision``, or a snapshot with its reason. Raises: StoreUnavailable."""
 
-    def snapshot(self, user_id: str) -> Snapshot:
-        """Return the whole watchlist at one revision. Raises: StoreUnavailable."""
-
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
 
@@ -116,9 +113,6 @@ class DeviceSocket(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake after what was written; idempotent."""
-
-    def abort(self) -> None:
-        """Drop the connection at once, unsent data included; idempotent."""
 
     def pause_reading(self) -> None:
         """Leave what the device sends in the network, which slows it down; idempotent."""

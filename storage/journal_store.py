@@ -15,7 +15,7 @@ from storage.commit import UnknownUsers, commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.listing import read_changes, read_page
-from storage.reads import read_heads, read_since, read_snapshot
+from storage.reads import read_heads, read_since
 from storage.schema import bring_up_to_date
 from storage.tables import meta
 
@@ -75,11 +75,6 @@ class SqlJournalStore:
         """Return every update after ``revision``, or a snapshot with its reason."""
         with self._database.transaction(writing=False) as connection:
             return read_since(connection, user_id, revision, epoch)
-
-    def snapshot(self, user_id: str) -> Snapshot:
-        """Return the whole watchlist at one revision."""
-        with self._database.transaction(writing=False) as connection:
-            return read_snapshot(connection, user_id)
 
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""

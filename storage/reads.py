@@ -52,7 +52,7 @@ def read_since(connection: Connection, user_id: str, revision: int, epoch: str |
     Cost: O(updates), or O(items) for the snapshot.
     """
     updates = read_updates(connection, user_id, revision, None, epoch)
-    return updates if isinstance(updates, Changes) else read_snapshot(connection, user_id, updates)
+    return updates if isinstance(updates, Changes) else _snapshot(connection, user_id, updates)
 
 
 def read_updates(
@@ -76,7 +76,7 @@ def read_updates(
     return Changes(user_id=user_id, epoch=stand.epoch, revision=up_to, updates=updates, has_more=up_to < head)
 
 
-def read_snapshot(connection: Connection, user_id: str, reason: SnapshotReason | None = None) -> Snapshot:
+def _snapshot(connection: Connection, user_id: str, reason: SnapshotReason) -> Snapshot:
     """Return the whole list, newest first.
 
     Cost: O(items). One statement, and therefore one revision, at any isolation level.

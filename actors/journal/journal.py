@@ -22,7 +22,6 @@ from actors.messages.journal import (
     ReadFailed,
     ReadPage,
     ReadSince,
-    ReadSnapshot,
     Status,
     Tell,
 )
@@ -35,7 +34,7 @@ MAX_BATCH = 512
 RETRY_AFTER_S = 2.0
 """What writers are asked to wait while the store is unavailable."""
 
-Read = ReadSince | ReadSnapshot | ReadPage | ReadChanges
+Read = ReadSince | ReadPage | ReadChanges
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -93,7 +92,7 @@ class Journal(BlockingActor):
                 self._batch.append(message)
             case LoadHeads():
                 self._head_reads.append(message)
-            case ReadSince() | ReadSnapshot() | ReadPage() | ReadChanges():
+            case ReadSince() | ReadPage() | ReadChanges():
                 self._reads.append(message)
             case _:
                 stranger: Never = message
@@ -153,8 +152,6 @@ class Journal(BlockingActor):
         match message:
             case ReadSince(revision=revision, epoch=epoch):
                 self._tell(message.reply_to, self._read(lambda: store.since(user_id, revision, epoch)))
-            case ReadSnapshot():
-                self._tell(message.reply_to, self._read(lambda: store.snapshot(user_id)))
             case ReadPage(limit=limit, after=after):
                 self._tell(message.reply_to, self._read(lambda: store.page(user_id, limit, after)))
             case ReadChanges(revision=revision, limit=limit, epoch=epoch):

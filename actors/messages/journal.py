@@ -165,21 +165,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """The whole watchlist at one revision, newest first.
 
     ``reason``: why changes could not be given instead: ``history_pruned`` (older than the kept history) or
-    ``epoch_changed`` (the database was restored or emptied); ``None`` when the snapshot was asked for.
+    ``epoch_changed`` (the database was restored or emptied).
     """
 
     user_id: str
     epoch: str
     revision: int
     items: tuple[Item, ...]
-    reason: str | None = None
-
-
-class ReadSnapshot(Struct, frozen=True, eq=False):
-    """Ask for the whole watchlist."""
-
-    user_id: str
-    reply_to: Tell["Snapshot | ReadFailed"]
+    reason: str
 
 
 class Bookmark(Struct, frozen=True, kw_only=True):
@@ -241,4 +234,4 @@ class ReadFailed(Struct, frozen=True):
     reason: str
 
 
-JournalMessage = Commit | LoadHeads | ReadSince | ReadSnapshot | ReadPage | ReadChanges
+JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges

@@ -14,11 +14,12 @@ import pytest
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.connection import DeviceWrite
-from actors.messages.journal import Outcome, ReadSnapshot, Snapshot, Status
+from actors.messages.journal import Outcome, ReadSince, Snapshot, Status
 from actors.runtime import LoopFuture
 from syncd.node import Node, running_node
 from syncd.settings import Settings
 from tests.fakes.memory_bus import Deliver, MemoryHub
+from tests.whole_list import UNKNOWN_EPOCH
 from transport.websocket.device_codec import encode
 
 SILENCE_S = 1.0
@@ -73,8 +74,6 @@ class Device:
 
     def close(self, code: int, reason: str) -> None: ...
 
-    def abort(self) -> None: ...
-
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
@@ -122,7 +121,7 @@ async def submit(node: Node, user_id: str, content_id: str, action: str = "add",
 
 async def the_list(node: Node, user_id: str) -> Snapshot:
     answered: LoopFuture[Any] = LoopFuture()
-    node.journal.tell(ReadSnapshot(user_id, answered.set))
+    node.journal.tell(ReadSince(user_id, 0, answered.set, epoch=UNKNOWN_EPOCH))
     snapshot = await answered
     assert isinstance(snapshot, Snapshot)
     return snapshot

@@ -13,6 +13,7 @@ from actors.messages.journal import Changes, Item, Operation, Page, PageExpired,
 from crdt.hlc import HLCTimestamp
 from storage.history import HistoryLimits
 from storage.journal_store import SqlJournalStore
+from tests.whole_list import whole_list
 
 Writes = Any  # tests/storage/conftest.py: Author
 OpenJournal = Callable[..., SqlJournalStore]
@@ -49,7 +50,7 @@ def listing(journal: SqlJournalStore, limit: int, between: list[Operation] | Non
 @pytest.mark.parametrize("limit", [1, 3, 7, 8, 100])
 def test_the_pages_of_an_unchanged_list_are_its_snapshot(journal: SqlJournalStore, author: Writes, limit: int) -> None:
     journal.commit([author.add(f"film {number}") for number in range(7)])
-    snapshot = journal.snapshot("ann")
+    snapshot = whole_list(journal)
     assert listing(journal, limit) == (list(snapshot.items), 7)
 
 
@@ -62,7 +63,7 @@ def test_what_is_added_removed_and_added_again_meanwhile_does_not_show_in_later_
     journal: SqlJournalStore, author: Writes
 ) -> None:
     journal.commit([author.add(name, device=f"of {name}") for name in "abcdefgh"])
-    snapshot = journal.snapshot("ann")
+    snapshot = whole_list(journal)
     between = [
         author.add("new"),
         author.remove("a"),  # not shown yet
@@ -79,7 +80,7 @@ def test_an_add_that_comes_late_with_an_old_stamp_does_not_show_in_later_pages(
     journal: SqlJournalStore, author: Writes
 ) -> None:
     journal.commit([author.add(name) for name in "abcd"])
-    snapshot = journal.snapshot("ann")
+    snapshot = whole_list(journal)
     late = author.add("late", device="offline", timestamp=HLCTimestamp(1, 0, "offline"))
     assert listing(journal, 2, [late]) == (list(snapshot.items), 4)
 
@@ -94,9 +95,9 @@ def test_which_of_two_adds_showed_is_not_guessed(journal: SqlJournalStore, autho
 
 def test_pages_of_two_listings_at_two_revisions_do_not_mix(journal: SqlJournalStore, author: Writes) -> None:
     journal.commit([author.add(name) for name in "abcd"])
-    older, old = journal.snapshot("ann"), first_page(journal, 2)
+    older, old = whole_list(journal), first_page(journal, 2)
     journal.commit([author.remove("a"), author.add("e")])
-    newer, new = journal.snapshot("ann"), first_page(journal, 2)
+    newer, new = whole_list(journal), first_page(journal, 2)
     assert [*new.items, *(item for page in pages_after(journal, new, 2) for item in page.items)] == list(newer.items)
     assert [*old.items, *(item for page in pages_after(journal, old, 2) for item in page.items)] == list(older.items)
 
@@ -145,7 +146,7 @@ def test_with_a_pruned_past_a_page_is_told_as_long_as_it_is_certain(
     short_history: SqlJournalStore, author: Writes
 ) -> None:
     short_history.commit([author.add(f"film {number}") for number in range(100)])
-    snapshot = short_history.snapshot("ann")
+    snapshot = whole_list(short_history)
     late = author.remove("film 99")  # its add is kept: what it was is known
     assert listing(short_history, 30, [late]) == (list(snapshot.items), 100)
     bookmark = first_page(short_history, 30).after
@@ -173,7 +174,7 @@ def test_any_listing_is_its_first_revision_or_says_that_it_expired(
         journal.commit([getattr(author, action)(content, user=user) for action, content in writes])
 
     commit(before)
-    snapshot = journal.snapshot(user)
+    snapshot = whole_list(journal, user)
     shown: list[Item] = []
     page = journal.page(user, limit, None)
     for writes in (*between, [], [], [], [], [], []):
@@ -218,5 +219,5 @@ def test_every_head_names_the_databases_epoch(journal: SqlJournalStore, author: 
     journal.commit([author.add("a")])
     known, unknown = journal.heads(["ann", "nobody"])
     assert (known.revision, unknown.revision) == (1, 0)
-    assert known.epoch == unknown.epoch == journal.snapshot("ann").epoch
+    assert known.epoch == unknown.epoch == whole_list(journal).epoch
     assert journal.heads([]) == []

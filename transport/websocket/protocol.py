@@ -119,10 +119,6 @@ class WebSocketProtocol(asyncio.Protocol):
             self._flush(self._reader)
             self._abort_later()
 
-    def abort(self) -> None:
-        """See ``DeviceSocket``."""
-        self._transport.abort()
-
     # Called by the event loop and by uvicorn
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -202,4 +198,4 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _abort_later(self) -> None:
         if self._close_timer is None:
-            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
+            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.abort)

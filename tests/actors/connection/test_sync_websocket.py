@@ -63,9 +63,6 @@ class RecordingSocket:
     def close(self, code: int, reason: str) -> None:
         self.closes.append(code)
 
-    def abort(self) -> None:
-        raise AssertionError("the actor never needs to abort")
-
     def pause_reading(self) -> None:
         self.is_read = False
 

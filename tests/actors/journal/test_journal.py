@@ -23,8 +23,8 @@ from actors.messages.journal import (
     Page,
     PageExpired,
     ReadFailed,
+    ReadPage,
     ReadSince,
-    ReadSnapshot,
     Snapshot,
     Status,
 )
@@ -61,13 +61,9 @@ class FakeStore:
         self.fault(())
         return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, updates=())
 
-    def snapshot(self, user_id: str) -> Snapshot:
-        self.fault(())
-        return Snapshot(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
-
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         self.fault(())
-        return PageExpired("history_pruned") if after else Page(user_id=user_id, epoch="e", revision=limit, items=())
+        return Page(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 
     def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
         self.fault(())
@@ -195,20 +191,20 @@ def test_a_read_sees_every_write_told_before_it_and_lets_waiting_writes_go_first
     harness.commit("first")
     gate.wait_until_entered()
     harness.commit("a")
-    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
+    harness.ref.tell(ReadPage("ann", 10, harness.answers.append))
     harness.ref.tell(LoadHeads(("ann", "bob"), harness.answers.append))
     harness.commit("b")
     harness.ref.tell(LoadHeads(("carol",), harness.answers.append))
     harness.ref.tell(ReadSince("ann", 7, harness.answers.append, epoch="other"))
     gate.open()
     harness.finish()
-    heads, carol, snapshot, changes = (answer for answer in harness.answers if not isinstance(answer, Committed))
+    heads, carol, page, changes = (answer for answer in harness.answers if not isinstance(answer, Committed))
     assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 3), ("bob", 3)]
     assert [head.user_id for head in carol.heads] == ["carol"]
-    assert snapshot.revision == 3
+    assert page.revision == 3
     assert changes == Changes(user_id="ann", epoch="other", revision=7, updates=())
     assert [type(answer).__name__ for answer in harness.answers] == [
-        "Committed", "Committed", "HeadsLoaded", "HeadsLoaded", "Snapshot", "Changes",
+        "Committed", "Committed", "HeadsLoaded", "HeadsLoaded", "Page", "Changes",
     ]  # fmt: skip
 
 
@@ -216,13 +212,13 @@ def test_a_flood_of_writes_does_not_keep_a_reader_waiting_for_ever(harness: Harn
     gate = Gate(harness.store)
     harness.commit("first")
     gate.wait_until_entered()
-    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
+    harness.ref.tell(ReadPage("ann", 10, harness.answers.append))
     for number in range(2 * MAX_BATCH):
         harness.commit(str(number))
     gate.open()
     harness.finish()
     kinds = [type(answer).__name__ for answer in harness.answers]
-    assert kinds == ["Committed", "Committed", "Snapshot", "Committed"]
+    assert kinds == ["Committed", "Committed", "Page", "Committed"]
 
 
 def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:
@@ -263,7 +259,7 @@ def test_an_unavailable_store_refuses_for_now_and_works_again_when_it_is_back(
     assert committed.wait(WAIT_S)
     harness.ref.tell(LoadHeads(("ann",), read.append))
     harness.ref.tell(ReadSince("ann", 0, read.append))
-    harness.ref.tell(ReadSnapshot("ann", read.append))
+    harness.ref.tell(ReadPage("ann", 10, read.append))
     harness.ref.proxy().actor_urn.get(timeout=WAIT_S)  # all the above is answered
     assert harness.answers[0].outcomes == (
         Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S),
@@ -317,15 +313,15 @@ def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harnes
         harness.answers.append(message)
         answered.release()
 
-    for read in (LoadHeads(("ann",), answer), ReadSnapshot("ann", answer)):
+    for read in (LoadHeads(("ann",), answer), ReadPage("ann", 10, answer)):
         harness.ref.tell(read)
         assert answered.acquire(timeout=WAIT_S)
     assert harness.answers == [HeadsLoaded(None), ReadFailed("the journal could not be read")]
     assert harness.metrics.errors == 2
     harness.store.fault = lambda operations: None
-    harness.ref.tell(ReadSnapshot("ann", harness.answers.append))
+    harness.ref.tell(ReadPage("ann", 10, harness.answers.append))
     harness.finish()
-    assert isinstance(harness.answers[-1], Snapshot)
+    assert isinstance(harness.answers[-1], Page)
 
 
 @pytest.mark.parametrize(("error", "level"), [(ActorDeadError("gone"), "INFO"), (KeyError("a defect"), "ERROR")])

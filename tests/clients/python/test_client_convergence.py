@@ -26,6 +26,7 @@ from actors.messages.journal import Operation, Outcome, Snapshot, Status, Update
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 from storage.journal_store import open_store
+from tests.whole_list import whole_list
 from transport.websocket import device_codec
 
 MAX_DRIFT_MS = 60_000
@@ -57,7 +58,7 @@ class World:
         """Send what ``device`` missed; a service that ``forgets`` has only the whole list left."""
         answer = self.journal.since(self.user, since, epoch)
         if forgets:
-            answer = msgspec.structs.replace(self.journal.snapshot(self.user), reason="history_pruned")
+            answer = msgspec.structs.replace(whole_list(self.journal, self.user), reason="history_pruned")
         if isinstance(answer, Snapshot):
             resumed = Resumed(recovered=False, revision=answer.revision, epoch=answer.epoch, reason=answer.reason)
             device.tell(resumed, device_snapshot(answer))
@@ -292,7 +293,7 @@ def come_to_rest(devices: list[Device]) -> None:
 
 
 def check_that_all_agree(world: World, devices: list[Device]) -> None:
-    listed = [item.content_id for item in world.journal.snapshot(world.user).items]
+    listed = [item.content_id for item in whole_list(world.journal, world.user).items]
     history = world.history()
     assert set(listed) == members_at(history, len(history))
     for device in devices:
