@@ -14,8 +14,8 @@ COMMANDS = {
     "token": "mint a device token",
     "tail": "be a device: show what changes in a user's list",
     "load": "write at a steady rate to many devices and report what arrived when",
-    "broker": "run a local PubNub-protocol broker, for development and tests",
-    "cluster": "start a broker, PostgreSQL and three nodes on this machine, for trying things out",
+    "broker": "run a local PubNub-protocol broker, for development and tests (from a checkout)",
+    "cluster": "start a broker, PostgreSQL and three nodes on this machine, to try things out (from a checkout)",
     "check": "check whether the daemon would start here and work, and say what to fix",
     "migrate": "bring the database's schema up to date",
 }

@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 from collections.abc import Mapping
+from importlib.util import find_spec
 
-from pubnub_broker.server import run as run_broker
 from syncd.cli import CommandError
 
 
@@ -16,8 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
     """Serve until interrupted."""
+    require_broker()
+    from pubnub_broker.server import run as run_broker
+
     try:
         asyncio.run(run_broker(arguments.host, arguments.port))
     except OSError as error:
         raise CommandError(f"--host {arguments.host} --port {arguments.port}: {error.strerror or error}") from None
     return 0
+
+
+def require_broker() -> None:
+    """Do nothing if the broker's package can be imported: it is for development, and not in the wheel.
+
+    Raises:
+        CommandError: it cannot; the text says how to get it.
+    """
+    if find_spec("pubnub_broker") is None:
+        raise CommandError("the development broker is not in the installed package: run this from a checkout of syncd")

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from pubnub_broker.rest import FAULTS_PATH
 from syncd.cli import CommandError
 from syncd.cluster import Child, ClusterError, local_postgresql
+from syncd.commands.broker import require_broker
 from syncd.keys.kept_secret import kept_secret
 from transport.access.authentication import mint
 
@@ -35,8 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; nothing is left running."""
+    require_broker()
+    data_dir = arguments.data_dir.absolute()
     try:
-        asyncio.run(_run(arguments.data_dir.absolute(), arguments.port))
+        data_dir.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_run(data_dir, arguments.port))
     except (ClusterError, OSError) as error:
         raise CommandError(str(error)) from None
     return 0
@@ -86,6 +89,8 @@ async def _report_end(name: str, child: Child) -> None:
 
 
 def _guide(data_dir: Path, database_url: str, origin: str, nodes: list[Child], secret: str) -> str:
+    from pubnub_broker.rest import FAULTS_PATH  # not in the wheel
+
     urls = [node.announcement.split()[-1] for node in nodes]
     listed = "\n".join(
         f"  node {name}   {url}   pid {node.pid}" for name, url, node in zip(NODES, urls, nodes, strict=True)

@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_wheel_holds_every_file_of_every_package_and_no_test(wheel: Path) -> None:
+def test_the_wheel_holds_every_file_of_every_package_and_nothing_for_development(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -44,7 +44,7 @@ def test_the_wheel_holds_every_file_of_every_package_and_no_test(wheel: Path) ->
         files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
         assert {str(path.relative_to(package.parent)) for path in files} <= held
     assert any(name.startswith("storage/migrations/versions/v0001") for name in held)
-    assert not any(name.startswith(("tests/", "bench/")) for name in held)
+    assert not any(name.startswith(("tests/", "bench/", "pubnub_broker/")) for name in held)
 
 
 def test_the_wheel_runs_from_another_directory_on_the_locked_dependencies(wheel: Path, tmp_path: Path) -> None:
@@ -59,6 +59,11 @@ def test_the_wheel_runs_from_another_directory_on_the_locked_dependencies(wheel:
     syncd = str(fresh / "bin" / "syncd")
     version = subprocess.run([syncd, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert re.fullmatch(r"syncd \d+\.\d+\.\d+\n", version)
+
+    for command in ("broker", "cluster"):  # they need the development broker, which the wheel leaves out
+        done = subprocess.run([syncd, command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert re.fullmatch(rf"syncd {command}: .* run this from a checkout of syncd\n", done.stderr)
 
     environment = {"SYNCD_JWT_SECRET": SECRET, "PATH": os.environ["PATH"]}
     with subprocess.Popen(
