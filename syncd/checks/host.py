@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from storage.inspection import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.checks.timeouts import Unreachable, fetch, in_thread
-from syncd.keys.signing import uses_kept_secret
+from syncd.data_dir import uses_data_dir
 from syncd.server import bind
 from syncd.settings import Settings, SettingsError
 
@@ -61,7 +61,7 @@ def _is_syncd(settings: Settings) -> bool:
 def _directories(settings: Settings) -> list[tuple[Path, str]]:
     """Return where the daemon writes, each with its setting; with PostgreSQL and a configured key, nowhere."""
     places = []
-    if settings.database_url is None or uses_kept_secret(settings):
+    if uses_data_dir(settings):
         places.append((settings.data_dir, "data_dir"))
     if settings.database_url is not None:
         try:

@@ -14,7 +14,8 @@ from syncd_client import Client, State, Updated
 
 from syncd import settings
 from syncd.cli import CommandError
-from syncd.keys.signing import signing_secret
+from syncd.data_dir import make_data_dir
+from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.authentication import mint
 
 TOKEN_TTL_S = 24 * 3600
@@ -90,7 +91,10 @@ class _User:
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Write, wait, report; 1 if something did not arrive."""
-    secret = signing_secret(settings.load(vars(arguments), environment))
+    chosen = settings.load(vars(arguments), environment)
+    if uses_kept_secret(chosen):
+        make_data_dir(chosen)
+    secret = signing_secret(chosen)
     report = asyncio.run(_load(arguments, secret))
     if arguments.json:
         print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}))

@@ -7,7 +7,7 @@ from actors.ports import StoreUnavailable
 from storage.schema import SchemaTooNew, migrate, renew_epoch, schema_version
 from syncd import settings
 from syncd.cli import CommandError
-from syncd.node import database_url
+from syncd.data_dir import make_data_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Migrate and print the schema's version before and after."""
-    url = database_url(settings.load(vars(arguments), environment))
+    chosen = settings.load(vars(arguments), environment)
+    if chosen.database_url is None:
+        make_data_dir(chosen)
+    url = chosen.journal_url
     try:
         before = schema_version(url)
         migrate(url)

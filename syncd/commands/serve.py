@@ -12,6 +12,7 @@ from storage.schema import SchemaTooNew
 from syncd import __version__, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
+from syncd.data_dir import make_data_dir
 from syncd.keys import development
 from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; 1 if the daemon had to give up."""
     chosen = settings.load(vars(arguments), environment)
+    make_data_dir(chosen)
     logs.configure(chosen.log_format, chosen.log_level)
     raise_file_limit()
     with asyncio.Runner(loop_factory=_event_loop()) as runner:

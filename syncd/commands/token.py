@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from syncd import settings
-from syncd.keys.signing import signing_secret
+from syncd.data_dir import make_data_dir
+from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.authentication import mint
 
 
@@ -23,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Print the token."""
     chosen = settings.load(vars(arguments), environment)
+    if uses_kept_secret(chosen):
+        make_data_dir(chosen)
     algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
     token_id = uuid4().hex
     token = mint(

@@ -8,12 +8,11 @@ FILE_NAME = "jwt-secret"
 
 
 def kept_secret(data_dir: Path) -> str:
-    """Return the secret in ``data_dir``, made at the first call; readable by its owner only.
+    """Return the secret in ``data_dir``, which must exist; the first call makes it, readable by its owner only.
 
     Raises:
-        OSError: the directory cannot be read or written.
+        OSError: the directory does not exist, or cannot be read or written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / FILE_NAME
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
+import jwt
 import pytest
 from websockets.asyncio.client import connect
 
@@ -42,6 +43,22 @@ async def test_a_minted_token_lets_its_device_in(daemon: DaemonProcess, user: st
         pass
 
 
+def test_without_a_key_the_first_command_makes_the_data_directory_and_the_secret(tmp_path: Path) -> None:
+    data_dir = str(tmp_path / "made" / "later")
+    first, second = (syncd("token", "--user", "u", "--device", "d", "--data-dir", data_dir) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    secret = (tmp_path / "made" / "later" / "jwt-secret").read_text().strip()
+    for done in (first, second):
+        assert jwt.decode(done.stdout.strip(), secret, algorithms=["HS256"])["device_id"] == "d"
+
+
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("token", "--user", "u", "--device", "d")])
+def test_a_data_directory_that_cannot_be_made_is_told(command: tuple[str, ...]) -> None:
+    done = syncd(*command, "--data-dir", "/dev/null/x")
+    assert done.returncode == 2
+    assert done.stderr == f"syncd {command[0]}: --data-dir /dev/null/x: Not a directory\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "status", "said"),
     [
@@ -61,7 +78,7 @@ def test_wrong_usage_ends_with_one_line_that_names_the_mistake(
     tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], status: int, said: str
 ) -> None:
     if arguments[0] == "serve":
-        arguments = (*arguments, "--data-dir", str(tmp_path))
+        arguments = ("serve", "--port", "0", "--data-dir", str(tmp_path), *arguments[1:])
     done = syncd(*arguments, **environment)
     assert done.returncode == status
     assert said in done.stderr

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from syncd import settings
-from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings, SettingsError, load
 
 
@@ -56,10 +55,3 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     for name in Settings.__struct_fields__:
         assert "--" + name.replace("_", "-") in printed
-
-
-def test_the_kept_secret_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
-    secret = kept_secret(tmp_path / "new")
-    assert kept_secret(tmp_path / "new") == secret
-    assert len(secret) >= 32
-    assert (tmp_path / "new" / "jwt-secret").stat().st_mode & 0o777 == 0o600

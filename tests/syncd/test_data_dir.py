@@ -1,0 +1,42 @@
+"""The data directory is made at the start, by its own function, and only if something is kept in it."""
+
+from pathlib import Path
+
+import pytest
+
+from syncd.data_dir import make_data_dir
+from syncd.keys.kept_secret import kept_secret
+from syncd.settings import Settings, SettingsError
+
+SECRET = "a shared secret of 32 bytes or more"
+POSTGRESQL = "postgresql://db/syncd"
+
+
+@pytest.mark.parametrize("jwt_secret", [None, SECRET])
+@pytest.mark.parametrize("database_url", [None, POSTGRESQL])
+def test_the_directory_is_made_unless_nothing_is_kept_in_it(
+    tmp_path: Path, database_url: str | None, jwt_secret: str | None
+) -> None:
+    settings = Settings(data_dir=tmp_path / "made" / "later", database_url=database_url, jwt_secret=jwt_secret)
+    for _ in range(2):
+        make_data_dir(settings)
+    assert settings.data_dir.is_dir() == (database_url is None or jwt_secret is None)
+
+
+def test_a_directory_that_cannot_be_made_names_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"^--data-dir .*/file/below: Not a directory$"):
+        make_data_dir(Settings(data_dir=tmp_path / "file" / "below"))
+
+
+def test_the_kept_secret_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
+    secret = kept_secret(tmp_path)
+    assert kept_secret(tmp_path) == secret
+    assert len(secret) >= 32
+    assert (tmp_path / "jwt-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_reading_the_kept_secret_makes_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        kept_secret(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
