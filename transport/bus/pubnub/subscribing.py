@@ -11,7 +11,7 @@ from pubnub.endpoints.pubsub.subscribe import Subscribe
 from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
 from transport.bus.pubnub.client import PubNubSettings, build_client, explain
 from transport.bus.pubnub.groups import ChannelGroups, group_names
-from transport.bus.pubnub.intake import Intake
+from transport.bus.pubnub.ingest import Intake
 from transport.bus.tasks import end
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from pubnub_broker.faults import Fault, FaultRules
 from transport.bus.codec import BusCodec
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.client import build_client
-from transport.bus.pubnub.intake import REMEMBERED, Intake
+from transport.bus.pubnub.ingest import REMEMBERED, Intake
 
 PATIENCE_S = 10
 DESCRIPTORS = Path("/proc/self/fd")
