@@ -47,7 +47,7 @@ _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, TimeSlicedQueue] = WeakKey
 
 
 def time_sliced_queue() -> TimeSlicedQueue:
-    """Return the running loop's time_sliced_queue, shared by everybody on it."""
+    """Return the running loop's queue, shared by everything on it."""
     loop = asyncio.get_running_loop()
     found = _queues.get(loop)
     if found is None:

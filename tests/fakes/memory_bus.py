@@ -46,7 +46,7 @@ class MemoryHub:
         if self.is_down:
             raise BusUnavailable("the hub is down")
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise MessageRefused(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
+            raise MessageRefused(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are accepted")
         loop = asyncio.get_running_loop()
         for bus in self._subscribers:
             loop.call_soon(self.distort, lambda bus=bus: self._deliver(bus, user_id, payload))

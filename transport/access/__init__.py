@@ -1,1 +1,1 @@
-"""Who is let in, and how much one user may take."""
+"""Authentication, and limits for each user."""

@@ -1,6 +1,6 @@
 """Who a token speaks for: JSON Web Tokens, checked once and remembered until they end.
 
-Nothing of a token is ever logged; a refusal's sentence is fit for the client to see.
+Nothing of a token is ever logged; the text of a refusal may be shown to the client.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ MAX_TOKEN_LENGTH: Final = 8192
 MAX_NAME_LENGTH: Final = 128
 """Of a user or device id in characters: it becomes part of channel names, keys and rows."""
 MAX_CLOCK_SKEW_S: Final = 10
-"""How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; the end is never stretched."""
+"""How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; ``exp`` is never extended."""
 MAX_REMEMBERED: Final = 10_000
 
 
 class TokenRefused(Exception):
-    """The token does not let its bearer in; the text says why and may be shown to the client."""
+    """The token is not accepted; the text says why and may be shown to the client."""
 
 
 class SigningKeyMissing(TokenRefused):
-    """The token names a key that is not at hand: ``Authenticator.authenticate_fetching`` may still accept it."""
+    """The token names a key that is not known here: ``Authenticator.authenticate_fetching`` may still accept it."""
 
 
 class Claims(Struct, frozen=True):
@@ -69,8 +69,8 @@ class Authenticator:
         """Return what ``token`` says, without ever waiting.
 
         Raises:
-            TokenRefused: it is not valid, or not any more.
-            SigningKeyMissing: it cannot be decided with the keys at hand.
+            TokenRefused: it is not valid, or no longer.
+            SigningKeyMissing: its key is not known here.
         """
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
@@ -92,7 +92,7 @@ class Authenticator:
         """Return what ``token`` says; fetches the issuer's keys first when its key is missing.
 
         Raises:
-            TokenRefused: it is not valid, or its key could not be had.
+            TokenRefused: it is not valid, or its key could not be fetched.
         """
         try:
             return self.authenticate(token)
@@ -109,7 +109,7 @@ class Authenticator:
             return Claims(
                 user_id=_name(claims, "sub"),
                 device_id=_name(claims, "device_id"),
-                expires_at=int(float(claims["exp"])),  # so that it can be calculated with: OverflowError
+                expires_at=int(float(claims["exp"])),  # infinity is an OverflowError
                 token_id=_text(claims.get("jti")),
                 scope=_text(claims.get("scope")),
             )
@@ -187,7 +187,7 @@ def _reason(error: jwt.PyJWTError) -> str:
         case jwt.InvalidAudienceError():
             return "The token is for another audience."
         case jwt.InvalidIssuerError():
-            return "The token is of another issuer."
+            return "The token is from another issuer."
         case jwt.exceptions.InvalidSubjectError():
             return "The token's claim 'sub' must be text."
         case jwt.InvalidAlgorithmError():

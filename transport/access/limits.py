@@ -1,4 +1,4 @@
-"""What one user may take of the node: connections and messages; whoever takes more is told when to come back."""
+"""Limits for each user and for the node: connections and messages. A refusal says when to try again."""
 
 from collections import Counter
 from http import HTTPStatus
@@ -9,9 +9,9 @@ from msgspec import Struct
 from transport.problems import Problem, unavailable
 
 MIN_SWEEP = 10_000
-"""Buckets kept before the full ones, which say nothing, are first let go."""
+"""Buckets kept before full ones, which hold no information, are first dropped."""
 RETRY_AFTER_S = 10.0
-"""What a device that found no room is asked to wait."""
+"""How long a device that was refused a connection is asked to wait."""
 
 
 class TokenBuckets:
@@ -25,11 +25,11 @@ class TokenBuckets:
         self.rate = rate
         self.burst = burst
         self._buckets: dict[str, tuple[float, float]] = {}
-        """Key -> tokens left, and when that was."""
+        """Key -> tokens left, and the time of that count."""
         self._sweep_at = MIN_SWEEP
 
-    def take(self, key: str, now_s: float, tokens: int = 1) -> float:
-        """Take ``tokens`` and return 0; or take none and return in how many seconds they will be there."""
+    def acquire(self, key: str, now_s: float, tokens: int = 1) -> float:
+        """Acquire ``tokens`` and return 0; or acquire none and return in how many seconds they will be available."""
         left, then_s = self._buckets.get(key, (self.burst, now_s))
         left = min(self.burst, left + (now_s - then_s) * self.rate)
         if left < min(tokens, self.burst):
@@ -52,7 +52,7 @@ class TokenBuckets:
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How much is much; the defaults stop floods, not enthusiasts."""
+    """The limits; the defaults stop floods, not heavy users."""
 
     max_connections: int = 100_000
     """On this node."""
@@ -63,7 +63,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Quotas:
-    """Counts what users take. Thread: the event loop."""
+    """Counts users' connections and messages against the limits. Thread: the event loop."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -77,11 +77,11 @@ class Quotas:
         """Count a connection.
 
         Raises:
-            Problem: there may be no more, nothing was counted: 503 if the node is full, 429 if it is the user.
+            Problem: a limit is reached and nothing was counted: 503 if the node is full, 429 if the user has too many.
         """
         if self._total >= self.limits.max_connections:
             self.refusals["connections"] += 1
-            raise unavailable(f"This node has its {self.limits.max_connections} connections.", RETRY_AFTER_S)
+            raise unavailable(f"This node has reached its {self.limits.max_connections} connections.", RETRY_AFTER_S)
         if self._connections[user_id] >= self.limits.max_connections_per_user:
             self.refusals["connections_per_user"] += 1
             most = self.limits.max_connections_per_user
@@ -90,27 +90,27 @@ class Quotas:
         self._connections[user_id] += 1
 
     def disconnect(self, user_id: str) -> None:
-        """Take back one ``connect``."""
+        """Undo one ``connect``."""
         self._total -= 1
         self._connections[user_id] -= 1
         if not self._connections[user_id]:
             del self._connections[user_id]
 
-    def take_messages(self, user_id: str, count: int, now_s: float) -> float:
-        """Take ``count`` messages and return 0; or take none and return in how many seconds to try again."""
-        wait_s = self._messages.take(user_id, now_s, count)
+    def acquire_messages(self, user_id: str, count: int, now_s: float) -> float:
+        """Acquire ``count`` messages and return 0; or acquire none and return in how many seconds to try again."""
+        wait_s = self._messages.acquire(user_id, now_s, count)
         if wait_s:
             self.refusals["messages"] += 1
         return wait_s
 
     def check_messages(self, user_id: str, count: int, now_s: float) -> None:
-        """Take ``count`` messages. Raises: Problem, a 429; none was taken."""
-        wait_s = self.take_messages(user_id, count, now_s)
+        """Acquire ``count`` messages. Raises: Problem, a 429; then none was acquired."""
+        wait_s = self.acquire_messages(user_id, count, now_s)
         if wait_s:
             rate = self.limits.messages_per_second
             raise too_many(f"This user sends more than {rate:g} messages a second to this node.", wait_s)
 
 
 def too_many(detail: str, retry_after_s: float) -> Problem:
-    """Return the answer to a client that takes too much."""
+    """Return the answer to a client that is over a limit."""
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(ceil(retry_after_s))})

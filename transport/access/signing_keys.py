@@ -13,16 +13,16 @@ from jwt.algorithms import get_default_algorithms
 logger = logging.getLogger(__name__)
 
 FAMILIES: Final[Mapping[str, int]] = {"HS256": 32, "HS384": 48, "HS512": 64, "RS256": 0, "ES256": 0, "EdDSA": 0}
-"""Every algorithm that may be allowed, with the least secret it needs in bytes (RFC 7518 section 3.2)."""
+"""Every algorithm that may be allowed, with the minimum length of its secret in bytes (RFC 7518 section 3.2)."""
 
 JWKS_LIFESPAN_S: Final = 300.0
 JWKS_COOLDOWN_S: Final = 30.0
-"""A key id that is not in the set makes it be fetched again, at most this often."""
+"""An unknown key id causes a fetch of the set, at most this often."""
 JWKS_TIMEOUT_S: Final = 10.0
 
 
 class UnknownKeyError(Exception):
-    """No key of this id is at hand; fetching the set again may bring it."""
+    """No key with this id is known; fetching the set again may find it."""
 
 
 class SigningKeys(Protocol):
@@ -30,17 +30,17 @@ class SigningKeys(Protocol):
 
     algorithms: Sequence[str]
     generation: int
-    """Rises when keys were taken away: what they vouched for must be checked again."""
+    """Rises when keys were removed: tokens accepted with them must be checked again."""
 
     def candidates(self, key_id: str | None) -> Sequence[Any]:
         """Return the keys to try for a token that names ``key_id``. Raises: UnknownKeyError."""
 
     async def refresh(self) -> None:
-        """Fetch the keys again, if that can change anything; never fails."""
+        """Fetch the keys again if that can help; never raises."""
 
 
 class FixedKeys:
-    """Keys that stay as long as the process: see ``shared_secret`` and ``public_key_file``."""
+    """Keys that never change while the process runs: made by ``shared_secret`` and ``public_key_file``."""
 
     generation = 0
 
@@ -82,12 +82,12 @@ def public_key_file(path: Path, algorithms: Sequence[str]) -> FixedKeys:
     except (OSError, ValueError, TypeError, jwt.PyJWTError) as error:
         raise ValueError(f"jwt-public-key-file {path} holds no {family} public key: {error}") from error
     if hasattr(key, "private_bytes"):
-        raise ValueError(f"jwt-public-key-file {path} holds a private key; give its public half")
+        raise ValueError(f"jwt-public-key-file {path} holds a private key; give the public key instead")
     return FixedKeys(algorithms, [key])
 
 
 class JwksKeys:
-    """The keys that an issuer publishes, fetched in a thread; the last known ones go on while it is unreachable."""
+    """The keys that an issuer publishes, fetched in a thread; the last known keys stay in use while it is away."""
 
     def __init__(self, url: str, algorithms: Sequence[str]) -> None:
         _check_family(algorithms, "RS", "ES", "Ed")
@@ -102,7 +102,7 @@ class JwksKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     def candidates(self, key_id: str | None) -> Sequence[jwt.PyJWK]:
-        """Return the key of this id, or the only key for a token without one; starts a due fetch beside it."""
+        """Return the key of this id, or the only key for a token without one; starts a fetch if one is due."""
         if time.monotonic() - self._fetched_s > JWKS_LIFESPAN_S and self._keys:
             self._start_fetch()
         if key_id is None and len(self._keys) == 1:
@@ -112,7 +112,7 @@ class JwksKeys:
         return [self._keys[key_id]]
 
     async def refresh(self) -> None:
-        """Fetch the set, unless that was tried a moment ago; callers at the same time share one fetch."""
+        """Fetch the set, unless that was tried recently; concurrent callers share one fetch."""
         self._start_fetch()
         if self._fetching is not None:
             await asyncio.shield(self._fetching)
@@ -125,10 +125,10 @@ class JwksKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(JWKS_TIMEOUT_S):  # the client's own is for each read, and there may be many
+            async with asyncio.timeout(JWKS_TIMEOUT_S):  # the client's own is for each read, of which there may be many
                 found = await asyncio.to_thread(self._client.get_signing_keys)
         except (jwt.PyJWTError, OSError, ValueError) as error:
-            logger.warning("signing keys not fetched, %d known ones go on: %s", len(self._keys), error)
+            logger.warning("signing keys not fetched, the %d known ones stay in use: %s", len(self._keys), error)
             return
         finally:
             self._fetching = None

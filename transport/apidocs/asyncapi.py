@@ -101,7 +101,7 @@ def asyncapi_document(version: str) -> Json:
                 "channel": _CHANNEL,
                 "messages": [_of_channel(kind) for kind in TO_DEVICE],
             },
-            **{f"take{kind.__name__}": _taken(kind) for kind in FROM_DEVICE},
+            **{f"take{kind.__name__}": _receiving(kind) for kind in FROM_DEVICE},
         },
         "components": {
             "messages": {kind.__name__: _message(kind) for kind in kinds},
@@ -147,7 +147,7 @@ def _channel(kinds: tuple[type, ...]) -> Json:
     }
 
 
-def _taken(kind: type) -> Json:
+def _receiving(kind: type) -> Json:
     operation = {"action": "receive", "channel": _CHANNEL, "messages": [_of_channel(kind)]}
     if replies := _REPLIES[kind]:
         operation["reply"] = {"channel": _CHANNEL, "messages": [_of_channel(reply) for reply in replies]}

@@ -1,7 +1,7 @@
 r"""Channel names: ``user.{user_id}.sync``, reversible for every user id.
 
 PubNub forbids ``, : * / \`` and white space in names, each ``.`` adds a level (wildcards end at two), and its SDK
-leaves ``+`` in queries; NATS gives ``. * >`` a meaning. Whatever is not plainly safe is written as ``=XX`` per UTF-8
+leaves ``+`` in queries; NATS gives ``. * >`` a meaning. Every other character is written as ``=XX`` per UTF-8
 byte, as is ``=`` itself.
 """
 
@@ -24,7 +24,7 @@ def channel_of(user_id: str) -> str:
 
 
 def user_of(channel: str) -> str | None:
-    """Return whose channel this is; ``None`` if it is nobody's."""
+    """Return the user of this channel; ``None``: it is not a user's channel."""
     if not (channel.startswith(PREFIX) and channel.endswith(SUFFIX)):
         return None
     encoded = channel[len(PREFIX) : -len(SUFFIX)]

@@ -1,8 +1,8 @@
 """Messages of the channel ``user.{user_id}.sync`` as JSON, signed between nodes that share a bus key.
 
 The signature is HMAC-SHA256 (RFC 2104) over the user's id, a zero byte and the message's canonical JSON: keys sorted,
-no white space, without the member ``signature``. Canonical, because a bus may take JSON apart and put it together
-anew; with the user, lest a genuine message be put on another user's channel.
+no white space, without the member ``signature``. Canonical, because a bus may parse JSON and encode it again;
+with the user, so that a genuine message cannot be replayed on another user's channel.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from actors.bus.subscriber import BusMessageRefused
 from actors.messages.sync import BusMessage, HeadMoved, PubNubWatchlistUpdate
 
 MAX_PAYLOAD_BYTES = 32 * 1024
-"""PubNub's limit, and more than any message of ours needs."""
+"""PubNub's limit, and more than any of our messages needs."""
 
 _DECODER: msgspec.json.Decoder[BusMessage] = msgspec.json.Decoder(BusMessage)
 _ENCODER = msgspec.json.Encoder()
@@ -24,9 +24,9 @@ _CANONICAL_ENCODER = msgspec.json.Encoder(order="sorted")
 class BusCodec:
     """Encodes and decodes bus messages.
 
-    Without ``key`` nothing is signed and everything well-formed is taken. With it, messages that claim to come from a
-    node (``revision``, ``head_moved``) must carry a valid signature; unsigned ones without a revision are a foreign
-    publisher's and taken only if ``are_foreign_allowed``.
+    Without ``key`` nothing is signed and everything well-formed is accepted. With it, messages that claim to come from
+    a node (``revision``, ``head_moved``) must carry a valid signature; unsigned ones without a revision are a foreign
+    publisher's and accepted only if ``are_foreign_allowed``.
     """
 
     def __init__(self, key: bytes | None = None, *, are_foreign_allowed: bool = True) -> None:
@@ -48,7 +48,7 @@ class BusCodec:
             BusMessageRefused: ``too_large``, ``malformed``, ``forged`` or ``foreign``.
         """
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise BusMessageRefused("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
+            raise BusMessageRefused("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are accepted")
         try:
             message = _DECODER.decode(payload)
             is_signed = self._key is not None and self._check_signature(user_id, payload)
@@ -75,7 +75,7 @@ class BusCodec:
         if not isinstance(signature, str) or not hmac.compare_digest(
             signature.encode(), self._signature(user_id, fields).encode()
         ):
-            raise BusMessageRefused("forged", "the signature does not fit the message, its user and the bus key")
+            raise BusMessageRefused("forged", "the signature does not match the message, its user and the bus key")
         return True
 
     def _signature(self, user_id: str, fields: dict[str, object]) -> str:

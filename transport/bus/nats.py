@@ -24,14 +24,14 @@ DROP_PAUSE_S = 1.0
 
 
 class NatsSettings(Struct, frozen=True, kw_only=True):
-    """Which server, and how patiently."""
+    """Which server, and the time-outs."""
 
     url: str
-    """``nats://`` or ``tls://``, with ``user:password@`` or ``token@`` if need be; several servers by commas."""
+    """``nats://`` or ``tls://``, with ``user:password@`` or ``token@`` if needed; commas between several servers."""
     retry_s: float = 2.0
-    """Between two tries, give or take a fifth; there is no last one."""
+    """Between two attempts, varied by up to a fifth; attempts never end."""
     request_timeout_s: float = 2.0
-    """For connecting and for the server's word that it has a message."""
+    """For connecting, and for the server's confirmation of a message."""
     ping_interval_s: float = 10.0
     """A server that leaves two pings unanswered is gone."""
     max_waiting: int = 65_536
@@ -42,7 +42,7 @@ class NatsBus:
     """A node's end of NATS. Built and used on the event loop.
 
     Each connection is one client that never reconnects: its successor is made here. The client's own reconnecting
-    gives up for good on some errors, and takes messages meanwhile that may never leave.
+    gives up for good on some errors, and meanwhile accepts messages that it may never send.
     """
 
     def __init__(self, settings: NatsSettings) -> None:
@@ -55,20 +55,19 @@ class NatsBus:
         self._latest_error = ""
         """What the client reported last; its exceptions say less."""
         self._unconfirmed: list[asyncio.Future[bool]] = []
-        """Publishes that the client took, oldest first: does the server have it?"""
-        self._wanted = asyncio.Event()
-        """Set when there are any."""
+        """Publishes that the client accepted, oldest first; the result: whether the server has it."""
+        self._has_unconfirmed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        """The connection has ended, or is to end. Closing sets it, rather than cancel what must clean up."""
+        """The connection has ended, or is to end. ``close`` sets it, so that the task can clean up."""
         self._is_closed = False
         self._dropped: asyncio.TimerHandle | None = None
         self.reconnects = 0
         """Interruptions that ended."""
-        self._heard_at_s = asyncio.get_running_loop().time()
+        self._latest_at_s = asyncio.get_running_loop().time()
 
     async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
-        """Begin to receive and return at once; outages are outlasted inside, each ends with ``on_gap``."""
+        """Begin to receive and return at once; outages are retried inside, and each ends with ``on_gap``."""
         self._on_message, self._on_gap = on_message, on_gap
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._connect_for_ever())
@@ -79,24 +78,24 @@ class NatsBus:
         """Hand ``payload`` to the server and return when it has it.
 
         Raises:
-            BusUnavailable: not now, or the server did not say.
+            BusUnavailable: not now, or the server did not confirm it.
             MessageRefused: not ever.
         """
         if self._client is None:
             raise BusUnavailable(self._failure)
         try:
-            # The client waits when its buffers are full, as a server that does not read leaves them.
+            # The client waits while its buffers are full, which they are when the server does not read.
             async with asyncio.timeout(self._settings.request_timeout_s):
                 await self._client.publish(channel_of(user_id), payload)
         except nats.errors.MaxPayloadError:
-            raise MessageRefused(f"the message takes {len(payload)} bytes, the server takes fewer") from None
+            raise MessageRefused(f"the message takes {len(payload)} bytes, the server accepts fewer") from None
         except (nats.errors.Error, OSError) as error:  # a TimeoutError among them
             raise BusUnavailable(_text_of(error)) from None
         confirmation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._unconfirmed.append(confirmation)
-        self._wanted.set()
+        self._has_unconfirmed.set()
         if not await confirmation:
-            raise BusUnavailable("the server did not say that it has the message")
+            raise BusUnavailable("the server did not confirm the message")
 
     def status(self) -> str | None:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
@@ -105,7 +104,7 @@ class NatsBus:
     @property
     def last_message_age_s(self) -> float:
         """Seconds since anything arrived (since the start, before the first)."""
-        return asyncio.get_running_loop().time() - self._heard_at_s
+        return asyncio.get_running_loop().time() - self._latest_at_s
 
     async def close(self) -> None:
         """Stop receiving and release the connection; idempotent."""
@@ -135,10 +134,10 @@ class NatsBus:
                         await self._ended.wait()
 
     async def _release(self, client: Client) -> None:
-        client._pending.clear()  # its publishers were told that it failed; closing would wait until it is written
+        client._pending.clear()  # reported as failed; closing would wait until they are written
         client._pending_data_size = 0
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.request_timeout_s):  # a dead server never takes the rest
+            async with asyncio.timeout(self._settings.request_timeout_s):  # a dead server never reads the rest
                 await client.close()
 
     async def _live(self, client: Client, ended: asyncio.Event) -> None:
@@ -146,7 +145,7 @@ class NatsBus:
         try:
             await self._connect(client, ended)
             await self._confirm_for_ever(client)
-        except Exception as error:  # noqa: BLE001 - an unreachable server, or a slip in the client's own code
+        except Exception as error:  # noqa: BLE001 - an unreachable server, or a defect in the client
             self._latest_error = self._latest_error or _text_of(error)
 
     async def _connect(self, client: Client, ended: asyncio.Event) -> None:
@@ -161,14 +160,14 @@ class NatsBus:
                 allow_reconnect=False,
                 max_reconnect_attempts=1,  # of each server; 0 would mean any number
                 reconnect_time_wait=0,
-                ping_interval=self._settings.ping_interval_s,  # type: ignore[arg-type]  # it is slept
+                ping_interval=self._settings.ping_interval_s,  # type: ignore[arg-type]  # passed to sleep
                 error_cb=self._note_error,
                 closed_cb=note_end,
                 **_credentials(self._settings.url),
             )
             interruption, self._failure, self._latest_error = self._failure, None, ""
             await client.subscribe(SUBJECTS, cb=self._deliver, pending_msgs_limit=self._settings.max_waiting)
-            await self._settle(client)
+            await self._wait_until_received(client)
         self._client = client
         if interruption != "connecting":
             self.reconnects += 1
@@ -176,24 +175,24 @@ class NatsBus:
         self._on_gap(f"subscribed; before: {interruption}")
 
     async def _confirm_for_ever(self, client: Client) -> None:
-        """Ask the server again and again whether it has everything, one question for all publishes meanwhile.
+        """Confirm publishes in groups: one round trip for all that were made during the one before.
 
-        The client is closed after a question without an answer: a late one would end its reading, silently.
+        After a round trip without an answer the client is closed: a late answer would silently end its reading.
         """
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._has_unconfirmed.wait()
+            self._has_unconfirmed.clear()
             count = len(self._unconfirmed)
-            await self._settle(client)
+            await self._wait_until_received(client)
             self._confirm(count, is_there=True)
 
-    async def _settle(self, client: Client) -> None:
-        """Return when the server has everything. Raises: nats.errors.Error, TimeoutError.
+    async def _wait_until_received(self, client: Client) -> None:
+        """Return when the server has received everything published so far. Raises: nats.errors.Error, TimeoutError.
 
-        The client's question overtakes what waits to be written; when the first answer is here, that has left too.
+        Twice, because the client's first ping overtakes what waits to be written; the second follows it.
         """
         for _ in range(2):
-            await client.flush(self._settings.request_timeout_s)  # type: ignore[arg-type]  # it is waited
+            await client.flush(self._settings.request_timeout_s)  # type: ignore[arg-type]  # passed to wait_for
 
     def _lost(self, client: Client) -> None:
         self._client = None
@@ -208,17 +207,17 @@ class NatsBus:
         del self._unconfirmed[:count]
 
     async def _deliver(self, message: Msg) -> None:
-        self._heard_at_s = asyncio.get_running_loop().time()
+        self._latest_at_s = asyncio.get_running_loop().time()
         user_id = user_of(message.subject)
         if user_id is None:
             return
         try:
             self._on_message(user_id, message.data)
-        except Exception:  # one bad message must not cost the others
+        except Exception:  # one bad message must not affect the others
             logger.exception("a message on the bus was skipped")
 
     async def _note_error(self, error: Exception) -> None:
-        """Take what the client reports beside its exceptions: failed connects, dropped messages, denials."""
+        """Record what the client reports besides its exceptions: failed connects, dropped messages, denials."""
         if isinstance(error, nats.errors.SlowConsumerError):
             if self._dropped is None:
                 self._dropped = asyncio.get_running_loop().call_later(DROP_PAUSE_S, self._report_drops)
@@ -229,16 +228,16 @@ class NatsBus:
 
     def _report_drops(self) -> None:
         self._dropped = None
-        self._on_gap("messages came faster than they were taken, and some were dropped")
+        self._on_gap("messages arrived faster than they were handled, and some were dropped")
 
     def _interrupted(self, reason: str) -> None:
         if reason != self._failure:
-            logger.warning("NATS does not work, tried again for ever: %s", reason)
+            logger.warning("NATS does not work, retrying for ever: %s", reason)
         self._failure = reason
 
 
 def _credentials(url: str) -> dict[str, Any]:
-    """Return who we are to every server: the first address says it, percent-encoded where the client expects plain."""
+    """Return the credentials for every server: those of the first address, decoded as the client expects them."""
     address = urlsplit(url)
     if address.username is None:
         return {}

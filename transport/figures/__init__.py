@@ -1,1 +1,1 @@
-"""What a node counts, as the operator reads it."""
+"""A node's metrics, for operators."""

@@ -1,4 +1,4 @@
-"""The figures for the operator: Prometheus' text and the documented JSON."""
+"""The metrics for operators: Prometheus' text format and the documented JSON."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
@@ -36,7 +36,7 @@ class Sources(Struct, frozen=True, eq=False):
     """Connections that the node has closed, by close code."""
     active_watchlists: Callable[[], int]
     actors: Callable[[], int]
-    """All that run, of every kind."""
+    """Running actors of every kind."""
     tasks: Callable[[], int]
     """Of the event loop."""
     mailboxes: Mapping[str, Callable[[], int]]
@@ -45,7 +45,7 @@ class Sources(Struct, frozen=True, eq=False):
 
 
 class Figures(Collector):
-    """Reads the actors' counters at scrape time, so that counting costs the actors an addition.
+    """Reads the actors' counters at scrape time, so that counting costs an actor one addition.
 
     Thread: the event loop.
     """
@@ -119,8 +119,8 @@ class Figures(Collector):
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
         yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self.sources.bus_status() is None)
         yield _counter("bus_received", "Messages received from the bus.", bus.received)
-        yield _counter("bus_published", "Messages the bus took.", bus.published)
-        yield _counter("bus_publish_failures", "Publishes the bus did not take.", bus.publish_failures)
+        yield _counter("bus_published", "Messages the bus accepted.", bus.published)
+        yield _counter("bus_publish_failures", "Publishes the bus did not accept.", bus.publish_failures)
         yield _counter("bus_duplicates", "Updates dropped by their revision.", bus.duplicates)
         yield _counter("gaps_healed", "Reads of missing revisions from the journal.", bus.gaps_healed)
         yield _gauge("outbox", "Messages that wait for the bus.", bus.outbox)

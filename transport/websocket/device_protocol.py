@@ -88,7 +88,7 @@ class DeviceProtocol(WebSocketProtocol):
         if self._tell is None:
             return
         frames = self.frames_read
-        if frames and self._deps.quotas.take_messages(str(self._user_id), frames, time.monotonic()):
+        if frames and self._deps.quotas.acquire_messages(str(self._user_id), frames, time.monotonic()):
             if self.is_open:
                 self._tell(_TOO_FAST)
             else:  # the actor has closed it and is done

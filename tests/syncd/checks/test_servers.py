@@ -313,7 +313,7 @@ async def test_a_private_key_in_the_place_of_the_public_one_is_told(
     for key, algorithm in ((rsa_key, "RS256"), (ec.generate_private_key(ec.SECP256R1()), "ES256")):
         file.write_bytes(key.private_bytes(*private))
         found = await check(jwt_secret=None, jwt_public_key_file=file, jwt_algorithms=(algorithm,))
-        assert_result(found["keys"], "failed", "give its public half", "syncd serve --help")
+        assert_result(found["keys"], "failed", "give the public key", "syncd serve --help")
 
 
 async def test_little_room_on_the_disk_is_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -270,7 +270,7 @@ async def test_known_keys_go_on_while_the_issuer_is_broken_and_are_not_asked_for
     with pytest.raises(TokenRefused, match="unknown key"):
         await authenticator.authenticate_fetching(unknown)
     assert issuer.fetches == 2
-    assert "known ones go on" in caplog.text
+    assert "known ones stay in use" in caplog.text
     assert authenticator.authenticate(token({**GOOD, "jti": "2"}, RSA_KEY, "RS256", kid="one")).user_id
 
 

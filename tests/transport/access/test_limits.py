@@ -9,37 +9,37 @@ from transport.problems import Problem
 
 def test_a_burst_is_let_through_and_then_the_rate() -> None:
     buckets = TokenBuckets(rate=2, burst=3)
-    assert [buckets.take("ann", 0.0) for _ in range(4)] == [0, 0, 0, 0.5]
-    assert buckets.take("ann", 0.5) == 0
-    assert buckets.take("ann", 0.5) == 0.5
+    assert [buckets.acquire("ann", 0.0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert buckets.acquire("ann", 0.5) == 0
+    assert buckets.acquire("ann", 0.5) == 0.5
 
 
 def test_keys_do_not_share() -> None:
     buckets = TokenBuckets(rate=1, burst=1)
-    assert buckets.take("ann", 0.0) == 0
-    assert buckets.take("bob", 0.0) == 0
-    assert buckets.take("ann", 0.0) == 1
+    assert buckets.acquire("ann", 0.0) == 0
+    assert buckets.acquire("bob", 0.0) == 0
+    assert buckets.acquire("ann", 0.0) == 1
 
 
 def test_a_refusal_takes_nothing() -> None:
     buckets = TokenBuckets(rate=1, burst=5)
-    assert buckets.take("ann", 0.0, 4) == 0
-    assert buckets.take("ann", 0.0, 4) == 3
-    assert buckets.take("ann", 0.0, 1) == 0
+    assert buckets.acquire("ann", 0.0, 4) == 0
+    assert buckets.acquire("ann", 0.0, 4) == 3
+    assert buckets.acquire("ann", 0.0, 1) == 0
 
 
 def test_more_than_a_burst_at_once_takes_a_full_bucket_and_leaves_a_debt() -> None:
     buckets = TokenBuckets(rate=1, burst=5)
-    assert buckets.take("ann", 0.0, 8) == 0
-    assert buckets.take("ann", 0.0) == 4
-    assert buckets.take("ann", 4.0) == 0
+    assert buckets.acquire("ann", 0.0, 8) == 0
+    assert buckets.acquire("ann", 0.0) == 4
+    assert buckets.acquire("ann", 4.0) == 0
 
 
 def test_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MIN_SWEEP", 10)
     buckets = TokenBuckets(rate=1, burst=2)
     for number in range(1000):
-        assert buckets.take(str(number), float(number)) == 0
+        assert buckets.acquire(str(number), float(number)) == 0
     assert len(buckets) <= 11
 
 
@@ -55,7 +55,7 @@ def test_buckets_in_use_are_not_searched_for_full_ones_again_and_again(monkeypat
     monkeypatch.setattr(TokenBuckets, "_forget_full", sweep)
     buckets = TokenBuckets(rate=1, burst=1_000_000)
     for number in range(1000):
-        buckets.take(str(number), 0.0, 500_000)
+        buckets.acquire(str(number), 0.0, 500_000)
     assert len(buckets) == 1000
     assert len(sweeps) <= 8
 
@@ -63,12 +63,12 @@ def test_buckets_in_use_are_not_searched_for_full_ones_again_and_again(monkeypat
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 3)), max_size=50))
 def test_no_more_gets_through_than_burst_and_rate_allow(steps: list[tuple[float, int]]) -> None:
     buckets = TokenBuckets(rate=3, burst=5)
-    now_s, taken = 0.0, 0
+    now_s, acquired = 0.0, 0
     for pause_s, tokens in steps:
         now_s += pause_s
-        if buckets.take("ann", now_s, tokens) == 0:
-            taken += tokens
-        assert taken <= 5 + 3 * now_s + 1e-6
+        if buckets.acquire("ann", now_s, tokens) == 0:
+            acquired += tokens
+        assert acquired <= 5 + 3 * now_s + 1e-6
 
 
 def test_connections_are_bounded_per_user_and_in_all() -> None:
@@ -98,8 +98,8 @@ def test_a_refused_connection_leaves_nothing_behind() -> None:
 
 def test_messages_are_bounded_per_user() -> None:
     quotas = Quotas(Limits(messages_per_second=1, message_burst=2))
-    assert quotas.take_messages("ann", 2, 0.0) == 0
-    assert quotas.take_messages("ann", 1, 0.0) == 1
+    assert quotas.acquire_messages("ann", 2, 0.0) == 0
+    assert quotas.acquire_messages("ann", 1, 0.0) == 1
     assert quotas.refusals["messages"] == 1
 
 
@@ -120,4 +120,4 @@ def test_by_default_one_socket_may_carry_two_thousand_messages_a_second_for_ever
         quotas.connect("ann")
     for second in range(1, 100):
         for hundredth in range(100):
-            assert quotas.take_messages("ann", 20, second + hundredth / 100) == 0
+            assert quotas.acquire_messages("ann", 20, second + hundredth / 100) == 0

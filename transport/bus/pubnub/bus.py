@@ -20,11 +20,11 @@ class PubNubBus:
         self._subscription = PubNubSubscription(settings, self._publishing.send_canary)
 
     async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
-        """Begin to receive and return at once; outages are outlasted inside, each ends with ``on_gap``."""
+        """Begin to receive and return at once; outages are retried inside, and each ends with ``on_gap``."""
         self._subscription.start(on_message, on_gap)
 
     async def publish(self, user_id: str, payload: bytes) -> None:
-        """Hand the JSON ``payload`` to PubNub and return when it took it.
+        """Hand the JSON ``payload`` to PubNub and return when it has accepted it.
 
         Raises:
             BusUnavailable: not now.
@@ -53,15 +53,15 @@ class PubNubBus:
 
     @property
     def rebuilds(self) -> int:
-        """Times that the subscribing client was silent and built anew."""
+        """Times that the subscribing client was silent and was replaced."""
         return self._subscription.rebuilds
 
     @property
     def duplicates(self) -> int:
         """Messages dropped because they had arrived before."""
-        return self._subscription.intake.duplicates
+        return self._subscription.ingester.duplicates
 
     @property
     def malformed(self) -> int:
-        """What arrived and was no message."""
-        return self._subscription.intake.malformed
+        """Things that arrived and were not messages."""
+        return self._subscription.ingester.malformed

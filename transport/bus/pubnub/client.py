@@ -1,9 +1,9 @@
 """The official SDK as this service uses it: how a client is built, and what its errors mean.
 
 The SDK lets its subscription loop be replaced (``subscription_manager=``), and it is: `PubNubSubscription` polls with
-the SDK's own ``Subscribe`` request instead. Measured with 10.8.0, the SDK's loop ends without a word when a listener
+the SDK's own ``Subscribe`` request instead. Measured with 10.8.0, the SDK's loop ends silently when a listener
 raises or a file or object event arrives, delivers a batch again after each reconnect, forgets its cursor, gives up,
-never says why it fails, and hides cancellation. One request at a time has none of this.
+never reports why it fails, and hides cancellation. One request at a time has none of these problems.
 """
 
 import logging
@@ -17,14 +17,14 @@ from pubnub.pubnub_asyncio import PubNubAsyncio
 from pubnub.request_handlers.async_aiohttp import AsyncAiohttpRequestHandler
 
 CANARY_CHANNEL = "user.=canary.sync"
-"""Where nodes prove that messages still arrive. No user's: ``=`` is followed by two digits in every user's channel."""
+"""Where nodes check that messages still arrive. No user's: in a user's channel two hex digits follow each ``=``."""
 
 MAX_GROUPS = 10
-"""What one client may subscribe to."""
+"""That one client may subscribe to."""
 
 
 class PubNubSettings(Struct, frozen=True, kw_only=True):
-    """Which keyset to use and how patiently."""
+    """Which keyset to use, and the time-outs."""
 
     subscribe_key: str
     publish_key: str
@@ -40,13 +40,13 @@ class PubNubSettings(Struct, frozen=True, kw_only=True):
     channel_groups: int = 0
     """Up to 10 groups of 2,000 users each, for keysets without wildcard subscribe; 0: ``user.*``."""
     retry_s: float = 5.0
-    """Between two tries, give or take a fifth; there is no last one."""
+    """Between two attempts, varied by up to a fifth; attempts never end."""
     request_timeout_s: float = 10.0
-    """For everything that PubNub answers at once."""
+    """For every request that PubNub answers at once."""
     canary_interval_s: float = 30.0
-    """After so much silence a canary is sent."""
+    """How long silence lasts before a canary is sent."""
     canary_timeout_s: float = 10.0
-    """A canary that needs longer is lost, and the subscribing client is built anew."""
+    """A canary that takes longer counts as lost, and the subscribing client is replaced."""
 
     def __post_init__(self) -> None:
         """Refuse what PubNub would. Raises: ValueError."""
@@ -55,7 +55,7 @@ class PubNubSettings(Struct, frozen=True, kw_only=True):
 
 
 class _NoManager(SubscriptionManager):  # type: ignore[misc]  # the SDK has no types
-    """Stands where the SDK's subscription loop would be."""
+    """Replaces the SDK's subscription loop."""
 
     def stop(self) -> None:
         """Do nothing: nothing was started."""
@@ -89,7 +89,7 @@ def http_status(error: Exception) -> int | None:
 
 
 def explain(error: Exception) -> str:
-    """Say in a few words what went wrong, as an operator needs it."""
+    """Return a short text for operators that says what went wrong."""
     code = http_status(error)
     if code is not None and isinstance(error, PubNubException):
         text = _text_of(error.status.original_response)

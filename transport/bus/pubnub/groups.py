@@ -1,4 +1,4 @@
-"""Channel groups, for keysets without wildcard subscribe: PubNub learns of a user's channel before its first use."""
+"""Channel groups, for keysets without wildcard subscribe: a user's channel is added before its first use."""
 
 from typing import Any
 from zlib import crc32
@@ -14,7 +14,7 @@ class ChannelGroups:
     """Keeps the channels of the groups ``syncd-0``, ``syncd-1`` …; without groups it does nothing.
 
     Groups are PubNub's, not a node's: what one node adds, every node receives. A channel is added when a node first
-    publishes on it; until then nobody hears a foreign publisher there. Thread: the event loop.
+    publishes on it; until then messages of a foreign publisher there are not received. Thread: the event loop.
     """
 
     def __init__(self, settings: PubNubSettings, client: Any) -> None:
@@ -33,7 +33,7 @@ class ChannelGroups:
             await self._add(group, CANARY_CHANNEL)
 
     async def admit(self, channel: str) -> None:
-        """Make sure that ``channel`` is heard.
+        """Make sure that ``channel`` is subscribed to.
 
         Raises:
             MessageRefused: its group is full.
@@ -58,5 +58,5 @@ class ChannelGroups:
 
 
 def group_names(settings: PubNubSettings) -> tuple[str, ...]:
-    """Return the groups to subscribe to; none: ``user.*`` is."""
+    """Return the groups to subscribe to; empty: subscribe to ``user.*``."""
     return tuple(f"syncd-{number}" for number in range(settings.channel_groups))

@@ -1,4 +1,4 @@
-"""From a poll's answer to the subscriber: what is a user's message, and new, leaves as bytes."""
+"""From a poll's answer to the subscriber: selects users' messages, drops doubles, and encodes them as JSON."""
 
 import json
 import logging
@@ -14,32 +14,32 @@ from transport.bus.pubnub.client import CANARY_CHANNEL
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 4_096
-"""Messages that a double is recognised by; PubNub repeats at most a queue's length, 100 to 500."""
+"""Messages remembered to recognise doubles; PubNub repeats at most a queue's length, 100 to 500."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Intake:
-    """Hands on each user's message once; whatever arrives, it does not raise. Thread: the event loop."""
+class Ingester:
+    """Passes on each user's message once; never raises, whatever arrives. Thread: the event loop."""
 
     def __init__(self) -> None:
         self.on_message: OnMessage = lambda user_id, payload: None
         self.duplicates = 0
         self.malformed = 0
-        """Envelopes that are none, and messages the subscriber choked on."""
+        """Invalid envelopes, and messages that made the subscriber raise."""
         self._seen: set[tuple[Any, ...]] = set()
         self._seen_in_order: deque[tuple[Any, ...]] = deque()
 
-    def take(self, envelopes: list[Any]) -> None:
-        """Take what one poll brought, in its order. Cost: a few microseconds each."""
+    def ingest(self, envelopes: list[Any]) -> None:
+        """Pass on what one poll brought, in order. Cost: a few microseconds each."""
         for envelope in envelopes:
             try:
-                self._take(envelope)
-            except Exception:  # one bad message must not cost the others, nor end the poll
+                self._ingest_one(envelope)
+            except Exception:  # one bad message must not affect the others, nor end the poll
                 self.malformed += 1
                 logger.exception("a message on the bus was skipped")
 
-    def _take(self, envelope: dict[str, Any]) -> None:
+    def _ingest_one(self, envelope: dict[str, Any]) -> None:
         channel: str = envelope["c"]
         if envelope.get("e") or channel == CANARY_CHANNEL:
             return  # a signal, an object's, action's or file's event, or a canary
@@ -60,8 +60,8 @@ class Intake:
 
 
 def _bytes_of(message: Any) -> bytes:
-    """Return as JSON what the SDK has parsed."""
+    """Encode again what the SDK has parsed."""
     try:
         return _encode(message)
-    except (OverflowError, UnicodeEncodeError):  # huge integers, lone surrogates: the codec shall refuse and count it
+    except (OverflowError, UnicodeEncodeError):  # huge integers, lone surrogates: for the codec to refuse and count
         return json.dumps(message).encode()

@@ -12,7 +12,7 @@ from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings, build_cl
 from transport.bus.pubnub.groups import ChannelGroups
 
 MAX_IN_FLIGHT = 50
-"""Publishes at once; more gain nothing."""
+"""Publishes at once; more are not faster."""
 MAX_MESSAGE_BYTES = 32 * 1024
 """PubNub's limit for message and channel name, as they are encoded in the request."""
 MAX_GET_BYTES = 2 * 1024
@@ -39,7 +39,7 @@ class PubNubPublishing:
             MessageRefused: not ever.
         """
         if len(channel) > MAX_CHANNEL_LENGTH:
-            raise MessageRefused(f"the channel's name has {len(channel)} characters, PubNub takes {MAX_CHANNEL_LENGTH}")
+            raise MessageRefused(f"the channel name has {len(channel)} characters, PubNub accepts {MAX_CHANNEL_LENGTH}")
         try:
             message = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -48,12 +48,12 @@ class PubNubPublishing:
         if len(payload) > MAX_GET_BYTES:
             size = len(write_value_as_string(message)) + len(channel)
             if size > MAX_MESSAGE_BYTES:
-                raise MessageRefused(f"the message takes {size} bytes, PubNub takes {MAX_MESSAGE_BYTES}")
+                raise MessageRefused(f"the message takes {size} bytes, PubNub accepts {MAX_MESSAGE_BYTES}")
             request.use_post(True)
         await self._send(channel, request)
 
     async def send_canary(self) -> None:
-        """Publish something that every node hears and nobody keeps.
+        """Publish a message that every node receives and nobody stores.
 
         Raises:
             BusUnavailable: not now.
@@ -63,7 +63,7 @@ class PubNubPublishing:
         await self._send(CANARY_CHANNEL, request)
 
     async def close(self) -> None:
-        """Give up what is under way and release the connections; idempotent."""
+        """Abandon what is under way and release the connections; idempotent."""
         self._is_closed = True
         await self._client.stop()
 
@@ -78,7 +78,7 @@ class PubNubPublishing:
                     await request.result()
             except MessageRefused:
                 raise
-            except Exception as error:  # noqa: BLE001 - the SDK lets aiohttp's, json's and its own slips through
+            except Exception as error:  # noqa: BLE001 - the SDK lets errors of aiohttp, json and its own code through
                 raise self._failed(error) from None
             self.failure = None
 

@@ -21,7 +21,7 @@ from pubnub_broker.faults import Fault, FaultRules
 from transport.bus.codec import BusCodec
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.client import build_client
-from transport.bus.pubnub.ingest import REMEMBERED, Intake
+from transport.bus.pubnub.ingest import REMEMBERED, Ingester
 
 PATIENCE_S = 10
 DESCRIPTORS = Path("/proc/self/fd")
@@ -213,10 +213,10 @@ async def test_a_message_that_pubnub_delivers_twice_arrives_once(pubnub_engine: 
 
 def test_the_memory_for_doubles_is_bounded() -> None:
     arrived: list[str] = []
-    intake = Intake()
-    intake.on_message = lambda user_id, payload: arrived.append(user_id)
-    intake.take([envelope("user.a.sync", 1, timetoken) for timetoken in range(REMEMBERED + 1)])
-    intake.take([envelope("user.a.sync", 1, timetoken) for timetoken in (REMEMBERED, 1, 0)])
+    ingester = Ingester()
+    ingester.on_message = lambda user_id, payload: arrived.append(user_id)
+    ingester.ingest([envelope("user.a.sync", 1, timetoken) for timetoken in range(REMEMBERED + 1)])
+    ingester.ingest([envelope("user.a.sync", 1, timetoken) for timetoken in (REMEMBERED, 1, 0)])
     assert len(arrived) == REMEMBERED + 2  # the oldest was forgotten, the others were not
 
 
@@ -462,7 +462,7 @@ async def test_large_messages_are_posted_and_small_ones_are_not() -> None:
 
 async def test_a_message_that_is_too_large_is_not_even_sent() -> None:
     async with ScriptedServer(polls()) as server, subscribed(server.origin, Messages()) as bus:
-        with pytest.raises(MessageRefused, match="PubNub takes 32768"):
+        with pytest.raises(MessageRefused, match="PubNub accepts 32768"):
             await bus.publish("u1", b'"' + b"x" * 32_768 + b'"')
         assert [request for request in server.requests if not request.is_poll] == []
 
