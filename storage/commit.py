@@ -1,7 +1,7 @@
-"""The journal's write transaction: lock, load, apply, write. A handful of statements, however many operations.
+"""The journal's write transaction: lock, load, apply, write; a few statements, however many operations.
 
-The users' head rows are locked first, in one order, and for the whole transaction. So whoever writes a user's journal,
-on whatever node, has it for itself: revisions have no gaps, and they ascend as transactions commit.
+The users' head rows are locked first, in one order, and for the whole transaction. So one transaction at a
+time writes a user's journal, on whatever node: revisions have no gaps, and they ascend in the order of commits.
 """
 
 from collections import defaultdict
@@ -24,15 +24,15 @@ from storage.rows import (
     update_of,
     update_params,
 )
-from storage.rows_in import rows_of
+from storage.rows_in import rows_in
 from storage.tables import contexts, entries, heads, operations
 from storage.user_journal import JOURNAL_REPLICA, UserJournal
 
 Journals = dict[str, UserJournal]
 NamedTags = dict[str, set[Tag]]
-"""User -> the tags that its operations name."""
+"""User -> the tags that the user's operations name."""
 
-# These two as text: both databases know the words, but SQLAlchemy has a construct of its own for each.
+# As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
 _CREATE_HEADS = text(
     "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
     " VALUES (:user_id, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
@@ -63,7 +63,7 @@ _MOVE_HEADS = update(heads).where(heads.c.user_id == bindparam("of_user"))
 
 
 class UnknownUsers(Exception):
-    """Some users of the batch have no head row yet: ask again with ``create_heads``."""
+    """Some users of the batch have no head row yet: repeat the commit with ``create_heads``."""
 
 
 def commit(
@@ -76,12 +76,12 @@ def commit(
 ) -> list[Outcome]:
     """Apply ``batch`` in order inside the caller's transaction; one outcome each, same order.
 
-    Cost: does not depend on the size of a list or its history, with one exception: an add whose tag was removed before,
-    or belongs to another content, reads through the user's history and list.
+    Cost: independent of the size of a list and its history, with one exception: an add whose tag was removed before, or
+    belongs to another content, reads the user's whole history and list.
 
     Raises:
-        UnknownUsers: without ``create_heads``, when a user is new. Rows created after others were locked would be
-            locked out of order, and two nodes could wait for each other; so this transaction has to end.
+        UnknownUsers: a user is new and ``create_heads`` is not set. This transaction has to end: rows created now would
+            be locked out of order, and two nodes could wait for each other.
     """
     user_ids = sorted({operation.user_id for operation in batch})
     if create_heads:
@@ -107,26 +107,26 @@ def _named_tags(batch: Sequence[Operation]) -> NamedTags:
 
 
 def _contexts(connection: Connection, named: NamedTags) -> dict[str, dict[str, CausalContext]]:
-    """Return, by user, what was seen of every replica that a tag names, the journal's own left out."""
+    """Return, by user, what was seen of every replica that a tag names, except the journal's own."""
     seen = {
         user_id: {tag.replica: CausalContext() for tag in tags if tag.replica != JOURNAL_REPLICA}
         for user_id, tags in named.items()
     }
     replicas = [(user_id, replica) for user_id in seen for replica in seen[user_id]]
-    for row in rows_of(connection, contexts.c.replica, replicas):
+    for row in rows_in(connection, contexts.c.replica, replicas):
         seen[row.user_id][row.replica] = context_of(row)
     return seen
 
 
 def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation]) -> None:
-    """Load what ``batch`` touches and what it repeats."""
+    """Load the state that ``batch`` touches and the updates that it repeats."""
     touched = list({(operation.user_id, operation.content_id): None for operation in batch})
-    for row in rows_of(connection, entries.c.content_id, touched):
+    for row in rows_in(connection, entries.c.content_id, touched):
         journals[row.user_id].learn_live(live_of(row))
     named_ids = [
         (operation.user_id, operation.operation_id) for operation in batch if operation.operation_id is not None
     ]
-    for row in rows_of(connection, operations.c.operation_id, named_ids):
+    for row in rows_in(connection, operations.c.operation_id, named_ids):
         journals[row.user_id].learn_update(update_of(row))
     repeated: NamedTags = defaultdict(set)
     for operation in batch:
@@ -139,7 +139,7 @@ def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation
 
 
 def _learn_adds(connection: Connection, journal: UserJournal, tags: set[Tag]) -> None:
-    """Load the adds that named ``tags`` before, wherever they were."""
+    """Load the earlier adds of ``tags``, of whatever content."""
     oldest = min((journal.added_revision(tag) or 0) for tag in tags)
     adds = {"of_user": journal.user_id, "from_revision": oldest, "wanted": [tags_text((str(tag),)) for tag in tags]}
     for row in connection.execute(_ADDS_BY_TAG, adds):
@@ -158,14 +158,14 @@ def _write(
 ) -> None:
     """Write what the batch changed."""
     recorded: list[Params] = []
-    born: list[Params] = []
-    taken: list[Params] = []
+    inserted: list[Params] = []
+    deleted: list[Params] = []
     seen: list[Params] = []
     for journal in journals:
         recorded += [update_params(update, now_ms) for update in journal.updates]
         made_live, no_longer_live = journal.live_changes()
-        born += [live_params(journal.user_id, live) for live in made_live]
-        taken += [
+        inserted += [live_params(journal.user_id, live) for live in made_live]
+        deleted += [
             {"of_user": journal.user_id, "of_content": live.content_id, "of_tag": str(live.tag)}
             for live in no_longer_live
         ]
@@ -175,8 +175,8 @@ def _write(
         ]
     for statement, rows in (
         (_INSERT_OPERATIONS, recorded),
-        (_DELETE_ENTRIES, taken),
-        (_INSERT_ENTRIES, born),
+        (_DELETE_ENTRIES, deleted),
+        (_INSERT_ENTRIES, inserted),
         (_PUT_CONTEXTS, seen),
     ):
         if rows:

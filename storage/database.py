@@ -1,6 +1,6 @@
 """One connection to SQLite or PostgreSQL: opened when needed, dropped when it fails.
 
-All that differs between the two databases is here; the statements elsewhere are the same for both.
+Everything that differs between the two databases is here; all other statements are the same for both.
 """
 
 import os
@@ -19,7 +19,7 @@ from actors.ports import StoreUnavailable
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
 IDLE_TIMEOUT_MS = 10_000
-"""For a node that stalls inside a transaction: the locks it holds are other nodes' users."""
+"""Ends the transaction of a node that stalls: its locks block other nodes' writes to the same users."""
 PEER_TIMEOUT_MS = 10_000
 """How long a PostgreSQL server may leave sent bytes unacknowledged before it counts as gone."""
 
@@ -33,7 +33,7 @@ class Database:
             run twice as long.
 
     Raises:
-        ValueError: the URL names another kind of database, or is none.
+        ValueError: the URL names another kind of database, or is not a URL.
 
     Thread: one at a time.
     """
@@ -51,12 +51,12 @@ class Database:
     def transaction(self, *, writing: bool) -> Iterator[Connection]:
         """Run the block in one transaction; an exception rolls it back.
 
-        ``writing`` takes SQLite's one write lock at once: a lock taken later could fail half-way, as a reader that
-        others have overtaken may not become a writer.
+        ``writing`` acquires SQLite's one write lock at once: a lock acquired later could fail half-way, because a
+        reader with an old snapshot may not become a writer.
 
         Raises:
-            StoreUnavailable: the database failed and nothing was written. Should PostgreSQL vanish in the very moment
-                of COMMIT, nobody can know: the block may have taken effect.
+            StoreUnavailable: the database failed and nothing was written. If PostgreSQL disappears at the very
+                moment of COMMIT, the block may have taken effect.
         """
         try:
             if self._connection is not None and self._was_hung_up(self._connection):
@@ -83,7 +83,7 @@ class Database:
     def _was_hung_up(self, connection: Connection) -> bool:
         """Return whether a server that has restarted since the last transaction has closed this connection.
 
-        Between transactions a server has nothing to say: whatever there is to read is its farewell.
+        Between transactions a server sends nothing: anything to read means that it has closed the connection.
         """
         if self._is_sqlite:
             return False
@@ -102,7 +102,7 @@ class Database:
 
     def _connect_args(self) -> dict[str, object]:
         if self._is_sqlite:
-            # isolation_level=None: BEGIN is ours. The thread that opens is not the journal's.
+            # isolation_level=None: we send BEGIN. Another thread than the journal's opens the connection.
             return {"timeout": self._lock_timeout_s, "isolation_level": None, "check_same_thread": False}
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -121,7 +121,7 @@ class Database:
 
     def _settings(self) -> tuple[str, ...]:
         if self._is_sqlite:
-            # FULL: in WAL mode anything less may lose acknowledged transactions with the power.
+            # FULL: in WAL mode anything less may lose acknowledged transactions in a power failure.
             return ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
         lock_timeout_ms = int(self._lock_timeout_s * 1000)
         return (
@@ -133,7 +133,7 @@ class Database:
 
 
 def parsed_url(text: str) -> URL | None:
-    """Return the URL that ``text`` is; ``None``: it is none. SQLAlchemy's errors may hold a part of a password."""
+    """Return ``text`` as a URL; ``None``: it is not one. SQLAlchemy's errors may hold part of a password."""
     try:
         return make_url(text)
     except (ArgumentError, ValueError):
@@ -144,8 +144,8 @@ def _with_driver(text: str) -> URL:
     url = parsed_url(text)
     if url is None:
         raise ValueError(
-            "this is no database's URL: write sqlite:///path or postgresql://user:password@host/database,"
-            " and the password's special characters percent-encoded"
+            "this is not the URL of a database: write sqlite:///path or postgresql://user:password@host/database,"
+            " with special characters of the password percent-encoded"
         )
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -155,7 +155,7 @@ def _with_driver(text: str) -> URL:
 
 
 def _create_private_file(path: Path) -> None:
-    """Create ``path``, its owner's only, unless it exists; SQLite gives its WAL the same mode."""
+    """Create ``path`` for its owner only, unless it exists; SQLite gives its WAL the same mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # O_EXCL: an existing file must not even be opened. Closing it again would drop every lock that another connection
     # of this process holds on it (POSIX), and with them SQLite's safety.

@@ -1,4 +1,4 @@
-"""How much of a user's history is kept, and how the rest goes: a little at a time, paid by the user's own writes."""
+"""How much of a user's history is kept. The user's own writes delete the rest, a little at a time."""
 
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select
@@ -9,12 +9,12 @@ DEFAULT_MAX_OPERATIONS = 10_000
 DEFAULT_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 
 PRUNE_EVERY = 100
-"""Revisions between two looks at a user's history: 99 of 100 writes pay nothing, and at most 99 operations too many
-are kept. A user who stops writing keeps what there is, so that an absent device still finds it."""
+"""Revisions between two prunings of a user's history: 99 of 100 writes cost nothing, and at most 99 operations too many
+are kept. A user who stops writing keeps the history, so that an absent device still finds it."""
 
 
 class HistoryLimits(Struct, frozen=True):
-    """An operation is dropped when either says so; a device that asks for it gets a snapshot."""
+    """An operation beyond either limit is deleted; a device that needs it gets a snapshot."""
 
     max_operations: int = DEFAULT_MAX_OPERATIONS
     max_age_ms: int = DEFAULT_MAX_AGE_MS
@@ -37,12 +37,12 @@ _DELETE_OLDER = delete(operations).where(_OF_USER, operations.c.revision < bindp
 
 
 def is_due(before: int, after: int) -> bool:
-    """Return whether the commit that moves a user's head from ``before`` to ``after`` is to prune."""
+    """Return whether the commit that moves a user's head from ``before`` to ``after`` has to prune."""
     return before // PRUNE_EVERY != after // PRUNE_EVERY
 
 
 def prune(connection: Connection, user_id: str, revision: int, now_ms: int, limits: HistoryLimits) -> int:
-    """Delete what the limits no longer keep of a history that ends at ``revision``; return its first kept revision.
+    """Delete what is beyond the limits in a history that ends at ``revision``; return the first revision kept.
 
     Cost: O(operations deleted).
     """

@@ -1,4 +1,4 @@
-"""What can be said about a database without changing it."""
+"""Inspecting a database without changing it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,38 +16,38 @@ from storage.tables import heads, metadata
 
 LOCK_TIMEOUT_S = 2.0
 ROUND_TRIPS = 3
-"""The quickest of so many counts: the others may have waited for this process."""
+"""The fastest of these counts: the others may have waited for this process."""
 
 
 class Inspection(Struct, frozen=True):
-    """A database that answers, and takes writes."""
+    """What was found in a database that answers and accepts writes."""
 
     schema: str | None
-    """The revision of its tables; ``None``: it has none yet."""
+    """The revision of its schema; ``None``: it has no tables yet."""
     round_trip_s: float
     server_ahead_s: float | None
     """How far the server's clock is ahead of ours; ``None``: SQLite has no server."""
     newest_s: float | None
-    """The latest stamp in any user's list, seconds since 1970; ``None``: there is none, or the server's clock tells."""
+    """The latest timestamp in any user's list, seconds since 1970; ``None``: there is none, or it is not needed."""
 
 
 def sqlite_file(url: str) -> Path | None:
     """Return the file that ``url`` names; ``None``: it names a server.
 
     Raises:
-        ValueError: it is no URL of a database; the text holds nothing of it.
+        ValueError: it is not the URL of a database; the text quotes nothing of it.
     """
     parsed = parsed_url(url)
     if parsed is None:
-        raise ValueError("no URL of a database")
+        raise ValueError("this is not the URL of a database")
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspection:
-    """Look at a database that exists, and see whether it would let itself be migrated or written to.
+    """Inspect a database that exists, and check that it can be migrated and written to.
 
     Raises:
-        StoreUnavailable: it does not answer, or takes no writes from this user.
+        StoreUnavailable: it does not answer, or does not let this user write.
         ValueError: ``url`` names no SQLite or PostgreSQL database.
 
     Cost: on SQLite one row of each user is read.
@@ -87,7 +87,7 @@ def _newest_s(connection: Connection) -> float | None:
 
 
 def _rehearse(connection: Connection, schema: str | None) -> None:
-    """Do what a node will do, without effect: a database checks its rights and its locks all the same."""
+    """Try a node's writes without effect: the database still checks rights and locks."""
     if schema == HEAD:
         for statement in _writes_without_rows():
             connection.execute(statement)

@@ -1,9 +1,9 @@
 """The journal on SQLite or PostgreSQL: ``actors.ports.JournalStore``.
 
-About epochs. A database gets a random epoch when it is created, so one that was emptied or replaced is recognised
+About epochs. A database gets a random epoch when it is created, so an emptied or replaced database is recognised
 whatever its revisions are. A *restored backup* keeps its epoch: a device that had seen more than the backup holds is
-recognised by its revision, but only until new writes have passed that. Nothing in a restored database says that it was
-restored; so whoever restores one runs ``storage.schema.renew_epoch`` before the service starts again.
+recognised by its revision, but only until new writes have passed it. Nothing in a restored database shows that it was
+restored, so ``storage.schema.renew_epoch`` has to be run before the service starts again.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ def open_store(
     Args:
         database_url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
         now_ms: the wall clock, milliseconds since 1970; decides only how long history is kept.
-        history: what is kept of it.
+        history: how much of it is kept.
         lock_timeout_s: how long a write may wait for another process before it is ``StoreUnavailable``.
 
     Raises:
@@ -52,7 +52,7 @@ def open_store(
 
 
 class SqlJournalStore:
-    """``actors.ports.JournalStore`` in SQL, where the contract of every method is; made by ``open_store``."""
+    """``actors.ports.JournalStore``, which documents every method, in SQL; made by ``open_store``."""
 
     def __init__(self, database: Database, now_ms: Callable[[], int], history: HistoryLimits) -> None:
         self._database = database
@@ -67,7 +67,7 @@ class SqlJournalStore:
             return self._commit(operations, create_heads=True)
 
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
-        """Return where each user stands, same order."""
+        """Return each user's head, same order."""
         with self._database.transaction(writing=False) as connection:
             return read_heads(connection, user_ids)
 

@@ -1,11 +1,11 @@
-"""The list in pages that belong together: every page shows the list as it was when the first one was read."""
+"""A list in pages: every page shows the list as it was when the first page was read."""
 
-# How a later page knows the past
+# How a later page shows the past
 # -------------------------------
-# Nothing is kept for a listing under way. Its bookmark names the revision of the first page; when the list has changed
-# since, the operations after that revision say which contents were touched. Every other content stands as it stood, and
-# each touched one is told from its own operations. Where they do not say for certain (the history is pruned, a content
-# was added several times over), the listing has expired: a page is never guessed.
+# No state is kept for a listing. Its bookmark names the revision of the first page. When the list has changed since,
+# the operations after that revision say which contents were touched. Every other content is unchanged; each touched one
+# is reconstructed from its own operations. Where that is not certain (the history is pruned, or a content was added
+# several times), the listing has expired: a page is never guessed.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -46,8 +46,8 @@ _PAGE = (
     .limit(bindparam("size"))
     .subquery("page")
 )
-# One row at least, as in ``reading``; one statement, and therefore one revision, at any isolation level.
-_STAND_AND_PAGE = (
+# At least one row, as in ``reads``; one statement, and therefore one revision, at any isolation level.
+_HEAD_AND_PAGE = (
     select(meta.c.value.label("epoch"), heads.c.revision, heads.c.first_revision, _PAGE)
     .select_from(meta.outerjoin(heads, heads.c.user_id == _OF_USER).outerjoin(_PAGE, true()))
     .where(meta.c.key == EPOCH)
@@ -65,7 +65,7 @@ _OF_TOUCHED = (
 
 
 def read_changes(connection: Connection, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
-    """Return up to ``limit`` updates after ``revision``, or a first page of the list and why."""
+    """Return up to ``limit`` updates after ``revision``, or the first page of the list with its reason."""
     updates = read_updates(connection, user_id, revision, limit, epoch)
     return updates if isinstance(updates, Changes) else _first_page(connection, user_id, limit, updates)
 
@@ -73,7 +73,7 @@ def read_changes(connection: Connection, user_id: str, revision: int, limit: int
 def read_page(connection: Connection, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
-    Cost: a walk through the list inside the database, O(limit) here; and O(history) there if the list has changed.
+    Cost: O(list) inside the database, O(history) as well if the list has changed; O(limit) here.
     """
     if after is None:
         return _first_page(connection, user_id, limit, None)
@@ -88,9 +88,9 @@ def read_page(connection: Connection, user_id: str, limit: int, after: Bookmark 
         span = {"of_user": user_id, "at": after.revision, "up_to": head}
         touched = connection.execute(_OF_TOUCHED, span).all()
         if sum(row.revision > after.revision for row in touched) != head - after.revision:
-            return PageExpired("history_pruned")  # by another node, between the two statements
+            return PageExpired("history_pruned")  # another node pruned between the two statements
         try:
-            items += _as_they_were(map(update_of, touched), after, is_whole=touched[0].first_revision == 1)
+            items += _items_at(map(update_of, touched), after, is_whole=touched[0].first_revision == 1)
         except _Unknown:
             return PageExpired("history_pruned")
     return _page(user_id, after.epoch, after.revision, items, limit)
@@ -110,7 +110,7 @@ def _rows(connection: Connection, user_id: str, limit: int, after: Bookmark) -> 
         "added_revision": after.added_revision,
         "size": limit + 1,
     }
-    return connection.execute(_STAND_AND_PAGE, parameters).all()
+    return connection.execute(_HEAD_AND_PAGE, parameters).all()
 
 
 def _page(
@@ -126,42 +126,42 @@ def _page(
 
 
 def _age(item: Item) -> tuple[int, int]:
-    """Return what the statement orders by."""
+    """Return the key that the statement orders by."""
     return item.timestamp.pack(), item.added_revision
 
 
 class _Unknown(Exception):
-    """The history that is left does not say how a content stood."""
+    """The remaining history does not say whether a content was in the list."""
 
 
-def _as_they_were(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> list[Item]:
-    """Return the items among the touched contents at the bookmark's revision that a page after it may show.
+def _items_at(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> list[Item]:
+    """Return the touched contents that were in the list at the bookmark's revision and belong after it.
 
-    ``history``: every kept operation on them, in order; ``is_whole``: none was pruned.
+    ``history``: every kept operation on the touched contents, in order; ``is_whole``: none was pruned.
 
     Raises:
-        _Unknown: it cannot be told.
+        _Unknown: that is not certain.
     """
     by_content: dict[str, list[Update]] = defaultdict(list)
     for update in history:
         by_content[update.content_id].append(update)
-    stood = (_as_it_stood(updates, after.revision, is_whole) for updates in by_content.values())
-    return [item for item in stood if item is not None and _age(item) < (after.timestamp, after.added_revision)]
+    items = (_item_at(updates, after.revision, is_whole) for updates in by_content.values())
+    return [item for item in items if item is not None and _age(item) < (after.timestamp, after.added_revision)]
 
 
-def _as_it_stood(updates: Sequence[Update], revision: int, is_whole: bool) -> Item | None:
-    """Return the item of one content at ``revision``; ``updates``: those kept, of which one at least is later."""
+def _item_at(updates: Sequence[Update], revision: int, is_whole: bool) -> Item | None:
+    """Return one content's item at ``revision``; ``updates``: those kept of the content, at least one of them later."""
     earlier = [update for update in updates if update.revision <= revision]
     later = updates[len(earlier)]
-    if later.action == "remove":  # it names the tags it took, newest first, and those were the item
+    if later.action == "remove":  # it names the tags that it removed, newest first: those were the item
         added = [update for update in earlier if update.action == "add" and update.tags[0] == later.tags[0]]
     elif is_whole or any(update.action == "remove" for update in earlier):
         added = list(takewhile(lambda update: update.action == "add", reversed(earlier)))
         if not added:
             return None
-    else:  # there may be adds that were pruned
+    else:  # an add may have been pruned
         added = []
-    if len(added) != 1:  # of several, a later one may or may not have taken the tags of the others
+    if len(added) != 1:  # of several, a later one may or may not have replaced the tags of the others
         raise _Unknown
     return _item(added[0])
 

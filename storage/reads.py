@@ -1,4 +1,4 @@
-"""What the journal holds, as answers: heads, updates after a revision, the whole list at one revision."""
+"""Reads of the journal: heads, updates after a revision, the whole list at one revision."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,13 +13,13 @@ from storage.user_journal import LiveTag
 
 SnapshotReason = Literal["history_pruned", "epoch_changed"]
 
-# One row at least, also for a user who never wrote: what is not in ``meta`` is NULL then.
+# At least one row, also for a user who never wrote: then every column but the epoch is NULL.
 _EPOCH = meta.c.value.label("epoch")
 _WITH_HEADS = meta.outerjoin(heads, heads.c.user_id.in_(bindparam("wanted", expanding=True)))
 _HEADS = select(_EPOCH, heads).select_from(_WITH_HEADS).where(meta.c.key == EPOCH)
 _WITH_HEAD = meta.outerjoin(heads, heads.c.user_id == bindparam("of_user"))
 _WITH_ENTRIES = _WITH_HEAD.outerjoin(entries, entries.c.user_id == heads.c.user_id)
-_STAND = select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH)
+_HEAD = select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH)
 _LIST = select(_EPOCH, heads.c.revision, entries).select_from(_WITH_ENTRIES).where(meta.c.key == EPOCH)
 
 _UPDATES = (
@@ -34,7 +34,7 @@ _UPDATES = (
 
 
 def read_heads(connection: Connection, user_ids: Sequence[str]) -> list[Head]:
-    """Return where each user stands, same order."""
+    """Return each user's head, same order."""
     rows = connection.execute(_HEADS, {"wanted": user_ids}).all()
     epoch = rows[0].epoch
     known = {row.user_id: head_of(row) for row in rows if row.user_id is not None}
@@ -47,7 +47,7 @@ def read_heads(connection: Connection, user_ids: Sequence[str]) -> list[Head]:
 
 
 def read_since(connection: Connection, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
-    """Return every update after ``revision``, or a snapshot and why.
+    """Return every update after ``revision``, or a snapshot with its reason.
 
     Cost: O(updates), or O(items) for the snapshot.
     """
@@ -58,22 +58,22 @@ def read_since(connection: Connection, user_id: str, revision: int, epoch: str |
 def read_updates(
     connection: Connection, user_id: str, revision: int, limit: int | None, epoch: str | None
 ) -> Changes | SnapshotReason:
-    """Return the updates after ``revision``, up to ``limit``, or why they cannot be had.
+    """Return up to ``limit`` updates after ``revision``, or why they are not available.
 
     Cost: O(updates).
     """
-    stand = connection.execute(_STAND, {"of_user": user_id}).one()
-    head, first_kept = stand.revision or 0, stand.first_revision or 1
-    if revision > head or epoch not in (None, stand.epoch):
+    head_row = connection.execute(_HEAD, {"of_user": user_id}).one()
+    head, first_kept = head_row.revision or 0, head_row.first_revision or 1
+    if revision > head or epoch not in (None, head_row.epoch):
         return "epoch_changed"
     if revision + 1 < first_kept:
         return "history_pruned"
     up_to = head if limit is None else min(head, revision + limit)
     span = {"of_user": user_id, "after": revision, "up_to": up_to}
     updates = tuple(map(update_of, connection.execute(_UPDATES, span)))
-    if len(updates) != up_to - revision:  # pruned by another node between the two statements
+    if len(updates) != up_to - revision:  # another node pruned between the two statements
         return "history_pruned"
-    return Changes(user_id=user_id, epoch=stand.epoch, revision=up_to, updates=updates, has_more=up_to < head)
+    return Changes(user_id=user_id, epoch=head_row.epoch, revision=up_to, updates=updates, has_more=up_to < head)
 
 
 def _snapshot(connection: Connection, user_id: str, reason: SnapshotReason) -> Snapshot:

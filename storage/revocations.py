@@ -1,7 +1,7 @@
 """Revoked tokens on SQLite or PostgreSQL: ``actors.ports.RevocationStore``.
 
-Versions count 1, 2, 3 …; the counter is locked while a revocation is written, so they follow the order of commits and a
-node that asks for what is younger than the last it saw misses none, whichever node wrote it.
+Versions count 1, 2, 3 …; the counter is locked while a revocation is written, so versions follow the order of commits:
+a node that asks for those after the last version it saw misses none, whichever node wrote them.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,17 @@ from storage.database import Database
 from storage.tables import REVOCATIONS, meta, revocations
 
 KEPT_LONGER_S = 3600
-"""Than the token lives: nodes' clocks may differ."""
+"""How much longer than the token: nodes' clocks may differ."""
 
 _LOCK_VERSION = select(meta.c.value).where(meta.c.key == REVOCATIONS).with_for_update()
 
 
 class SqlRevocationStore:
-    """``actors.ports.RevocationStore`` in SQL, where the contract of every method is.
+    """``actors.ports.RevocationStore``, which documents every method, in SQL.
 
     Args:
         database: migrated, and this store's own.
-        now_s: the wall clock, seconds since 1970; decides only when a revocation of an ended token is forgotten.
+        now_s: the wall clock, seconds since 1970; decides only when the revocation of an expired token is deleted.
     """
 
     def __init__(self, database: Database, now_s: Callable[[], float]) -> None:
@@ -43,10 +43,10 @@ class SqlRevocationStore:
             connection.execute(delete(revocations).where(ended))
 
     def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:
-        """Return the newest version, and the revocations younger than version ``after``."""
+        """Return the newest version, and the revocations newer than version ``after``."""
         with self._database.transaction(writing=False) as connection:
-            younger = select(revocations).where(revocations.c.version > after).order_by(revocations.c.version)
-            rows = connection.execute(younger).all()
+            newer = select(revocations).where(revocations.c.version > after).order_by(revocations.c.version)
+            rows = connection.execute(newer).all()
             return max((row.version for row in rows), default=after), [(row.token_id, row.expires_at) for row in rows]
 
     def close(self) -> None:

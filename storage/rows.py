@@ -1,4 +1,4 @@
-"""Rows of the tables and the values they hold, each the other's inverse."""
+"""Conversions between rows of the tables and the values they hold."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from storage.user_journal import JournalHead, LiveTag
 Params = dict[str, Any]
 
 KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
-"""What ``operations.kind`` says: the list, and what was done to it."""
+"""Values of ``operations.kind``: the collection and the action."""
 
 _ACTIONS = {kind: action for action, kind in KINDS.items()}
 _decode_tags = json.Decoder(tuple[str, ...]).decode
 
 
 def tags_text(tags: tuple[str, ...]) -> str:
-    """Return tags as ``operations.tags`` holds them; equal tags give equal text."""
+    """Return tags as ``operations.tags`` stores them; equal tags give equal text."""
     return json.encode(tags).decode()
 
 
@@ -42,7 +42,7 @@ def update_params(update: Update, now_ms: int) -> Params:
 
 
 def update_of(row: Row[Any]) -> Update:
-    """Return the update that a row of ``operations`` holds."""
+    """Return the update in a row of ``operations``."""
     return Update(
         user_id=row.user_id,
         revision=row.revision,
@@ -69,7 +69,7 @@ def live_params(user_id: str, live: LiveTag) -> Params:
 
 
 def live_of(row: Row[Any]) -> LiveTag:
-    """Return the live tag that a row of ``entries`` holds."""
+    """Return the live tag in a row of ``entries``."""
     return LiveTag(
         row.content_id,
         Tag.parse(row.tag),
@@ -80,15 +80,15 @@ def live_of(row: Row[Any]) -> LiveTag:
 
 
 def head_of(row: Row[Any]) -> JournalHead:
-    """Return what a row of ``heads`` holds."""
+    """Return the head in a row of ``heads``."""
     return JournalHead(row.revision, row.first_revision, row.minted, HLCTimestamp.unpack(row.clock, row.clock_node))
 
 
 def context_text(context: CausalContext) -> str:
-    """Return a context as ``contexts.context`` holds it."""
+    """Return a context as ``contexts.context`` stores it."""
     return json.encode(context.to_wire()).decode()
 
 
 def context_of(row: Row[Any]) -> CausalContext:
-    """Return the context that a row of ``contexts`` holds."""
+    """Return the context in a row of ``contexts``."""
     return CausalContext.from_wire(json.decode(row.context))

@@ -1,4 +1,4 @@
-"""The schema's version: read cheaply, brought up to date by Alembic, refused when newer than this code."""
+"""The schema's version: read without Alembic, upgraded by Alembic, refused when newer than this code."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -11,11 +11,11 @@ from storage.tables import EPOCH, meta
 HEAD = "0002"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
-_MIGRATION_LOCK = 0x73796E6364  # "syncd": PostgreSQL's advisory lock that nodes starting together queue on
+_MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together
 
 
 class SchemaTooNew(Exception):
-    """The database was migrated by a newer release; this one would damage it."""
+    """The database was migrated by a newer release, so this one must not write to it."""
 
 
 def schema_version(url: str) -> str | None:
@@ -33,10 +33,10 @@ def schema_version(url: str) -> str | None:
 
 
 def migrate(url: str) -> None:
-    """Bring the database's schema up to this code's; does nothing when it is.
+    """Upgrade the database's schema to this code's; does nothing if it is current.
 
     Raises:
-        SchemaTooNew: this code is older than the database.
+        SchemaTooNew: a newer release has migrated the database.
         StoreUnavailable: the database does not answer; its schema is as before.
     """
     database = Database(url)
@@ -47,10 +47,10 @@ def migrate(url: str) -> None:
 
 
 def renew_epoch(url: str) -> None:
-    """Give the database another epoch, so that every device starts from a snapshot: to be run after a restore.
+    """Give the database a new epoch, so that every device starts from a snapshot. Run it after a restore.
 
-    A restored backup looks like the database it was: the same epoch, a lower revision. A device that had seen more
-    is recognised by that alone, but only until new writes have passed the revision it had seen.
+    A restored backup has its old epoch and lower revisions. A device that had seen more is recognised by its revision,
+    but only until new writes have passed it.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -71,8 +71,8 @@ def bring_up_to_date(database: Database) -> None:
     with database.transaction(writing=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take its time
-        if _checked(_version(connection)) != HEAD:  # another node may have been first
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take long
+        if _checked(_version(connection)) != HEAD:  # another node may have upgraded it meanwhile
             _upgrade(connection)
 
 
@@ -85,12 +85,14 @@ def _version(connection: Connection) -> str | None:
 
 def _checked(version: str | None) -> str | None:
     if version is not None and version > HEAD:
-        raise SchemaTooNew(f"the database has schema {version}, this release knows up to {HEAD}: run a newer release")
+        raise SchemaTooNew(
+            f"the database has schema {version}, this release supports up to {HEAD}: run a newer release"
+        )
     return version
 
 
 def _upgrade(connection: Connection) -> None:
-    # Here and not above: it costs a quarter of a second that only a first start or an upgrade should pay.
+    # Imported here: it takes a quarter of a second, which only a first start or an upgrade should pay for.
     from alembic import command
     from alembic.config import Config
 

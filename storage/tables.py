@@ -1,8 +1,8 @@
 """The journal's tables, as the newest migration leaves them.
 
-A user's state is spread over rows so that a write reads and writes a handful of them, whatever the list holds:
+A user's state is spread over rows, so that a write reads and writes only a few of them, however long the list is:
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
-the history that can be replayed. ``revocations`` are no part of it: the tokens that are refused before their end.
+the history that can be replayed. ``revocations`` are separate: the tokens that are refused before they expire.
 """
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 metadata = MetaData()
 
 EPOCH = "epoch"
-REVOCATIONS = "revocations"  # the version of the latest
+REVOCATIONS = "revocations"  # the version of the newest revocation
 meta = Table(
     "meta",
     metadata,
@@ -30,7 +30,7 @@ heads = Table(
     sqlite_with_rowid=False,
 )
 
-# The journal's own replica is ``heads.minted``; a row here for every other that ever named a tag.
+# The journal's own replica is ``heads.minted``; there is a row here for every other replica that ever named a tag.
 contexts = Table(
     "contexts",
     metadata,
@@ -65,7 +65,7 @@ operations = Table(
     Column("node", Text, nullable=False),
     Column("device_id", Text, nullable=False),
     Column("operation_id", Text),
-    Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; the author's may be long past
+    Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; ``timestamp`` may be much older
     sqlite_with_rowid=False,
 )
 Index(

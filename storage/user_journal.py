@@ -1,4 +1,4 @@
-"""What operations do to one user's journal, in memory: the rules, without the database.
+"""What operations do to one user's journal: the rules, in memory, without the database.
 
 ``commit.py`` loads a ``UserJournal`` under the user's lock, applies a batch to it and writes what it changed.
 """
@@ -27,7 +27,7 @@ class LiveTag(Struct, frozen=True):
 
     @property
     def age_key(self) -> tuple[HLCTimestamp, int]:
-        """Sorts older before newer."""
+        """Sorts older tags before newer ones."""
         return self.timestamp, self.added_revision
 
 
@@ -43,19 +43,19 @@ class JournalHead(Struct, frozen=True):
 class UserJournal:
     """One user's journal while a batch is applied to it.
 
-    It must have learnt, before the batch is applied, every live tag of every content that the batch touches, and the
-    recorded updates that the batch repeats: those with its operation ids, and the adds of its tags.
+    Before that it must have learnt every live tag of every content that the batch touches, and the recorded updates
+    that the batch repeats: those with its operation ids, and the adds of its tags.
 
     Args:
-        user_id: whose.
-        head: where it stands.
+        user_id: whose journal.
+        head: as stored before the batch.
         contexts: replica -> what was seen of it, for every replica but the journal's that the batch names in a tag.
     """
 
     def __init__(self, user_id: str, head: JournalHead, contexts: Mapping[str, CausalContext]) -> None:
         self.user_id = user_id
         self.head = head
-        """Where it stood before the batch."""
+        """The head before the batch."""
         self.revision = head.revision
         self.clock = head.clock
         self.updates: list[Update] = []
@@ -70,12 +70,12 @@ class UserJournal:
         self._adds: dict[str, Update] = {}
 
     def learn_live(self, live: LiveTag) -> None:
-        """Take in a live tag as it was before the batch."""
+        """Load a live tag as it was before the batch."""
         self._loaded_live[live.tag] = live
         self._live.setdefault(live.content_id, {})[live.tag] = live
 
     def learn_update(self, update: Update) -> None:
-        """Take in a recorded update that the batch may repeat."""
+        """Load a recorded update that the batch may repeat."""
         if update.operation_id is not None:
             self._by_operation_id[update.operation_id] = update
         if update.action == "add":
@@ -86,7 +86,7 @@ class UserJournal:
         return tag in self._context
 
     def added_revision(self, tag: Tag) -> int | None:
-        """Return when ``tag`` was added, if it was live before the batch and has been learnt."""
+        """Return the revision that added ``tag``, if it was live before the batch and has been learnt."""
         live = self._loaded_live.get(tag)
         return live.added_revision if live else None
 
@@ -105,7 +105,7 @@ class UserJournal:
         return self._context.next_tag(JOURNAL_REPLICA).counter - 1
 
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
-        """Return the tags that the batch made live, and those it took."""
+        """Return the tags that the batch made live, and those that it removed."""
         live = {tag: born for tags in self._live.values() for tag, born in tags.items()}
         return (
             [born for tag, born in live.items() if tag not in self._loaded_live],
@@ -113,7 +113,7 @@ class UserJournal:
         )
 
     def context_changes(self, named: Iterable[Tag]) -> dict[str, CausalContext]:
-        """Return what is now seen of each replica, where that changed; ``named`` are the tags the batch named."""
+        """Return the contexts that changed, by replica; ``named``: the tags that the batch names."""
         contexts = dict(self._loaded_contexts)
         for tag in named:
             if tag.replica in contexts and tag in self._context:
@@ -138,7 +138,7 @@ class UserJournal:
         return Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
-        """Answer an add whose tag was seen before: added already, or removed before it came."""
+        """Answer an add whose tag was seen before: it was added already, or removed before it arrived."""
         first = self._adds.get(str(tag))
         owners = {content_id for content_id, live in self._live.items() if tag in live}
         if first is not None:
@@ -166,7 +166,7 @@ class UserJournal:
         return Outcome(status=Status.REMOVED, update=update, is_new=True)
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
-        """Return the tags that the author knew of: what it had read, and what it wrote itself before."""
+        """Return the live tags that the author knew of: those it had read, and those it wrote itself before."""
         if operation.observed is None:
             return frozenset(live)
         return frozenset(
@@ -205,7 +205,7 @@ class UserJournal:
 
 
 class _Refused(Exception):
-    """The operation cannot be done, whatever the state; the text is for its author."""
+    """The operation can never be applied; the text is for its author."""
 
 
 def _first_answer(first: Update, operation: Operation) -> Outcome:

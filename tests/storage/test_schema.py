@@ -73,7 +73,7 @@ def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> 
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
     for refuse in (migrate, epoch_of):
-        with pytest.raises(SchemaTooNew, match=f"schema 9999, this release knows up to {HEAD}"):
+        with pytest.raises(SchemaTooNew, match=f"schema 9999, this release supports up to {HEAD}"):
             refuse(database_url)
     assert schema_version(database_url) == "9999"
 
@@ -118,7 +118,7 @@ def test_a_url_of_another_database_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql://syncd:p@ss:word@localhost/journal"])
 def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
-    with pytest.raises(ValueError, match=r"^this is no database's URL: write .* percent-encoded$") as refused:
+    with pytest.raises(ValueError, match=r"^this is not the URL of a database: write .* percent-encoded$") as refused:
         open_store(url, now_ms=lambda: 0)
     assert "ss:" not in str(refused.value)
 

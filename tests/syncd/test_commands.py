@@ -67,7 +67,7 @@ def test_a_data_directory_that_cannot_be_made_is_told(command: tuple[str, ...]) 
         (("serve", "--jwks-url", "http://x", "--jwt-public-key-file", "y"), {}, 2, "exclude each other"),
         (("serve", "--jwt-secret", "short"), {}, 2, "jwt-secret must hold at least 32 bytes"),
         (("serve", "--database-url", "mysql://x"), {}, 2, "--database-url: "),
-        (("serve", "--database-url", "nonsense"), {}, 2, "--database-url: this is no database's URL"),
+        (("serve", "--database-url", "nonsense"), {}, 2, "--database-url: this is not the URL of a database"),
         (("tail",), {}, 1, "a token is needed"),
         (("tail", "--token", "x", "--url", "http://x"), {}, 1, "token"),
         (("token", "--user", "u", "--device", "d", "--jwks-url", "http://x"), {}, 2, "private key"),

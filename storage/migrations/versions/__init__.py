@@ -1,1 +1,1 @@
-"""One file per revision of the schema; the names of revisions sort as they follow each other."""
+"""One file per revision of the schema; their names sort in the order of the revisions."""

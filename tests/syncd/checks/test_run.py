@@ -130,7 +130,7 @@ def test_a_setting_that_cannot_be_read_is_the_only_result(variable: str, value: 
         (("--jwt-public-key-file", "/nowhere"), "keys", "/nowhere holds no RS256 public key", "serve --help"),
         (("--bus", "pigeon"), "bus", "known are none, pubnub and nats", "--bus (SYNCD_BUS)"),
         (("--bus", "pubnub"), "bus", "needs --pubnub-subscribe-key", "--bus (SYNCD_BUS)"),
-        (("--database-url", "nonsense"), "database", "no URL of a database", "postgresql://user:password@"),
+        (("--database-url", "nonsense"), "database", "not the URL of a database", "postgresql://user:password@"),
         (("--database-url", "mysql://x"), "database", "not 'mysql'", "postgresql://user:password@"),
         (("--host", "192.0.2.1"), "address", "Cannot assign requested address", "--host (SYNCD_HOST)"),
         (("--data-dir", "/dev/null/x"), "directory", "/dev/null: Not a directory", "--data-dir (SYNCD_DATA_DIR)"),
