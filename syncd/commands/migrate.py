@@ -1,4 +1,4 @@
-"""``syncd migrate``: bring the database's schema up to date; the daemon does the same at its start."""
+"""``syncd migrate``: upgrade the database's schema, as the daemon does at its start."""
 
 import argparse
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--renew-epoch",
         action="store_true",
-        help="after a backup was restored: let every device start again from a snapshot",
+        help="after a restore from a backup: make every device start again from a snapshot",
     )
     settings.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Migrate and print the schema's version before and after."""
+    """Migrate, and print the schema's version before and after."""
     chosen = settings.load(vars(arguments), environment)
     if chosen.database_url is None:
         make_data_dir(chosen)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Run until SIGTERM or SIGINT; 1 if the daemon had to give up."""
+    """Run until SIGTERM or SIGINT; return 1 if the daemon gave up."""
     chosen = settings.load(vars(arguments), environment)
     make_data_dir(chosen)
     logs.configure(chosen.log_format, chosen.log_level)
@@ -78,7 +78,7 @@ def _welcome(chosen: Settings, url: str) -> str:
     lines = [f"syncd {__version__} listens on {url}"]
     if uses_kept_secret(chosen):
         lines += [
-            f"Open it in a browser and try it. For development only: its signing secret is kept in {chosen.data_dir}.",
+            f"Open it in a browser. For development only: the signing secret is kept in {chosen.data_dir}.",
             f"A device token of user '{development.USER}', valid for a day:",
             development.development_token(chosen, DEVELOPMENT_DEVICE),
         ]
@@ -88,6 +88,6 @@ def _welcome(chosen: Settings, url: str) -> str:
 def _event_loop() -> type[asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ImportError:  # no wheels for this platform; asyncio's own loop is slower, and all else is the same
+    except ImportError:  # no wheel for this platform; asyncio's own loop works, more slowly
         return None
     return uvloop.Loop

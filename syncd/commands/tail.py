@@ -1,4 +1,4 @@
-"""``syncd tail``: be a device in the terminal."""
+"""``syncd tail``: a device in the terminal."""
 
 import argparse
 import asyncio
@@ -19,21 +19,23 @@ TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="the daemon (default: %(default)s)")
-    parser.add_argument("--token", help=f"the device's token; default: ${TOKEN_VARIABLE}")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the list there, as a device does")
-    parser.add_argument("--json", action="store_true", help="print every event of the client, one a line")
+    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
+    parser.add_argument("--token", help=f"token of the device (default: ${TOKEN_VARIABLE})")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="file that keeps the list between runs, as a device does"
+    )
+    parser.add_argument("--json", action="store_true", help="print every event of the client as JSON, one per line")
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Show what changes until the connection cannot be had any more."""
+    """Show changes until the server refuses the connection for good."""
     token = arguments.token or environment.get(TOKEN_VARIABLE)
     if not token:
-        raise CommandError(f"a token is needed: --token or ${TOKEN_VARIABLE}; 'syncd token' mints one")
+        raise CommandError(f"a token is needed: --token or ${TOKEN_VARIABLE}; 'syncd token' makes one")
     try:
         user_id = jwt.decode(token, options={"verify_signature": False})["sub"]
     except (jwt.PyJWTError, KeyError) as error:
-        raise CommandError(f"--token: this is no device token: {error}") from None
+        raise CommandError(f"--token: this is not a device token: {error}") from None
     return asyncio.run(_tail(arguments, token, user_id))
 
 
@@ -73,9 +75,9 @@ def _note(url: str, event: Event) -> None:
         case Connected():
             print(f"connected to {url}", file=sys.stderr)
         case Resumed(recovered=False, reason=reason):
-            print(f"the whole list anew: {reason}", file=sys.stderr)
+            print(f"the whole list again: {reason}", file=sys.stderr)
         case Disconnected(reason=reason, retry_in_ms=int(retry_in_ms)):
-            print(f"disconnected: {reason}; next try in {retry_in_ms / 1000:.1f} s", file=sys.stderr)
+            print(f"disconnected: {reason}; next attempt in {retry_in_ms / 1000:.1f} s", file=sys.stderr)
 
 
 def _time() -> str:

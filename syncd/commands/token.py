@@ -13,11 +13,13 @@ from transport.access.authentication import mint
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--user", required=True, help="whose device it is (the token's sub)")
-    parser.add_argument("--device", required=True, help="the device's id")
-    parser.add_argument("--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: a day)")
-    parser.add_argument("--scope", help="what else it allows: syncd:admin for the admin API")
-    parser.add_argument("--json", action="store_true", help="print an object with the token and what it says")
+    parser.add_argument("--user", required=True, help="id of the user (the token's sub)")
+    parser.add_argument("--device", required=True, help="id of the device")
+    parser.add_argument(
+        "--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: 86400, a day)"
+    )
+    parser.add_argument("--scope", help="scope of the token: syncd:admin allows the admin API")
+    parser.add_argument("--json", action="store_true", help="print the token and its claims as a JSON object")
     settings.add_flags(parser)
 
 

@@ -1,1 +1,1 @@
-"""Which keys and secrets tokens are signed and checked with."""
+"""The keys and secrets that tokens are signed and verified with."""

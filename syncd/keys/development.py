@@ -1,4 +1,4 @@
-"""What a daemon without a configured key offers, so that it can be tried at once: tokens of its kept secret."""
+"""Tokens for trying out a daemon without a configured key, signed with its kept secret."""
 
 from syncd.keys.signing import signing_secret
 from syncd.settings import Settings

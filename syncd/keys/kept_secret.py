@@ -1,4 +1,4 @@
-"""The signing secret of a daemon that was given no key: made once, kept in the data directory."""
+"""The signing secret of a daemon without a configured key: made once, kept in the data directory."""
 
 import os
 import secrets

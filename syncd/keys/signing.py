@@ -1,4 +1,4 @@
-"""Which keys tokens are checked with, from the settings."""
+"""The keys that tokens are verified with, from the settings."""
 
 from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings, SettingsError
@@ -7,7 +7,7 @@ from transport.access.signing_keys import JwksKeys, SigningKeys, public_key_file
 
 
 def uses_kept_secret(settings: Settings) -> bool:
-    """Whether no key is configured, so that the daemon signs with a secret of its own: for development."""
+    """Whether no key is configured, so that the daemon uses a secret of its own: for development."""
     return settings.jwt_secret is None and settings.jwt_public_key_file is None and settings.jwks_url is None
 
 
@@ -15,12 +15,14 @@ def signing_secret(settings: Settings) -> str:
     """Return the HMAC secret.
 
     Raises:
-        SettingsError: tokens are checked with a public key, or the secret cannot be kept.
+        SettingsError: tokens are verified with a public key, or the kept secret cannot be read or written.
     """
     if settings.jwt_secret is not None:
         return settings.jwt_secret
     if not uses_kept_secret(settings):
-        raise SettingsError("tokens are checked with a public key here; whoever holds the private key mints them")
+        raise SettingsError(
+            "tokens are verified with a public key here; only the holder of the private key can make them"
+        )
     try:
         return kept_secret(settings.data_dir)
     except OSError as error:
@@ -28,7 +30,7 @@ def signing_secret(settings: Settings) -> str:
 
 
 def authenticator(settings: Settings) -> Authenticator:
-    """Return what checks the tokens. Raises: SettingsError."""
+    """Return the authenticator of tokens. Raises: SettingsError."""
     return Authenticator(_keys(settings), audience=settings.jwt_audience, issuer=settings.jwt_issuer)
 
 
@@ -40,7 +42,7 @@ def _keys(settings: Settings) -> SigningKeys:
     }
     given = [flag for flag, value in sources.items() if value is not None]
     if len(given) > 1:
-        raise SettingsError(f"{' and '.join(given)} exclude each other: tokens are checked with keys of one kind")
+        raise SettingsError(f"{' and '.join(given)} exclude each other: tokens are verified with keys of one kind")
     try:
         if settings.jwt_public_key_file is not None:
             return public_key_file(settings.jwt_public_key_file, settings.jwt_algorithms or ("RS256",))

@@ -1,8 +1,8 @@
-"""``SIGUSR1``: what the daemon is doing, as text on standard error, while it goes on serving.
+"""``SIGUSR1``: writes what the daemon is doing to standard error, while it goes on serving.
 
-In two parts. Every thread's stack comes from C, so it comes at once and also when the event loop hangs. The rest needs
-the loop and comes as soon as that is free: actors, mailboxes, what waits where, figures. It has names of the code,
-counts and times; never what a message holds, who a user is or what a token says.
+The report has two parts. The stacks of all threads are written by C code, at once, also when the event loop hangs. The
+rest needs the loop and follows as soon as it is free: actors, mailboxes, what waits where, figures. It holds names from
+the code, counts and times; never the content of a message, a user or a token.
 """
 
 import asyncio
@@ -27,34 +27,34 @@ from actors.runtime.introspection import ActorState, actor_states, messages_wait
 
 MAX_MAILBOXES: Final = 20
 MAX_PLACES: Final = 20
-"""Where actors wait, and again where tasks do."""
+"""Of actors, and as many of tasks."""
 MAX_CALLS: Final = 20
 """Of one stack, the innermost."""
 MAX_THREADS: Final = 100
-"""As the part from C has it."""
+"""The same limit as in the part from C."""
 MAX_MESSAGES: Final = 10_000
-"""Of one mailbox whose types are looked at, the oldest."""
+"""The oldest of one mailbox, whose types are counted."""
 MAX_TASKS: Final = 10_000
-"""Besides those of actors, whose stacks are looked at."""
+"""Other than those of actors, whose stacks are read."""
 
 Place = tuple[str, ...]
 """Where something waits: its calls, outermost first."""
 
 
 class Dump:
-    """The report. ``figures``: what else it shows, anything that JSON can say; ``None``: nothing yet."""
+    """The report. ``figures``: returns what else to show, as JSON; ``None``: nothing yet."""
 
     def __init__(self) -> None:
         self.figures: Callable[[], object] | None = None
 
     def listen(self) -> None:
-        """Report at each ``SIGUSR1`` from now on; and show the threads' stacks if a fatal signal ends the process.
+        """Report at each ``SIGUSR1`` from now on, and write the threads' stacks if a fatal signal ends the process.
 
         Thread: the main one, on its running event loop.
         """
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.write)
-        faulthandler.register(signal.SIGUSR1, chain=True)  # after the loop's handler, so that it hands on to that
-        faulthandler.enable()  # also SIGABRT, by which systemd's watchdog ends a daemon that hangs
+        faulthandler.register(signal.SIGUSR1, chain=True)  # after the loop's handler, so that it is chained to it
+        faulthandler.enable()  # also SIGABRT, with which systemd's watchdog ends a hanging daemon
 
     def write(self) -> None:
         """Write the loop's part to standard error. Thread: the event loop."""
@@ -64,7 +64,7 @@ class Dump:
     def text(self) -> str:
         """Return the loop's part: a thousand lines at most.
 
-        Thread: the event loop, which it holds. Cost: a microsecond for each actor, 4 to 10 for each task.
+        Thread: the event loop, which it blocks. Cost: a microsecond for each actor, 4 to 10 for each task.
         """
         began_s = time.perf_counter()
         actors = actor_states()
@@ -80,7 +80,7 @@ def _threads() -> Iterator[str]:
     threads = threading.enumerate()
     yield f"threads: {len(threads)}, whose stacks are above"
     for thread in threads[:MAX_THREADS]:
-        yield f"  0x{thread.ident or 0:016x} {thread.name}"  # the number as it is there
+        yield f"  0x{thread.ident or 0:016x} {thread.name}"  # the same number as in the stacks above
 
 
 def _classes(actors: Collection[ActorState]) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _mailboxes(actors: Collection[ActorState]) -> Iterator[str]:
 
 
 def _handlers(actors: Collection[ActorState]) -> Iterator[str]:
-    """Show where the handlers of actors wait, and for how long the oldest at each place has been at its message."""
+    """Show where handlers of actors wait, and for how long the oldest at each place has been handling its message."""
     now_s = asyncio.get_running_loop().time()
     ages_s: defaultdict[Place, list[float]] = defaultdict(list)
     for actor in actors:

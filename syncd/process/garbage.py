@@ -1,14 +1,14 @@
-"""How the daemon's garbage is collected: seldom, and without looking at what stays."""
+"""Tunes garbage collection: rare, and without the objects that stay."""
 
 import gc
 
 THRESHOLDS = (10_000, 20, 100)
-"""Allocations before a collection, and how many of the younger ones make an older one. Python's defaults walk the
-objects of every connection several times a second under load: a sixth of the CPU of a write."""
+"""Allocations before a collection of the youngest generation, and collections of one generation before the next older.
+Python's defaults walk the objects of every connection several times a second under load: a sixth of a write's CPU."""
 
 
 def tune() -> None:
-    """Leave what start-up made out of all collections, and collect less often; call it once, when all is up."""
+    """Exclude the objects made so far from all collections, and collect less often. Call it once, after the start."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, JSON for machines; on standard error."""
+"""Log lines on standard error: text on a terminal, JSON for machines."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from structlog.typing import Processor
 from syncd.process import tracing
 
 AUDIT_FIELDS = ("action", "by", "target", "outcome")
-"""What an audited call's line carries besides its text."""
+"""The fields of an audit line."""
 
 _SHARED: list[Processor] = [
     structlog.stdlib.add_logger_name,
@@ -26,7 +26,7 @@ def configure(log_format: Literal["auto", "console", "json"], level: str) -> Non
 
     Args:
         log_format: ``auto`` is ``console`` on a terminal, else ``json``.
-        level: the least severe level that is shown.
+        level: the lowest level that is shown.
     """
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderers: list[Processor] = (
@@ -44,4 +44,4 @@ def configure(log_format: Literal["auto", "console", "json"], level: str) -> Non
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for quiet in ("alembic", "httpx", "urllib3"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is garbage
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns about every invalid request

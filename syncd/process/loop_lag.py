@@ -1,4 +1,4 @@
-"""How late the event loop is: everything on this node waits at least so long."""
+"""How late the event loop is: everything on this node waits at least that long."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 async def watch(lag: Histogram) -> None:
-    """Observe, until cancelled, by how many seconds a timer of the loop is late."""
+    """Observe by how many seconds a timer of the loop is late, until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         due_s = loop.time() + INTERVAL_S

@@ -1,7 +1,7 @@
 """The stages of followed writes as OpenTelemetry spans, exported by OTLP over HTTP.
 
 Only ``syncd.process.tracing`` imports this, and only if asked to: OpenTelemetry is an extra. Its own environment
-variables hold for what has no setting here (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_RESOURCE_ATTRIBUTES``,
+variables apply to what has no setting here (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_RESOURCE_ATTRIBUTES``,
 ``OTEL_BSP_…``).
 """
 
@@ -30,7 +30,7 @@ from actors.tracing import Span, Stage
 from syncd import __version__
 
 CLOSE_TIMEOUT_S: Final = 2.0
-"""For the last batch; a collector that is away does not hold up the daemon's end."""
+"""For the last batch: an unreachable collector must not delay the shutdown."""
 
 _SPANS: Final[dict[Stage, tuple[str, SpanKind]]] = {
     "answered": ("watchlist write", SpanKind.SERVER),
@@ -41,11 +41,11 @@ _SPANS: Final[dict[Stage, tuple[str, SpanKind]]] = {
     "published": ("bus publish", SpanKind.PRODUCER),
     "received": ("bus receive", SpanKind.CONSUMER),
 }
-"""``accepted`` is where ``answered`` begins, no span of its own."""
+"""``accepted`` has no span: it is the start of ``answered``."""
 
 
 class SpanExport:
-    """Takes spans and exports them in batches. Thread: the event loop; the export has a thread of its own.
+    """Exports spans in batches. Thread: the event loop; the export has its own thread.
 
     Args:
         endpoint: the collector's base URL, as in ``OTEL_EXPORTER_OTLP_ENDPOINT``: ``/v1/traces`` is added.
@@ -55,7 +55,7 @@ class SpanExport:
     def __init__(self, endpoint: str, node: str) -> None:
         self._ids = _GivenIds()
         self._provider = TracerProvider(
-            sampler=ALWAYS_ON,  # whoever is told of a span has decided
+            sampler=ALWAYS_ON,  # the tracer has already sampled
             resource=Resource.create(
                 {"service.name": "syncd", "service.version": __version__, "service.instance.id": node}
             ),
@@ -67,7 +67,7 @@ class SpanExport:
         self._tracer = self._provider.get_tracer("syncd", __version__)
 
     def __call__(self, span: Span) -> None:
-        """Queue ``span``; never blocks, and drops when the collector is away for long."""
+        """Queue ``span``; never blocks. Spans are dropped when the collector is unreachable for long."""
         known = _SPANS.get(span.stage)
         if known is None:
             return
@@ -90,7 +90,7 @@ class SpanExport:
 
 
 class _GivenIds(IdGenerator):
-    """The ids that the log has, too."""
+    """Gives spans the ids that are in the log."""
 
     trace_id = 0
     span_id = 0

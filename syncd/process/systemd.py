@@ -1,4 +1,4 @@
-"""Tells systemd, or whoever set ``NOTIFY_SOCKET``, that the daemon is ready, alive and stopping.
+"""Notifies systemd, or whoever set ``NOTIFY_SOCKET``, that the daemon is ready, alive or stopping.
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def supervised(environment: Mapping[str, str]) -> AsyncIterator[None]:
-    """Say ``READY`` on entry, ``WATCHDOG`` twice per time-out while inside, ``STOPPING`` on leaving.
+    """Send ``READY`` on entry, ``WATCHDOG`` twice per time-out while inside, ``STOPPING`` on leaving.
 
-    A watchdog that runs on the event loop is late when the loop is stuck: then systemd restarts the daemon. Without
+    ``WATCHDOG`` is sent from the event loop: if the loop hangs, systemd restarts the daemon. Without
     ``NOTIFY_SOCKET`` nothing happens.
     """
     address = environment.get("NOTIFY_SOCKET")
@@ -26,12 +26,12 @@ async def supervised(environment: Mapping[str, str]) -> AsyncIterator[None]:
         return
     _notify(address, "READY=1")
     interval_s = _watchdog_interval_s(environment)
-    barking = None if interval_s is None else asyncio.create_task(_keep_alive(address, interval_s))
+    watchdog = None if interval_s is None else asyncio.create_task(_keep_alive(address, interval_s))
     try:
         yield
     finally:
-        if barking is not None:
-            barking.cancel()
+        if watchdog is not None:
+            watchdog.cancel()
         _notify(address, "STOPPING=1")
 
 
@@ -42,7 +42,7 @@ async def _keep_alive(address: str, interval_s: float) -> None:
 
 
 def _watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
-    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):  # meant for a parent of ours
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):  # meant for our parent
         return None
     timeout_us = int(environment.get("WATCHDOG_USEC", "0"))
     return timeout_us / 2 / 1_000_000 if timeout_us > 0 else None
@@ -55,4 +55,4 @@ def _notify(address: str, state: str) -> None:
             # A leading @ stands for the zero byte of Linux' abstract namespace.
             sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as error:
-        logger.warning("systemd was not told %s: %s", state, error)
+        logger.warning("systemd was not notified of %s: %s", state, error)

@@ -1,4 +1,4 @@
-"""Where the stages of followed writes go: the log, and an OpenTelemetry collector if there is one."""
+"""Where the stages of traced writes go: to the log, and to an OpenTelemetry collector if one is set."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -13,17 +13,17 @@ FIELDS: Final = (
     "trace_id", "span_id", "parent_id", "node", "user", "revision", "ms",
     "via", "device_id", "connection_id", "status", "devices", "origin",
 )  # fmt: skip
-"""What a stage's log line may carry; ``ms``: since the write's arrival on this node."""
+"""The fields of a stage's log line; ``ms``: since the write arrived on this node."""
 
 logger = logging.getLogger("syncd.trace")
 
 
 @asynccontextmanager
 async def tracing(settings: Settings, node: str) -> AsyncIterator[Tracer]:
-    """Follow writes for the length of the context; on leaving, what was not exported yet is, for a moment.
+    """Trace writes for the length of the context; on leaving, the remaining spans are exported, within a time-out.
 
     Raises:
-        SettingsError: OpenTelemetry is asked for and not installed.
+        SettingsError: OpenTelemetry is needed and not installed.
     """
     listeners: list[Callable[[Span], None]] = [partial(_log, node)]
     async with AsyncExitStack() as stack:

@@ -128,7 +128,7 @@ def test_a_setting_that_cannot_be_read_is_the_only_result(variable: str, value: 
         (("--jwt-secret", "short"), "keys", "jwt-secret must hold at least 32 bytes", "--jwt-secret"),
         (("--jwt-algorithms", "HS256,RS256"), "keys", "of one family", "serve --help"),
         (("--jwt-public-key-file", "/nowhere"), "keys", "/nowhere holds no RS256 public key", "serve --help"),
-        (("--bus", "pigeon"), "bus", "known are none, pubnub and nats", "--bus (SYNCD_BUS)"),
+        (("--bus", "pigeon"), "bus", "must be none, pubnub or nats", "--bus (SYNCD_BUS)"),
         (("--bus", "pubnub"), "bus", "needs --pubnub-subscribe-key", "--bus (SYNCD_BUS)"),
         (("--database-url", "nonsense"), "database", "not the URL of a database", "postgresql://user:password@"),
         (("--database-url", "mysql://x"), "database", "not 'mysql'", "postgresql://user:password@"),
@@ -247,7 +247,7 @@ def test_for_people_there_is_a_line_for_each_and_colour_on_a_terminal_only(tmp_p
             return terminal.read(65536).decode()
 
     piped = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True).stdout
-    assert "\nfailed   bus            --bus pigeon: known are" in piped
+    assert "\nfailed   bus            --bus pigeon: must be" in piped
     assert "\n                        fix: 'syncd serve --help'" in piped
     assert piped.splitlines()[-1].startswith("1 failed")
     assert "\x1b[" not in piped

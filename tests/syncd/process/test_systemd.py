@@ -100,8 +100,8 @@ async def test_a_service_manager_that_is_gone_does_not_stop_the_daemon(
     async with supervised({"NOTIFY_SOCKET": path}):
         pass
     assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
-        "systemd was not told READY=1",
-        "systemd was not told STOPPING=1",
+        "systemd was not notified of READY=1",
+        "systemd was not notified of STOPPING=1",
     ]
 
 
