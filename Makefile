@@ -1,5 +1,5 @@
-# Every command a contributor or CI needs. `make run` and `make test` work on a fresh machine with Python 3.11 and git.
-# The first interpreter that really is Python 3.11 or newer.
+# Every command that contributors and CI need. `make run` and `make test` need only Python 3.11 and git.
+# The first interpreter that is Python 3.11 or newer.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -10,7 +10,7 @@ BIN := .venv/bin
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The Python client lives beside the daemon and is imported from there.
+# The Python client is imported from its directory in this checkout.
 LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/syncd_client.pth"
 
 .venv/run: requirements.lock pyproject.toml
@@ -39,18 +39,18 @@ $(NODE_MODULES): clients/javascript/package-lock.json
 	cd clients/javascript && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
-run: .venv/run ## set everything up and start the daemon on 127.0.0.1:8083
+run: .venv/run ## install everything and start the daemon on 127.0.0.1:8083
 	@$(BIN)/python -m syncd
 
-cluster: .venv/dev ## start a broker, PostgreSQL and three nodes here, and say how to watch them
+cluster: .venv/dev ## start a broker, PostgreSQL and three nodes on this machine
 	@$(BIN)/python -m syncd cluster
 
-test: .venv/dev ## set everything up and run every test
+test: .venv/dev ## install everything and run every test
 	$(BIN)/python -m pytest -n auto
 
-check: lint types arch lint-js ## lint, types and floors: what CI and a commit need
+check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
 
-fmt: .venv/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format and fix what can be fixed
+fmt: .venv/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format, and apply the automatic fixes of lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(if $(HAS_NODE),$(BIOME) check --write)
@@ -81,36 +81,36 @@ endif
 lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will run them
 	PATH="$(CURDIR)/.venv/deploy/bin:$$PATH" deploy/lint.sh
 
-props: .venv/dev ## the CRDT laws with 2,000 examples each
+props: .venv/dev ## test the CRDT laws with 2,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
 
-cover: .venv/dev ## tests with branch coverage
+cover: .venv/dev ## run every test with branch coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
 
-bench: .venv/dev ## figures beside peers, in one run
+bench: .venv/dev ## measure the daemon and its peers in one run
 	$(BIN)/python -m bench
 
-bench-runtime: .venv/dev ## the actor runtime beside Pykka's threads
+bench-runtime: .venv/dev ## measure the actor runtime and Pykka's threads
 	$(BIN)/python -m bench.runtime
 
 MINUTES ?= 10
 NODES ?= 2
-soak: .venv/dev ## load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
+soak: .venv/dev ## run a load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --nodes $(NODES) $(if $(SEED),--seed $(SEED))
 
-fuzz: .venv/dev ## a minute of coverage-guided fuzzing
+fuzz: .venv/dev ## run coverage-guided fuzzing for a minute
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
 	$(BIN)/python -m fuzz
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-emit-index-url --python-version 3.11 --upgrade
 
-lock: .venv/dev ## resolve the dependencies anew
+lock: .venv/dev ## resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --extra postgresql --extra nats -o requirements.lock pyproject.toml
 	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml
 	$(COMPILE) -o deploy/lint-requirements.lock deploy/lint-requirements.in
 
-clean: ## remove what the commands made
+clean: ## remove everything that these commands made
 	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/types
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,4 +1,4 @@
-"""What the files of deploy/ promise: the same settings, users, ports and patience as the daemon's."""
+"""What the files of deploy/ promise: the same settings, users, ports and time-outs as the daemon's."""
 
 import json
 import re
