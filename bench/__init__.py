@@ -1,1 +1,1 @@
-"""Measurements of what the design promises, beside the peers it was measured against."""
+"""Measurements of the design's targets, next to peers."""

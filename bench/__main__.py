@@ -1,4 +1,4 @@
-"""``make bench``: what the design promises, measured beside peers in one run (``--help``; bench/README.md)."""
+"""``make bench``: the design's targets, measured next to peers in one run (``--help``; bench/README.md)."""
 
 import argparse
 import json
@@ -31,12 +31,12 @@ SCENARIOS = {
     "slow-consumers": slow_consumers.SCENARIO,
 }
 PROGRAMS = {"journal": "bench.journal", "bus": "bench.bus"}
-"""Measurements that need no daemon and print for themselves; run once."""
+"""Programs that need no daemon and print their own figures; run once."""
 PROGRAM_TIMEOUT_S = 120
 
 
 def main() -> int:
-    """Measure and print; 1 if something could not be measured. A missed target is a finding, not a failure."""
+    """Measure and print; return 1 if something could not be measured. A missed target is a result, not a failure."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
     raise_file_limit()
@@ -52,7 +52,7 @@ def main() -> int:
                 figures += _measure(name, SCENARIOS[name], arguments.runs)
             else:
                 _run_program(PROGRAMS[name])
-        except Exception as error:  # noqa: BLE001 - the other scenarios can
+        except Exception as error:  # noqa: BLE001 - the other scenarios go on
             failures += 1
             print(f"\n{name} could not be measured: {error!r}", flush=True)
     print(f"\n{time.monotonic() - began_s:.0f} s; load average now {os.getloadavg()[0]:.2f}")
@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(name: str, scenario: Scenario, runs: int) -> list[dict[str, Any]]:
-    """Run the daemon and its peer in turns, so that a drift of the machine meets both."""
+    """Run the daemon and its peer in turns, so that a drift of the machine affects both."""
     ours: list[Sample] = []
     peers: list[Sample] = []
     for run in range(1, runs + 1):
@@ -105,7 +105,7 @@ def _run_program(module: str) -> None:
 
 
 def _machine() -> dict[str, Any]:
-    """Return what figures depend on: compare only those of one machine, and mind its load."""
+    """Return what the figures depend on: compare only those of one machine with a similar load."""
     with TemporaryDirectory(prefix=".bench-", dir=".") as directory:
         fsync_us = microseconds_per_fsync(Path(directory))
     return {

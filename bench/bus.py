@@ -54,18 +54,18 @@ class Counter:
         self._enough = asyncio.Event()
 
     def on_message(self, user_id: str, payload: bytes) -> None:
-        """Take one message."""
+        """Count one message."""
         self._decode(user_id, payload)
         self.count += 1
         if self.count >= self._wanted:
             self._enough.set()
 
     def on_gap(self, reason: str) -> None:
-        """Take the first as the word that the bus is subscribed."""
+        """The first gap means that the bus is subscribed."""
         self.subscribed.set()
 
     async def reach(self, wanted: int) -> None:
-        """Return when ``wanted`` messages have come."""
+        """Return when ``wanted`` messages have arrived."""
         self._wanted = wanted
         self._enough.clear()
         if self.count < wanted:
@@ -151,7 +151,7 @@ async def _serve(port: int) -> None:
 
 
 def run_broker(port: int) -> None:
-    """Be the broker's process."""
+    """Run the broker, in its own process."""
     asyncio.run(_serve(port))
 
 

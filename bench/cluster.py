@@ -1,4 +1,4 @@
-"""What several nodes cost and bring: ``python -m bench.cluster``, some two minutes.
+"""What several nodes cost and gain: ``python -m bench.cluster``, some two minutes.
 
 PostgreSQL (its data here: a real disk, where every commit pays its fsync), the bus and every node are processes of
 their own on this machine, and so is the load: the figures are those of all of them on its cores together.
@@ -81,7 +81,7 @@ class Cluster:
 
     @asynccontextmanager
     async def broker(self) -> AsyncIterator[tuple[str, ...]]:
-        """Run the local PubNub-protocol broker; the flags that lead a node there."""
+        """Run the local PubNub-protocol broker; the flags that connect a node to it."""
         child = await Child.start(
             *("broker", "--port", "0"), log=self._directory / "broker.log", announces="origin", environment={}
         )
@@ -180,14 +180,14 @@ def summary(sorted_ms: list[float]) -> str:
 
 
 def measure_postgresql(url: str) -> None:
-    """Print what one node's journal gets out of PostgreSQL, and what it keeps there."""
+    """Print the throughput of one node's journal on PostgreSQL, and the size of its rows."""
     print("PostgreSQL alone, by one journal")
     store = open_store(url, now_ms=journal.now_ms)
     journal.operations_per_second(store, 16)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "ANALYZE"
-        )  # as PostgreSQL does by itself within a minute; plans of empty tables are bad ones
+        )  # as PostgreSQL does by itself within a minute; plans made on empty tables are bad
     for batch_size in (1, 16, 64):
         rate = journal.operations_per_second(store, batch_size)
         print(f"  batches of {batch_size:2}  {rate:8,.0f} operations/s")
@@ -195,7 +195,7 @@ def measure_postgresql(url: str) -> None:
     began_s = time.perf_counter()
     for _ in range(READS):
         store.heads(user_ids)
-    print(f"  where {HEADS_PER_READ} users stand  {(time.perf_counter() - began_s) / READS * 1000:.1f} ms")
+    print(f"  heads of {HEADS_PER_READ} users  {(time.perf_counter() - began_s) / READS * 1000:.1f} ms")
     store.close()
     with psycopg.connect(url) as connection:
         for table in ("operations", "entries"):

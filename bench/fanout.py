@@ -35,7 +35,7 @@ Publish = Callable[[int], Coroutine[None, None, None]]
 CONTENT_ID_START = "0b0e6a4e-52a5-4a5b-9a1f-"
 WATCHLIST_ADD = '{{"type":"watchlist_update","operation":"add","content_id":"{cid}"}}'
 SETTLE_S = 1.0
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -158,7 +158,7 @@ async def _connect(load: Load, deliveries: Deliveries) -> dict[tuple[int, int], 
                 lambda: Device(deliveries),
                 load.ws.format(user=f"u{user}", device=f"d{device}"),
                 extra_headers={"Authorization": f"Bearer {token}"} if token else None,
-                websocket_handshake_timeout=PATIENCE_S,
+                websocket_handshake_timeout=TIMEOUT_S,
                 read_buffer_init_size=4096,
             )
 
@@ -175,7 +175,7 @@ async def _publish_all(load: Load, deliveries: Deliveries, heads: list[WSTranspo
     else:
         await _publish_saturating(load, deliveries, publish)
     expected = load.messages * load.devices
-    await deliveries.reach(expected, PATIENCE_S)
+    await deliveries.reach(expected, TIMEOUT_S)
     elapsed_s, cpu_s = time.perf_counter() - began_s, cpu_seconds(load.pid) - cpu_s
     report: Report = {
         "published": load.messages,

@@ -1,4 +1,4 @@
-"""One port before several servers, as a load balancer is: each connection goes to the next server that takes it."""
+"""One port before several servers, as a load balancer is: each connection goes to the next server that accepts it."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """``python -m bench.hostile``: what attackers cost well-behaved users (docs/security.md has the figures).
 
-An attacker takes its share of the cores wherever its attack goes. So two daemons run, and the users of one are timed in
+An attacker uses CPU wherever its attack goes. So two daemons run, and the users of one are timed in
 peace, while the attack goes to the other ("beside"), and while it goes to theirs: the ratio of these two is what the
-attack does to the daemon. Then its memory: what it has taken after the first attack, and how much more after the last.
+attack does to the daemon. Then its memory: its growth by the first attack, and by all later ones.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _POST: Final = "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}
 _MASK: Final = bytes(4)
 
 Attack = Callable[[int, str], Awaitable[None]]
-"""Takes the port and a valid token, prints a line when it has begun, and goes on for ever."""
+"""Called with the port and a valid token; prints a line when it has begun, and runs for ever."""
 
 
 async def nothing(_port: int, _token: str) -> None:
@@ -226,9 +226,9 @@ def _row(name: str, rounds: int) -> str:
                 attacked.append(_p99_ms(ours))
                 memory.append(memory_bytes(ours.pid))
     ratio = median(attacked) / median(beside)
-    taken, later = ((after - before) / 2**20 for before, after in ((memory[0], memory[1]), (memory[1], memory[-1])))
+    first, later = ((after - before) / 2**20 for before, after in ((memory[0], memory[1]), (memory[1], memory[-1])))
     p99s = "".join(f"{median(found):>9.2f}" for found in (peaceful, beside, attacked))
-    return f"{p99s}{ratio:>7.2f}{taken:>+9.1f}{later:>+7.1f}"
+    return f"{p99s}{ratio:>7.2f}{first:>+9.1f}{later:>+7.1f}"
 
 
 async def _run_attack(attack: Attack, port: int) -> None:

@@ -16,7 +16,7 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench import servers
-from bench.fanout import CONTENT_ID_START, PATIENCE_S, WATCHLIST_ADD, percentile_ms
+from bench.fanout import CONTENT_ID_START, TIMEOUT_S, WATCHLIST_ADD, percentile_ms
 from bench.http_client import post_request, send_all
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.servers import MeasurementFailed, Server
@@ -109,13 +109,13 @@ async def _storm(port: int, tokens: list[str], live: Connection) -> tuple[float,
             lambda: ReturningDevice(done),
             f"ws://127.0.0.1:{port}/ws?since=0",
             extra_headers={"Authorization": f"Bearer {token}"},
-            websocket_handshake_timeout=PATIENCE_S,
+            websocket_handshake_timeout=TIMEOUT_S,
             read_buffer_init_size=4096,
         )
         await done
         return transport
 
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         transports = await asyncio.gather(*(come_back(number, token) for number, token in enumerate(tokens)))
     elapsed_s = time.perf_counter() - began_s
     live.send(None)
@@ -168,7 +168,7 @@ async def _live(port: int, tokens: list[str], orders: Connection) -> list[float]
         transports[number % len(transports)].send(WSMsgType.TEXT, message.encode())
         number += 1
         await asyncio.sleep(began_s + number / UNTOUCHED_WRITES_PER_S - time.perf_counter())
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while written_s:  # noqa: ASYNC110 - once, when all is over
             await asyncio.sleep(0.01)
     return latencies_s

@@ -1,4 +1,4 @@
-"""What must hold for any bytes: each target takes some and raises if the code under it does something unforeseen."""
+"""What must hold for any bytes: a target is given some, and raises if the code that it tests breaks a rule."""
 
 import asyncio
 import base64
@@ -69,12 +69,12 @@ def _reference(stream: bytes) -> tuple[list[str | bytes], bool]:
 
 
 def device_message(data: bytes) -> None:
-    """A device's text is understood or ``Malformed``."""
+    """A device's text is decoded or ``Malformed``."""
     decode(data.decode(errors="replace"))
 
 
 def token(data: bytes) -> None:
-    """A token, rubbish or properly signed around rubbish, lets in somebody with a printable name, or is refused."""
+    """A token, invalid or signed with garbage claims, authenticates a user with a printable name, or is refused."""
     signed = _b64(b'{"alg":"HS256"}') + "." + _b64(data)
     signed += "." + _b64(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))
     authenticator = Authenticator(shared_secret(SECRET))
@@ -91,7 +91,7 @@ def _b64(data: bytes) -> str:
 
 
 def channel(data: bytes) -> None:
-    """A channel belongs to one user, who has no other; its message is understood or refused, signed or not."""
+    """A channel belongs to one user, who has no other; its message is decoded or refused, signed or not."""
     name = data.decode(errors="replace")
     user = user_of(name)
     assert user is None or user_of(channel_of(user)) == user
@@ -132,7 +132,7 @@ async def _converse(config: uvicorn.Config, wire: "Wire", pieces: list[bytes]) -
 
 
 class Wire(asyncio.Transport):
-    """A TCP connection whose peer takes everything."""
+    """A TCP connection whose peer reads everything."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the broker: the request taken apart, the response, and PubNub's standard errors."""
+"""One HTTP exchange with the broker: the parsed request, the response, and PubNub's standard errors."""
 
 from typing import Any
 from urllib.parse import parse_qsl, unquote

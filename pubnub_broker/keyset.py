@@ -71,12 +71,12 @@ class Keyset:
             self._announce("join", name, uuid)
 
     def leave(self, names: Iterable[Name], uuid: str) -> None:
-        """Take ``uuid`` out of ``names``, and announce it."""
+        """Remove ``uuid`` from ``names``, and announce it."""
         for name in self.presence.leave(names, uuid):
             self._announce("leave", name, uuid)
 
     def expire(self) -> None:
-        """Take out, and announce, whose presence timed out. Called before presence is read or kept."""
+        """Remove, and announce, whose presence timed out. Called before presence is read or kept."""
         for name, uuid in self.presence.expire(self._now_s()):
             self._announce("timeout", name, uuid)
 
@@ -90,7 +90,7 @@ class Keyset:
         return self.presence.occupants((Name(channel), *self.groups.groups_of(channel)))
 
     def channels_of(self, names: Iterable[Name]) -> list[str]:
-        """Return the channels that ``names`` stand for, groups taken apart, each once."""
+        """Return the channels that ``names`` stand for, groups resolved, each once."""
         channels: dict[str, None] = {}
         for name in names:
             channels.update(dict.fromkeys(self.groups.channels(name.text) if name.is_group else (name.text,)))

@@ -51,7 +51,7 @@ class Groups:
             self._groups.setdefault(channel, {})[group] = None
 
     def remove(self, group: str, channels: Collection[str]) -> None:
-        """Take ``channels`` out of ``group``; the last one takes the group with it."""
+        """Remove ``channels`` from ``group``; without channels the group is gone."""
         for channel in channels:
             _discard(self._channels, group, channel)
             _discard(self._groups, channel, group)

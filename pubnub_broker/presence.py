@@ -31,7 +31,7 @@ class Presence:
         return joined
 
     def leave(self, names: Iterable[Name], uuid: str) -> list[Name]:
-        """Take ``uuid`` out of ``names``; return those it was in."""
+        """Remove ``uuid`` from ``names``; return those it was in."""
         left = []
         for name in names:
             occupants = self._until.get(name, {})
@@ -43,7 +43,7 @@ class Presence:
         return left
 
     def expire(self, now_s: float) -> list[tuple[Name, str]]:
-        """Take out whose time is over; return them. Looks at most once a second."""
+        """Remove those whose time is over, and return them. Looks at most once a second."""
         if now_s < self._next_sweep_s:
             return []
         self._next_sweep_s = now_s + SWEEP_INTERVAL_S

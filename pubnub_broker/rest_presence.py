@@ -16,7 +16,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
 def keep_present(keyset: Keyset, request: Request, names: list[Name]) -> None:
-    """Take a poll or a heartbeat as a sign that the client is there, with the states it brings by channel.
+    """Note that a client which polls or sends a heartbeat is present, and store the states it sends by channel.
 
     Raises:
         Refused: its time-out or states are not valid.

@@ -55,13 +55,13 @@ async def serve(
 
     Args:
         host: the address to listen on.
-        port: 0 takes any free one; a port that another broker has just left is taken at once.
+        port: 0: any free one; a port that another broker has just released can be used at once.
         hold_s: how long a poll without news is held.
         publish_key: the only key that may publish; ``None``: any.
         subscribe_key: the only keyset; ``None``: any, each a world of its own.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: the port cannot be bound.
     """
     rest = Rest(hold_s=hold_s, publish_key=publish_key, subscribe_key=subscribe_key)
     connections: set[HttpConnection] = set()
@@ -75,7 +75,7 @@ async def run(host: str, port: int) -> None:
     """Run a broker, with a notice on standard output, until cancelled.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: the port cannot be bound.
     """
     async with await serve(host, port) as broker:
         print(_notice(broker), flush=True)
@@ -85,7 +85,7 @@ async def run(host: str, port: int) -> None:
 def _notice(broker: BrokerServer) -> str:
     return f"""\
 This PubNub-protocol broker is for development and tests, not for production:
-it forgets everything when it ends, takes any key and asks nobody for a password.
+it keeps nothing when it ends, accepts any key and needs no password.
 
   PubNub SDKs   origin "{broker.origin}", TLS off, any publish and subscribe keys
   syncd         SYNCD_BUS=pubnub SYNCD_PUBNUB_ORIGIN={broker.origin} SYNCD_PUBNUB_TLS=off \\

@@ -35,7 +35,7 @@ BROWSERS: Final = 2
 READS_PER_S_AND_BROWSER: Final = 4.0
 JOURNAL_READ_PAUSE_S: Final = 10.0
 SETTLING_S: Final = 3.0
-"""For what foreign publishers sent last: nobody is told when it has been taken in."""
+"""For the last messages of foreign publishers: nothing tells when they have been applied."""
 SHOWN_WRONGS: Final = 20
 
 
@@ -88,7 +88,7 @@ async def _idle_figures(service: Service) -> dict[str, float]:
         idle.update(await figures(service.nodes[0]))
         return idle["syncd_bus_up"] == 1
 
-    await until(is_settled, audit.PATIENCE_S)
+    await until(is_settled, audit.TIMEOUT_S)
     return idle
 
 

@@ -11,8 +11,8 @@ from bench.soak.load import App
 from bench.soak.readers import read_changes
 from bench.soak.service import Process, Service, figures, until
 
-PATIENCE_S: Final = 90.0
-"""For what is to happen at the end; nodes let go of users whom nobody needs every 30 s."""
+TIMEOUT_S: Final = 90.0
+"""For what has to happen at the end; every 30 s nodes drop users whom nobody needs."""
 ZERO: Final = (
     "syncd_total_connections",
     "syncd_active_users",
@@ -57,12 +57,12 @@ def compare(user: str, ledger: Ledger) -> None:
         if content_id < film(FIRST_FOREIGN_FILM):
             ledger.wrong(f"{user}: {content_id} was written more often than asked for: {times}")
         elif times > 1:
-            ledger.wrong(f"{user}: {content_id} of a foreign publisher was taken in {times} times")
+            ledger.wrong(f"{user}: {content_id} of a foreign publisher was applied {times} times")
     for listing in ledger.listings[user]:
         if listing.revision > len(recorded) or listing.contents != contents_after(recorded[: listing.revision]):
             ledger.wrong(f"{user}: the list shown at revision {listing.revision} is not the journal's")
     ledger.counts["revisions in the journal"] += len(recorded)
-    ledger.counts["adds of foreign publishers taken in"] += len(unasked)
+    ledger.counts["adds of foreign publishers applied"] += len(unasked)
 
 
 async def nothing_is_left(service: Service, idle: dict[str, float], ledger: Ledger) -> None:
@@ -77,7 +77,7 @@ async def nothing_is_left(service: Service, idle: dict[str, float], ledger: Ledg
             left |= {name: now[name] for name, more in AS_BEFORE.items() if now[name] > idle[name] + more}
             return not left
 
-        if not await until(is_nothing, PATIENCE_S):
+        if not await until(is_nothing, TIMEOUT_S):
             ledger.wrong(f"{node.log.stem} has left behind {left}; idle it has {idle}")
         now = await figures(node)
         for name in NEVER:
@@ -91,5 +91,5 @@ async def _eventually(ledger: Ledger, what: str, condition: Callable[[], bool]) 
     async def holds() -> bool:
         return condition()
 
-    if not await until(holds, PATIENCE_S):
-        ledger.wrong(f"not so after {PATIENCE_S:.0f} s: {what}")
+    if not await until(holds, TIMEOUT_S):
+        ledger.wrong(f"not so after {TIMEOUT_S:.0f} s: {what}")

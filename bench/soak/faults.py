@@ -1,4 +1,4 @@
-"""What goes wrong, one thing after another: decided by the seed before anything runs, so that it can be had again."""
+"""What goes wrong, one thing after another: decided by the seed before anything runs, so that it can be repeated."""
 
 import asyncio
 import os
@@ -24,10 +24,10 @@ MIN_KILLS_SHARE: Final = 0.55
 """unless that leaves less than either of these for their ends."""
 ENDS_OF_NODES: Final = ("node killed", "node restarted")
 RESTART_S: Final = 1.5
-"""About what a start takes."""
+"""About as long as a start takes."""
 SLOW_DEVICES: Final = 10
 REPLAYED: Final = 2_000
-"""Revisions that each of them asks for and does not read: as many throughout, lest memory grow with the history."""
+"""Revisions that each of them asks for and does not read: a fixed number, so that memory does not grow with it."""
 POURED: Final = 500
 BUS_FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"drop": 0.3},

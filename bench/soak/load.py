@@ -117,7 +117,7 @@ async def _bring(
     answer = await until_answered(http, url + BULK, {"operations": batch}, bearer(user, "late"), ledger)
     *results, year_ahead = answer["results"]
     if year_ahead["status"] != "refused":
-        ledger.wrong(f"{user}: a stamp a year ahead was taken: {year_ahead}")
+        ledger.wrong(f"{user}: a timestamp a year ahead was accepted: {year_ahead}")
     for write, result in zip(writes, results, strict=True):
         ledger.acknowledge(user, write, result.get("revision"))
 
@@ -137,7 +137,7 @@ async def pour(url: str, user: str, name: str, writes: int, ledger: Ledger) -> N
 
 
 async def foreign_publisher(broker_url: str, ledger: Ledger, seed: int) -> None:
-    """Publish, for ever, what nodes take in from others: adds, each sometimes twice, and playback progress."""
+    """Publish, for ever, what nodes apply from others: adds, each sometimes twice, and playback progress."""
     random, numbers = Random(f"{seed} foreign"), count()
     async with aiohttp.ClientSession() as http:
         while True:

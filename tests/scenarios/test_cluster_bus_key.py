@@ -1,4 +1,4 @@
-"""Nodes that share a bus key: what they sign is taken, what others forge, alter or leave unsigned is not."""
+"""Nodes that share a bus key: what they sign is accepted, what others forge, alter or leave unsigned is not."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -62,7 +62,7 @@ async def test_forged_and_altered_messages_are_dropped_and_counted_and_signed_on
     here, there = [await start_node(*broker.flags, *KEY) for _ in range(2)]
     device = await watch(there)
     assert await add(here, 1) == 1
-    assert await device.revisions(1) == [1]  # it was signed, and taken as it is: nothing was missing
+    assert await device.revisions(1) == [1]  # it was signed and accepted as it is: nothing was missing
     assert await there.metric(http, "syncd_gaps_healed_total") == 0
 
     (genuine,) = await publisher.history("ann")

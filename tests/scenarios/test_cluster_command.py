@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from syncd.cluster import ClusterError, LocalPostgreSQL
-from tests.scenarios.conftest import PATIENCE_S
+from tests.scenarios.conftest import TIMEOUT_S
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def printed(process: Process, last_words: str) -> str:
     """Return what ``process`` prints up to the line that has ``last_words``."""
     assert process.stdout is not None
     lines: list[str] = []
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while last_words not in (lines[-1] if lines else ""):
             line = await process.stdout.readline()
             assert line, lines
@@ -77,7 +77,7 @@ async def test_what_is_printed_can_be_pasted_and_sigterm_leaves_nothing_behind(
     os.kill(pids[1], signal.SIGKILL)
     await printed(cluster, "node-b has ended (killed by signal 9)")
     cluster.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         assert await cluster.wait() == 0
     for pid in pids:
         with pytest.raises(ProcessLookupError):

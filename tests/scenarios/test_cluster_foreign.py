@@ -37,7 +37,7 @@ RUBBISH: dict[str, tuple[Any, str]] = {
     "a list": ([1, 2, 3], "malformed"),
     "a text": ("rubbish", "malformed"),
     "a number": (7, "malformed"),
-    "as much as PubNub takes": ("x" * (32 * 1024 - 50), "malformed"),
+    "as much as PubNub accepts": ("x" * (32 * 1024 - 50), "malformed"),
     "a tag that only the journal names": (documented(1, unique_tag="syncd:99"), "not_taken"),
     "a clock a day ahead": (
         documented(1, timestamp={"physical": 4_000_000_000_000, "logical": 0, "node": "x"}),

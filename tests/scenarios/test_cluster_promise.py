@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.scenarios.conftest import PATIENCE_S, WATCHLIST, Bearer, BusServer, ClusterNode, StartNode
+from tests.scenarios.conftest import TIMEOUT_S, WATCHLIST, Bearer, BusServer, ClusterNode, StartNode
 
 pytestmark = pytest.mark.integration
 
@@ -148,7 +148,7 @@ class Storm:
 async def everyone(devices: list[Device], condition: Callable[[Device], bool]) -> None:
     """Wait until ``condition`` holds for every device."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not all(map(condition, devices)):
                 await asyncio.sleep(0.05)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Name servers that do not answer: at the start of a node, and while it runs and has to connect anew.
+"""Name servers that do not answer: at the start of a node, and while it runs and has to connect again.
 
 Nobody may take a machine's name server away, so the nodes' Python asks a file instead: while it is there the services'
 name leads to the loopback, and while it is not, to nowhere.

@@ -17,8 +17,8 @@ from websockets.asyncio.client import connect
 from bench.front import Front
 from syncd.cluster import Child
 from tests.scenarios.conftest import (
-    PATIENCE_S,
     SECRET,
+    TIMEOUT_S,
     WATCHLIST,
     Bearer,
     BusServer,
@@ -85,7 +85,7 @@ async def apps_at_work(url: str) -> AsyncIterator[list[App]]:
                 task.cancel()
             await asyncio.wait(writing)
         for app in apps:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await app.client.wait_until(lambda app=app: app.client.queued == 0)  # type: ignore[misc]
         await everybody_sees_the_same(apps)
         nothing_but_reconnects_surfaced(apps)
@@ -94,7 +94,7 @@ async def apps_at_work(url: str) -> AsyncIterator[list[App]]:
 async def more_is_confirmed(apps: list[App]) -> None:
     """Tell every app that the network is back, and wait until it has had more confirmed."""
     wanted = [len(app.confirmed) + 10 for app in apps]
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         for app, enough in zip(apps, wanted, strict=True):
             app.client.connect()
             while len(app.confirmed) < enough:
@@ -111,7 +111,7 @@ async def everybody_sees_the_same(apps: list[App]) -> None:
             return {item.content_id for item in client.items} == films
 
         for app in devices:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 await app.client.wait_until(lambda app=app: shows_them(app.client))  # type: ignore[misc]
 
 

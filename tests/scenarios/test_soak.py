@@ -63,7 +63,7 @@ def test_the_audit_finds_what_is_in_the_journal_twice(ledger: Ledger) -> None:
     compare(USER, ledger)
     assert {wrong.split(" ", 2)[2] for wrong in ledger.wrongs} == {
         "was written more often than asked for: 1",
-        "of a foreign publisher was taken in 2 times",
+        "of a foreign publisher was applied 2 times",
     }
 
 

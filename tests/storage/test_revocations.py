@@ -119,11 +119,11 @@ def test_nodes_that_revoke_at_once_get_versions_without_gaps(open_store: OpenSto
 def test_a_database_that_does_not_answer_is_unavailable_and_nothing_is_revoked(
     store: SqlRevocationStore, database_url: str
 ) -> None:
-    blocker, impatient = Database(database_url), Database(database_url, lock_timeout_s=0.05)
+    blocker, waiting = Database(database_url), Database(database_url, lock_timeout_s=0.05)
     with blocker.transaction(writing=True) as connection:
         connection.execute(text("UPDATE meta SET value = value"))  # locks the version
         with pytest.raises(StoreUnavailable):
-            SqlRevocationStore(impatient, Clock()).revoke("a", None)
-    impatient.close()
+            SqlRevocationStore(waiting, Clock()).revoke("a", None)
+    waiting.close()
     blocker.close()
     assert store.revoked(0) == (0, [])

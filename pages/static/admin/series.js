@@ -27,7 +27,7 @@ export class Series {
 export class Rate {
   #last = null;
 
-  /** @returns {number | null} null: this was the first reading, or the counter began anew */
+  /** @returns {number | null} null: this was the first reading, or the counter started again */
   perSecond(ms, count) {
     const last = this.#last;
     this.#last = { ms, count };

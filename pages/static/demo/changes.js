@@ -1,7 +1,7 @@
 /**
  * What the user changed on this page, and when each device had it.
  *
- * A change has arrived on a device when the device's list has reached the change's revision. Other devices may hear of
+ * A change has arrived on a device when the device's list has reached the change's revision. Other devices may learn of
  * it before its author knows the revision, so every device's steps are remembered for a while.
  */
 

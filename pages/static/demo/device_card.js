@@ -65,7 +65,7 @@ export class DeviceCard {
     const label = button.querySelector(".flash");
     label.textContent = text;
     button.classList.remove("has-arrived");
-    void button.offsetWidth; // begin the animation anew
+    void button.offsetWidth; // restart the animation
     button.classList.add("has-arrived");
     clearTimeout(button.flashTimer);
     button.flashTimer = setTimeout(() => button.classList.remove("has-arrived"), FLASH_MS);
@@ -84,7 +84,7 @@ export class DeviceCard {
   }
 }
 
-/** Leave equal text alone: assistive technology reads what was written anew. */
+/** Leave equal text alone: assistive technology reads what was written again. */
 export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = text;
 }

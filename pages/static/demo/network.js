@@ -26,7 +26,7 @@ export class Network {
     for (const socket of this.#sockets) socket.close();
   }
 
-  mend() {
+  restore() {
     this.#isCut = false;
   }
 

@@ -64,7 +64,7 @@ for (const device of devices) {
 
 networkSwitch.addEventListener("change", () => {
   if (networkSwitch.checked) {
-    network.mend();
+    network.restore();
     for (const device of devices) if (!device.isStopped) device.goOnline();
   } else {
     network.cut();
@@ -74,13 +74,13 @@ networkSwitch.addEventListener("change", () => {
 
 function returnAll() {
   networkSwitch.checked = true;
-  network.mend();
+  network.restore();
   for (const device of devices) device.goOnline();
 }
 
 returnButton.addEventListener("click", returnAll);
 
-/** Two devices that do not hear of each other: one removes a film, the other removes it and adds it again. */
+/** Two devices that are not told of each other: one removes a film, the other removes it and adds it again. */
 disagreeButton.addEventListener("click", async () => {
   disagreeButton.disabled = true;
   const film = FILMS.find(({ id }) => devices.some((device) => device.has(id))) ?? FILMS[0];

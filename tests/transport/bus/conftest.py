@@ -18,7 +18,7 @@ from tests.fakes.memory_bus import MemoryHub
 from transport.bus.nats import NatsBus, NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 
 
 class Inbox:
@@ -35,11 +35,11 @@ class Inbox:
         self.gaps.put_nowait(reason)
 
     async def message(self) -> tuple[str, Any]:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await self.messages.get()
 
     async def gap(self) -> str:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await self.gaps.get()
 
 
@@ -130,7 +130,7 @@ class NatsEngine(Engine):
             stderr=asyncio.subprocess.PIPE,
         )
         assert self._process.stderr is not None
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while b"Server is ready" not in (line := await self._process.stderr.readline()):
                 assert line, "nats-server ended"
 
@@ -212,7 +212,7 @@ async def _running(engine: Engine) -> AsyncIterator[Engine]:
     await engine.close()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:  # the broker's tasks, say, that see the end of their connections now
-        _, left = await asyncio.wait(left, timeout=PATIENCE_S)
+        _, left = await asyncio.wait(left, timeout=TIMEOUT_S)
     assert not left
     gc.collect(1)  # whatever was left open complains now; the young generations are quick
 
@@ -222,7 +222,7 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Wait for what gives no notice."""
 
     async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not condition():
                 await asyncio.sleep(0.005)
 

@@ -50,7 +50,7 @@ def test_the_documented_message_is_on_the_channel_as_documented() -> None:
     }
 
 
-def test_a_bus_may_take_the_json_apart_and_put_it_together_anew() -> None:
+def test_a_bus_may_parse_the_json_and_encode_it_again() -> None:
     fields = json.loads(BusCodec(KEY).encode("ann", OURS))
     mangled = json.dumps(dict(reversed(fields.items())), indent=1).encode()
     assert BusCodec(KEY).decode("ann", mangled) == OURS

@@ -23,7 +23,7 @@ from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.client import build_client
 from transport.bus.pubnub.ingest import REMEMBERED, Ingester
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 DESCRIPTORS = Path("/proc/self/fd")
 SENT = b'[1,"Sent","17000000000000001"]'
 
@@ -130,7 +130,7 @@ class Messages:
         self._queue.put_nowait((user_id, payload))
 
     async def next(self) -> tuple[str, bytes]:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await self._queue.get()
 
     def is_empty(self) -> bool:
@@ -327,8 +327,8 @@ async def test_an_overflow_is_reported_as_a_gap_once(pubnub_engine: Any, until: 
 
 async def test_a_connection_that_is_open_and_dead_is_found_by_its_canary(pubnub_engine: Any, pipe: Any) -> None:
     pipe.target = pubnub_engine.port
-    patience = {"canary_interval_s": 0.2, "canary_timeout_s": 0.2, "request_timeout_s": 0.5}
-    bus, inbox = await pubnub_engine.node(origin=f"127.0.0.1:{pipe.port}", **patience)
+    timeouts = {"canary_interval_s": 0.2, "canary_timeout_s": 0.2, "request_timeout_s": 0.5}
+    bus, inbox = await pubnub_engine.node(origin=f"127.0.0.1:{pipe.port}", **timeouts)
     pipe.freeze()
     await inbox.gap()
     other, _ = await pubnub_engine.node()
@@ -341,8 +341,8 @@ async def test_a_subscription_that_is_answered_but_brings_no_messages_is_found_t
     def empty(request: Request) -> bytes:
         return http(news() if request.is_poll else SENT)
 
-    patience = {"canary_interval_s": 0.05, "canary_timeout_s": 0.05}
-    async with ScriptedServer(empty) as server, subscribed(server.origin, Messages(), **patience) as bus:
+    timeouts = {"canary_interval_s": 0.05, "canary_timeout_s": 0.05}
+    async with ScriptedServer(empty) as server, subscribed(server.origin, Messages(), **timeouts) as bus:
         await until(lambda: bus.rebuilds >= 2)
 
 
