@@ -62,7 +62,7 @@ lint: .venv/dev
 types: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/mypy tests bench
-	$(BIN)/basedpyright crdt actors/runtime
+	$(BIN)/basedpyright
 
 arch: .venv/dev
 	$(BIN)/lint-imports

@@ -1,11 +1,13 @@
 """The documented figures, as plain numbers that actors count and ``/metrics`` renders.
 
-Thread: written and read on the event loop only.
+Thread: written and read on the event loop only, but for ``JournalMetrics``.
 """
 
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
+
+from msgspec import Struct, field
 
 from actors.messages.journal import Status
 
@@ -92,6 +94,25 @@ class WriteMetrics:
         """Writes answered, by status."""
 
 
+class JournalMetrics:
+    """What ``Journal`` counts. Thread: the journal's writes, any reads."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.operations = 0
+        """Answered by those transactions."""
+        self.last_batch = 0
+        """Operations in the latest transaction."""
+        self.commit_seconds = 0.0
+        """Spent in transactions, failed ones included."""
+        self.failures = 0
+        """Times that the store was unavailable."""
+        self.errors = 0
+        """Operations, reads and replies that failed by a defect of ours."""
+        self.unavailable: str | None = None
+        """Why the latest use of the store failed; ``None``: it worked."""
+
+
 class BusMetrics:
     """What the subscriber, its handler, the publisher and the per-user actors count of the bus."""
 
@@ -107,3 +128,26 @@ class BusMetrics:
         self.publish_failures = 0
         self.outbox = 0
         """Messages that wait for the bus now."""
+
+
+LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
+    """Everything that one node counts."""
+
+    broadcast: BroadcastMetrics = field(default_factory=BroadcastMetrics)
+    registry: RegistryMetrics = field(default_factory=RegistryMetrics)
+    writes: WriteMetrics = field(default_factory=WriteMetrics)
+    journal: JournalMetrics = field(default_factory=JournalMetrics)
+    bus: BusMetrics = field(default_factory=BusMetrics)
+    loop_lag: Histogram = field(default_factory=lambda: Histogram(LOOP_LAG_BOUNDS_S))
+    """Seconds by which timers of the event loop are late."""
+    restarts: Counter[str] = field(default_factory=Counter)
+    """Restarts by actor class."""
+    messages_skipped: Counter[str] = field(default_factory=Counter)
+    """Messages that raised, by actor class."""
+    closes: Counter[int] = field(default_factory=Counter)
+    """Connections that the node has closed, by close code."""
+    illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Messages that cannot reach a connection in its state and did, by state and message."""

@@ -12,14 +12,6 @@ OnGap = Callable[[str], None]
 """``on_gap(reason)``: messages may have been lost (reconnected, overflowed, silent). Called on the event loop."""
 
 
-class BusUnavailable(Exception):
-    """The bus did not take the message now; the same call may succeed later."""
-
-
-class MessageRefused(Exception):
-    """The bus will never take this message (too large, malformed, forbidden): trying it again is useless."""
-
-
 class Bus(Protocol):
     """Makes other nodes look sooner: at-most-once, unordered, possibly doubled; never the truth.
 
@@ -39,13 +31,10 @@ class Bus(Protocol):
 
     def status(self) -> str | None:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
+        ...
 
     async def close(self) -> None:
         """Stop receiving and release everything; idempotent."""
-
-
-class StoreUnavailable(Exception):
-    """The database cannot answer now (locked, full, gone); nothing of the call took effect."""
 
 
 class JournalStore(Protocol):
@@ -59,18 +48,23 @@ class JournalStore(Protocol):
         Raises:
             StoreUnavailable: nothing was written.
         """
+        ...
 
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
         """Return where each user stands, same order. Raises: StoreUnavailable."""
+        ...
 
     def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
         """Return every update after ``revision``, or a snapshot with its reason. Raises: StoreUnavailable."""
+        ...
 
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
+        ...
 
     def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
         """Return up to ``limit`` updates after ``revision``, or a page with its reason. Raises: StoreUnavailable."""
+        ...
 
     def check(self) -> None:
         """Do the cheapest thing that shows the database works. Raises: StoreUnavailable."""
@@ -94,6 +88,7 @@ class RevocationStore(Protocol):
         Versions follow the order of commits: whoever asks again with the version returned misses none.
         Raises: StoreUnavailable.
         """
+        ...
 
     def close(self) -> None:
         """Release everything; idempotent."""
@@ -107,6 +102,7 @@ class DeviceSocket(Protocol):
 
     def is_congested(self) -> bool:
         """Whether the device reads slower than it is written to: hold everything until ``SocketWritable``."""
+        ...
 
     def ping(self) -> None:
         """Send a ping frame; its pong arrives as ``SignOfLife``."""

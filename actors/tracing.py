@@ -1,60 +1,26 @@
 """Following one write from its request to the devices: which writes are followed, and what is told of each stage.
 
-A followed write carries its ``Trace`` in the messages that carry the write; every other write carries ``None``, and a
-stage costs it one test. Whoever listens (the log, OpenTelemetry) is told finished ``Span``s, which are values.
-
-Source: W3C Trace Context, https://www.w3.org/TR/trace-context/, version 00; ``tracestate`` is not kept.
+A write's request carries its ``Trace`` to the commit; from then on whoever passes the update on asks the node's
+``Tracer`` for it, by user and revision. Whoever listens (the log, OpenTelemetry) is told finished ``Span``s.
 """
 
 import random
-import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct, structs
+
+from actors.messages.trace import Stage, Trace, TraceParent, Via, parse_traceparent
 
 MAX_ASKED_PER_S: Final = 100
 """Writes that this node follows in a second because their author asks for it: a flag of a stranger must not cost more.
 
 Source: W3C Trace Context, section "Denial of Service".
 """
-
-Stage = Literal["accepted", "committed", "answered", "relayed", "written", "held", "published", "received"]
-Via = Literal["http", "socket", "channel"]
-"""How a write came in; ``channel``: a foreign publisher's."""
-
-_TRACEPARENT: Final = re.compile(
-    r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?P<span_id>(?!0{16})[0-9a-f]{16})"
-    r"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
-)
-_SAMPLED: Final = 0x01
-
-
-class TraceParent(Struct, frozen=True):
-    """Which trace a request is part of, and which of its spans asks for it."""
-
-    trace_id: str
-    """32 lower-case hexadecimal digits, not all zero."""
-    span_id: str
-    """16 of them."""
-    is_sampled: bool
-
-    def __str__(self) -> str:
-        """Return the text of the header ``traceparent``."""
-        return f"00-{self.trace_id}-{self.span_id}-{_SAMPLED if self.is_sampled else 0:02x}"
-
-
-def parse_traceparent(text: str) -> TraceParent | None:
-    """Return what a ``traceparent`` says; ``None`` if it is not valid, which the specification wants ignored.
-
-    A later version is read as far as this one goes.
-    """
-    found = _TRACEPARENT.fullmatch(text)
-    if found is None or (found["version"] == "00" and found["more"] is not None):
-        return None
-    return TraceParent(found["trace_id"], found["span_id"], bool(int(found["flags"], 16) & _SAMPLED))
+MAX_FOLLOWED: Final = 1024
+"""Committed writes that are followed at once; beyond it the oldest are followed no further."""
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -79,47 +45,8 @@ class Span(Struct, frozen=True, kw_only=True):
     details: dict[str, str | int]
 
 
-class Trace(Struct, frozen=True, eq=False, kw_only=True):
-    """A span of a followed write that has begun on this node; ``passed`` ends it."""
-
-    tracer: "Tracer"
-    trace_id: str
-    span_id: str
-    parent_id: str | None
-    user_id: str
-    arrived_ns: int
-    """When this node saw the write first; on the tracer's monotonic clock, as ``began_ns``."""
-    began_ns: int
-    details: dict[str, str | int]
-    """What is known of this span already."""
-    revision: int | None = None
-
-    @property
-    def traceparent(self) -> str:
-        """What asks others to go on from here."""
-        return str(TraceParent(self.trace_id, self.span_id, is_sampled=True))
-
-    def at(self, revision: int | None) -> "Trace":
-        """Return the same span of a write whose revision is known now."""
-        return structs.replace(self, revision=revision)
-
-    def child(self, *, since_arrival: bool = False) -> "Trace":
-        """Return a span below this one: it begins now, or with the write's arrival."""
-        return structs.replace(
-            self,
-            span_id=_new_span_id(),
-            parent_id=self.span_id,
-            began_ns=self.arrived_ns if since_arrival else self.tracer.monotonic_ns(),
-            details={},
-        )
-
-    def passed(self, stage: Stage, **details: str | int) -> None:
-        """Tell that the span has ended."""
-        self.tracer.tell(self, stage, self.details | details)
-
-
 class Tracer:
-    """Decides which writes are followed, and tells ``listen`` what they passed.
+    """Decides which writes are followed, keeps what is followed, and tells ``listen`` what they passed.
 
     Args:
         listen: must neither block nor raise.
@@ -135,12 +62,16 @@ class Tracer:
         monotonic_ns: Callable[[], int] = time.perf_counter_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.monotonic_ns = monotonic_ns
         self._listen = listen
         self._ratio = ratio
+        self._monotonic_ns = monotonic_ns
         self._wall_ns = wall_ns
         self._second = 0
         self._asked = 0
+        self._committed: dict[tuple[str, int], Trace] = {}
+        self._relays: dict[tuple[str, int], Trace] = {}
+
+    # Which writes are followed
 
     def accept(self, traceparent: str | None, user_id: str, device_id: str, via: Via) -> Trace | None:
         """Begin to follow a write that has just arrived; ``None``: nobody asks for it, and it was not picked.
@@ -158,21 +89,69 @@ class Tracer:
         if not is_picked and not (asker is not None and asker.is_sampled and self._has_room()):
             return None
         trace = self._arrived(asker, user_id, {"device_id": device_id, "via": via})
-        trace.passed("accepted")
+        self.passed(trace, "accepted")
         return trace
 
-    def receive(self, traceparent: str, user_id: str, revision: int, origin: str) -> Trace | None:
-        """Go on following a write that node ``origin`` has committed; ``None``: it asks for nothing valid."""
+    def receive(self, traceparent: str, user_id: str, revision: int, origin: str) -> None:
+        """Go on following a write that node ``origin`` has committed, if it asks for that."""
         asker = parse_traceparent(traceparent)
         if asker is None or not asker.is_sampled:
-            return None
+            return
         trace = self._arrived(asker, user_id, {"origin": origin}).at(revision)
-        trace.passed("received")
-        return trace
+        self.passed(trace, "received")
+        self._follow(self._committed, revision, trace)
 
-    def tell(self, trace: Trace, stage: Stage, details: dict[str, str | int]) -> None:
+    def commit(self, trace: Trace, revision: int | None, status: str, *, is_new: bool) -> None:
+        """Tell that ``trace``'s write was decided; a new revision is followed on its way to the devices."""
+        trace = trace.at(revision)
+        self.passed(self.child(trace, since_arrival=True), "committed", status=status)
+        if is_new and revision is not None:
+            self._follow(self._committed, revision, trace)
+
+    # What is followed, by user and revision
+
+    @property
+    def is_following(self) -> bool:
+        """Whether any committed write is followed: else there is nothing to ask for."""
+        return bool(self._committed)
+
+    def committed(self, user_id: str, revision: int | None) -> Trace | None:
+        """Return the trace of a committed write; ``None``: it is not followed."""
+        return self._committed.get((user_id, revision or 0))
+
+    def begin_relay(self, user_id: str, revision: int | None) -> Trace | None:
+        """Begin and return the relay of a committed write; ``None``: it is not followed."""
+        trace = self.committed(user_id, revision)
+        if trace is None or trace.revision is None:
+            return None
+        relay = self.child(trace)
+        self._follow(self._relays, trace.revision, relay)
+        return relay
+
+    def relay(self, user_id: str, revision: int | None) -> Trace | None:
+        """Return a relay that has begun; ``None``: it is not followed."""
+        return self._relays.get((user_id, revision or 0))
+
+    def _follow(self, traces: dict[tuple[str, int], Trace], revision: int, trace: Trace) -> None:
+        traces[trace.user_id, revision] = trace
+        if len(traces) > MAX_FOLLOWED:
+            del traces[next(iter(traces))]
+
+    # Spans
+
+    def child(self, trace: Trace, *, since_arrival: bool = False) -> Trace:
+        """Return a span below ``trace``: it begins now, or with the write's arrival."""
+        return structs.replace(
+            trace,
+            span_id=_new_span_id(),
+            parent_id=trace.span_id,
+            began_ns=trace.arrived_ns if since_arrival else self._monotonic_ns(),
+            details={},
+        )
+
+    def passed(self, trace: Trace, stage: Stage, **details: str | int) -> None:
         """Tell that ``trace`` has ended now. The wall clock is read once, so that it cannot bend a span's length."""
-        now_ns, ended_ns = self.monotonic_ns(), self._wall_ns()
+        now_ns, ended_ns = self._monotonic_ns(), self._wall_ns()
         self._listen(
             Span(
                 stage=stage,
@@ -184,14 +163,13 @@ class Tracer:
                 began_ns=ended_ns - (now_ns - trace.began_ns),
                 ended_ns=ended_ns,
                 since_ms=(now_ns - trace.arrived_ns) / 1e6,
-                details=details,
+                details=trace.details | details,
             )
         )
 
     def _arrived(self, asker: TraceParent | None, user_id: str, details: dict[str, str | int]) -> Trace:
-        now_ns = self.monotonic_ns()
+        now_ns = self._monotonic_ns()
         return Trace(
-            tracer=self,
             trace_id=secrets.token_hex(16) if asker is None else asker.trace_id,
             span_id=_new_span_id(),
             parent_id=None if asker is None else asker.span_id,
@@ -202,7 +180,7 @@ class Tracer:
         )
 
     def _has_room(self) -> bool:
-        second = self.monotonic_ns() // 1_000_000_000
+        second = self._monotonic_ns() // 1_000_000_000
         if second != self._second:
             self._second, self._asked = second, 0
         self._asked += 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.messages.sync import PubNubWatchlistUpdate
+from actors.messages.channel import PubNubWatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from pubnub_broker.server import serve
 from transport.bus.codec import BusCodec

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
+from actors.messages.change import Change
 from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore, open_store
@@ -35,10 +36,8 @@ def add(user_id: str) -> Operation:
     return Operation(
         user_id=user_id,
         device_id="bench",
-        action="add",
-        content_id=str(uuid4()),
+        change=Change("add", uuid4(), operation_id=str(uuid4())),
         timestamp=HLCTimestamp(now_ms(), next(_ticks) & 0xFFFF, "bench"),
-        operation_id=str(uuid4()),
     )
 
 

@@ -18,7 +18,7 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from actors.bus.subscriber import BusMessageRefused
+from actors.errors import BusMessageRefused
 from transport.access.authentication import Authenticator, TokenRefused
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of

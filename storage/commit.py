@@ -101,7 +101,7 @@ def commit(
 def _named_tags(batch: Sequence[Operation]) -> NamedTags:
     named: NamedTags = defaultdict(set)
     for operation in batch:
-        texts = operation.removed_tags if operation.action == "remove" else (operation.tag,)
+        texts = operation.removed_tags if operation.change.action == "remove" else (operation.change.tag,)
         named[operation.user_id].update(Tag.parse(text) for text in texts if text)
     return named
 
@@ -124,14 +124,16 @@ def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation
     for row in rows_in(connection, entries.c.content_id, touched):
         journals[row.user_id].learn_live(live_of(row))
     named_ids = [
-        (operation.user_id, operation.operation_id) for operation in batch if operation.operation_id is not None
+        (operation.user_id, operation.change.operation_id)
+        for operation in batch
+        if operation.change.operation_id is not None
     ]
     for row in rows_in(connection, operations.c.operation_id, named_ids):
         journals[row.user_id].learn_update(update_of(row))
     repeated: NamedTags = defaultdict(set)
     for operation in batch:
-        if operation.action == "add" and operation.tag:
-            tag = Tag.parse(operation.tag)
+        if operation.change.action == "add" and operation.change.tag:
+            tag = Tag.parse(operation.change.tag)
             if journals[operation.user_id].has_seen(tag):
                 repeated[operation.user_id].add(tag)
     for user_id, tags in repeated.items():

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Executable, false, func, insert, select, text
 from sqlalchemy.exc import ProgrammingError
 
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
 from storage.database import Database, parsed_url
 from storage.schema import HEAD, schema_version

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, exists, select, true, tuple_
 
@@ -142,9 +143,9 @@ def _items_at(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> 
     Raises:
         _Unknown: that is not certain.
     """
-    by_content: dict[str, list[Update]] = defaultdict(list)
+    by_content: dict[UUID, list[Update]] = defaultdict(list)
     for update in history:
-        by_content[update.content_id].append(update)
+        by_content[update.change.content_id].append(update)
     items = (_item_at(updates, after.revision, is_whole) for updates in by_content.values())
     return [item for item in items if item is not None and _age(item) < (after.timestamp, after.added_revision)]
 
@@ -153,10 +154,10 @@ def _item_at(updates: Sequence[Update], revision: int, is_whole: bool) -> Item |
     """Return one content's item at ``revision``; ``updates``: those kept of the content, at least one of them later."""
     earlier = [update for update in updates if update.revision <= revision]
     later = updates[len(earlier)]
-    if later.action == "remove":  # it names the tags that it removed, newest first: those were the item
-        added = [update for update in earlier if update.action == "add" and update.tags[0] == later.tags[0]]
-    elif is_whole or any(update.action == "remove" for update in earlier):
-        added = list(takewhile(lambda update: update.action == "add", reversed(earlier)))
+    if later.change.action == "remove":  # it names the tags that it removed, newest first: those were the item
+        added = [update for update in earlier if update.change.action == "add" and update.tags[0] == later.tags[0]]
+    elif is_whole or any(update.change.action == "remove" for update in earlier):
+        added = list(takewhile(lambda update: update.change.action == "add", reversed(earlier)))
         if not added:
             return None
     else:  # an add may have been pruned

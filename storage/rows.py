@@ -1,12 +1,13 @@
 """Conversions between rows of the tables and the values they hold."""
 
 from typing import Any
+from uuid import UUID
 
 from msgspec import json
 from sqlalchemy import Row
 
+from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Update
-from actors.messages.sync import WatchlistAction
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.user_journal import JournalHead, LiveTag
@@ -30,13 +31,13 @@ def update_params(update: Update, now_ms: int) -> Params:
     return {
         "user_id": update.user_id,
         "revision": update.revision,
-        "kind": KINDS[update.action],
+        "kind": KINDS[update.change.action],
         "content_id": update.content_id,
         "tags": tags_text(update.tags),
         "timestamp": update.timestamp.pack(),
         "node": update.timestamp.node,
         "device_id": update.device_id,
-        "operation_id": update.operation_id,
+        "operation_id": update.change.operation_id,
         "recorded_ms": now_ms,
     }
 
@@ -46,12 +47,10 @@ def update_of(row: Row[Any]) -> Update:
     return Update(
         user_id=row.user_id,
         revision=row.revision,
-        action=_ACTIONS[row.kind],
-        content_id=row.content_id,
+        change=Change(_ACTIONS[row.kind], UUID(row.content_id), row.operation_id),
         tags=_decode_tags(row.tags),
         timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
         device_id=row.device_id,
-        operation_id=row.operation_id,
     )
 
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt import orset
@@ -76,9 +76,9 @@ class UserJournal:
 
     def learn_update(self, update: Update) -> None:
         """Load a recorded update that the batch may repeat."""
-        if update.operation_id is not None:
-            self._by_operation_id[update.operation_id] = update
-        if update.action == "add":
+        if update.change.operation_id is not None:
+            self._by_operation_id[update.change.operation_id] = update
+        if update.change.action == "add":
             self._adds[update.tags[0]] = update
 
     def has_seen(self, tag: Tag) -> bool:
@@ -93,9 +93,9 @@ class UserJournal:
     def apply(self, operation: Operation) -> Outcome:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
         try:
-            if first := self._by_operation_id.get(operation.operation_id):
+            if first := self._by_operation_id.get(operation.change.operation_id):
                 return _first_answer(first, operation)
-            return self._add(operation) if operation.action == "add" else self._remove(operation)
+            return self._add(operation) if operation.change.action == "add" else self._remove(operation)
         except _Refused as refusal:
             return Outcome(status=Status.REFUSED, reason=str(refusal))
 
@@ -123,18 +123,19 @@ class UserJournal:
         }
 
     def _add(self, operation: Operation) -> Outcome:
-        if operation.tag is None:
+        if operation.change.tag is None:
             tag = self._context.next_tag(JOURNAL_REPLICA)
         else:
-            tag = self._author_tag(operation.tag)
+            tag = self._author_tag(operation.change.tag)
             if tag in self._context:
                 return self._repeated_add(tag, operation)
-        live = self._live.get(operation.content_id, {})
+        content_id = operation.content_id
+        live = self._live.get(content_id, {})
         observed = self._observed(operation, live)
         entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
         update = self._record(operation, (str(tag),))
-        born = LiveTag(operation.content_id, tag, update.revision, operation.timestamp, operation.device_id)
-        self._live[operation.content_id] = {kept: live.get(kept, born) for kept in entry}
+        born = LiveTag(content_id, tag, update.revision, operation.timestamp, operation.device_id)
+        self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
         return Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
@@ -144,13 +145,14 @@ class UserJournal:
         if first is not None:
             owners.add(first.content_id)
         if owners - {operation.content_id}:
-            raise _Refused(f"tag {operation.tag!r} is the add of another content")
+            raise _Refused(f"tag {operation.change.tag!r} is the add of another content")
         if first is not None:
             return _first_answer(first, operation)
         return Outcome(status=Status.EXISTING if self._live.get(operation.content_id) else Status.REMOVED)
 
     def _remove(self, operation: Operation) -> Outcome:
-        live = self._live.get(operation.content_id, {})
+        content_id = operation.content_id
+        live = self._live.get(content_id, {})
         if operation.removed_tags:
             observed = frozenset(map(self._author_tag, operation.removed_tags))
         else:
@@ -158,7 +160,7 @@ class UserJournal:
         entry, self._context = orset.remove(frozenset(live), self._context, observed)
         if not live:
             return Outcome(status=Status.NOT_FOUND)
-        self._live[operation.content_id] = {tag: live[tag] for tag in entry}
+        self._live[content_id] = {tag: live[tag] for tag in entry}
         if entry:
             return Outcome(status=Status.EXISTING)
         newest_first = sorted(live.values(), key=lambda born: born.age_key, reverse=True)
@@ -167,12 +169,13 @@ class UserJournal:
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
         """Return the live tags that the author knew of: those it had read, and those it wrote itself before."""
-        if operation.observed is None:
+        observed = operation.change.observed
+        if observed is None:
             return frozenset(live)
         return frozenset(
             tag
             for tag, born in live.items()
-            if born.added_revision <= operation.observed
+            if born.added_revision <= observed
             or (born.device_id == operation.device_id and born.timestamp < operation.timestamp)
         )
 
@@ -192,12 +195,10 @@ class UserJournal:
         update = Update(
             user_id=self.user_id,
             revision=self.revision,
-            action=operation.action,
-            content_id=operation.content_id,
+            change=structs.replace(operation.change, tag=None, observed=None, timestamp=None),  # they led to it
             tags=tags,
             timestamp=operation.timestamp,
             device_id=operation.device_id,
-            operation_id=operation.operation_id,
         )
         self.updates.append(update)
         self.learn_update(update)
@@ -209,6 +210,7 @@ class _Refused(Exception):
 
 
 def _first_answer(first: Update, operation: Operation) -> Outcome:
-    if (first.action, first.content_id) != (operation.action, operation.content_id):
-        raise _Refused(f"operation_id {operation.operation_id!r} was used before, to {first.action} {first.content_id}")
-    return Outcome(status=Status.ADDED if first.action == "add" else Status.REMOVED, update=first)
+    did, asked = first.change, operation.change
+    if (did.action, did.content_id) != (asked.action, asked.content_id):
+        raise _Refused(f"operation_id {asked.operation_id!r} was used before, to {did.action} {did.content_id}")
+    return Outcome(status=Status.ADDED if did.action == "add" else Status.REMOVED, update=first)

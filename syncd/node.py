@@ -1,65 +1,50 @@
 """One node: everything started in order, wired, and stopped in reverse."""
 
 import asyncio
-import logging
 import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from functools import partial
 
 from msgspec import Struct, field
-from pykka import Actor, ActorRef, ActorRegistry
+from pykka import ActorRef, ActorRegistry
 
-from actors.bus.message_handler import BroadcasterMessageHandler
-from actors.bus.publisher import Flush, Publish, PubNubPublisher
-from actors.bus.subscriber import CompareHeads, PubNubSubscriber
-from actors.fanout.broadcaster import WebSocketBroadcaster
-from actors.fanout.connection_registry import ConnectionRegistry, SendToUser
-from actors.journal.journal import Journal, JournalMetrics
-from actors.messages.connection import DeviceWrite, WatchlistRequest
-from actors.messages.journal import HeadsLoaded, LoadHeads
-from actors.messages.watchlist import WatchlistDeps
-from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
-from actors.ports import Bus
-from actors.runtime import LoopFuture
-from actors.runtime.supervisor import Supervisor, supervise
+from actors.bus.subscriber import PubNubSubscriber
+from actors.fanout.connection_registry import ConnectionRegistry
+from actors.journal.journal import Journal
+from actors.messages.bus import CompareHeads
+from actors.metrics import NodeMetrics
+from actors.ports import Bus, JournalStore
+from actors.runtime.introspection import mailbox_size
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
-from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.journal_store import open_store
 from syncd import __version__
 from syncd.buses import bus_codec
-from syncd.process.loop_lag import BOUNDS_S, watch
+from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
 from syncd.settings import Settings, SettingsError
+from syncd.starts import Channels, FanOut, Wiring, now_ms, start_bus, start_fanout, start_journal, start_supervisor
 from transport.access.limits import Limits, Quotas
-from transport.bus.none import NoBus
 from transport.figures.prometheus import Figures, Sources
 from transport.figures.stats import NodeStats, node_stats
-from transport.websocket.device_codec import encode
-
-logger = logging.getLogger(__name__)
 
 SWEEP_S = 30.0
-"""How often users whom nobody needs are let go, and the others' heads compared with the journal."""
-
-A = TypeVar("A", bound=Actor)
+"""How often users whom nobody needs are stopped, and the others' heads compared with the journal."""
 
 
-class Node(Struct, frozen=True, eq=False):
+class Node(Struct, frozen=True, eq=False, kw_only=True):
     """The running actors, as the outside needs them."""
 
     name: str
     users: ActiveUsers
-    tell_watchlist: Callable[[WatchlistRequest], None]
+    """The way in: ``users.tell_watchlist``."""
     journal: ActorRef[Journal]
     registry: ActorRef[ConnectionRegistry]
-    broadcaster: ActorRef[WebSocketBroadcaster]
     bus: Bus
-    closes: Counter[int]
+    metrics: NodeMetrics
     quotas: Quotas
     figures: Figures
     tracer: Tracer
@@ -81,7 +66,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     On leaving, what is committed is published within ``shutdown_timeout``, then every actor stops, last started first.
 
     Args:
-        settings: where the journal is, how patient to be.
+        settings: where the journal is (its data directory exists), how long to wait for what.
         bus: how to reach the other nodes; closed on leaving.
         escalate: called once if restarting actors does not help.
 
@@ -90,121 +75,68 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
     name = secrets.token_hex(4)
-    broadcast_metrics, registry_metrics, bus_metrics = BroadcastMetrics(), RegistryMetrics(), BusMetrics()
-    write_metrics, journal_metrics, loop_lag = WriteMetrics(), JournalMetrics(), Histogram(BOUNDS_S)
-    restarts: Counter[str] = Counter()
-    messages_skipped: Counter[str] = Counter()
-    closes: Counter[int] = Counter()
-    quotas = Quotas(_limits(settings))
-    codec, retry_s = bus_codec(settings), settings.pubnub_retry
+    codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), NodeMetrics()
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
-        try:
-            store = open_store(database_url(settings), now_ms=_now_ms)
-        except ValueError as error:
-            raise SettingsError(f"--database-url: {error}") from error
-        except ImportError as error:
-            raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from error
-
-        def started(ref: ActorRef[A]) -> ActorRef[A]:
-            stack.push_async_callback(_stop, ref)
-            return ref
-
-        journal = started(Journal.start(store, journal_metrics))
-        supervisor = started(Supervisor.start(escalate, restarts, messages_skipped))
+        wiring = _wiring(settings, name, stack, metrics, tracer)
+        journal = await start_journal(wiring, _store(settings))
+        supervisor = await start_supervisor(wiring, escalate)
         stack.push_async_callback(bus.close)
-        registry = started(ConnectionRegistry.start(encode, registry_metrics))
-
-        def send_to_user(message: SendToUser) -> LoopFuture[int]:
-            return cast("LoopFuture[int]", registry.ask(message, block=False))
-
-        broadcaster = started(WebSocketBroadcaster.start(send_to_user, broadcast_metrics, time.perf_counter))
-        publisher = started(PubNubPublisher.start(bus, codec.encode, bus_metrics, name, retry_s))
-        deps = WatchlistDeps(
-            node=name,
-            now_ms=_now_ms,
-            max_clock_drift_ms=round(settings.max_clock_drift * 1000),
-            journal=journal.tell,
-            registry=registry.tell,
-            broadcaster=broadcaster.tell,
-            publisher=_ignore if isinstance(bus, NoBus) else publisher.tell,
-            frame=encode,
-            bus_metrics=bus_metrics,
-            write_metrics=write_metrics,
-            now_s=time.perf_counter,
+        fanout = await start_fanout(wiring, supervisor)
+        channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)
+        for chore in (_sweep(channels.users, channels.subscriber), watch(metrics.loop_lag)):
+            stack.callback(asyncio.create_task(chore).cancel)
+        yield Node(
+            name=name,
+            users=channels.users,
+            journal=journal,
+            registry=fanout.registry,
+            bus=bus,
+            metrics=metrics,
+            quotas=quotas,
+            figures=Figures(_sources(metrics, quotas.refusals, bus, journal, fanout, channels)),
             tracer=tracer,
         )
 
-        def start_watchlist(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
-            watchlist = WatchlistSync.start(user_id, deps, retired)
-            supervise(watchlist, supervisor, restart=False)
-            return watchlist
 
-        users = ActiveUsers(start_watchlist)
-        stack.push_async_callback(_stop_users, users)
-        stack.push_async_callback(_flush, journal, publisher, settings.shutdown_timeout)
-        handler = BroadcasterMessageHandler(users, broadcaster.tell, tracer)
-        subscriber = started(
-            PubNubSubscriber.start(
-                bus, codec.decode, handler.handle_sync_message, lambda: tuple(users), journal.tell, bus_metrics, retry_s
-            )
-        )
-        for singleton in (registry, broadcaster, publisher, subscriber):
-            supervise(singleton, supervisor)
-        for chore in (_sweep(users, subscriber), watch(loop_lag)):
-            stack.callback(asyncio.create_task(chore).cancel)
-
-        def tell_watchlist(request: WatchlistRequest) -> None:
-            user_id = request.user_id if isinstance(request, DeviceWrite) else request.connection.user_id
-            users.watchlist(user_id).tell(request)
-
-        figures = Figures(
-            Sources(
-                broadcast=broadcast_metrics,
-                registry=registry_metrics,
-                writes=write_metrics,
-                journal=journal_metrics,
-                bus=bus_metrics,
-                loop_lag=loop_lag,
-                restarts=restarts,
-                messages_skipped=messages_skipped,
-                refusals=quotas.refusals,
-                closes=closes,
-                active_watchlists=lambda: len(users),
-                actors=lambda: len(ActorRegistry.get_all()),
-                tasks=lambda: len(asyncio.all_tasks()),
-                mailboxes={
-                    ref.actor_class.__name__: cast("SimpleQueue[Any]", ref.actor_inbox).qsize
-                    for ref in (journal, registry, broadcaster, publisher, subscriber)
-                },
-                bus_status=bus.status,
-            )
-        )
-        yield Node(name, users, tell_watchlist, journal, registry, broadcaster, bus, closes, quotas, figures, tracer)
+def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeMetrics, tracer: Tracer) -> Wiring:
+    return Wiring(
+        node=name,
+        stack=stack,
+        metrics=metrics,
+        tracer=tracer,
+        max_clock_drift_ms=round(settings.max_clock_drift * 1000),
+        bus_retry_s=settings.pubnub_retry,
+        shutdown_timeout_s=settings.shutdown_timeout,
+    )
 
 
-def _ignore(_message: Publish) -> None:
-    """Take the place of the publisher where there is nobody else to tell."""
-
-
-async def _stop(ref: ActorRef[Any]) -> None:
-    await ref.stop(block=False)
-
-
-async def _stop_users(users: ActiveUsers) -> None:
-    await asyncio.gather(*(_stop(users.watchlist(user_id)) for user_id in users))
-
-
-async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher], timeout_s: float) -> None:
-    committed: LoopFuture[HeadsLoaded] = LoopFuture()
-    emptied: LoopFuture[None] = LoopFuture()
+def _store(settings: Settings) -> JournalStore:
     try:
-        async with asyncio.timeout(timeout_s):
-            journal.tell(LoadHeads((), committed.set))
-            await committed  # answered behind every commit that was told before it
-            publisher.tell(Flush(emptied.set))
-            await emptied
-    except TimeoutError:
-        logger.warning("the bus did not take everything in time; other nodes find the rest in the journal")
+        return open_store(settings.journal_url, now_ms=now_ms)
+    except ValueError as error:
+        raise SettingsError(f"--database-url: {error}") from error
+    except ImportError as error:
+        raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from error
+
+
+def _sources(
+    metrics: NodeMetrics,
+    refusals: Counter[str],
+    bus: Bus,
+    journal: ActorRef[Journal],
+    fanout: FanOut,
+    channels: Channels,
+) -> Sources:
+    singletons = (journal, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber)
+    return Sources(
+        metrics=metrics,
+        refusals=refusals,
+        active_watchlists=lambda: len(channels.users),
+        actors=lambda: len(ActorRegistry.get_all()),
+        tasks=lambda: len(asyncio.all_tasks()),
+        mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
+        bus_status=bus.status,
+    )
 
 
 async def _sweep(users: ActiveUsers, subscriber: ActorRef[PubNubSubscriber]) -> None:
@@ -214,16 +146,5 @@ async def _sweep(users: ActiveUsers, subscriber: ActorRef[PubNubSubscriber]) -> 
         subscriber.tell(CompareHeads())
 
 
-def database_url(settings: Settings) -> str:
-    """Return where the journal is (``settings.journal_url``); the data directory is made if it is to be there."""
-    if settings.database_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return settings.journal_url
-
-
 def _limits(settings: Settings) -> Limits:
     return Limits(**{name: getattr(settings, name) for name in Limits.__struct_fields__})
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
 from pykka import ActorRef
 
-from actors.journal.revocation_log import ReadRevocations, RevocationLog, Revoke
-from actors.ports import StoreUnavailable
-from actors.runtime import LoopFuture
+from actors.errors import StoreUnavailable
+from actors.journal.revocation_log import RevocationLog
+from actors.messages.revocations import ReadRevocations, Revoke
+from actors.runtime.ask import ask, stopped
 from storage.database import Database
 from storage.revocations import SqlRevocationStore
 
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 2.0
 """How often a node looks for what other nodes have revoked: one look-up in an index."""
+
+RevokedTokenIds = dict[str, int | None]
+"""Refused token id -> when its token ends by itself, in seconds since 1970; ``None``: never."""
 
 Disconnect = Callable[[Collection[str]], int]
 """Closes the connections whose token has one of these ids, and returns their number."""
@@ -29,12 +32,12 @@ class Revocations:
 
     Args:
         log: the database.
+        token_ids: what is refused is kept here.
         disconnect: called with what became known.
     """
 
-    def __init__(self, log: ActorRef[RevocationLog], disconnect: Disconnect) -> None:
-        self.token_ids: dict[str, int | None] = {}
-        """Refused token id -> when its token ends by itself."""
+    def __init__(self, log: ActorRef[RevocationLog], token_ids: RevokedTokenIds, disconnect: Disconnect) -> None:
+        self._token_ids = token_ids
         self._log = log
         self._disconnect = disconnect
         self._version = 0
@@ -45,13 +48,12 @@ class Revocations:
         Raises:
             StoreUnavailable: it could not be kept, and is not refused.
         """
-        await cast("LoopFuture[None]", self._log.ask(Revoke(token_id, expires_at), block=False))
+        await ask(self._log, Revoke(token_id, expires_at))
         return self._learn([(token_id, expires_at)])
 
     async def refresh(self) -> None:
         """Learn what other nodes have revoked. Raises: StoreUnavailable."""
-        asked = self._log.ask(ReadRevocations(self._version), block=False)
-        version, revoked = await cast("LoopFuture[tuple[int, list[tuple[str, int | None]]]]", asked)
+        version, revoked = await ask(self._log, ReadRevocations(self._version))
         self._version = max(self._version, version)
         self._learn(revoked)
 
@@ -59,22 +61,24 @@ class Revocations:
         if not revoked:
             return 0
         now_s = time.time()
-        self.token_ids.update(revoked)
-        for token_id in [token_id for token_id, end in self.token_ids.items() if end is not None and end <= now_s]:
-            del self.token_ids[token_id]  # its token is refused for its age
+        self._token_ids.update(revoked)
+        for token_id in [token_id for token_id, end in self._token_ids.items() if end is not None and end <= now_s]:
+            del self._token_ids[token_id]  # its token is refused for its age
         return self._disconnect([token_id for token_id, _ in revoked])
 
 
 @asynccontextmanager
-async def watching_revocations(database_url: str, disconnect: Disconnect) -> AsyncIterator[Revocations]:
-    """Keep a node's ``Revocations`` up to date for the length of the context; the first look is done when it begins.
+async def watching_revocations(
+    database_url: str, token_ids: RevokedTokenIds, disconnect: Disconnect
+) -> AsyncIterator[Revocations]:
+    """Keep ``token_ids`` up to date for the length of the context; the first look is done when it begins.
 
     Raises:
         StoreUnavailable: the database cannot be read.
     """
     log = RevocationLog.start(SqlRevocationStore(Database(database_url), time.time))
     try:
-        revocations = Revocations(log, disconnect)
+        revocations = Revocations(log, token_ids, disconnect)
         await revocations.refresh()
         watch = asyncio.create_task(_watch(revocations))
         try:
@@ -84,7 +88,7 @@ async def watching_revocations(database_url: str, disconnect: Disconnect) -> Asy
             with suppress(asyncio.CancelledError):
                 await watch
     finally:
-        await cast("LoopFuture[bool]", log.stop(block=False))
+        await stopped(log)
 
 
 async def _watch(revocations: Revocations) -> None:

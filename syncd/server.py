@@ -4,25 +4,24 @@ import asyncio
 import math
 import resource
 import socket
-from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import cast
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
-from actors.fanout.connection_registry import BroadcastToAll, GetUserConnections
-from actors.messages.connection import ConnectionInfo
-from actors.messages.sync import Notice
-from actors.runtime import LoopFuture
+from actors.messages.fanout import BroadcastToAll, GetUserConnections
+from actors.runtime.ask import ask
 from pages.files import demo_files, operator_files
 from syncd import __version__
 from syncd.keys import development
 from syncd.keys.signing import uses_kept_secret
-from syncd.node import Node, database_url
-from syncd.revocations import Revocations, watching_revocations
+from syncd.node import Node
+from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings, SettingsError
 from transport.access.authentication import Authenticator
 from transport.http.admin import AdminService, admin_routes
@@ -38,60 +37,34 @@ BACKLOG = 2048
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, node: Node, authenticator: Authenticator, listener: socket.socket
+    settings: Settings,
+    node: Node,
+    authenticator: Authenticator,
+    revoked_token_ids: RevokedTokenIds,
+    listener: socket.socket,
 ) -> AsyncIterator[str]:
     """Serve HTTP and devices on ``listener`` for the length of the context; its value is the base URL.
 
     On leaving, nothing new is accepted, devices are told goodbye, and requests under way are finished, all within
     ``shutdown_timeout``.
 
+    Args:
+        settings: which origins and pages are served, how long to wait for what.
+        node: its actors, which run already.
+        authenticator: checks tokens.
+        revoked_token_ids: what ``authenticator`` looks into; kept up to date here.
+        listener: see ``bind``.
+
     Raises:
         StoreUnavailable: the revoked tokens cannot be read.
     """
-    connections: set[object] = set()
-
-    def disconnect_revoked(token_ids: Collection[str]) -> int:
-        devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
-        return sum(device.disconnect_if_revoked(token_ids) for device in devices)
-
-    async with watching_revocations(database_url(settings), disconnect_revoked) as revocations:
-        authenticator.revoked_token_ids = revocations.token_ids
-        allowed_origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        service = Service(
-            name="syncd",
-            version=__version__,
-            authenticator=authenticator,
-            quotas=node.quotas,
-            write=node.tell_watchlist,
-            journal=node.journal.tell,
-            bus_status=node.bus.status,
-            prometheus=node.figures.prometheus,
-            figures=node.figures.documented,
-            allowed_origins=allowed_origins,
-            tracer=node.tracer,
-        )
-        deps = DeviceProtocolDeps(
-            authenticator=authenticator,
-            quotas=node.quotas,
-            spawn=partial(SyncWebSocket.launch, _connection_deps(settings, node)),
-            allowed_origins=allowed_origins,
-            reconnect_spread_ms=round(settings.shutdown_timeout * 500),
-        )
-        config = uvicorn.Config(
-            http_api(service, {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}),
-            http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
-            ws=partial(DeviceProtocol, deps),  # type: ignore[arg-type] # it is only called
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
-        )
-        config.load()
-        server = _Server(config)
-        server.server_state.connections = connections  # type: ignore[assignment]  # so that they can be told
-        server.lifespan = config.lifespan_class(config)
+    connections: set[Any] = set()
+    disconnect = partial(_disconnect_revoked, connections)
+    async with watching_revocations(settings.journal_url, revoked_token_ids, disconnect) as revocations:
+        origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        routes = {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}
+        app = http_api(_service(node, authenticator, origins), routes)
+        server = _Server(_config(settings, app, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
         ticking = asyncio.create_task(server.main_loop())
         try:
@@ -102,31 +75,71 @@ async def serving(
             await server.shutdown(sockets=[listener])
 
 
-def _connection_deps(settings: Settings, node: Node) -> ConnectionDeps:
-    return ConnectionDeps(
-        tell_watchlist=node.tell_watchlist,
-        frame=encode,
-        now_s=asyncio.get_running_loop().time,
-        heartbeat_interval_s=settings.heartbeat_interval,
-        heartbeat_timeout_s=settings.heartbeat_timeout,
-        closes=node.closes,
+def _disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
+    devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
+    return sum(device.disconnect_if_revoked(token_ids) for device in devices)
+
+
+def _config(settings: Settings, app: ASGIApp, deps: DeviceProtocolDeps) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
+        ws=partial(DeviceProtocol, deps),  # type: ignore[arg-type] # it is only called
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
+    )
+    config.load()
+    return config
+
+
+def _service(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> Service:
+    return Service(
+        name="syncd",
+        version=__version__,
+        authenticator=authenticator,
+        quotas=node.quotas,
+        write=node.users.tell_watchlist,
+        journal=node.journal.tell,
+        bus_status=node.bus.status,
+        prometheus=node.figures.prometheus,
+        figures=node.figures.documented,
+        allowed_origins=allowed_origins,
         tracer=node.tracer,
     )
 
 
+def _device_deps(
+    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
+) -> DeviceProtocolDeps:
+    connection_deps = ConnectionDeps(
+        tell_watchlist=node.users.tell_watchlist,
+        frame=encode,
+        now_s=asyncio.get_running_loop().time,
+        heartbeat_interval_s=settings.heartbeat_interval,
+        heartbeat_timeout_s=settings.heartbeat_timeout,
+        closes=node.metrics.closes,
+        illegal_steps=node.metrics.illegal_steps,
+        tracer=node.tracer,
+    )
+    return DeviceProtocolDeps(
+        authenticator=authenticator,
+        quotas=node.quotas,
+        spawn=partial(SyncWebSocket.launch, connection_deps),
+        allowed_origins=allowed_origins,
+        reconnect_spread_ms=round(settings.shutdown_timeout * 500),
+    )
+
+
 def _admin_service(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminService:
-    def connections_of(user_id: str) -> Awaitable[tuple[ConnectionInfo, ...]]:
-        asked = node.registry.ask(GetUserConnections(user_id), block=False)
-        return cast("LoopFuture[tuple[ConnectionInfo, ...]]", asked)
-
-    def broadcast(notice: Notice) -> Awaitable[int]:
-        return cast("LoopFuture[int]", node.registry.ask(BroadcastToAll(notice), block=False))
-
     return AdminService(
         authenticator=authenticator,
         stats=node.stats,
-        connections_of=connections_of,
-        broadcast=broadcast,
+        connections_of=lambda user_id: ask(node.registry, GetUserConnections(user_id)),
+        broadcast=lambda notice: ask(node.registry, BroadcastToAll(notice)),
         revoke=revocations.revoke,
     )
 
@@ -146,6 +159,13 @@ def _url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
+    """uvicorn's server as a part of the daemon; ``connections`` holds its protocols while they live."""
+
+    def __init__(self, config: uvicorn.Config, connections: set[Any]) -> None:
+        super().__init__(config)
+        self.server_state.connections = connections
+        self.lifespan = config.lifespan_class(config)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the daemon, which has more to stop than a server."""

@@ -1,77 +1,78 @@
-"""What to do with one message of the bus (documented step 4: ``BroadcasterMessageHandler``)."""
+"""What to do with one message of the bus (step 4 in docs/architecture.md)."""
 
-import logging
+from collections.abc import Callable
 from typing import assert_never
-from uuid import UUID
 
-from actors.fanout.broadcaster import Relay
-from actors.messages.connection import DeviceWrite
-from actors.messages.journal import Tell
-from actors.messages.sync import (
+from actors.messages.channel import (
     BusMessage,
     HeadMoved,
     PubNubDeviceHandoff,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.conversion import channel_change
+from actors.messages.fanout import RelayPubNubMessage
+from actors.messages.journal import DeviceWrite
 from actors.messages.watchlist import RemoteUpdate
-from actors.tracing import Tracer, untraced
-from actors.watchlist.active_users import ActiveUsers
-from crdt.hlc import HLCTimestamp
-
-logger = logging.getLogger(__name__)
+from actors.runtime.tell import Tell
+from actors.tracing import Tracer
 
 
 class BroadcasterMessageHandler:
     """Hands journaled updates to the user's ``WatchlistSync`` and relays everything else.
 
+    Args:
+        tell_watchlist: reaches the user's ``WatchlistSync``, started if need be.
+        tell_if_active: reaches it if it runs on this node.
+        broadcaster: relays what is no journaled update.
+        tracer: of this node.
+
     Thread: the event loop.
     """
 
-    def __init__(self, users: ActiveUsers, broadcaster: Tell[Relay], tracer: Tracer | None = None) -> None:
-        self._users = users
+    def __init__(
+        self,
+        tell_watchlist: Tell[DeviceWrite],
+        tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
+        broadcaster: Tell[RelayPubNubMessage],
+        tracer: Tracer,
+    ) -> None:
+        self._tell_watchlist = tell_watchlist
+        self._tell_if_active = tell_if_active
         self._broadcaster = broadcaster
-        self._tracer = tracer or untraced()
+        self._tracer = tracer
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
-        """Take ``message`` of the user's channel.
+        """Accept ``message`` of the user's channel.
 
         Another node's update concerns this node only if the user is active here: the journal has it already.
-        A foreign publisher's is taken in as an operation, by every node that sees it; its tag makes it one.
+        A foreign publisher's becomes an operation, on every node that sees it; its tag makes it one.
         """
         match message:
             case PubNubWatchlistUpdate(revision=None):
                 self._ingest(user_id, message)
             case PubNubWatchlistUpdate():
-                watchlist = self._users.active(user_id)
-                if watchlist is not None:
-                    watchlist.tell(RemoteUpdate(message))
+                self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
-                watchlist = self._users.active(user_id)
-                if watchlist is not None:
-                    watchlist.tell(message)
+                self._tell_if_active(user_id, message)
             case PubNubProgressUpdate() | PubNubDeviceHandoff():
-                self._broadcaster(Relay(user_id, (message,)))
+                self._broadcaster(RelayPubNubMessage(user_id, message))
             case _:
                 assert_never(message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
-        try:
-            content_id = str(UUID(message.content_id))
-        except ValueError:
-            self._broadcaster(Relay(user_id, (message,)))  # which refuses it, as documented
+        change = channel_change(message)
+        if change is None:
+            self._broadcaster(RelayPubNubMessage(user_id, message))  # which refuses it, as documented
             return
-        is_add = message.operation == "add"
-        self._users.watchlist(user_id).tell(
+        removed_tags = message.unique_tags or (message.unique_tag,)
+        self._tell_watchlist(
             DeviceWrite(
                 user_id=user_id,
                 device_id=message.device_id,
-                action=message.operation,
-                content_id=content_id,
+                change=change,
                 answer=None,
-                tag=message.unique_tag if is_add else None,
-                removed_tags=() if is_add else message.unique_tags or (message.unique_tag,),
-                timestamp=message.timestamp if isinstance(message.timestamp, HLCTimestamp) else None,
+                removed_tags=removed_tags if change.action == "remove" else (),
                 trace=self._tracer.accept(message.traceparent, user_id, message.device_id, "channel"),
             )
         )

@@ -7,15 +7,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from actors.messages.journal import Tell
-from actors.messages.sync import BusMessage, HeadMoved, PubNubWatchlistUpdate
+from actors.errors import BusUnavailable, MessageRefused
+from actors.messages.bus import Flush, Publish, PublishEnded, PublisherMessage, ResumePublishing
+from actors.messages.channel import BusMessage, HeadMoved
+from actors.messages.conversion import channel_update
+from actors.messages.journal import Update
+from actors.messages.trace import Trace
 from actors.metrics import BusMetrics
-from actors.ports import Bus, BusUnavailable, MessageRefused
+from actors.ports import Bus
 from actors.runtime.supervisor import SupervisedActor
-from actors.runtime.timers import tell_later
-from actors.tracing import Trace
+from actors.runtime.tell import Tell, tell_later
+from actors.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -25,40 +29,29 @@ MAX_IN_FLIGHT = 50
 """Publishes under way at once; the official SDK's clients gain nothing beyond."""
 
 
-class Publish(Struct, frozen=True):
-    """Send a committed update on the user's channel, or a hint in place of several."""
+class _Outgoing(Struct, frozen=True, eq=False):
+    """A message in the outbox."""
 
-    user_id: str
-    message: PubNubWatchlistUpdate | HeadMoved
-    trace: Trace | None = None
-    """If the write is followed."""
-
-
-class Flush(Struct, frozen=True, eq=False):
-    """Tell ``reply_to`` once, when the outbox is empty."""
-
-    reply_to: Tell[None]
-
-
-class _Sent(Struct, frozen=True):
-    """A publish ended; ``is_settled``: there is nothing left to try."""
-
-    user_id: str
-    is_settled: bool
-
-
-class _Resume(Struct, frozen=True):
-    """The pause after a failure is over."""
-
-
-PublisherMessage = Publish | Flush | _Sent | _Resume
+    payload: bytes
+    revision: int
+    span: Trace | None = None
+    """Of its publish, if the write is followed."""
 
 
 class PubNubPublisher(SupervisedActor):
     """Messages in: ``Publish``, ``Flush``. Messages out: none; it calls the bus.
 
-    One user's messages go one after another, so that they seldom arrive out of order; different users' go side by side.
+    One user's messages go one after another, so that they rarely arrive out of order; different users' go side by side.
     After a failure everything pauses for ``retry_s`` (jittered), then a single message probes the bus.
+
+    Args:
+        bus: where it goes.
+        encode: user id, message -> payload.
+        metrics: counted into.
+        node: this node's name, which its messages carry.
+        tracer: of this node.
+        retry_s: the pause after a failure, give or take a fifth.
+        max_outbox: messages that may wait.
     """
 
     def __init__(
@@ -67,6 +60,7 @@ class PubNubPublisher(SupervisedActor):
         encode: Callable[[str, BusMessage], bytes],
         metrics: BusMetrics,
         node: str,
+        tracer: Tracer,
         retry_s: float = 5.0,
         max_outbox: int = MAX_OUTBOX,
     ) -> None:
@@ -75,9 +69,10 @@ class PubNubPublisher(SupervisedActor):
         self._encode = encode
         self._metrics = metrics
         self._node = node
+        self._tracer = tracer
         self._retry_s = retry_s
         self._max_outbox = max_outbox
-        self._outbox: dict[str, deque[Publish]] = {}
+        self._outbox: dict[str, deque[_Outgoing]] = {}
         """User -> what waits or is under way, oldest first; never empty."""
         self._ready: deque[str] = deque()
         """Users whose first message is not under way."""
@@ -89,11 +84,11 @@ class PubNubPublisher(SupervisedActor):
     def on_receive(self, message: PublisherMessage) -> None:
         """Take one message."""
         match message:
-            case Publish():
-                self._enqueue(message if message.trace is None else _with_traceparent(message, message.trace))
-            case _Sent(user_id=user_id, is_settled=is_settled):
-                self._sent(user_id, is_settled)
-            case _Resume():
+            case Publish(user_id=user_id, update=update):
+                self._enqueue(user_id, self._outgoing(user_id, update))
+            case PublishEnded(user_id=user_id, is_settled=is_settled):
+                self._ended(user_id, is_settled)
+            case ResumePublishing():
                 self._is_paused = False
                 self._send()
             case Flush(reply_to=reply_to):
@@ -107,44 +102,53 @@ class PubNubPublisher(SupervisedActor):
         for task in self._in_flight:
             task.cancel()
 
-    def _enqueue(self, publish: Publish) -> None:
-        user_id = publish.user_id
+    def _outgoing(self, user_id: str, update: Update | HeadMoved) -> _Outgoing:
+        """Encode ``update``, here so that one that cannot be encoded fails alone and not before the next.
+
+        Of a followed write, the other nodes go on from its publish.
+        """
+        if isinstance(update, HeadMoved):
+            return _Outgoing(self._encode(user_id, update), update.revision)
+        trace = self._tracer.committed(user_id, update.revision) if self._tracer.is_following else None
+        span = None if trace is None else self._tracer.child(trace)
+        message = channel_update(update, self._node, None if span is None else span.traceparent)
+        return _Outgoing(self._encode(user_id, message), update.revision, span)
+
+    def _enqueue(self, user_id: str, outgoing: _Outgoing) -> None:
         waiting = self._outbox.get(user_id)
         if waiting is None:
             waiting = self._outbox[user_id] = deque()
             self._ready.append(user_id)
-        waiting.append(publish)
+        waiting.append(outgoing)
         self._metrics.outbox += 1
         if self._metrics.outbox > self._max_outbox:
-            self._shrink(waiting)
+            self._shrink(user_id, waiting)
         self._send()
 
-    def _shrink(self, waiting: deque[Publish]) -> None:
+    def _shrink(self, user_id: str, waiting: deque[_Outgoing]) -> None:
         """Keep the first message, which may be under way, and one hint for all that came after it."""
         if len(waiting) < 3:
             return
         first, last = waiting[0], waiting[-1]
         self._metrics.outbox -= len(waiting) - 2
         waiting.clear()
-        hint = HeadMoved(last.message.revision or 0, self._node)
-        waiting.extend((first, Publish(last.user_id, hint)))
+        waiting.extend((first, self._outgoing(user_id, HeadMoved(last.revision, self._node))))
 
     def _send(self) -> None:
         while self._ready and not self._is_paused and len(self._in_flight) < self._limit:
             user_id = self._ready.popleft()
-            publish = self._outbox[user_id][0]
-            payload = self._encode(user_id, publish.message)
-            task = asyncio.get_running_loop().create_task(self._publish(user_id, payload, publish.trace))
+            outgoing = self._outbox[user_id][0]
+            task = asyncio.get_running_loop().create_task(self._publish(user_id, outgoing))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
 
-    async def _publish(self, user_id: str, payload: bytes, trace: Trace | None) -> None:
+    async def _publish(self, user_id: str, outgoing: _Outgoing) -> None:
         is_settled = True
         try:
-            await self._bus.publish(user_id, payload)
+            await self._bus.publish(user_id, outgoing.payload)
             self._metrics.published += 1
-            if trace is not None:
-                trace.passed("published")
+            if outgoing.span is not None:
+                self._tracer.passed(outgoing.span, "published")
         except BusUnavailable as error:
             is_settled = False
             self._metrics.publish_failures += 1
@@ -153,9 +157,9 @@ class PubNubPublisher(SupervisedActor):
         except MessageRefused as error:  # other nodes find the gap by the next revision
             self._metrics.publish_failures += 1
             logger.error("the bus refuses a message for good: %s", error)
-        self.actor_ref.tell(_Sent(user_id, is_settled))
+        self.actor_ref.tell(PublishEnded(user_id, is_settled))
 
-    def _sent(self, user_id: str, is_settled: bool) -> None:
+    def _ended(self, user_id: str, is_settled: bool) -> None:
         waiting = self._outbox[user_id]
         if is_settled:
             self._limit = MAX_IN_FLIGHT
@@ -164,7 +168,7 @@ class PubNubPublisher(SupervisedActor):
         elif not self._is_paused:
             self._is_paused = True
             self._limit = 1
-            tell_later(self._retry_s * random.uniform(0.8, 1.2), self.actor_ref, _Resume())  # noqa: S311 - jitter
+            tell_later(self._retry_s * random.uniform(0.8, 1.2), self.actor_ref, ResumePublishing())  # noqa: S311 - jitter
         if waiting:
             self._ready.append(user_id)
         else:
@@ -177,9 +181,3 @@ class PubNubPublisher(SupervisedActor):
             for reply_to in self._flushes:
                 reply_to(None)
             self._flushes.clear()
-
-
-def _with_traceparent(publish: Publish, trace: Trace) -> Publish:
-    """Let the other nodes go on from this publish."""
-    span = trace.child()
-    return Publish(publish.user_id, structs.replace(publish.message, traceparent=span.traceparent), span)

@@ -1,4 +1,4 @@
-"""From the bus to this node: every message of the channel, decoded and handed on (documented steps 3 and 4)."""
+"""From the bus to this node: every message of the channel, decoded and handed on (step 3 in docs/architecture.md)."""
 
 import logging
 from asyncio import TimerHandle
@@ -6,51 +6,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import assert_never
 
-from msgspec import Struct
-
-from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads, Tell
-from actors.messages.sync import BusMessage, HeadMoved
+from actors.errors import BusMessageRefused, BusUnavailable
+from actors.messages.bus import BusGap, BusPayload, CompareHeads, StartBus, SubscriberMessage
+from actors.messages.channel import BusMessage, HeadMoved
+from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads
 from actors.metrics import BusMetrics
-from actors.ports import Bus, BusUnavailable
+from actors.ports import Bus
 from actors.runtime.supervisor import SupervisedActor
-from actors.runtime.tell import tell_if_alive
-from actors.runtime.timers import tell_later
+from actors.runtime.tell import Tell, tell_if_alive, tell_later
 
 logger = logging.getLogger(__name__)
 
 HEADS_PER_READ = 500
-
-
-class BusMessageRefused(Exception):
-    """A payload is no message of ours; ``reason`` is a counter's label, the text is for the log."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-class BusPayload(Struct, frozen=True):
-    """The bus delivered ``payload`` on the user's channel."""
-
-    user_id: str
-    payload: bytes
-
-
-class BusGap(Struct, frozen=True):
-    """Messages may have been lost."""
-
-    reason: str
-
-
-class CompareHeads(Struct, frozen=True):
-    """Ask the journal where every active user stands: a lost message that nothing follows shows no gap."""
-
-
-class Start(Struct, frozen=True):
-    """Try again to begin."""
-
-
-SubscriberMessage = Start | BusPayload | BusGap | CompareHeads | HeadsLoaded
 
 
 class PubNubSubscriber(SupervisedActor):
@@ -92,7 +59,7 @@ class PubNubSubscriber(SupervisedActor):
         """Take one message; only the start of the bus is waited for."""
         match message:
             case BusPayload(user_id=user_id, payload=payload):
-                self._take(user_id, payload)
+                self._ingest(user_id, payload)
             case BusGap(reason=reason):
                 logger.info("comparing with the journal: %s", reason)
                 self._compare_heads()
@@ -100,7 +67,7 @@ class PubNubSubscriber(SupervisedActor):
                 self._compare_heads()
             case HeadsLoaded(heads=heads):
                 self._compared(heads)
-            case Start():
+            case StartBus():
                 return self._start()
             case _:
                 assert_never(message)
@@ -115,9 +82,9 @@ class PubNubSubscriber(SupervisedActor):
             )
         except BusUnavailable as error:
             logger.warning("the bus does not answer, next try in %.3g s: %s", self._retry_s, error)
-            tell_later(self._retry_s, self.actor_ref, Start())
+            tell_later(self._retry_s, self.actor_ref, StartBus())
 
-    def _take(self, user_id: str, payload: bytes) -> None:
+    def _ingest(self, user_id: str, payload: bytes) -> None:
         self._metrics.received += 1
         try:
             message = self._decode(user_id, payload)

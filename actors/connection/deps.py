@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from actors.messages.connection import WatchlistRequest
 from actors.messages.device import Answer
-from actors.messages.journal import Tell
+from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 
 
@@ -37,4 +37,6 @@ class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
     heartbeat_timeout_s: float = 60.0
     closes: Counter[int] = field(default_factory=Counter)
     """Counts the connections that the service has closed, by close code."""
+    illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Counts what cannot happen and did, by state and message."""
     tracer: Tracer = field(default_factory=untraced)

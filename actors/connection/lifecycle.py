@@ -1,27 +1,33 @@
 """The life of a connection as a table: ``TRANSITIONS[state][type(message)]`` is the next state.
 
-    JOINING ──Joined, Replayed──▶ LIVE ──GapFound──▶ RESUMING ──Replayed──▶ LIVE
-       └──────────── Disconnect, Shutdown, BinaryReceived: CLOSING ───────────┘
-                          SocketLost in any state: CLOSED
-
 Everything that changes a state is here, and nothing else: a decision that depends on what a message holds (a time-out,
 a gap, a slow device) is made by ``SyncWebSocket``, which then takes the step named ``Disconnect`` or ``GapFound``.
+What is not in the table cannot happen: ``next_state`` refuses it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Final, get_args
 
 from msgspec import Struct
 
+from actors.errors import IllegalStepError
 from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
+    Deliver,
     Disconnect,
     Joined,
+    MeasureWrite,
+    Received,
     Replayed,
     Shutdown,
+    SignOfLife,
     SocketLost,
+    SocketWritable,
+    TimerDue,
+    TokenRenewed,
+    WriteAnswered,
 )
 
 
@@ -54,15 +60,68 @@ _CLOSES: Final[Mapping[type, State]] = {
     SocketLost: State.CLOSED,
 }
 
-_CHANGES: Final[Mapping[State, Mapping[type, State]]] = {
-    State.JOINING: {Joined: State.LIVE, Replayed: State.LIVE, **_CLOSES},
-    State.LIVE: {GapFound: State.RESUMING, **_CLOSES},
-    State.RESUMING: {Replayed: State.LIVE, **_CLOSES},
-    State.CLOSING: {SocketLost: State.CLOSED},
-    State.CLOSED: {},
-}
+_FROM_ACTORS: Final = (Deliver, MeasureWrite, WriteAnswered, TimerDue)
+_FROM_THE_SOCKET: Final = (Received, SignOfLife, TokenRenewed, SocketWritable)
+
+
+def _stays(state: State, *steps: type) -> dict[type, State]:
+    return dict.fromkeys(steps, state)
+
 
 TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
-    state: {step: changes.get(step, state) for step in STEPS} for state, changes in _CHANGES.items()
+    State.JOINING: {
+        Joined: State.LIVE,
+        Replayed: State.LIVE,
+        **_CLOSES,
+        **_stays(State.JOINING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+    },
+    State.LIVE: {
+        GapFound: State.RESUMING,
+        **_CLOSES,
+        # A snapshot is told to all of a user's connections, also to those that had no gap.
+        **_stays(State.LIVE, Replayed, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+    },
+    State.RESUMING: {
+        Replayed: State.LIVE,
+        **_CLOSES,
+        **_stays(State.RESUMING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+    },
+    State.CLOSING: {
+        SocketLost: State.CLOSED,
+        # What was under way when the connection closed.
+        **_stays(State.CLOSING, Joined, Replayed, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.CLOSING, Disconnect, Shutdown, BinaryReceived),
+    },
+    State.CLOSED: _stays(State.CLOSED, Joined, Replayed, Disconnect, *_FROM_ACTORS),  # a lost socket says nothing
 }
-"""Total: a step that changes nothing leads back to its own state."""
+"""Only what can happen: a step that is missing is a defect."""
+
+
+def next_state(state: State, step: type) -> State:
+    """Return the state after ``step``.
+
+    Raises:
+        IllegalStepError: it cannot happen in ``state``.
+    """
+    try:
+        return TRANSITIONS[state][step]
+    except KeyError:
+        raise IllegalStepError(f"{step.__name__} cannot happen in {state.name}") from None
+
+
+def diagram() -> str:
+    """Return the table's changes of state as a Mermaid state diagram; docs/protocol.md shows it."""
+    return "\n".join(["stateDiagram-v2", *_lines()])
+
+
+def _lines() -> Iterator[str]:
+    yield "    [*] --> JOINING"
+    for state, steps in TRANSITIONS.items():
+        labels: dict[State, list[str]] = {}
+        for step in STEPS:
+            after = steps.get(step, state)
+            if after is not state:
+                labels.setdefault(after, []).append(step.__name__)
+        for after, names in sorted(labels.items()):
+            yield f"    {state.name} --> {after.name}: {', '.join(names)}"
+    yield "    CLOSED --> [*]"

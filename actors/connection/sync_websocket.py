@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Final, assert_never
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
-from actors.connection.lifecycle import TRANSITIONS, GapFound, State, Step
+from actors.connection.lifecycle import GapFound, State, Step, next_state
 from actors.connection.pending_frames import PendingFrames
+from actors.errors import IllegalStepError
 from actors.messages import close_codes
 from actors.messages.close_codes import Close
 from actors.messages.connection import (
@@ -39,7 +40,6 @@ from actors.messages.connection import (
     TokenRenewed,
     WriteAnswered,
 )
-from actors.messages.conversion import device_write
 from actors.messages.device import (
     Answer,
     Authenticated,
@@ -54,11 +54,10 @@ from actors.messages.device import (
     WatchlistWrite,
     answer_to,
 )
-from actors.messages.journal import Outcome, Tell
+from actors.messages.journal import DeviceWrite, Outcome
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
-from actors.runtime.tell import tell_if_alive
-from actors.runtime.timers import tell_later
+from actors.runtime.tell import Tell, tell_if_alive, tell_later
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +124,7 @@ class SyncWebSocket(LoopActor):
         traceback: TracebackType | None,
     ) -> None:
         """Leave; the device should come back."""
+        self._deps.closes[close_codes.INTERNAL_ERROR.code] += 1
         self._socket.close(close_codes.INTERNAL_ERROR.code, close_codes.INTERNAL_ERROR.reason)
         self._leave()
 
@@ -147,8 +147,7 @@ class SyncWebSocket(LoopActor):
             case TimerDue():
                 self._check_time()
             case Joined(revision=revision):
-                if before is State.JOINING:
-                    self._go_on_from(revision)
+                self._go_on_from(revision)
             case Replayed():
                 if before is not State.LIVE:
                     self._replay(message, is_first=before is State.JOINING)
@@ -268,8 +267,15 @@ class SyncWebSocket(LoopActor):
             self._socket.pause_reading()
         connection = self._connection
         trace = self._deps.tracer.accept(write.traceparent, connection.user_id, connection.device_id, "socket")
-        answer = partial(_tell_outcome, connection.tell, write.id)
-        self._deps.tell_watchlist(device_write(write, connection, answer, trace))
+        self._deps.tell_watchlist(
+            DeviceWrite(
+                user_id=connection.user_id,
+                device_id=connection.device_id,
+                change=write,
+                answer=partial(_tell_outcome, connection.tell, write.id),
+                trace=trace,
+            )
+        )
 
     def _answer_write(self, message_id: str | int | None, outcome: Outcome) -> None:
         self._send(answer_to(message_id, outcome))
@@ -316,9 +322,13 @@ class SyncWebSocket(LoopActor):
     # Ends
 
     def _step(self, step: Step) -> State:
-        """Take ``step`` in the table and return the state before it."""
+        """Take ``step`` in the table and return the state before it. Raises: IllegalStepError."""
         before = self._state
-        self._state = TRANSITIONS[before][type(step)]
+        try:
+            self._state = next_state(before, type(step))
+        except IllegalStepError:
+            self._deps.illegal_steps[before.name, type(step).__name__] += 1
+            raise
         return before
 
     def _send(self, answer: Answer) -> None:

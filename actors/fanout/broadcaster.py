@@ -1,118 +1,118 @@
-"""From a message of the channel to the user's sockets (documented steps 4 and 5)."""
+"""From an update, or a message of the channel, to the user's sockets (steps 4 and 5 in docs/architecture.md)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 from uuid import UUID
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from actors.fanout.connection_registry import SendToUser
-from actors.messages.sync import (
-    DeviceCommand,
-    ProgressUpdate,
+from actors.messages.channel import (
     PubNubDeviceHandoff,
     PubNubProgressUpdate,
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
-    SyncMessage,
-    WatchlistUpdate,
 )
+from actors.messages.conversion import channel_change, device_update, shown
+from actors.messages.fanout import BroadcasterMessage, Relay, RelayPubNubMessage, SendToUser
+from actors.messages.journal import Update
+from actors.messages.sync import DeviceCommand, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
-from actors.runtime import LoopFuture
 from actors.runtime.supervisor import SupervisedActor
-from actors.tracing import Trace
-from crdt.hlc import HLCTimestamp
+from actors.runtime.tell import Tell
+from actors.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
 
-class Relay(Struct, frozen=True):
-    """Send these messages of the user's channel to the user's sockets, together and in order."""
-
-    user_id: str
-    messages: tuple[PubNubSyncMessage, ...]
-    traces: tuple[Trace, ...] = ()
-    """Of those of them that are followed, with their revisions."""
-
-
 class WebSocketBroadcaster(SupervisedActor):
-    """Messages in: ``Relay``. Messages out: ``SendToUser`` to the registry, whose answer ends the relay's timer."""
+    """Messages in: ``BroadcasterMessage``. Messages out: ``SendToUser``; the registry ends the relay's timer.
+
+    Args:
+        send_to_user: tells the registry.
+        metrics: counted into.
+        now_s: a monotonic clock, the registry's too.
+        tracer: of this node.
+    """
 
     def __init__(
         self,
-        send_to_user: Callable[[SendToUser], LoopFuture[int]],
+        send_to_user: Tell[SendToUser],
         metrics: BroadcastMetrics,
         now_s: Callable[[], float],
+        tracer: Tracer,
     ) -> None:
         super().__init__()
         self._send_to_user = send_to_user
         self._metrics = metrics
         self._now_s = now_s
+        self._tracer = tracer
 
-    def on_receive(self, message: Relay) -> None:
+    def on_receive(self, message: BroadcasterMessage) -> None:
         """Relay what the message holds."""
-        self.relay_pubnub_message(message.user_id, *message.messages, traces=message.traces)
+        match message:
+            case Relay(user_id=user_id, updates=updates):
+                self.relay_updates(user_id, updates)
+            case RelayPubNubMessage(user_id=user_id, message=of_channel):
+                self.relay_pubnub_message(user_id, of_channel)
+            case _:
+                assert_never(message)
 
-    def relay_pubnub_message(self, user_id: str, *messages: PubNubSyncMessage, traces: tuple[Trace, ...] = ()) -> None:
-        """Convert ``messages`` and send what could be converted; the others are warned of and not counted.
+    def relay_updates(self, user_id: str, updates: tuple[Update, ...]) -> None:
+        """Send updates of the journal to the user's devices, together: what was committed or read on this node."""
+        began_s = self._now_s()
+        self._send(user_id, [device_update(update) for update in updates], began_s)
 
-        The latency recorded runs from here to the last ``tell``. The broadcaster does not wait for it: the next
-        relay begins at once, so what piles up for a device still leaves in one write.
+    def relay_pubnub_message(self, user_id: str, message: PubNubSyncMessage) -> None:
+        """Convert ``message`` and send it; what cannot be converted is warned of and not counted as relayed.
+
+        The broadcaster does not wait for the registry: the next relay begins at once, so what piles up for a device
+        still leaves in one write.
         """
-        started_s = self._now_s()
-        converted: list[SyncMessage] = []
-        for message in messages:
-            sync_message = self.convert_pubnub_message(message)
-            if sync_message is None:
-                self._metrics.messages_refused += 1
-                logger.warning("%s not relayed: content_id is not a UUID", type(message).__name__)
-            else:
-                converted.append(sync_message)
-        if not converted:
+        began_s = self._now_s()
+        sync_message = self.convert_pubnub_message(message)
+        if sync_message is None:
+            self._metrics.messages_refused += 1
+            logger.warning("%s not relayed: content_id is not a UUID", type(message).__name__)
             return
-        relays = tuple(trace.child() for trace in traces) if traces else ()
-        if relays:
-            converted = _with_traceparents(converted, relays)
-
-        def record(sent: LoopFuture[int]) -> None:
-            connections = sent.get()  # a failure of the registry is ours to raise
-            self._metrics.record_relay(len(converted), self._now_s() - started_s)
-            for relay in relays:
-                relay.passed("relayed", devices=connections)
-
-        self._send_to_user(SendToUser(user_id, tuple(converted), relays)).add_done_callback(record)
+        self._send(user_id, [sync_message], began_s)
 
     def convert_pubnub_message(self, message: PubNubSyncMessage) -> SyncMessage | None:
         """Return the socket's form of a channel message; ``None`` if it has none (its content is not a UUID)."""
-        try:
-            content_id = UUID(message.content_id)
-        except ValueError:
-            return None
         match message:
-            case PubNubWatchlistUpdate(timestamp=timestamp):
-                return WatchlistUpdate(
-                    content_id=content_id,
-                    action=message.operation,
-                    revision=message.revision,
-                    unique_tag=message.unique_tag,
-                    timestamp=timestamp if isinstance(timestamp, HLCTimestamp) else None,
-                    device_id=message.device_id,
-                )
+            case PubNubWatchlistUpdate():
+                change = channel_change(message)
+                if change is None:
+                    return None
+                return shown(change, message.revision, message.unique_tag, message.timestamp, message.device_id)
             case PubNubProgressUpdate():
+                content_id = _uuid(message.content_id)
+                if content_id is None:
+                    return None
                 return ProgressUpdate(content_id, message.position_seconds, message.duration_seconds)
             case PubNubDeviceHandoff():
+                content_id = _uuid(message.content_id)
+                if content_id is None:
+                    return None
                 return DeviceCommand(f"handoff:{content_id}", message.target_device_id)
             case _:
                 assert_never(message)
 
+    def _send(self, user_id: str, messages: Sequence[SyncMessage], began_s: float) -> None:
+        if self._tracer.is_following:
+            messages = [self._with_traceparent(user_id, message) for message in messages]
+        self._send_to_user(SendToUser(user_id, tuple(messages), began_s))
 
-def _with_traceparents(messages: list[SyncMessage], relays: tuple[Trace, ...]) -> list[SyncMessage]:
-    """Let the devices go on from the relay of each message that is followed."""
-    by_revision = {relay.revision: relay.traceparent for relay in relays}
-    return [
-        structs.replace(message, traceparent=by_revision.get(message.revision))
-        if isinstance(message, WatchlistUpdate)
-        else message
-        for message in messages
-    ]
+    def _with_traceparent(self, user_id: str, message: SyncMessage) -> SyncMessage:
+        """Let the devices go on from the relay of a message that is followed."""
+        if not isinstance(message, WatchlistUpdate):
+            return message
+        relay = self._tracer.begin_relay(user_id, message.revision)
+        return message if relay is None else structs.replace(message, traceparent=relay.traceparent)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

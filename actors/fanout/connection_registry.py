@@ -1,4 +1,4 @@
-"""Which device of which user hangs on which connection, and the fan-out to them (documented step 6)."""
+"""Which device of which user hangs on which connection, and the fan-out to them (step 6 in docs/architecture.md)."""
 
 import time
 from collections import deque
@@ -6,16 +6,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from msgspec import Struct
-
 from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
+from actors.messages.fanout import (
+    BroadcastToAll,
+    EvictNext,
+    GetUserConnections,
+    Register,
+    RegistryMessage,
+    SendToUser,
+    Unregister,
+)
 from actors.messages.sync import SyncMessage, WatchlistUpdate
-from actors.metrics import RegistryMetrics
+from actors.messages.trace import Stage, Trace
+from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.supervisor import SupervisedActor
-from actors.runtime.timers import tell_later
-from actors.tracing import Stage, Trace
+from actors.runtime.tell import tell_later
+from actors.tracing import Tracer
 
 SAMPLE_EVERY = 8
 """One relay in so many is timed to its last write: 3 µs each, as much as a delivery."""
@@ -25,77 +33,36 @@ EVICTION_TICK_S = 0.005
 """Hundreds of devices may reach their bound with one message, and to close one costs as much as ten deliveries."""
 
 
-class Register(Struct, frozen=True, eq=False):
-    """From now on ``connection`` receives its user's messages."""
-
-    connection: ConnectionInfo
-
-
-class Unregister(Struct, frozen=True):
-    """The connection is gone; unknown ids are ignored."""
-
-    connection_id: str
-
-
-class SendToUser(Struct, frozen=True):
-    """Send ``messages`` to every connection of the user; answers the number of connections.
-
-    Journaled messages (with revisions) come in consecutive revisions; never mixed with others.
-    """
-
-    user_id: str
-    messages: tuple[SyncMessage, ...]
-    traces: tuple[Trace, ...] = ()
-    """Of their relays, if they are followed."""
-
-
-class BroadcastToAll(Struct, frozen=True):
-    """Send ``message`` to every connection of this node; answers their number."""
-
-    message: SyncMessage
-
-
-class GetUserConnections(Struct, frozen=True):
-    """Answers the user's connections as a tuple of ``ConnectionInfo``."""
-
-    user_id: str
-
-
-class EvictNext(Struct, frozen=True):
-    """Disconnect the next few devices for which too much waited."""
-
-
-RegistryMessage = (
-    Register
-    | Unregister
-    | SlowConsumer
-    | ConsumerResumed
-    | SendToUser
-    | BroadcastToAll
-    | GetUserConnections
-    | EvictNext
-)
-
-
 class ConnectionRegistry(SupervisedActor):
     """Messages in: ``RegistryMessage``. Messages out: ``Deliver`` to each connection.
 
     A message is encoded and framed once, and the same bytes are told to every connection, or buffered for it while its
     device does not read. Now and then the last recipient is asked when it has written: the slowest way of a relay to a
     socket. Of a followed message all are asked.
+
+    Args:
+        frame: makes a finished WebSocket frame.
+        metrics: counted into, as ``relays`` is.
+        relays: what the broadcaster begins and the registry ends.
+        tracer: of this node.
+        clock: monotonic seconds, the broadcaster's too.
     """
 
     def __init__(
         self,
         frame: Callable[[SyncMessage], bytes],
         metrics: RegistryMetrics,
+        relays: BroadcastMetrics,
+        tracer: Tracer,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self._frame = frame
         self._metrics = metrics
+        self._relays = relays
+        self._tracer = tracer
         self._clock = clock
-        self._relays = 0
+        self._sends = 0
         self._connections: dict[str, ConnectionInfo] = {}
         self._user_connections: dict[str, dict[str, ConnectionInfo]] = {}
         self._slow: dict[str, SlowConsumers] = {}
@@ -105,8 +72,9 @@ class ConnectionRegistry(SupervisedActor):
     def on_receive(self, message: RegistryMessage) -> object:
         """Do what the message says; the answer is the method's."""
         match message:
-            case SendToUser(user_id=user_id, messages=messages, traces=traces):
-                return self.send_to_user(user_id, *messages, traces=traces)
+            case SendToUser():
+                self._relay(message)
+                return None
             case Register(connection=connection):
                 self.register(connection)
                 return None
@@ -147,21 +115,16 @@ class ConnectionRegistry(SupervisedActor):
         self._count()
         return True
 
-    def send_to_user(self, user_id: str, *messages: SyncMessage, traces: tuple[Trace, ...] = ()) -> int:
+    def send_to_user(self, user_id: str, *messages: SyncMessage) -> int:
         """Tell ``messages`` to each connection of the user and return how many connections that were."""
         of_user = self._user_connections.get(user_id)
         if not of_user or not messages:
             return 0
-        began_s = self._clock() if self._relays % SAMPLE_EVERY == 0 else None
-        self._relays += 1
+        began_s = self._clock() if self._sends % SAMPLE_EVERY == 0 else None
+        self._sends += 1
         recipients = self._deliver(user_id, self._delivery_of(messages))
         if began_s is not None and recipients:
             recipients[-1].tell(MeasureWrite(partial(self._note_written, began_s)))
-        for trace in traces:
-            for connection in recipients:
-                connection.tell(MeasureWrite(partial(_passed, trace.child(), connection)))
-            for connection in self._slow.get(user_id, ()):
-                _passed(trace.child(), connection, is_written=False)
         return len(of_user)
 
     def broadcast_to_all(self, message: SyncMessage) -> int:
@@ -175,6 +138,14 @@ class ConnectionRegistry(SupervisedActor):
     def get_user_connections(self, user_id: str) -> tuple[ConnectionInfo, ...]:
         """Return the user's connections, oldest first."""
         return tuple(self._user_connections.get(user_id, {}).values())
+
+    def _relay(self, relay: SendToUser) -> None:
+        connections = self.send_to_user(relay.user_id, *relay.messages)
+        self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s)
+        if self._tracer.is_following:
+            for message in relay.messages:
+                if isinstance(message, WatchlistUpdate):
+                    self._trace(relay.user_id, message.revision, connections)
 
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
@@ -239,7 +210,20 @@ class ConnectionRegistry(SupervisedActor):
         self._metrics.total_connections = len(self._connections)
         self._metrics.active_users = len(self._user_connections)
 
+    def _trace(self, user_id: str, revision: int | None, connections: int) -> None:
+        relay = self._tracer.relay(user_id, revision)
+        if relay is None:
+            return
+        self._tracer.passed(relay, "relayed", devices=connections)
+        slow = self._slow.get(user_id, ())
+        for connection in self._user_connections.get(user_id, {}).values():
+            span = self._tracer.child(relay)
+            if connection in slow:
+                self._passed(span, connection, is_written=False)
+            else:
+                connection.tell(MeasureWrite(partial(self._passed, span, connection)))
 
-def _passed(trace: Trace, connection: ConnectionInfo, is_written: bool) -> None:
-    stage: Stage = "written" if is_written else "held"
-    trace.passed(stage, device_id=connection.device_id, connection_id=connection.connection_id)
+    def _passed(self, span: Trace, connection: ConnectionInfo, is_written: bool) -> None:
+        stage: Stage = "written" if is_written else "held"
+        details = {"device_id": connection.device_id, "connection_id": connection.connection_id}
+        self._tracer.passed(span, stage, **details)

@@ -10,6 +10,7 @@ from typing import Any, Never, TypeVar, assert_never
 
 from pykka import ActorDeadError
 
+from actors.errors import StoreUnavailable
 from actors.messages.journal import (
     Commit,
     Committed,
@@ -23,10 +24,11 @@ from actors.messages.journal import (
     ReadPage,
     ReadSince,
     Status,
-    Tell,
 )
-from actors.ports import JournalStore, StoreUnavailable
+from actors.metrics import JournalMetrics
+from actors.ports import JournalStore
 from actors.runtime import BlockingActor
+from actors.runtime.tell import Tell
 
 MAX_BATCH = 512
 """Commits in one transaction at most: beyond it a batch gains little, and the first writer waits longer."""
@@ -40,25 +42,6 @@ M = TypeVar("M")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-
-
-class JournalMetrics:
-    """What the journal counts. Thread: the journal's writes, any reads."""
-
-    def __init__(self) -> None:
-        self.transactions = 0
-        self.operations = 0
-        """Answered by those transactions."""
-        self.last_batch = 0
-        """Operations in the latest transaction."""
-        self.commit_seconds = 0.0
-        """Spent in transactions, failed ones included."""
-        self.failures = 0
-        """Times that the store was unavailable."""
-        self.errors = 0
-        """Operations, reads and replies that failed by a defect of ours."""
-        self.unavailable: str | None = None
-        """Why the latest use of the store failed; ``None``: it worked."""
 
 
 class Journal(BlockingActor):
@@ -94,7 +77,7 @@ class Journal(BlockingActor):
                 self._head_reads.append(message)
             case ReadSince() | ReadPage() | ReadChanges():
                 self._reads.append(message)
-            case _:
+            case _:  # pyright: ignore[reportUnnecessaryComparison] # it must not end the journal, whatever it is
                 stranger: Never = message
                 self._metrics.errors += 1
                 logger.error("%s is no message for the journal", type(stranger).__name__)

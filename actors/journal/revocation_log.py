@@ -3,23 +3,9 @@
 from types import TracebackType
 from typing import assert_never
 
-from msgspec import Struct
-
+from actors.messages.revocations import ReadRevocations, Revoke
 from actors.ports import RevocationStore
 from actors.runtime import BlockingActor
-
-
-class Revoke(Struct, frozen=True):
-    """Refuse ``token_id`` until ``expires_at`` (seconds since 1970; ``None``: for ever). Answered once it is kept."""
-
-    token_id: str
-    expires_at: int | None
-
-
-class ReadRevocations(Struct, frozen=True):
-    """Answered by ``RevocationStore.revoked(after)``."""
-
-    after: int
 
 
 class RevocationLog(BlockingActor):

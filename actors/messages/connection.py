@@ -10,10 +10,8 @@ from msgspec import Struct
 
 from actors.messages.close_codes import Close
 from actors.messages.device import DeviceMessage
-from actors.messages.journal import Outcome, Tell
-from actors.messages.sync import WatchlistAction
-from actors.tracing import Trace
-from crdt.hlc import HLCTimestamp
+from actors.messages.journal import DeviceWrite, Outcome
+from actors.runtime.tell import Tell
 
 MAX_WAITING_FRAMES: Final = 256
 MAX_WAITING_BYTES: Final = 256 * 1024
@@ -69,26 +67,6 @@ class ConsumerResumed(Struct, frozen=True, eq=False):
     """The device reads again: deliver what was buffered, and go on."""
 
     connection: ConnectionInfo
-
-
-class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
-    """A watchlist change that a device or a foreign publisher wants; its shape is valid, nothing else is known."""
-
-    user_id: str
-    device_id: str
-    action: WatchlistAction
-    content_id: str
-    """Canonical lower-case UUID."""
-    answer: Tell[Outcome] | None
-    """Must be told exactly once. Never raises; the device may have gone meanwhile. ``None``: nobody waits."""
-    operation_id: str | None = None
-    tag: str | None = None
-    observed: int | None = None
-    timestamp: HLCTimestamp | None = None
-    removed_tags: tuple[str, ...] = ()
-    """See ``Operation``: only a foreign publisher names the tags it removes."""
-    trace: Trace | None = None
-    """If the write is followed."""
 
 
 WatchlistRequest = Join | Leave | SlowConsumer | ConsumerResumed | DeviceWrite

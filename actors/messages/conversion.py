@@ -1,37 +1,19 @@
-"""A write and the update it becomes, in their forms: device message, journal record, channel message."""
+"""A change in its other forms, each made here and nowhere else: the channel's message, and what devices are shown."""
 
 from uuid import UUID
 
-from actors.messages.connection import ConnectionInfo, DeviceWrite
-from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistWrite
-from actors.messages.journal import Outcome, Snapshot, Tell, Update
-from actors.messages.sync import PubNubWatchlistUpdate, WatchlistUpdate
-from actors.tracing import Trace
+from actors.messages.change import Change
+from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.device import SnapshotItem, WatchlistSnapshot
+from actors.messages.journal import Snapshot, Update
+from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 
-def device_write(
-    write: WatchlistWrite, connection: ConnectionInfo, answer: Tell[Outcome], trace: Trace | None
-) -> DeviceWrite:
-    """Return what a device's message asks the user's ``WatchlistSync`` for."""
-    return DeviceWrite(
-        user_id=connection.user_id,
-        device_id=connection.device_id,
-        action=write.operation,
-        content_id=str(write.content_id),
-        operation_id=write.operation_id,
-        tag=write.tag,
-        observed=write.observed,
-        timestamp=write.timestamp if isinstance(write.timestamp, HLCTimestamp) else None,
-        answer=answer,
-        trace=trace,
-    )
-
-
-def channel_update(update: Update, origin: str) -> PubNubWatchlistUpdate:
+def channel_update(update: Update, origin: str, traceparent: str | None = None) -> PubNubWatchlistUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
     return PubNubWatchlistUpdate(
-        operation=update.action,
+        operation=update.change.action,
         content_id=update.content_id,
         unique_tag=update.tags[0],
         unique_tags=update.tags if len(update.tags) > 1 else (),
@@ -39,18 +21,40 @@ def channel_update(update: Update, origin: str) -> PubNubWatchlistUpdate:
         device_id=update.device_id,
         revision=update.revision,
         origin=origin,
+        traceparent=traceparent,
+    )
+
+
+def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
+    """Return the change that a message of the channel tells of; ``None``: its content is not a UUID."""
+    try:
+        content_id = UUID(message.content_id)
+    except ValueError:
+        return None
+    return Change(
+        action=message.operation,
+        content_id=content_id,
+        tag=message.unique_tag if message.operation == "add" else None,
+        timestamp=message.timestamp,
     )
 
 
 def device_update(update: Update) -> WatchlistUpdate:
     """Return the form of a journal record that devices are shown."""
+    return shown(update.change, update.revision, update.tags[0], update.timestamp, update.device_id)
+
+
+def shown(
+    change: Change, revision: int | None, unique_tag: str, timestamp: HLCTimestamp | int | None, device_id: str
+) -> WatchlistUpdate:
+    """Return the form of a change that devices are shown; a foreign clock in another shape is left out."""
     return WatchlistUpdate(
-        content_id=UUID(update.content_id),
-        action=update.action,
-        revision=update.revision,
-        unique_tag=update.tags[0],
-        timestamp=update.timestamp,
-        device_id=update.device_id,
+        content_id=change.content_id,
+        action=change.action,
+        revision=revision,
+        unique_tag=unique_tag,
+        timestamp=timestamp if isinstance(timestamp, HLCTimestamp) else None,
+        device_id=device_id,
     )
 
 

@@ -1,36 +1,25 @@
 """The device's side of the WebSocket: what a device may send, and what only its own connection answers.
 
-The messages every device of a user is shown are ``sync_messages.SyncMessage``. All are tagged by ``type``; new fields
+The messages every device of a user is shown are ``SyncMessage``. All are tagged by ``type``; new fields
 get defaults. Devices may add fields of their own: unknown fields are ignored.
 """
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from actors.messages.change import Change
 from actors.messages.journal import Outcome, Status
-from actors.messages.sync import WatchlistAction
 from crdt.hlc import HLCTimestamp
 
 MessageId = Annotated[str, Meta(max_length=128)] | int
 """The device's own name for a message; its answer carries the same."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+(?![\s\S])")]
-"""Without control characters: PostgreSQL cannot store NUL. The end is no ``$``, which a newline could follow."""
 
+class WatchlistWrite(Change, frozen=True, tag="watchlist_update", tag_field="type"):
+    """A ``Change`` over the WebSocket; answered by ``ack`` or ``error``."""
 
-class WatchlistWrite(Struct, frozen=True, tag="watchlist_update", tag_field="type"):
-    """Add or remove one content; answered by ``ack`` or ``error``."""
-
-    operation: WatchlistAction
-    content_id: UUID
     id: MessageId | None = None
-    operation_id: Name | None = None
-    tag: Name | None = None
-    observed: Annotated[int, Meta(ge=0)] | None = None
-    timestamp: HLCTimestamp | int | None = None
-    """A bare number (older devices) is accepted and ignored: the service stamps the write."""
     traceparent: str | None = None
     """W3C Trace Context: asks to follow this write; ignored if it is not valid."""
 

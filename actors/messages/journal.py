@@ -1,21 +1,16 @@
-"""What the journal takes and answers: operations, the updates they became, and their outcomes.
+"""What the journal is told and answers: operations, the updates they became, and their outcomes.
 
 All values are frozen: Pykka copies nothing, and these cross from the event loop to the journal's thread and back.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeVar
 
 from msgspec import Struct
 
-from actors.messages.sync import WatchlistAction
-from actors.tracing import Trace
+from actors.messages.change import Change
+from actors.messages.trace import Trace
+from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
-
-M_contra = TypeVar("M_contra", contravariant=True)
-Tell = Callable[[M_contra], None]
-"""Where a message goes: ``ref.tell`` in the service, ``list.append`` in a test. Must not block and must not raise."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -23,18 +18,16 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     user_id: str
     device_id: str
-    action: WatchlistAction
-    content_id: str
-    """Canonical lower-case UUID."""
+    change: Change
     timestamp: HLCTimestamp
-    operation_id: str | None = None
-    """Chosen by the author; a second operation of the user with this id gets the first one's outcome."""
-    tag: str | None = None
-    """The author's own tag of an add; without it the journal mints one."""
-    observed: int | None = None
-    """The author had seen every revision up to this one; ``None``: all that is in the journal at commit."""
+    """The author's own stamp, or the service's."""
     removed_tags: tuple[str, ...] = ()
     """A remove that names its tags (a foreign publisher's) takes exactly these, seen or not."""
+
+    @property
+    def content_id(self) -> str:
+        """Of the change, as the tables hold it: canonical, lower case."""
+        return str(self.change.content_id)
 
 
 class Update(Struct, frozen=True, kw_only=True):
@@ -43,13 +36,17 @@ class Update(Struct, frozen=True, kw_only=True):
     user_id: str
     revision: int
     """1, 2, 3 … per user, without gaps."""
-    action: WatchlistAction
-    content_id: str
+    change: Change
+    """Without the author's ``tag``, ``observed`` and ``timestamp``: they led to what follows."""
     tags: tuple[str, ...]
     """An add's one tag; a remove's tags, newest first, never empty."""
     timestamp: HLCTimestamp
     device_id: str
-    operation_id: str | None = None
+
+    @property
+    def content_id(self) -> str:
+        """Of the change, as the tables hold it: canonical, lower case."""
+        return str(self.change.content_id)
 
 
 class Status(StrEnum):
@@ -84,6 +81,20 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return None if self.update is None else self.update.revision
 
 
+class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
+    """A change that a device or a foreign publisher wants; its shape is valid, nothing else is known."""
+
+    user_id: str
+    device_id: str
+    change: Change
+    answer: Tell[Outcome] | None
+    """Must be told exactly once. Never raises; the device may have gone meanwhile. ``None``: nobody waits."""
+    removed_tags: tuple[str, ...] = ()
+    """As in ``Operation``: only a foreign publisher names the tags it removes."""
+    trace: Trace | None = None
+    """If the write is followed."""
+
+
 class Committed(Struct, frozen=True):
     """One transaction's outcomes for one ``Commit.reply_to``, in the order asked (new revisions ascend)."""
 
@@ -96,12 +107,10 @@ class Commit(Struct, frozen=True, eq=False):
 
     operation: Operation
     reply_to: Tell[Committed]
-    answer: Tell[Outcome] | None = None
-    """The writer's."""
+    write: DeviceWrite | None = None
+    """What the operation was made of."""
     accepted_s: float = 0.0
     """When the write came, on the asker's monotonic clock."""
-    trace: Trace | None = None
-    """Of a followed write."""
 
 
 class Head(Struct, frozen=True, kw_only=True):

@@ -1,18 +1,10 @@
-"""What a user's ``WatchlistSync`` is told, and whom it tells."""
+"""What a user's ``WatchlistSync`` is told."""
 
-from collections.abc import Callable
+from msgspec import Struct
 
-from msgspec import Struct, field
-
-from actors.bus.publisher import Publish
-from actors.fanout.broadcaster import Relay
-from actors.fanout.connection_registry import Register, Unregister
-from actors.messages.connection import ConsumerResumed, DeviceWrite, Join, Leave, SlowConsumer
-from actors.messages.device import WatchlistSnapshot
-from actors.messages.journal import Changes, Committed, HeadsLoaded, JournalMessage, ReadFailed, Snapshot, Tell
-from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate, SyncMessage
-from actors.metrics import BusMetrics, WriteMetrics
-from actors.tracing import Tracer, untraced
+from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.connection import ConsumerResumed, Join, Leave, SlowConsumer
+from actors.messages.journal import Changes, Committed, DeviceWrite, HeadsLoaded, ReadFailed, Snapshot
 
 
 class RemoteUpdate(Struct, frozen=True):
@@ -39,22 +31,3 @@ WatchlistMessage = (
     DeviceWrite | Join | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle
     | TryAgain | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
 )  # fmt: skip
-
-
-class WatchlistDeps(Struct, frozen=True, eq=False):
-    """Whom a ``WatchlistSync`` tells, and what it is told about this node."""
-
-    node: str
-    now_ms: Callable[[], int]
-    """The wall clock, milliseconds since 1970."""
-    now_s: Callable[[], float]
-    """A monotonic clock."""
-    max_clock_drift_ms: int
-    journal: Tell[JournalMessage]
-    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed]
-    broadcaster: Tell[Relay]
-    publisher: Tell[Publish]
-    frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]
-    bus_metrics: BusMetrics
-    write_metrics: WriteMetrics
-    tracer: Tracer = field(default_factory=untraced)

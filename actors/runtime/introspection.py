@@ -29,6 +29,13 @@ def actor_states() -> list[ActorState]:
     return [_state(ref) for ref in ActorRegistry.get_all()]
 
 
+def mailbox_size(ref: ActorRef[Any]) -> int:
+    """Return how many messages wait for an actor. Thread: any."""
+    inbox: Any = ref.actor_inbox
+    size: int = inbox.qsize()
+    return size
+
+
 def messages_waiting(ref: ActorRef[Any]) -> Iterator[Any]:
     """Return the messages in an actor's mailbox, oldest first, and leave them there. Thread: any."""
     inbox: Any = ref.actor_inbox

@@ -1,8 +1,15 @@
-"""Telling an actor that may be gone."""
+"""Telling: where a message goes, later, and to an actor that may be gone."""
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pykka import ActorDeadError, ActorRef
+
+M_contra = TypeVar("M_contra", contravariant=True)
+
+Tell = Callable[[M_contra], None]
+"""Where a message goes: ``ref.tell`` in the service, ``list.append`` in a test. Must not block and must not raise."""
 
 
 def tell_if_alive(ref: ActorRef[Any], message: object) -> None:
@@ -11,3 +18,11 @@ def tell_if_alive(ref: ActorRef[Any], message: object) -> None:
         ref.tell(message)
     except ActorDeadError:
         return
+
+
+def tell_later(delay_s: float, ref: ActorRef[Any], message: object) -> asyncio.TimerHandle:
+    """Tell ``message`` to ``ref`` after ``delay_s``, unless the actor has stopped by then.
+
+    Thread: the event loop.
+    """
+    return asyncio.get_running_loop().call_later(delay_s, tell_if_alive, ref, message)

@@ -1,9 +1,9 @@
-"""One user's watchlist on this node: stamps writes, keeps the order of revisions, fills gaps (documented step 1).
+"""One user's watchlist on this node: stamps writes, keeps the order of revisions, fills gaps.
 
-The actor holds where the user's journal stands, not the list itself: a write costs the same at ten and ten thousand
-items. It never waits for the journal: writes flow through, ``Committed`` comes back in revision order, and that message
-relays, publishes and answers. Whatever reaches it by bus or by journal goes through one rule (``_advance``): the next
-revision is relayed, an older one is dropped, a later one shows a gap that the journal fills.
+This is step 1 in docs/architecture.md. The actor holds where the user's journal stands, not the list itself: a write
+costs the same at ten and ten thousand items. It never waits for the journal: writes flow through, ``Committed`` comes
+back in revision order, and that message relays, publishes and answers. Whatever reaches it by bus or by journal goes
+through one ``RevisionLine``.
 """
 
 import logging
@@ -12,23 +12,15 @@ from typing import assert_never
 
 from msgspec import structs
 
-from actors.bus.publisher import Publish
-from actors.fanout.broadcaster import Relay
-from actors.fanout.connection_registry import Register, Unregister
-from actors.messages.connection import (
-    ConnectionInfo,
-    ConsumerResumed,
-    DeviceWrite,
-    Join,
-    Joined,
-    Leave,
-    SlowConsumer,
-)
-from actors.messages.conversion import channel_update
+from actors.messages.bus import Publish
+from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.connection import ConnectionInfo, ConsumerResumed, Join, Joined, Leave, SlowConsumer
+from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
 from actors.messages.journal import (
     Changes,
     Commit,
     Committed,
+    DeviceWrite,
     HeadsLoaded,
     LoadHeads,
     Operation,
@@ -37,29 +29,20 @@ from actors.messages.journal import (
     ReadSince,
     Snapshot,
     Status,
-    Tell,
+    Update,
 )
-from actors.messages.sync import HeadMoved, PubNubWatchlistUpdate
-from actors.messages.watchlist import (
-    RemoteUpdate,
-    ReplayRead,
-    RetireIfIdle,
-    TryAgain,
-    WatchlistDeps,
-    WatchlistMessage,
-)
+from actors.messages.watchlist import RemoteUpdate, ReplayRead, RetireIfIdle, TryAgain, WatchlistMessage
 from actors.runtime.supervisor import SupervisedActor
-from actors.runtime.timers import tell_later
-from actors.tracing import Trace
+from actors.runtime.tell import tell_later
+from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.replays import Replays
+from actors.watchlist.revision_line import RevisionLine, Step
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """After a read that the store could not answer."""
-MAX_FOLLOWED = 512
-"""Followed updates that wait for a gap before them to be filled; beyond, the others are shown untraced."""
 
 
 class WatchlistSync(SupervisedActor):
@@ -74,14 +57,9 @@ class WatchlistSync(SupervisedActor):
         self._deps = deps
         self._retired = retired
         self._clock = HLCTimestamp(0, 0, deps.node)
-        self._head = 0
-        """The last revision that was relayed here."""
-        self._seen = 0
-        """The greatest revision known to exist."""
+        self._line = RevisionLine()
         self._connections: set[ConnectionInfo] = set()
         self._replays = Replays(self._read_missed, deps.frame)
-        self._followed: dict[int, Trace] = {}
-        """By revision: those of them that are not relayed here yet."""
         self._uncommitted = 0
         self._waiting: list[WatchlistMessage] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -132,122 +110,113 @@ class WatchlistSync(SupervisedActor):
     # Writes
 
     def _write(self, write: DeviceWrite) -> None:
-        now_ms = self._deps.now_ms()
         try:
-            if write.timestamp is None:
-                stamp = self._clock = tick(self._clock, now_ms, self._deps.node)
-            else:
-                stamp = write.timestamp
-                self._clock = receive(self._clock, stamp, now_ms, self._deps.max_clock_drift_ms)
+            stamp = self._stamp(write.change.timestamp)
         except ClockDriftError as error:
-            refusal = Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}")
-            self._answer(write.answer, refusal, write.trace)
+            self._answer(write, Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}"))
             return
         operation = Operation(
             user_id=self._user_id,
             device_id=write.device_id,
-            action=write.action,
-            content_id=write.content_id,
+            change=write.change,
             timestamp=stamp,
-            operation_id=write.operation_id,
-            tag=write.tag,
-            observed=write.observed,
             removed_tags=write.removed_tags,
         )
         self._uncommitted += 1
-        self._deps.journal(Commit(operation, self._reply_to, write.answer, self._deps.now_s(), write.trace))
+        self._deps.journal(Commit(operation, self._reply_to, write, self._deps.now_s()))
+
+    def _stamp(self, timestamp: HLCTimestamp | int | None) -> HLCTimestamp:
+        """Return the author's own stamp, or one of ours. Raises: ClockDriftError, the author's is too far ahead."""
+        if isinstance(timestamp, HLCTimestamp):
+            self._follow_clock(timestamp)
+            return timestamp
+        self._clock = tick(self._clock, self._deps.now_ms(), self._deps.node)
+        return self._clock
+
+    def _follow_clock(self, timestamp: HLCTimestamp) -> None:
+        self._clock = receive(self._clock, timestamp, self._deps.now_ms(), self._deps.max_clock_drift_ms)
 
     def _committed(self, committed: Committed) -> None:
         self._uncommitted -= len(committed.commits)
+        decided = list(zip(committed.commits, committed.outcomes, strict=True))
+        for commit, outcome in decided:
+            if commit.write is not None and commit.write.trace is not None:
+                revision, is_new = outcome.revision, outcome.is_new
+                self._deps.tracer.commit(commit.write.trace, revision, outcome.status, is_new=is_new)
         updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
-        messages = [channel_update(update, self._deps.node) for update in updates]
-        traces = self._follow(committed)
-        self._advance(messages)
-        for message in messages:
-            self._deps.publisher(Publish(self._user_id, message, traces.get(message.revision)))
+        self._advance(updates)
+        if self._deps.publisher is not None:
+            for update in updates:
+                self._deps.publisher(Publish(self._user_id, update))
         now_s, metrics = self._deps.now_s(), self._deps.write_metrics
-        for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
+        for commit, outcome in decided:
             metrics.commit_latency.observe(now_s - commit.accepted_s)
             metrics.outcomes[outcome.status] += 1
-            self._answer(commit.answer, outcome, commit.trace)
-            if outcome.update is not None:  # a repeated write may be the first word of a revision of another node
-                self._seen = max(self._seen, outcome.update.revision)
+            if commit.write is not None:
+                self._answer(commit.write, outcome)
+            if outcome.revision is not None:  # a repeated write may be the first word of a revision of another node
+                self._line.see(outcome.revision)
         self._heal_if_behind()
 
-    def _follow(self, committed: Committed) -> dict[int | None, Trace]:
-        """Return, by revision, the traces of the updates that are new and followed."""
-        traces: dict[int | None, Trace] = {}
-        for commit, outcome in zip(committed.commits, committed.outcomes, strict=True):
-            if commit.trace is not None:
-                trace = commit.trace.at(outcome.revision)
-                trace.child(since_arrival=True).passed("committed", status=outcome.status)
-                if outcome.is_new and trace.revision is not None:
-                    traces[trace.revision] = self._followed[trace.revision] = trace
-        return traces
-
-    def _answer(self, answer: Tell[Outcome] | None, outcome: Outcome, trace: Trace | None) -> None:
-        if trace is not None:
-            trace.at(outcome.revision).passed("answered", status=outcome.status)
-        if answer is not None:
-            answer(outcome)
+    def _answer(self, write: DeviceWrite, outcome: Outcome) -> None:
+        if write.trace is not None:
+            self._deps.tracer.passed(write.trace.at(outcome.revision), "answered", status=outcome.status)
+        if write.answer is not None:
+            write.answer(outcome)
         elif outcome.status is Status.REFUSED:  # nobody waits: it came by the channel
             self._deps.bus_metrics.refused["not_taken"] += 1
-            logger.warning("a foreign publisher's operation was not taken: %s", outcome.reason)
+            logger.warning("a foreign publisher's operation was refused: %s", outcome.reason)
 
-    # Revisions: the next is relayed, an older one dropped, a later one shows a gap
+    # Revisions
 
-    def _advance(self, messages: Iterable[PubNubWatchlistUpdate]) -> None:
-        relayed: list[PubNubWatchlistUpdate] = []
-        for message in messages:
-            revision = message.revision or 0
-            if revision == self._head + 1:
-                self._head = revision
-                relayed.append(message)
-            elif revision <= self._head:
-                self._deps.bus_metrics.duplicates += 1
-            self._seen = max(self._seen, revision)
-        if relayed:
-            traces = self._take_followed() if self._followed else ()
-            self._deps.broadcaster(Relay(self._user_id, tuple(relayed), traces))
+    def _advance(self, updates: Iterable[Update]) -> None:
+        """Show the devices those of the journal's ``updates`` that are next."""
+        due = tuple(update for update in updates if self._is_next(update.revision))
+        if due and self._has_audience:
+            self._deps.broadcaster(Relay(self._user_id, due))
         self._heal_if_behind()
 
-    def _take_followed(self) -> tuple[Trace, ...]:
-        """Return the traces of what is about to be relayed, or was passed over."""
-        return tuple(self._followed.pop(revision) for revision in sorted(self._followed) if revision <= self._head)
+    @property
+    def _has_audience(self) -> bool:
+        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it."""
+        return bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
 
     def _remote(self, message: PubNubWatchlistUpdate) -> None:
         if isinstance(message.timestamp, HLCTimestamp):
             try:
-                self._clock = receive(
-                    self._clock, message.timestamp, self._deps.now_ms(), self._deps.max_clock_drift_ms
-                )
+                self._follow_clock(message.timestamp)
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
         revision = message.revision or 0
         if message.traceparent is not None and message.origin != self._deps.node:
-            trace = self._deps.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
-            if trace is not None and revision > self._head and len(self._followed) < MAX_FOLLOWED:
-                self._followed[revision] = trace
-        self._advance((message,))
+            self._deps.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
+        if self._is_next(revision):
+            self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
+        self._heal_if_behind()
+
+    def _is_next(self, revision: int) -> bool:
+        step = self._line.arrive(revision)
+        if step is Step.OLD:
+            self._deps.bus_metrics.duplicates += 1
+        return step is Step.NEXT
 
     def _saw(self, revision: int) -> None:
-        self._seen = max(self._seen, revision)
+        self._line.see(revision)
         self._heal_if_behind()
 
     def _heal_if_behind(self) -> None:
-        if self._seen > self._head and not self._is_healing:
+        if self._line.is_behind and not self._is_healing:
             self._is_healing = True
             self._deps.bus_metrics.gaps_healed += 1
-            self._deps.journal(ReadSince(self._user_id, self._head, self._reply_to))
+            self._deps.journal(ReadSince(self._user_id, self._line.head, self._reply_to))
 
     def _healed(self, answer: Changes | Snapshot | ReadFailed) -> None:
         self._is_healing = False
         match answer:
             case Changes(updates=updates):
-                self._advance(channel_update(update, self._deps.node) for update in updates)
+                self._advance(updates)
             case Snapshot(revision=revision):  # the gap is older than the kept history
-                self._head = revision
-                self._take_followed()
+                self._line.jump(revision)
                 self._replays.tell_snapshot(answer, list(self._connections))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", RETRY_S, reason)
@@ -263,7 +232,7 @@ class WatchlistSync(SupervisedActor):
         self._connections.add(connection)
         self._deps.registry(Register(connection))  # before the read, so that nothing falls between
         if join.since is None:
-            connection.tell(Joined(self._head))
+            connection.tell(Joined(self._line.head))
             return
         self._replays.wait(join)
 
@@ -289,7 +258,7 @@ class WatchlistSync(SupervisedActor):
             tell_later(RETRY_S, self.actor_ref, TryAgain())
             return
         (head,) = loaded.heads
-        self._head = self._seen = head.revision
+        self._line = RevisionLine(head.revision)
         self._clock = structs.replace(head.clock, node=self._deps.node)
         self._waiting = None
         for message in waiting:
@@ -299,8 +268,8 @@ class WatchlistSync(SupervisedActor):
         """Nobody should wait for a database that is away; connections may."""
         refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_S)
         for message in waiting:
-            if isinstance(message, DeviceWrite) and message.answer is not None:
-                self._answer(message.answer, refusal, message.trace)
+            if isinstance(message, DeviceWrite):
+                self._answer(message, refusal)
         waiting[:] = [message for message in waiting if not isinstance(message, DeviceWrite)]
 
     def _try_again(self) -> None:

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 import msgspec
 
-from actors.messages.sync import HeadMoved
-from actors.ports import Bus, BusUnavailable, MessageRefused
+from actors.errors import BusUnavailable, MessageRefused
+from actors.messages.channel import HeadMoved
+from actors.ports import Bus
 from syncd.buses import bus_codec, open_bus
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
 from syncd.checks.timeouts import ANSWER_TIMEOUT_S, Unreachable, fetch, in_thread

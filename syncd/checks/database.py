@@ -2,7 +2,7 @@
 
 import time
 
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from storage.inspection import Inspection, inspect_database, sqlite_file
 from storage.schema import HEAD
 from syncd.checks.file_modes import others_may_access

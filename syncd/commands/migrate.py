@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from storage.schema import SchemaTooNew, migrate, renew_epoch, schema_version
 from syncd import settings
 from syncd.cli import CommandError

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from storage.schema import SchemaTooNew
 from syncd import __version__, settings
 from syncd.buses import open_bus
@@ -19,6 +19,7 @@ from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
 from syncd.process.systemd import supervised
+from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, raise_file_limit, serving
 from syncd.settings import Settings
 
@@ -54,15 +55,16 @@ async def _serve(chosen: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     dump = Dump()
     dump.listen()
-    tokens = authenticator(chosen)
+    revoked: RevokedTokenIds = {}
+    tokens = authenticator(chosen, revoked)
     try:
         with bind(chosen) as listener:
             async with (
                 running_node(chosen, open_bus(chosen), give_up) as node,
-                serving(chosen, node, tokens, listener) as url,
+                serving(chosen, node, tokens, revoked, listener) as url,
                 supervised(os.environ),
             ):
-                dump.figures = node.stats
+                dump.show(node.stats)
                 print(_welcome(chosen, url), flush=True)
                 garbage.tune()
                 await stop.wait()

@@ -1,5 +1,7 @@
 """The keys that tokens are verified with, from the settings."""
 
+from collections.abc import Container
+
 from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings, SettingsError
 from transport.access.authentication import Authenticator
@@ -29,9 +31,14 @@ def signing_secret(settings: Settings) -> str:
         raise SettingsError(f"--data-dir: {error}") from error
 
 
-def authenticator(settings: Settings) -> Authenticator:
-    """Return the authenticator of tokens. Raises: SettingsError."""
-    return Authenticator(_keys(settings), audience=settings.jwt_audience, issuer=settings.jwt_issuer)
+def authenticator(settings: Settings, revoked_token_ids: Container[str] = frozenset()) -> Authenticator:
+    """Return what checks the tokens; ``revoked_token_ids`` is looked into for each. Raises: SettingsError."""
+    return Authenticator(
+        _keys(settings),
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        revoked_token_ids=revoked_token_ids,
+    )
 
 
 def _keys(settings: Settings) -> SigningKeys:

@@ -42,10 +42,14 @@ Place = tuple[str, ...]
 
 
 class Dump:
-    """The report. ``figures``: returns what else to show, as JSON; ``None``: nothing yet."""
+    """The report."""
 
     def __init__(self) -> None:
-        self.figures: Callable[[], object] | None = None
+        self._figures: Callable[[], object] | None = None
+
+    def show(self, figures: Callable[[], object]) -> None:
+        """Show ``figures()`` too from now on: anything that JSON can say."""
+        self._figures = figures
 
     def listen(self) -> None:
         """Report at each ``SIGUSR1`` from now on, and write the threads' stacks if a fatal signal ends the process.
@@ -69,8 +73,8 @@ class Dump:
         began_s = time.perf_counter()
         actors = actor_states()
         lines = [*_threads(), *_classes(actors), *_mailboxes(actors), *_handlers(actors), *_tasks(actors)]
-        if self.figures is not None:
-            lines.append(msgspec.json.format(msgspec.json.encode(self.figures()), indent=2).decode())
+        if self._figures is not None:
+            lines.append(msgspec.json.format(msgspec.json.encode(self._figures()), indent=2).decode())
         title = f"syncd, process {os.getpid()}, {datetime.now(UTC).isoformat(timespec='milliseconds')}"
         taken_ms = (time.perf_counter() - began_s) * 1000
         return "\n".join([f"==== {title} ====", *lines, f"==== end; it took {taken_ms:.0f} ms ====", ""])

@@ -5,7 +5,6 @@ import asyncio
 from actors.metrics import Histogram
 
 INTERVAL_S = 0.25
-BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 async def watch(lag: Histogram) -> None:

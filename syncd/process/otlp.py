@@ -26,7 +26,8 @@ from opentelemetry.trace import (
 )
 
 from actors.messages.journal import Status
-from actors.tracing import Span, Stage
+from actors.messages.trace import Stage
+from actors.tracing import Span
 from syncd import __version__
 
 CLOSE_TIMEOUT_S: Final = 2.0

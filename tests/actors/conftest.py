@@ -1,5 +1,6 @@
 """Fakes and barriers for driving actors directly."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from pykka.messages import ProxyGetAttr
 from actors.messages.connection import ConnectionInfo
 from actors.messages.device import Answer
 from actors.messages.sync import SyncMessage
+from actors.runtime.supervisor import Supervisor, supervise
 
 Started = Callable[[ActorRef[Any]], ActorRef[Any]]
 
@@ -59,6 +61,27 @@ def handled() -> Callable[[ActorRef[Any]], Awaitable[object]]:
         return ref.ask(ProxyGetAttr(attr_path=("actor_urn",)), block=False)
 
     return barrier
+
+
+class Supervision:
+    """A supervisor, and what it counts."""
+
+    def __init__(self, started: Started) -> None:
+        self.restarts: Counter[str] = Counter()
+        self.messages_skipped: Counter[str] = Counter()
+        self._started = started
+        self._supervisor = started(Supervisor.start(pytest.fail, self.restarts, self.messages_skipped))
+
+    def start(self, ref: ActorRef[Any]) -> ActorRef[Any]:
+        """Stop ``ref``'s actor at the end of the test, and restart it whenever it fails before."""
+        self._started(ref)
+        supervise(ref, self._supervisor)
+        return ref
+
+
+@pytest.fixture
+async def supervision(started: Started) -> Supervision:
+    return Supervision(started)
 
 
 def content(number: int) -> UUID:

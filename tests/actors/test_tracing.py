@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.tracing import MAX_ASKED_PER_S, Span, TraceParent, Tracer, parse_traceparent
+from actors.messages.trace import TraceParent, parse_traceparent
+from actors.tracing import MAX_ASKED_PER_S, MAX_FOLLOWED, Span, Tracer
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"
@@ -139,19 +140,63 @@ def test_a_stranger_can_ask_for_so_many_a_second_and_no_more() -> None:
 def test_a_node_is_believed_when_it_says_that_a_write_is_followed(listener: Listener) -> None:
     tracer = listener.tracer()
     for traceparent in ("nonsense", UNSAMPLED):
-        assert tracer.receive(traceparent, "ann", 7, "there") is None
-    assert tracer.receive(SAMPLED, "ann", 7, "there") is not None
+        tracer.receive(traceparent, "ann", 7, "there")
+    assert not tracer.is_following
+    tracer.receive(SAMPLED, "ann", 7, "there")
     (span,) = listener.spans
     assert (span.stage, span.parent_id, span.revision, span.details) == ("received", PARENT_ID, 7, {"origin": "there"})
+    followed = tracer.committed("ann", 7)
+    assert followed is not None
+    assert followed.span_id == span.span_id
+
+
+def test_a_committed_write_is_followed_by_its_user_and_revision(listener: Listener) -> None:
+    tracer = listener.tracer()
+    trace = tracer.accept(SAMPLED, "ann", "phone", "http")
+    assert trace is not None
+    tracer.commit(trace, 7, "added", is_new=True)
+    followed = tracer.committed("ann", 7)
+    assert followed is not None
+    assert (followed.span_id, followed.revision) == (trace.span_id, 7)
+    assert tracer.relay("ann", 7) is None
+    relay = tracer.begin_relay("ann", 7)
+    assert relay is not None
+    assert relay.parent_id == trace.span_id
+    assert tracer.relay("ann", 7) is relay
+    for user_id, revision in (("ann", 8), ("bob", 7), ("ann", None)):
+        assert tracer.committed(user_id, revision) is None
+        assert tracer.begin_relay(user_id, revision) is None
+        assert tracer.relay(user_id, revision) is None
+
+
+@pytest.mark.parametrize("revision", [None, 7])
+def test_a_write_that_gave_no_new_revision_is_followed_no_further(listener: Listener, revision: int | None) -> None:
+    tracer = listener.tracer()
+    trace = tracer.accept(SAMPLED, "ann", "phone", "http")
+    assert trace is not None
+    tracer.commit(trace, revision, "existing", is_new=False)
+    assert [(span.stage, span.revision) for span in listener.spans] == [("accepted", None), ("committed", revision)]
+    assert not tracer.is_following
+
+
+def test_of_too_many_followed_writes_the_oldest_are_followed_no_further() -> None:
+    tracer = Tracer(lambda _span: None, 1.0)
+    for revision in range(MAX_FOLLOWED + 1):
+        tracer.receive(SAMPLED, "ann", revision, "there")
+        tracer.begin_relay("ann", revision)
+    assert tracer.committed("ann", 0) is None
+    assert tracer.committed("ann", 1) is not None
+    assert tracer.committed("ann", MAX_FOLLOWED) is not None
 
 
 def test_spans_hang_together_and_last_as_long_as_they_did_whatever_the_wall_clock_does(listener: Listener) -> None:
-    accepted = listener.tracer().accept(SAMPLED, "ann", "phone", "http")  # arrived at 1 ms
+    tracer = listener.tracer()
+    accepted = tracer.accept(SAMPLED, "ann", "phone", "http")  # arrived at 1 ms
     assert accepted is not None
-    child = accepted.at(7).child()
-    child.child().passed("written", device_id="tv")
-    child.passed("relayed", devices=1)
-    accepted.child(since_arrival=True).passed("committed", status="added")
+    child = tracer.child(accepted.at(7))
+    tracer.passed(tracer.child(child), "written", device_id="tv")
+    tracer.passed(child, "relayed", devices=1)
+    tracer.passed(tracer.child(accepted, since_arrival=True), "committed", status="added")
     _, written, relayed, committed = listener.spans
     assert written.parent_id == relayed.span_id
     assert relayed.parent_id == committed.parent_id == accepted.span_id

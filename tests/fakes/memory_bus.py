@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from actors.errors import BusUnavailable, MessageRefused
+from actors.ports import OnGap, OnMessage
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 

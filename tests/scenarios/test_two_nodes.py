@@ -13,8 +13,8 @@ import pytest
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
-from actors.messages.connection import DeviceWrite
-from actors.messages.journal import Outcome, ReadSince, Snapshot, Status
+from actors.messages.change import Change, WatchlistAction
+from actors.messages.journal import DeviceWrite, Outcome, ReadSince, Snapshot, Status
 from actors.runtime import LoopFuture
 from syncd.node import Node, running_node
 from syncd.settings import Settings
@@ -40,7 +40,9 @@ class Device:
         self.ref = SyncWebSocket.start(
             self,
             HandshakeResult(user_id=user_id, device_id=device_id, ends_at_s=float("inf"), since=since),
-            ConnectionDeps(tell_watchlist=node.tell_watchlist, frame=encode, now_s=asyncio.get_running_loop().time),
+            ConnectionDeps(
+                tell_watchlist=node.users.tell_watchlist, frame=encode, now_s=asyncio.get_running_loop().time
+            ),
         )
 
     async def shown(self, revision: int) -> None:
@@ -104,16 +106,14 @@ async def connect() -> AsyncIterator[Callable[..., Device]]:
         await device.leave()
 
 
-async def submit(node: Node, user_id: str, content_id: str, action: str = "add", **more: Any) -> Outcome:
+async def submit(node: Node, user_id: str, content_id: str, action: WatchlistAction = "add", **more: Any) -> Outcome:
     answered: LoopFuture[Outcome] = LoopFuture()
-    node.tell_watchlist(
+    node.users.tell_watchlist(
         DeviceWrite(
             user_id=user_id,
             device_id="writer",
-            action=action,  # type: ignore[arg-type]
-            content_id=content_id,
+            change=Change(action, UUID(content_id), **more),
             answer=answered.set,
-            **more,
         )
     )
     return await answered
@@ -215,7 +215,7 @@ async def test_every_device_sees_every_revision_once_and_in_order_over_a_bus_tha
 
     async def storm(user: str) -> None:
         for _ in range(WRITES_PER_USER):
-            action = dice.choice(("add", "add", "remove"))
+            action: WatchlistAction = "remove" if dice.random() < 1 / 3 else "add"
             await submit(dice.choice(nodes), user, content(dice.randrange(10)), action)
             if dice.random() < 0.1:
                 await asyncio.sleep(dice.random() * 0.01)

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 import psycopg
 import pytest
 
+from actors.messages.change import Change
 from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
 from storage.history import DEFAULT_HISTORY, HistoryLimits
@@ -165,12 +166,8 @@ class Author:
         return Operation(
             user_id=user or self.user_id,
             device_id=device,
-            action="add",
-            content_id=self.content(name),
+            change=Change("add", UUID(self.content(name)), operation_id, tag, observed),
             timestamp=timestamp or self._stamp(),
-            operation_id=operation_id,
-            tag=tag,
-            observed=observed,
         )
 
     def remove(
@@ -187,11 +184,8 @@ class Author:
         return Operation(
             user_id=user or self.user_id,
             device_id=device,
-            action="remove",
-            content_id=self.content(name),
+            change=Change("remove", UUID(self.content(name)), operation_id, observed=observed),
             timestamp=timestamp or self._stamp(),
-            operation_id=operation_id,
-            observed=observed,
             removed_tags=tags,
         )
 

@@ -52,7 +52,7 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
         assert isinstance(changes, Changes)
         assert [update.revision for update in changes.updates] == list(range(1, len(updates) + 1))
         assert set(changes.updates) == set(updates)
-        tags = [update.tags for update in changes.updates if update.action == "add"]
+        tags = [update.tags for update in changes.updates if update.change.action == "add"]
         assert len(set(tags)) == NODES * BATCHES
 
 

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from actors.errors import StoreUnavailable
 from actors.messages.journal import Operation, Status
-from actors.ports import StoreUnavailable
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 

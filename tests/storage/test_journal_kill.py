@@ -21,7 +21,8 @@ USERS = ("ann", "bob", "cid")
 STORM = """
 import os, sys, threading
 from itertools import count
-from actors.journal.journal import Journal, JournalMetrics
+from actors.journal.journal import Journal
+from actors.metrics import JournalMetrics
 from actors.messages.journal import Commit, Operation
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import open_store
@@ -36,7 +37,7 @@ def storm(turn):
         for outcome in committed.outcomes:
             if outcome.update:
                 update = outcome.update
-                os.write(1, f"ack {update.user_id} {update.revision} {update.operation_id}\\n".encode())
+                os.write(1, f"ack {update.user_id} {update.revision} {update.change.operation_id}\\n".encode())
             waiting.release()
 
     for number in count():
@@ -101,8 +102,8 @@ def check_history(url: str, acknowledged: dict[str, tuple[str, int]]) -> None:
         assert isinstance(changes, Changes)
         assert [update.revision for update in changes.updates] == list(range(1, changes.revision + 1))
         for update in changes.updates:
-            assert update.operation_id is not None
-            assert update.operation_id not in recorded
-            recorded[update.operation_id] = (user, update.revision)
+            assert update.change.operation_id is not None
+            assert update.change.operation_id not in recorded
+            recorded[update.change.operation_id] = (user, update.revision)
     store.close()
     assert acknowledged.items() <= recorded.items()

@@ -2,11 +2,13 @@
 
 from itertools import count
 from typing import NamedTuple
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from actors.messages.change import Change
 from actors.messages.journal import Changes, Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
@@ -37,14 +39,14 @@ class Model:
     def apply(self, operation: Operation) -> Outcome | None:
         """Return what the journal must answer; ``None``: any refusal."""
         for first in self.history:
-            if operation.operation_id and first.operation_id == operation.operation_id:
+            if operation.change.operation_id and first.change.operation_id == operation.change.operation_id:
                 return self.first_answer(first, operation)
-        return self.add(operation) if operation.action == "add" else self.remove(operation)
+        return self.add(operation) if operation.change.action == "add" else self.remove(operation)
 
     def first_answer(self, first: Update, operation: Operation) -> Outcome | None:
-        if (first.action, first.content_id) != (operation.action, operation.content_id):
+        if (first.change.action, first.content_id) != (operation.change.action, operation.content_id):
             return None
-        return Outcome(status=Status.ADDED if first.action == "add" else Status.REMOVED, update=first)
+        return Outcome(status=Status.ADDED if first.change.action == "add" else Status.REMOVED, update=first)
 
     def is_forbidden(self, tag: str) -> bool:
         return not tag or (tag.startswith("syncd") and tag not in self.added)
@@ -53,20 +55,20 @@ class Model:
         return {
             tag
             for tag, add in self.live(operation.content_id).items()
-            if operation.observed is None
-            or add.revision <= operation.observed
+            if operation.change.observed is None
+            or add.revision <= operation.change.observed
             or (add.device_id == operation.device_id and add.timestamp < operation.timestamp)
         }
 
     def add(self, operation: Operation) -> Outcome | None:
         live = self.live(operation.content_id)
-        tag = operation.tag
+        tag = operation.change.tag
         if tag is None:
             tag = f"syncd:{1 + sum(tag.startswith('syncd') for tag in self.added)}"
         elif self.is_forbidden(tag):
             return None
         elif tag in self.added:
-            (first,) = (update for update in self.history if update.action == "add" and update.tags == (tag,))
+            (first,) = (update for update in self.history if update.change.action == "add" and update.tags == (tag,))
             return self.first_answer(first, operation)
         elif tag in self.removed:
             return Outcome(status=Status.EXISTING if live else Status.REMOVED)
@@ -94,12 +96,10 @@ class Model:
         update = Update(
             user_id=operation.user_id,
             revision=len(self.history) + 1,
-            action=operation.action,
-            content_id=operation.content_id,
+            change=replace(operation.change, tag=None, observed=None, timestamp=None),
             tags=tags,
             timestamp=operation.timestamp,
             device_id=operation.device_id,
-            operation_id=operation.operation_id,
         )
         self.history.append(update)
         return update
@@ -108,16 +108,20 @@ class Model:
         return {add.content_id for tag, add in self.added.items() if tag not in self.removed}
 
 
+changes_wanted = st.builds(
+    Change,
+    action=st.sampled_from(["add", "remove"]),
+    content_id=st.sampled_from([UUID(content) for content in CONTENTS]),
+    operation_id=st.none() | st.sampled_from(["x", "y", "z"]),
+    tag=st.none() | st.sampled_from(TAGS),
+    observed=st.none() | st.integers(0, 8),
+)
 operations = st.builds(
     Operation,
     user_id=st.sampled_from(["ann", "bob"]),
     device_id=st.sampled_from(["tv", "phone"]),
-    action=st.sampled_from(["add", "remove"]),
-    content_id=st.sampled_from(CONTENTS),
+    change=changes_wanted,
     timestamp=st.builds(HLCTimestamp, st.integers(1, 9), st.integers(0, 1), st.sampled_from(["a", "b"])),
-    operation_id=st.none() | st.sampled_from(["x", "y", "z"]),
-    tag=st.none() | st.sampled_from(TAGS),
-    observed=st.none() | st.integers(0, 8),
     removed_tags=st.just(()) | st.lists(st.sampled_from(TAGS), max_size=2).map(tuple),
 )
 histories = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6)

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import pytest
 
+from actors.messages.change import Change
 from actors.messages.journal import Changes, Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
@@ -42,12 +43,10 @@ def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: Sq
         update=Update(
             user_id="ann",
             revision=1,
-            action="add",
-            content_id=add.content_id,
+            change=Change("add", add.change.content_id, "op-1"),
             tags=("syncd:1",),
             timestamp=add.timestamp,
             device_id="tv",
-            operation_id="op-1",
         ),
     )
     assert history(journal) == (outcome.update,)
@@ -71,7 +70,7 @@ def test_a_remove_takes_the_item_and_names_its_tag(journal: SqlJournalStore, aut
     assert removed.status is Status.REMOVED
     assert removed.is_new
     assert removed.update is not None
-    assert (removed.update.revision, removed.update.action, removed.update.tags) == (2, "remove", ("syncd:1",))
+    assert (removed.update.revision, removed.update.change.action, removed.update.tags) == (2, "remove", ("syncd:1",))
     assert listed(journal) == []
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import KEPT_LONGER_S, SqlRevocationStore
 from storage.schema import migrate

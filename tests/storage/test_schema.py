@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import storage
-from actors.ports import StoreUnavailable
+from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 from storage.schema import HEAD, SchemaTooNew, migrate, schema_version

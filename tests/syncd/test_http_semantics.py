@@ -10,8 +10,7 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from actors.messages.connection import DeviceWrite
-from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads, Outcome, Status
+from actors.messages.journal import DeviceWrite, Head, HeadsLoaded, JournalMessage, LoadHeads, Outcome, Status
 from crdt.hlc import HLCTimestamp
 from syncd.keys.signing import authenticator
 from syncd.settings import Settings

@@ -54,16 +54,17 @@ class Authenticator:
         *,
         audience: str | None = None,
         issuer: str | None = None,
+        revoked_token_ids: Container[str] = frozenset(),
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
+        self._revoked_token_ids = revoked_token_ids
         self._now_s = now_s
         self._decoder = jwt.PyJWT(options={"require": ["exp", "sub", "device_id"], "verify_aud": audience is not None})
         self._remembered: dict[bytes, Claims] = {}
         self._generation = keys.generation
-        self.revoked_token_ids: Container[str] = frozenset()
 
     def authenticate(self, token: str) -> Claims:
         """Return what ``token`` says, without ever waiting.
@@ -84,7 +85,7 @@ class Authenticator:
         if self._now_s() >= claims.expires_at:
             self._remembered.pop(digest, None)
             raise TokenRefused("The token has expired.")
-        if claims.token_id is not None and claims.token_id in self.revoked_token_ids:
+        if claims.token_id is not None and claims.token_id in self._revoked_token_ids:
             raise TokenRefused("The token was revoked.")
         return claims
 

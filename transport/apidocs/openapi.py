@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from actors.messages.change import Change
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_parts import (
     ANY_REQUEST,
@@ -28,12 +29,12 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, WriteRequest
+from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest
 from transport.problems import ProblemDetails
 from transport.query import CURSOR_PATTERN, MAX_EPOCH_LENGTH, MAX_LIMIT, REVISION_PATTERN
 
 _TYPES: Final = (
-    WriteRequest, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, LastActivities,
+    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, LastActivities,
     Health, Readiness, ProblemDetails, *ADMIN_TYPES,
 )  # fmt: skip
 
@@ -60,7 +61,7 @@ def openapi_document(version: str) -> Json:
     """Return the document, as JSON's Python values. Cost: milliseconds; keep it."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     # The type says Raw: each operation is judged alone.
-    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("WriteRequest")
+    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
     return {
         "openapi": "3.1.0",
         "info": {
@@ -102,7 +103,7 @@ def _write_watchlist() -> Json:
         "writeWatchlist",
         "Add or remove one content; answered once it is in the database.",
         parameters=[_traceparent()],
-        requestBody=body("WriteRequest", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
+        requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
         responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "413", "415", "429"),
     )
 

@@ -10,8 +10,8 @@ import hmac
 
 import msgspec
 
-from actors.bus.subscriber import BusMessageRefused
-from actors.messages.sync import BusMessage, HeadMoved, PubNubWatchlistUpdate
+from actors.errors import BusMessageRefused
+from actors.messages.channel import BusMessage, HeadMoved, PubNubWatchlistUpdate
 
 MAX_PAYLOAD_BYTES = 32 * 1024
 """PubNub's limit, and more than any of our messages needs."""

@@ -12,7 +12,8 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from actors.errors import BusUnavailable, MessageRefused
+from actors.ports import OnGap, OnMessage
 from transport.bus.channels import channel_of, user_of
 from transport.bus.tasks import end
 

@@ -13,27 +13,15 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from actors.journal.journal import JournalMetrics
-from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
+from actors.metrics import Histogram, NodeMetrics
 
 
 class Sources(Struct, frozen=True, eq=False):
     """Where the figures come from."""
 
-    broadcast: BroadcastMetrics
-    registry: RegistryMetrics
-    writes: WriteMetrics
-    journal: JournalMetrics
-    bus: BusMetrics
-    loop_lag: Histogram
-    restarts: Mapping[str, int]
-    """Restarts by actor class."""
-    messages_skipped: Mapping[str, int]
-    """Messages that raised, by actor class."""
+    metrics: NodeMetrics
     refusals: Mapping[str, int]
     """Connections and messages beyond a limit, by reason."""
-    closes: Mapping[int, int]
-    """Connections that the node has closed, by close code."""
     active_watchlists: Callable[[], int]
     actors: Callable[[], int]
     """Running actors of every kind."""
@@ -62,7 +50,7 @@ class Figures(Collector):
 
     def documented(self) -> dict[str, float]:
         """Return the documented figures by their names; latencies in milliseconds, over the last 1,000 relays."""
-        broadcast, registry = self.sources.broadcast, self.sources.registry
+        broadcast, registry = self.sources.metrics.broadcast, self.sources.metrics.registry
         latency = broadcast.broadcast_latency
         p50, p95, p99 = latency.percentiles(0.50, 0.95, 0.99)
         return {
@@ -86,7 +74,7 @@ class Figures(Collector):
         yield from self._actors()
 
     def _relays(self) -> Iterator[Metric]:
-        broadcast, registry = self.sources.broadcast, self.sources.registry
+        broadcast, registry = self.sources.metrics.broadcast, self.sources.metrics.registry
         yield _counter("messages_relayed", "Messages relayed to a user's connections.", broadcast.messages_relayed)
         yield _histogram(
             "broadcast_latency_seconds", "From a relay's start to its last tell.", broadcast.broadcast_latency
@@ -98,12 +86,14 @@ class Figures(Collector):
         yield _histogram("write_latency_seconds", "From a relay's start to its last write.", registry.write_latency)
 
     def _limits(self) -> Iterator[Metric]:
-        closes = {str(code): count for code, count in self.sources.closes.items()}
+        closes = {str(code): count for code, count in self.sources.metrics.closes.items()}
         yield _counters("refusals", "Connections and messages beyond a limit.", "reason", self.sources.refusals)
         yield _counters("connections_closed", "Connections that the node has closed.", "code", closes)
+        illegal = {" ".join(step): count for step, count in self.sources.metrics.illegal_steps.items()}
+        yield _counters("connection_illegal_steps", "Messages that cannot come in a state and did.", "step", illegal)
 
     def _writes(self) -> Iterator[Metric]:
-        writes, journal = self.sources.writes, self.sources.journal
+        writes, journal = self.sources.metrics.writes, self.sources.metrics.journal
         yield _counters("writes", "Writes answered.", "status", writes.outcomes)
         yield _histogram("commit_latency_seconds", "From a write's acceptance to its commit.", writes.commit_latency)
         yield _counter("journal_transactions", "Transactions committed.", journal.transactions)
@@ -114,8 +104,8 @@ class Figures(Collector):
         yield _gauge("journal_up", "1 if the latest use of the database worked.", journal.unavailable is None)
 
     def _bus(self) -> Iterator[Metric]:
-        bus = self.sources.bus
-        refused = {"invalid_content_id": self.sources.broadcast.messages_refused, **bus.refused}
+        bus = self.sources.metrics.bus
+        refused = {"invalid_content_id": self.sources.metrics.broadcast.messages_refused, **bus.refused}
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
         yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self.sources.bus_status() is None)
         yield _counter("bus_received", "Messages received from the bus.", bus.received)
@@ -134,9 +124,9 @@ class Figures(Collector):
         yield _gauge("active_watchlists", "Users with a running WatchlistSync.", sources.active_watchlists())
         yield _gauge("actors", "Actors that run, of every kind.", sources.actors())
         yield _gauge("tasks", "Tasks of the event loop.", sources.tasks())
-        yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.restarts)
-        yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.messages_skipped)
-        yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.loop_lag)
+        yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.metrics.restarts)
+        yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.metrics.messages_skipped)
+        yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.metrics.loop_lag)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

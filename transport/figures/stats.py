@@ -64,7 +64,8 @@ class NodeStats(Struct, frozen=True):
 
 def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptime_s: float) -> NodeStats:
     """Return the node's figures of now. Cost: some sorts of 1,000 numbers."""
-    journal, bus, registry = sources.journal, sources.bus, sources.registry
+    metrics = sources.metrics
+    journal, bus, registry = metrics.journal, metrics.bus, metrics.registry
     return NodeStats(
         node=node,
         version=version,
@@ -73,16 +74,16 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         connections=registry.total_connections,
         users=registry.active_users,
         active_watchlists=sources.active_watchlists(),
-        messages_relayed=sources.broadcast.messages_relayed,
+        messages_relayed=metrics.broadcast.messages_relayed,
         messages_sent=registry.messages_sent,
-        broadcast_latency=_latency(sources.broadcast.broadcast_latency),
+        broadcast_latency=_latency(metrics.broadcast.broadcast_latency),
         write_latency=_latency(registry.write_latency),
         journal=JournalStats(
             problem=journal.unavailable,
             operations=journal.operations,
             transactions=journal.transactions,
             failures=journal.failures,
-            commit_latency=_latency(sources.writes.commit_latency),
+            commit_latency=_latency(metrics.writes.commit_latency),
         ),
         bus=BusStats(
             problem=sources.bus_status(),
@@ -93,9 +94,9 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
             outbox=bus.outbox,
             gaps_healed=bus.gaps_healed,
         ),
-        writes=dict(sources.writes.outcomes),
+        writes=dict(metrics.writes.outcomes),
         refusals=dict(sources.refusals),
-        closes=dict(sources.closes),
+        closes=dict(metrics.closes),
     )
 
 

@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from actors.errors import StoreUnavailable
+from actors.messages.change import Name
 from actors.messages.close_codes import DISCONNECTED
 from actors.messages.connection import ConnectionInfo, Disconnect
-from actors.messages.device import Name
 from actors.messages.sync import Notice, NoticeLevel
-from actors.ports import StoreUnavailable
 from transport.access.authentication import Authenticator
 from transport.figures.stats import NodeStats
 from transport.http.app import ClientGone, Endpoint, HttpRequest, Routes

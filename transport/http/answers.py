@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from actors.messages.change import Change, WatchlistAction
 from actors.messages.conversion import device_update
 from actors.messages.journal import Changes, Item, Outcome, Page, Status
-from actors.messages.sync import WatchlistAction, WatchlistUpdate
+from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.http.requests import WriteRequest
 from transport.query import cursor_of
 
 Revision = Annotated[int, Meta(ge=0)]
@@ -87,13 +87,13 @@ class Readiness(Struct, frozen=True):
     problems: dict[str, str]
 
 
-def write_response(request: WriteRequest, outcome: Outcome) -> WriteResponse:
+def write_response(change: Change, outcome: Outcome) -> WriteResponse:
     """Return the answer for ``outcome``."""
     update = outcome.update
     return WriteResponse(
         success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
-        operation=request.operation,
-        content_id=str(request.content_id),
+        operation=change.action,
+        content_id=str(change.content_id),
         status=outcome.status,
         unique_tag=update.tags[0] if update else None,
         timestamp=update.timestamp if update else None,

@@ -14,9 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from actors.messages.connection import DeviceWrite
+from actors.messages.change import Change
 from actors.messages.journal import (
     Changes,
+    DeviceWrite,
     Head,
     HeadsLoaded,
     JournalMessage,
@@ -28,9 +29,9 @@ from actors.messages.journal import (
     ReadFailed,
     ReadPage,
     Status,
-    Tell,
 )
 from actors.runtime import LoopFuture
+from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Quotas
@@ -52,7 +53,6 @@ from transport.http.requests import (
     MAX_BULK_BYTES,
     MAX_WRITE_BYTES,
     BulkRequest,
-    WriteRequest,
     authenticated,
     decode,
     read_body,
@@ -63,7 +63,7 @@ from transport.query import ListQuery, list_query
 
 T = TypeVar("T")
 
-WRITE_DECODER: Final = msgspec.json.Decoder(WriteRequest)
+CHANGE_DECODER: Final = msgspec.json.Decoder(Change)
 BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
 ENCODER: Final = msgspec.json.Encoder()
 
@@ -122,8 +122,8 @@ def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
     )
 
 
-_PendingWrite = tuple[WriteRequest, asyncio.Future[Outcome]]
-"""A write, and its outcome to be."""
+_PendingWrite = tuple[Change, asyncio.Future[Outcome]]
+"""A change, and its outcome to be."""
 
 
 class _Api:
@@ -134,17 +134,17 @@ class _Api:
 
     async def write_watchlist(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
-        write = decode(WRITE_DECODER, await read_body(request, MAX_WRITE_BYTES))
+        change = decode(CHANGE_DECODER, await read_body(request, MAX_WRITE_BYTES))
         self._service.quotas.check_messages(claims.user_id, 1, time.monotonic())
-        outcome = await _soon(self._submit(write, claims, traceparent(request)))
+        outcome = await _soon(self._submit(change, claims, traceparent(request)))
         match outcome.status:
             case Status.NOT_FOUND:
-                raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {write.content_id} is not in the watchlist.")
+                raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the watchlist.")
             case Status.REFUSED if outcome.retry_after_s is not None:
                 raise unavailable(outcome.reason or "The write was not taken.", outcome.retry_after_s)
             case Status.REFUSED:
                 raise Problem(HTTPStatus.BAD_REQUEST, outcome.reason or "The write was refused.")
-        return _json(write_response(write, outcome))
+        return _json(write_response(change, outcome))
 
     async def write_operations(self, request: HttpRequest) -> Response:
         claims = await self._authenticate(request)
@@ -156,15 +156,23 @@ class _Api:
 
     def _take(self, raw: msgspec.Raw, claims: Claims, asked: str | None) -> _PendingWrite | WriteResponse:
         try:
-            write = WRITE_DECODER.decode(raw)
+            change = CHANGE_DECODER.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
-        return write, self._submit(write, claims, asked)
+        return change, self._submit(change, claims, asked)
 
-    def _submit(self, write: WriteRequest, claims: Claims, asked: str | None) -> asyncio.Future[Outcome]:
+    def _submit(self, change: Change, claims: Claims, asked: str | None) -> asyncio.Future[Outcome]:
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         trace = self._service.tracer.accept(asked, claims.user_id, claims.device_id, "http")
-        self._service.write(write.write(claims, partial(_settle, answered), trace))
+        self._service.write(
+            DeviceWrite(
+                user_id=claims.user_id,
+                device_id=claims.device_id,
+                change=change,
+                answer=partial(_settle, answered),
+                trace=trace,
+            )
+        )
         return answered
 
     # Reads
@@ -262,11 +270,11 @@ async def _results(taken: Sequence[_PendingWrite | WriteResponse]) -> list[Write
     return [one if isinstance(one, WriteResponse) else await _result(*one) for one in taken]
 
 
-async def _result(write: WriteRequest, answered: asyncio.Future[Outcome]) -> WriteResponse:
+async def _result(change: Change, answered: asyncio.Future[Outcome]) -> WriteResponse:
     outcome = await answered
     if outcome.retry_after_s is not None:  # as a result it would look final, and the device would drop the write
         raise unavailable(f"Not every operation was taken; repeat them all ({outcome.reason}).", outcome.retry_after_s)
-    return write_response(write, outcome)
+    return write_response(change, outcome)
 
 
 async def _in_time(answer: Awaitable[T]) -> T:

@@ -3,17 +3,10 @@
 import re
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
-from actors.messages.connection import DeviceWrite
-from actors.messages.device import Name
-from actors.messages.journal import Outcome, Tell
-from actors.messages.sync import WatchlistAction
-from actors.tracing import Trace
-from crdt.hlc import HLCTimestamp
 from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
 from transport.problems import Problem
@@ -31,32 +24,6 @@ _TAKEN_AS_JSON: Final = frozenset(
 )
 """What clients say of JSON when nobody told them better; the last is curl's."""
 _UTF_8: Final = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.IGNORECASE)
-
-
-class WriteRequest(Struct, frozen=True):
-    """Body of ``POST /api/v1/sync/watchlist``, and one entry of a bulk."""
-
-    operation: WatchlistAction
-    content_id: UUID
-    operation_id: Name | None = None
-    tag: Name | None = None
-    observed: Annotated[int, Meta(ge=0)] | None = None
-    timestamp: HLCTimestamp | None = None
-
-    def write(self, claims: Claims, answer: Tell[Outcome], trace: Trace | None) -> DeviceWrite:
-        """Return the message for the user's ``WatchlistSync``."""
-        return DeviceWrite(
-            user_id=claims.user_id,
-            device_id=claims.device_id,
-            action=self.operation,
-            content_id=str(self.content_id),
-            answer=answer,
-            operation_id=self.operation_id,
-            tag=self.tag,
-            observed=self.observed,
-            timestamp=self.timestamp,
-            trace=trace,
-        )
 
 
 class BulkRequest(Struct, frozen=True):

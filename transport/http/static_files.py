@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from actors.messages.device import Name
+from actors.messages.change import Name
 from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.etags import is_known
 from transport.http.requests import decode, read_body

@@ -25,8 +25,8 @@ from actors.messages.connection import (
     TokenRenewed,
 )
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
-from actors.messages.journal import Tell
 from actors.ports import DeviceSocket
+from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
 from transport.access.limits import Quotas
 from transport.problems import Problem

@@ -7,19 +7,33 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.bus.publisher import MAX_IN_FLIGHT, Flush, Publish, PubNubPublisher
-from actors.messages.sync import PubNubWatchlistUpdate
+from actors.bus.publisher import MAX_IN_FLIGHT, PubNubPublisher
+from actors.errors import BusUnavailable, MessageRefused
+from actors.messages.bus import Flush, Publish
+from actors.messages.change import Change
+from actors.messages.channel import BusMessage, PubNubWatchlistUpdate
+from actors.messages.journal import Update
 from actors.metrics import BusMetrics
-from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from actors.ports import OnGap, OnMessage
 from actors.runtime import LoopFuture
-from tests.actors.conftest import Started, content
+from actors.tracing import untraced
+from crdt.hlc import HLCTimestamp
+from tests.actors.conftest import Started, Supervision, content
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
 
 def publish(user_id: str, revision: int) -> Publish:
     return Publish(
-        user_id, PubNubWatchlistUpdate("add", str(content(1)), "t", None, "tv", revision=revision, origin="here")
+        user_id,
+        Update(
+            user_id=user_id,
+            revision=revision,
+            change=Change("add", content(1)),
+            tags=("t",),
+            timestamp=HLCTimestamp(1, 0, "here"),
+            device_id="tv",
+        ),
     )
 
 
@@ -68,6 +82,7 @@ async def publisher(started: Started, bus: HandBus, metrics: BusMetrics) -> Acto
             lambda _, message: msgspec.json.encode(message),
             metrics,
             "here",
+            untraced(),
             retry_s=0.001,
             max_outbox=MAX_IN_FLIGHT + 50,
         )
@@ -172,3 +187,20 @@ async def test_a_flush_is_answered_when_the_outbox_is_empty(
     while not flushed:
         await handled(publisher)
     assert flushed == [None]
+
+
+async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publishes_what_comes_next(
+    supervision: Supervision, bus: HandBus, metrics: BusMetrics
+) -> None:
+    def encode(_user_id: str, message: BusMessage) -> bytes:
+        if isinstance(message, PubNubWatchlistUpdate) and message.revision == 4:
+            raise ValueError("cannot be encoded")
+        return msgspec.json.encode(message)
+
+    publisher = supervision.start(PubNubPublisher.start(bus, encode, metrics, "here", untraced()))
+    publisher.tell(publish("ann", 4))
+    publisher.tell(publish("ann", 5))
+    user_id, message, answer = await bus.next_call()
+    assert (user_id, message["revision"]) == ("ann", 5)
+    answer.set_result(None)
+    assert supervision.restarts == supervision.messages_skipped == {"PubNubPublisher": 1}

@@ -6,13 +6,15 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.bus.subscriber import HEADS_PER_READ, BusMessageRefused, CompareHeads, PubNubSubscriber
+from actors.bus.subscriber import HEADS_PER_READ, PubNubSubscriber
+from actors.errors import BusMessageRefused, BusUnavailable
+from actors.messages.bus import CompareHeads
+from actors.messages.channel import BusMessage, HeadMoved, PubNubProgressUpdate
 from actors.messages.journal import Head, HeadsLoaded, LoadHeads
-from actors.messages.sync import BusMessage, HeadMoved, PubNubProgressUpdate
 from actors.metrics import BusMetrics
-from actors.ports import BusUnavailable, OnGap, OnMessage
+from actors.ports import OnGap, OnMessage
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Started
+from tests.actors.conftest import Started, Supervision
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 PROGRESS = PubNubProgressUpdate("0b0e6a4e-52a5-4a5b-9a1f-000000000001", 1, 2)
@@ -40,9 +42,10 @@ class FlakyBus:
     async def close(self) -> None: ...
 
 
-class ConnectionDeps:
+class Others:
     def __init__(self) -> None:
         self.handled: list[tuple[str, BusMessage]] = []
+        self.broken_for: set[str] = set()
         self.journal: list[Any] = []
         self.users = ["ann", "bob"]
         self.metrics = BusMetrics()
@@ -53,11 +56,16 @@ class ConnectionDeps:
             raise BusMessageRefused("malformed", "this is rubbish")
         return msgspec.json.decode(payload, type=PubNubProgressUpdate)
 
+    def handle(self, user_id: str, message: BusMessage) -> None:
+        if user_id in self.broken_for:
+            raise ZeroDivisionError
+        self.handled.append((user_id, message))
+
     def start(self, bus: FlakyBus) -> ActorRef[PubNubSubscriber]:
         return PubNubSubscriber.start(
             bus,
             self.decode,
-            lambda user_id, message: self.handled.append((user_id, message)),
+            self.handle,
             lambda: tuple(self.users),
             self.journal.append,
             self.metrics,
@@ -66,70 +74,70 @@ class ConnectionDeps:
 
 
 @pytest.fixture
-def around() -> ConnectionDeps:
-    return ConnectionDeps()
+def others() -> Others:
+    return Others()
 
 
 async def test_a_bus_that_speaks_to_a_stopped_subscriber_is_not_heard_and_not_disturbed(
-    started: Started, around: ConnectionDeps, handled: Handled
+    started: Started, others: Others, handled: Handled
 ) -> None:
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     await ref.stop(block=False)
     assert bus.on_message is not None
     assert bus.on_gap is not None
     bus.on_message("ann", msgspec.json.encode(PROGRESS))
     bus.on_gap("a moment")
-    assert not around.handled
+    assert not others.handled
 
 
-async def test_messages_are_decoded_and_handed_on(started: Started, around: ConnectionDeps, handled: Handled) -> None:
+async def test_messages_are_decoded_and_handed_on(started: Started, others: Others, handled: Handled) -> None:
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_message is not None
     bus.on_message("ann", msgspec.json.encode(PROGRESS))
     await handled(ref)
-    assert around.handled == [("ann", PROGRESS)]
+    assert others.handled == [("ann", PROGRESS)]
 
 
 async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
-    started: Started, around: ConnectionDeps, handled: Handled, caplog: pytest.LogCaptureFixture
+    started: Started, others: Others, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_message is not None
     bus.on_message("ann", b"rubbish")
     bus.on_message("ann", msgspec.json.encode(PROGRESS))
     await handled(ref)
-    assert around.handled == [("ann", PROGRESS)]
-    assert around.metrics.refused == {"malformed": 1}
-    assert around.metrics.received == 2
+    assert others.handled == [("ann", PROGRESS)]
+    assert others.metrics.refused == {"malformed": 1}
+    assert others.metrics.received == 2
     assert [r.levelno for r in caplog.records if "rubbish" in r.getMessage()] == [logging.WARNING]
 
 
 async def test_an_unreachable_bus_is_tried_again_until_it_answers(
-    started: Started, around: ConnectionDeps, handled: Handled, caplog: pytest.LogCaptureFixture
+    started: Started, others: Others, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FlakyBus(failures=3)
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     while bus.on_message is None:
         await handled(ref)
     assert caplog.text.count("nobody listens") == 3
 
 
 async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
-    started: Started, around: ConnectionDeps, handled: Handled
+    started: Started, others: Others, handled: Handled
 ) -> None:
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_gap is not None
     bus.on_gap("reconnected")
     await handled(ref)
-    (load,) = around.journal
+    (load,) = others.journal
     assert isinstance(load, LoadHeads)
     assert load.user_ids == ("ann", "bob")
     clock = HLCTimestamp(1, 0, "n")
@@ -137,64 +145,77 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
         HeadsLoaded((Head(user_id="ann", revision=7, clock=clock), Head(user_id="bob", revision=0, clock=clock)))
     )
     await handled(ref)
-    assert around.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
+    assert others.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
 
 
 async def test_now_and_then_heads_are_compared_without_a_gap(
-    started: Started, around: ConnectionDeps, handled: Handled
+    started: Started, others: Others, handled: Handled
 ) -> None:
-    ref = started(around.start(FlakyBus()))
+    ref = started(others.start(FlakyBus()))
     ref.tell(CompareHeads())
     await handled(ref)
-    assert [load.user_ids for load in around.journal] == [("ann", "bob")]
+    assert [load.user_ids for load in others.journal] == [("ann", "bob")]
 
 
 async def test_many_users_are_compared_in_several_reads_one_after_another(
-    started: Started, around: ConnectionDeps, handled: Handled
+    started: Started, others: Others, handled: Handled
 ) -> None:
-    around.users = [f"user-{number}" for number in range(HEADS_PER_READ + 1)]
+    others.users = [f"user-{number}" for number in range(HEADS_PER_READ + 1)]
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_gap is not None
     bus.on_gap("reconnected")
     await handled(ref)
-    assert [len(load.user_ids) for load in around.journal] == [HEADS_PER_READ]
-    around.journal[0].reply_to(HeadsLoaded(()))
+    assert [len(load.user_ids) for load in others.journal] == [HEADS_PER_READ]
+    others.journal[0].reply_to(HeadsLoaded(()))
     await handled(ref)
-    assert [len(load.user_ids) for load in around.journal] == [HEADS_PER_READ, 1]
-    around.journal[1].reply_to(HeadsLoaded(()))
+    assert [len(load.user_ids) for load in others.journal] == [HEADS_PER_READ, 1]
+    others.journal[1].reply_to(HeadsLoaded(()))
     await handled(ref)
-    assert len(around.journal) == 2
+    assert len(others.journal) == 2
 
 
-async def test_a_journal_that_cannot_be_read_is_asked_again(
-    started: Started, around: ConnectionDeps, handled: Handled
-) -> None:
+async def test_a_journal_that_cannot_be_read_is_asked_again(started: Started, others: Others, handled: Handled) -> None:
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_gap is not None
     bus.on_gap("reconnected")
     await handled(ref)
-    around.journal[0].reply_to(HeadsLoaded(None))
-    while len(around.journal) < 2:
+    others.journal[0].reply_to(HeadsLoaded(None))
+    while len(others.journal) < 2:
         await handled(ref)
 
 
 async def test_gaps_while_the_journal_cannot_be_read_do_not_add_up(
-    started: Started, around: ConnectionDeps, handled: Handled
+    started: Started, others: Others, handled: Handled
 ) -> None:
-    around.users = [f"user-{number}" for number in range(2 * HEADS_PER_READ)]
+    others.users = [f"user-{number}" for number in range(2 * HEADS_PER_READ)]
     bus = FlakyBus()
-    ref = started(around.start(bus))
+    ref = started(others.start(bus))
     await handled(ref)
     assert bus.on_gap is not None
     for _ in range(5):
         bus.on_gap("reconnected")
     await handled(ref)
     for reads in range(1, 4):
-        assert len(around.journal) == reads  # one under way, whatever happened
-        around.journal[-1].reply_to(HeadsLoaded(None))
-        while len(around.journal) == reads:
+        assert len(others.journal) == reads  # one under way, whatever happened
+        others.journal[-1].reply_to(HeadsLoaded(None))
+        while len(others.journal) == reads:
             await handled(ref)
+
+
+async def test_a_subscriber_whose_handler_raises_is_restarted_and_counted_and_hands_on_what_comes_next(
+    supervision: Supervision, others: Others, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    others.broken_for.add("ann")
+    ref = supervision.start(others.start(bus))
+    await handled(ref)
+    assert bus.on_message is not None
+    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.on_message("bob", msgspec.json.encode(PROGRESS))
+    await handled(ref)
+    assert others.handled == [("bob", PROGRESS)]
+    assert supervision.restarts == supervision.messages_skipped == {"PubNubSubscriber": 1}

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,8 @@ from pykka import ActorRef
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
-from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.change import Change
+from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
 from actors.messages.connection import (
     MAX_WAITING_BYTES,
     MAX_WAITING_FRAMES,
@@ -18,7 +20,6 @@ from actors.messages.connection import (
     ConnectionMessage,
     ConsumerResumed,
     Deliver,
-    DeviceWrite,
     Disconnect,
     Join,
     Joined,
@@ -36,7 +37,7 @@ from actors.messages.connection import (
     WatchlistRequest,
 )
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
-from actors.messages.journal import Outcome, Status, Update
+from actors.messages.journal import DeviceWrite, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -86,6 +87,7 @@ class Device:
         self.told: list[WatchlistRequest] = []
         self.now_s = 1_000.0
         self.closes: Counter[int] = Counter()
+        self.illegal_steps: Counter[tuple[str, str]] = Counter()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
             HandshakeResult(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
@@ -94,6 +96,7 @@ class Device:
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
                 now_s=lambda: self.now_s,
                 closes=self.closes,
+                illegal_steps=self.illegal_steps,
             ),
         )
 
@@ -146,13 +149,13 @@ def lines(first: int, last: int) -> list[str]:
 
 
 def write(message_id: str | int | None = "w1", **fields: Any) -> WatchlistWrite:
-    return WatchlistWrite("add", FILM, message_id, **fields)
+    return WatchlistWrite("add", FILM, id=message_id, **fields)
 
 
 ADDED = Outcome(
     status=Status.ADDED,
     update=Update(
-        user_id="ann", revision=11, action="add", content_id=str(FILM), tags=("tv:1",), timestamp=STAMP,
+        user_id="ann", revision=11, change=Change("add", FILM), tags=("tv:1",), timestamp=STAMP,
         device_id="tv",
     ),
     is_new=True,
@@ -244,8 +247,18 @@ async def test_frames_let_go_during_a_long_replay_are_asked_for_again(live: Devi
 
 
 async def test_a_late_answer_to_an_earlier_resume_changes_nothing(live: Device) -> None:
-    await live.tell(Replayed(revision=3, epoch="e1", frames=(b"3\n",)), Joined(2), deliver(11))
+    await live.tell(Replayed(revision=3, epoch="e1", frames=(b"3\n",)), deliver(11))
     assert live.socket.lines == ["11"]
+
+
+@pytest.mark.actors_may_fail
+async def test_a_message_that_cannot_come_in_a_state_ends_the_connection_and_is_counted(live: Device) -> None:
+    live.ref.tell(Joined(2))
+    while live.ref.is_alive():
+        await asyncio.sleep(0)
+    assert live.socket.closes == [INTERNAL_ERROR.code]
+    assert live.illegal_steps == {("LIVE", "Joined"): 1}
+    assert live.closes == {INTERNAL_ERROR.code: 1}
 
 
 async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> None:
@@ -371,10 +384,10 @@ async def test_a_write_goes_to_the_watchlist_and_its_outcome_back_as_ack(live: D
     await live.tell(Received((write(operation_id="op", tag="t", observed=9, timestamp=STAMP),)))
     (request,) = live.told_of(DeviceWrite)
     assert isinstance(request, DeviceWrite)
-    assert (request.user_id, request.device_id, request.action) == ("ann", "tv", "add")
-    assert request.content_id == "550e8400-e29b-41d4-a716-446655440000"
-    assert (request.operation_id, request.tag, request.observed) == ("op", "t", 9)
-    assert request.timestamp == STAMP
+    assert (request.user_id, request.device_id, request.change.action) == ("ann", "tv", "add")
+    assert str(request.change.content_id) == "550e8400-e29b-41d4-a716-446655440000"
+    assert (request.change.operation_id, request.change.tag, request.change.observed) == ("op", "t", 9)
+    assert request.change.timestamp == STAMP
     assert request.answer is not None
     request.answer(ADDED)
     await live.tell()
@@ -416,7 +429,6 @@ async def test_a_write_goes_to_the_watchlist_and_its_outcome_back_as_ack(live: D
 async def test_every_outcome_has_its_answer(live: Device, outcome: Outcome, answer: dict[str, object]) -> None:
     await live.tell(Received((write(None, timestamp=12345),)))
     (request,) = live.told_of(DeviceWrite)
-    assert request.timestamp is None
     request.answer(outcome)
     await live.tell()
     assert live.socket.answers == [answer]

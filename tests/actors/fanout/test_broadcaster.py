@@ -6,21 +6,21 @@ import pytest
 from msgspec import structs
 from pykka import ActorRef
 
-from actors.fanout.broadcaster import Relay, WebSocketBroadcaster
-from actors.fanout.connection_registry import SendToUser
-from actors.messages.sync import (
-    DeviceCommand,
-    ProgressUpdate,
+from actors.fanout.broadcaster import WebSocketBroadcaster
+from actors.messages.change import Change
+from actors.messages.channel import (
     PubNubDeviceHandoff,
     PubNubProgressUpdate,
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
-    WatchlistUpdate,
 )
+from actors.messages.fanout import Relay, RelayPubNubMessage, SendToUser
+from actors.messages.journal import Update
+from actors.messages.sync import DeviceCommand, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
-from actors.runtime import LoopFuture
+from actors.tracing import Span, Tracer, untraced
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Started
+from tests.actors.conftest import Started, Supervision
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 CONTENT = UUID(CONTENT_ID)
@@ -28,28 +28,23 @@ STAMP = HLCTimestamp(1_764_000_000_000, 0, "node")
 WATCHLIST = PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:1", STAMP, "device-a", revision=1, origin="node")
 PROGRESS = PubNubProgressUpdate(CONTENT_ID, 30, 3600)
 HANDOFF = PubNubDeviceHandoff("tv", CONTENT_ID)
+SHOWN = WatchlistUpdate(CONTENT, "add", 1, "syncd:1", STAMP, "device-a")
 
 
-class Registry:
-    """Answers at once, or when the test says."""
-
-    def __init__(self) -> None:
-        self.sent: list[SendToUser] = []
-        self.answers: list[LoopFuture[int]] = []
-        self.answers_at_once = True
-
-    def send_to_user(self, message: SendToUser) -> LoopFuture[int]:
-        self.sent.append(message)
-        future: LoopFuture[int] = LoopFuture()
-        self.answers.append(future)
-        if self.answers_at_once:
-            future.set(3)
-        return future
+def update(revision: int) -> Update:
+    return Update(
+        user_id="ann",
+        revision=revision,
+        change=Change("add", CONTENT),
+        tags=(f"syncd:{revision}",),
+        timestamp=STAMP,
+        device_id="device-a",
+    )
 
 
 @pytest.fixture
-def registry() -> Registry:
-    return Registry()
+def sent() -> list[SendToUser]:
+    return []
 
 
 @pytest.fixture
@@ -59,92 +54,109 @@ def metrics() -> BroadcastMetrics:
 
 @pytest.fixture
 async def broadcaster(
-    started: Started, registry: Registry, metrics: BroadcastMetrics
+    started: Started, sent: list[SendToUser], metrics: BroadcastMetrics
 ) -> ActorRef[WebSocketBroadcaster]:
-    clock = count(step=1)
-    return started(WebSocketBroadcaster.start(registry.send_to_user, metrics, lambda: float(next(clock))))
-
-
-async def test_figures_start_at_zero(metrics: BroadcastMetrics) -> None:
-    assert metrics.messages_relayed == 0
-    assert metrics.broadcast_latency.percentiles(0.5, 0.99) == (0.0, 0.0)
-    assert metrics.broadcast_latency.average() == 0.0
+    clock = count(100)
+    return started(WebSocketBroadcaster.start(sent.append, metrics, lambda: float(next(clock)), untraced()))
 
 
 @pytest.mark.parametrize(
-    ("message", "sent"),
+    ("message", "shown"),
     [
-        (WATCHLIST, WatchlistUpdate(CONTENT, "add", 1, "syncd:1", STAMP, "device-a")),
+        (WATCHLIST, SHOWN),
         (PROGRESS, ProgressUpdate(CONTENT, 30, 3600)),
         (HANDOFF, DeviceCommand(f"handoff:{CONTENT_ID}", "tv")),
     ],
 )
-async def test_each_kind_of_message_is_converted_sent_and_counted_once(
+async def test_each_kind_of_message_of_the_channel_is_converted_and_sent(
     broadcaster: ActorRef[WebSocketBroadcaster],
-    registry: Registry,
-    metrics: BroadcastMetrics,
+    sent: list[SendToUser],
     message: PubNubSyncMessage,
-    sent: object,
+    shown: SyncMessage,
 ) -> None:
-    await broadcaster.ask(Relay("ann", (message,)), block=False)
-    assert registry.sent == [SendToUser("ann", (sent,))]  # type: ignore[arg-type]
-    assert metrics.messages_relayed == 1
+    await broadcaster.ask(RelayPubNubMessage("ann", message), block=False)
+    assert sent == [SendToUser("ann", (shown,), began_s=100.0)]
+
+
+async def test_an_update_of_the_journal_is_shown_as_the_channels_form_of_it_is(
+    broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser]
+) -> None:
+    await broadcaster.ask(Relay("ann", (update(1),)), block=False)
+    assert sent[0].messages == (SHOWN,)
+
+
+async def test_updates_of_one_relay_are_sent_together_and_in_order(
+    broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser]
+) -> None:
+    await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
+    (together,) = sent
+    assert [message.revision for message in together.messages if isinstance(message, WatchlistUpdate)] == [4, 5]
 
 
 @pytest.mark.parametrize("kind", [WATCHLIST, PROGRESS, HANDOFF])
-async def test_an_invalid_uuid_is_warned_of_and_not_counted_as_relayed(
+async def test_an_invalid_uuid_is_warned_of_and_not_relayed(
     broadcaster: ActorRef[WebSocketBroadcaster],
-    registry: Registry,
+    sent: list[SendToUser],
     metrics: BroadcastMetrics,
     caplog: pytest.LogCaptureFixture,
     kind: PubNubSyncMessage,
 ) -> None:
     broken = structs.replace(kind, content_id="movie-123")
-    await broadcaster.ask(Relay("ann", (broken,)), block=False)
-    assert registry.sent == []
+    await broadcaster.ask(RelayPubNubMessage("ann", broken), block=False)
+    assert sent == []
     assert (metrics.messages_relayed, metrics.messages_refused) == (0, 1)
     assert [(r.levelno, "not a UUID" in r.getMessage()) for r in caplog.records] == [(logging.WARNING, True)]
 
 
-async def test_an_invalid_message_does_not_hold_back_the_valid_ones_beside_it(
-    broadcaster: ActorRef[WebSocketBroadcaster], registry: Registry, metrics: BroadcastMetrics
+async def test_relays_do_not_wait_for_the_registry(
+    broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser], metrics: BroadcastMetrics
 ) -> None:
-    broken = PubNubProgressUpdate("nonsense", 1, 2)
-    await broadcaster.ask(Relay("ann", (WATCHLIST, broken, HANDOFF)), block=False)
-    assert [type(m) for m in registry.sent[0].messages] == [WatchlistUpdate, DeviceCommand]
-    assert metrics.messages_relayed == 2
-
-
-async def test_the_latency_runs_from_the_relays_start_to_the_registrys_answer(
-    broadcaster: ActorRef[WebSocketBroadcaster], registry: Registry, metrics: BroadcastMetrics
-) -> None:
-    registry.answers_at_once = False
-    await broadcaster.ask(Relay("ann", (WATCHLIST,)), block=False)
-    assert metrics.messages_relayed == 0
-    registry.answers[0].set(3)
-    assert metrics.messages_relayed == 1
-    assert list(metrics.broadcast_latency.latest) == [1.0]
-
-
-async def test_relays_do_not_wait_for_each_other(
-    broadcaster: ActorRef[WebSocketBroadcaster], registry: Registry, metrics: BroadcastMetrics
-) -> None:
-    registry.answers_at_once = False
     for _ in range(20):
-        broadcaster.tell(Relay("ann", (WATCHLIST,)))
-    await broadcaster.ask(Relay("ann", ()), block=False)
-    assert len(registry.sent) == 20
-    for answer in registry.answers:
-        answer.set(3)
-    assert metrics.messages_relayed == 20
-    p50, p95, p99 = metrics.broadcast_latency.percentiles(0.50, 0.95, 0.99)
-    assert 0 < p50 <= p95 <= p99
+        broadcaster.tell(RelayPubNubMessage("ann", WATCHLIST))
+    await broadcaster.ask(RelayPubNubMessage("ann", PROGRESS), block=False)
+    assert len(sent) == 21
+    assert metrics.messages_relayed == 0  # for the registry to count
+
+
+async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started, sent: list[SendToUser]) -> None:
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 1.0)
+    trace = tracer.accept(None, "ann", "phone", "http")
+    assert trace is not None
+    tracer.commit(trace, 4, "added", is_new=True)
+    broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer))
+    await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
+    followed, other = sent[0].messages
+    assert isinstance(followed, WatchlistUpdate)
+    assert isinstance(other, WatchlistUpdate)
+    relay = tracer.relay("ann", 4)
+    assert relay is not None
+    assert (followed.traceparent, other.traceparent) == (relay.traceparent, None)
+    assert relay.parent_id == trace.span_id
 
 
 async def test_the_documented_methods_can_be_called_through_a_proxy(
-    broadcaster: ActorRef[WebSocketBroadcaster], registry: Registry
+    broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser]
 ) -> None:
     proxy = broadcaster.proxy()
     assert await proxy.convert_pubnub_message(PROGRESS) == ProgressUpdate(CONTENT, 30, 3600)
     await proxy.relay_pubnub_message("ann", PROGRESS)
-    assert registry.sent == [SendToUser("ann", (ProgressUpdate(CONTENT, 30, 3600),))]
+    assert sent[0].messages == (ProgressUpdate(CONTENT, 30, 3600),)
+
+
+async def test_a_broadcaster_that_raises_is_restarted_and_counted_and_relays_what_comes_next(
+    supervision: Supervision, sent: list[SendToUser], metrics: BroadcastMetrics
+) -> None:
+    clock = iter((ZeroDivisionError(), 1.0))
+
+    def now_s() -> float:
+        now = next(clock)
+        if isinstance(now, Exception):
+            raise now
+        return now
+
+    broadcaster = supervision.start(WebSocketBroadcaster.start(sent.append, metrics, now_s, untraced()))
+    broadcaster.tell(RelayPubNubMessage("ann", PROGRESS))
+    await broadcaster.ask(RelayPubNubMessage("ann", HANDOFF), block=False)
+    assert [message for relay in sent for message in relay.messages] == [DeviceCommand(f"handoff:{CONTENT_ID}", "tv")]
+    assert supervision.restarts == supervision.messages_skipped == {"WebSocketBroadcaster": 1}

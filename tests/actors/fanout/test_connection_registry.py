@@ -4,22 +4,21 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.fanout.connection_registry import (
-    EVICTION_TICK_S,
-    EVICTIONS_PER_TICK,
-    BroadcastToAll,
-    ConnectionRegistry,
-    GetUserConnections,
-    Register,
-    SendToUser,
-    Unregister,
-)
+from actors.fanout.connection_registry import EVICTION_TICK_S, EVICTIONS_PER_TICK, ConnectionRegistry
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
-from actors.messages.sync import DeviceCommand, WatchlistUpdate
-from actors.metrics import RegistryMetrics
-from actors.tracing import Span, Tracer
-from tests.actors.conftest import Devices, Started, content
+from actors.messages.fanout import BroadcastToAll, GetUserConnections, Register, SendToUser, Unregister
+from actors.messages.sync import DeviceCommand, SyncMessage, WatchlistUpdate
+from actors.metrics import BroadcastMetrics, RegistryMetrics
+from actors.tracing import Span, Tracer, untraced
+from tests.actors.conftest import Devices, Started, Supervision, content
+
+BEGAN_S = 1.0
+
+
+def sending(user_id: str, messages: tuple[WatchlistUpdate, ...]) -> SendToUser:
+    return SendToUser(user_id, messages, BEGAN_S)
+
 
 UPDATES = tuple(WatchlistUpdate(content(n), "add", revision=n) for n in (4, 5))
 
@@ -31,7 +30,7 @@ def metrics() -> RegistryMetrics:
 
 @pytest.fixture
 async def registry(started: Started, devices: Devices, metrics: RegistryMetrics) -> ActorRef[ConnectionRegistry]:
-    return started(ConnectionRegistry.start(devices.encode, metrics))
+    return started(ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), untraced()))
 
 
 async def test_every_connection_of_the_user_and_nobody_else_is_sent_the_message(
@@ -39,7 +38,7 @@ async def test_every_connection_of_the_user_and_nobody_else_is_sent_the_message(
 ) -> None:
     for connection_id, user_id in (("b", "ann"), ("c", "ann"), ("d", "ann"), ("x", "bob")):
         registry.tell(Register(devices.connection(connection_id, user_id)))
-    assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 3
+    await registry.ask(sending("ann", UPDATES), block=False)
     for connection_id in "bcd":
         deliver = devices.told[connection_id][0]
         assert deliver.first_revision == 4
@@ -53,7 +52,7 @@ async def test_a_message_is_encoded_once_and_every_connection_gets_the_same_byte
 ) -> None:
     for connection_id in "bcd":
         registry.tell(Register(devices.connection(connection_id)))
-    await registry.ask(SendToUser("ann", UPDATES[:1]), block=False)
+    await registry.ask(sending("ann", UPDATES[:1]), block=False)
     assert devices.encoded == 1
     assert len({id(devices.told[connection_id][0].frames[0]) for connection_id in "bcd"}) == 1
 
@@ -61,7 +60,7 @@ async def test_a_message_is_encoded_once_and_every_connection_gets_the_same_byte
 async def test_a_user_without_connections_receives_nothing_and_costs_no_encoding(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
-    assert await registry.ask(SendToUser("nobody", UPDATES), block=False) == 0
+    await registry.ask(sending("nobody", UPDATES), block=False)
     assert devices.encoded == 0
 
 
@@ -72,9 +71,9 @@ async def test_an_unregistered_connection_is_sent_nothing_more_and_the_counts_fa
         registry.tell(Register(devices.connection(connection_id)))
     assert await registry.ask(Unregister("b"), block=False) is True
     assert await registry.ask(Unregister("b"), block=False) is False
-    assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 2
+    await registry.ask(sending("ann", UPDATES), block=False)
     assert devices.told["b"] == []
-    assert metrics.total_connections == 2
+    assert (metrics.total_connections, metrics.messages_sent) == (2, 4)
 
 
 async def test_registering_twice_counts_once(
@@ -111,12 +110,12 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
     registry.tell(Register(tv))
     registry.tell(Register(phone))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
-    assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 2
+    await registry.ask(sending("ann", UPDATES), block=False)
     assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 2
     assert devices.told["tv"] == []
     assert metrics.messages_sent == 3
     registry.tell(ConsumerResumed(tv))
-    await registry.ask(SendToUser("ann", UPDATES[1:]), block=False)
+    await registry.ask(sending("ann", UPDATES[1:]), block=False)
     of_tv, of_phone = (
         [message for message in devices.told[name] if isinstance(message, Deliver)] for name in ("tv", "phone")
     )
@@ -125,24 +124,24 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
     assert metrics.messages_sent == 8
 
 
-async def test_devices_for_which_too_much_waits_are_let_go_a_few_at_a_time(
+async def test_devices_for_which_too_much_waits_are_evicted_a_few_at_a_time(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
     names = [str(number) for number in range(3 * EVICTIONS_PER_TICK)]
     for name in names:
-        stalled = devices.connection(name)
-        registry.tell(Register(stalled))
-        registry.tell(SlowConsumer(stalled, frames=MAX_WAITING_FRAMES, size_bytes=0))
+        slow = devices.connection(name)
+        registry.tell(Register(slow))
+        registry.tell(SlowConsumer(slow, frames=MAX_WAITING_FRAMES, size_bytes=0))
     registry.tell(Register(devices.connection("tv")))
-    await registry.ask(SendToUser("ann", UPDATES[:1]), block=False)
+    await registry.ask(sending("ann", UPDATES[:1]), block=False)
 
-    def let_go() -> list[str]:
+    def evicted() -> list[str]:
         return [name for name in names if devices.told[name]]
 
-    assert let_go() == names[:EVICTIONS_PER_TICK]
+    assert evicted() == names[:EVICTIONS_PER_TICK]
     assert metrics.total_connections == 1
-    assert await registry.ask(SendToUser("ann", UPDATES[1:]), block=False) == 1
-    while len(let_go()) < len(names):
+    await registry.ask(sending("ann", UPDATES[1:]), block=False)
+    while len(evicted()) < len(names):
         await asyncio.sleep(EVICTION_TICK_S)
     for name in names:
         (disconnect,) = devices.told[name]
@@ -159,43 +158,85 @@ async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
     registry.tell(Unregister("tv"))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     registry.tell(Register(devices.connection("phone")))
-    assert await registry.ask(SendToUser("ann", UPDATES), block=False) == 1
+    await registry.ask(sending("ann", UPDATES), block=False)
     await registry.ask(ConsumerResumed(tv), block=False)
     assert devices.told["tv"] == []
 
 
-async def test_of_a_followed_message_it_is_said_who_does_not_read(
-    registry: ActorRef[ConnectionRegistry], devices: Devices
+async def test_of_a_followed_message_it_is_told_who_was_sent_it_and_who_does_not_read(
+    started: Started, devices: Devices, metrics: RegistryMetrics
 ) -> None:
     spans: list[Span] = []
-    trace = Tracer(spans.append, 1.0).accept(None, "ann", "laptop", "http")
+    tracer = Tracer(spans.append, 1.0)
+    trace = tracer.accept(None, "ann", "laptop", "http")
     assert trace is not None
+    tracer.commit(trace, 4, "added", is_new=True)
+    relay = tracer.begin_relay("ann", 4)
+    assert relay is not None
+    registry = started(ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), tracer))
     tv = devices.connection("tv", device_id="tv-in-the-kitchen")
     registry.tell(Register(tv))
     registry.tell(Register(devices.connection("phone")))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
-    await registry.ask(SendToUser("ann", UPDATES[:1], (trace,)), block=False)
-    assert [(span.stage, span.details["device_id"]) for span in spans[1:]] == [("held", "tv-in-the-kitchen")]
-    assert MeasureWrite in map(type, devices.told["phone"])
+    spans.clear()
+    await registry.ask(sending("ann", UPDATES), block=False)
+    relayed, held = spans
+    assert (relayed.stage, relayed.span_id, relayed.details) == ("relayed", relay.span_id, {"devices": 2})
+    assert (held.stage, held.parent_id, held.details["device_id"]) == ("held", relay.span_id, "tv-in-the-kitchen")
+    *_, measure = (message for message in devices.told["phone"] if isinstance(message, MeasureWrite))
+    measure.measured(True)
+    assert [(span.stage, span.details["connection_id"]) for span in spans[2:]] == [("written", "phone")]
+
+
+async def test_a_relay_is_counted_and_timed_from_its_start_to_the_last_tell(started: Started, devices: Devices) -> None:
+    relays = BroadcastMetrics()
+    clock = iter((8.0, BEGAN_S + 0.5))
+    registry = started(
+        ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced(), lambda: next(clock))
+    )
+    registry.tell(Register(devices.connection("b")))
+    await registry.ask(sending("ann", UPDATES), block=False)
+    assert relays.messages_relayed == len(UPDATES)
+    assert list(relays.broadcast_latency.latest) == [0.5, 0.5]
+
+
+async def test_a_registry_whose_codec_raises_is_restarted_and_counted_and_sends_what_comes_next(
+    supervision: Supervision, devices: Devices
+) -> None:
+    relays, broken = BroadcastMetrics(), UPDATES[0]
+
+    def frame(message: SyncMessage) -> bytes:
+        if message is broken:
+            raise ValueError("cannot be encoded")
+        return devices.encode(message)
+
+    registry = supervision.start(ConnectionRegistry.start(frame, RegistryMetrics(), relays, untraced()))
+    registry.tell(Register(devices.connection("b")))
+    registry.tell(sending("ann", (broken,)))
+    await registry.ask(sending("ann", UPDATES[1:]), block=False)
+    assert [message.first_revision for message in devices.told["b"] if isinstance(message, Deliver)] == [5]
+    assert relays.messages_relayed == 1
+    assert supervision.restarts == supervision.messages_skipped == {"ConnectionRegistry": 1}
 
 
 async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
     started: Started, devices: Devices, metrics: RegistryMetrics
 ) -> None:
-    clock = iter((1.0, 1.25))
-    registry = started(ConnectionRegistry.start(devices.encode, metrics, lambda: next(clock)))
+    clock = iter((1.0, 2.0, 1.25, 3.0))
+    registry = started(
+        ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), untraced(), lambda: next(clock))
+    )
     for connection_id in "bc":
         registry.tell(Register(devices.connection(connection_id)))
-    await registry.ask(SendToUser("ann", UPDATES), block=False)
+    await registry.ask(sending("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["b"]] == [Deliver]
-    deliver, flush = devices.told["c"]
-    assert (type(deliver), type(flush)) == (Deliver, MeasureWrite)
+    deliver, measure = devices.told["c"]
+    assert (type(deliver), type(measure)) == (Deliver, MeasureWrite)
+    measure.measured(False)
     assert metrics.write_latency.sum == 0
-    flush.measured(False)
-    assert metrics.write_latency.sum == 0
-    flush.measured(True)
+    measure.measured(True)
     assert metrics.write_latency.sum == 0.25
-    await registry.ask(SendToUser("ann", UPDATES), block=False)
+    await registry.ask(sending("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["c"]] == [Deliver, MeasureWrite, Deliver]
 
 

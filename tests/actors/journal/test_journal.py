@@ -9,7 +9,9 @@ import pytest
 from pykka import ActorDeadError, ActorRef
 from pykka.messages import ProxyCall
 
-from actors.journal.journal import MAX_BATCH, RETRY_AFTER_S, Journal, JournalMetrics
+from actors.errors import StoreUnavailable
+from actors.journal.journal import MAX_BATCH, RETRY_AFTER_S, Journal
+from actors.messages.change import Change
 from actors.messages.journal import (
     Bookmark,
     Changes,
@@ -28,8 +30,9 @@ from actors.messages.journal import (
     Snapshot,
     Status,
 )
-from actors.ports import StoreUnavailable
+from actors.metrics import JournalMetrics
 from crdt.hlc import HLCTimestamp
+from tests.actors.conftest import content
 
 WAIT_S = 10.0
 CLOCK = HLCTimestamp(0, 0, "")
@@ -49,8 +52,8 @@ class FakeStore:
         assert not self.closed
         self.attempts += 1
         self.fault(operations)
-        self.batches.append([operation.content_id for operation in operations])
-        return [Outcome(status=Status.ADDED, reason=operation.content_id) for operation in operations]
+        self.batches.append([operation.device_id for operation in operations])
+        return [Outcome(status=Status.ADDED, reason=operation.device_id) for operation in operations]
 
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
         self.fault(())
@@ -106,7 +109,7 @@ class Harness:
         self.ref: ActorRef[Journal] = Journal.start(self.store, self.metrics)
 
     def commit(self, name: str, reply_to: Callable[[Committed], None] | None = None) -> None:
-        operation = Operation(user_id="ann", device_id="tv", action="add", content_id=name, timestamp=CLOCK)
+        operation = Operation(user_id="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
         self.ref.tell(Commit(operation, reply_to or self.answers.append))
 
     def finish(self) -> None:
@@ -125,7 +128,7 @@ def harness() -> Iterator[Harness]:
 
 
 def contents(committed: Committed) -> list[str]:
-    return [commit.operation.content_id for commit in committed.commits]
+    return [commit.operation.device_id for commit in committed.commits]
 
 
 def fail(error: Exception) -> Callable[[Sequence[Operation]], None]:
@@ -282,7 +285,7 @@ def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     def choke(operations: Sequence[Operation]) -> None:
-        if any(operation.content_id == "poison" for operation in operations):
+        if any(operation.device_id == "poison" for operation in operations):
             raise KeyError("a defect")
 
     gate = Gate(harness.store)
@@ -363,7 +366,7 @@ def test_transactions_operations_and_time_are_counted() -> None:
     store, metrics, ticks = FakeStore(), JournalMetrics(), iter(range(100))
     ref = Journal.start(store, metrics, clock=lambda: float(next(ticks)))
     gate = Gate(store)
-    operation = Operation(user_id="ann", device_id="tv", action="add", content_id="a", timestamp=CLOCK)
+    operation = Operation(user_id="ann", device_id="tv", change=Change("add", content(1)), timestamp=CLOCK)
     ref.tell(Commit(operation, lambda committed: None))
     gate.wait_until_entered()
     for _ in range(3):

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from pykka import ActorRef
 
+from actors.messages.channel import HeadMoved
 from actors.messages.connection import Join
 from actors.messages.journal import Head, HeadsLoaded, LoadHeads
-from actors.messages.watchlist import WatchlistDeps
 from actors.metrics import BusMetrics, WriteMetrics
+from actors.tracing import untraced
 from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Devices
@@ -39,6 +41,7 @@ async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
         bus_metrics=BusMetrics(),
         write_metrics=WriteMetrics(),
         now_s=lambda: 0.0,
+        tracer=untraced(),
     )
 
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
@@ -51,11 +54,22 @@ async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
 
 
 async def test_a_users_actor_is_started_once(users: ActiveUsers) -> None:
-    assert users.active("ann") is None
+    assert list(users) == []
     ref = users.watchlist("ann")
     assert users.watchlist("ann") is ref
-    assert users.active("ann") is ref
     assert list(users) == ["ann"]
+
+
+async def test_a_request_starts_the_actor_of_the_user_whom_it_names(users: ActiveUsers, devices: Devices) -> None:
+    users.tell_watchlist(Join(devices.connection("b", "bob")))
+    assert list(users) == ["bob"]
+    while not devices.told["b"]:
+        await asyncio.sleep(0)
+
+
+async def test_news_of_the_bus_starts_nobodys_actor(users: ActiveUsers) -> None:
+    users.tell_if_active("ann", HeadMoved(4, "other"))
+    assert list(users) == []
 
 
 async def test_a_sweep_lets_idle_users_go_and_keeps_connected_ones(users: ActiveUsers, devices: Devices) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.messages.change import Change
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.journal import Changes, ReadFailed, Snapshot, Update
@@ -18,8 +19,7 @@ def updates(first: int, last: int) -> tuple[Update, ...]:
         Update(
             user_id="ann",
             revision=revision,
-            action="add",
-            content_id=str(content(revision)),
+            change=Change("add", content(revision)),
             tags=(f"syncd:{revision}",),
             timestamp=STAMP,
             device_id="tv",

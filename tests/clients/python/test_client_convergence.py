@@ -87,15 +87,11 @@ class World:
         operation = Operation(
             user_id=self.user,
             device_id=device.name,
-            action=write.operation,
-            content_id=str(write.content_id),
+            change=write,
             timestamp=stamp,
-            operation_id=write.operation_id,
-            tag=write.tag,
-            observed=write.observed,
         )
         (outcome,) = self.journal.commit([operation])
-        if write.operation == "remove" and outcome.status is Status.EXISTING:
+        if write.action == "remove" and outcome.status is Status.EXISTING:
             self.misplaced.add(operation.content_id)
         if answers_first:
             device.tell(answer_to(write.id, outcome))
@@ -215,7 +211,7 @@ class Device:
 def members_at(history: list[Update], revision: int) -> set[str]:
     members: set[str] = set()
     for update in history[:revision]:
-        (members.add if update.action == "add" else members.discard)(update.content_id)
+        (members.add if update.change.action == "add" else members.discard)(update.content_id)
     return members
 
 
@@ -307,9 +303,9 @@ def check_that_all_agree(world: World, devices: list[Device]) -> None:
         assert stored.queue == ()
     # Every add once, no remove twice, and who is alone with a content has the last word.
     writes = [write for device in devices for write in device.writes]
-    recorded = [update.operation_id for update in history]
+    recorded = [update.change.operation_id for update in history]
     assert len(recorded) == len(set(recorded))
-    added = {update.operation_id for update in history if update.action == "add"}
+    added = {update.change.operation_id for update in history if update.change.action == "add"}
     assert added == {write.operation_id for write in writes if write.operation == "add"}
     for content_id in CONTENTS:
         last_words = [write for device in devices for write in device.last_word(content_id)]

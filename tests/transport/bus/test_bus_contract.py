@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.ports import BusUnavailable, MessageRefused
+from actors.errors import BusUnavailable, MessageRefused
 
 MESSAGE = {
     "type": "watchlist_update",

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.bus.subscriber import BusMessageRefused
-from actors.messages.sync import BusMessage, HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.errors import BusMessageRefused
+from actors.messages.channel import (
+    BusMessage,
+    HeadMoved,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from crdt.hlc import HLCTimestamp
 from transport.bus.codec import BusCodec
 

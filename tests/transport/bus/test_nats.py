@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.ports import BusUnavailable
+from actors.errors import BusUnavailable
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

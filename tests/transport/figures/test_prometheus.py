@@ -3,24 +3,15 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.journal.journal import JournalMetrics
-from actors.metrics import BroadcastMetrics, BusMetrics, Histogram, RegistryMetrics, WriteMetrics
+from actors.metrics import Histogram, NodeMetrics
 from transport.figures.prometheus import Figures, Sources
 
 
 @pytest.fixture
 def sources() -> Sources:
     return Sources(
-        broadcast=BroadcastMetrics(),
-        registry=RegistryMetrics(),
-        writes=WriteMetrics(),
-        journal=JournalMetrics(),
-        bus=BusMetrics(),
-        loop_lag=Histogram((0.1,)),
-        restarts=Counter(),
-        messages_skipped=Counter(),
+        metrics=NodeMetrics(loop_lag=Histogram((0.1,)), closes=Counter({4002: 3})),
         refusals=Counter(messages=2),
-        closes=Counter({4002: 3}),
         active_watchlists=lambda: 5,
         actors=lambda: 17,
         tasks=lambda: 9,
@@ -41,10 +32,10 @@ def samples(figures: Figures) -> dict[tuple[str, ...], float]:
 def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     figures = Figures(sources)
     assert samples(figures)[("syncd_messages_relayed_total",)] == 0
-    sources.broadcast.record_relay(3, 0.0004)
-    sources.registry.total_connections = 2
-    sources.bus.refused["malformed"] = 4
-    sources.broadcast.messages_refused = 1
+    sources.metrics.broadcast.record_relay(3, 0.0004)
+    sources.metrics.registry.total_connections = 2
+    sources.metrics.bus.refused["malformed"] = 4
+    sources.metrics.broadcast.messages_refused = 1
     found = samples(figures)
     assert found[("syncd_messages_relayed_total",)] == 3
     assert found[("syncd_total_connections",)] == found[("syncd_active_connections",)] == 2
@@ -60,7 +51,7 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
 
 def test_a_histogram_cumulates_its_buckets(sources: Sources) -> None:
     for elapsed_s in (0.00004, 0.0004, 0.0005, 9.0):
-        sources.broadcast.record_relay(1, elapsed_s)
+        sources.metrics.broadcast.record_relay(1, elapsed_s)
     found = samples(Figures(sources))
     name = "syncd_broadcast_latency_seconds"
     assert found[(f"{name}_bucket", "5e-05")] == 1
@@ -72,7 +63,7 @@ def test_a_histogram_cumulates_its_buckets(sources: Sources) -> None:
 
 def test_the_documented_figures_are_in_milliseconds_over_the_last_thousand(sources: Sources) -> None:
     for number in range(1, 2001):
-        sources.broadcast.record_relay(1, number / 1000)
+        sources.metrics.broadcast.record_relay(1, number / 1000)
     figures = Figures(sources).documented()
     assert figures["messages_relayed"] == 2000
     assert figures["broadcast_latency_p50_ms"] == 1501

@@ -113,7 +113,7 @@ def test_messages_to_a_device_have_their_documented_shape(message: Any, json: di
         (
             f'{{"type":"watchlist_update","operation":"remove","content_id":"{FILM}","id":7,"observed":3,'
             '"operation_id":"o","timestamp":{"physical":1,"logical":2,"node":"n"},"tag":"t","extra":[1]}',
-            WatchlistWrite("remove", FILM, 7, "o", "t", 3, STAMP),
+            WatchlistWrite("remove", FILM, "o", "t", 3, STAMP, id=7),
         ),
         (
             f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":1700000000}}',

@@ -17,17 +17,8 @@ from websockets.frames import Frame, Opcode
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
-from actors.messages.connection import (
-    ConnectionInfo,
-    Deliver,
-    DeviceWrite,
-    Join,
-    Joined,
-    Leave,
-    Replayed,
-    WatchlistRequest,
-)
-from actors.messages.journal import Outcome, Status
+from actors.messages.connection import ConnectionInfo, Deliver, Join, Joined, Leave, Replayed, WatchlistRequest
+from actors.messages.journal import DeviceWrite, Outcome, Status
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import shared_secret

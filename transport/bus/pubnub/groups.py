@@ -3,7 +3,7 @@
 from typing import Any
 from zlib import crc32
 
-from actors.ports import MessageRefused
+from actors.errors import MessageRefused
 from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings
 
 MAX_CHANNELS = 2_000

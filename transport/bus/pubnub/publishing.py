@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from pubnub.utils import write_value_as_string
 
-from actors.ports import BusUnavailable, MessageRefused
+from actors.errors import BusUnavailable, MessageRefused
 from transport.bus.channels import MAX_CHANNEL_LENGTH
 from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings, build_client, explain, http_status
 from transport.bus.pubnub.groups import ChannelGroups

@@ -8,7 +8,8 @@ from typing import Any
 
 from pubnub.endpoints.pubsub.subscribe import Subscribe
 
-from actors.ports import BusUnavailable, MessageRefused, OnGap, OnMessage
+from actors.errors import BusUnavailable, MessageRefused
+from actors.ports import OnGap, OnMessage
 from transport.bus.pubnub.client import PubNubSettings, build_client, explain
 from transport.bus.pubnub.groups import ChannelGroups, group_names
 from transport.bus.pubnub.ingest import Ingester

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from actors.ports import MessageRefused
+from actors.errors import MessageRefused
 from transport.bus.pubnub.bus import PubNubSettings
 from transport.bus.pubnub.client import build_client
 

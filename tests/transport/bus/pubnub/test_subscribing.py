@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from actors.messages.sync import HeadMoved
-from actors.ports import BusUnavailable, MessageRefused
+from actors.errors import BusUnavailable, MessageRefused
+from actors.messages.channel import HeadMoved
 from pubnub_broker.faults import Fault, FaultRules
 from transport.bus.codec import BusCodec
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings

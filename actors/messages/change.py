@@ -1,0 +1,31 @@
+"""What a user changes: the one form of a change from the request to the database and back."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+
+from crdt.hlc import HLCTimestamp
+
+WatchlistAction = Literal["add", "remove"]
+
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+(?![\s\S])")]
+"""Without control characters: PostgreSQL cannot store NUL. The end is no ``$``, which a newline could follow."""
+
+
+class Change(Struct, frozen=True):
+    """One change of a watchlist, as its author asks for it.
+
+    HTTP and WebSocket decode it alike; ``DeviceWrite``, ``Operation`` and ``Update`` hold it.
+    """
+
+    action: WatchlistAction = field(name="operation")
+    content_id: UUID
+    operation_id: Name | None = None
+    """Chosen by the author; a second change of the user with this id gets the first one's outcome."""
+    tag: Name | None = None
+    """The author's own tag of an add; without it the journal mints one."""
+    observed: Annotated[int, Meta(ge=0)] | None = None
+    """The author had seen every revision up to this one; ``None``: all that is in the journal at commit."""
+    timestamp: HLCTimestamp | int | None = None
+    """The author's stamp. A bare number (older devices) is accepted and ignored: the service stamps the change."""

@@ -1,0 +1,77 @@
+"""What the broadcaster and the connection registry are told and asked."""
+
+from msgspec import Struct
+
+from actors.messages.channel import PubNubSyncMessage
+from actors.messages.connection import ConnectionInfo, ConsumerResumed, SlowConsumer
+from actors.messages.journal import Update
+from actors.messages.sync import SyncMessage
+from actors.runtime.ask import Request
+
+# To the WebSocketBroadcaster.
+
+
+class Relay(Struct, frozen=True):
+    """Show the user's devices these consecutive updates of the journal, together and in order."""
+
+    user_id: str
+    updates: tuple[Update, ...]
+
+
+class RelayPubNubMessage(Struct, frozen=True):
+    """Show the user's devices a message of the user's channel."""
+
+    user_id: str
+    message: PubNubSyncMessage
+
+
+BroadcasterMessage = Relay | RelayPubNubMessage
+
+
+# To the ConnectionRegistry.
+
+
+class Register(Struct, frozen=True, eq=False):
+    """From now on ``connection`` receives its user's messages."""
+
+    connection: ConnectionInfo
+
+
+class Unregister(Struct, frozen=True):
+    """The connection is gone; unknown ids are ignored."""
+
+    connection_id: str
+
+
+class SendToUser(Struct, frozen=True):
+    """Send ``messages`` to every connection of the user.
+
+    Journaled messages (with revisions) come in consecutive revisions; never mixed with others.
+    """
+
+    user_id: str
+    messages: tuple[SyncMessage, ...]
+    began_s: float
+    """When their relay began, on the clock that the broadcaster and the registry share."""
+
+
+class BroadcastToAll(Request[int], frozen=True):
+    """Send ``message`` to every connection of this node; answered with their number."""
+
+    message: SyncMessage
+
+
+class GetUserConnections(Request[tuple[ConnectionInfo, ...]], frozen=True):
+    """Answered with the user's connections, oldest first."""
+
+    user_id: str
+
+
+class EvictNext(Struct, frozen=True):
+    """Disconnect the next few devices for which too much waited."""
+
+
+RegistryMessage = (
+    Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser | BroadcastToAll | GetUserConnections
+    | EvictNext
+)  # fmt: skip

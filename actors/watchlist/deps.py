@@ -1,0 +1,36 @@
+"""What every ``WatchlistSync`` of a node is wired with."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from actors.messages.bus import Publish
+from actors.messages.connection import ConsumerResumed, SlowConsumer
+from actors.messages.device import WatchlistSnapshot
+from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
+from actors.messages.journal import JournalMessage
+from actors.messages.sync import SyncMessage
+from actors.metrics import BusMetrics, WriteMetrics
+from actors.runtime.tell import Tell
+from actors.tracing import Tracer
+
+
+class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
+    """Whom a ``WatchlistSync`` tells, and what it is told about its node."""
+
+    node: str
+    now_ms: Callable[[], int]
+    """The wall clock, milliseconds since 1970."""
+    now_s: Callable[[], float]
+    """A monotonic clock."""
+    max_clock_drift_ms: int
+    journal: Tell[JournalMessage]
+    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed]
+    broadcaster: Tell[Relay | RelayPubNubMessage]
+    publisher: Tell[Publish] | None
+    """``None``: there are no other nodes."""
+    frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]
+    """Makes a finished WebSocket frame."""
+    bus_metrics: BusMetrics
+    write_metrics: WriteMetrics
+    tracer: Tracer

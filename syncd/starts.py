@@ -1,0 +1,182 @@
+"""How a node's actors are started: each group with a barrier, so that one that dies in its start is an error here.
+
+Whatever is started is stopped by the exit stack, last started first.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from msgspec import Struct
+from pykka import Actor, ActorRef
+
+from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.bus.publisher import PubNubPublisher
+from actors.bus.subscriber import PubNubSubscriber
+from actors.fanout.broadcaster import WebSocketBroadcaster
+from actors.fanout.connection_registry import ConnectionRegistry
+from actors.journal.journal import Journal
+from actors.messages.bus import Flush
+from actors.messages.journal import HeadsLoaded, LoadHeads
+from actors.metrics import NodeMetrics
+from actors.ports import Bus, JournalStore
+from actors.runtime import LoopFuture
+from actors.runtime.ask import started, stopped
+from actors.runtime.supervisor import Supervisor, supervise
+from actors.tracing import Tracer
+from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.deps import WatchlistDeps
+from actors.watchlist.watchlist_sync import WatchlistSync
+from transport.bus.codec import BusCodec
+from transport.bus.none import NoBus
+from transport.websocket.device_codec import encode
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=Actor)
+
+
+class Wiring(Struct, frozen=True, eq=False, kw_only=True):
+    """What all of a node's actors are wired with."""
+
+    node: str
+    stack: AsyncExitStack
+    metrics: NodeMetrics
+    tracer: Tracer
+    max_clock_drift_ms: int
+    bus_retry_s: float
+    shutdown_timeout_s: float
+
+
+class FanOut(Struct, frozen=True, eq=False):
+    """From an update to the devices."""
+
+    registry: ActorRef[ConnectionRegistry]
+    broadcaster: ActorRef[WebSocketBroadcaster]
+
+
+class Channels(Struct, frozen=True, eq=False):
+    """The users, and the way between them and the other nodes."""
+
+    users: ActiveUsers
+    publisher: ActorRef[PubNubPublisher]
+    subscriber: ActorRef[PubNubSubscriber]
+
+
+async def start_journal(wiring: Wiring, store: JournalStore) -> ActorRef[Journal]:
+    """Start the actor before the database."""
+    return await _start(wiring, Journal.start(store, wiring.metrics.journal))
+
+
+async def start_supervisor(wiring: Wiring, escalate: Callable[[str], None]) -> ActorRef[Supervisor]:
+    """Start who restarts the others; ``escalate`` is called once if that does not help."""
+    return await _start(wiring, Supervisor.start(escalate, wiring.metrics.restarts, wiring.metrics.messages_skipped))
+
+
+async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanOut:
+    """Start the registry, and the broadcaster before it."""
+    metrics, tracer = wiring.metrics, wiring.tracer
+    registry = await _start(
+        wiring,
+        ConnectionRegistry.start(encode, metrics.registry, metrics.broadcast, tracer, time.perf_counter),
+        supervisor,
+    )
+    broadcaster = await _start(
+        wiring,
+        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, time.perf_counter, tracer),
+        supervisor,
+    )
+    return FanOut(registry, broadcaster)
+
+
+async def start_bus(
+    wiring: Wiring,
+    supervisor: ActorRef[Supervisor],
+    journal: ActorRef[Journal],
+    fanout: FanOut,
+    bus: Bus,
+    codec: BusCodec,
+) -> Channels:
+    """Start what publishes, the users, and what subscribes; on leaving, what is committed is published first."""
+    node, metrics, tracer, retry_s = wiring.node, wiring.metrics, wiring.tracer, wiring.bus_retry_s
+    publisher = await _start(
+        wiring, PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s), supervisor
+    )
+    users = _users(wiring, supervisor, journal, fanout, None if isinstance(bus, NoBus) else publisher)
+    wiring.stack.push_async_callback(_flush, journal, publisher, wiring.shutdown_timeout_s)
+    relay = fanout.broadcaster.tell
+    handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer)
+    subscriber = await _start(
+        wiring,
+        PubNubSubscriber.start(
+            bus, codec.decode, handler.handle_sync_message, lambda: tuple(users), journal.tell, metrics.bus, retry_s
+        ),
+        supervisor,
+    )
+    return Channels(users, publisher, subscriber)
+
+
+def _users(
+    wiring: Wiring,
+    supervisor: ActorRef[Supervisor],
+    journal: ActorRef[Journal],
+    fanout: FanOut,
+    publisher: ActorRef[PubNubPublisher] | None,
+) -> ActiveUsers:
+    deps = WatchlistDeps(
+        node=wiring.node,
+        now_ms=now_ms,
+        now_s=time.perf_counter,
+        max_clock_drift_ms=wiring.max_clock_drift_ms,
+        journal=journal.tell,
+        registry=fanout.registry.tell,
+        broadcaster=fanout.broadcaster.tell,
+        publisher=None if publisher is None else publisher.tell,
+        frame=encode,
+        bus_metrics=wiring.metrics.bus,
+        write_metrics=wiring.metrics.writes,
+        tracer=wiring.tracer,
+    )
+
+    def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
+        watchlist = WatchlistSync.start(user_id, deps, retired)
+        supervise(watchlist, supervisor, restart=False)
+        return watchlist
+
+    users = ActiveUsers(start)
+    wiring.stack.push_async_callback(_stop_users, users)
+    return users
+
+
+async def _start(wiring: Wiring, ref: ActorRef[A], supervisor: ActorRef[Supervisor] | None = None) -> ActorRef[A]:
+    """Return ``ref`` once its actor has started. Raises: ActorDeadError, it died in it."""
+    wiring.stack.push_async_callback(stopped, ref)
+    await started(ref)
+    if supervisor is not None:
+        supervise(ref, supervisor)
+    return ref
+
+
+async def _stop_users(users: ActiveUsers) -> None:
+    await asyncio.gather(*(stopped(users.watchlist(user_id)) for user_id in users))
+
+
+async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher], timeout_s: float) -> None:
+    committed: LoopFuture[HeadsLoaded] = LoopFuture()
+    emptied: LoopFuture[None] = LoopFuture()
+    try:
+        async with asyncio.timeout(timeout_s):
+            journal.tell(LoadHeads((), committed.set))
+            await committed  # answered behind every commit that was told before it
+            publisher.tell(Flush(emptied.set))
+            await emptied
+    except TimeoutError:
+        logger.warning("the bus did not accept everything in time; other nodes find the rest in the journal")
+
+
+def now_ms() -> int:
+    """Return the wall clock: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,38 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.watchlist.revision_line import RevisionLine, Step
+
+
+def test_the_next_passes_an_older_one_is_dropped_and_a_later_one_shows_a_gap() -> None:
+    line = RevisionLine(3)
+    assert (line.arrive(4), line.arrive(4), line.arrive(2), line.arrive(7)) == (Step.NEXT, Step.OLD, Step.OLD, Step.GAP)
+    assert (line.head, line.seen, line.is_behind) == (4, 7, True)
+
+
+def test_a_hint_shows_a_gap_too() -> None:
+    line = RevisionLine(3)
+    line.see(2)
+    assert not line.is_behind
+    line.see(4)
+    assert line.is_behind
+    assert line.head == 3
+
+
+def test_after_a_jump_it_goes_on_from_there() -> None:
+    line = RevisionLine(3)
+    line.see(5)
+    line.jump(9)
+    assert not line.is_behind
+    assert line.arrive(10) is Step.NEXT
+
+
+@given(st.lists(st.integers(1, 12), max_size=60))
+def test_in_whatever_order_and_number_they_come_each_passes_once_and_in_order(arrivals: list[int]) -> None:
+    line = RevisionLine()
+    passed = [revision for revision in arrivals if line.arrive(revision) is Step.NEXT]
+    assert passed == list(range(1, len(passed) + 1))
+    assert line.seen == max(arrivals, default=0)
+    for revision in range(line.head + 1, line.seen + 1):  # what the journal gives
+        assert line.arrive(revision) is Step.NEXT
+    assert not line.is_behind
