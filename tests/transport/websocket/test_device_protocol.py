@@ -4,24 +4,35 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 import uvicorn
+from msgspec import structs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from actors.connection.deps import ConnectionDeps
+from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
-from actors.messages.connection import ConnectionInfo, Deliver, Join, Joined, Leave, Replayed, WatchlistRequest
+from actors.messages.connection import (
+    ConnectionInfo,
+    ConnectionMessage,
+    Deliver,
+    Join,
+    Joined,
+    Leave,
+    Replayed,
+    WatchlistRequest,
+)
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.ports import DeviceSocket
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
-from transport.access.signing_keys import shared_secret
+from transport.access.signing_keys import SigningKeys, UnknownKeyError, shared_secret
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
@@ -65,19 +76,24 @@ class Service:
         self.watchlist = watchlist
 
     def connect(self, query: str = "", ttl_s: int = 600, **options: Any) -> connect:
-        token = mint(SECRET, "ann", "tv", ttl_s)
+        token = mint(SECRET, "ann", "tv", ttl_s, token_id="jti")
         options.setdefault("additional_headers", {"Authorization": f"Bearer {token}"})
         return connect(f"ws://127.0.0.1:{self.port}/ws{query}", **options)
 
     async def open_raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a device that speaks in bytes, after its handshake."""
+        reader, writer = await self.ask_raw()
+        await reader.readuntil(b"\r\n\r\n")
+        return reader, writer
+
+    async def ask_raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return a device that speaks in bytes and whose handshake is not answered yet."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
         writer.write(
             b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Authorization: Bearer %b\r\n\r\n" % mint(SECRET, "ann", "tv", 600).encode()
+            b"Authorization: Bearer %b\r\n\r\n" % mint(SECRET, "ann", "tv", 600, token_id="jti").encode()
         )
-        await reader.readuntil(b"\r\n\r\n")
         return reader, writer
 
     async def next_joined(self) -> ConnectionInfo:
@@ -90,7 +106,7 @@ class Service:
 Start = Callable[..., Any]
 
 
-def make_deps(watchlist: Watchlist, **heartbeat: Any) -> DeviceProtocolDeps:
+def make_deps(watchlist: Watchlist, keys: SigningKeys | None = None, **heartbeat: Any) -> DeviceProtocolDeps:
     deps = ConnectionDeps(
         tell_watchlist=watchlist.tell,
         frame=encode,
@@ -99,7 +115,7 @@ def make_deps(watchlist: Watchlist, **heartbeat: Any) -> DeviceProtocolDeps:
     )
 
     return DeviceProtocolDeps(
-        authenticator=Authenticator(shared_secret(SECRET)),
+        authenticator=Authenticator(keys or shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=partial(SyncWebSocket.launch, deps),
         reconnect_spread_ms=100,
@@ -108,9 +124,9 @@ def make_deps(watchlist: Watchlist, **heartbeat: Any) -> DeviceProtocolDeps:
 
 @pytest.fixture
 def start(serve: Serve) -> Start:
-    async def start(**heartbeat: Any) -> Service:
+    async def start(**options: Any) -> Service:
         watchlist = Watchlist()
-        port = await serve(partial(DeviceProtocol, make_deps(watchlist, **heartbeat)))
+        port = await serve(partial(DeviceProtocol, make_deps(watchlist, **options)))
         return Service(port, watchlist)
 
     return start
@@ -347,14 +363,110 @@ async def test_a_bad_token_is_refused_and_anothers_ends_the_connection(service: 
         assert await closed(client) == 4503
 
 
-async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:
+async def test_a_revoked_token_ends_its_connection_once(serve: Serve) -> None:
     watchlist = Watchlist()
-    protocol: Any = partial(DeviceProtocol, make_deps(watchlist))
-    config = uvicorn.Config(lambda: None, ws=protocol, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
+    deps = make_deps(watchlist)
+    sockets: list[DeviceSocket] = []
+
+    def spawn(socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
+        sockets.append(socket)
+        return deps.spawn(socket, handshake)
+
+    service = Service(await serve(partial(DeviceProtocol, structs.replace(deps, spawn=spawn))), watchlist)
+    async with service.connect() as client:
+        (protocol,) = sockets
+        assert isinstance(protocol, DeviceProtocol)
+        revoked = [protocol.disconnect_if_revoked({token_id}) for token_id in ("another", "jti", "jti")]
+        assert revoked == [False, True, False]
+        assert await closed(client) == 4501
+    await service.next_left()
+
+
+class SlowKeys:
+    """Keys of an issuer that answers when the test says so."""
+
+    algorithms: Sequence[str] = ("HS256",)
+    generation = 0
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.asked = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.given_up = asyncio.Event()
+
+    def candidates(self, key_id: str | None) -> list[str]:
+        if not self.found:
+            raise UnknownKeyError
+        return self.found
+
+    async def refresh(self) -> None:
+        self.asked.set()
+        try:
+            await self.answered.wait()
+        except asyncio.CancelledError:
+            self.given_up.set()
+            raise
+
+
+@pytest.mark.parametrize(("found", "status"), [([SECRET], b"101"), ([], b"401")])
+async def test_a_handshake_waits_for_the_issuers_keys(start: Start, found: list[str], status: bytes) -> None:
+    keys = SlowKeys()
+    service = await start(keys=keys)
+    reader, writer = await service.ask_raw()
+    await asyncio.wait_for(keys.asked.wait(), 5)
+    assert service.watchlist.joined.empty()
+    keys.found = found
+    keys.answered.set()
+    assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] == status
+    writer.close()
+    if status == b"101":
+        await service.next_left()
+
+
+async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_after_its_handshake(start: Start) -> None:
+    keys = SlowKeys()
+    service = await start(keys=keys)
+    reader, writer = await service.ask_raw()
+    await asyncio.wait_for(keys.asked.wait(), 5)
+    writer.write(masked(0x81, b'{"type":"ping"}'))
+    other, another_writer = await asyncio.open_connection("127.0.0.1", service.port)
+    another_writer.write(b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n")
+    await other.readline()  # the server has been through every socket that had something for it
+    another_writer.close()
+    keys.found = [SECRET]
+    keys.answered.set()
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 101 ")
+    pong = await anext(read_frames(reader))
+    assert pong.data == b'{"type":"pong"}'
+    writer.close()
+    await service.next_left()
+
+
+def start_stoppable(deps: DeviceProtocolDeps) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
+    """Return a server that stops once it is told to, its end, and its port."""
+    protocol: Any = partial(DeviceProtocol, deps)
+    server = uvicorn.Server(uvicorn.Config(lambda: None, ws=protocol, lifespan="off", log_config=None))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    service = Service(listener.getsockname()[1], watchlist)
+    return server, serving, listener.getsockname()[1]
+
+
+async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fetched() -> None:
+    watchlist, keys = Watchlist(), SlowKeys()
+    server, serving, port = start_stoppable(make_deps(watchlist, keys))
+    _, writer = await Service(port, watchlist).ask_raw()
+    await asyncio.wait_for(keys.asked.wait(), 5)
+    server.should_exit = True
+    await asyncio.wait_for(keys.given_up.wait(), 5)
+    await asyncio.wait_for(serving, 5)
+    writer.close()
+    assert watchlist.joined.empty()
+
+
+async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:
+    watchlist = Watchlist()
+    server, serving, port = start_stoppable(make_deps(watchlist))
+    service = Service(port, watchlist)
     async with service.connect() as client:
         connection = await service.next_joined()
         server.should_exit = True

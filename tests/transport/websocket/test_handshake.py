@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,9 @@ import jwt
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request
 from websockets.typing import Subprotocol
 
 from actors.connection.deps import HandshakeResult
@@ -16,8 +18,10 @@ from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
-from transport.access.signing_keys import UnknownKeyError, shared_secret
+from transport.access.signing_keys import shared_secret
+from transport.problems import Problem
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
+from transport.websocket.handshake import connect_request
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = mint(SECRET, "ann", "tv", 36_000)
@@ -99,6 +103,7 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"target": f"/ws?since=3&access_token={TOKEN}", "Authorization": ""}, 400, "token in the URL"),
     ({"Origin": "https://evil.example"}, 403, "origin"),
     ({"Origin": "null"}, 403, "origin"),
+    ({"Origin": "https://tv.example", "origin": "https://tv.example"}, 400, "Origin"),
     ({"target": "/ws?since=-1"}, 400, "since: "),
     ({"target": "/ws?since=1.5"}, 400, "since: "),
     ({"target": "/ws?since="}, 400, "since: "),
@@ -143,6 +148,13 @@ async def test_pages_of_this_host_and_allowed_ones_are_let_in(port: int, origin:
     assert status == 101
 
 
+def test_two_origins_are_refused_though_each_is_allowed_and_the_parser_let_them_through() -> None:
+    request = Request("/ws", Headers([("Authorization", f"Bearer {TOKEN}"), *[("Origin", "https://tv.example")] * 2]))
+    with pytest.raises(Problem) as refused:
+        connect_request(request, {"https://tv.example"})
+    assert refused.value.status == 403
+
+
 @pytest.mark.parametrize(
     ("offered", "header", "chosen"),
     [
@@ -180,39 +192,3 @@ async def test_a_token_is_never_logged(port: int, caplog: pytest.LogCaptureFixtu
     await answer(port, f"/ws?token={TOKEN}")
     server_logs = [record for record in caplog.records if not record.name.startswith("websockets.client")]
     assert not [record for record in server_logs if TOKEN in record.getMessage()]
-
-
-class SlowKeys:
-    """Keys of an issuer that answers when the test says so."""
-
-    algorithms: Sequence[str] = ("HS256",)
-    generation = 0
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-        self.asked = asyncio.Event()
-        self.answered = asyncio.Event()
-
-    def candidates(self, key_id: str | None) -> list[str]:
-        if not self.found:
-            raise UnknownKeyError
-        return self.found
-
-    async def refresh(self) -> None:
-        self.asked.set()
-        await self.answered.wait()
-
-
-@pytest.mark.parametrize(("found", "status"), [([SECRET], 101), ([], 401)])
-async def test_a_handshake_waits_for_the_issuers_keys(
-    serve: Serve, admitted: Admitted, found: list[str], status: int
-) -> None:
-    keys = SlowKeys()
-    deps = DeviceProtocolDeps(authenticator=Authenticator(keys), quotas=Quotas(Limits()), spawn=admitted.spawn)
-    port = await serve(partial(DeviceProtocol, deps))
-    asked = asyncio.create_task(answer(port))
-    await asyncio.wait_for(keys.asked.wait(), 5)
-    keys.found = found
-    keys.answered.set()
-    assert (await asked)[0] == status
-    assert len(admitted.handshakes) == (status == 101)
