@@ -276,6 +276,16 @@ async def test_a_retrys_answer_is_given_but_not_relayed_again(
     assert others.outcomes[0].update == an_update(2)
 
 
+async def test_a_retry_that_shows_another_nodes_unseen_revision_fills_the_gap(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(others.write(operation_id="op"))
+    await handled(watchlist)
+    watchlist.tell(committed(others.commits(), 5, is_new=False))
+    await handled(watchlist)
+    assert [read.revision for read in others.reads()] == [3]
+
+
 async def test_a_write_without_effect_is_answered_only(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
@@ -480,6 +490,19 @@ async def test_a_gap_that_cannot_be_read_is_tried_again(
     assert any(record.levelno == logging.WARNING and "locked" in record.getMessage() for record in caplog.records)
 
 
+async def test_a_gap_that_cannot_be_read_is_left_alone_until_the_pause_is_over(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchlist_sync, "RETRY_S", 3600.0)
+    watchlist.tell(remote(5))
+    await handled(watchlist)
+    others.reads()[0].reply_to(ReadFailed("locked"))
+    for revision in (6, 7):
+        watchlist.tell(remote(revision))
+    await handled(watchlist)
+    assert len(others.reads()) == 1
+
+
 async def test_another_nodes_clock_far_ahead_is_not_followed_but_its_update_is_relayed(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
@@ -491,21 +514,25 @@ async def test_another_nodes_clock_far_ahead_is_not_followed_but_its_update_is_r
 
 
 async def test_an_idle_actor_retires_and_one_that_is_needed_stays(
-    unwatched: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+    unwatched: ActorRef[WatchlistSync], others: Others, devices: Devices
 ) -> None:
+    def asked_to_retire() -> Awaitable[object]:
+        """Ask, with nothing behind it in the inbox that would keep the actor by itself."""
+        return unwatched.ask(RetireIfIdle(), block=False)
+
     connection = devices.connection("b")
     unwatched.tell(Join(connection))
-    unwatched.tell(RetireIfIdle())
-    await handled(unwatched)
+    await asked_to_retire()
     assert others.retired == []
     unwatched.tell(Leave(connection))
     unwatched.tell(others.write())
-    unwatched.tell(RetireIfIdle())
-    await handled(unwatched)
+    await asked_to_retire()
     assert others.retired == []  # somebody waits for an answer
-    unwatched.tell(committed(others.commits(), 4))
-    await handled(unwatched)
-    unwatched.tell(RetireIfIdle())
+    unwatched.tell(committed(others.commits(), 5))
+    await asked_to_retire()
+    assert others.retired == []  # revision 4 is being read
+    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=5, updates=(an_update(4), an_update(5))))
+    await asked_to_retire()
     while unwatched.is_alive():
         await asyncio.sleep(0)
     assert others.retired == ["ann"]
