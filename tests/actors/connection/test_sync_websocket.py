@@ -477,6 +477,15 @@ async def test_a_device_that_waits_for_the_journal_is_not_called_silent(live: De
     assert live.socket.closes == []
 
 
+async def test_a_device_that_waits_for_its_watchlist_is_not_called_silent(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.time_passes(100)
+    assert device.socket.closes == []
+    await device.tell(Replayed(revision=3, epoch="e1", frames=()))
+    await device.time_passes(60)
+    assert device.socket.closes == [4001]
+
+
 async def test_the_connection_ends_with_its_token(live: Device) -> None:
     for _ in range(99):
         live.ref.tell(SignOfLife())
@@ -499,6 +508,14 @@ async def test_a_renewed_token_lengthens_the_connection(live: Device) -> None:
     await live.tell(SignOfLife(), TimerDue())
     assert live.socket.closes == []
     await live.time_passes(10)
+    assert live.socket.closes == [4500]
+
+
+async def test_a_renewed_token_that_ends_before_the_next_ping_ends_the_connection_on_time(live: Device) -> None:
+    await live.tell(renewed(ends_at_s=live.now_s))
+    async with asyncio.timeout(30):
+        while not live.socket.closes:  # nothing is told: the actor's own timer must be due
+            await asyncio.sleep(0)
     assert live.socket.closes == [4500]
 
 
