@@ -37,6 +37,10 @@ def publish(user_id: str, revision: int) -> Publish:
     )
 
 
+def encode(_: str, message: BusMessage) -> bytes:
+    return msgspec.json.encode(message)
+
+
 class HandBus:
     """A bus whose every answer is the test's: ``calls`` are the publishes under way."""
 
@@ -79,7 +83,7 @@ async def publisher(started: Started, bus: HandBus, metrics: BusMetrics) -> Acto
     return started(
         PubNubPublisher.start(
             bus,
-            lambda _, message: msgspec.json.encode(message),
+            encode,
             metrics,
             "here",
             untraced(),
@@ -174,6 +178,58 @@ async def test_a_full_outbox_keeps_one_hint_per_user_that_the_head_moved(
     assert last["revision"] == 1000
 
 
+StartBounded = Callable[[int], ActorRef[PubNubPublisher]]
+
+
+@pytest.fixture
+def start_bounded(started: Started, bus: HandBus, metrics: BusMetrics) -> StartBounded:
+    """``start_bounded(max_outbox)``: a publisher that keeps so many messages."""
+
+    def start(max_outbox: int) -> ActorRef[PubNubPublisher]:
+        return started(PubNubPublisher.start(bus, encode, metrics, "here", untraced(), max_outbox=max_outbox))
+
+    return start
+
+
+@pytest.mark.parametrize(("published", "kept"), [(3, 3), (4, 2)])
+async def test_the_outbox_shrinks_with_the_first_message_beyond_its_bound(
+    start_bounded: StartBounded, metrics: BusMetrics, handled: Handled, published: int, kept: int
+) -> None:
+    publisher = start_bounded(3)
+    for revision in range(published):
+        publisher.tell(publish("ann", revision))
+    await handled(publisher)
+    assert metrics.outbox == kept
+
+
+async def test_beyond_the_bound_only_what_is_longer_than_a_hint_shrinks(
+    start_bounded: StartBounded, bus: HandBus, metrics: BusMetrics, handled: Handled
+) -> None:
+    publisher = start_bounded(3)
+    for revision in (1, 2, 3):
+        publisher.tell(publish("ann", revision))  # at the bound, all are kept
+    for revision in (1, 2):
+        publisher.tell(publish("bob", revision))  # beyond it, a hint would save nothing
+    for revision in (1, 2, 3):
+        publisher.tell(publish("cat", revision))  # a hint saves one
+    await handled(publisher)
+    assert metrics.outbox == 3 + 2 + 2
+    sent = []
+    for _ in range(metrics.outbox):
+        user_id, message, answer = await bus.next_call()
+        sent.append((user_id, message["revision"], message["type"]))
+        answer.set_result(None)
+    assert sorted(sent) == [
+        ("ann", 1, "watchlist_update"),
+        ("ann", 2, "watchlist_update"),
+        ("ann", 3, "watchlist_update"),
+        ("bob", 1, "watchlist_update"),
+        ("bob", 2, "watchlist_update"),
+        ("cat", 1, "watchlist_update"),
+        ("cat", 3, "head_moved"),
+    ]
+
+
 async def test_a_flush_is_answered_when_the_outbox_is_empty(
     publisher: ActorRef[PubNubPublisher], bus: HandBus, handled: Handled
 ) -> None:
@@ -192,12 +248,12 @@ async def test_a_flush_is_answered_when_the_outbox_is_empty(
 async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publishes_what_comes_next(
     supervision: Supervision, bus: HandBus, metrics: BusMetrics
 ) -> None:
-    def encode(_user_id: str, message: BusMessage) -> bytes:
+    def encode_or_raise(_user_id: str, message: BusMessage) -> bytes:
         if isinstance(message, PubNubWatchlistUpdate) and message.revision == 4:
             raise ValueError("cannot be encoded")
-        return msgspec.json.encode(message)
+        return encode(_user_id, message)
 
-    publisher = supervision.start(PubNubPublisher.start(bus, encode, metrics, "here", untraced()))
+    publisher = supervision.start(PubNubPublisher.start(bus, encode_or_raise, metrics, "here", untraced()))
     publisher.tell(publish("ann", 4))
     publisher.tell(publish("ann", 5))
     user_id, message, answer = await bus.next_call()
