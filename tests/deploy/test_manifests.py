@@ -13,6 +13,7 @@ import yaml
 
 from syncd.settings import Settings
 from tests.deploy.conftest import DEPLOY, ROOT
+from tests.patience import PATIENCE_S
 
 SHUTDOWN_S = Settings().shutdown_timeout
 UNIX_USER = 10001
@@ -95,7 +96,9 @@ def test_the_image_s_health_check_tells_a_node_from_none(node: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed_port = listener.getsockname()[1]
     for port, is_healthy in ((node.rpartition(":")[2], True), (str(closed_port), False)):
-        done = subprocess.run([sys.executable, *arguments], env={"SYNCD_PORT": port}, capture_output=True, timeout=20)
+        done = subprocess.run(
+            [sys.executable, *arguments], env={"SYNCD_PORT": port}, capture_output=True, timeout=PATIENCE_S
+        )
         assert (done.returncode == 0) is is_healthy, done.stderr
 
 

@@ -51,7 +51,6 @@ async def printed(process: Process, last_words: str) -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(120)
 async def test_what_is_printed_can_be_pasted_and_sigterm_leaves_nothing_behind(
     cluster: Process, data_dir: Path
 ) -> None:

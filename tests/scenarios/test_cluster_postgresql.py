@@ -89,7 +89,6 @@ async def test_two_nodes_writing_one_user_make_one_sequence_in_commit_order(
         assert await device.revisions(total) == list(range(1, total + 1))
 
 
-@pytest.mark.timeout(120)
 async def test_a_crash_of_postgresql_refuses_writes_with_503_and_loses_nothing_acknowledged(
     nodes: list[ClusterNode],
     http: aiohttp.ClientSession,

@@ -173,7 +173,7 @@ def p50_ms(writes: list[Acknowledged], devices: dict[str, list[Device]]) -> floa
     return median(taken for write in writes for taken in write.same_node_latency_s(devices[write.user_id])) * 1000
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 async def test_every_device_sees_each_revision_once_and_in_order_whatever_breaks(
     bus: BusServer,
     start_node: StartNode,

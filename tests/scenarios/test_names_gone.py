@@ -16,7 +16,7 @@ from bench.front import Front
 from syncd.cluster import ClusterError
 from tests.scenarios.conftest import WATCHLIST, Bearer, BusServer, ClusterNode, StartNode, Watch
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 NAME = "service.example"
 FAILURE = "Temporary failure in name resolution"

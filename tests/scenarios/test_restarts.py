@@ -28,7 +28,7 @@ from tests.scenarios.conftest import (
 )
 from transport.access.authentication import mint
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 USERS = ("ann", "bob")
 DEVICES_PER_USER = 3

@@ -15,13 +15,11 @@ USER = USERS[0]
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_a_short_soak_ends_with_nothing_lost_nothing_twice_and_nothing_left_behind(nodes: int, tmp_path: Path) -> None:
     arguments = ("--minutes", "0.3", "--seed", "10", "--nodes", str(nodes))
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.soak", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=200
-    )
+    done = subprocess.run([sys.executable, "-m", "bench.soak", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing lost, nothing twice, nothing left behind" in done.stdout
     for kind in ("node killed", "node restarted", "bus killed", "apps offline", "revisions in the journal"):

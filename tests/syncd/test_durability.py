@@ -27,7 +27,6 @@ async def write(http: aiohttp.ClientSession, daemon: DaemonProcess, number: int)
         return int(answer["revision"])
 
 
-@pytest.mark.timeout(120)
 async def test_every_acknowledged_write_survives_kill_9_twenty_times(start_daemon: StartDaemon, tmp_path: Path) -> None:
     acknowledged: dict[int, int] = {}
     next_number = 1

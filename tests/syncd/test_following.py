@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, DaemonProcess, StartDaemon, bearer
 
 pytestmark = pytest.mark.integration
@@ -37,7 +38,7 @@ def logged(daemon: DaemonProcess, **fields: str) -> list[dict[str, Any]]:
 
 
 async def until_logged(daemon: DaemonProcess, count: int, **fields: str) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(found := logged(daemon, **fields)) < count:
             await asyncio.sleep(0.02)
     return found
@@ -55,7 +56,7 @@ async def post(daemon: DaemonProcess, headers: dict[str, str], body: object, pat
 
 
 async def received(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind:
@@ -165,7 +166,12 @@ def test_without_opentelemetry_the_start_says_what_to_install() -> None:
         "sys.exit(main(['serve', '--port', '0', '--otlp-endpoint', 'http://127.0.0.1:9', '--data-dir', sys.argv[1]]))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program, "/nowhere"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program, "/nowhere"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert ended.returncode == 2
     assert "--otlp-endpoint" in ended.stderr

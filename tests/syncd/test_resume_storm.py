@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.syncd.conftest import DaemonProcess, bearer
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 DEVICES = 8
 CUTS_PER_DEVICE = 300

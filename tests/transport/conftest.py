@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 import uvloop
 
+from tests.patience import PATIENCE_S
 from transport.http.protocol import HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
@@ -63,5 +64,5 @@ async def serve() -> AsyncIterator[Serve]:
 
     yield start
     for server, listener in started:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await server.shutdown(sockets=[listener])

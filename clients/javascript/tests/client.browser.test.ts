@@ -31,7 +31,7 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
   import { SyncClient } from "./syncd-client.js";
   globalThis.SyncClientOfPage = SyncClient;
 </script>`;
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
 const site = createServer((request, response) => {

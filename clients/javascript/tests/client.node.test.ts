@@ -6,7 +6,7 @@ import { after, afterEach, before, test } from "node:test";
 import { type ClientEvent, SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content, Daemon, mint } from "./daemon.js";
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
 const daemon = new Daemon("--shutdown-timeout", "2"); // devices are told to come back within half of that

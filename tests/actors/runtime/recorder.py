@@ -7,9 +7,6 @@ from pykka import ActorRef
 
 from actors.runtime import LoopActor
 
-WAIT_S = 5.0
-"""Longer than any wait of a test that passes."""
-
 Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
 
 

@@ -10,8 +10,7 @@ from pykka import Actor, ActorRef, ThreadingActor, traversable
 from pykka.messages import ProxySetAttr
 
 from actors.runtime import BlockingActor, LoopActor, use_loop
-
-WAIT_S = 5.0
+from tests.patience import PATIENCE_S
 
 
 class Shelf:
@@ -51,10 +50,10 @@ def library(request: pytest.FixtureRequest) -> Iterator[ActorRef[Any]]:
     actor_class: Any = type("Library", (Library, request.param), {})
     ref: ActorRef[Any] = actor_class.start()
     yield ref
-    ref.stop(timeout=WAIT_S)
+    ref.stop(timeout=PATIENCE_S)
     use_loop(None)
     loop.call_soon_threadsafe(loop.stop)
-    loop_thread.join(WAIT_S)
+    loop_thread.join(PATIENCE_S)
     loop.close()
 
 
@@ -78,7 +77,7 @@ def test_a_proxy_reads_writes_and_calls_its_actor(library: ActorRef[Any]) -> Non
 @pytest.mark.actors_may_fail
 def test_a_deferred_call_that_raises_ends_the_actor(library: ActorRef[Any]) -> None:
     library.proxy().visit.defer("")
-    assert library.actor_stopped.wait(WAIT_S)
+    assert library.actor_stopped.wait(PATIENCE_S)
 
 
 def test_a_proxy_lists_its_actors_attributes(library: ActorRef[Any]) -> None:

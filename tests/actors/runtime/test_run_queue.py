@@ -9,7 +9,8 @@ from pykka import ActorRegistry
 
 from actors.runtime import MESSAGES_PER_TURN, use_loop
 from actors.runtime.run_queue import SLICE_MESSAGES, run_queue_for_new_actor
-from tests.actors.runtime.recorder import WAIT_S, Keep, Recorder
+from tests.actors.runtime.recorder import Keep, Recorder
+from tests.patience import PATIENCE_S
 
 
 async def test_an_actor_started_on_a_running_loop_runs_on_that_loop(started: Keep) -> None:
@@ -117,7 +118,7 @@ def test_many_actors_made_ready_by_a_thread_wake_the_loop_once() -> None:
 
         thread = threading.Thread(target=tell_all)
         thread.start()
-        thread.join(WAIT_S)  # blocks the loop on purpose: nothing is handled meanwhile
+        thread.join(PATIENCE_S)  # blocks the loop on purpose: nothing is handled meanwhile
         wake_ups = loop.wake_ups
         for ref in refs:
             await ref.stop(block=False)

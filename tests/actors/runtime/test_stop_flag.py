@@ -3,17 +3,18 @@
 import threading
 
 from actors.runtime.stop_flag import StopFlag
-from tests.actors.runtime.recorder import WAIT_S
+from tests.actors.runtime.recorder import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 
 def test_whoever_waits_is_released_by_set() -> None:
     flag = StopFlag()
     assert not flag.wait(0)
     results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.append(flag.wait(WAIT_S)))
+    thread = threading.Thread(target=lambda: results.append(flag.wait(PATIENCE_S)))
     thread.start()
     flag.set()
-    thread.join(WAIT_S)
+    thread.join(PATIENCE_S)
     assert results == [True]
     assert flag.wait(0)
 
