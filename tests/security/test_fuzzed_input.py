@@ -4,12 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.targets import MAX_SIZE, TARGETS
-
-quick = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 HEADERS = [
     *(b"Host: h", b"Connection: Upgrade", b"Connection: close", b"Upgrade: websocket", b"Upgrade: h2c"),
@@ -79,37 +77,31 @@ WRITE = {"type": "watchlist_update", "operation": "add", "content_id": "0b0e6a4e
 STAMP = {"physical": 1, "logical": 0, "node": "n"}
 
 
-@quick
 @given(cut=st.integers(0, 255), stream=st.lists(requests | st.binary(max_size=40), max_size=4).map(b"".join))
 def test_any_requests_get_an_answer_or_a_refusal(cut: int, stream: bytes) -> None:
     TARGETS["http"](bytes((cut,)) + stream)
 
 
-@quick
 @given(cut=st.integers(0, 255), stream=st.lists(frames | st.binary(max_size=9), max_size=12).map(b"".join))
 def test_any_frames_in_any_pieces_are_what_another_reader_makes_of_the_whole(cut: int, stream: bytes) -> None:
     TARGETS["frames"](bytes((cut,)) + stream)
 
 
-@quick
 @given(nearly(**WRITE, id="1", operation_id="o", tag="a:1", observed=1, timestamp=STAMP, token="t"))
 def test_any_message_of_a_device_is_understood_or_malformed(message: bytes) -> None:
     TARGETS["device-message"](message)
 
 
-@quick
 @given(nearly(sub="ann", device_id="tv", exp=99_999_999_999, iat=1, nbf=1, jti="1", aud="a", iss="i", scope="s"))
 def test_any_claims_let_in_somebody_with_a_name_or_are_refused(claims: bytes) -> None:
     TARGETS["token"](claims)
 
 
-@quick
 @given(nearly(**WRITE, unique_tag="a:1", timestamp=STAMP, device_id="d", revision=1, origin="n", signature="s"))
 def test_any_message_on_the_channel_is_understood_or_refused(message: bytes) -> None:
     TARGETS["channel"](message)
 
 
-@quick
 @given(st.text(max_size=50).map(str.encode) | st.binary(max_size=50).map(lambda name: b"user." + name + b".sync"))
 def test_any_channel_is_one_users_or_nobodys(name: bytes) -> None:
     TARGETS["channel"](name)

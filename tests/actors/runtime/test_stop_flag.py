@@ -3,7 +3,6 @@
 import threading
 
 from actors.runtime.stop_flag import StopFlag
-from tests.actors.runtime.recorder import PATIENCE_S
 from tests.patience import PATIENCE_S
 
 
