@@ -12,6 +12,7 @@ import jwt
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, token
 
 pytestmark = pytest.mark.integration
@@ -24,7 +25,7 @@ def syncd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
 
 

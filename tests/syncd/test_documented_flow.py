@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
 from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ async def device(daemon: DaemonProcess) -> AsyncIterator[Connect]:
 
 
 async def received(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         message: dict[str, Any] = json.loads(await socket.recv())
         return message
 
@@ -141,7 +142,7 @@ async def test_a_vanished_device_is_unregistered_and_the_others_go_on(
 ) -> None:
     gone, stays = await device("ann", "device-b"), await device("ann", "device-c")
     gone.transport.abort()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await figures(http, daemon))["total_connections"] != 1:
             await asyncio.sleep(0.01)
     await write(http, daemon, "add")
@@ -203,13 +204,13 @@ async def test_a_token_that_ends_closes_its_socket_with_4500_and_a_renewed_one_g
 ) -> None:
     async with AsyncExitStack() as stack:
         short, renewed = [
-            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer("ann", name, ttl_s=2)))
+            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer("ann", name, ttl_s=4)))
             for name in ("short", "renewed")
         ]
         await renewed.send(json.dumps({"type": "authenticate", "token": token("ann", "renewed"), "id": 1}))
         answer = await received(renewed)
         assert (answer["type"], answer["id"]) == ("authenticated", 1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await short.wait_closed()
         assert short.close_code == 4500
         assert await has_nothing_more(renewed)

@@ -26,6 +26,7 @@ from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
+from tests.patience import PATIENCE_S
 from tests.syncd.conftest import SECRET, StartDaemon
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ async def test_postgresql_is_tried_before_and_after_its_first_migration(check: C
     migrate(database_url)
     found = await check(database_url=database_url)
     assert_result(found["database"], "ok", "postgresql: schema 0002 is current")
-    assert_result(found["clock"], "ok", "0.0 s from the database")
+    assert_result(found["clock"], "ok", " s from the database")
     assert_result(found["configuration"], "warning", "without a bus", "--bus (SYNCD_BUS)")
     assert "directory" not in found, "with PostgreSQL and a key nothing is written"
 
@@ -133,7 +134,7 @@ async def broker() -> AsyncIterator[BrokerServer]:
 async def test_pubnub_brings_a_message_back_and_tells_its_time(check: Check, broker: BrokerServer, groups: int) -> None:
     found = await check(**pubnub(broker), bus_key="x" * 32, pubnub_channel_groups=groups)
     assert_result(found["bus"], "ok", f"{broker.origin}: a message came back in ")
-    assert_result(found["clock"], "ok", "0.0 s from PubNub")
+    assert_result(found["clock"], "ok", " s from PubNub")
 
 
 @pytest.mark.parametrize("scope", ["publish", "subscribe"])
@@ -164,7 +165,7 @@ async def test_a_running_node_is_not_disturbed(check: Check, broker: BrokerServe
     origin = ("--pubnub-origin", broker.origin, "--pubnub-tls", "off")
     keys = ("--pubnub-subscribe-key", "sub", "--pubnub-publish-key", "pub")
     daemon = await asyncio.to_thread(start_daemon, "--bus", "pubnub", *keys, *origin)
-    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE_S):
         figures = ""
         while "syncd_bus_received_total 0.0" in figures or not figures:
             assert (await check(**pubnub(broker)))["bus"].status == "ok"
@@ -188,7 +189,7 @@ async def nats(tmp_path: Path) -> AsyncIterator[str]:
     arguments = ("-a", "127.0.0.1", "-p", "-1", "-c", str(config), "--ports_file_dir", str(tmp_path))
     process = await asyncio.create_subprocess_exec(program, *arguments, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while b"Server is ready" not in (line := await process.stderr.readline()):
             assert line, "nats-server ended"
             if b"client connections on " in line:
