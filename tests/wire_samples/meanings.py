@@ -1,0 +1,204 @@
+"""What each recorded message means (README.md): file name -> value, by folder."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from actors.messages.device import (
+    Ack,
+    Authenticate,
+    Authenticated,
+    DeviceHeartbeat,
+    Error,
+    Goodbye,
+    Ping,
+    Pong,
+    Resumed,
+    SnapshotItem,
+    WatchlistSnapshot,
+    WatchlistWrite,
+)
+from actors.messages.journal import Status
+from actors.messages.sync import (
+    DeviceCommand,
+    HeadMoved,
+    Notice,
+    ProgressUpdate,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+    WatchlistUpdate,
+)
+from crdt.hlc import HLCTimestamp
+from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
+from transport.http.admin import (
+    DeviceConnection,
+    Disconnected,
+    DisconnectRequest,
+    NoticeRequest,
+    Notified,
+    RevokeRequest,
+    UserConnections,
+)
+from transport.http.answers import (
+    BulkResponse,
+    Health,
+    LastActivities,
+    ListedItem,
+    Readiness,
+    WatchlistChanges,
+    WatchlistPage,
+    WriteResponse,
+)
+from transport.http.requests import BulkRequest, WriteRequest
+from transport.problems import ProblemDetails
+
+USER: Final = "ann"
+"""On whose channel the bus messages are."""
+BUS_KEY: Final = b"the bus key of the samples, long enough"
+
+FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+OTHER_FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
+STAMP = HLCTimestamp(1_764_000_000_000, 3, "a1b2c3d4")
+FOLLOWED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
+
+FROM_DEVICES: Final[Mapping[str, Struct]] = {
+    "watchlist_update.all": WatchlistWrite("add", UUID(FILM), "w1", "op-1", "tv:1", 6, STAMP, FOLLOWED),
+    "watchlist_update.required": WatchlistWrite("remove", UUID(FILM)),
+    "watchlist_update.id-is-a-number": WatchlistWrite("add", UUID(FILM), 1),
+    "watchlist_update.timestamp-is-a-number": WatchlistWrite("add", UUID(FILM), timestamp=1_764_000_000),
+    "watchlist_update.unknown-field": WatchlistWrite("add", UUID(FILM)),
+    "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
+    "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
+    "device_heartbeat": DeviceHeartbeat(),
+    "device_heartbeat.unknown-field": DeviceHeartbeat(),
+    "ping": Ping(),
+    "pong": Pong(),
+}
+
+TO_DEVICES: Final[Mapping[str, Struct]] = {
+    "watchlist_update.all": WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED),
+    "watchlist_update.required": WatchlistUpdate(UUID(FILM), "remove"),
+    "progress_update": ProgressUpdate(UUID(FILM), 90, 5_400),
+    "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
+    "device_command.required": DeviceCommand("play"),
+    "notice": Notice("Back in five minutes.", "info"),
+    "ack.all": Ack(id="w1", status=Status.ADDED, revision=7, unique_tag="syncd:7", timestamp=STAMP),
+    "ack.required": Ack(status=Status.EXISTING),
+    "error.all": Error(
+        id=2, code="try_again_later", field="content_id", message="The journal is unavailable.", retry_after_ms=1_500
+    ),
+    "error.required": Error(code="malformed", message="The message is not JSON."),
+    "authenticated.all": Authenticated(id="t1", expires_at=1_764_086_400),
+    "authenticated.required": Authenticated(expires_at=1_764_086_400),
+    "resumed.all": Resumed(recovered=False, revision=9, epoch="9f86d081", reason="history_pruned"),
+    "resumed.required": Resumed(recovered=True, revision=9, epoch="9f86d081"),
+    "watchlist_snapshot": WatchlistSnapshot(
+        revision=9,
+        epoch="9f86d081",
+        items=(SnapshotItem(content_id=FILM, unique_tag="syncd:7", timestamp=STAMP, device_id="tv"),),
+    ),
+    "goodbye": Goodbye(1_500),
+    "pong": Pong(),
+}
+
+BUS: Final[Mapping[str, Struct]] = {
+    "watchlist_update.all": PubNubWatchlistUpdate(
+        "remove", FILM, "syncd:7", STAMP, "phone ☃", ("syncd:7", "syncd:3"), 8, "a1b2c3d4", FOLLOWED
+    ),
+    "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "syncd:7", STAMP, "phone"),
+    "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, STAMP, "phone"),
+    "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
+    "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, STAMP),
+    "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
+    "head_moved": HeadMoved(9, "a1b2c3d4"),
+}
+
+BUS_FOREIGN: Final[Mapping[str, Struct]] = {
+    "watchlist_update.all": PubNubWatchlistUpdate(
+        "remove", FILM, "movie-123", STAMP, "phone", ("movie-123", "movie-7"), 8, "a1b2c3d4", FOLLOWED
+    ),
+    "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "movie-123", None, "phone"),
+    "watchlist_update.timestamp-is-a-number": PubNubWatchlistUpdate("add", FILM, "movie-123", 1_764_000_000, "phone"),
+    "watchlist_update.unknown-field": PubNubWatchlistUpdate("add", FILM, "movie-123", STAMP, "phone"),
+    "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, 1_764_000_000, "phone"),
+    "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
+    "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, 1_764_000_000),
+    "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
+}
+
+HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
+    "write.all": WriteRequest("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
+    "write.required": WriteRequest("remove", UUID(FILM)),
+    "write.unknown-field": WriteRequest("add", UUID(FILM)),
+    "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
+    "bulk.empty": BulkRequest([]),
+    "admin-disconnect.all": DisconnectRequest(USER, "tv"),
+    "admin-disconnect.required": DisconnectRequest(USER),
+    "admin-revoke.all": RevokeRequest("a token's jti", 1_764_086_400),
+    "admin-revoke.required": RevokeRequest("a token's jti"),
+    "admin-notice.all": NoticeRequest("Back in five minutes ☃.", "warning"),
+    "admin-notice.required": NoticeRequest("Back in five minutes."),
+}
+
+WRITTEN = WriteResponse(
+    success=True,
+    operation="add",
+    content_id=FILM,
+    status=Status.ADDED,
+    unique_tag="syncd:7",
+    timestamp=STAMP,
+    revision=7,
+    detail="why it was refused",
+)
+
+HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
+    "write.all": WRITTEN,
+    "write.required": WriteResponse(success=False, status=Status.NOT_FOUND),
+    "bulk": BulkResponse([WRITTEN, WriteResponse(success=True, status=Status.EXISTING)]),
+    "watchlist.all": WatchlistPage(
+        revision=9,
+        epoch="9f86d081",
+        items=[ListedItem(FILM, "2025-11-24T16:00:00.000+00:00", "phone ☃")],
+        next="OS4xMjM",
+        reason="history_pruned",
+    ),
+    "watchlist.required": WatchlistPage(revision=0, epoch="9f86d081", items=[]),
+    "watchlist-changes.all": WatchlistChanges(
+        revision=7,
+        epoch="9f86d081",
+        changes=[WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone", FOLLOWED)],
+        has_more=True,
+    ),
+    "watchlist-changes.required": WatchlistChanges(
+        revision=7, epoch="9f86d081", changes=[WatchlistUpdate(UUID(OTHER_FILM), "remove")]
+    ),
+    "last-activities": LastActivities(9, "9f86d081"),
+    "health": Health("healthy", "syncd", "0.1.0"),
+    "ready": Readiness("not ready", {"journal": "the disk is full"}),
+    "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),
+    "admin-disconnect": Disconnected(2),
+    "admin-notice": Notified(3),
+    "admin-users": UserConnections(USER, [DeviceConnection("c0ffee", "tv", "2025-11-24T16:00:00+00:00")]),
+    "admin-stats": NodeStats(
+        node="a1b2c3d4",
+        version="0.1.0",
+        time=1_764_000_000.25,
+        uptime_s=12.5,
+        connections=3,
+        users=2,
+        active_watchlists=2,
+        messages_relayed=7,
+        messages_sent=21,
+        broadcast_latency=LATENCY,
+        write_latency=LATENCY,
+        journal=JournalStats("the disk is full", 7, 5, 1, LATENCY),
+        bus=BusStats(None, 7, 8, 1, 2, 0, 1),
+        writes={"added": 5, "refused": 1},
+        refusals={"messages": 1},
+        closes={1001: 2, 4001: 1},
+    ),
+}
