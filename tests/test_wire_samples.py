@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
-from actors.messages.sync import BusMessage, PubNubSyncMessage
+from actors.messages.channel import BusMessage, PubNubSyncMessage
 from tests.wire_samples import meanings
 from tests.wire_samples.meanings import BUS_KEY, USER
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE

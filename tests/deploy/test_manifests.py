@@ -13,7 +13,7 @@ import yaml
 
 from syncd.settings import Settings
 from tests.deploy.conftest import DEPLOY, ROOT
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 SHUTDOWN_S = Settings().shutdown_timeout
 UNIX_USER = 10001
@@ -97,7 +97,7 @@ def test_the_image_s_health_check_tells_a_node_from_none(node: str) -> None:
         closed_port = listener.getsockname()[1]
     for port, is_healthy in ((node.rpartition(":")[2], True), (str(closed_port), False)):
         done = subprocess.run(
-            [sys.executable, *arguments], env={"SYNCD_PORT": port}, capture_output=True, timeout=PATIENCE_S
+            [sys.executable, *arguments], env={"SYNCD_PORT": port}, capture_output=True, timeout=TIMEOUT_S
         )
         assert (done.returncode == 0) is is_healthy, done.stderr
 

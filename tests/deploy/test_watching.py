@@ -16,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.conftest import DEPLOY, ROOT, SECRET
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
@@ -67,7 +67,7 @@ def every_query() -> list[str]:
 @pytest.fixture(scope="module")
 def exposed(node: str) -> set[str]:
     """Metrics of the running daemon, as queries name them."""
-    with urllib.request.urlopen(f"{node}/metrics", timeout=PATIENCE_S) as answer:
+    with urllib.request.urlopen(f"{node}/metrics", timeout=TIMEOUT_S) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {family.name + ("_total" if family.type == "counter" else "") for family in families}
 
@@ -124,7 +124,7 @@ def test_alerts_fire_when_they_should_and_sleep_when_they_should(tool: Callable[
         cwd=DEPLOY / "prometheus",
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -179,7 +179,7 @@ def _write_once(node: str) -> None:
     body = {"operation": "add", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001"}
     headers = {"Authorization": f"Bearer {mint(SECRET, 'ann', 'phone', 60)}"}
     request = urllib.request.Request(f"{node}/api/v1/sync/watchlist", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         assert answer.status == 200
 
 
@@ -191,7 +191,7 @@ def _wait_for_address(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 def _wait(look: Callable[[], list[Any]], process: subprocess.Popen[bytes]) -> list[Any]:
     """Return the first true answer of ``look``; only from outside can Prometheus' progress be seen."""
-    ends_s = time.monotonic() + PATIENCE_S
+    ends_s = time.monotonic() + TIMEOUT_S
     while not (found := look()):
         assert process.poll() is None, "Prometheus ended"
         assert time.monotonic() < ends_s, "Prometheus did not get there in time"

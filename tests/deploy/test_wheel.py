@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import ROOT, SECRET
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -73,10 +73,10 @@ def test_the_wheel_runs_from_another_directory_on_the_locked_dependencies(wheel:
         try:
             assert daemon.stdout is not None
             url = daemon.stdout.readline().decode().split()[-1]
-            with urllib.request.urlopen(f"{url}/ready", timeout=PATIENCE_S) as answer:
+            with urllib.request.urlopen(f"{url}/ready", timeout=TIMEOUT_S) as answer:
                 assert json.load(answer)["status"] == "ready"
             daemon.terminate()
-            assert daemon.wait(timeout=PATIENCE_S) == 0
+            assert daemon.wait(timeout=TIMEOUT_S) == 0
         finally:
             daemon.kill()
     assert (tmp_path / "syncd-data" / "journal.db").is_file()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-sync",
 )
 SECRET = "a secret of the tests, and long enough"
-TIMEOUT_MS = PATIENCE_S * 1000
+TIMEOUT_MS = TIMEOUT_S * 1000
 
 StartDaemon = Callable[..., str]
 OpenPage = Callable[..., Awaitable[Page]]

@@ -9,7 +9,7 @@ import pytest
 
 from pages.files import demo_files, operator_files
 from tests.pages.conftest import SECRET, StartDaemon
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,7 @@ def url(start_daemon: StartDaemon) -> str:
 def ask(
     url: str, path: str, headers: dict[str, str] | None = None, body: str | None = None
 ) -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
     try:
         connection.request("GET" if body is None else "POST", path, body, headers or {})
         answer = connection.getresponse()

@@ -12,7 +12,7 @@ from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub_asyncio import PubNubAsyncio
 
 from pubnub_broker.server import BrokerServer, serve
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 @pytest.fixture
@@ -82,14 +82,14 @@ async def listen(sdk: Callable[..., Any]) -> AsyncIterator[Callable[..., Awaitab
         client.add_listener(listener)
         subscribing = client.subscribe().channels(channels).channel_groups(groups or [])
         (subscribing.with_presence() if with_presence else subscribing).execute()
-        await asyncio.wait_for(listener.connected.wait(), PATIENCE_S)
+        await asyncio.wait_for(listener.connected.wait(), TIMEOUT_S)
         listening.append((client, listener))
         return listener.events
 
     yield start
     for client, listener in listening:
         client.unsubscribe_all()
-        await asyncio.wait_for(listener.left.wait(), PATIENCE_S)
+        await asyncio.wait_for(listener.left.wait(), TIMEOUT_S)
 
 
 Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
@@ -108,7 +108,7 @@ def http_at() -> Callable[[int], Http]:
                 lines = [f"{method} {target} HTTP/1.1", "Host: broker", f"Content-Length: {len(body)}"]
                 lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
                 writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(TIMEOUT_S):
                     head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                     length = int(head.partition("content-length: ")[2].split("\r\n")[0])
                     return int(head.split()[1]), json.decode(await reader.readexactly(length))

@@ -13,7 +13,7 @@ from pubnub_broker.channels import Delivery, Message
 from pubnub_broker.faults import FaultRules, Faults
 from pubnub_broker.names import Name
 from pubnub_broker.server import BrokerServer
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 Sdk = Callable[..., Any]
@@ -235,7 +235,7 @@ async def test_the_sdk_goes_on_from_its_cursor_after_an_outage(broker: BrokerSer
     events = await listen(["c"])
     alice = sdk("alice")
     await alice.publish().channel("c").message("before").result()
-    assert (await asyncio.wait_for(events.get(), PATIENCE_S)).message == "before"
+    assert (await asyncio.wait_for(events.get(), TIMEOUT_S)).message == "before"
 
     with broker.faults.refusing("subscribe"):
         await alice.publish().channel("c").message("during").result()
@@ -243,7 +243,7 @@ async def test_the_sdk_goes_on_from_its_cursor_after_an_outage(broker: BrokerSer
 
     heard: list[str] = []
     while "after" not in heard:
-        heard.append((await asyncio.wait_for(events.get(), PATIENCE_S)).message)
+        heard.append((await asyncio.wait_for(events.get(), TIMEOUT_S)).message)
     assert list(dict.fromkeys(heard)) == ["during", "after"]
 
 
@@ -265,4 +265,4 @@ async def test_the_sdk_survives_each_fault_of_its_poll(
     events = await listen(["c"])
     with switch(broker.faults):
         await sdk("alice").publish().channel("c").message("through").result()
-    assert (await asyncio.wait_for(events.get(), PATIENCE_S)).message == "through"
+    assert (await asyncio.wait_for(events.get(), TIMEOUT_S)).message == "through"

@@ -15,7 +15,7 @@ from msgspec import json
 from pubnub_broker.exchange import Request, Response
 from pubnub_broker.http import MAX_PIPELINED, HttpConnection, Reply
 from pubnub_broker.server import BrokerServer, run, serve
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 
@@ -124,7 +124,7 @@ async def test_a_connection_lives_on_and_answers_in_order(broker: BrokerServer) 
     offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
     for target, header in (("/time/0", offer), ("/nowhere", ""), ("/time/0", "Connection: close\r\n")):
         writer.write(f"GET {target} HTTP/1.1\r\nHost: broker\r\n{header}\r\n".encode())
-    answers = (await asyncio.wait_for(reader.read(), PATIENCE_S)).split(b"HTTP/1.1 ")
+    answers = (await asyncio.wait_for(reader.read(), TIMEOUT_S)).split(b"HTTP/1.1 ")
     writer.close()
     await writer.wait_closed()
     assert [answer[:3] for answer in answers] == [b"", b"200", b"404", b"200"]
@@ -135,7 +135,7 @@ async def test_a_connection_that_piles_up_requests_behind_a_poll_is_dropped(brok
     writer.write(f"GET {SUBSCRIBE}/c/0?tt=17000000000000000 HTTP/1.1\r\n\r\n".encode())
     writer.write(b"GET /time/0 HTTP/1.1\r\n\r\n" * (MAX_PIPELINED + 1))
     with contextlib.suppress(ConnectionResetError):
-        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+        assert await asyncio.wait_for(reader.read(), TIMEOUT_S) == b""
     writer.close()
 
 
@@ -154,14 +154,14 @@ async def test_a_client_that_leaves_drops_its_poll(broker: BrokerServer, http: H
     others = asyncio.all_tasks()
     _, writer = await asyncio.open_connection("127.0.0.1", broker.port)
     writer.write(f"GET {SUBSCRIBE}/c/0?tt={cursor} HTTP/1.1\r\nHost: broker\r\n\r\n".encode())
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while not (polls := asyncio.all_tasks() - others):
             await publish(http, "other", 0)
 
     writer.close()
     await writer.wait_closed()
 
-    await asyncio.wait(polls, timeout=PATIENCE_S)
+    await asyncio.wait(polls, timeout=TIMEOUT_S)
     assert [poll.cancelled() for poll in polls] == [True]
 
 
@@ -337,7 +337,7 @@ async def test_web_pages_may_use_the_broker_but_not_its_fault_switches(broker: B
     for request in ("OPTIONS /publish/p/s/0/c/0", "GET /_broker/faults", "OPTIONS /_broker/faults"):
         reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
         writer.write(f"{request} HTTP/1.1\r\nOrigin: http://page\r\nConnection: close\r\n\r\n".encode())
-        heads.append((await asyncio.wait_for(reader.read(), PATIENCE_S)).partition(b"\r\n\r\n")[0])
+        heads.append((await asyncio.wait_for(reader.read(), TIMEOUT_S)).partition(b"\r\n\r\n")[0])
         writer.close()
     assert [b"Access-Control-Allow-Origin: *" in head for head in heads] == [True, False, False]
 
@@ -363,7 +363,7 @@ async def test_a_broker_comes_back_on_its_port_while_clients_wait(broker: Broker
 async def test_what_is_not_http_is_refused_in_json(broker: BrokerServer, garbage: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
     writer.write(garbage)
-    head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE_S)).partition(b"\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), TIMEOUT_S)).partition(b"\r\n\r\n")
     writer.close()
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.decode(body)["message"] == "not an HTTP/1.1 request"
@@ -372,7 +372,7 @@ async def test_what_is_not_http_is_refused_in_json(broker: BrokerServer, garbage
 async def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(broker: BrokerServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
     writer.write(b"POST /publish/p/s/0/c/0 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"1")
         assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
@@ -411,7 +411,7 @@ async def test_it_says_at_start_what_it_is_for_and_how_to_use_it(
 ) -> None:
     running = asyncio.create_task(run("127.0.0.1", 0))
     notice = ""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while "_broker/faults" not in notice:
             await asyncio.sleep(0)
             notice += capsys.readouterr().out

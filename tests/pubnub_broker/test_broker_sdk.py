@@ -11,7 +11,7 @@ from pubnub.exceptions import PubNubException
 from pubnub.request_handlers.async_aiohttp import AsyncAiohttpRequestHandler
 from pubnub.request_handlers.async_httpx import AsyncHttpxRequestHandler
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Sdk = Callable[..., Any]
 Listen = Callable[..., Awaitable["asyncio.Queue[Any]"]]
@@ -21,7 +21,7 @@ MESSAGE = {"text": "a/b, 100 % ü 🎬", "items": [1, 2.5, None, True]}
 
 
 async def next_of(events: "asyncio.Queue[Any]") -> Any:
-    return await asyncio.wait_for(events.get(), PATIENCE_S)
+    return await asyncio.wait_for(events.get(), TIMEOUT_S)
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

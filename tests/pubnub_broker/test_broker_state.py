@@ -11,7 +11,7 @@ from pubnub_broker.keyset import Keyset
 from pubnub_broker.names import Groups, Name, is_valid
 from pubnub_broker.presence import Presence
 from pubnub_broker.timetokens import Timetokens
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 GROUPS = Groups()
 
@@ -117,11 +117,11 @@ async def test_an_arrival_wakes_who_waits_for_it_and_nobody_else() -> None:
     await asyncio.sleep(0)
 
     channels.append(message("u.1", 1))
-    await asyncio.wait_for(wildcard, PATIENCE_S)
+    await asyncio.wait_for(wildcard, TIMEOUT_S)
     assert not other.done()
 
     channels.release()
-    await asyncio.wait_for(other, PATIENCE_S)
+    await asyncio.wait_for(other, TIMEOUT_S)
     assert not channels._waiting
 
 

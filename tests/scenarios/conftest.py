@@ -23,13 +23,12 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from syncd.cluster import Child
 from tests.databases import database_url, postgresql
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import mint
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["TIMEOUT_S", "database_url", "postgresql"]
 
 SECRET = "a secret of the scenarios, and long enough"
-TIMEOUT_S = 60.0
-"""A guard against hanging, on a busy machine: nothing is measured by it."""
 WATCHLIST = "/api/v1/sync/watchlist"
 
 Bearer = Callable[..., dict[str, str]]

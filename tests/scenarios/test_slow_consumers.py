@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.connection import MAX_WAITING_BYTES
 from bench.processes import memory_bytes
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import DaemonProcess, bearer, token
+from tests.timeouts import TIMEOUT_S
 from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 
 pytestmark = pytest.mark.integration
@@ -74,7 +74,7 @@ async def metric(http: aiohttp.ClientSession, daemon: DaemonProcess, series: str
 
 async def test_devices_that_stop_reading_are_let_go_and_the_others_get_everything(daemon: DaemonProcess) -> None:
     stalled = STALLED_PER_USER * len(USERS)
-    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
+    async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S), aiohttp.ClientSession() as http:
         sockets = stack.enter_context(ExitStack())
         for number in range(stalled):
             device = stalled_device(daemon.port, USERS[number % len(USERS)], f"stalled-{number}")

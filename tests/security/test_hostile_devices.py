@@ -16,8 +16,8 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
+from tests.timeouts import TIMEOUT_S
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import SUBPROTOCOL, parse
 from transport.websocket.protocol import WebSocketProtocol
@@ -191,7 +191,7 @@ async def test_a_flood_that_begins_after_our_close_frame_is_not_heard_either(
     writer.write(HANDSHAKE.replace(b"\r\n\r\n", authorized))
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"\x82\x80" + bytes(4))  # binary, against the protocol
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         close = await reader.readexactly(4)
         assert close[0] == 0x88
         assert int.from_bytes(close[2:]) == 4502
@@ -211,7 +211,7 @@ async def test_a_flood_that_begins_after_our_close_frame_is_not_heard_either(
 async def test_pings_count_as_messages_do(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(*FEW_MESSAGES)
     async with connect(daemon.ws_url, additional_headers=bearer("pinging"), ping_interval=None) as socket:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             try:
                 while True:
                     await socket.ping()

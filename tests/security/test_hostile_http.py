@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from bench.processes import memory_bytes
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
+from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import MAX_PIPELINED
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("bystander")]
@@ -29,7 +29,7 @@ async def answers(daemon: DaemonProcess, sent: bytes) -> bytes:
     """Send everything at once and return all that comes back until the daemon hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
     writer.write(sent)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         received = await reader.read()
     writer.close()
     return received
@@ -51,7 +51,7 @@ async def test_what_surrounds_a_body_is_bounded_as_its_head_is(
     before = memory_bytes(daemon.process.pid)
     reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
     answered = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         for part in chain([CHUNKED + b"Authorization: Bearer %b\r\n\r\n" % token().encode(), start], repeat(endless)):
             writer.write(part)
             await writer.drain()

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access import signing_keys
 from transport.access.authentication import Authenticator, TokenRefused
 from transport.access.signing_keys import JwksKeys
@@ -40,7 +40,7 @@ async def test_keys_that_never_stop_coming_are_given_up(dripping: str, monkeypat
     authenticator = Authenticator(JwksKeys(dripping, ["RS256"]))
     key = rsa.generate_private_key(65537, 2048)
     token = jwt.encode({"sub": "ann", "device_id": "tv", "exp": 9_999_999_999}, key, "RS256", {"kid": "one"})
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         with pytest.raises(TokenRefused, match="unknown key"):
             await authenticator.authenticate_fetching(token)
     assert threading.active_count() > 1  # the fetch itself cannot be ended, only no longer waited for

@@ -19,7 +19,7 @@ from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore, open_store
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 NOW_MS = 1_700_000_000_000
 
@@ -69,7 +69,7 @@ class PostgreSQLServer:
                 stderr=output,
                 cwd=self._directory,
                 user=self._user,
-                timeout=PATIENCE_S,
+                timeout=TIMEOUT_S,
             )
 
 

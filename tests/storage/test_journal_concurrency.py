@@ -7,7 +7,7 @@ from typing import Protocol
 
 from actors.messages.journal import Changes, Operation, Outcome, Update
 from storage.journal_store import SqlJournalStore
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 
 NODES = 3
@@ -30,7 +30,7 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
         """Write; return each new outcome with the revision that its user had when the commit had returned."""
         store = open_journal(database_url)
         seen: list[tuple[Outcome, int]] = []
-        together.wait(timeout=PATIENCE_S)
+        together.wait(timeout=TIMEOUT_S)
         for number in range(BATCHES):
             users = USERS if node % 2 else USERS[::-1]
             batch = [author.add(f"film {number} of {node}", user=user, device=f"tv {node}") for user in users]
@@ -64,13 +64,13 @@ def test_a_reader_never_sees_a_revision_before_its_predecessors(
     writers = [open_journal(database_url) for _ in range(2)]
 
     def write(store: SqlJournalStore) -> None:
-        together.wait(timeout=PATIENCE_S)
+        together.wait(timeout=TIMEOUT_S)
         for number in range(40):
             store.commit([author.add(f"film {number}"), author.add("alien")])
 
     def read() -> list[list[int]]:
         store = open_journal(database_url)
-        together.wait(timeout=PATIENCE_S)
+        together.wait(timeout=TIMEOUT_S)
         steps, revision = [], 0
         while revision < 160:
             changes = store.since("ann", revision, None)
@@ -84,5 +84,5 @@ def test_a_reader_never_sees_a_revision_before_its_predecessors(
     with ThreadPoolExecutor(3) as threads:
         reading = threads.submit(read)
         for writing in [threads.submit(write, store) for store in writers]:
-            writing.result(timeout=PATIENCE_S)
-        assert [revision for step in reading.result(timeout=PATIENCE_S) for revision in step] == list(range(1, 161))
+            writing.result(timeout=TIMEOUT_S)
+        assert [revision for step in reading.result(timeout=TIMEOUT_S) for revision in step] == list(range(1, 161))

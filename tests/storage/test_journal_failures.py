@@ -18,7 +18,7 @@ from actors.errors import StoreUnavailable
 from actors.messages.journal import Operation, Status
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 OpenJournal = Callable[..., SqlJournalStore]
 
@@ -187,7 +187,7 @@ def test_a_session_killed_within_its_transaction_has_written_nothing(
         kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         while not watcher.execute(kill).fetchall():
             pass
-        writer.join(timeout=PATIENCE_S)
+        writer.join(timeout=TIMEOUT_S)
     assert len(failures) == 1
     assert (revision(journal), revision(journal, "bob")) == (1, 0)
     journal.commit([author.add("brazil")])

@@ -20,7 +20,7 @@ from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 from storage.schema import HEAD, SchemaTooNew, migrate, schema_version
 from storage.tables import metadata
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 
 
@@ -101,7 +101,7 @@ def test_a_database_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> 
         f"open_store({url!r}, now_ms=int).close(); sys.exit('alembic' in sys.modules)"
     )
     root = Path(storage.__file__).parent.parent
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=root, timeout=PATIENCE_S)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=root, timeout=TIMEOUT_S)
 
 
 def test_a_sqlite_file_is_its_owners_only(tmp_path: Path) -> None:

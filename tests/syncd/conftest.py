@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.databases import database_url, postgresql
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import mint
 
 __all__ = ["database_url", "postgresql"]
@@ -125,6 +125,6 @@ async def bystander(daemon: DaemonProcess, http: aiohttp.ClientSession, user: st
         body = {"operation": "add", "content_id": FILM}
         async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer(user, "other")) as response:
             assert response.status == 200
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert json.loads(await socket.recv())["revision"] == 1
     assert {json.loads(line)["level"] for line in daemon.log.read_text().splitlines()} <= {"debug", "info"}

@@ -11,8 +11,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ class Operator:
 
     async def sees(self, user: str, devices: int) -> list[dict[str, str]]:
         """Wait until the user has so many connections, and return them."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while len(connections := (await self.get(f"users?user_id={user}"))["connections"]) != devices:
                 await asyncio.sleep(0.01)
         return list(connections)
@@ -76,7 +76,7 @@ def admin(http: aiohttp.ClientSession, daemon: DaemonProcess) -> Operator:
 
 
 async def end_of(socket: ClientConnection) -> int | None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         try:
             while True:
                 await socket.recv()
@@ -131,7 +131,7 @@ async def test_stats_tell_connections_users_and_counters(admin: Operator, daemon
         await tv.send(
             '{"type":"watchlist_update","operation":"add","content_id":"0b0e6a4e-52a5-4a5b-9a1f-000000000001","id":1}'
         )
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert {json.loads(await tv.recv())["type"] for _ in range(2)} == {"ack", "watchlist_update"}
         stats = await admin.get("stats")
     assert (stats["connections"], stats["users"], stats["active_watchlists"]) == (1, 1, 1)
@@ -172,7 +172,7 @@ async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(admin: O
         await admin.sees(user, 1)
     assert await admin.post("notice", message="Back at 5 — promised", level="warning") == {"notified": 2}
     for socket in sockets:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             notice = json.loads(await socket.recv())
         assert notice == {"type": "notice", "message": "Back at 5 — promised", "level": "warning"}
         await socket.close()

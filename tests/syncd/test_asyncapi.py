@@ -12,8 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.close_codes import CLOSES
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+from tests.timeouts import TIMEOUT_S
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
 from transport.websocket.device_codec import decode
 
@@ -114,7 +114,7 @@ class Device:
         """Return the next message, the last of as many as there are ``kinds``; their order among them is free."""
         expected = list(kinds)
         while expected:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 message: dict[str, Any] = json.loads(await self._socket.recv())
             SENT.validate(message)
             self.seen.add(message["type"])

@@ -12,8 +12,8 @@ import jwt
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, token
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +25,7 @@ def syncd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         env=environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
 
 

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ async def device(daemon: DaemonProcess) -> AsyncIterator[Connect]:
 
 
 async def received(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         message: dict[str, Any] = json.loads(await socket.recv())
         return message
 
@@ -142,7 +142,7 @@ async def test_a_vanished_device_is_unregistered_and_the_others_go_on(
 ) -> None:
     gone, stays = await device("ann", "device-b"), await device("ann", "device-c")
     gone.transport.abort()
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while (await figures(http, daemon))["total_connections"] != 1:
             await asyncio.sleep(0.01)
     await write(http, daemon, "add")
@@ -210,7 +210,7 @@ async def test_a_token_that_ends_closes_its_socket_with_4500_and_a_renewed_one_g
         await renewed.send(json.dumps({"type": "authenticate", "token": token("ann", "renewed"), "id": 1}))
         answer = await received(renewed)
         assert (answer["type"], answer["id"]) == ("authenticated", 1)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await short.wait_closed()
         assert short.close_code == 4500
         assert await has_nothing_more(renewed)

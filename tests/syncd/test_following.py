@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, DaemonProcess, StartDaemon, bearer
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ def logged(daemon: DaemonProcess, **fields: str) -> list[dict[str, Any]]:
 
 
 async def until_logged(daemon: DaemonProcess, count: int, **fields: str) -> list[dict[str, Any]]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while len(found := logged(daemon, **fields)) < count:
             await asyncio.sleep(0.02)
     return found
@@ -56,7 +56,7 @@ async def post(daemon: DaemonProcess, headers: dict[str, str], body: object, pat
 
 
 async def received(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while True:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind:
@@ -170,7 +170,7 @@ def test_without_opentelemetry_the_start_says_what_to_install() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert ended.returncode == 2

@@ -14,8 +14,8 @@ from actors.messages.journal import DeviceWrite, Head, HeadsLoaded, JournalMessa
 from crdt.hlc import HLCTimestamp
 from syncd.keys.signing import authenticator
 from syncd.settings import Settings
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
+from tests.timeouts import TIMEOUT_S
 from transport.access.limits import Limits, Quotas
 from transport.http.api import Service, http_api
 
@@ -34,7 +34,7 @@ async def exchange(port: int, request: bytes, until: bytes) -> bytes:
     """Send ``request`` as it is and return what comes, up to and with ``until``."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         answer = await reader.readuntil(until)
     writer.close()
     await writer.wait_closed()

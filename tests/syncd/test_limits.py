@@ -9,8 +9,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ async def refusals(http: aiohttp.ClientSession, daemon: DaemonProcess, reason: s
 
 async def opened(connecting: connect) -> ClientConnection:
     """Connect as soon as there is room: the node learns of an end a moment later than the client."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while True:
             try:
                 return await connecting
@@ -80,7 +80,7 @@ async def test_a_device_that_sends_too_fast_is_closed_with_4003_and_may_come_bac
     async with device(daemon, "ann") as fast, device(daemon, "bob") as bystander:
         answered = 0
         with suppress(ConnectionClosed):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 while True:
                     await fast.send('{"type":"ping"}')
                     assert json.loads(await fast.recv()) == {"type": "pong"}

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
@@ -64,5 +64,5 @@ async def serve() -> AsyncIterator[Serve]:
 
     yield start
     for server, listener in started:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await server.shutdown(sockets=[listener])

@@ -3,7 +3,7 @@ from itertools import count
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, TimeSlicedQueue, time_sliced_queue
 
 
@@ -60,4 +60,4 @@ async def test_a_loop_has_one_pacer() -> None:
 async def test_another_loop_has_another(_: int) -> None:
     done = asyncio.Event()
     time_sliced_queue().run(done.set)
-    await asyncio.wait_for(done.wait(), PATIENCE_S)
+    await asyncio.wait_for(done.wait(), TIMEOUT_S)

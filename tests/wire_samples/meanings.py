@@ -6,6 +6,13 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
+from actors.messages.change import Change
+from actors.messages.channel import (
+    HeadMoved,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from actors.messages.device import (
     Ack,
     Authenticate,
@@ -21,16 +28,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.journal import Status
-from actors.messages.sync import (
-    DeviceCommand,
-    HeadMoved,
-    Notice,
-    ProgressUpdate,
-    PubNubDeviceHandoff,
-    PubNubProgressUpdate,
-    PubNubWatchlistUpdate,
-    WatchlistUpdate,
-)
+from actors.messages.sync import DeviceCommand, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
 from transport.http.admin import (
@@ -52,7 +50,7 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.requests import BulkRequest, WriteRequest
+from transport.http.requests import BulkRequest
 from transport.problems import ProblemDetails
 
 USER: Final = "ann"
@@ -66,9 +64,9 @@ FOLLOWED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
 FROM_DEVICES: Final[Mapping[str, Struct]] = {
-    "watchlist_update.all": WatchlistWrite("add", UUID(FILM), "w1", "op-1", "tv:1", 6, STAMP, FOLLOWED),
+    "watchlist_update.all": WatchlistWrite("add", UUID(FILM), "op-1", "tv:1", 6, STAMP, id="w1", traceparent=FOLLOWED),
     "watchlist_update.required": WatchlistWrite("remove", UUID(FILM)),
-    "watchlist_update.id-is-a-number": WatchlistWrite("add", UUID(FILM), 1),
+    "watchlist_update.id-is-a-number": WatchlistWrite("add", UUID(FILM), id=1),
     "watchlist_update.timestamp-is-a-number": WatchlistWrite("add", UUID(FILM), timestamp=1_764_000_000),
     "watchlist_update.unknown-field": WatchlistWrite("add", UUID(FILM)),
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
@@ -131,9 +129,9 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
 }
 
 HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
-    "write.all": WriteRequest("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
-    "write.required": WriteRequest("remove", UUID(FILM)),
-    "write.unknown-field": WriteRequest("add", UUID(FILM)),
+    "write.all": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
+    "write.required": Change("remove", UUID(FILM)),
+    "write.unknown-field": Change("add", UUID(FILM)),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),

@@ -39,7 +39,7 @@ from actors.messages.connection import (
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
 STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
@@ -514,7 +514,7 @@ async def test_a_renewed_token_lengthens_the_connection(live: Device) -> None:
 
 async def test_a_renewed_token_that_ends_before_the_next_ping_ends_the_connection_on_time(live: Device) -> None:
     await live.tell(renewed(ends_at_s=live.now_s))
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while not live.socket.closes:  # nothing is told: the actor's own timer must be due
             await asyncio.sleep(0)
     assert live.socket.closes == [4500]

@@ -33,7 +33,7 @@ from actors.messages.journal import (
 from actors.metrics import JournalMetrics
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import content
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 CLOCK = HLCTimestamp(0, 0, "")
 
@@ -89,10 +89,10 @@ class Gate:
 
     def __call__(self, operations: Sequence[Operation]) -> None:
         self._entered.set()
-        assert self._may_pass.wait(PATIENCE_S)
+        assert self._may_pass.wait(TIMEOUT_S)
 
     def wait_until_entered(self) -> None:
-        assert self._entered.wait(PATIENCE_S)
+        assert self._entered.wait(TIMEOUT_S)
 
     def open(self, then: Callable[[Sequence[Operation]], None] = lambda operations: None) -> None:
         self._store.fault = then
@@ -113,7 +113,7 @@ class Harness:
         self.ref.tell(Commit(operation, reply_to or self.answers.append))
 
     def finish(self) -> None:
-        self.ref.stop(timeout=PATIENCE_S)
+        self.ref.stop(timeout=TIMEOUT_S)
 
     def statuses(self) -> list[Status]:
         return [outcome.status for answer in self.answers for outcome in answer.outcomes]
@@ -232,7 +232,7 @@ def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness
     harness.commit("a", lambda committed: answered.set())
     harness.ref.tell(ProxyCall(attr_path=("__str__",), args=(), kwargs={}))
     gate.open()
-    assert answered.wait(PATIENCE_S)
+    assert answered.wait(TIMEOUT_S)
 
 
 def test_stopping_commits_what_was_told_and_closes_the_store(harness: Harness) -> None:
@@ -242,7 +242,7 @@ def test_stopping_commits_what_was_told_and_closes_the_store(harness: Harness) -
     harness.commit("a")
     stopped = harness.ref.stop(block=False)
     gate.open()
-    stopped.get(timeout=PATIENCE_S)
+    stopped.get(timeout=TIMEOUT_S)
     assert harness.store.batches == [["first"], ["a"]]
     assert harness.statuses() == [Status.ADDED, Status.ADDED]
     assert harness.store.closed == 1
@@ -259,11 +259,11 @@ def test_an_unavailable_store_refuses_for_now_and_works_again_when_it_is_back(
     committed = Event()
     harness.commit("a")
     harness.commit("b", lambda answer: committed.set())
-    assert committed.wait(PATIENCE_S)
+    assert committed.wait(TIMEOUT_S)
     harness.ref.tell(LoadHeads(("ann",), read.append))
     harness.ref.tell(ReadSince("ann", 0, read.append))
     harness.ref.tell(ReadPage("ann", 10, read.append))
-    harness.ref.proxy().actor_urn.get(timeout=PATIENCE_S)  # all the above is answered
+    harness.ref.proxy().actor_urn.get(timeout=TIMEOUT_S)  # all the above is answered
     assert harness.answers[0].outcomes == (
         Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S),
     )
@@ -318,7 +318,7 @@ def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harnes
 
     for read in (LoadHeads(("ann",), answer), ReadPage("ann", 10, answer)):
         harness.ref.tell(read)
-        assert answered.acquire(timeout=PATIENCE_S)
+        assert answered.acquire(timeout=TIMEOUT_S)
     assert harness.answers == [HeadsLoaded(None), ReadFailed("the journal could not be read")]
     assert harness.metrics.errors == 2
     harness.store.fault = lambda operations: None
@@ -357,8 +357,8 @@ def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harness) -> 
 @pytest.mark.actors_may_fail
 def test_a_journal_that_dies_closes_its_store(harness: Harness) -> None:
     harness.ref.tell(ProxyCall(attr_path=("no_such_method",), args=(), kwargs={}))
-    harness.ref.actor_stopped.wait(PATIENCE_S)
-    harness.ref.stop(timeout=PATIENCE_S)
+    harness.ref.actor_stopped.wait(TIMEOUT_S)
+    harness.ref.stop(timeout=TIMEOUT_S)
     assert harness.store.closed == 1
 
 
@@ -372,7 +372,7 @@ def test_transactions_operations_and_time_are_counted() -> None:
     for _ in range(3):
         ref.tell(Commit(operation, lambda committed: None))
     gate.open()
-    ref.stop(timeout=PATIENCE_S)
+    ref.stop(timeout=TIMEOUT_S)
     assert (metrics.transactions, metrics.operations, metrics.last_batch) == (2, 4, 3)
     assert metrics.commit_seconds == 2.0
     assert (metrics.failures, metrics.errors) == (0, 0)

@@ -14,7 +14,7 @@ import pytest
 from pykka import Actor, ActorDeadError, ActorRef, ActorRegistry, ThreadingActor, Timeout, get_all
 
 from actors.runtime import BlockingActor, LoopActor, use_loop
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Start = Callable[..., ActorRef[Any]]
 
@@ -28,7 +28,7 @@ def _loop_thread() -> Iterator[None]:
     yield
     use_loop(None)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     loop.close()
 
 
@@ -43,9 +43,9 @@ def start(request: pytest.FixtureRequest, _loop_thread: None) -> Iterator[Start]
 
     threads = set(threading.enumerate())
     yield start
-    ActorRegistry.stop_all(timeout=PATIENCE_S)
+    ActorRegistry.stop_all(timeout=TIMEOUT_S)
     for thread in set(threading.enumerate()) - threads:
-        thread.join(PATIENCE_S)  # its last log record belongs to this test
+        thread.join(TIMEOUT_S)  # its last log record belongs to this test
 
 
 class Diary:
@@ -62,7 +62,7 @@ class Diary:
 
     def wait_for(self, entry: Any, times: int = 1) -> None:
         with self._changed:
-            is_there = self._changed.wait_for(lambda: self.entries.count(entry) >= times, PATIENCE_S)
+            is_there = self._changed.wait_for(lambda: self.entries.count(entry) >= times, TIMEOUT_S)
             assert is_there, f"{entry} not {times} times in {self.entries}"
 
 
@@ -129,7 +129,7 @@ def test_told_messages_are_handled_in_the_order_they_were_told(start: Start) -> 
 def test_an_ask_returns_what_the_handler_returned(start: Start) -> None:
     ref = start(Diarist, Diary())
     assert ref.ask("hello") == ("seen", "hello")
-    assert ref.ask("hello", block=False).get(timeout=PATIENCE_S) == ("seen", "hello")
+    assert ref.ask("hello", block=False).get(timeout=TIMEOUT_S) == ("seen", "hello")
 
 
 def test_an_asked_exception_goes_to_the_asker_and_the_actor_lives_on(start: Start) -> None:
@@ -144,7 +144,7 @@ def test_an_asked_exception_goes_to_the_asker_and_the_actor_lives_on(start: Star
 def test_an_asker_that_waits_too_long_gets_a_timeout(start: Start) -> None:
     gate = threading.Event()
     ref = start(Diarist, Diary())
-    ref.tell(lambda actor: gate.wait(PATIENCE_S))
+    ref.tell(lambda actor: gate.wait(TIMEOUT_S))
     with pytest.raises(Timeout):
         ref.ask("too late", timeout=0.01)
     gate.set()
@@ -153,24 +153,24 @@ def test_an_asker_that_waits_too_long_gets_a_timeout(start: Start) -> None:
 def test_the_answers_of_several_asks_can_be_gathered(start: Start) -> None:
     ref = start(Diarist, Diary())
     futures = [ref.ask(number, block=False) for number in range(3)]
-    assert get_all(futures, timeout=PATIENCE_S) == [("seen", 0), ("seen", 1), ("seen", 2)]
-    assert futures[0].join(*futures[1:]).map(list).map(len).get(timeout=PATIENCE_S) == 3
+    assert get_all(futures, timeout=TIMEOUT_S) == [("seen", 0), ("seen", 1), ("seen", 2)]
+    assert futures[0].join(*futures[1:]).map(list).map(len).get(timeout=TIMEOUT_S) == 3
 
 
 def test_messages_behind_a_stop_are_answered_with_actor_dead_error(start: Start) -> None:
     gate = threading.Event()
     diary = Diary()
     ref = start(Diarist, diary)
-    ref.tell(lambda actor: gate.wait(PATIENCE_S))
+    ref.tell(lambda actor: gate.wait(TIMEOUT_S))
     ref.tell("before")
     first_stop = ref.stop(block=False)
     behind = ref.ask("behind", block=False)
     second_stop = ref.stop(block=False)
     gate.set()
     with pytest.raises(ActorDeadError, match=r"stopped before handling the message"):
-        behind.get(timeout=PATIENCE_S)
-    assert first_stop.get(timeout=PATIENCE_S) is True
-    assert second_stop.get(timeout=PATIENCE_S) is True
+        behind.get(timeout=TIMEOUT_S)
+    assert first_stop.get(timeout=TIMEOUT_S) is True
+    assert second_stop.get(timeout=TIMEOUT_S) is True
     assert diary.entries == ["started", "before", "stopped"]
 
 
@@ -198,7 +198,7 @@ def test_an_actor_may_stop_itself_twice_after_what_it_tells_itself(start: Start)
 
     ref = start(Diarist, diary)
     ref.ask(wind_up)
-    assert ref.actor_stopped.wait(PATIENCE_S)
+    assert ref.actor_stopped.wait(TIMEOUT_S)
     diary.wait_for("stopped")
     assert diary.entries == ["started", "last words", "stopped"]
 
@@ -210,7 +210,7 @@ def test_an_exception_nobody_asked_for_ends_the_actor_by_on_failure(start: Start
     error = ValueError("told")
     ref.tell(error)
     diary.wait_for(error)
-    assert ref.actor_stopped.wait(PATIENCE_S)
+    assert ref.actor_stopped.wait(TIMEOUT_S)
     assert diary.entries == ["started", error]
     assert ActorRegistry.get_by_urn(ref.actor_urn) is None
     assert logged_errors.entries == [f"Unhandled exception in {ref}:"]
@@ -252,7 +252,7 @@ def test_an_exception_in_a_hook_is_logged_and_stops_the_actor(
         assert ref.stop() is True
     elif hook == "on_failure":
         ref.tell(ValueError())
-    assert ref.actor_stopped.wait(PATIENCE_S)
+    assert ref.actor_stopped.wait(TIMEOUT_S)
     logged_errors.wait_for(f"Unhandled exception in {ref}:", errors)
     assert ref.stop() is False
 
@@ -343,6 +343,6 @@ def test_messages_told_while_starting_are_handled_first(start: Start) -> None:
             self.asked = self.actor_ref.ask("asked in __init__", block=False)
 
     ref = start(Eager)
-    assert ref.proxy().asked.get().get(timeout=PATIENCE_S) == ("seen", "asked in __init__")
+    assert ref.proxy().asked.get().get(timeout=TIMEOUT_S) == ("seen", "asked in __init__")
     ref.stop()
     assert diary.entries == ["started", "in __init__", "asked in __init__", "stopped"]

@@ -8,17 +8,17 @@ from pykka import ActorRef, ThreadingActor
 
 from actors.runtime import BlockingActor
 from tests.actors.runtime.recorder import Keep, Recorder
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 async def test_the_loop_can_ask_thread_actors_and_they_can_ask_loop_actors(started: Keep) -> None:
     class Relay(BlockingActor):
         def on_receive(self, message: ActorRef[Any]) -> Any:
-            return message.ask(lambda actor: threading.current_thread(), timeout=PATIENCE_S)
+            return message.ask(lambda actor: threading.current_thread(), timeout=TIMEOUT_S)
 
     class StockRelay(ThreadingActor):
         def on_receive(self, message: ActorRef[Any]) -> Any:
-            return message.ask(lambda actor: threading.current_thread(), timeout=PATIENCE_S)
+            return message.ask(lambda actor: threading.current_thread(), timeout=TIMEOUT_S)
 
     target = started(Recorder.start([]))
     relay = started(Relay.start())

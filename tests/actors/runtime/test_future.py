@@ -10,7 +10,7 @@ import pytest
 from pykka import Future, ThreadingFuture, Timeout
 
 from actors.runtime.future import LoopFuture
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 def in_thread(func: Callable[[], object]) -> threading.Thread:
@@ -23,8 +23,8 @@ async def test_awaiting_lets_the_loop_run_on_until_another_thread_sets_the_value
     future: LoopFuture[int] = LoopFuture()
     waiting = [asyncio.ensure_future(future) for _ in range(3)]
     await asyncio.sleep(0)
-    in_thread(lambda: future.set(7)).join(PATIENCE_S)
-    assert await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_S) == [7, 7, 7]
+    in_thread(lambda: future.set(7)).join(TIMEOUT_S)
+    assert await asyncio.wait_for(asyncio.gather(*waiting), TIMEOUT_S) == [7, 7, 7]
 
 
 async def test_awaiting_raises_the_exception_that_was_set() -> None:
@@ -44,7 +44,7 @@ def test_a_value_is_awaited_on_any_loop() -> None:
     threads = [in_thread(lambda: results.append(asyncio.run(wait()))) for _ in range(2)]
     future.set(1)
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
     assert results == [1, 1]
 
 
@@ -74,18 +74,18 @@ def test_a_thread_waits_for_the_value_and_no_longer_than_its_timeout() -> None:
     with pytest.raises(Timeout, match=r"0\.001 seconds"):
         future.get(timeout=0.001)
     results: list[str] = []
-    thread = in_thread(lambda: results.append(future.get(timeout=PATIENCE_S)))
+    thread = in_thread(lambda: results.append(future.get(timeout=TIMEOUT_S)))
     future.set("there")
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert results == ["there"]
 
 
 def test_a_thread_that_waits_is_woken_by_a_late_get_hook() -> None:
     future: LoopFuture[str] = LoopFuture()
     results: list[str] = []
-    thread = in_thread(lambda: results.append(future.get(timeout=PATIENCE_S)))
+    thread = in_thread(lambda: results.append(future.get(timeout=TIMEOUT_S)))
     future.set_get_hook(lambda timeout: "hooked")
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert results == ["hooked"]
 
 
@@ -143,7 +143,7 @@ def test_two_threads_that_read_a_derived_future_compute_it_once() -> None:
 
     def compute(number: int) -> int:
         calls.append(number)
-        gate.wait(PATIENCE_S)
+        gate.wait(TIMEOUT_S)
         return number
 
     mapped = future.map(compute)
@@ -152,7 +152,7 @@ def test_two_threads_that_read_a_derived_future_compute_it_once() -> None:
     threads = [in_thread(lambda: results.append(mapped.get())) for _ in range(2)]
     gate.set()
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
     assert (results, calls) == ([1, 1], [1])
 
 
@@ -162,13 +162,13 @@ async def test_the_loop_does_not_wait_for_a_thread_that_is_computing() -> None:
 
     def compute(number: int) -> int:
         is_computing.set()
-        assert gate.wait(PATIENCE_S)
+        assert gate.wait(TIMEOUT_S)
         return number
 
     mapped = future.map(compute)
     future.set(1)
     thread = in_thread(mapped.get)
-    await asyncio.to_thread(is_computing.wait, PATIENCE_S)
+    await asyncio.to_thread(is_computing.wait, TIMEOUT_S)
     with pytest.raises(RuntimeError, match="await the future"):
         mapped.get()
     with pytest.raises(Timeout):
@@ -176,13 +176,13 @@ async def test_the_loop_does_not_wait_for_a_thread_that_is_computing() -> None:
     waiting = asyncio.ensure_future(mapped)
     asyncio.get_running_loop().call_soon(gate.set)
     assert await waiting == 1
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
 
 
 async def test_a_foreign_get_hook_and_a_thread_future_are_awaited_off_the_loop() -> None:
     gate = threading.Event()
     hooked: LoopFuture[str] = LoopFuture()
-    hooked.set_get_hook(lambda timeout: "opened" if gate.wait(PATIENCE_S) else "never")
+    hooked.set_get_hook(lambda timeout: "opened" if gate.wait(TIMEOUT_S) else "never")
     foreign: ThreadingFuture[str] = ThreadingFuture()
     resolved: LoopFuture[str] = LoopFuture()
     resolved.set("resolved")
@@ -200,7 +200,7 @@ def test_done_callbacks_run_in_order_on_the_setting_thread_and_late_ones_at_once
     future.add_done_callback(lambda done: calls.append(("first", done.get(), threading.current_thread())))
     future.add_done_callback(lambda done: calls.append("second"))
     setter = in_thread(lambda: future.set(1))
-    setter.join(PATIENCE_S)
+    setter.join(TIMEOUT_S)
     assert calls == [("first", 1, setter), "second"]
     future.add_done_callback(lambda done: calls.append(threading.current_thread()))
     assert calls[2] is threading.current_thread()
@@ -231,7 +231,7 @@ async def test_an_awaiter_that_is_cancelled_while_a_thread_sets_the_value_stays_
     future: LoopFuture[int] = LoopFuture()
     waiting = asyncio.ensure_future(future)
     await asyncio.sleep(0)
-    in_thread(lambda: future.set(1)).join(PATIENCE_S)  # the loop is told, and has not yet heard
+    in_thread(lambda: future.set(1)).join(TIMEOUT_S)  # the loop is told, and has not yet heard
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -268,13 +268,13 @@ def test_a_thread_that_waits_for_another_threads_computation_gets_a_timeout() ->
 
     def compute(timeout: float | None) -> bool:
         is_computing.set()
-        return gate.wait(PATIENCE_S)
+        return gate.wait(TIMEOUT_S)
 
     hooked.set_get_hook(compute)
     thread = in_thread(hooked.get)
-    assert is_computing.wait(PATIENCE_S)
+    assert is_computing.wait(TIMEOUT_S)
     with pytest.raises(Timeout, match=r"0\.001 seconds"):
         hooked.get(timeout=0.001)
     gate.set()
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert hooked.get() is True

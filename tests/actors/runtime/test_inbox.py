@@ -8,7 +8,7 @@ from pykka import ActorDeadError, ActorRef, ActorRegistry
 
 from actors.runtime import use_loop
 from tests.actors.runtime.recorder import Keep, Recorder
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 async def test_messages_of_many_threads_arrive_all_and_in_each_senders_order(started: Keep) -> None:
@@ -36,11 +36,11 @@ def test_an_actor_whose_loop_was_closed_is_dead_and_nobody_waits_for_it() -> Non
     idle_then_told = Recorder.start([])
     loop.close()
     use_loop(None)
-    assert left_behind.get(timeout=PATIENCE_S) is None
-    assert ran.stop(timeout=PATIENCE_S) is True
-    assert never_ran.stop(timeout=PATIENCE_S) is True
+    assert left_behind.get(timeout=TIMEOUT_S) is None
+    assert ran.stop(timeout=TIMEOUT_S) is True
+    assert never_ran.stop(timeout=TIMEOUT_S) is True
     with pytest.raises(ActorDeadError):
-        idle_then_told.ask("anybody?", timeout=PATIENCE_S)
+        idle_then_told.ask("anybody?", timeout=TIMEOUT_S)
     for ref in (ran, never_ran, idle_then_told):
         assert not ref.is_alive()
     assert ActorRegistry.get_all() == []

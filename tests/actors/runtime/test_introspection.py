@@ -9,7 +9,7 @@ from pykka import ActorRef
 
 from actors.runtime import BlockingActor, LoopActor
 from actors.runtime.introspection import actor_states, messages_waiting
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
 
@@ -79,7 +79,7 @@ async def test_a_thread_actors_mailbox_is_seen_too(started: Keep) -> None:
     blocked.tell(gate)
     blocked.tell(gate)
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while list(messages_waiting(blocked)) != [gate]:
                 await asyncio.sleep(0.001)
         assert [(state.waiting, state.handler) for state in actor_states()] == [(1, None)]

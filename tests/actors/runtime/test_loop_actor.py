@@ -8,7 +8,7 @@ from pykka import ActorDeadError, ActorRegistry
 
 from actors.runtime import MESSAGES_PER_TURN, LoopActor
 from tests.actors.runtime.recorder import AsyncRecorder, Keep, Recorder
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 async def test_on_idle_runs_once_after_what_had_piled_up(started: Keep) -> None:
@@ -111,7 +111,7 @@ async def test_an_async_handlers_exception_nobody_asked_for_ends_the_actor() -> 
     ref = Frail.start()
     ref.tell(ValueError())
     left_behind = ref.ask(ValueError(), block=False)
-    await asyncio.wait_for(failed.wait(), PATIENCE_S)
+    await asyncio.wait_for(failed.wait(), TIMEOUT_S)
     with pytest.raises(ActorDeadError, match="stopped before handling"):
         await left_behind
 
@@ -121,7 +121,7 @@ async def test_a_cancelled_handler_is_a_failed_one_and_does_not_cancel_the_asker
         task = asyncio.current_task()
         assert task is not None
         task.cancel()
-        await asyncio.sleep(PATIENCE_S)
+        await asyncio.sleep(TIMEOUT_S)
 
     ref = started(AsyncRecorder.start([]))
     with pytest.raises(RuntimeError, match="cancelled"):
@@ -149,7 +149,7 @@ async def test_a_base_exception_stops_all_actors_in_reverse_order(is_async: bool
     with pytest.raises(ActorDeadError):
         await culprit.ask(fail if is_async else Fatal(), block=False)
     for ref in refs:
-        await asyncio.to_thread(ref.actor_stopped.wait, PATIENCE_S)
+        await asyncio.to_thread(ref.actor_stopped.wait, TIMEOUT_S)
         await ref.stop(block=False)
     assert [entry for entry in record if entry in refs] == refs[::-1]
     assert (culprit in record) is is_async

@@ -10,7 +10,7 @@ from pykka import Actor, ActorRef, ThreadingActor, traversable
 from pykka.messages import ProxySetAttr
 
 from actors.runtime import BlockingActor, LoopActor, use_loop
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 class Shelf:
@@ -50,10 +50,10 @@ def library(request: pytest.FixtureRequest) -> Iterator[ActorRef[Any]]:
     actor_class: Any = type("Library", (Library, request.param), {})
     ref: ActorRef[Any] = actor_class.start()
     yield ref
-    ref.stop(timeout=PATIENCE_S)
+    ref.stop(timeout=TIMEOUT_S)
     use_loop(None)
     loop.call_soon_threadsafe(loop.stop)
-    loop_thread.join(PATIENCE_S)
+    loop_thread.join(TIMEOUT_S)
     loop.close()
 
 
@@ -77,7 +77,7 @@ def test_a_proxy_reads_writes_and_calls_its_actor(library: ActorRef[Any]) -> Non
 @pytest.mark.actors_may_fail
 def test_a_deferred_call_that_raises_ends_the_actor(library: ActorRef[Any]) -> None:
     library.proxy().visit.defer("")
-    assert library.actor_stopped.wait(PATIENCE_S)
+    assert library.actor_stopped.wait(TIMEOUT_S)
 
 
 def test_a_proxy_lists_its_actors_attributes(library: ActorRef[Any]) -> None:

@@ -10,7 +10,7 @@ from pykka import ActorRegistry
 from actors.runtime import MESSAGES_PER_TURN, use_loop
 from actors.runtime.run_queue import SLICE_MESSAGES, run_queue_for_new_actor
 from tests.actors.runtime.recorder import Keep, Recorder
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 async def test_an_actor_started_on_a_running_loop_runs_on_that_loop(started: Keep) -> None:
@@ -118,7 +118,7 @@ def test_many_actors_made_ready_by_a_thread_wake_the_loop_once() -> None:
 
         thread = threading.Thread(target=tell_all)
         thread.start()
-        thread.join(PATIENCE_S)  # blocks the loop on purpose: nothing is handled meanwhile
+        thread.join(TIMEOUT_S)  # blocks the loop on purpose: nothing is handled meanwhile
         wake_ups = loop.wake_ups
         for ref in refs:
             await ref.stop(block=False)

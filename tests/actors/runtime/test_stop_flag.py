@@ -3,17 +3,17 @@
 import threading
 
 from actors.runtime.stop_flag import StopFlag
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 def test_whoever_waits_is_released_by_set() -> None:
     flag = StopFlag()
     assert not flag.wait(0)
     results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.append(flag.wait(PATIENCE_S)))
+    thread = threading.Thread(target=lambda: results.append(flag.wait(TIMEOUT_S)))
     thread.start()
     flag.set()
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert results == [True]
     assert flag.wait(0)
 

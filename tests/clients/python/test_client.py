@@ -25,7 +25,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import InvalidURI
 from websockets.http11 import Request, Response
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 B = "0b0e6a4e-52a5-4a5b-9a1f-00000000000b"
@@ -84,12 +84,12 @@ async def get_token() -> str:
 
 
 async def until(client: Client, state: State) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await client.wait_until(lambda: client.state is state)
 
 
 async def soon(waiting: asyncio.Queue[Any]) -> Any:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         return await waiting.get()
 
 
@@ -116,7 +116,7 @@ async def test_what_is_no_message_we_know_does_no_harm(service: Service) -> None
         client.sign_in("alice", get_token)
         await until(client, State.LIVE)
         await service.say("no JSON", b"\x00\xff", "[]", {"type": "news"}, {"type": "watchlist_update"}, ADD_A)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await client.wait_until(lambda: bool(client.items))
         assert [item.content_id for item in client.items] == [A]
         assert client.state is State.LIVE
@@ -159,7 +159,7 @@ async def test_the_stream_of_events_ends_with_the_client(service: Service) -> No
     client.add(A)
     client.add(B)
     kinds = []
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         async for event in events:
             kinds.append(type(event))
             if isinstance(event, Resumed):
@@ -210,7 +210,7 @@ async def test_after_a_goodbye_it_comes_back_with_what_it_has(service: Service) 
         await service.say(ADD_A, {"type": "goodbye", "reconnect_in_ms": 1})
         assert service.connection is not None
         await service.connection.close(1001)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await client.wait_until(lambda: client.state is State.LIVE and len(service.requests) == 2)
         assert [item.content_id for item in client.items] == [A]
     assert [request.path for request in service.requests] == ["/ws?since=0", "/ws?since=1&epoch=e1"]
@@ -268,7 +268,7 @@ async def test_a_service_that_never_answers_does_not_hold_up_the_end() -> None:
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
         _, port = server.sockets[0].getsockname()
-        async with asyncio.timeout(PATIENCE_S), Client(f"ws://127.0.0.1:{port}") as client:
+        async with asyncio.timeout(TIMEOUT_S), Client(f"ws://127.0.0.1:{port}") as client:
             client.sign_in("alice", get_token)
             await is_connected.wait()
             assert client.state is State.OPENING

@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 from syncd_client import Client, Confirmed, Disconnected, Event, Refused, SqliteStore, State
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import mint
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,7 @@ class Daemon:
             f"http://127.0.0.1:{self._port}/api/v1/sync/watchlist?since=0",
             headers={"Authorization": f"Bearer {mint(SECRET, user, 'auditor', 60)}"},
         )
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
             changes: list[dict[str, Any]] = json.load(response)["changes"]
         return changes
 
@@ -115,7 +115,7 @@ def is_settled(client: Client) -> bool:
 
 
 async def until(client: Client, condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await client.wait_until(condition)
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from storage.schema import migrate
 from syncd.keys.kept_secret import FILE_NAME, kept_secret
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, StartDaemon
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ class Report:
             env={"SYNCD_PORT": "0", **environment},
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             preexec_fn=limits,
         )
         self.results: list[dict[str, Any]] = json.loads(self.done.stdout)

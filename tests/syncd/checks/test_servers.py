@@ -26,8 +26,8 @@ from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import SECRET, StartDaemon
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -165,7 +165,7 @@ async def test_a_running_node_is_not_disturbed(check: Check, broker: BrokerServe
     origin = ("--pubnub-origin", broker.origin, "--pubnub-tls", "off")
     keys = ("--pubnub-subscribe-key", "sub", "--pubnub-publish-key", "pub")
     daemon = await asyncio.to_thread(start_daemon, "--bus", "pubnub", *keys, *origin)
-    async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE_S):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(TIMEOUT_S):
         figures = ""
         while "syncd_bus_received_total 0.0" in figures or not figures:
             assert (await check(**pubnub(broker)))["bus"].status == "ok"
@@ -189,7 +189,7 @@ async def nats(tmp_path: Path) -> AsyncIterator[str]:
     arguments = ("-a", "127.0.0.1", "-p", "-1", "-c", str(config), "--ports_file_dir", str(tmp_path))
     process = await asyncio.create_subprocess_exec(program, *arguments, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while b"Server is ready" not in (line := await process.stderr.readline()):
             assert line, "nats-server ended"
             if b"client connections on " in line:

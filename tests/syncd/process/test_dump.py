@@ -21,8 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.runtime import LoopActor
 from syncd.process.dump import MAX_CALLS, MAX_MAILBOXES, MAX_PLACES, Dump
-from tests.patience import PATIENCE_S
 from tests.syncd.conftest import ROOT, SECRET, WATCHLIST, StartDaemon, token
+from tests.timeouts import TIMEOUT_S
 
 LOOPS = ("asyncio.SelectorEventLoop", "uvloop.Loop")
 
@@ -137,7 +137,7 @@ async def test_a_report_of_very_much_is_short() -> None:
 
 def written(log: Path, *texts: str) -> str:
     """Wait until all of ``texts`` are in ``log``, and return what it says."""
-    deadline_s = monotonic() + PATIENCE_S
+    deadline_s = monotonic() + TIMEOUT_S
     while not all(text in (said := log.read_text()) for text in texts):
         assert monotonic() < deadline_s, said
         sleep(0.02)
@@ -146,7 +146,7 @@ def written(log: Path, *texts: str) -> str:
 
 async def updates(*devices: ClientConnection) -> list[int]:
     """The revision of the next update at each device."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         return [json.loads(await device.recv())["revision"] for device in devices]
 
 
@@ -239,5 +239,5 @@ def test_a_loop_that_hangs_is_shown_at_once_and_the_rest_when_it_goes_on(hanging
 @pytest.mark.integration
 def test_a_watchdog_that_ends_a_hanging_daemon_leaves_the_stacks_behind(hanging: HangingProcess) -> None:
     hanging.process.send_signal(signal.SIGABRT)
-    assert hanging.process.wait(PATIENCE_S) == -signal.SIGABRT
+    assert hanging.process.wait(TIMEOUT_S) == -signal.SIGABRT
     assert "in stuck\n" in written(hanging.log, "Fatal Python error: Aborted")

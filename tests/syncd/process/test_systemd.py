@@ -14,7 +14,7 @@ import pytest
 
 from syncd.process.systemd import supervised
 from tests.deploy.conftest import ROOT, SECRET
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 
 class Manager:
@@ -22,7 +22,7 @@ class Manager:
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(PATIENCE_S)
+        self._socket.settimeout(TIMEOUT_S)
         self._socket.bind(address)
 
     async def hear(self) -> str:
@@ -121,7 +121,7 @@ async def test_the_daemon_is_ready_when_it_serves_and_says_that_it_stops(
         assert [await manager.hear(), await manager.hear()] == ["READY=1", "WATCHDOG=1"]
         daemon.send_signal(signal.SIGTERM)
         assert await manager.hear() == "STOPPING=1"
-        assert await asyncio.wait_for(daemon.wait(), PATIENCE_S) == 0
+        assert await asyncio.wait_for(daemon.wait(), TIMEOUT_S) == 0
     finally:
         if daemon.returncode is None:
             daemon.kill()

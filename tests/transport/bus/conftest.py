@@ -15,10 +15,9 @@ import pytest
 from actors.ports import Bus
 from pubnub_broker.server import BrokerServer, serve
 from tests.fakes.memory_bus import MemoryHub
+from tests.timeouts import TIMEOUT_S
 from transport.bus.nats import NatsBus, NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
-
-TIMEOUT_S = 10
 
 
 class Inbox:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actors.errors import BusUnavailable
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -21,7 +21,7 @@ async def test_a_payload_arrives_byte_by_byte(nats_engine: Any) -> None:
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
     subscribed = asyncio.Event()
     await bus.start(lambda user_id, payload: arrived.put_nowait(payload), lambda reason: subscribed.set())
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await subscribed.wait()
         await bus.publish("u1", b'{ "spaces" : 1 }')
         assert await arrived.get() == b'{ "spaces" : 1 }'

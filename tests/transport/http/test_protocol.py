@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.http import protocol as http_protocol
 from transport.http.protocol import MAX_FIELDS, HttpProtocol, RequestLimits
 
@@ -29,7 +29,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 
 async def refusal(reader: asyncio.StreamReader) -> Any:
     """Read one answer that must be a problem and the end of the stream."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         head, body = (await reader.read()).split(b"\r\n\r\n", 1)
     assert b"application/problem+json" in head
     problem = msgspec.json.decode(body)
@@ -39,7 +39,7 @@ async def refusal(reader: asyncio.StreamReader) -> Any:
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
     """Read one answer of the plain application: its body, the number of bytes it was sent."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         return await reader.readexactly(1)
 
@@ -152,14 +152,14 @@ async def test_the_application_of_a_request_given_up_learns_of_it(serve: Serve) 
     async with connected(await serve(limits=SHORT, app=app)) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
         assert (await refusal(reader))["status"] == 408
-        assert await asyncio.wait_for(told, PATIENCE_S) == "http.disconnect"
+        assert await asyncio.wait_for(told, TIMEOUT_S) == "http.disconnect"
 
 
 async def test_a_connection_that_is_lost_early_leaves_no_timer(serve: Serve) -> None:
     async with connected(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HT")
         writer.write_eof()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert await reader.read() == b""
 
 
@@ -195,7 +195,7 @@ async def test_a_client_that_does_not_read_its_answer_is_given_up(
     monkeypatch.setattr(HttpProtocol, "connection_lost", note_end)
     port = await serve(limits=RequestLimits(answer_s=0.1), app=large_app)
     with raw_client(port, b"GET / HTTP/1.1\r\nHost: h\r\n" + head + b"\r\n") as client:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await ended.wait()
         received = 0
         with suppress(ConnectionResetError):
@@ -231,5 +231,5 @@ async def test_what_comes_before_its_turn_is_not_read_without_end(
         assert unsent[-1] > 0
         (parse,) = waiting
         parse()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

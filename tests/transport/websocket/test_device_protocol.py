@@ -30,7 +30,7 @@ from actors.messages.connection import (
 )
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import SigningKeys, UnknownKeyError, shared_secret
@@ -98,10 +98,10 @@ class Service:
         return reader, writer
 
     async def next_joined(self) -> ConnectionInfo:
-        return await asyncio.wait_for(self.watchlist.joined.get(), PATIENCE_S)
+        return await asyncio.wait_for(self.watchlist.joined.get(), TIMEOUT_S)
 
     async def next_left(self) -> ConnectionInfo:
-        return await asyncio.wait_for(self.watchlist.left.get(), PATIENCE_S)
+        return await asyncio.wait_for(self.watchlist.left.get(), TIMEOUT_S)
 
 
 Start = Callable[..., Any]
@@ -145,12 +145,12 @@ async def say(client: ClientConnection, **message: Any) -> Any:
 
 
 async def hear(client: ClientConnection) -> Any:
-    return msgspec.json.decode(await asyncio.wait_for(client.recv(), PATIENCE_S))
+    return msgspec.json.decode(await asyncio.wait_for(client.recv(), TIMEOUT_S))
 
 
 async def closed(client: ClientConnection) -> int | None:
     """Wait for the end and return the service's close code."""
-    await asyncio.wait_for(client.wait_closed(), PATIENCE_S)
+    await asyncio.wait_for(client.wait_closed(), TIMEOUT_S)
     return client.close_code
 
 
@@ -159,7 +159,7 @@ async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:
     opcode = None
     while opcode is not Opcode.CLOSE:
         try:
-            head, length = await asyncio.wait_for(reader.readexactly(2), PATIENCE_S)
+            head, length = await asyncio.wait_for(reader.readexactly(2), TIMEOUT_S)
             if length == 126:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
             elif length == 127:
@@ -320,7 +320,7 @@ async def test_a_device_that_never_answers_our_close_is_cut_off(
     writer.write(masked(0x82, b"binary"))
     (close,) = [received async for received in read_frames(reader)]
     assert struct.unpack("!H", close.data[:2]) == (4502,)
-    assert await asyncio.wait_for(reader.read(1), PATIENCE_S) == b""
+    assert await asyncio.wait_for(reader.read(1), TIMEOUT_S) == b""
     writer.close()
 
 
@@ -413,11 +413,11 @@ async def test_a_handshake_waits_for_the_issuers_keys(start: Start, found: list[
     keys = SlowKeys()
     service = await start(keys=keys)
     reader, writer = await service.ask_raw()
-    await asyncio.wait_for(keys.asked.wait(), PATIENCE_S)
+    await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
     assert service.watchlist.joined.empty()
     keys.found = found
     keys.answered.set()
-    assert (await asyncio.wait_for(reader.readline(), PATIENCE_S)).split()[1] == status
+    assert (await asyncio.wait_for(reader.readline(), TIMEOUT_S)).split()[1] == status
     writer.close()
     if status == b"101":
         await service.next_left()
@@ -427,7 +427,7 @@ async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_afte
     keys = SlowKeys()
     service = await start(keys=keys)
     reader, writer = await service.ask_raw()
-    await asyncio.wait_for(keys.asked.wait(), PATIENCE_S)
+    await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
     writer.write(masked(0x81, b'{"type":"ping"}'))
     other, another_writer = await asyncio.open_connection("127.0.0.1", service.port)
     another_writer.write(b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -435,7 +435,7 @@ async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_afte
     another_writer.close()
     keys.found = [SECRET]
     keys.answered.set()
-    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)).startswith(b"HTTP/1.1 101 ")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)).startswith(b"HTTP/1.1 101 ")
     pong = await anext(read_frames(reader))
     assert pong.data == b'{"type":"pong"}'
     writer.close()
@@ -455,10 +455,10 @@ async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fet
     watchlist, keys = Watchlist(), SlowKeys()
     server, serving, port = start_stoppable(make_deps(watchlist, keys))
     _, writer = await Service(port, watchlist).ask_raw()
-    await asyncio.wait_for(keys.asked.wait(), PATIENCE_S)
+    await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
     server.should_exit = True
-    await asyncio.wait_for(keys.given_up.wait(), PATIENCE_S)
-    await asyncio.wait_for(serving, PATIENCE_S)
+    await asyncio.wait_for(keys.given_up.wait(), TIMEOUT_S)
+    await asyncio.wait_for(serving, TIMEOUT_S)
     writer.close()
     assert watchlist.joined.empty()
 
@@ -476,5 +476,5 @@ async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> Non
         with pytest.raises(ConnectionClosed):
             await client.recv()
         assert client.close_code == 1001
-    await asyncio.wait_for(serving, PATIENCE_S)
+    await asyncio.wait_for(serving, TIMEOUT_S)
     assert await service.next_left() is connection

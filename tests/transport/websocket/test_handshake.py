@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator, mint
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import shared_secret
@@ -74,7 +74,7 @@ async def answer(port: int, target: str = "/ws", method: str = "GET", **headers:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = [f"{name}: {value}\r\n" for name, value in all_headers.items() if value]
     writer.write(f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode())
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         status = int(head.split()[1])
         body = None if status == 101 else msgspec.json.decode(await reader.read())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 
 ECHO_SERVER = Path(__file__).parents[2] / "fakes" / "echo_server.py"
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
@@ -50,7 +50,7 @@ class Peer:
 
     async def frame(self) -> tuple[int, bytes]:
         """Return the next frame's opcode and payload."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             head, length = await self.reader.readexactly(2)
             assert head & 0xF0 == 0x80, "the server has no reason to fragment"
             if length == 126:
@@ -61,7 +61,7 @@ class Peer:
 
     async def end(self) -> bytes:
         """Return what comes until the server ends the stream."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await self.reader.read()
 
 
@@ -74,12 +74,12 @@ def port() -> Iterator[int]:
     process = subprocess.Popen([sys.executable, ECHO_SERVER, "--port", str(number)], env=os.environ)
     yield number
     process.terminate()
-    process.wait(PATIENCE_S)
+    process.wait(TIMEOUT_S)
 
 
 @pytest.fixture
 async def peer(port: int) -> AsyncIterator[Peer]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while True:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)

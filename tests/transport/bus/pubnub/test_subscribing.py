@@ -18,12 +18,11 @@ import pytest
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.channel import HeadMoved
 from pubnub_broker.faults import Fault, FaultRules
-from tests.patience import PATIENCE_S
+from tests.timeouts import TIMEOUT_S
 from transport.bus.codec import BusCodec
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.client import build_client
 from transport.bus.pubnub.ingest import REMEMBERED, Ingester
-
 
 DESCRIPTORS = Path("/proc/self/fd")
 SENT = b'[1,"Sent","17000000000000001"]'
@@ -131,7 +130,7 @@ class Messages:
         self._queue.put_nowait((user_id, payload))
 
     async def next(self) -> tuple[str, bytes]:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             return await self._queue.get()
 
     def is_empty(self) -> bool:
@@ -504,7 +503,7 @@ async def test_every_request_carries_the_token_or_the_signature(given: dict[str,
 async def test_publishes_at_once_are_bounded(until: Until) -> None:
     async with (
         ScriptedServer(lambda request: b"") as server,
-        subscribed(server.origin, Messages(), request_timeout_s=PATIENCE_S) as bus,
+        subscribed(server.origin, Messages(), request_timeout_s=TIMEOUT_S) as bus,
     ):
         publishes = [asyncio.create_task(bus.publish("u1", b"1")) for _ in range(70)]
         await until(lambda: len([request for request in server.requests if not request.is_poll]) == 50)

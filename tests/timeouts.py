@@ -2,5 +2,5 @@
 
 import os
 
-PATIENCE_S = float(os.environ.get("SYNCD_TEST_PATIENCE_S", "60"))
+TIMEOUT_S = float(os.environ.get("SYNCD_TEST_TIMEOUT_S", "60"))
 """Generous: other programs may have the machine."""
