@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pykka import ActorRef, ActorRegistry, ThreadingActor, get_all
@@ -67,8 +68,7 @@ class CountingLoopActor(_Counting, LoopActor):
 def resident_bytes() -> int:
     """Return this process's resident memory."""
     gc.collect()
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * PAGE_BYTES
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
 
 
 class Stopwatch:

@@ -93,8 +93,8 @@ def _checked(version: str | None) -> str | None:
 
 def _upgrade(connection: Connection) -> None:
     # Imported here: it takes a quarter of a second, which only a first start or an upgrade should pay for.
-    from alembic import command
-    from alembic.config import Config
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

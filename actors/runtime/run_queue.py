@@ -94,7 +94,7 @@ _named_loop: asyncio.AbstractEventLoop | None = None
 
 def use_loop(loop: asyncio.AbstractEventLoop | None) -> None:
     """Name the loop for actors that are started on a thread without a running one; ``None``: name none any more."""
-    global _named_loop
+    global _named_loop  # noqa: PLW0603 - Pykka starts actors from anywhere: there is no daemon to ask
     _named_loop = loop
 
 

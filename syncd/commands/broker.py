@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
     """Serve until interrupted."""
     require_broker()
-    from pubnub_broker.server import run as run_broker
+    from pubnub_broker.server import run as run_broker  # noqa: PLC0415 - it is not in the wheel
 
     try:
         asyncio.run(run_broker(arguments.host, arguments.port))

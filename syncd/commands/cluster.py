@@ -92,7 +92,7 @@ async def _report_end(name: str, child: Child) -> None:
 
 
 def _guide(data_dir: Path, database_url: str, origin: str, nodes: list[Child], secret: str) -> str:
-    from pubnub_broker.rest import FAULTS_PATH  # not in the wheel
+    from pubnub_broker.rest import FAULTS_PATH  # noqa: PLC0415 - it is not in the wheel
 
     urls = [node.announcement.split()[-1] for node in nodes]
     listed = "\n".join(

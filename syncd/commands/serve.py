@@ -89,7 +89,7 @@ def _welcome(chosen: Settings, url: str) -> str:
 
 def _event_loop() -> type[asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415
     except ImportError:  # no wheel for this platform; asyncio's own loop works, more slowly
         return None
     return uvloop.Loop

@@ -81,4 +81,4 @@ def _note(url: str, event: Event) -> None:
 
 
 def _time() -> str:
-    return datetime.now().strftime("%H:%M:%S.%f")[:-3]
+    return datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -29,7 +29,7 @@ async def tracing(settings: Settings, node: str) -> AsyncIterator[Tracer]:
     async with AsyncExitStack() as stack:
         if settings.otlp_endpoint is not None:
             try:
-                from syncd.process.otlp import SpanExport
+                from syncd.process.otlp import SpanExport  # noqa: PLC0415 - an extra
             except ImportError as error:
                 fix = "it needs OpenTelemetry: pip install 'syncd[opentelemetry]'"
                 raise SettingsError(f"--otlp-endpoint: {fix} ({error})") from None

@@ -49,7 +49,7 @@ requests = st.builds(
 
 frames = st.builds(
     lambda first, payload, mask, is_masked: (
-        bytes((first, (0x80 if is_masked else 0) | (len(payload) if len(payload) < 126 else 126)))
+        bytes((first, (0x80 if is_masked else 0) | (min(126, len(payload)))))
         + (len(payload).to_bytes(2, "big") if len(payload) > 125 else b"")
         + (mask if is_masked else b"")
         + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))

@@ -133,8 +133,8 @@ examples = count()
 def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, history: list[list[Operation]]) -> None:
     example = next(examples)  # all examples share the database: each has users of its own
     models = {f"{name} {example}": Model() for name in ("ann", "bob")}
-    for batch in history:
-        batch = [replace(operation, user_id=f"{operation.user_id} {example}") for operation in batch]
+    for wanted in history:
+        batch = [replace(operation, user_id=f"{operation.user_id} {example}") for operation in wanted]
         outcomes = journal.commit(batch)
         for operation, outcome in zip(batch, outcomes, strict=True):
             expected = models[operation.user_id].apply(operation)

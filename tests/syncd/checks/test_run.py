@@ -241,7 +241,7 @@ def test_for_people_there_is_a_line_for_each_and_colour_on_a_terminal_only(tmp_p
 
     def shown(**environment: str) -> str:
         ours, theirs = pty.openpty()
-        with open(ours, "rb", buffering=0) as terminal:
+        with os.fdopen(ours, "rb", buffering=0) as terminal:
             done = subprocess.run(command, cwd=ROOT, env=environment, stdout=theirs, check=False)
             os.close(theirs)
             assert done.returncode == 1

@@ -6,10 +6,9 @@ Each of these failed with its guard taken out.
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -63,7 +62,7 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self._writers: list[asyncio.StreamWriter] = []
 
-    async def __aenter__(self) -> "ScriptedServer":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.origin = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -368,9 +367,9 @@ async def test_clients_built_anew_leave_no_open_files(pubnub_engine: Any, until:
     bus, _ = await pubnub_engine.node(canary_interval_s=0.001, canary_timeout_s=0.01)
     with pubnub_engine.broker.faults.dropping(1.0):
         await until(lambda: bus.rebuilds >= 1)
-        before = len(os.listdir(DESCRIPTORS))
+        before = len(list(DESCRIPTORS.iterdir()))
         await until(lambda: bus.rebuilds >= 15)
-        assert len(os.listdir(DESCRIPTORS)) <= before + 5
+        assert len(list(DESCRIPTORS.iterdir())) <= before + 5
 
 
 # Refusals
