@@ -10,7 +10,9 @@ from functools import partial
 from types import TracebackType
 from typing import Final, assert_never
 
+from actors.connection.deadlines import Deadlines, Due
 from actors.connection.deps import ConnectionDeps, HandshakeResult
+from actors.connection.device_writes import DeviceWrites
 from actors.connection.lifecycle import GapFound, State, Step, next_state
 from actors.connection.pending_frames import PendingFrames
 from actors.errors import IllegalStepError
@@ -54,15 +56,11 @@ from actors.messages.device import (
     WatchlistWrite,
     answer_to,
 )
-from actors.messages.journal import DeviceWrite, Outcome
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
 from actors.runtime.tell import Tell, tell_if_alive, tell_later
 
 logger = logging.getLogger(__name__)
-
-MAX_UNANSWERED_WRITES: Final = 256
-"""Writes of one device on their way through the journal; beyond, its socket is not read until half are answered."""
 
 _TIMER_DUE: Final = TimerDue()
 
@@ -93,9 +91,10 @@ class SyncWebSocket(LoopActor):
         self._outbox: list[bytes] = []
         self._is_slow = False
         self._pending: PendingFrames | None = None
-        self._unanswered_writes = 0
-        self._token_ends_s = handshake.ends_at_s
-        self._last_sign_s = self._next_ping_s = deps.now_s()
+        self._writes = DeviceWrites(self._connection, socket, deps)
+        self._deadlines = Deadlines(
+            deps.now_s(), deps.heartbeat_interval_s, deps.heartbeat_timeout_s, handshake.ends_at_s
+        )
         self._timer: TimerHandle | None = None
 
     @classmethod
@@ -108,7 +107,6 @@ class SyncWebSocket(LoopActor):
         logger.info("connection %s: user %s", self._connection.connection_id, self._connection.user_id)
         if self._since is not None:
             self._socket.pause_reading()
-        self._next_ping_s += self._deps.heartbeat_interval_s
         self._set_timer()
         self._deps.tell_watchlist(Join(self._connection, self._since, self._epoch))
 
@@ -139,9 +137,10 @@ class SyncWebSocket(LoopActor):
             case Received(messages=messages):
                 self._receive(messages)
             case WriteAnswered(message_id=message_id, outcome=outcome):
-                self._answer_write(message_id, outcome)
+                self._send(answer_to(message_id, outcome))
+                self._writes.answered()
             case SignOfLife():
-                self._last_sign_s = self._deps.now_s()
+                self._deadlines.heard(self._deps.now_s())
             case SocketWritable():
                 self._resume_writing()
             case TimerDue():
@@ -247,11 +246,11 @@ class SyncWebSocket(LoopActor):
     # From the device
 
     def _receive(self, messages: tuple[DeviceMessage, ...]) -> None:
-        self._last_sign_s = self._deps.now_s()
+        self._deadlines.heard(self._deps.now_s())
         for message in messages:
             match message:
                 case WatchlistWrite():
-                    self._write(message)
+                    self._writes.submit(message)
                 case Ping():
                     self._send(Pong())
                 case Malformed(code=code, field=field, id=message_id):
@@ -261,33 +260,11 @@ class SyncWebSocket(LoopActor):
                 case _:
                     assert_never(message)
 
-    def _write(self, write: WatchlistWrite) -> None:
-        self._unanswered_writes += 1
-        if self._unanswered_writes == MAX_UNANSWERED_WRITES:
-            self._socket.pause_reading()
-        connection = self._connection
-        trace = self._deps.tracer.accept(write.traceparent, connection.user_id, connection.device_id, "socket")
-        self._deps.tell_watchlist(
-            DeviceWrite(
-                user_id=connection.user_id,
-                device_id=connection.device_id,
-                change=write,
-                answer=partial(_tell_outcome, connection.tell, write.id),
-                trace=trace,
-            )
-        )
-
-    def _answer_write(self, message_id: str | int | None, outcome: Outcome) -> None:
-        self._send(answer_to(message_id, outcome))
-        self._unanswered_writes -= 1
-        if self._unanswered_writes == MAX_UNANSWERED_WRITES // 2:
-            self._socket.resume_reading()
-
     def _renew(self, renewed: TokenRenewed) -> None:
         if (renewed.user_id, renewed.device_id) != (self._connection.user_id, self._connection.device_id):
             self._disconnect(close_codes.OTHER_IDENTITY)
             return
-        self._token_ends_s = renewed.ends_at_s
+        self._deadlines.renew_token(renewed.ends_at_s)
         self._set_timer()
         self._send(Authenticated(id=renewed.message_id, expires_at=renewed.expires_at))
 
@@ -295,24 +272,25 @@ class SyncWebSocket(LoopActor):
 
     def _check_time(self) -> None:
         now_s = self._deps.now_s()
-        if self._unanswered_writes or self._state is State.JOINING:
-            self._last_sign_s = now_s  # it waits for us, perhaps unread: its silence proves nothing
-        if now_s >= self._token_ends_s:
-            self._disconnect(close_codes.TOKEN_ENDED)
-        elif now_s >= self._last_sign_s + self._deps.heartbeat_timeout_s:
-            self._disconnect(close_codes.HEARTBEAT_MISSED)
-        else:
-            if now_s >= self._next_ping_s:
-                self._next_ping_s = now_s + self._deps.heartbeat_interval_s
+        if self._writes.unanswered or self._state is State.JOINING:
+            self._deadlines.heard(now_s)  # it waits for us, perhaps unread: its silence proves nothing
+        match self._deadlines.check(now_s):
+            case Due.TOKEN_END:
+                self._disconnect(close_codes.TOKEN_ENDED)
+                return
+            case Due.SILENCE:
+                self._disconnect(close_codes.HEARTBEAT_MISSED)
+                return
+            case Due.PING:
                 self._socket.ping()
-            self._set_timer()
+            case Due.NOTHING:
+                pass
+        self._set_timer()
 
     def _set_timer(self) -> None:
-        """One timer, for whatever comes first: the next ping, the end of patience, the end of the token."""
+        """One timer, for whatever comes first."""
         self._unset_timer()
-        silent_until_s = self._last_sign_s + self._deps.heartbeat_timeout_s
-        due_s = min(self._next_ping_s, silent_until_s, self._token_ends_s)
-        self._timer = tell_later(due_s - self._deps.now_s(), self.actor_ref, _TIMER_DUE)
+        self._timer = tell_later(self._deadlines.next_s - self._deps.now_s(), self.actor_ref, _TIMER_DUE)
 
     def _unset_timer(self) -> None:
         if self._timer is not None:
@@ -354,7 +332,3 @@ class SyncWebSocket(LoopActor):
         if not self._has_left:
             self._has_left = True
             self._deps.tell_watchlist(Leave(self._connection))
-
-
-def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:
-    tell(WriteAnswered(message_id, outcome))

@@ -10,7 +10,8 @@ import pytest
 from pykka import ActorRef
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
-from actors.connection.sync_websocket import MAX_UNANSWERED_WRITES, SyncWebSocket
+from actors.connection.device_writes import MAX_UNANSWERED
+from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change
 from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
 from actors.messages.connection import (
@@ -438,10 +439,10 @@ async def test_every_outcome_has_its_answer(live: Device, outcome: Outcome, answ
 async def test_a_device_that_writes_faster_than_the_journal_is_not_read_until_half_is_answered(
     live: Device,
 ) -> None:
-    await live.tell(Received((write(),) * MAX_UNANSWERED_WRITES))
+    await live.tell(Received((write(),) * MAX_UNANSWERED))
     assert not live.socket.is_read
     requests = live.told_of(DeviceWrite)
-    for request in requests[: MAX_UNANSWERED_WRITES // 2 - 1]:
+    for request in requests[: MAX_UNANSWERED // 2 - 1]:
         request.answer(ADDED)
     await live.tell()
     assert not live.socket.is_read

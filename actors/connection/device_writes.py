@@ -1,0 +1,51 @@
+"""A device's writes on their way through the journal: so many, and the device is not read until half are answered."""
+
+from functools import partial
+from typing import Final
+
+from actors.connection.deps import ConnectionDeps
+from actors.messages.connection import ConnectionInfo, WriteAnswered
+from actors.messages.device import WatchlistWrite
+from actors.messages.journal import DeviceWrite, Outcome
+from actors.ports import DeviceSocket
+from actors.runtime.tell import Tell
+
+MAX_UNANSWERED: Final = 256
+
+
+class DeviceWrites:
+    """Part of a ``SyncWebSocket``, on its turns; each write is answered by ``WriteAnswered``."""
+
+    __slots__ = ("_connection", "_deps", "_socket", "unanswered")
+
+    def __init__(self, connection: ConnectionInfo, socket: DeviceSocket, deps: ConnectionDeps) -> None:
+        self._connection = connection
+        self._socket = socket
+        self._deps = deps
+        self.unanswered = 0
+
+    def submit(self, write: WatchlistWrite) -> None:
+        """Hand ``write`` to the user's ``WatchlistSync``."""
+        self.unanswered += 1
+        if self.unanswered == MAX_UNANSWERED:
+            self._socket.pause_reading()
+        user_id, device_id = self._connection.user_id, self._connection.device_id
+        self._deps.tell_watchlist(
+            DeviceWrite(
+                user_id=user_id,
+                device_id=device_id,
+                change=write,
+                answer=partial(_tell_outcome, self._connection.tell, write.id),
+                trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket"),
+            )
+        )
+
+    def answered(self) -> None:
+        """Note that one of them was answered."""
+        self.unanswered -= 1
+        if self.unanswered == MAX_UNANSWERED // 2:
+            self._socket.resume_reading()
+
+
+def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:
+    tell(WriteAnswered(message_id, outcome))
