@@ -15,7 +15,7 @@ from bench.write_load import measure_writes, tokens_of
 
 USERS = 4
 DEVICES = 3
-STALLED = 1_000
+SLOW = 1_000
 ITEMS = 500
 """Of each user before it begins: their replay is more than the network takes for a device that does not read."""
 WRITES_PER_S = 100
@@ -32,8 +32,8 @@ CLOSED = "closed with 4002"
 
 def measure_daemon() -> Sample:
     """Measure from the sending of each POST to the arrival of its frame, at every device that reads."""
-    alone = _load(stalled=0)
-    beside = _load(stalled=STALLED)
+    alone = _load(slow=0)
+    beside = _load(slow=SLOW)
     return {
         P99: beside["p99_ms"],
         P99_ALONE: alone["p99_ms"],
@@ -42,14 +42,14 @@ def measure_daemon() -> Sample:
     }
 
 
-def _load(stalled: int) -> Report:
+def _load(slow: int) -> Report:
     writers = {f"u{user}/d0": servers.token(f"u{user}", WRITER) for user in range(USERS)}
     tokens = tokens_of(USERS, DEVICES) | writers
     with servers.daemon() as server, ExitStack() as stack:
         for user in range(USERS):
             _add_items(server, tokens[f"u{user}/d0"])
-        for number in range(stalled):
-            stack.enter_context(_stalled_device(server, servers.token(f"u{number % USERS}", f"stalled-{number}")))
+        for number in range(slow):
+            stack.enter_context(_slow_device(server, servers.token(f"u{number % USERS}", f"slow-{number}")))
         report = measure_writes(server, users=USERS, devices=DEVICES, rate=WRITES_PER_S, seconds=SECONDS, tokens=tokens)
         report["closed"] = _closed_as_slow(server)
     return report
@@ -65,7 +65,7 @@ def _add_items(server: Server, token: str) -> None:
     urllib.request.urlopen(request).close()
 
 
-def _stalled_device(server: Server, token: str) -> socket.socket:
+def _slow_device(server: Server, token: str) -> socket.socket:
     """Return a WebSocket that has asked for everything and is not read any more once it comes."""
     device = socket.socket()
     device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -93,12 +93,12 @@ def _closed_as_slow(server: Server) -> float:
 
 
 SCENARIO = Scenario(
-    title=f"{WRITES_PER_S} writes/s, {USERS * DEVICES} devices that read, {STALLED:,} that do not",
+    title=f"{WRITES_PER_S} writes/s, {USERS * DEVICES} devices that read, {SLOW:,} that do not",
     figures=(
         Figure(P99, digits=2),
         Figure(P99_ALONE, digits=2),
         Figure(RATIO, (Target("≤", 1.25),), digits=2),
-        Figure(CLOSED, (Target("≥", STALLED),)),
+        Figure(CLOSED, (Target("≥", SLOW),)),
     ),
     measure=measure_daemon,
 )

@@ -6,7 +6,7 @@ from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, De
 class PendingFrames:
     """A bounded queue that may forget frames, but never that there were any.
 
-    Above the bound everything held is let go: the journal has it too, and ``newest`` says that it must be asked again.
+    Above the bound everything pending is dropped: the journal has it too, and ``newest`` says that it must be asked again.
     """
 
     __slots__ = ("_bytes", "_frames", "deliveries", "newest")
@@ -19,7 +19,7 @@ class PendingFrames:
         self._bytes = 0
 
     def add(self, delivery: Deliver) -> None:
-        """Queue ``delivery``; one that alone exceeds the bound is let go at once."""
+        """Queue ``delivery``; one that alone exceeds the bound is dropped at once."""
         self.deliveries.append(delivery)
         self._frames += len(delivery.frames)
         self._bytes += sum(map(len, delivery.frames))

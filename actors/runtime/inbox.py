@@ -77,7 +77,7 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
         self._opened().schedule(self)
 
     def close(self, death_reason: str) -> None:
-        """Let go of the actor, and reject all messages with ``death_reason`` from now on."""
+        """Forget the actor, and reject all messages with ``death_reason`` from now on."""
         self._death_reason = death_reason
         self._opened().forget(self)
         self._reject_all()

@@ -22,7 +22,7 @@ from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 pytestmark = pytest.mark.integration
 
 USERS = [f"user-{number}" for number in range(5)]
-STALLED_PER_USER = 20
+SLOW_PER_USER = 20
 REQUESTS, WRITES_PER_REQUEST = 10, 500
 UPDATES = REQUESTS * WRITES_PER_REQUEST
 WRITER = "w" * 128
@@ -38,7 +38,7 @@ def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
     daemon.kill()
 
 
-def stalled_device(port: int, user: str, name: str) -> socket.socket:
+def slow_device(port: int, user: str, name: str) -> socket.socket:
     """Return a device that has finished its handshake and will never read again."""
     device = socket.socket()
     device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -73,17 +73,17 @@ async def metric(http: aiohttp.ClientSession, daemon: DaemonProcess, series: str
 
 
 async def test_devices_that_stop_reading_are_let_go_and_the_others_get_everything(daemon: DaemonProcess) -> None:
-    stalled = STALLED_PER_USER * len(USERS)
+    slow = SLOW_PER_USER * len(USERS)
     async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S), aiohttp.ClientSession() as http:
         sockets = stack.enter_context(ExitStack())
-        for number in range(stalled):
-            device = stalled_device(daemon.port, USERS[number % len(USERS)], f"stalled-{number}")
+        for number in range(slow):
+            device = slow_device(daemon.port, USERS[number % len(USERS)], f"slow-{number}")
             sockets.enter_context(device)
         healthy = [
             await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer(user, "tv")))
             for user in USERS
         ]
-        while await metric(http, daemon, "syncd_active_connections") < stalled + len(USERS):
+        while await metric(http, daemon, "syncd_active_connections") < slow + len(USERS):
             await asyncio.sleep(0.01)
         before = memory_bytes(daemon.process.pid)
         readers = [asyncio.create_task(read_all(device)) for device in healthy]
@@ -91,6 +91,6 @@ async def test_devices_that_stop_reading_are_let_go_and_the_others_get_everythin
         grown = memory_bytes(daemon.process.pid) - before
         for reader in readers:
             assert await reader == list(range(1, UPDATES + 1))
-        assert await metric(http, daemon, 'syncd_connections_closed_total{code="4002"}') == stalled
+        assert await metric(http, daemon, 'syncd_connections_closed_total{code="4002"}') == slow
         assert await metric(http, daemon, "syncd_active_connections") == len(USERS)
-        assert grown < stalled * (WRITE_HIGH_WATER_BYTES + MAX_WAITING_BYTES) + SLACK_BYTES
+        assert grown < slow * (WRITE_HIGH_WATER_BYTES + MAX_WAITING_BYTES) + SLACK_BYTES

@@ -312,7 +312,7 @@ async def test_whoever_sends_is_told_once_that_the_device_does_not_read_and_once
     live.socket.congested = True
     await live.tell(deliver(11), deliver(12))
     await live.tell(deliver(13))
-    assert [(stalled.frames, stalled.size_bytes) for stalled in live.told_of(SlowConsumer)] == [(2, 6)]
+    assert [(slow.frames, slow.size_bytes) for slow in live.told_of(SlowConsumer)] == [(2, 6)]
     assert live.told_of(ConsumerResumed) == []
     live.socket.congested = False
     await live.tell(SocketWritable())
@@ -337,7 +337,7 @@ async def test_what_is_kept_elsewhere_is_asked_for_though_what_waited_here_fills
     await live.tell(SocketWritable())
     assert len(live.told_of(ConsumerResumed)) == 1
     await live.tell(deliver(12))
-    assert [stalled.frames for stalled in live.told_of(SlowConsumer)] == [1, 1]
+    assert [slow.frames for slow in live.told_of(SlowConsumer)] == [1, 1]
 
 
 async def test_a_device_that_is_full_and_for_which_nothing_waits_is_not_stalled(live: Device) -> None:
