@@ -6,7 +6,7 @@ from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, De
 class PendingFrames:
     """A bounded queue that may forget frames, but never that there were any.
 
-    Above the bound everything pending is dropped: the journal has it too, and ``newest`` says that it must be asked again.
+    Above the bound everything pending is dropped: the journal has it too, and ``newest`` says to ask it again.
     """
 
     __slots__ = ("_bytes", "_frames", "deliveries", "newest")

@@ -1,7 +1,8 @@
-"""One device's connection: every revision of its user once and in order, or an honest close (documented step 7).
+"""One device's connection: every revision of its user once and in order, or an honest close.
 
-The mailbox is the cork: frames collected during a turn leave in one write when the turn ends. The actor knows its
-socket through a port and its watchlist through ``Join``, ``Leave`` and ``DeviceWrite``; it reads no clock of its own.
+This is step 7 in docs/architecture.md. The mailbox is the cork: frames collected during a turn leave in one write when
+the turn ends. The actor knows its socket through a port and its watchlist through ``Join``, ``Leave`` and
+``DeviceWrite``; it reads no clock of its own.
 """
 
 import logging
