@@ -21,7 +21,9 @@ USERS = ("ann", "bob", "cid")
 STORM = """
 import os, sys, threading
 from itertools import count
+from uuid import UUID
 from actors.journal.journal import Journal
+from actors.messages.change import Change
 from actors.metrics import JournalMetrics
 from actors.messages.journal import Commit, Operation
 from crdt.hlc import HLCTimestamp
@@ -45,10 +47,10 @@ def storm(turn):
         journal.tell(Commit(Operation(
             user_id=users[number % len(users)],
             device_id="tv",
-            action="remove" if number % 7 > 4 else "add",
-            content_id=f"film-{number % 11}",
+            change=Change(
+                "remove" if number % 7 > 4 else "add", UUID(int=number % 11), operation_id=f"{turn}-{number}"
+            ),
             timestamp=HLCTimestamp(1_700_000_000_000 + number, 0, "n"),
-            operation_id=f"{turn}-{number}",
         ), acknowledge))
 
 for turn in sys.stdin:
