@@ -1,4 +1,4 @@
-"""The documented flow against a real daemon: three devices, one write (documented figure, steps 1 to 7)."""
+"""The documented flow against a real daemon: three devices, one write (steps 1 to 7 in docs/architecture.md)."""
 
 import asyncio
 import json
