@@ -48,3 +48,17 @@ def problem_response(problem: Problem) -> Response:
     """Return the response for a problem."""
     body = problem_body(problem.status, problem.detail)
     return Response(body, problem.status.value, problem.headers, PROBLEM_TYPE)
+
+
+def refusal(problem: Problem) -> bytes:
+    """Return ``problem`` as a whole HTTP response that ends the connection."""
+    body = problem_body(problem.status, problem.detail)
+    headers = {
+        "Content-Type": PROBLEM_TYPE,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **(problem.headers or {}),
+    }
+    lines = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

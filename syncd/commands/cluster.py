@@ -12,7 +12,7 @@ from syncd.cli import CommandError
 from syncd.cluster import Child, ClusterError, local_postgresql
 from syncd.commands.broker import require_broker
 from syncd.keys.kept_secret import kept_secret
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 NODES = ("a", "b", "c")
 USER = "demo"

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
-from transport.access.authentication import mint
+from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
 
 DOCUMENT = openapi_document("1")

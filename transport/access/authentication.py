@@ -142,30 +142,6 @@ class Authenticator:
         return claims
 
 
-def mint(
-    secret: str,
-    user_id: str,
-    device_id: str,
-    ttl_s: int,
-    *,
-    audience: str | None = None,
-    issuer: str | None = None,
-    algorithm: str = "HS256",
-    token_id: str | None = None,
-    scope: str | None = None,
-    now_s: Callable[[], float] = time.time,
-) -> str:
-    """Return a token for one device, valid for ``ttl_s`` seconds; for development and ``syncd token``.
-
-    ``token_id``: its ``jti``, by which it can be revoked. ``scope``: what else it allows, words between spaces.
-    """
-    issued_at = int(now_s())
-    claims: dict[str, Any] = {"sub": user_id, "device_id": device_id, "iat": issued_at, "exp": issued_at + ttl_s}
-    optional = {"aud": audience, "iss": issuer, "jti": token_id, "scope": scope}
-    claims |= {name: value for name, value in optional.items() if value is not None}
-    return jwt.encode(claims, secret, algorithm=algorithm)
-
-
 def _name(claims: dict[str, Any], claim: str) -> str:
     value = claims[claim]
     if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_NAME_LENGTH:

@@ -10,9 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.slow_reader_guard import SlowReaderGuard
-from transport.problems import Problem
+from transport.problems import Problem, refusal
 from transport.time_sliced_queue import time_sliced_queue
-from transport.websocket.handshake import refusal
 
 MAX_PIPELINED: Final = 64
 """Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.bearer import bearer_token, unauthorized
 from transport.http.app import HttpRequest
 from transport.problems import Problem
-from transport.websocket.handshake import bearer_token, unauthorized
 
 T = TypeVar("T")
 

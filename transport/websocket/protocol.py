@@ -11,9 +11,9 @@ from typing import Any, Final
 from websockets.http11 import Request, Response
 
 from actors.messages.close_codes import GOING_AWAY
-from transport.problems import Problem
+from transport.problems import Problem, refusal
 from transport.websocket.frame_reader import FrameReader
-from transport.websocket.handshake import parse, refusal
+from transport.websocket.handshake import parse
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""

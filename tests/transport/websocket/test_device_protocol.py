@@ -31,8 +31,9 @@ from actors.messages.connection import (
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import Authenticator, mint
+from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.minting import mint
 from transport.access.signing_keys import SigningKeys, UnknownKeyError, shared_secret
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket

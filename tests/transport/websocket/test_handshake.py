@@ -17,8 +17,9 @@ from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import Authenticator, mint
+from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.problems import Problem
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
