@@ -24,6 +24,7 @@ from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings, SettingsError
 from transport.access.authentication import Authenticator
+from transport.apidocs.routes import document_routes
 from transport.http.admin import AdminService, admin_routes
 from transport.http.api import Service, http_api
 from transport.http.app import Routes
@@ -62,7 +63,8 @@ async def serving(
     disconnect = partial(_disconnect_revoked, connections)
     async with watching_revocations(settings.journal_url, revoked_token_ids, disconnect) as revocations:
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        routes = {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}
+        admin = admin_routes(_admin_service(node, authenticator, revocations))
+        routes = {**document_routes(__version__), **admin, **_pages(settings)}
         app = http_api(_service(node, authenticator, origins), routes)
         server = _Server(_config(settings, app, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])

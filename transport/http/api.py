@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -35,8 +35,6 @@ from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Quotas
-from transport.apidocs.asyncapi import asyncapi_document
-from transport.apidocs.openapi import openapi_document
 from transport.http.answers import (
     BulkResponse,
     Health,
@@ -93,8 +91,8 @@ class Service(Struct, frozen=True, eq=False):
     tracer: Tracer = field(default_factory=untraced)
 
 
-def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
-    """Return the ASGI application, which serves ``pages`` too."""
+def http_api(service: Service, more: Routes = MappingProxyType({})) -> ASGIApp:
+    """Return the ASGI application, which serves ``more`` too."""
     api = _Api(service)
     app = HttpApp(
         {
@@ -105,10 +103,8 @@ def http_api(service: Service, pages: Routes = MappingProxyType({})) -> ASGIApp:
             "/health": {"GET": api.health},
             "/ready": {"GET": api.ready},
             "/metrics": {"GET": api.prometheus},
-            "/openapi.json": {"GET": api.openapi},
-            "/asyncapi.json": {"GET": api.asyncapi},
             "/ws": {"GET": api.websocket},
-            **pages,
+            **more,
         }
     )
     if not service.allowed_origins:
@@ -242,12 +238,6 @@ class _Api:
     async def figures(self, _request: HttpRequest) -> Response:
         return _json(self._service.figures())
 
-    async def openapi(self, _request: HttpRequest) -> Response:
-        return Response(_encoded(openapi_document, self._service.version), media_type="application/json")
-
-    async def asyncapi(self, _request: HttpRequest) -> Response:
-        return Response(_encoded(asyncapi_document, self._service.version), media_type="application/json")
-
     async def websocket(self, _request: HttpRequest) -> Response:
         headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
         raise Problem(HTTPStatus.UPGRADE_REQUIRED, "Open a WebSocket here; /asyncapi.json describes it.", headers)
@@ -322,8 +312,3 @@ def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response
 
 def _not_modified(etag: str) -> Response:
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_OF_A_USER | {"ETag": etag})
-
-
-@cache
-def _encoded(document: Callable[[str], dict[str, object]], version: str) -> bytes:
-    return ENCODER.encode(document(version))
