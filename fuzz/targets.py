@@ -19,10 +19,11 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.errors import BusMessageRefused
-from transport.access.authentication import Authenticator, TokenRefused
+from transport.access.authentication import Authenticator
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of
 from transport.bus.codec import BusCodec
+from transport.errors import TokenRefused
 from transport.http.protocol import HttpProtocol, RequestLimits
 from transport.websocket.device_codec import decode
 from transport.websocket.frame_reader import FrameReader, rfc6455_logger

@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import Any
 
 from actors.ports import Bus
-from syncd.settings import Settings, SettingsError
+from syncd.errors import SettingsError
+from syncd.settings import Settings
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
 

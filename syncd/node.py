@@ -23,9 +23,10 @@ from actors.watchlist.active_users import ActiveUsers
 from storage.journal_store import open_store
 from syncd import __version__
 from syncd.buses import bus_codec
+from syncd.errors import SettingsError
 from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 from syncd.starts import Channels, FanOut, Wiring, now_ms, start_bus, start_fanout, start_journal, start_supervisor
 from transport.access.limits import Limits, Quotas
 from transport.figures.prometheus import Figures, Sources

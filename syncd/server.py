@@ -18,11 +18,12 @@ from actors.messages.fanout import BroadcastToAll, GetUserConnections
 from actors.runtime.ask import ask
 from pages.files import demo_files, operator_files
 from syncd import __version__
+from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.apidocs.routes import document_routes
 from transport.http.admin import AdminService, admin_routes

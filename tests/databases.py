@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from syncd.cluster import ClusterError, LocalPostgreSQL, local_postgresql
+from syncd.cluster import LocalPostgreSQL, local_postgresql
+from syncd.errors import ClusterError
 
 _schemas = count(1)
 

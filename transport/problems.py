@@ -3,7 +3,6 @@
 Source: RFC 9457, "Problem Details for HTTP APIs".
 """
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -11,17 +10,9 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from transport.errors import Problem
+
 PROBLEM_TYPE: Final = "application/problem+json"
-
-
-class Problem(Exception):
-    """Ends a request with ``status``; ``detail`` is one sentence that names the field and the fix."""
-
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = headers
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):

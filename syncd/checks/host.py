@@ -8,10 +8,11 @@ from tempfile import TemporaryFile
 
 from storage.inspection import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import Unreachable, fetch, in_thread
+from syncd.checks.timeouts import fetch, in_thread
 from syncd.data_dir import uses_data_dir
+from syncd.errors import SettingsError, Unreachable
 from syncd.server import bind
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 
 FREE_BYTES = 1024**3
 """Less is a warning. A list of a thousand titles needs about a megabyte."""

@@ -13,8 +13,8 @@ from msgspec import Struct
 from syncd_client import Client, State, Updated
 
 from syncd import settings
-from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir
+from syncd.errors import CommandError
 from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.minting import mint
 

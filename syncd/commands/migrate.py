@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Mapping
 
 from actors.errors import StoreUnavailable
-from storage.schema import SchemaTooNew, migrate, renew_epoch, schema_version
+from storage.errors import SchemaTooNew
+from storage.schema import migrate, renew_epoch, schema_version
 from syncd import settings
-from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir
+from syncd.errors import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

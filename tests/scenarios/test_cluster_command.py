@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from syncd.cluster import ClusterError, LocalPostgreSQL
+from syncd.cluster import LocalPostgreSQL
+from syncd.errors import ClusterError
 from tests.scenarios.conftest import TIMEOUT_S
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from syncd.data_dir import make_data_dir
+from syncd.errors import SettingsError
 from syncd.keys.kept_secret import kept_secret
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 
 SECRET = "a shared secret of 32 bytes or more"
 POSTGRESQL = "postgresql://db/syncd"

@@ -11,7 +11,8 @@ from typing import Any, Final
 import jwt
 from msgspec import Struct
 
-from transport.access.signing_keys import SigningKeys, UnknownKeyError
+from transport.access.signing_keys import SigningKeys
+from transport.errors import SigningKeyMissing, TokenRefused
 
 MAX_TOKEN_LENGTH: Final = 8192
 MAX_NAME_LENGTH: Final = 128
@@ -19,14 +20,6 @@ MAX_NAME_LENGTH: Final = 128
 MAX_CLOCK_SKEW_S: Final = 10
 """How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; ``exp`` is never extended."""
 MAX_REMEMBERED: Final = 10_000
-
-
-class TokenRefused(Exception):
-    """The token is not accepted; the text says why and may be shown to the client."""
-
-
-class SigningKeyMissing(TokenRefused):
-    """The token names a key that is not known here: ``Authenticator.authenticate_fetching`` may still accept it."""
 
 
 class Claims(Struct, frozen=True):
@@ -114,8 +107,6 @@ class Authenticator:
                 token_id=_text(claims.get("jti")),
                 scope=_text(claims.get("scope")),
             )
-        except UnknownKeyError:
-            raise SigningKeyMissing("The token is signed with an unknown key.") from None
         except jwt.PyJWTError as error:
             raise TokenRefused(_reason(error)) from None
         except (ValueError, TypeError, OverflowError, RecursionError):

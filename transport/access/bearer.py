@@ -6,7 +6,7 @@ Source: RFC 6750 section 2.1; the subprotocol is this service's own.
 from http import HTTPStatus
 from typing import Final
 
-from transport.problems import Problem
+from transport.errors import Problem
 
 BEARER_PREFIX: Final = "bearer."
 """Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""

@@ -6,7 +6,8 @@ from math import ceil
 
 from msgspec import Struct
 
-from transport.problems import Problem, unavailable
+from transport.errors import Problem
+from transport.problems import unavailable
 
 MIN_SWEEP = 10_000
 """Buckets kept before full ones, which hold no information, are first dropped."""

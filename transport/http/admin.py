@@ -22,10 +22,11 @@ from actors.messages.close_codes import DISCONNECTED
 from actors.messages.connection import ConnectionInfo, Disconnect
 from actors.messages.sync import Notice, NoticeLevel
 from transport.access.authentication import Authenticator
+from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
-from transport.http.app import ClientGone, Endpoint, HttpRequest, Routes
+from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
-from transport.problems import Problem, unavailable
+from transport.problems import unavailable
 
 T = TypeVar("T")
 

@@ -35,6 +35,7 @@ from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Quotas
+from transport.errors import Problem
 from transport.http.answers import (
     BulkResponse,
     Health,
@@ -56,7 +57,7 @@ from transport.http.requests import (
     read_body,
     traceparent,
 )
-from transport.problems import Problem, unavailable
+from transport.problems import unavailable
 from transport.query import ListQuery, list_query
 
 T = TypeVar("T")

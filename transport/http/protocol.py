@@ -8,9 +8,10 @@ from typing import Any, Final
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from transport.errors import Problem
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.slow_reader_guard import SlowReaderGuard
-from transport.problems import Problem, refusal
+from transport.problems import refusal
 from transport.time_sliced_queue import time_sliced_queue
 
 MAX_PIPELINED: Final = 64

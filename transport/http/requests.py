@@ -7,10 +7,10 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, unauthorized
+from transport.errors import Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
-from transport.problems import Problem
 
 T = TypeVar("T")
 

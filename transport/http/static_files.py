@@ -13,10 +13,10 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from actors.messages.change import Name
+from transport.errors import Problem
 from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.etags import is_known
 from transport.http.requests import decode, read_body
-from transport.problems import Problem
 
 MAX_TOKEN_REQUEST_BYTES: Final = 1024
 

@@ -27,10 +27,10 @@ from actors.messages.connection import (
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
-from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import unauthorized
 from transport.access.limits import Quotas
-from transport.problems import Problem
+from transport.errors import Problem, SigningKeyMissing, TokenRefused
 from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request

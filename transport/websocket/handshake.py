@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from transport.access.bearer import BEARER_PREFIX, bearer_token
-from transport.problems import Problem
+from transport.errors import Problem
 from transport.query import position, refuse_tokens
 from transport.websocket.frame_reader import rfc6455_logger
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 from websockets.http11 import Request, Response
 
 from actors.messages.close_codes import GOING_AWAY
-from transport.problems import Problem, refusal
+from transport.errors import Problem
+from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import parse
 

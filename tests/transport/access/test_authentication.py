@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from transport.access import authentication, signing_keys
-from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
 from transport.access.signing_keys import JwksKeys, public_key_file, shared_secret
+from transport.errors import SigningKeyMissing, TokenRefused
 
 SECRET = "a secret of more than thirty-two bytes"
 OTHER_SECRET = "another secret, also of more than thirty-two bytes"

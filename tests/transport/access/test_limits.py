@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from transport.access import limits
 from transport.access.limits import Limits, Quotas, TokenBuckets
-from transport.problems import Problem
+from transport.errors import Problem
 
 
 def test_a_burst_is_let_through_and_then_the_rate() -> None:

@@ -34,7 +34,8 @@ from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
-from transport.access.signing_keys import SigningKeys, UnknownKeyError, shared_secret
+from transport.access.signing_keys import SigningKeys, shared_secret
+from transport.errors import SigningKeyMissing
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
@@ -397,7 +398,7 @@ class SlowKeys:
 
     def candidates(self, key_id: str | None) -> list[str]:
         if not self.found:
-            raise UnknownKeyError
+            raise SigningKeyMissing("not yet")
         return self.found
 
     async def refresh(self) -> None:

@@ -21,7 +21,7 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
-from transport.problems import Problem
+from transport.errors import Problem
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 from transport.websocket.handshake import connect_request
 
