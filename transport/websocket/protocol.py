@@ -15,6 +15,7 @@ from transport.errors import Problem
 from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import parse
+from transport.websocket.state import CLOSED, OPEN, OPENING, State
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""
@@ -40,8 +41,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         self._connections: set[Any] = server_state.connections
         self._transport: asyncio.Transport
-        self._reader: FrameReader | None = None  # from the moment the WebSocket is open
-        self._response: Response | None = None  # until then: what opens it
+        self._reader = FrameReader(self.max_message_bytes, OPENING)
+        self._response: Response | None = None  # from the request to its answer: what opens the WebSocket
         self._is_congested = False
         self._late_pong = b""  # to the newest ping of a congested peer
         self._close_timer: asyncio.TimerHandle | None = None
@@ -51,12 +52,12 @@ class WebSocketProtocol(asyncio.Protocol):
     @property
     def frames_read(self) -> int:
         """How many frames the latest read held, of any kind: fragments and pings cost more than messages do."""
-        return self._reader.frames if self._reader is not None else 0
+        return self._reader.frames
 
     @property
-    def is_open(self) -> bool:
-        """Whether the WebSocket is open and neither side has sent a close frame, as far as has been read."""
-        return self._reader is not None and self._reader.is_open
+    def state(self) -> State:
+        """Where the WebSocket stands; ``FrameReader`` makes every step."""
+        return self._reader.state
 
     def handshake_received(self, request: Request) -> None:
         """Decide about ``request``: call ``accept`` now or later, or ``refuse``, or raise ``Problem``."""
@@ -70,18 +71,19 @@ class WebSocketProtocol(asyncio.Protocol):
         """Write again: the peer has caught up."""
 
     def accept(self, subprotocol: str | None) -> None:
-        """Open the WebSocket."""
+        """Open the WebSocket. Raises: IllegalStepError, it is not ``OPENING``."""
+        self._reader.open()
         response, self._response = self._response, None
-        if response is None or self._transport.is_closing():
-            return
+        assert response is not None
         if subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._reader = FrameReader(self.max_message_bytes)
         self._transport.write(response.serialize())
 
     def refuse(self, problem: Problem) -> None:
-        """Answer the request with an error and end the connection."""
-        self._response = None
+        """Answer the request with an error and end the connection, unless it has ended."""
+        if self.state is not OPENING:
+            return
+        self._end()
         self._transport.write(refusal(problem))
         self._transport.close()
 
@@ -89,7 +91,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def write(self, frames: bytes) -> None:
         """See ``DeviceSocket``; nothing may follow a close frame, so it is dropped then."""
-        if self._reader is not None and self._reader.is_writable:
+        if self._reader.is_writable:
             self._transport.write(frames)
 
     def is_congested(self) -> bool:
@@ -112,12 +114,14 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """See ``DeviceSocket``; the peer's close frame is waited for."""
-        if self._reader is None:
+        reader = self._reader
+        if reader.state is OPENING:
+            self._end()
             self._transport.close()
-        elif not self._transport.is_closing():
-            self._reader.close(code, reason)
+        elif reader.state is not CLOSED and not self._transport.is_closing():
+            reader.close(code, reason)
             self.resume_reading()
-            self._flush(self._reader)
+            self._flush(reader)
             self._abort_later()
 
     # Called by the event loop and by uvicorn
@@ -131,11 +135,13 @@ class WebSocketProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take the request first, then frames."""
         reader = self._reader
-        if reader is None:
+        if reader.state is OPENING:
             self._shake_hands(data)
             return
+        if reader.state is CLOSED:
+            return
         messages = reader.feed(data)
-        if reader.is_open:
+        if reader.state is OPEN:
             self._flush(reader)
             self.messages_received(messages)
         else:  # what came before a close frame may still be answered
@@ -159,9 +165,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        if self._reader is not None:
-            self._reader.release()
-        self._reader = self._response = None
+        self._end()
 
     def shutdown(self) -> None:
         """Close: the server stops."""
@@ -176,6 +180,10 @@ class WebSocketProtocol(asyncio.Protocol):
             self.handshake_received(request)
         except Problem as problem:
             self.refuse(problem)
+
+    def _end(self) -> None:
+        self._reader.end()
+        self._response = None
 
     def _flush(self, reader: FrameReader) -> None:
         """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""
