@@ -26,11 +26,13 @@ from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.apidocs.routes import document_routes
-from transport.http.admin import AdminService, admin_routes
-from transport.http.api import Service, http_api
+from transport.http.admin import AdminDeps, admin_routes
+from transport.http.api import http_api
 from transport.http.app import Routes
+from transport.http.deps import ApiDeps
+from transport.http.device_tokens import device_token_routes
 from transport.http.protocol import HttpProtocol, RequestLimits
-from transport.http.static_files import device_token_routes, page_routes
+from transport.http.static_files import page_routes
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
@@ -64,9 +66,9 @@ async def serving(
     disconnect = partial(_disconnect_revoked, connections)
     async with watching_revocations(settings.journal_url, revoked_token_ids, disconnect) as revocations:
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        admin = admin_routes(_admin_service(node, authenticator, revocations))
+        admin = admin_routes(_admin_deps(node, authenticator, revocations))
         routes = {**document_routes(__version__), **admin, **_pages(settings)}
-        app = http_api(_service(node, authenticator, origins), routes)
+        app = http_api(_api_deps(node, authenticator, origins), routes)
         server = _Server(_config(settings, app, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
         ticking = asyncio.create_task(server.main_loop())
@@ -99,8 +101,8 @@ def _config(settings: Settings, app: ASGIApp, deps: DeviceProtocolDeps) -> uvico
     return config
 
 
-def _service(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> Service:
-    return Service(
+def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+    return ApiDeps(
         name="syncd",
         version=__version__,
         authenticator=authenticator,
@@ -137,8 +139,8 @@ def _device_deps(
     )
 
 
-def _admin_service(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminService:
-    return AdminService(
+def _admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
+    return AdminDeps(
         authenticator=authenticator,
         stats=node.stats,
         connections_of=lambda user_id: ask(node.registry, GetUserConnections(user_id)),

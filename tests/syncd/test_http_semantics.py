@@ -17,7 +17,8 @@ from syncd.settings import Settings
 from tests.syncd.conftest import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.access.limits import Limits, Quotas
-from transport.http.api import Service, http_api
+from transport.http.api import http_api
+from transport.http.deps import ApiDeps
 
 integration = pytest.mark.integration
 
@@ -186,13 +187,13 @@ async def test_a_body_nested_deeper_than_the_parser_goes_is_400(http: aiohttp.Cl
 PAGE = "https://tv.example"
 
 
-def service(
+def deps(
     allowed_origins: tuple[str, ...] = (),
     figures: Callable[[], dict[str, float]] = dict,
     journal: Callable[[JournalMessage], None] = lambda message: None,
     write: Callable[[DeviceWrite], None] = lambda write: None,
-) -> Service:
-    return Service(
+) -> ApiDeps:
+    return ApiDeps(
         name="syncd",
         version="0",
         authenticator=authenticator(Settings(jwt_secret=SECRET)),
@@ -206,8 +207,8 @@ def service(
     )
 
 
-def client(service: Service) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(http_api(service)), base_url="http://daemon")
+def client(deps: ApiDeps) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(http_api(deps)), base_url="http://daemon")
 
 
 @pytest.mark.parametrize("query", ["", "?limit=1", "?since=3"])
@@ -220,7 +221,7 @@ async def test_that_nothing_has_changed_is_answered_from_the_users_head_alone(qu
             head = Head(user_id="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
             message.reply_to(HeadsLoaded((head,)))
 
-    async with client(service(journal=journal)) as http:
+    async with client(deps(journal=journal)) as http:
         response = await http.get(WATCHLIST + query, headers=bearer() | {"If-None-Match": '"e-7"'})
     assert response.status_code == 304
     assert [type(message) for message in asked] == [LoadHeads]
@@ -235,7 +236,7 @@ def preflight(origin: str) -> dict[str, str]:
 
 
 async def test_a_page_of_an_allowed_origin_may_use_the_api() -> None:
-    async with client(service(allowed_origins=(PAGE,))) as http:
+    async with client(deps(allowed_origins=(PAGE,))) as http:
         asked = await http.options(WATCHLIST, headers=preflight(PAGE))
         assert asked.status_code == 200
         assert asked.headers["Access-Control-Allow-Origin"] == PAGE
@@ -251,7 +252,7 @@ async def test_a_page_of_an_allowed_origin_may_use_the_api() -> None:
 
 @pytest.mark.parametrize("allowed", [(), (PAGE,), ("*",)])
 async def test_a_page_of_another_origin_may_not(allowed: tuple[str, ...]) -> None:
-    async with client(service(allowed_origins=allowed)) as http:
+    async with client(deps(allowed_origins=allowed)) as http:
         for response in (
             await http.options(WATCHLIST, headers=preflight("https://evil.example")),
             await http.get("/health", headers={"Origin": "https://evil.example"}),
@@ -263,7 +264,7 @@ async def test_an_error_of_ours_is_500_and_logged(caplog: pytest.LogCaptureFixtu
     def fail() -> dict[str, float]:
         raise ZeroDivisionError
 
-    async with client(service(figures=fail)) as http:
+    async with client(deps(figures=fail)) as http:
         response = await http.get("/api/v1/metrics")
     assert response.status_code == 500
     assert response.json()["detail"] == "An error in syncd; it has been logged."
@@ -277,7 +278,7 @@ async def test_a_bulk_of_which_the_database_took_only_a_part_is_to_be_repeated()
         assert write.answer is not None
         write.answer(outcomes.pop(0))
 
-    async with client(service(write=write)) as http:
+    async with client(deps(write=write)) as http:
         response = await http.post("/api/v1/sync/operations", json={"operations": [VALID, VALID]}, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert "it is away" in response.json()["detail"]
@@ -295,5 +296,5 @@ async def test_a_client_that_hangs_up_in_the_middle_of_its_body_is_let_go(caplog
 
     headers = [(b"authorization", bearer()["Authorization"].encode())]
     scope = {"type": "http", "method": "POST", "path": WATCHLIST, "query_string": b"", "headers": headers}
-    await http_api(service())(scope, receive, send)
+    await http_api(deps())(scope, receive, send)
     assert (parts, answered, caplog.records) == ([], [], [])

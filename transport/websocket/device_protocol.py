@@ -1,4 +1,4 @@
-"""A device's WebSocket: lets its token in, then stands between its bytes and its ``SyncWebSocket``."""
+"""A device's WebSocket: admits it by its token, then stands between its bytes and its ``SyncWebSocket``."""
 
 import asyncio
 import logging
@@ -88,7 +88,7 @@ class DeviceProtocol(WebSocketProtocol):
     def messages_received(self, messages: list[str | bytes]) -> None:
         """Decode and tell everything at once."""
         frames = self.frames_read
-        if frames and self._deps.quotas.acquire_messages(self._user_id, frames, time.monotonic()):
+        if frames and self._deps.quotas.try_acquire_messages(self._user_id, frames, time.monotonic()):
             if self.state is OPEN:
                 self._tell(_TOO_FAST)
             else:  # the actor has closed it and is done

@@ -98,20 +98,20 @@ def test_a_refused_connection_leaves_nothing_behind() -> None:
 
 def test_messages_are_bounded_per_user() -> None:
     quotas = Quotas(Limits(messages_per_second=1, message_burst=2))
-    assert quotas.acquire_messages("ann", 2, 0.0) == 0
-    assert quotas.acquire_messages("ann", 1, 0.0) == 1
+    assert quotas.try_acquire_messages("ann", 2, 0.0) == 0
+    assert quotas.try_acquire_messages("ann", 1, 0.0) == 1
     assert quotas.refusals["messages"] == 1
 
 
 def test_who_writes_too_fast_is_told_when_to_come_back_in_whole_seconds() -> None:
     quotas = Quotas(Limits(messages_per_second=0.4, message_burst=2))
-    quotas.check_messages("ann", 2, 0.0)
+    quotas.acquire_messages("ann", 2, 0.0)
     with pytest.raises(Problem, match="messages a second") as refused:
-        quotas.check_messages("ann", 1, 0.0)
+        quotas.acquire_messages("ann", 1, 0.0)
     assert refused.value.status == 429
     assert refused.value.headers == {"Retry-After": "3"}
-    quotas.check_messages("ann", 1, 3.0)
-    quotas.check_messages("bob", 2, 0.0)
+    quotas.acquire_messages("ann", 1, 3.0)
+    quotas.acquire_messages("bob", 2, 0.0)
 
 
 def test_by_default_one_socket_may_carry_two_thousand_messages_a_second_for_ever() -> None:
@@ -120,4 +120,4 @@ def test_by_default_one_socket_may_carry_two_thousand_messages_a_second_for_ever
         quotas.connect("ann")
     for second in range(1, 100):
         for hundredth in range(100):
-            assert quotas.acquire_messages("ann", 20, second + hundredth / 100) == 0
+            assert quotas.try_acquire_messages("ann", 20, second + hundredth / 100) == 0
