@@ -97,6 +97,8 @@ class RevocationStore(Protocol):
 class DeviceSocket(Protocol):
     """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
 
+    __slots__ = ()
+
     def write(self, frames: bytes) -> None:
         """Queue ready-made frames behind what was written before; never blocks."""
 

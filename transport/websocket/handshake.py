@@ -1,6 +1,6 @@
 """What a device asks for when it opens its WebSocket, and whether the request itself is in order.
 
-Whether its token lets it in is for the ``Authenticator``.
+Whether its token admits it is for the ``Authenticator``.
 """
 
 from collections.abc import Collection
@@ -80,7 +80,7 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
 
 
 def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
-    """Let in programs (no origin), pages of this very host, and the origins allowed by name."""
+    """Admit programs (no origin), pages of this very host, and the origins allowed by name."""
     origins = request.headers.get_all("Origin")
     if not origins:
         return

@@ -8,9 +8,11 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
+from typing_extensions import override
 from websockets.http11 import Request, Response
 
 from actors.messages.close_codes import GOING_AWAY
+from actors.ports import DeviceSocket
 from transport.errors import Problem
 from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
@@ -26,11 +28,11 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024
 _PING: Final = b"\x89\x00"
 
 
-class WebSocketProtocol(asyncio.Protocol):
-    """One WebSocket. Subclasses say who is let in and what is done with messages.
+class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
+    """One WebSocket. Subclasses say who is admitted and what is done with messages.
 
     uvicorn's contract: it makes the object, calls ``connection_made`` and then ``data_received`` once with the whole
-    request; the object keeps itself in ``server_state.connections`` and takes ``shutdown()``.
+    request; the object keeps itself in ``server_state.connections`` and obeys ``shutdown()``.
     Slots, because there is one per device. Thread: the event loop.
     """
 
@@ -64,7 +66,7 @@ class WebSocketProtocol(asyncio.Protocol):
         raise NotImplementedError
 
     def messages_received(self, messages: list[str | bytes]) -> None:
-        """Take what one TCP read completed: text as ``str``, binary as ``bytes``; an empty list is a sign of life."""
+        """Handle what one TCP read completed: text as ``str``, binary as ``bytes``; an empty list is a sign of life."""
         raise NotImplementedError
 
     def congestion_ended(self) -> None:
@@ -89,31 +91,31 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # The socket
 
+    @override
     def write(self, frames: bytes) -> None:
-        """See ``DeviceSocket``; nothing may follow a close frame, so it is dropped then."""
-        if self._reader.is_writable:
+        if self._reader.is_writable:  # nothing may follow a close frame
             self._transport.write(frames)
 
+    @override
     def is_congested(self) -> bool:
-        """See ``DeviceSocket``."""
         return self._is_congested
 
+    @override
     def ping(self) -> None:
-        """See ``DeviceSocket``."""
         self.write(_PING)
 
+    @override
     def pause_reading(self) -> None:
-        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
+    @override
     def resume_reading(self) -> None:
-        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    @override
     def close(self, code: int, reason: str) -> None:
-        """See ``DeviceSocket``; the peer's close frame is waited for."""
         reader = self._reader
         if reader.state is OPENING:
             self._end()
@@ -122,7 +124,7 @@ class WebSocketProtocol(asyncio.Protocol):
             reader.close(code, reason)
             self.resume_reading()
             self._flush(reader)
-            self._abort_later()
+            self._abort_later()  # unless the peer answers with its close frame
 
     # Called by the event loop and by uvicorn
 
@@ -133,7 +135,7 @@ class WebSocketProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """Take the request first, then frames."""
+        """Read the request first, then frames."""
         reader = self._reader
         if reader.state is OPENING:
             self._shake_hands(data)
