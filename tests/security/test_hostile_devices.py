@@ -16,7 +16,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import SUBPROTOCOL, parse

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
+from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.close_codes import CLOSES
-from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+from tests.daemon import DaemonProcess, StartDaemon, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
 from transport.websocket.device_codec import decode

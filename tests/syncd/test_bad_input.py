@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, token
+from tests.daemon import ROOT, SECRET, DaemonProcess, token
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+from tests.daemon import DaemonProcess, StartDaemon, bearer, token
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

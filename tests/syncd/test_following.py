@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.syncd.conftest import ROOT, DaemonProcess, StartDaemon, bearer
+from tests.daemon import ROOT, DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

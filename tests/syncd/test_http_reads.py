@@ -8,7 +8,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.syncd.conftest import WATCHLIST, DaemonProcess, bearer
+from tests.daemon import WATCHLIST, DaemonProcess, bearer
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from actors.messages.journal import DeviceWrite, Head, HeadsLoaded, JournalMessa
 from crdt.hlc import HLCTimestamp
 from syncd.keys.signing import authenticator
 from syncd.settings import Settings
-from tests.syncd.conftest import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
+from tests.daemon import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.access.limits import Limits, Quotas
 from transport.http.api import http_api

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.syncd.conftest import SECRET, DaemonProcess, StartDaemon, bearer
+from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
 from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
 

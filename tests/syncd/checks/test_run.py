@@ -19,7 +19,7 @@ import pytest
 
 from storage.schema import migrate
 from syncd.keys.kept_secret import FILE_NAME, kept_secret
-from tests.syncd.conftest import ROOT, SECRET, DaemonProcess, StartDaemon
+from tests.daemon import ROOT, SECRET, DaemonProcess, StartDaemon
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

@@ -26,7 +26,7 @@ from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
-from tests.syncd.conftest import SECRET, StartDaemon
+from tests.daemon import SECRET, StartDaemon
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
