@@ -1,16 +1,19 @@
 """Reading over HTTP: pages that belong together, changes in parts, and answers that need not be sent again."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 import pytest
 
-from tests.daemon import WATCHLIST, DaemonProcess, bearer
+from actors.messages.journal import HeadsLoaded, JournalMessage, LoadHeads, ReadFailed, ReadPage
+from tests.daemon import WATCHLIST, bearer
+from tests.transport.http.lone_api import HEAD, api_deps, client
+from transport.http.api import http_api
 
-pytestmark = pytest.mark.integration
+integration = pytest.mark.integration
 
 OPERATIONS = "/api/v1/sync/operations"
 ACTIVITIES = "/api/v1/sync/last_activities"
@@ -20,19 +23,13 @@ Write = Callable[[list[tuple[str, str]]], Awaitable[None]]
 
 
 @pytest.fixture
-async def http(daemon: DaemonProcess) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(daemon.url) as session:
-        yield session
-
-
-@pytest.fixture
-def read(http: aiohttp.ClientSession, user: str) -> Read:
+def read(api: aiohttp.ClientSession, user: str) -> Read:
     """``await read(path, **query)``: status, body (empty: none) and headers."""
 
     async def read(
         path: str = WATCHLIST, headers: dict[str, str] | None = None, **query: Any
     ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
-        async with http.get(path, params=query, headers=bearer(user) | (headers or {})) as response:
+        async with api.get(path, params=query, headers=bearer(user) | (headers or {})) as response:
             body = await response.json(content_type=None) if await response.read() else {}
             return response.status, body, response.headers
 
@@ -40,12 +37,12 @@ def read(http: aiohttp.ClientSession, user: str) -> Read:
 
 
 @pytest.fixture
-def write(http: aiohttp.ClientSession, user: str) -> Write:
+def write(api: aiohttp.ClientSession, user: str) -> Write:
     """``await write([("add", content_id), …])``: in order, in one request."""
 
     async def write(operations: list[tuple[str, str]]) -> None:
         body = {"operations": [{"operation": action, "content_id": content} for action, content in operations]}
-        async with http.post(OPERATIONS, json=body, headers=bearer(user)) as response:
+        async with api.post(OPERATIONS, json=body, headers=bearer(user)) as response:
             assert response.status == 200
             assert all(result["success"] for result in (await response.json())["results"])
 
@@ -61,6 +58,7 @@ def ids(body: dict[str, Any]) -> list[str]:
     return [item["content_id"] for item in body["items"]]
 
 
+@integration
 async def test_a_list_is_read_newest_first_with_its_revision_and_epoch(read: Read, write: Write) -> None:
     films = contents(3)
     await write([("add", film) for film in films])
@@ -77,11 +75,13 @@ async def test_a_list_is_read_newest_first_with_its_revision_and_epoch(read: Rea
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", item["added_at"])
 
 
+@integration
 async def test_a_user_who_never_wrote_has_an_empty_list_at_revision_0(read: Read) -> None:
     _, body, _ = await read()
     assert (body["revision"], body["items"], body.get("next")) == (0, [], None)
 
 
+@integration
 async def test_more_than_a_thousand_items_come_in_pages_without_being_asked_for(read: Read, write: Write) -> None:
     films = contents(1100)
     for start in range(0, 1100, 500):
@@ -94,6 +94,7 @@ async def test_more_than_a_thousand_items_come_in_pages_without_being_asked_for(
     assert "ETag" not in headers  # it would be compared with the head, and this page belongs to the past
 
 
+@integration
 async def test_pages_show_one_revision_whatever_is_written_between_them(read: Read, write: Write) -> None:
     films = contents(7)
     await write([("add", film) for film in films])
@@ -113,6 +114,7 @@ async def test_pages_show_one_revision_whatever_is_written_between_them(read: Re
     ]  # fmt: skip
 
 
+@integration
 async def test_changes_come_in_parts_from_the_revision_of_the_part_before(read: Read, write: Write) -> None:
     films = contents(5)
     await write([("add", film) for film in films])
@@ -128,6 +130,7 @@ async def test_changes_come_in_parts_from_the_revision_of_the_part_before(read: 
     assert body["changes"][0]["type"] == "watchlist_update"
 
 
+@integration
 @pytest.mark.parametrize("query", [{"since": 99}, {"since": 1, "epoch": "another"}])
 async def test_changes_that_cannot_be_had_are_answered_with_the_lists_first_page_and_why(
     read: Read, write: Write, query: dict[str, Any]
@@ -141,6 +144,7 @@ async def test_changes_that_cannot_be_had_are_answered_with_the_lists_first_page
     assert ids(rest) == [films[0]]
 
 
+@integration
 @pytest.mark.parametrize("query", [{}, {"limit": 2}, {"since": 1}, {"since": 99}])
 async def test_what_the_client_has_already_is_not_sent_again_until_something_changes(
     read: Read, write: Write, query: dict[str, Any]
@@ -161,6 +165,7 @@ async def test_what_the_client_has_already_is_not_sent_again_until_something_cha
     assert headers["ETag"] != etag
 
 
+@integration
 async def test_last_activities_tell_the_revision_of_each_kind(read: Read, write: Write) -> None:
     _, nothing, _ = await read(ACTIVITIES)
     await write([("add", film) for film in contents(2)])
@@ -171,6 +176,7 @@ async def test_last_activities_tell_the_revision_of_each_kind(read: Read, write:
     assert (await read())[1]["epoch"] == body["epoch"]
 
 
+@integration
 @pytest.mark.parametrize(
     "cursor",
     ["", "nonsense", "e.1.1", "e.1.1.1.1", "e.-1.1.1", "e.1.1.x", ".1.1.1", "e.1.1.1111111111111111111", "e.1.1.1\n"],
@@ -181,6 +187,7 @@ async def test_a_cursor_that_is_none_is_refused_by_name(read: Read, cursor: str)
     assert problem["detail"].startswith("cursor:")
 
 
+@integration
 async def test_a_cursor_that_cannot_be_continued_is_gone(read: Read, write: Write) -> None:
     await write([("add", film) for film in contents(3)])
     _, page, _ = await read(limit=1)
@@ -191,6 +198,7 @@ async def test_a_cursor_that_cannot_be_continued_is_gone(read: Read, write: Writ
         assert "start again" in problem["detail"]
 
 
+@integration
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -212,12 +220,39 @@ async def test_a_cursor_that_cannot_be_continued_is_gone(read: Read, write: Writ
     ],
 )
 async def test_a_parameter_that_is_not_as_documented_is_refused_by_name(
-    http: aiohttp.ClientSession, user: str, query: str, named: str
+    api: aiohttp.ClientSession, user: str, query: str, named: str
 ) -> None:
-    async with http.get(f"{WATCHLIST}?{query}", headers=bearer(user)) as response:
+    async with api.get(f"{WATCHLIST}?{query}", headers=bearer(user)) as response:
         assert response.status == 400
         assert (await response.json(content_type=None))["detail"].startswith(named)
 
 
+@integration
 async def test_unknown_parameters_are_ignored(read: Read) -> None:
     assert (await read(flavour="any"))[0] == 200
+
+
+@pytest.mark.parametrize("query", ["", "?limit=1", "?since=3"])
+async def test_that_nothing_has_changed_is_answered_from_the_users_head_alone(query: str) -> None:
+    asked: list[JournalMessage] = []
+
+    def journal(message: JournalMessage) -> None:
+        asked.append(message)
+        if isinstance(message, LoadHeads):
+            message.reply_to(HeadsLoaded((HEAD,)))
+
+    async with client(http_api(api_deps(journal=journal))) as api:
+        response = await api.get(WATCHLIST + query, headers=bearer() | {"If-None-Match": '"e-7"'})
+    assert response.status_code == 304
+    assert [type(message) for message in asked] == [LoadHeads]
+
+
+async def test_a_journal_that_cannot_read_is_told_with_its_reason() -> None:
+    def journal(message: JournalMessage) -> None:
+        assert isinstance(message, ReadPage)
+        message.reply_to(ReadFailed("It is away."))
+
+    async with client(http_api(api_deps(journal=journal))) as api:
+        response = await api.get(WATCHLIST, headers=bearer())
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json()["detail"] == "It is away."

@@ -1,80 +1,37 @@
-"""Whatever a client sends: the documented answer, naming the field, and no other connection notices."""
+"""What HTTP clients send besides the content: tokens, lengths, media types."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
 VALID = {"operation": "add", "content_id": FILM}
 
 
-async def post(
-    http: aiohttp.ClientSession, url: str, body: Any, headers: dict[str, str] | None = None
-) -> tuple[int, dict[str, Any]]:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with http.post(url, data=data, headers=bearer() if headers is None else headers) as response:
-        assert response.content_type == ("application/json" if response.ok else "application/problem+json")
-        return response.status, await response.json(content_type=None)
-
-
-@pytest.mark.usefixtures("bystander")
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        (b"", "truncated"),
-        (b"{not json", "malformed"),
-        (b"\xff\xfe", ""),
-        ([], "object"),
-        ({}, "operation"),
-        ({"operation": "add"}, "content_id"),
-        (VALID | {"operation": "toggle"}, "$.operation"),
-        (VALID | {"operation": 1}, "$.operation"),
-        (VALID | {"content_id": "123"}, "$.content_id"),
-        (VALID | {"content_id": None}, "$.content_id"),
-        (VALID | {"observed": -1}, "$.observed"),
-        (VALID | {"observed": "now"}, "$.observed"),
-        (VALID | {"operation_id": ""}, "$.operation_id"),
-        (VALID | {"tag": "x" * 129}, "$.tag"),
-        (VALID | {"timestamp": {"physical": -1, "logical": 0, "node": "n"}}, "$.timestamp.physical"),
-        (VALID | {"timestamp": {"physical": 1, "logical": 65536, "node": "n"}}, "$.timestamp.logical"),
-        (VALID | {"timestamp": {"physical": 4_000_000_000_000, "logical": 0, "node": "n"}}, "timestamp"),
-        (VALID | {"tag": "syncd:99"}, "tag"),
-    ],
-)
-async def test_a_malformed_write_is_400_and_names_the_field(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, body: Any, named: str
-) -> None:
-    status, problem = await post(http, daemon.url + WATCHLIST, body)
-    assert status == 400
-    assert problem["status"] == 400
-    assert named in problem["detail"]
-
-
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize("size", [17 * 1024, 1024 * 1024])
-async def test_a_body_that_is_too_large_is_413(daemon: DaemonProcess, http: aiohttp.ClientSession, size: int) -> None:
-    status, problem = await post(http, daemon.url + WATCHLIST, b" " * size)
-    assert status == 413
-    assert "16384 bytes" in problem["detail"]
+async def test_a_body_that_is_too_large_is_413(api: aiohttp.ClientSession, size: int) -> None:
+    async with api.post(WATCHLIST, data=b" " * size, headers=bearer()) as response:
+        assert response.status == 413
+        assert "16384 bytes" in (await response.json(content_type=None))["detail"]
 
 
 @pytest.mark.usefixtures("bystander")
-async def test_an_endless_body_without_a_length_is_413(daemon: DaemonProcess, http: aiohttp.ClientSession) -> None:
+async def test_an_endless_body_without_a_length_is_413(api: aiohttp.ClientSession) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(1024):
             yield b" " * 1024
 
-    async with http.post(daemon.url + WATCHLIST, data=chunks(), headers=bearer()) as response:
+    async with api.post(WATCHLIST, data=chunks(), headers=bearer()) as response:
         assert response.status == 413
 
 
@@ -88,114 +45,83 @@ async def test_an_endless_body_without_a_length_is_413(daemon: DaemonProcess, ht
     ],
 )
 async def test_a_request_without_a_valid_token_is_401(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, headers: dict[str, str], said: str
+    daemon: DaemonProcess, api: aiohttp.ClientSession, headers: dict[str, str], said: str
 ) -> None:
-    status, problem = await post(http, daemon.url + WATCHLIST, VALID, headers)
-    assert status == 401
-    assert said in problem["detail"]
+    async with api.post(WATCHLIST, json=VALID, headers=headers) as response:
+        assert response.status == 401
+        assert response.content_type == "application/problem+json"
+        assert said in (await response.json(content_type=None))["detail"]
     with pytest.raises(InvalidStatus) as refused:
         await connect(daemon.ws_url, additional_headers=headers)
     assert refused.value.response.status_code == 401
     assert said in json.loads(refused.value.response.body)["detail"]
 
 
+async def exchange(port: int, request: bytes, until: bytes) -> bytes:
+    """Send ``request`` as it is and return what comes, up to and with ``until``."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(TIMEOUT_S):
+        answer = await reader.readuntil(until)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
+    "content_type",
     [
-        ("GET", "/nothing", 404),
-        ("GET", "/api/v1/sync/operations", 405),
-        ("DELETE", WATCHLIST, 405),
-        ("GET", WATCHLIST + "?since=-1", 400),
-        ("GET", WATCHLIST + "?since=soon", 400),
+        None,
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/vnd.tv+json",
+        "text/plain",
+        "text/plain;charset=UTF-8",
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
     ],
 )
-async def test_wrong_paths_methods_and_parameters_are_told(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, method: str, path: str, status: int
+async def test_json_is_accepted_however_a_simple_client_calls_it(
+    daemon: DaemonProcess, user: str, content_type: str | None
 ) -> None:
-    async with http.request(method, daemon.url + path, headers=bearer()) as response:
-        assert response.status == status
-        assert response.content_type == "application/problem+json"
-        assert (await response.json(content_type=None))["detail"]
+    body = json.dumps(VALID)
+    named = f"Content-Type: {content_type}\r\n" if content_type else ""
+    request = (
+        f"POST {WATCHLIST} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token(user)}\r\n{named}"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    assert (await exchange(daemon.port, request.encode(), b"\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.usefixtures("bystander")
-async def test_half_a_handshake_left_open_disturbs_nobody(daemon: DaemonProcess) -> None:
-    pairs = [await asyncio.open_connection("127.0.0.1", daemon.port) for _ in range(50)]
-    for _, writer in pairs:
-        writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgr")
-        await writer.drain()
-    async with connect(daemon.ws_url, additional_headers=bearer()):
-        pass
-    for _, writer in pairs:
-        writer.close()
-        await writer.wait_closed()
-
-
-@pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize(
-    ("message", "code", "named"),
+    ("headers", "named"),
     [
-        ("{not json", "malformed", "JSON"),
-        ("[]", "malformed", ""),
-        ("{}", "invalid_field", "type"),
-        ('{"type":"nonsense"}', "unknown_type", "nonsense"),
-        ('{"type":"watchlist_update","operation":"add","content_id":"123","id":7}', "invalid_field", "content_id"),
-        ('{"type":"watchlist_update","operation":"zap","content_id":"123","id":7}', "invalid_field", "operation"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, "multipart/form-data"),
+        ({"Content-Type": "application/xml"}, "application/xml"),
+        ({"Content-Type": "application/json; charset=utf-16"}, "UTF-8"),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, "Content-Encoding"),
     ],
 )
-async def test_a_bad_message_gets_an_error_that_names_the_field_and_the_connection_stays(
-    daemon: DaemonProcess, message: str, code: str, named: str
+async def test_what_says_that_it_is_no_plain_json_is_415(
+    api: aiohttp.ClientSession, user: str, headers: dict[str, str], named: str
 ) -> None:
-    async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
-        await socket.send(message)
-        error = json.loads(await socket.recv())
-        assert (error["type"], error["code"]) == ("error", code)
-        assert named in str(error)
-        await socket.send('{"type":"ping"}')
-        assert json.loads(await socket.recv()) == {"type": "pong"}
+    async with api.post(WATCHLIST, data=b"{}", headers=bearer(user) | headers, compress=None) as response:
+        assert response.status == 415
+        assert named in (await response.json(content_type=None))["detail"]
+        assert {"Accept", "Accept-Encoding"} & set(response.headers)
 
 
-@pytest.mark.usefixtures("bystander")
-@pytest.mark.parametrize(("frame", "close_code"), [(b"binary", 4502), ("x" * (16 * 1024 + 1), 1009)])
-async def test_binary_and_over_long_messages_close_with_their_code(
-    daemon: DaemonProcess, frame: str | bytes, close_code: int
+async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it_or_the_refusal_at_once(
+    daemon: DaemonProcess, user: str
 ) -> None:
-    async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
-        await socket.send(frame)
-        with pytest.raises(ConnectionClosed):
-            await socket.recv()
-        assert socket.close_code == close_code
-
-
-async def test_a_token_in_the_url_is_refused(daemon: DaemonProcess) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(f"{daemon.ws_url}?token={token()}")
-    assert refused.value.response.status_code == 400
-    assert "token" in json.loads(refused.value.response.body)["detail"].lower()
-
-
-async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, user: str
-) -> None:
-    contents = [str(uuid4()) for _ in range(3)]
-    far_ahead = {"physical": 4_000_000_000_000, "logical": 0, "node": "phone"}
-    operations = [
-        {"operation": "add", "content_id": contents[0], "tag": "phone-1:1"},
-        {"operation": "add", "content_id": "123"},
-        {"operation": "add", "content_id": contents[1], "timestamp": far_ahead},
-        {"operation": "remove", "content_id": contents[2]},
-        {"operation": "remove", "content_id": contents[0]},
-        {"operation": "add", "content_id": contents[0]},
-        {"operation": "add", "content_id": contents[0]},
-    ]
-    url = daemon.url + "/api/v1/sync/operations"
-    status, answer = await post(http, url, {"operations": operations}, bearer(user))
-    assert status == 200
-    assert [result["status"] for result in answer["results"]] == [
-        "added", "refused", "refused", "not_found", "removed", "added", "existing",
-    ]  # fmt: skip
-    assert "content_id" in answer["results"][1]["detail"]
-    assert "timestamp" in answer["results"][2]["detail"]
-    status, problem = await post(http, url, {"operations": [VALID] * 501})
-    assert status == 400
-    assert "$.operations" in problem["detail"]
+    head = f"POST {WATCHLIST} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
+    authorized = f"{head}Authorization: Bearer {token(user)}\r\n"
+    leave = f"{authorized}Content-Length: {len(json.dumps(VALID))}\r\n\r\n"
+    assert await exchange(daemon.port, leave.encode(), b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    for refused, status in (
+        (f"{authorized}Content-Length: 99999\r\n\r\n", b"413"),
+        (f"{head}Content-Length: 9\r\n\r\n", b"401"),
+    ):
+        answer = await exchange(daemon.port, refused.encode(), b"}")
+        assert answer.startswith(b"HTTP/1.1 " + status)
