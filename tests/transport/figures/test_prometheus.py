@@ -1,23 +1,7 @@
-from collections import Counter
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from actors.metrics import Histogram, NodeMetrics
 from transport.figures.prometheus import Figures, Sources
-
-
-@pytest.fixture
-def sources() -> Sources:
-    return Sources(
-        metrics=NodeMetrics(loop_lag=Histogram((0.1,)), closes=Counter({4002: 3})),
-        refusals=Counter(messages=2),
-        active_watchlists=lambda: 5,
-        actors=lambda: 17,
-        tasks=lambda: 9,
-        mailboxes={"Journal": lambda: 3},
-        bus_status=lambda: None,
-    )
 
 
 def samples(figures: Figures) -> dict[tuple[str, ...], float]:

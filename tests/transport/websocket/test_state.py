@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
@@ -16,6 +16,7 @@ from actors.messages.close_codes import TOO_FAST
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
+from tests.fakes.recording_transport import RecordingTransport
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
@@ -42,50 +43,32 @@ def request(token: str = "token") -> bytes:
     ) % token.encode()
 
 
-class RecordingTransport(asyncio.Transport):
-    """Writes down what is done to it, and says what a TCP connection would."""
+def told(done: list[bytes | str]) -> list[str]:
+    """Name what was written: answers by their status, frames by their kind."""
+    names: list[str] = []
+    for what in done:
+        if isinstance(what, str):
+            names.append(what)
+        elif what.startswith(b"HTTP/"):
+            names.append(what.split()[1].decode())
+        else:
+            names += map(frame_name, frames(what))
+    return names
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.done: list[str] = []
-        self._is_closing = False
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        data = bytes(data)
-        if data.startswith(b"HTTP/"):
-            self.done.append(data.split()[1].decode())
-            return
-        while data:
-            opcode, length = data[0] & 0x0F, data[1]
-            payload, data = data[2 : 2 + length], data[2 + length :]
-            name = {1: "text", 8: "close", 9: "ping", 10: "pong"}[opcode]
-            self.done.append(f"close-{int.from_bytes(payload[:2])}" if name == "close" else name)
+def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Return the opcode and payload of each of our own short frames."""
+    while data:
+        end = 2 + data[1]
+        yield data[0] & 0x0F, data[2:end]
+        data = data[end:]
 
-    def write_eof(self) -> None:
-        self.done.append("end")
 
-    def can_write_eof(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self._is_closing:
-            self.done.append("gone")
-        self._is_closing = True
-
-    def abort(self) -> None:
-        raise AssertionError("the test has ended long before")
-
-    def is_closing(self) -> bool:
-        return self._is_closing
-
-    def pause_reading(self) -> None:
-        """Do nothing: the test hands in what is read."""
-
-    def resume_reading(self) -> None:
-        """Do nothing."""
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Do nothing: the test says when the peer is congested."""
+def frame_name(frame: tuple[int, bytes]) -> str:
+    opcode, payload = frame
+    if opcode == 8:
+        return f"close-{int.from_bytes(payload[:2])}"
+    return {1: "text", 9: "ping", 10: "pong"}[opcode]
 
 
 class Echo(WebSocketProtocol):
@@ -232,7 +215,7 @@ async def test_every_event_in_every_state(
             event(echo)
     else:
         event(echo)
-        assert " ".join([echo.state.name, *echo.transport.done[before:]]) == expected
+        assert " ".join([echo.state.name, *told(echo.transport.done[before:])]) == expected
 
 
 async def test_the_table_begins_in_every_state() -> None:
