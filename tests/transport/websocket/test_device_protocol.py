@@ -206,7 +206,7 @@ async def test_what_a_device_says_is_answered(service: Service) -> None:
         assert await say(client, type="ping") == {"type": "pong"}
 
 
-async def test_the_patience_of_http_is_not_that_of_a_websocket(
+async def test_the_time_outs_of_http_are_not_those_of_a_websocket(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_protocol, "LINGER_S", 0.01)
@@ -215,7 +215,7 @@ async def test_the_patience_of_http_is_not_that_of_a_websocket(
         assert await say(client, type="ping") == {"type": "pong"}
 
 
-async def test_what_a_device_says_before_it_closes_is_taken(service: Service) -> None:
+async def test_what_a_device_says_before_it_closes_is_accepted(service: Service) -> None:
     reader, writer = await service.open_raw()
     write = b'{"type":"watchlist_update","operation":"add","content_id":"%b"}' % FILM.encode()
     writer.write(masked(0x81, write) + masked(0x88, struct.pack("!H", 1000)))

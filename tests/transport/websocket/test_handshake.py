@@ -33,7 +33,7 @@ Serve = Callable[..., Any]
 
 
 class Admitted:
-    """Stands where actors are started: records who was let in."""
+    """Stands where actors are started: records who was admitted."""
 
     def __init__(self) -> None:
         self.handshakes: list[HandshakeResult] = []
@@ -133,7 +133,7 @@ async def test_a_request_that_is_wrong_is_refused_with_a_problem_that_names_it(
     assert admitted.handshakes == []
 
 
-async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
+async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
     status, head, _ = await answer(port, "/ws?since=41&epoch=e%201")
     assert status == 101
     assert "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
@@ -145,7 +145,7 @@ async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
-async def test_pages_of_this_host_and_allowed_ones_are_let_in(port: int, origin: str) -> None:
+async def test_pages_of_this_host_and_allowed_ones_are_admitted(port: int, origin: str) -> None:
     status, _, _ = await answer(port, Origin=origin.format(host=f"127.0.0.1:{port}"))
     assert status == 101
 
