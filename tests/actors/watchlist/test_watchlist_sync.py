@@ -34,7 +34,6 @@ from actors.messages.journal import (
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.tracing import untraced
-from actors.watchlist import watchlist_sync
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
@@ -69,8 +68,9 @@ def remote(revision: int, timestamp: HLCTimestamp | None = None) -> RemoteUpdate
 class Others:
     """Record what the actor tells them; the journal is played by hand."""
 
-    def __init__(self, devices: Devices) -> None:
+    def __init__(self, devices: Devices, retry_s: float) -> None:
         self.devices = devices
+        self.retry_s = retry_s
         self.now_ms = NOW_MS
         self.journal: list[Any] = []
         self.registry: list[Any] = []
@@ -95,6 +95,7 @@ class Others:
             write_metrics=self.write_metrics,
             now_s=lambda: self.now_ms / 1000,
             tracer=untraced(),
+            retry_s=self.retry_s,
         )
 
     def write(self, **fields: Any) -> DeviceWrite:
@@ -127,8 +128,13 @@ class Others:
 
 
 @pytest.fixture
-def others(devices: Devices) -> Others:
-    return Others(devices)
+def retry_s() -> float:
+    return 0.0
+
+
+@pytest.fixture
+def others(devices: Devices, retry_s: float) -> Others:
+    return Others(devices, retry_s)
 
 
 @pytest.fixture
@@ -451,13 +457,8 @@ async def test_a_connection_that_leaves_is_unregistered(
 
 
 async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connections_wait(
-    loading: ActorRef[WatchlistSync],
-    others: Others,
-    handled: Handled,
-    devices: Devices,
-    monkeypatch: pytest.MonkeyPatch,
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 0.0)
     loading.tell(others.write())
     loading.tell(Join(devices.connection("b")))
     loading.tell(HeadsLoaded(None))
@@ -474,13 +475,8 @@ async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connectio
 
 
 async def test_a_gap_that_cannot_be_read_is_tried_again(
-    watchlist: ActorRef[WatchlistSync],
-    others: Others,
-    handled: Handled,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 0.0)
     watchlist.tell(remote(5))
     await handled(watchlist)
     others.reads()[0].reply_to(ReadFailed("locked"))
@@ -490,10 +486,10 @@ async def test_a_gap_that_cannot_be_read_is_tried_again(
     assert any(record.levelno == logging.WARNING and "locked" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.parametrize("retry_s", [3600.0])
 async def test_a_gap_that_cannot_be_read_is_left_alone_until_the_pause_is_over(
-    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, monkeypatch: pytest.MonkeyPatch
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 3600.0)
     watchlist.tell(remote(5))
     await handled(watchlist)
     others.reads()[0].reply_to(ReadFailed("locked"))

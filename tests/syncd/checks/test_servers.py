@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pubnub_broker.server import BrokerServer, serve
 from storage.inspection import inspect_database
 from storage.schema import migrate
-from syncd.checks import bus as bus_check
-from syncd.checks import host, run
+from syncd.checks.bus import check_bus
+from syncd.checks.host import check_directory
 from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
+from syncd.checks.timeouts import CHECK_TIMEOUT_S
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
 from tests.daemon import SECRET, StartDaemon
@@ -39,9 +40,9 @@ Check = Callable[..., Awaitable[dict[str, CheckResult]]]
 def check(tmp_path: Path) -> Check:
     """``await check(setting=value)``: the last result of each name."""
 
-    async def checked(**changes: Any) -> dict[str, CheckResult]:
+    async def checked(timeout_s: float = CHECK_TIMEOUT_S, **changes: Any) -> dict[str, CheckResult]:
         settings = Settings(**{"data_dir": tmp_path, "port": 0, "jwt_secret": SECRET, **changes})
-        return {result.name: result for result in await run_checks(settings, {})}
+        return {result.name: result for result in await run_checks(settings, {}, timeout_s)}
 
     return checked
 
@@ -150,14 +151,14 @@ async def test_a_wrong_publish_key_is_told(check: Check, broker: BrokerServer) -
 
 
 async def test_a_bus_that_brings_nothing_back_or_does_not_answer_is_given_up(
-    check: Check, broker: BrokerServer, monkeypatch: pytest.MonkeyPatch
+    broker: BrokerServer,
 ) -> None:
-    monkeypatch.setattr(bus_check, "ANSWER_TIMEOUT_S", 1.0)
+    settings = Settings(**pubnub(broker))
     with broker.faults.dropping(1.0):
-        found = (await check(**pubnub(broker)))["bus"]
+        (found,) = (await check_bus(settings, timeout_s=1.0)).results
     assert_result(found, "failed", "no message came back", "wildcard subscribe")
     with broker.faults.hanging("subscribe"):
-        found = (await check(**pubnub(broker)))["bus"]
+        (found,) = (await check_bus(settings, timeout_s=1.0)).results
     assert_result(found, "failed", "still connecting after 1 s", "--pubnub-origin")
 
 
@@ -281,10 +282,7 @@ async def test_an_issuer_without_a_usable_key_fails(check: Check, issuer: Issuer
     assert_result(found["keys"], "failed", "HTTP 404 Not Found", "is the address right")
 
 
-async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
-    check: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "CHECK_TIMEOUT_S", 1.0)
+async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(check: Check) -> None:
     is_asked = asyncio.Event()
 
     async def keep_silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -294,7 +292,8 @@ async def test_a_check_that_does_not_end_is_given_up_and_the_others_go_on(
 
     is_over = asyncio.Event()
     server = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
-    found = await check(jwt_secret=None, jwks_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    found = await check(timeout_s=1.0, jwt_secret=None, jwks_url=url)
     assert is_asked.is_set()
     assert_result(found["keys"], "failed", "no answer within 1 s", "--jwks-url (SYNCD_JWKS_URL)")
     assert found["database"].status == "ok"
@@ -317,6 +316,6 @@ async def test_a_private_key_in_the_place_of_the_public_one_is_told(
         assert_result(found["keys"], "failed", "give the public key", "syncd serve --help")
 
 
-async def test_little_room_on_the_disk_is_a_warning(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "FREE_BYTES", 2**80)
-    assert_result((await check())["directory"], "warning", " MiB free", "--data-dir (SYNCD_DATA_DIR)")
+async def test_little_room_on_the_disk_is_a_warning(tmp_path: Path) -> None:
+    (result,) = (await check_directory(Settings(data_dir=tmp_path), enough_bytes=2**80)).results
+    assert_result(result, "warning", " MiB free", "--data-dir (SYNCD_DATA_DIR)")
