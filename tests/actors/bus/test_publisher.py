@@ -14,11 +14,11 @@ from actors.messages.change import Change
 from actors.messages.channel import BusMessage, PubNubWatchlistUpdate
 from actors.messages.journal import Update
 from actors.metrics import BusMetrics
-from actors.ports import OnGap, OnMessage
 from actors.runtime import LoopFuture
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision, content
+from tests.fakes.hand_bus import HandBus
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
@@ -39,33 +39,6 @@ def publish(user_id: str, revision: int) -> Publish:
 
 def encode(_: str, message: BusMessage) -> bytes:
     return msgspec.json.encode(message)
-
-
-class HandBus:
-    """A bus whose every answer is the test's: ``calls`` are the publishes under way."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, Any], asyncio.Future[None]]] = []
-        self.called = asyncio.Event()
-
-    async def publish(self, user_id: str, payload: bytes) -> None:
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.calls.append((user_id, msgspec.json.decode(payload), answer))
-        self.called.set()
-        await answer
-
-    async def next_call(self) -> tuple[str, dict[str, Any], asyncio.Future[None]]:
-        while not self.calls:
-            self.called.clear()
-            await self.called.wait()
-        return self.calls.pop(0)
-
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None: ...
-
-    def status(self) -> str | None:
-        return None
-
-    async def close(self) -> None: ...
 
 
 @pytest.fixture

@@ -40,45 +40,11 @@ from actors.messages.connection import (
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
+from tests.fakes.recording_socket import RecordingSocket
 from tests.timeouts import TIMEOUT_S
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
 STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
-
-
-class RecordingSocket:
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.pings = 0
-        self.closes: list[int] = []
-        self.is_read = True
-        self.congested = False
-
-    def write(self, frames: bytes) -> None:
-        self.writes.append(frames)
-
-    def is_congested(self) -> bool:
-        return self.congested
-
-    def ping(self) -> None:
-        self.pings += 1
-
-    def close(self, code: int, reason: str) -> None:
-        self.closes.append(code)
-
-    def pause_reading(self) -> None:
-        self.is_read = False
-
-    def resume_reading(self) -> None:
-        self.is_read = True
-
-    @property
-    def lines(self) -> list[str]:
-        return b"".join(self.writes).decode().splitlines()
-
-    @property
-    def answers(self) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(line) for line in self.lines]
 
 
 class Device:

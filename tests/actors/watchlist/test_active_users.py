@@ -14,7 +14,7 @@ from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Devices
+from tests.fakes.devices import Devices
 
 
 def answering_journal(message: Any) -> None:

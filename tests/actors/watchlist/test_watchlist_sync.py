@@ -37,7 +37,8 @@ from actors.tracing import untraced
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Devices, Started, content
+from tests.actors.conftest import Started, content
+from tests.fakes.devices import Devices
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
