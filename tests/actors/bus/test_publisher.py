@@ -15,7 +15,7 @@ from actors.messages.channel import BusMessage, PubNubWatchlistUpdate
 from actors.messages.journal import Update
 from actors.metrics import BusMetrics
 from actors.runtime import LoopFuture
-from actors.tracing import untraced
+from actors.tracing import Span, Tracer, untraced
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision, content
 from tests.fakes.hand_bus import HandBus
@@ -233,3 +233,53 @@ async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publi
     assert (user_id, message["revision"]) == ("ann", 5)
     answer.set_result(None)
     assert supervision.restarts == supervision.messages_skipped == {"PubNubPublisher": 1}
+
+
+async def test_a_followed_write_is_published_with_the_span_that_others_go_on_from(
+    started: Started, bus: HandBus, metrics: BusMetrics
+) -> None:
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 1.0)
+    trace = tracer.accept(None, "ann", "phone", "http")
+    assert trace is not None
+    tracer.commit(trace, 1, "added", is_new=True)
+    publisher = started(PubNubPublisher.start(bus, encode, metrics, "here", tracer, retry_s=0.001))
+    spans.clear()
+    publisher.tell(publish("ann", 1))
+    publisher.tell(publish("ann", 2))
+    _, followed, answer = await bus.next_call()
+    answer.set_result(None)
+    _, other, answer = await bus.next_call()
+    answer.set_result(None)
+    (published,) = spans
+    assert (published.stage, published.parent_id, published.revision) == ("published", trace.span_id, 1)
+    assert followed["traceparent"].split("-")[1:3] == [published.trace_id, published.span_id]
+    assert "traceparent" not in other
+
+
+async def test_a_failure_in_the_pause_neither_warns_again_nor_begins_another(
+    start_bounded: StartBounded,
+    bus: HandBus,
+    metrics: BusMetrics,
+    handled: Handled,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publisher = start_bounded(10)
+    for user_id in ("ann", "bob"):
+        publisher.tell(publish(user_id, 1))
+    for failures, call in enumerate([await bus.next_call(), await bus.next_call()], start=1):
+        call[2].set_exception(BusUnavailable("gone"))
+        while metrics.publish_failures < failures:
+            await handled(publisher)
+        await handled(publisher)
+    assert [record.levelno for record in caplog.records if "gone" in record.getMessage()] == [logging.WARNING]
+    assert (bus.calls, metrics.outbox) == ([], 2)
+
+
+async def test_stopping_gives_up_what_is_under_way(publisher: ActorRef[PubNubPublisher], bus: HandBus) -> None:
+    publisher.tell(publish("ann", 1))
+    _, _, answer = await bus.next_call()
+    await publisher.stop(block=False)
+    while not answer.done():
+        await asyncio.sleep(0)
+    assert answer.cancelled()

@@ -536,3 +536,22 @@ async def test_a_failing_actor_leaves_and_closes(live: Device, caplog: pytest.Lo
         await live.ref.stop(block=False)
     assert live.socket.closes == [1011]
     assert len(live.told_of(Leave)) == 1
+
+
+async def test_a_launched_connection_is_told_as_long_as_it_lives_and_then_in_vain() -> None:
+    socket, requests = RecordingSocket(), list[WatchlistRequest]()
+    deps = ConnectionDeps(
+        tell_watchlist=requests.append,
+        frame=msgspec.json.encode,
+        now_s=lambda: 0.0,
+        closes=Counter(),
+        illegal_steps=Counter(),
+    )
+    tell = SyncWebSocket.launch(deps, socket, HandshakeResult(user_id="ann", device_id="tv", ends_at_s=1.0))
+    tell(SocketLost())
+    async with asyncio.timeout(TIMEOUT_S):
+        while len(requests) < 2:
+            await asyncio.sleep(0)
+    assert [type(request) for request in requests] == [Join, Leave]
+    tell(deliver(1))
+    assert socket.writes == []

@@ -21,6 +21,7 @@ from actors.messages.journal import (
     Operation,
     Outcome,
     Page,
+    ReadChanges,
     ReadFailed,
     ReadPage,
     ReadSince,
@@ -142,6 +143,12 @@ def test_a_read_sees_every_write_told_before_it_and_lets_waiting_writes_go_first
     assert [type(answer).__name__ for answer in harness.answers] == [
         "Committed", "Committed", "HeadsLoaded", "HeadsLoaded", "Page", "Changes",
     ]  # fmt: skip
+
+
+def test_changes_are_read_in_parts(harness: Harness) -> None:
+    harness.ref.tell(ReadChanges("ann", 7, 2, harness.answers.append, epoch="e1"))
+    harness.finish()
+    assert harness.answers == [Changes(user_id="ann", epoch="e1", revision=9, updates=(), has_more=True)]
 
 
 def test_a_flood_of_writes_does_not_keep_a_reader_waiting_for_ever(harness: Harness) -> None:
