@@ -1,6 +1,4 @@
-"""The store's contract, on both databases: what each operation becomes."""
-
-from typing import Protocol
+"""What each operation becomes on either database, alone and in a batch."""
 
 import pytest
 
@@ -8,15 +6,8 @@ from actors.messages.change import Change
 from actors.messages.journal import Changes, Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
+from tests.storage.author import Author
 from tests.whole_list import whole_list
-
-
-class Writes(Protocol):
-    user_id: str
-
-    def content(self, name: str) -> str: ...
-    def add(self, name: str, **options: object) -> Operation: ...
-    def remove(self, name: str, **options: object) -> Operation: ...
 
 
 def commit(journal: SqlJournalStore, *operations: Operation) -> list[Outcome]:
@@ -34,7 +25,7 @@ def listed(journal: SqlJournalStore, user: str = "ann") -> list[str]:
     return [item.content_id for item in whole_list(journal, user).items]
 
 
-def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: SqlJournalStore, author: Author) -> None:
     add = author.add("alien", operation_id="op-1")
     (outcome,) = journal.commit([add])
     assert outcome == Outcome(
@@ -53,7 +44,7 @@ def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: Sq
     assert listed(journal) == [add.content_id]
 
 
-def test_revisions_count_each_user_apart(journal: SqlJournalStore, author: Writes) -> None:
+def test_revisions_count_each_user_apart(journal: SqlJournalStore, author: Author) -> None:
     outcomes = journal.commit(
         [author.add("alien"), author.add("alien", user="bob"), author.add("brazil"), author.add("clue", user="bob")]
     )
@@ -65,7 +56,7 @@ def test_revisions_count_each_user_apart(journal: SqlJournalStore, author: Write
     ]
 
 
-def test_a_remove_takes_the_item_and_names_its_tag(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_remove_takes_the_item_and_names_its_tag(journal: SqlJournalStore, author: Author) -> None:
     _, removed = commit(journal, author.add("alien"), author.remove("alien"))
     assert removed.status is Status.REMOVED
     assert removed.is_new
@@ -75,7 +66,7 @@ def test_a_remove_takes_the_item_and_names_its_tag(journal: SqlJournalStore, aut
 
 
 def test_a_remove_of_what_is_not_there_is_not_found_and_has_no_revision(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     assert commit(journal, author.remove("alien")) == [Outcome(status=Status.NOT_FOUND)]
     commit(journal, author.add("alien"), author.remove("alien"))
@@ -84,7 +75,7 @@ def test_a_remove_of_what_is_not_there_is_not_found_and_has_no_revision(
 
 
 def test_an_add_of_what_is_there_is_an_update_of_its_own_that_supersedes_the_first(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     _, again, removed = commit(
         journal, author.add("alien"), author.add("alien", device="phone"), author.remove("alien")
@@ -97,12 +88,12 @@ def test_an_add_of_what_is_there_is_an_update_of_its_own_that_supersedes_the_fir
     assert removed.update.tags == ("syncd:2",)
 
 
-def test_a_tag_is_never_minted_twice_even_when_everything_was_removed(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_tag_is_never_minted_twice_even_when_everything_was_removed(journal: SqlJournalStore, author: Author) -> None:
     outcomes = commit(journal, author.add("alien"), author.remove("alien"), author.add("alien"))
     assert [o.update.tags for o in outcomes if o.update] == [("syncd:1",), ("syncd:1",), ("syncd:2",)]
 
 
-def test_a_batch_builds_on_itself(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_batch_builds_on_itself(journal: SqlJournalStore, author: Author) -> None:
     outcomes = journal.commit(
         [author.add("alien"), author.remove("alien"), author.remove("alien"), author.add("alien"), author.add("alien")]
     )
@@ -122,7 +113,7 @@ def test_a_batch_builds_on_itself(journal: SqlJournalStore, author: Writes) -> N
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_repeated_operation_id_gets_the_first_answer(
-    journal: SqlJournalStore, author: Writes, together: bool
+    journal: SqlJournalStore, author: Author, together: bool
 ) -> None:
     add, remove = author.add("alien", operation_id="a"), author.remove("alien", operation_id="r")
     operations = [add, remove, author.add("alien", operation_id="a"), author.remove("alien", operation_id="r")]
@@ -132,13 +123,13 @@ def test_a_repeated_operation_id_gets_the_first_answer(
     assert len(history(journal)) == 2
 
 
-def test_an_operation_id_belongs_to_one_user(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_operation_id_belongs_to_one_user(journal: SqlJournalStore, author: Author) -> None:
     outcomes = commit(journal, author.add("alien", operation_id="a"), author.add("alien", operation_id="a", user="bob"))
     assert [o.is_new for o in outcomes] == [True, True]
 
 
 def test_an_operation_id_used_for_something_else_is_refused_and_the_others_go_on(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     outcomes = journal.commit(
         [
@@ -157,7 +148,7 @@ def test_an_operation_id_used_for_something_else_is_refused_and_the_others_go_on
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("tag", ["phone:1", "movie-123", "phone:7"])
 def test_a_repeated_tag_gets_the_first_answer(
-    journal: SqlJournalStore, author: Writes, tag: str, together: bool
+    journal: SqlJournalStore, author: Author, tag: str, together: bool
 ) -> None:
     operations = [author.add("alien", tag=tag), author.add("brazil"), author.add("alien", tag=tag)]
     first, _, again = journal.commit(operations) if together else commit(journal, *operations)
@@ -169,7 +160,7 @@ def test_a_repeated_tag_gets_the_first_answer(
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_repeated_tag_that_was_removed_stays_removed(
-    journal: SqlJournalStore, author: Writes, together: bool
+    journal: SqlJournalStore, author: Author, together: bool
 ) -> None:
     operations = [author.add("alien", tag="phone:1"), author.remove("alien"), author.add("alien", tag="phone:1")]
     first, _, again = journal.commit(operations) if together else commit(journal, *operations)
@@ -178,7 +169,7 @@ def test_a_repeated_tag_that_was_removed_stays_removed(
 
 
 @pytest.mark.parametrize("removed_before", [True, False])
-def test_a_tag_of_another_content_is_refused(journal: SqlJournalStore, author: Writes, removed_before: bool) -> None:
+def test_a_tag_of_another_content_is_refused(journal: SqlJournalStore, author: Author, removed_before: bool) -> None:
     commit(journal, author.add("alien", tag="phone:1"))
     if removed_before:
         commit(journal, author.remove("alien"))
@@ -186,7 +177,7 @@ def test_a_tag_of_another_content_is_refused(journal: SqlJournalStore, author: W
     assert outcome == Outcome(status=Status.REFUSED, reason="tag 'phone:1' is the add of another content")
 
 
-def test_an_author_may_not_mint_in_the_journals_name(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_author_may_not_mint_in_the_journals_name(journal: SqlJournalStore, author: Author) -> None:
     commit(journal, author.add("alien"))
     outcomes = commit(
         journal,
@@ -201,7 +192,7 @@ def test_an_author_may_not_mint_in_the_journals_name(journal: SqlJournalStore, a
     assert listed(journal) == [author.content("alien")]
 
 
-def test_an_empty_tag_is_refused(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_empty_tag_is_refused(journal: SqlJournalStore, author: Author) -> None:
     outcomes = journal.commit([author.add("alien", tag=""), author.remove("alien", tags=("",)), author.add("alien")])
     assert [o.status for o in outcomes] == [Status.REFUSED, Status.REFUSED, Status.ADDED]
     assert outcomes[0].reason == "a tag must not be empty"
@@ -210,7 +201,7 @@ def test_an_empty_tag_is_refused(journal: SqlJournalStore, author: Writes) -> No
 # What a remove had observed
 
 
-def test_an_add_that_the_remover_had_not_observed_survives(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_add_that_the_remover_had_not_observed_survives(journal: SqlJournalStore, author: Author) -> None:
     _, _, removed = commit(
         journal,
         author.add("alien", device="tv"),
@@ -222,12 +213,12 @@ def test_an_add_that_the_remover_had_not_observed_survives(journal: SqlJournalSt
     assert journal.heads(["ann"])[0].revision == 2
 
 
-def test_an_add_that_the_remover_had_observed_is_taken(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_add_that_the_remover_had_observed_is_taken(journal: SqlJournalStore, author: Author) -> None:
     _, removed = commit(journal, author.add("alien", device="tv"), author.remove("alien", device="web", observed=1))
     assert removed.status is Status.REMOVED
 
 
-def test_a_remove_takes_its_own_devices_earlier_adds_observed_or_not(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_remove_takes_its_own_devices_earlier_adds_observed_or_not(journal: SqlJournalStore, author: Author) -> None:
     add = author.add("alien", device="phone")
     at_once, later = commit(
         journal,
@@ -240,7 +231,7 @@ def test_a_remove_takes_its_own_devices_earlier_adds_observed_or_not(journal: Sq
 
 
 def test_concurrent_adds_live_side_by_side_until_a_remove_that_observed_both_names_them_newest_first(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     yesterday = HLCTimestamp(1_600_000_000_000, 0, "node-1")
     commit(
@@ -261,7 +252,7 @@ def test_concurrent_adds_live_side_by_side_until_a_remove_that_observed_both_nam
     assert removed.update.revision == 4
 
 
-def test_a_partial_remove_stays_done_when_its_tags_are_added_again(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_partial_remove_stays_done_when_its_tags_are_added_again(journal: SqlJournalStore, author: Author) -> None:
     commit(
         journal,
         author.add("alien", tag="phone:1"),
@@ -275,7 +266,7 @@ def test_a_partial_remove_stays_done_when_its_tags_are_added_again(journal: SqlJ
     assert removed.update.tags == ("web:1",)
 
 
-def test_a_remove_that_names_tags_takes_exactly_those(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_remove_that_names_tags_takes_exactly_those(journal: SqlJournalStore, author: Author) -> None:
     commit(journal, author.add("alien", tag="phone:1"), author.add("brazil", tag="phone:2"))
     other, named = commit(
         journal, author.remove("alien", tags=("phone:2",)), author.remove("alien", tags=("phone:1", "phone:9"))
@@ -288,7 +279,7 @@ def test_a_remove_that_names_tags_takes_exactly_those(journal: SqlJournalStore, 
 
 @pytest.mark.parametrize("tag", ["phone:1", "phone:5", "movie-123"])
 def test_a_tag_removed_before_it_came_is_remembered_without_a_revision(
-    journal: SqlJournalStore, author: Writes, tag: str
+    journal: SqlJournalStore, author: Author, tag: str
 ) -> None:
     early, late = commit(journal, author.remove("alien", tags=(tag,)), author.add("alien", tag=tag))
     assert early == Outcome(status=Status.NOT_FOUND)
@@ -297,13 +288,48 @@ def test_a_tag_removed_before_it_came_is_remembered_without_a_revision(
     assert listed(journal) == []
 
 
-def test_a_repeated_tag_whose_record_is_gone_says_what_the_list_shows(journal: SqlJournalStore, author: Writes) -> None:
+def test_a_repeated_tag_whose_record_is_gone_says_what_the_list_shows(journal: SqlJournalStore, author: Author) -> None:
     commit(journal, author.remove("alien", tags=("movie-123",)), author.add("alien"))
     assert commit(journal, author.add("alien", tag="movie-123")) == [Outcome(status=Status.EXISTING)]
 
 
-def test_every_one_of_many_opaque_tags_is_remembered(journal: SqlJournalStore, author: Writes) -> None:
+def test_every_one_of_many_opaque_tags_is_remembered(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add(f"film {n}", tag=f"movie-{n}") for n in range(100)])
     again = journal.commit([author.add(f"film {n}", tag=f"movie-{n}") for n in range(100)])
     assert {o.status for o in again} == {Status.ADDED}
     assert not any(o.is_new for o in again)
+
+
+def test_the_head_keeps_the_greatest_timestamp(journal: SqlJournalStore, author: Author) -> None:
+    late, early = HLCTimestamp(2_000, 7, "b"), HLCTimestamp(1_000, 0, "a")
+    journal.commit([author.add("alien", timestamp=late), author.add("brazil", timestamp=early)])
+    ann, nobody = journal.heads(["ann", "nobody"])
+    assert (ann.revision, ann.clock) == (2, late)
+    assert (nobody.revision, nobody.clock) == (0, HLCTimestamp(0, 0, ""))
+    assert journal.heads([]) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 130])
+def test_batches_of_any_size_are_committed_whole(journal: SqlJournalStore, author: Author, size: int) -> None:
+    adds = [author.add(f"film {n}", operation_id=f"op {n}") for n in range(size)]
+    assert {o.status for o in journal.commit(adds)} == {Status.ADDED}
+    removes = journal.commit([author.remove(f"film {n}") for n in range(size)])
+    assert {o.status for o in removes} == {Status.REMOVED}
+    changes = journal.since("ann", 0, None)
+    assert isinstance(changes, Changes)
+    assert [update.revision for update in changes.updates] == list(range(1, 2 * size + 1))
+
+
+def test_a_batch_of_nothing_is_nothing(journal: SqlJournalStore) -> None:
+    assert journal.commit([]) == []
+
+
+def test_names_of_any_script_and_quoting_are_kept(journal: SqlJournalStore, author: Author) -> None:
+    odd = "Zoë'; DROP TABLE heads; -- \\ % :name {x} 🎬"
+    add = author.add("alien", user=odd, device=odd, operation_id=odd, tag=f"{odd}:3")
+    (outcome,) = journal.commit([add])
+    changes = journal.since(odd, 0, None)
+    assert isinstance(changes, Changes)
+    assert changes.updates == (outcome.update,)
+    (item,) = whole_list(journal, odd).items
+    assert (item.tag, item.device_id) == (f"{odd}:3", odd)

@@ -19,12 +19,12 @@ USERS = ("ann", "bob", "cid")
 # Imports once and forks a writer for every line it reads; a writer says "ack <user> <revision> <operation_id>" when the
 # journal has answered, its parent "died" when it is dead: the pipe keeps the order.
 STORM = """
-import os, sys, threading
+import os, sys, threading, traceback
 from itertools import count
 from uuid import UUID
 from actors.journal.journal import Journal
-from actors.messages.change import Change
 from actors.metrics import JournalMetrics
+from actors.messages.change import Change
 from actors.messages.journal import Commit, Operation
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import open_store
@@ -47,16 +47,18 @@ def storm(turn):
         journal.tell(Commit(Operation(
             user_id=users[number % len(users)],
             device_id="tv",
-            change=Change(
-                "remove" if number % 7 > 4 else "add", UUID(int=number % 11), operation_id=f"{turn}-{number}"
-            ),
+            change=Change("remove" if number % 7 > 4 else "add", UUID(int=number % 11), f"{turn}-{number}"),
             timestamp=HLCTimestamp(1_700_000_000_000 + number, 0, "n"),
         ), acknowledge))
 
 for turn in sys.stdin:
     child = os.fork()
     if not child:
-        storm(turn.strip())
+        try:
+            storm(turn.strip())
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)  # the journal's thread would keep the process
     os.write(1, f"born {child}\\n".encode())
     os.waitpid(child, 0)
     os.write(1, b"died\\n")
@@ -92,6 +94,7 @@ def test_every_acknowledged_write_outlives_kill_nine(tmp_path: Path) -> None:
                 if writer and acks_to_wait_for <= 0:
                     os.kill(writer, signal.SIGKILL)
                     writer = None
+            assert acks_to_wait_for <= 0, "the writer died by itself"
             check_history(url, acknowledged)
     assert len(acknowledged) > ROUNDS
 

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pubnub_broker.server import BrokerServer, serve
-from storage.inspection import inspect_database
 from storage.schema import migrate
 from syncd.checks.bus import check_bus
 from syncd.checks.host import check_directory
@@ -92,11 +91,6 @@ async def test_a_user_without_rights_on_the_tables_fails(
     )
     url = database_url.replace("postgres@", f"reader_of_{schema}@")
     assert_result((await check(database_url=url))["database"], "failed", "permission denied for table", "writable")
-
-
-def test_a_database_whose_clock_differs_is_read_as_such(database_url: str) -> None:
-    ahead_s = inspect_database(database_url, now_s=lambda: time.time() - 100).server_ahead_s
-    assert ahead_s == pytest.approx(100, abs=5)
 
 
 async def test_hosts_without_an_address_and_ports_without_a_server_are_named(check: Check) -> None:
