@@ -1,30 +1,26 @@
 """Each fault switch, through the admin endpoint, through Python, and as the SDK feels it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from msgspec import Raw, json
+from msgspec import json
 from pubnub.enums import PNStatusCategory
 
-from pubnub_broker.channels import Delivery, Message
+from pubnub_broker.channels import Delivery
 from pubnub_broker.faults import FaultRules, Faults
 from pubnub_broker.names import Name
 from pubnub_broker.server import BrokerServer
+from tests.pubnub_broker.messages import Http, message
 from tests.timeouts import TIMEOUT_S
 
-Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 Sdk = Callable[..., Any]
 Listen = Callable[..., Awaitable["asyncio.Queue[Any]"]]
 
 PUBLISH = "/publish/p/s/0/c/0/1"
 TIME = "/time/0"
-
-
-def numbered(number: int) -> Message:
-    return Message(channel="c", payload=Raw(b"1"), timetoken=number, reached=(Name("c"),))
 
 
 async def cursor_of(http: Http) -> str:
@@ -159,7 +155,7 @@ async def test_a_probability_strikes_the_same_publishes_again_whatever_else_goes
 
 
 def test_dropped_deliveries_are_the_same_however_they_fall_into_polls() -> None:
-    deliveries = [Delivery(message, message.reached[0]) for message in map(numbered, range(40))]
+    deliveries = [Delivery(message("c", number), Name("c")) for number in range(40)]
     runs = []
     for size in (1, 7, 40):
         faults = Faults()
