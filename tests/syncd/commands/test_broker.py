@@ -1,5 +1,6 @@
 """``syncd broker``: only from a checkout, on a port that is free."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +39,6 @@ def test_it_says_where_it_is_and_ctrl_c_ends_it() -> None:
     ) as broker:
         assert broker.stdout is not None
         assert "is for development and tests" in broker.stdout.readline()
-        broker.send_signal(2)
+        broker.send_signal(signal.SIGINT)
         broker.communicate()
     assert broker.returncode == 130
