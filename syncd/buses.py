@@ -45,7 +45,7 @@ def _pubnub(settings: Settings) -> Bus:
     ):
         if value is None:
             raise SettingsError(f"--bus pubnub needs {flag}")
-    client, engine = import_module("transport.bus.pubnub.client"), _engine("pubnub", "pubnub.bus")
+    client, engine = _engine("pubnub", "pubnub.client"), _engine("pubnub", "pubnub.bus")
     return _made(
         lambda: engine.PubNubBus(
             client.PubNubSettings(

@@ -69,9 +69,15 @@ class Revocations:
 
 @asynccontextmanager
 async def watching_revocations(
-    database_url: str, token_ids: RevokedTokenIds, disconnect: Disconnect
+    database_url: str, token_ids: RevokedTokenIds, disconnect: Disconnect, poll_s: float = POLL_S
 ) -> AsyncIterator[Revocations]:
     """Keep ``token_ids`` up to date for the length of the context; the first look is done when it begins.
+
+    Args:
+        database_url: where all nodes keep them.
+        token_ids: see ``Revocations``.
+        disconnect: see ``Revocations``.
+        poll_s: between two looks.
 
     Raises:
         StoreUnavailable: the database cannot be read.
@@ -80,7 +86,7 @@ async def watching_revocations(
     try:
         revocations = Revocations(log, token_ids, disconnect)
         await revocations.refresh()
-        watch = asyncio.create_task(_watch(revocations))
+        watch = asyncio.create_task(_watch(revocations, poll_s))
         try:
             yield revocations
         finally:
@@ -91,10 +97,10 @@ async def watching_revocations(
         await stopped(log)
 
 
-async def _watch(revocations: Revocations) -> None:
+async def _watch(revocations: Revocations, poll_s: float) -> None:
     is_available = True
     while True:
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
         try:
             await revocations.refresh()
         except StoreUnavailable as error:  # what is known stays refused
