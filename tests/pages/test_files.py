@@ -1,4 +1,4 @@
-"""Which file is served where: every path has a file, and the pages ask for nothing else."""
+"""Which file is served where: every path has a file, and the pages ask for nothing else; development serves both."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,11 @@ def test_every_path_has_a_file(files: dict[str, Path]) -> None:
         assert file.is_file(), file
 
 
-@pytest.mark.parametrize(("files", "page"), [(demo_files(), "/"), (operator_files(), "/admin")])
+@pytest.mark.parametrize(
+    ("files", "page"),
+    [({**operator_files(), **demo_files()}, "/"), (operator_files(), "/admin")],
+    ids=["demo", "operator"],
+)
 def test_a_page_asks_only_for_what_is_served_with_it(files: dict[str, Path], page: str) -> None:
     asked = re.findall(r'(?:src|href)="(/[^"]*)"', files[page].read_text())
     assert asked

@@ -82,8 +82,7 @@ async def test_what_is_committed_is_published_before_the_end(settings: Settings)
     other = hub.bus()
     await other.start(lambda _user_id, payload: heard.append(msgspec.json.decode(payload)), lambda _reason: None)
     async with running_node(settings, hub.bus(), pytest.fail) as node:
-        answer = write(node)
-    assert (await answer).status is Status.ADDED
+        assert (await write(node)).status is Status.ADDED
     async with asyncio.timeout(TIMEOUT_S):
         while not heard:
             await asyncio.sleep(0)

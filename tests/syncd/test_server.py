@@ -11,12 +11,13 @@ import pytest
 from websockets.asyncio.client import connect
 
 from storage.schema import migrate
+from syncd.errors import SettingsError
 from syncd.keys.signing import authenticator
 from syncd.node import running_node
 from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, raise_file_limit, serving
-from syncd.settings import Settings, SettingsError
-from tests.syncd.conftest import SECRET, bearer
+from syncd.settings import Settings
+from tests.daemon import SECRET, bearer
 from transport.bus.none import NoBus
 
 WATCHLIST = "/api/v1/sync/watchlist"
