@@ -40,9 +40,13 @@ class DaemonProcess:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
-        assert self.process.stdout is not None
-        self.welcome = [self.process.stdout.readline().decode() for _ in range(1 if secret else 4)]
-        assert " listens on http://" in self.welcome[0], self.log.read_text()
+        try:
+            assert self.process.stdout is not None
+            self.welcome = [self.process.stdout.readline().decode() for _ in range(1 if secret else 4)]
+            assert " listens on http://" in self.welcome[0], self.log.read_text()
+        except BaseException:  # a time-out, too
+            self.kill()
+            raise
         self.url = self.welcome[0].split()[-1]
 
     @property
