@@ -47,6 +47,7 @@ class JournalStore(Protocol):
 
         Raises:
             StoreUnavailable: nothing was written.
+            ValueRefused: an operation holds what the database cannot; nothing was written.
         """
         ...
 

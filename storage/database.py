@@ -11,10 +11,11 @@ from selectors import EVENT_READ, DefaultSelector
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
-from actors.errors import StoreUnavailable
+from actors.errors import StoreUnavailable, ValueRefused
+from storage.faults import fault
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
@@ -43,7 +44,10 @@ class Database:
         self._lock_timeout_s = lock_timeout_s
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
-        self._engine = create_engine(self._url, poolclass=NullPool, connect_args=self._connect_args())
+        # hide_parameters: an error is logged, and what users have is not.
+        self._engine = create_engine(
+            self._url, poolclass=NullPool, connect_args=self._connect_args(), hide_parameters=True
+        )
         event.listen(self._engine, "connect", self._on_connect)
         self._connection: Connection | None = None
 
@@ -57,6 +61,7 @@ class Database:
         Raises:
             StoreUnavailable: the database failed and nothing was written. If PostgreSQL disappears at the very
                 moment of COMMIT, the block may have taken effect.
+            ValueRefused: a value of the block can never be written; nothing was.
         """
         try:
             if self._connection is not None and self._was_hung_up(self._connection):
@@ -67,10 +72,12 @@ class Database:
                     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
                 yield connection
         except DBAPIError as error:
-            if _is_our_bug(error):
-                raise
-            self.close()
-            raise StoreUnavailable(f"{self._url.get_backend_name()}: {error.orig}") from error
+            meaning = fault(error, self._url.get_backend_name())
+            if isinstance(meaning, StoreUnavailable):
+                self.close()
+            raise meaning from error
+        except (OverflowError, UnicodeError) as error:  # sqlite3 and psycopg cannot encode a value
+            raise ValueRefused(f"{self._url.get_backend_name()}: {error}") from error
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another. Idempotent."""
@@ -161,11 +168,3 @@ def _create_private_file(path: Path) -> None:
     # of this process holds on it (POSIX), and with them SQLite's safety.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _is_our_bug(error: DBAPIError) -> bool:
-    """Return whether a working database refused a wrong statement or value; any other failure is the database's own."""
-    if isinstance(error, DataError | IntegrityError | NotSupportedError | ProgrammingError):
-        return True
-    sqlstate = getattr(error.orig, "sqlstate", None) or ""
-    return str(sqlstate).startswith("54")  # PostgreSQL, "program limit exceeded": a text too long for its index

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 from sqlalchemy import Connection, Executable, false, func, insert, select, text
-from sqlalchemy.exc import ProgrammingError
 
-from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
 from storage.database import Database, parsed_url
 from storage.schema import HEAD, schema_version
@@ -62,8 +60,6 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
             newest_s = _newest_s(connection) if schema and not is_server else None
         with database.transaction(writing=True) as connection:
             _rehearse(connection, schema)
-    except ProgrammingError as error:
-        raise StoreUnavailable(f"{error.orig}") from error
     finally:
         database.close()
     return Inspection(schema, round_trip_s, server_ahead_s, newest_s)

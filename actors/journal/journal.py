@@ -10,7 +10,7 @@ from typing import Any, Never, TypeVar, assert_never
 
 from pykka import ActorDeadError
 
-from actors.errors import StoreUnavailable
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.journal import (
     Commit,
     Committed,
@@ -67,6 +67,7 @@ class Journal(BlockingActor):
         self._batch: list[Commit] = []
         self._head_reads: list[LoadHeads] = []
         self._reads: deque[Read] = deque()
+        self._logged_refusal: str | None = None
 
     def on_receive(self, message: JournalMessage) -> None:
         """Collect; what is collected is done when the mailbox is empty or a batch is full."""
@@ -164,7 +165,7 @@ class Journal(BlockingActor):
             refused = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S)
             return [refused] * len(operations)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
-            return self._commit_around_the_defect(operations, error)
+            return self._commit_around(operations, error)
         self._metrics.transactions += 1
         self._metrics.operations += len(operations)
         self._metrics.last_batch = len(operations)
@@ -178,14 +179,18 @@ class Journal(BlockingActor):
         finally:
             self._metrics.commit_seconds += self._clock() - began
 
-    def _commit_around_the_defect(self, operations: Sequence[Operation], error: Exception) -> list[Outcome]:
+    def _commit_around(self, operations: Sequence[Operation], error: Exception) -> list[Outcome]:
         """Halve the batch until the operation that raises is alone: a dozen transactions, not one for each."""
-        if len(operations) == 1:
-            self._metrics.errors += 1
-            logger.error("an operation could not be committed", exc_info=error)
-            return [Outcome(status=Status.REFUSED, reason="the journal could not take this operation")]
-        middle = len(operations) // 2
-        return self._commit(operations[:middle]) + self._commit(operations[middle:])
+        if len(operations) > 1:
+            middle = len(operations) // 2
+            return self._commit(operations[:middle]) + self._commit(operations[middle:])
+        reason = "the journal could not take this operation"
+        if isinstance(error, ValueRefused):  # final: the device drops its change
+            logger.warning("an operation can never be committed: %s", error)
+            return [Outcome(status=Status.REFUSED, reason=reason)]
+        self._metrics.errors += 1
+        logger.error("an operation could not be committed", exc_info=error)
+        return [Outcome(status=Status.REFUSED, reason=reason, retry_after_s=RETRY_AFTER_S)]
 
     def _read(self, read: Callable[[], T]) -> T | ReadFailed:
         try:
@@ -211,9 +216,17 @@ class Journal(BlockingActor):
 
     def _note_unavailable(self, error: StoreUnavailable) -> None:
         self._metrics.failures += 1
+        if isinstance(error, StatementRefused):
+            self._note_refusal(error)
         if self._metrics.unavailable is None:  # once per outage, however many writes it refuses
             logger.error("the journal is unavailable: %s", error)
         self._metrics.unavailable = str(error)
+
+    def _note_refusal(self, error: StatementRefused) -> None:
+        self._metrics.errors += 1
+        if self._logged_refusal != str(error):  # a stack once, however many statements it refuses
+            logger.error("the database refused a statement: its schema was changed, or it is a defect", exc_info=error)
+            self._logged_refusal = str(error)
 
     def _note_available(self) -> None:
         if self._metrics.unavailable is not None:

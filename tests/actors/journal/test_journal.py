@@ -9,7 +9,7 @@ import pytest
 from pykka import ActorDeadError, ActorRef
 from pykka.messages import ProxyCall
 
-from actors.errors import StoreUnavailable
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.journal.journal import MAX_BATCH, RETRY_AFTER_S, Journal
 from actors.messages.change import Change
 from actors.messages.journal import (
@@ -241,11 +241,58 @@ def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
     assert [o.status for o in answer.outcomes] == [
         Status.REFUSED if name == "poison" else Status.ADDED for name in names
     ]
-    assert answer.outcomes[20] == Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
+    assert answer.outcomes[20] == Outcome(
+        status=Status.REFUSED, reason="the journal could not take this operation", retry_after_s=RETRY_AFTER_S
+    )
     assert [name for batch in harness.store.batches[1:] for name in batch] == names[:20] + names[21:]
     assert harness.store.attempts < 15
     assert harness.metrics.errors == 1
     assert [r.getMessage() for r in caplog.records if r.exc_info] == ["an operation could not be committed"]
+
+
+def test_an_operation_that_the_store_can_never_hold_is_refused_for_good_and_hurts_nobody_else(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    def choke(operations: Sequence[Operation]) -> None:
+        if any(operation.device_id == "poison" for operation in operations):
+            raise ValueRefused("too long")
+
+    gate = Gate(harness.store)
+    harness.commit("first")
+    gate.wait_until_entered()
+    for name in ("a", "poison", "b"):
+        harness.commit(name)
+    gate.open(then=choke)
+    harness.finish()
+    assert [(outcome.status, outcome.retry_after_s) for outcome in harness.answers[1].outcomes] == [
+        (Status.ADDED, None),
+        (Status.REFUSED, None),
+        (Status.ADDED, None),
+    ]
+    assert (harness.metrics.errors, harness.metrics.failures) == (0, 0)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "an operation can never be committed: too long"
+    ]
+
+
+def test_a_statement_that_the_database_refuses_is_an_outage_to_writers_and_a_defect_to_operators(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.store.fault = fail(StatementRefused("no such column"))
+    for name in "abc":
+        harness.commit(name)
+    harness.ref.proxy().actor_urn.get(timeout=TIMEOUT_S)  # all the above is answered
+    assert {(o.status, o.retry_after_s) for answer in harness.answers for o in answer.outcomes} == {
+        (Status.REFUSED, RETRY_AFTER_S)
+    }
+    assert harness.metrics.unavailable == "no such column"
+    assert harness.metrics.errors == harness.metrics.failures == harness.store.attempts
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+    harness.store.fault = lambda operations: None
+    harness.commit("d")
+    harness.finish()
+    assert harness.store.batches == [["d"]]
+    assert harness.metrics.unavailable is None
 
 
 def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harness) -> None:
