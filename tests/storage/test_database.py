@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from actors.errors import StoreUnavailable, ValueRefused
-from storage.database import Database, parsed_url
+from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
@@ -115,15 +115,3 @@ def test_a_value_that_is_refused_is_no_outage(database_url: str) -> None:
     with database.transaction(writing=False) as connection:
         assert connection.scalar(text("SELECT count(*) FROM film")) == 1
     database.close()
-
-
-@pytest.mark.parametrize("url", ["sqlite:///journal.db", "postgresql://ann:p%40ss@db:5432/syncd?connect_timeout=3"])
-def test_a_url_is_read_as_it_is_written(url: str) -> None:
-    parsed = parsed_url(url)
-    assert parsed is not None
-    assert parsed.render_as_string(hide_password=False) == url
-
-
-@pytest.mark.parametrize("url", ["", "nonsense", "postgresql://ann@db:port/syncd"])
-def test_what_is_no_url_is_none(url: str) -> None:
-    assert parsed_url(url) is None

@@ -1,0 +1,85 @@
+"""What is PostgreSQL's own: how to connect, and how a transaction begins."""
+
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any
+
+from sqlalchemy import Connection
+
+from actors.errors import StoreUnavailable
+from storage.database_url import postgresql_parameters
+
+IDLE_TIMEOUT_MS = 10_000
+"""Ends the transaction of a node that stalls: its locks block other nodes' writes to the same users."""
+
+DEFAULTS = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,  # ms that a server may leave sent bytes unacknowledged before it counts as gone
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""libpq's connection parameters that a URL may set otherwise."""
+
+OURS = {
+    "client_encoding": "UTF8",
+    # A prepared statement belongs to a server's session, and PgBouncer gives each transaction another one. Besides, a
+    # plan made on empty tables would scan full ones for ever.
+    "prepare_threshold": None,
+    "autocommit": True,  # we send BEGIN
+}
+"""What no URL can set."""
+
+
+class PostgreSQL:
+    """A server or several, of which libpq chooses one. Nothing is set for longer than a transaction: see ``begin``.
+
+    Args:
+        url: with libpq's connection parameters after the ``?``.
+        lock_timeout_s: how long a statement waits for a lock; it may run twice as long.
+
+    Raises:
+        ImportError: psycopg or libpq is not installed.
+        ValueError: as ``postgresql_parameters`` raises it.
+    """
+
+    name = "postgresql"
+    engine_url = "postgresql+psycopg://"
+
+    def __init__(self, url: str, lock_timeout_s: float) -> None:
+        self._parameters = {**DEFAULTS, **postgresql_parameters(url), **OURS}
+        lock_timeout_ms = int(lock_timeout_s * 1000)
+        # One message, hence one round trip. The server's defaults are not ours: at a higher isolation level two nodes
+        # that write at once fail each other. SET without LOCAL would stay behind in a pooler's session.
+        self._begin = (
+            "BEGIN ISOLATION LEVEL READ COMMITTED;"
+            f"SET LOCAL lock_timeout = {lock_timeout_ms};"
+            f"SET LOCAL statement_timeout = {2 * lock_timeout_ms};"
+            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+        )
+
+    def connect(self) -> Any:
+        """Return a new connection of psycopg's. Raises: psycopg.Error; StoreUnavailable, the encoding is wrong."""
+        import psycopg  # noqa: PLC0415 - SQLite needs none of it
+
+        connection = psycopg.connect(**self._parameters)
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            connection.close()
+            raise StoreUnavailable(
+                f"postgresql: the database's encoding is {encoding}, which cannot hold every name:"
+                " CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+            )
+        return connection
+
+    def begin(self, connection: Connection, *, writing: bool) -> None:
+        """Begin a transaction, a reading one just as a writing one."""
+        connection.exec_driver_sql(self._begin)
+
+    def was_hung_up(self, connection: Connection) -> bool:
+        """Return whether a server that has restarted since the last transaction has closed this connection.
+
+        Between transactions a server sends nothing: anything to read means that it has closed the connection.
+        """
+        with DefaultSelector() as selector:
+            selector.register(connection.connection.driver_connection, EVENT_READ)  # type: ignore[arg-type]
+            return bool(selector.select(timeout=0))
