@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from sqlalchemy import bindparam, func, select, text
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import Status
@@ -56,12 +57,15 @@ def test_every_transaction_has_our_settings_and_leaves_none_in_the_session(postg
     database.close()
 
 
-def test_nothing_is_prepared_on_the_server(open_journal: OpenJournal, postgresql_url: str, author: Writes) -> None:
-    journal = open_journal(postgresql_url)
-    for number in range(20):
-        journal.commit([author.add(f"film {number}")])
-    with journal._database.transaction(writing=False) as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar() == 0
+def test_without_a_pooler_statements_are_prepared_and_still_planned_for_their_values(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    for _ in range(20):
+        with database.transaction(writing=False) as connection:
+            connection.execute(select(func.generate_series(1, bindparam("limit", 3))))
+    with database.transaction(writing=False) as connection:
+        plans = text("SELECT sum(generic_plans), sum(custom_plans) > 10 FROM pg_prepared_statements")
+        assert connection.execute(plans).one() == (0, True)
+    database.close()
 
 
 def test_a_url_may_set_libpqs_own_options(open_journal: OpenJournal, postgresql_url: str, author: Author) -> None:
