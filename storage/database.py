@@ -63,6 +63,7 @@ class Database:
             with connection.begin():
                 self._backend.begin(connection, writing=writing)
                 yield connection
+                self._backend.check_place()
         except DBAPIError as error:
             meaning = fault(error, self._backend.name)
             if isinstance(meaning, StoreUnavailable):

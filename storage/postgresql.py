@@ -76,6 +76,9 @@ class PostgreSQL:
         """Begin a transaction, a reading one just as a writing one."""
         connection.exec_driver_sql(self._begin)
 
+    def check_place(self) -> None:
+        """Do nothing: COMMIT goes to the server that the connection was made to."""
+
     def was_hung_up(self, connection: Connection) -> bool:
         """Return whether a server that has restarted since the last transaction has closed this connection.
 

@@ -9,9 +9,17 @@ from sqlalchemy import Connection
 
 from actors.errors import StoreUnavailable
 
+_FileId = tuple[int, int]
+"""Device and inode: what a name stands for."""
+
+_FIX = "put it back, or restart the daemon"
+
 
 class SQLite:
-    """A file, made for its owner only when it is opened first.
+    """A file, made for its owner only when it is opened first; from then on it has to stay where it is.
+
+    A file that is removed or replaced goes on without its name: SQLite would write into it, and everything would be
+    gone with the process. So ``check_place`` comes before each commit, and a missing file is never made a second time.
 
     Args:
         file: where it is, or will be.
@@ -24,13 +32,24 @@ class SQLite:
     def __init__(self, file: Path, lock_timeout_s: float) -> None:
         self._file = file
         self._lock_timeout_s = lock_timeout_s
+        self._wal = file.with_name(f"{file.name}-wal")
+        self._shared_memory = file.with_name(f"{file.name}-shm")
+        self._opened: dict[Path, _FileId] = {}
 
     def connect(self) -> sqlite3.Connection:
-        """Return a new connection to the file. Raises: sqlite3.Error; StoreUnavailable, it cannot be made."""
-        try:
-            _create_private_file(self._file)
-        except OSError as error:
-            raise StoreUnavailable(f"sqlite: {error}") from error
+        """Return a new connection to the file.
+
+        Raises:
+            StoreUnavailable: it cannot be made, or is not the one that was opened before.
+            sqlite3.Error: it cannot be opened.
+        """
+        if self._opened:
+            self._check_before_opening_again()
+        else:
+            try:
+                _create_private_file(self._file)
+            except OSError as error:
+                raise StoreUnavailable(f"sqlite: {error}") from error
         # isolation_level=None: we send BEGIN. Another thread than the journal's opens the connection.
         connection = sqlite3.connect(
             self._file, timeout=self._lock_timeout_s, isolation_level=None, check_same_thread=False
@@ -39,6 +58,9 @@ class SQLite:
             connection.execute("PRAGMA journal_mode = WAL")
             # In WAL mode anything less than FULL may lose acknowledged transactions in a power failure.
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the WAL
+            # A file system that cannot have a WAL has none.
+            self._opened = {path: _file_id(path) for path in (self._file, self._wal) if path.exists()}
         except BaseException:
             connection.close()
             raise
@@ -50,6 +72,20 @@ class SQLite:
         A lock acquired later could fail half-way, because a reader with an old snapshot may not become a writer.
         """
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    def check_place(self) -> None:
+        """Check that the file and its WAL still have their names. Raises: StoreUnavailable, naming what happened.
+
+        The connection stays open: it holds what was acknowledged, and goes on when the file is back.
+        """
+        for path, opened in self._opened.items():
+            _check_is(path, opened)
+
+    def _check_before_opening_again(self) -> None:
+        _check_is(self._file, self._opened[self._file])
+        if self._shared_memory.exists() and not self._wal.exists():
+            # The last connection to close removes both. So another one is open, and a new WAL would not be its.
+            raise StoreUnavailable(f"sqlite: {self._wal} was removed while in use: {_FIX}")
 
     def was_hung_up(self, connection: Connection) -> bool:
         """Return false: nobody else can close the connection."""
@@ -63,3 +99,19 @@ def _create_private_file(path: Path) -> None:
     # of this process holds on it (POSIX), and with them SQLite's safety.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _file_id(path: Path) -> _FileId:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _check_is(path: Path, opened: _FileId) -> None:
+    try:
+        if _file_id(path) == opened:
+            return
+    except FileNotFoundError:
+        raise StoreUnavailable(f"sqlite: {path} was removed while in use: {_FIX}") from None
+    except OSError as error:
+        raise StoreUnavailable(f"sqlite: {path}: {error.strerror}") from error
+    raise StoreUnavailable(f"sqlite: {path} was replaced while in use: {_FIX}")
