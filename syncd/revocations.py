@@ -10,7 +10,7 @@ from pykka import ActorRef
 
 from actors.errors import StoreUnavailable
 from actors.journal.revocation_log import RevocationLog
-from actors.messages.revocations import ReadRevocations, Revoke
+from actors.messages.revocations import ReadRevocations, RevocationsUnavailable, Revoke
 from actors.runtime.ask import ask, stopped
 from storage.database import Database
 from storage.revocations import SqlRevocationStore
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 2.0
 """How often a node looks for what other nodes have revoked: one look-up in an index."""
+
+LOG_EVERY_S = 60.0
+"""How often the log says that they cannot be read, while it lasts."""
 
 RevokedTokenIds = dict[str, int | None]
 """Refused token id -> when its token ends by itself, in seconds since 1970; ``None``: never."""
@@ -48,14 +51,35 @@ class Revocations:
         Raises:
             StoreUnavailable: it could not be kept, and is not refused.
         """
-        await ask(self._log, Revoke(token_id, expires_at))
+        answer = await ask(self._log, Revoke(token_id, expires_at))
+        if isinstance(answer, RevocationsUnavailable):
+            raise StoreUnavailable(answer.reason)
         return self._learn([(token_id, expires_at)])
 
     async def refresh(self) -> None:
         """Learn what other nodes have revoked. Raises: StoreUnavailable."""
-        version, revoked = await ask(self._log, ReadRevocations(self._version))
+        answer = await ask(self._log, ReadRevocations(self._version))
+        if isinstance(answer, RevocationsUnavailable):
+            raise StoreUnavailable(answer.reason)
+        version, revoked = answer
         self._version = max(self._version, version)
         self._learn(revoked)
+
+    async def watch(self, poll_s: float = POLL_S, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Refresh every ``poll_s``, for ever. What is known stays refused while nothing can be read."""
+        logged_s: float | None = None
+        while True:
+            await asyncio.sleep(poll_s)
+            try:
+                await self.refresh()
+            except StoreUnavailable as error:
+                if logged_s is None or now_s() - logged_s >= LOG_EVERY_S:
+                    logger.warning("revocations of other nodes cannot be read: %s", error)
+                    logged_s = now_s()
+            else:
+                if logged_s is not None:
+                    logger.info("revocations of other nodes can be read again")
+                logged_s = None
 
     def _learn(self, revoked: list[tuple[str, int | None]]) -> int:
         if not revoked:
@@ -86,7 +110,7 @@ async def watching_revocations(
     try:
         revocations = Revocations(log, token_ids, disconnect)
         await revocations.refresh()
-        watch = asyncio.create_task(_watch(revocations, poll_s))
+        watch = asyncio.create_task(revocations.watch(poll_s))
         try:
             yield revocations
         finally:
@@ -95,17 +119,3 @@ async def watching_revocations(
                 await watch
     finally:
         await stopped(log)
-
-
-async def _watch(revocations: Revocations, poll_s: float) -> None:
-    is_available = True
-    while True:
-        await asyncio.sleep(poll_s)
-        try:
-            await revocations.refresh()
-        except StoreUnavailable as error:  # what is known stays refused
-            if is_available:  # once per outage
-                logger.warning("revocations of other nodes cannot be read: %s", error)
-            is_available = False
-        else:
-            is_available = True

@@ -3,13 +3,16 @@
 from types import TracebackType
 from typing import assert_never
 
-from actors.messages.revocations import ReadRevocations, Revoke
+from actors.errors import StoreUnavailable
+from actors.messages.revocations import ReadRevocations, RevocationsUnavailable, Revoke
 from actors.ports import RevocationStore
 from actors.runtime import BlockingActor
 
 
 class RevocationLog(BlockingActor):
-    """Messages in: ``Revoke``, ``ReadRevocations``, both asked; ``StoreUnavailable`` is the asker's.
+    """Messages in: ``Revoke``, ``ReadRevocations``, both asked.
+
+    An unavailable database is an answer, not an exception: Pykka logs each of those with its stack.
 
     Args:
         store: used on the actor's thread only, and closed by the actor.
@@ -21,6 +24,12 @@ class RevocationLog(BlockingActor):
 
     def on_receive(self, message: Revoke | ReadRevocations) -> object:
         """Do what the message says."""
+        try:
+            return self._answer(message)
+        except StoreUnavailable as error:
+            return RevocationsUnavailable(str(error))
+
+    def _answer(self, message: Revoke | ReadRevocations) -> object:
         match message:
             case Revoke(token_id=token_id, expires_at=expires_at):
                 self._store.revoke(token_id, expires_at)

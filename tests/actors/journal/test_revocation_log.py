@@ -1,11 +1,12 @@
 """Revocations on a thread of their own: whoever asks gets the answer, or the reason why there is none."""
 
+import logging
+
 import pytest
 from pykka.messages import ProxyCall
 
-from actors.errors import StoreUnavailable
 from actors.journal.revocation_log import RevocationLog
-from actors.messages.revocations import ReadRevocations, Revoke
+from actors.messages.revocations import ReadRevocations, RevocationsUnavailable, Revoke
 from actors.runtime.ask import ask
 from tests.actors.conftest import Started
 from tests.fakes.fake_revocations import FakeRevocations
@@ -25,15 +26,16 @@ async def test_what_is_revoked_is_read_again(started: Started, store: FakeRevoca
     assert await ask(log, ReadRevocations(1)) == (2, [("lost", None)])
 
 
-async def test_a_store_that_is_away_is_the_askers_concern_and_the_log_lives_on(
-    started: Started, store: FakeRevocations
+async def test_a_store_that_is_away_is_an_answer_without_a_stack_and_the_log_lives_on(
+    started: Started, store: FakeRevocations, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     log = started(RevocationLog.start(store))
     store.is_away = True
-    with pytest.raises(StoreUnavailable):
-        await ask(log, Revoke("stolen", None))
-    with pytest.raises(StoreUnavailable):
-        await ask(log, ReadRevocations(0))
+    away = RevocationsUnavailable("the store is away")
+    assert await ask(log, Revoke("stolen", None)) == away
+    assert await ask(log, ReadRevocations(0)) == away
+    assert not [record for record in caplog.records if record.exc_info]
     store.is_away = False
     assert await ask(log, ReadRevocations(0)) == (0, [])
 
