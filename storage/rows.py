@@ -42,7 +42,7 @@ def update_params(update: Update, status: Status, now_ms: int) -> Params:
         "device_id": update.device_id,
         "operation_id": update.change.operation_id,
         "recorded_ms": now_ms,
-        "status": status,
+        "status": status.value,
     }
 
 
@@ -73,7 +73,7 @@ def answer_params(user_id: str, operation_id: str, answer: Answer, now_ms: int) 
         "operation_id": operation_id,
         "kind": KINDS[answer.action],
         "content_id": answer.content_id,
-        "status": outcome.status,
+        "status": outcome.status.value,
         "reason": outcome.reason,
         "field": outcome.field,
         "revision": update and update.revision,

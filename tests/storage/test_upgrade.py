@@ -1,22 +1,30 @@
 """A journal that an older release wrote, and that one of its nodes still writes, under this release's schema."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
 
 import storage
 from actors.messages.journal import Changes, Operation, Status
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from storage.schema import HEAD, migrate, schema_version
+from storage.tables import metadata
 from tests.whole_list import whole_list
 
 RECORDED = Path(__file__).with_name("journal_0002.sql")
 """What the last release with schema 0002 wrote, statement by statement."""
+
+
+OPERATIONS = Path(storage.__file__).parent.parent / "docs" / "operations.md"
 
 
 class Writes(Protocol):
@@ -87,3 +95,18 @@ def test_its_list_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes)
     assert removed.update.tags == ("syncd:4", "syncd:3")
     assert {item.content_id for item in whole_list(journal).items} == {author.content("clue"), author.content("alien")}
     assert journal.commit([author.remove("dune", operation_id="d")])[0].update == removed.update
+
+
+def test_indexes_that_the_operator_made_beforehand_are_taken(database_url: str) -> None:
+    create_0002(database_url)
+    database = Database(database_url)
+    with database.transaction(writing=True) as connection:
+        for statement in re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", OPERATIONS.read_text(), re.MULTILINE):
+            connection.exec_driver_sql(statement.replace("CONCURRENTLY ", ""))  # not within a transaction
+        made = {index["name"] for index in inspect(connection).get_indexes("entries")}
+    database.close()
+    migrate(database_url)
+    with database.transaction(writing=False) as connection:
+        assert {index["name"] for index in inspect(connection).get_indexes("entries")} == made
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
