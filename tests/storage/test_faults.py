@@ -135,7 +135,8 @@ def test_rights_that_are_revoked_under_a_node_refuse_writes_until_they_are_back(
         postgresql_url,
         "CREATE ROLE writer LOGIN",
         "DO $$ BEGIN EXECUTE 'GRANT USAGE ON SCHEMA ' || current_schema() || ' TO writer'; END $$",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON heads, operations, entries, contexts, meta, alembic_version TO writer",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON answers, heads, operations, entries, contexts, meta, alembic_version"
+        " TO writer",
     )
     try:
         journal = open_journal(postgresql_url.replace("//postgres@", "//writer@"))
