@@ -1,10 +1,15 @@
 # Every command that contributors and CI need. `make run` and `make test` need only Python 3.11 and git.
-# The first interpreter that is Python 3.11 or newer.
+# The first interpreter that is Python 3.11 or newer. One that make's arguments name has an environment of its own, beside
+# the usual one: make PYTHON=python3.13 unit
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-BIN := .venv/bin
+VENV := .venv$(if $(filter command,$(origin PYTHON)),/$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
 
-.PHONY: help run cluster test check fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
+# Without bytecode, every daemon that a test starts compiles itself, and every worker of pytest rewrites all tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run cluster test unit check fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -13,17 +18,17 @@ help: ## list the commands
 # The Python client is imported from its directory in this checkout.
 LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/syncd_client.pth"
 
-.venv/run: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
+$(VENV)/run: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(LINK_CLIENT)
 	touch $@
 
-.venv/dev: requirements-dev.lock pyproject.toml
-	$(PYTHON) -m venv .venv
+$(VENV)/dev: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(LINK_CLIENT)
-	touch $@ .venv/run
+	touch $@ $(VENV)/run
 
 .venv/lint-deploy: deploy/lint-requirements.lock
 	$(PYTHON) -m venv .venv/deploy
@@ -39,32 +44,36 @@ $(NODE_MODULES): clients/javascript/package-lock.json
 	cd clients/javascript && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
-run: .venv/run ## install everything and start the daemon on 127.0.0.1:8083
+run: $(VENV)/run ## install everything and start the daemon on 127.0.0.1:8083
 	@$(BIN)/python -m syncd
 
-cluster: .venv/dev ## start a broker, PostgreSQL and three nodes on this machine
+cluster: $(VENV)/dev ## start a broker, PostgreSQL and three nodes on this machine
 	@$(BIN)/python -m syncd cluster
 
-test: .venv/dev ## install everything and run every test
+test: $(VENV)/dev ## install everything and run every test
 	$(BIN)/python -m pytest -n auto
+
+# Half of their time these tests wait: two of them on each core.
+unit: $(VENV)/dev ## run the tests that start no process: no daemon, no database server, no browser
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') -m 'not integration'
 
 check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
 
-fmt: .venv/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format, and apply the automatic fixes of lint
+fmt: $(VENV)/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format, and apply the automatic fixes of lint
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(if $(HAS_NODE),$(BIOME) check --write)
 
-lint: .venv/dev
+lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: .venv/dev
+types: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/mypy tests bench
 	$(BIN)/basedpyright
 
-arch: .venv/dev
+arch: $(VENV)/dev
 	$(BIN)/lint-imports
 
 ifneq ($(HAS_NODE),)
@@ -81,31 +90,31 @@ endif
 lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will run them
 	PATH="$(CURDIR)/.venv/deploy/bin:$$PATH" deploy/lint.sh
 
-props: .venv/dev ## test the CRDT laws with 2,000 examples each
+props: $(VENV)/dev ## test the CRDT laws with 2,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
 
-cover: .venv/dev ## run every test with branch coverage
+cover: $(VENV)/dev ## run every test with branch coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered
 
-bench: .venv/dev ## measure the daemon and its peers in one run
+bench: $(VENV)/dev ## measure the daemon and its peers in one run
 	$(BIN)/python -m bench
 
-bench-runtime: .venv/dev ## measure the actor runtime and Pykka's threads
+bench-runtime: $(VENV)/dev ## measure the actor runtime and Pykka's threads
 	$(BIN)/python -m bench.runtime
 
 MINUTES ?= 10
 NODES ?= 2
-soak: .venv/dev ## run a load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
+soak: $(VENV)/dev ## run a load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --nodes $(NODES) $(if $(SEED),--seed $(SEED))
 
-fuzz: .venv/dev ## run coverage-guided fuzzing for a minute
+fuzz: $(VENV)/dev ## run coverage-guided fuzzing for a minute
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
 	$(BIN)/python -m fuzz
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-emit-index-url --python-version 3.11 --upgrade
 
-lock: .venv/dev ## resolve the dependencies again and write the lock files
+lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --extra postgresql --extra nats -o requirements.lock pyproject.toml
 	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml

@@ -1,8 +1,14 @@
-"""Rules for every test: no actor is left behind, none dies unnoticed, in CI nothing is skipped, time proves nothing."""
+"""Rules for every test.
+
+No actor is left behind, none dies unnoticed, only a test marked ``integration`` starts a process, in CI nothing is
+skipped, time proves nothing.
+"""
 
 import logging
 import os
+import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,6 +41,44 @@ def _fail_in_ci_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> 
     if report.skipped and os.environ.get("CI"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"{report.nodeid} may not be skipped in CI. {reason}"
+
+
+class _ProcessGuard:
+    """An audit hook: while it is on, a test that starts a process fails."""
+
+    STARTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"})
+
+    def __init__(self) -> None:
+        self._is_on = False
+        sys.addaudithook(self._audit)
+
+    def _audit(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._is_on and event in self.STARTS:
+            pytest.fail(f"a test that starts a process needs the mark `integration`: {event}")
+
+    @contextmanager
+    def watch(self, item: pytest.Item) -> Iterator[None]:
+        self._is_on = item.get_closest_marker("integration") is None
+        try:
+            yield
+        finally:
+            self._is_on = False
+
+
+_guard = _ProcessGuard()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Watch no teardown: the session's last test ends what others have started."""
+    with _guard.watch(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    with _guard.watch(item):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

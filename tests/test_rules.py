@@ -1,4 +1,4 @@
-"""What tests/conftest.py makes of a skipped test, tried on tests of its own."""
+"""The rules of tests/conftest.py, tried on tests of their own."""
 
 import os
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[1]
 SKIPPED = {
@@ -42,3 +44,21 @@ def test_a_skip_is_a_failure_in_ci_that_says_why_and_nowhere_else(tmp_path: Path
 
 def test_a_failure_that_is_expected_is_no_skip(tmp_path: Path) -> None:
     assert run(tmp_path, "@pytest.mark.xfail\ndef test_it(): assert False", CI="true").returncode == 0
+
+
+STARTS = {
+    "in the test": "def test_it(): subprocess.run(['true'])",
+    "in a fixture": "@pytest.fixture\ndef tool(): subprocess.run(['true'])\ndef test_it(tool): pass",
+    "on a loop": "def test_it(): asyncio.run(asyncio.create_subprocess_exec('true'))",
+    "by a shell": "def test_it(): os.system('true')",
+    "by a fork": "def test_it(): os.fork() or os._exit(0)",
+}
+
+
+@pytest.mark.parametrize("test", STARTS.values(), ids=STARTS)
+def test_only_a_test_that_says_so_starts_a_process(tmp_path: Path, test: str) -> None:
+    imports = "import asyncio, os, subprocess"
+    unmarked = run(tmp_path, f"{imports}\n{test}")
+    assert unmarked.returncode != 0
+    assert "needs the mark `integration`" in unmarked.stdout
+    assert run(tmp_path, f"{imports}\npytestmark = pytest.mark.integration\n{test}").returncode == 0

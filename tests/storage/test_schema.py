@@ -94,6 +94,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None
     assert schema_version(database_url) == HEAD
 
 
+@pytest.mark.integration
 def test_a_database_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/journal.db"
     migrate(url)

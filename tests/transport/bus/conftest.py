@@ -248,7 +248,10 @@ async def pubnub_engine() -> AsyncIterator[Engine]:
         yield engine
 
 
-@pytest.fixture(params=[MemoryEngine, NatsEngine, PubNubEngine], ids=["memory", "nats", "pubnub"])
+@pytest.fixture(
+    params=[MemoryEngine, pytest.param(NatsEngine, marks=pytest.mark.integration), PubNubEngine],
+    ids=["memory", "nats", "pubnub"],
+)
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
     make: Callable[[], Engine] = request.param
     async for engine in _running(make()):
