@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Without bytecode, every daemon that a test starts compiles itself, and every worker of pytest rewrites all tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run cluster test unit check fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
+.PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -58,6 +58,9 @@ unit: $(VENV)/dev ## run the tests that start no process: no daemon, no database
 	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') -m 'not integration'
 
 check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
+
+hooks: ## let git run `make check` before each commit in this clone
+	git config core.hooksPath .githooks
 
 fmt: $(VENV)/dev $(if $(HAS_NODE),$(NODE_MODULES)) ## format, and apply the automatic fixes of lint
 	$(BIN)/ruff format .
