@@ -43,6 +43,17 @@ def _fail_in_ci_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> 
         report.outcome, report.longrepr = "failed", f"{report.nodeid} may not be skipped in CI. {reason}"
 
 
+STARTERS = frozenset({"browser", "daemon", "nats_engine", "node", "postgresql", "start_daemon", "start_node"})
+"""The fixtures that start a process. A test that uses one has the mark ``integration`` without saying so."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m deselects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and not STARTERS.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.integration)
+
+
 class _ProcessGuard:
     """An audit hook: while it is on, a test that starts a process fails."""
 

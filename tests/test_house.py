@@ -86,6 +86,7 @@ def test_the_product_knows_nothing_of_its_tests() -> None:
     assert strays == set()
 
 
+@pytest.mark.integration
 def test_a_runtime_of_its_own_is_imported_as_documented_and_brings_nothing_else_of_ours() -> None:
     program = (
         "from actors.runtime import LoopActor, LoopFuture, use_loop\n"

@@ -8,7 +8,6 @@ import sys
 import tomllib
 from typing import Any
 
-import pytest
 import yaml
 
 from syncd.settings import Settings
@@ -89,7 +88,6 @@ def test_the_image_runs_without_privileges_and_can_be_asked_for_its_health() -> 
     assert "\nSTOPSIGNAL SIGTERM\n" in last_stage
 
 
-@pytest.mark.integration
 def test_the_image_s_health_check_tells_a_node_from_none(node: str) -> None:
     (command,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     _, *arguments = json.loads(command)

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.pages.conftest import SECRET, OpenPage, StartDaemon
 from transport.access.minting import mint
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOKEN = mint(SECRET, "ops", "console", 3600, scope="syncd:admin")
 TOKEN_FIELD = "Operator\u2019s token"

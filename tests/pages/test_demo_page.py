@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.pages.conftest import OpenPage, StartDaemon
 
-pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEVICES = ("tv", "laptop", "tablet", "phone")
 LIGHTHOUSE = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"

@@ -11,8 +11,6 @@ from pages.files import demo_files, operator_files
 from tests.pages.conftest import SECRET, StartDaemon
 from tests.timeouts import TIMEOUT_S
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def url(start_daemon: StartDaemon) -> str:

@@ -9,8 +9,6 @@ import pytest
 
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Publisher, PubNubBroker, StartNode, Watch
 
-pytestmark = pytest.mark.integration
-
 KEY = ("--bus-key", "a key that only the nodes of this cluster have")
 FOREIGN = {
     "type": "watchlist_update",

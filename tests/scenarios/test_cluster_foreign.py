@@ -10,8 +10,6 @@ from pubnub.exceptions import PubNubException
 
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Publisher, PubNubBroker, StartNode, Watch
 
-pytestmark = pytest.mark.integration
-
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 

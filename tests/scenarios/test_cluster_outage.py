@@ -7,8 +7,6 @@ import pytest
 
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, PubNubBroker, StartNode, Watch
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 async def nodes(broker: PubNubBroker, start_node: StartNode) -> list[ClusterNode]:

@@ -11,8 +11,6 @@ import pytest
 from syncd.cluster import LocalPostgreSQL
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, PubNubBroker, StartNode, Watch
 
-pytestmark = pytest.mark.integration
-
 WRITERS_PER_NODE = 4
 WRITES_PER_WRITER = 40
 

@@ -21,8 +21,6 @@ from tests.scenarios.conftest import (
     Watch,
 )
 
-pytestmark = pytest.mark.integration
-
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

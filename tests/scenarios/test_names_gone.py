@@ -16,8 +16,6 @@ from bench.front import Front
 from syncd.errors import ClusterError
 from tests.scenarios.conftest import WATCHLIST, Bearer, BusServer, ClusterNode, StartNode, Watch
 
-pytestmark = pytest.mark.integration
-
 NAME = "service.example"
 FAILURE = "Temporary failure in name resolution"
 

@@ -28,8 +28,6 @@ from tests.scenarios.conftest import (
 )
 from transport.access.minting import mint
 
-pytestmark = pytest.mark.integration
-
 USERS = ("ann", "bob")
 DEVICES_PER_USER = 3
 DRAIN = ("--shutdown-timeout", "2")

@@ -19,8 +19,6 @@ from tests.daemon import DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 
-pytestmark = pytest.mark.integration
-
 USERS = [f"user-{number}" for number in range(5)]
 SLOW_PER_USER = 20
 REQUESTS, WRITES_PER_REQUEST = 10, 500

@@ -111,7 +111,6 @@ def test_a_connection_that_broke_a_rule_leaves_nothing_for_the_collector(wire: W
         gc.enable()
 
 
-@pytest.mark.integration
 @pytest.mark.usefixtures("bystander")
 async def test_a_message_nested_deeper_than_the_parser_goes_is_malformed(daemon: DaemonProcess) -> None:
     async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
@@ -122,7 +121,6 @@ async def test_a_message_nested_deeper_than_the_parser_goes_is_malformed(daemon:
         assert json.loads(await socket.recv()) == {"type": "pong"}
 
 
-@pytest.mark.integration
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize(
     "name",
@@ -182,7 +180,6 @@ FEW_MESSAGES = ("--messages-per-second", "0.001", "--message-burst", "5")
 """So that however slow the machine is, a handful is a flood."""
 
 
-@pytest.mark.integration
 async def test_a_flood_that_begins_after_our_close_frame_is_not_heard_either(
     start_daemon: StartDaemon, http: aiohttp.ClientSession
 ) -> None:
@@ -208,7 +205,6 @@ async def test_a_flood_that_begins_after_our_close_frame_is_not_heard_either(
     assert await refused_messages(http, daemon) == 1
 
 
-@pytest.mark.integration
 async def test_pings_count_as_messages_do(start_daemon: StartDaemon) -> None:
     daemon = start_daemon(*FEW_MESSAGES)
     async with connect(daemon.ws_url, additional_headers=bearer("pinging"), ping_interval=None) as socket:

@@ -13,7 +13,7 @@ from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import MAX_PIPELINED
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("bystander")]
+pytestmark = pytest.mark.usefixtures("bystander")
 
 CHUNKED = b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" % WATCHLIST.encode()
 GET = b"GET /ready HTTP/1.1\r\nHost: h\r\n\r\n"

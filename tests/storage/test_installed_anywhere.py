@@ -11,6 +11,7 @@ from storage.schema import HEAD, schema_version
 from tests.timeouts import TIMEOUT_S
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["100%", "%(here)s", "a b", "why?#1"])
 def test_the_path_of_the_package_may_have_any_name(tmp_path: Path, sqlite_url: str, name: str) -> None:
     (tmp_path / name).symlink_to(Path(storage.__file__).parent.parent)

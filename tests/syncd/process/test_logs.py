@@ -8,6 +8,8 @@ import pytest
 
 from tests.daemon import ROOT
 
+pytestmark = pytest.mark.integration
+
 
 def logged(log_format: str, level: str, statements: str) -> str:
     """Return what a program writes that configures its logs and then executes ``statements``."""

@@ -8,8 +8,6 @@ import pytest
 from actors.errors import BusUnavailable
 from tests.timeouts import TIMEOUT_S
 
-pytestmark = pytest.mark.integration
-
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
