@@ -14,6 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pykka import ActorRegistry
 
+from tests.timeouts import TIMEOUT_S
+
+os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
+
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", ON_A_BUSY_MACHINE, max_examples=100)
 settings.register_profile("ci", ON_A_BUSY_MACHINE, max_examples=2_000, print_blob=True)

@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.crdt.replica import Change, Replica, foreign_add
 from tests.crdt.strategies import REPLICAS, elements
+from tests.timeouts import TIMEOUT_S
 
-pytestmark = pytest.mark.timeout(600)  # profile `ci`: 80,000 steps in one test, 15 s on an idle core
+pytestmark = pytest.mark.timeout(10 * TIMEOUT_S)  # profile `ci`: 80,000 steps in one test, 15 s on an idle core
 
 indexes = st.integers(0, len(REPLICAS) - 1)
 anywhere = st.integers(0, 1_000)

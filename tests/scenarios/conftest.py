@@ -26,7 +26,7 @@ from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
-__all__ = ["TIMEOUT_S", "database_url", "postgresql"]
+__all__ = ["database_url", "postgresql"]
 
 SECRET = "a secret of the scenarios, and long enough"
 WATCHLIST = "/api/v1/sync/watchlist"

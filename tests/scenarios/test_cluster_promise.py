@@ -19,9 +19,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from tests.scenarios.conftest import TIMEOUT_S, WATCHLIST, Bearer, BusServer, ClusterNode, StartNode
-
-pytestmark = pytest.mark.integration
+from tests.scenarios.conftest import WATCHLIST, Bearer, BusServer, ClusterNode, StartNode
+from tests.timeouts import TIMEOUT_S
 
 USERS = 50
 DEVICES_PER_USER = 4
@@ -173,7 +172,7 @@ def p50_ms(writes: list[Acknowledged], devices: dict[str, list[Device]]) -> floa
     return median(taken for write in writes for taken in write.same_node_latency_s(devices[write.user_id])) * 1000
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(15 * TIMEOUT_S)
 async def test_every_device_sees_each_revision_once_and_in_order_whatever_breaks(
     bus: BusServer,
     start_node: StartNode,

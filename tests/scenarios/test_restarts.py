@@ -18,7 +18,6 @@ from bench.front import Front
 from syncd.cluster import Child
 from tests.scenarios.conftest import (
     SECRET,
-    TIMEOUT_S,
     WATCHLIST,
     Bearer,
     BusServer,
@@ -26,6 +25,7 @@ from tests.scenarios.conftest import (
     NatsServer,
     StartNode,
 )
+from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
 USERS = ("ann", "bob")

@@ -9,13 +9,14 @@ import pytest
 from bench.soak.audit import compare
 from bench.soak.ledger import FIRST_FOREIGN_FILM, USERS, Change, Ledger, Listing, Write, film
 from bench.soak.memory import WARM_UP_S, Samples
+from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[2]
 USER = USERS[0]
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(15 * TIMEOUT_S)
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_a_short_soak_ends_with_nothing_lost_nothing_twice_and_nothing_left_behind(nodes: int, tmp_path: Path) -> None:
     arguments = ("--minutes", "0.3", "--seed", "10", "--nodes", str(nodes))

@@ -42,7 +42,7 @@ class Blocked(BlockingActor):
     """Waits on its own thread for each message."""
 
     def on_receive(self, message: threading.Event) -> None:
-        assert message.wait(10)
+        assert message.wait(TIMEOUT_S)
 
 
 async def test_messages_that_wait_are_seen_in_order_and_stay(started: Keep) -> None:
