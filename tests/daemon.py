@@ -64,6 +64,12 @@ class DaemonProcess:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
+    def stop(self) -> None:
+        """SIGTERM, and wait until it is gone: killed, it could not write down which of its code ran."""
+        self.process.terminate()
+        self.process.wait(TIMEOUT_S)
+        self.kill()
+
     async def terminate(self) -> int:
         """SIGTERM, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -87,7 +93,7 @@ def bearer(user: str = "ann", device: str = "phone", ttl_s: int = 3600) -> dict[
 
 @pytest.fixture
 def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
-    """``start_daemon(*flags, data_dir=…)``: a listening daemon, killed at the end of the test."""
+    """``start_daemon(*flags, data_dir=…)``: a listening daemon, stopped at the end of the test."""
     daemons: list[DaemonProcess] = []
 
     def start(*flags: str, data_dir: Path = tmp_path / "data", secret: str | None = SECRET) -> DaemonProcess:
@@ -96,7 +102,7 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
 
     yield start
     for daemon in daemons:
-        daemon.kill()
+        daemon.stop()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +114,7 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     config = request.config
     if _SHARED not in config.stash:
         config.stash[_SHARED] = DaemonProcess(tmp_path_factory.mktemp("daemon"))
-        config.add_cleanup(config.stash[_SHARED].kill)
+        config.add_cleanup(config.stash[_SHARED].stop)
     return config.stash[_SHARED]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import MEASURED
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SECRET = "a secret of the tests, and long enough"
@@ -21,7 +23,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(data_dir)],
             cwd=ROOT,
-            env={"SYNCD_JWT_SECRET": SECRET},
+            env=MEASURED | {"SYNCD_JWT_SECRET": SECRET},
             stdout=subprocess.PIPE,
             stderr=log,
         )

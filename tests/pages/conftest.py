@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
             daemon = subprocess.Popen(
                 [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path / "data")],
                 cwd=ROOT,
-                env={"PATH": os.environ["PATH"], **({"SYNCD_JWT_SECRET": secret} if secret else {})},
+                env={"PATH": os.environ["PATH"], **MEASURED, **({"SYNCD_JWT_SECRET": secret} if secret else {})},
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
@@ -54,7 +55,7 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
 
     yield start
     for daemon in daemons:
-        daemon.kill()
+        daemon.terminate()
         daemon.communicate()
 
 

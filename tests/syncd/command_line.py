@@ -4,15 +4,16 @@ import subprocess
 import sys
 
 from tests.daemon import ROOT
+from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 
 def syncd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one command, with nothing in its environment but ``environment``."""
+    """Run one command, with nothing of its own in its environment but ``environment``."""
     return subprocess.run(
         [sys.executable, "-m", "syncd", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=MEASURED | environment,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

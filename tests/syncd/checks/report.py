@@ -9,6 +9,7 @@ from typing import Any
 
 from syncd.checks.results import CheckResult
 from tests.daemon import ROOT
+from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 
@@ -19,7 +20,7 @@ class Report:
         self.done = subprocess.run(
             [sys.executable, "-m", "syncd", "check", "--json", *flags],
             cwd=ROOT,
-            env={"SYNCD_PORT": "0", **environment},
+            env={"SYNCD_PORT": "0", **MEASURED, **environment},
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

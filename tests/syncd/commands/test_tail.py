@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.daemon import ROOT, DaemonProcess, token
+from tests.environment import MEASURED
 from tests.syncd.command_line import syncd
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ async def test_tail_shows_the_list_what_comes_and_after_a_restart_what_it_missed
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "syncd", "tail", "--url", base_url, "--state", str(tmp_path / "tail.db")),
             cwd=ROOT,
-            env={"SYNCD_TOKEN": token(user, "terminal")},
+            env=MEASURED | {"SYNCD_TOKEN": token(user, "terminal")},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
