@@ -2,12 +2,14 @@
 
 PeerError                what somebody else sent: the same again ends the same way
 ├── BusMessageRefused    a payload of the bus is no message of ours
-└── MessageRefused       the bus will never take this message
+├── MessageRefused       the bus will never take this message
+└── SchemaTooNew         a newer release has migrated the database
 TemporaryError           the moment: the same may succeed later
 ├── BusUnavailable
 └── StoreUnavailable
 DefectError              ours
-└── IllegalStepError     a connection was told what cannot happen in its state
+├── IllegalStepError     a connection was told what cannot happen in its state
+└── StoreDefect          the store raised what it must not raise
 """
 
 
@@ -35,13 +37,24 @@ class MessageRefused(PeerError):
     """The bus will never take this message (too large, malformed, forbidden): trying it again is useless."""
 
 
+class SchemaTooNew(PeerError):
+    """The database was migrated by a newer release, so this one must not write to it."""
+
+
 class BusUnavailable(TemporaryError):
     """The bus did not take the message now."""
 
 
 class StoreUnavailable(TemporaryError):
-    """The database cannot answer now (locked, full, gone); nothing of the call took effect."""
+    """The database cannot answer now (locked, full, gone).
+
+    Nothing of the call took effect, unless whoever was asked was lost meanwhile: then nobody knows.
+    """
 
 
 class IllegalStepError(DefectError):
     """A connection was told something that cannot happen in its state; the text names both."""
+
+
+class StoreDefect(DefectError):
+    """The store raised what it must not raise; the text is the traceback."""

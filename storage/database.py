@@ -32,15 +32,19 @@ class Database:
         lock_timeout_s: how long a transaction waits for another's lock before it fails; a statement on PostgreSQL may
             run twice as long.
 
+        is_read_only: let the database refuse to change anything on this connection.
+
     Raises:
+        ImportError: its driver is not installed.
         ValueError: the URL names another kind of database, or is not a URL.
 
     Thread: one at a time.
     """
 
-    def __init__(self, url: str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S) -> None:
+    def __init__(self, url: str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S, *, is_read_only: bool = False) -> None:
         self._url = _with_driver(url)
         self._lock_timeout_s = lock_timeout_s
+        self._is_read_only = is_read_only
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
         self._engine = create_engine(self._url, poolclass=NullPool, connect_args=self._connect_args())
@@ -114,7 +118,7 @@ class Database:
 
     def _on_connect(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
-        for statement in self._settings():
+        for statement in (*self._settings(), *self._refusals()):
             cursor.execute(statement)
         cursor.close()
         connection.commit()
@@ -130,6 +134,11 @@ class Database:
             f"SET statement_timeout = {2 * lock_timeout_ms}",
             f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}",
         )
+
+    def _refusals(self) -> tuple[str, ...]:
+        if not self._is_read_only:
+            return ()
+        return ("PRAGMA query_only = ON",) if self._is_sqlite else ("SET default_transaction_read_only = on",)
 
 
 def parsed_url(text: str) -> URL | None:

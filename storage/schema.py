@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, text, update
 
+from actors.errors import SchemaTooNew
 from storage.database import Database
 from storage.tables import EPOCH, meta
 
@@ -12,10 +13,6 @@ HEAD = "0002"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together
-
-
-class SchemaTooNew(Exception):
-    """The database was migrated by a newer release, so this one must not write to it."""
 
 
 def schema_version(url: str) -> str | None:

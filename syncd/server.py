@@ -60,7 +60,7 @@ async def serving(
     """
     connections: set[Any] = set()
     disconnect = partial(_disconnect_revoked, connections)
-    async with watching_revocations(settings.journal_url, revoked_token_ids, disconnect) as revocations:
+    async with watching_revocations(node.store, revoked_token_ids, disconnect) as revocations:
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         routes = {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}
         app = http_api(_service(node, authenticator, origins), routes)

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Mapping
 
-from actors.errors import StoreUnavailable
-from storage.schema import SchemaTooNew, migrate, renew_epoch, schema_version
+from actors.errors import SchemaTooNew, StoreUnavailable
+from storage.schema import migrate, renew_epoch, schema_version
 from syncd import settings
 from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir

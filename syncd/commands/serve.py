@@ -7,8 +7,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from actors.errors import StoreUnavailable
-from storage.schema import SchemaTooNew
+from actors.errors import SchemaTooNew, StoreUnavailable
 from syncd import __version__, settings
 from syncd.buses import open_bus
 from syncd.cli import CommandError
@@ -69,6 +68,7 @@ async def _serve(chosen: Settings) -> int:
                 garbage.tune()
                 await stop.wait()
                 logger.info("stopping")
+                node.begin_stop()
     except (SchemaTooNew, StoreUnavailable) as error:
         raise CommandError(f"the journal's database cannot be used: {error}") from error
     for reason in failures:

@@ -15,10 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import storage
-from actors.errors import StoreUnavailable
+from actors.errors import SchemaTooNew, StoreUnavailable
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
-from storage.schema import HEAD, SchemaTooNew, migrate, schema_version
+from storage.schema import HEAD, migrate, schema_version
 from storage.tables import metadata
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list

@@ -1,0 +1,134 @@
+"""What a process of the store does with each request."""
+
+import socket
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, assert_never
+
+from actors.errors import SchemaTooNew, StoreUnavailable
+from actors.messages.store import (
+    BatchCommitted,
+    Check,
+    CommitBatch,
+    Done,
+    FindChanges,
+    FindHeads,
+    FindPage,
+    FindRevocations,
+    FindSince,
+    HeadsFound,
+    Prepare,
+    RevocationsFound,
+    RevokeToken,
+    StoreAnswer,
+    StoreRequest,
+)
+from storage.database import Database
+from storage.history import DEFAULT_HISTORY
+from storage.journal_store import SqlJournalStore
+from storage.revocations import SqlRevocationStore
+from storage.schema import bring_up_to_date
+from storage.wire import LENGTH_BYTES, Failed, Open, decode_request, encode
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer every request that comes over ``connection``, until its other end is closed."""
+    store: OpenedStore | Failed | None = None
+    with connection.makefile("rb") as stream, suppress(BrokenPipeError, ConnectionResetError):
+        for payload in _frames(stream):
+            try:
+                request = decode_request(payload)
+            except ValueError:  # msgspec's errors are some: one message is wrong, the next is whole again
+                connection.sendall(encode(_defect()))
+                continue
+            if isinstance(request, Open):
+                store = _open(request)
+            else:
+                assert store is not None, "Open is the first message"
+                connection.sendall(_encoded(store if isinstance(store, Failed) else store.answer(request)))
+    if isinstance(store, OpenedStore):
+        store.close()
+
+
+class OpenedStore:
+    """A database, and what is asked of it. Raises: ValueError, ImportError: the URL's, see ``Database``."""
+
+    def __init__(self, opening: Open) -> None:
+        self._database = Database(opening.database_url, is_read_only=opening.is_read_only)
+        self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
+        self._revocations = SqlRevocationStore(self._database, time.time)
+
+    def answer(self, request: StoreRequest) -> StoreAnswer | Failed:
+        """Do what ``request`` asks; whatever it raises is its answer."""
+        try:
+            return self._do(request)
+        except StoreUnavailable as error:
+            return Failed("unavailable", str(error))
+        except SchemaTooNew as error:
+            return Failed("schema_too_new", str(error))
+        except Exception:  # noqa: BLE001 - the asker's to judge, and to log
+            return _defect()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def _do(self, request: StoreRequest) -> StoreAnswer:
+        journal = self._journal
+        match request:
+            case CommitBatch(operations=operations):
+                return BatchCommitted(tuple(journal.commit(operations)))
+            case FindHeads(user_ids=user_ids):
+                return HeadsFound(tuple(journal.heads(user_ids)))
+            case FindSince(user_id=user_id, revision=revision, epoch=epoch):
+                return journal.since(user_id, revision, epoch)
+            case FindPage(user_id=user_id, limit=limit, after=after):
+                return journal.page(user_id, limit, after)
+            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
+                return journal.changes(user_id, revision, limit, epoch)
+            case Prepare():
+                bring_up_to_date(self._database)
+            case Check():
+                journal.check()
+            case RevokeToken(token_id=token_id, expires_at=expires_at):
+                self._revocations.revoke(token_id, expires_at)
+            case FindRevocations(after=version):
+                version, tokens = self._revocations.revoked(version)
+                return RevocationsFound(version, tuple(tokens))
+            case _:
+                assert_never(request)
+        return Done()
+
+
+def _open(opening: Open) -> OpenedStore | Failed:
+    try:
+        return OpenedStore(opening)
+    except ValueError as error:
+        return Failed("wrong_url", str(error))
+    except ImportError as error:
+        return Failed("no_driver", str(error))
+
+
+def _frames(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield each whole message until the end."""
+    while len(length := stream.read(LENGTH_BYTES)) == LENGTH_BYTES:
+        payload = stream.read(int.from_bytes(length, "big"))
+        yield payload
+
+
+def _encoded(answer: StoreAnswer | Failed) -> bytearray:
+    try:
+        return encode(answer)
+    except (OverflowError, TypeError, ValueError):
+        return encode(_defect())
+
+
+def _defect() -> Failed:
+    """Return the exception being handled."""
+    return Failed("defect", traceback.format_exc())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
