@@ -104,7 +104,7 @@ class JournalMetrics:
         self.last_batch = 0
         """Operations in the latest transaction."""
         self.commit_seconds = 0.0
-        """From sending transactions to their answers, failed ones included."""
+        """That those transactions took."""
         self.failures = 0
         """Times that the store was unavailable."""
         self.errors = 0

@@ -195,7 +195,7 @@ class _Worker:
     def _note_end(self, reason: str) -> None:
         assert self._process is not None
         pid, self._process = self._process.pid, None
-        self._problem = f"the {self.name} {reason}"
+        self._problem = f"the {self.name} {'was stopped' if self._is_closed else reason}"
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

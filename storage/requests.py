@@ -79,7 +79,9 @@ class OpenedStore:
         journal = self._journal
         match request:
             case CommitBatch(operations=operations):
-                return BatchCommitted(tuple(journal.commit(operations)))
+                began_s = time.perf_counter()
+                outcomes = journal.commit(operations)
+                return BatchCommitted(tuple(outcomes), time.perf_counter() - began_s)
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
             case FindSince(user_id=user_id, revision=revision, epoch=epoch):

@@ -106,7 +106,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
             bus=bus,
             metrics=metrics,
             quotas=quotas,
-            figures=Figures(_sources(metrics, quotas.refusals, bus, journal, fanout, channels)),
+            figures=Figures(_sources(metrics, quotas.refusals, bus, store, journal, fanout, channels)),
             tracer=tracer,
         )
 
@@ -147,6 +147,7 @@ def _sources(
     metrics: NodeMetrics,
     refusals: Counter[str],
     bus: Bus,
+    store: StoreProcesses,
     journal: ActorRef[Journal],
     fanout: FanOut,
     channels: Channels,
@@ -160,6 +161,7 @@ def _sources(
         tasks=lambda: len(asyncio.all_tasks()),
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
         bus_status=bus.status,
+        children=store.pids,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -38,13 +38,11 @@ class GroupCommit:
     Args:
         store: commits a batch; one that raises is halved until the operation that raises is alone.
         metrics: counted into.
-        clock: seconds, for ``commit_seconds`` only.
     """
 
-    def __init__(self, store: StoreClient, metrics: JournalMetrics, clock: Callable[[], float]) -> None:
+    def __init__(self, store: StoreClient, metrics: JournalMetrics) -> None:
         self._store = store
         self._metrics = metrics
-        self._clock = clock
         self._gathered: list[Commit] = []
         self._halves: deque[Batch] = deque()
         """Of a batch that raised; they go before what was gathered."""
@@ -79,15 +77,14 @@ class GroupCommit:
             batch, self._gathered = self._gathered[:MAX_BATCH], self._gathered[MAX_BATCH:]
         else:
             return
-        began_s = self._clock()
         self._under_way = self._store.write(CommitBatch(tuple([commit.operation for commit in batch])))
-        self._under_way.add_done_callback(partial(self._finish, batch, began_s))
+        self._under_way.add_done_callback(partial(self._finish, batch))
 
-    def _finish(self, batch: Batch, began_s: float, committed: "asyncio.Future[BatchCommitted]") -> None:
-        self._metrics.commit_seconds += self._clock() - began_s
+    def _finish(self, batch: Batch, committed: "asyncio.Future[BatchCommitted]") -> None:
         self._under_way = None
+        outcomes: Sequence[Outcome]
         try:
-            outcomes: Sequence[Outcome] = committed.result().outcomes
+            done = committed.result()
         except StoreUnavailable as error:
             if self._metrics.unavailable is not None:  # not the first time: whoever waits would only wait for the same
                 batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
@@ -103,7 +100,8 @@ class GroupCommit:
             logger.error("an operation could not be committed", exc_info=error)
             outcomes = (_NOT_TAKEN,)
         else:
-            self._note_committed(len(batch))
+            self._note_committed(done)
+            outcomes = done.outcomes
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes)
 
@@ -130,10 +128,11 @@ class GroupCommit:
         while self._barriers and self._barriers[0][0] <= self._answered:
             tell_answer(self._barriers.popleft()[1], Settled(), self._metrics)
 
-    def _note_committed(self, operations: int) -> None:
+    def _note_committed(self, done: BatchCommitted) -> None:
         self._metrics.transactions += 1
-        self._metrics.operations += operations
-        self._metrics.last_batch = operations
+        self._metrics.operations += len(done.outcomes)
+        self._metrics.last_batch = len(done.outcomes)
+        self._metrics.commit_seconds += done.seconds
         if self._metrics.unavailable is not None:
             logger.info("the journal can be written again")
             self._metrics.unavailable = None

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from typing import Any, Never
 
 from actors.journal.group_commit import MAX_BATCH, GroupCommit
@@ -35,15 +33,12 @@ class Journal(SupervisedActor):
     Args:
         store: where everything is written and read.
         metrics: counted into.
-        clock: seconds, for ``commit_seconds`` only.
     """
 
-    def __init__(
-        self, store: StoreClient, metrics: JournalMetrics, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, store: StoreClient, metrics: JournalMetrics) -> None:
         super().__init__()
         self._metrics = metrics
-        self._commits = GroupCommit(store, metrics, clock)
+        self._commits = GroupCommit(store, metrics)
         self._reads = ReadTurns(store, metrics)
         self._gathered = 0
 

@@ -13,6 +13,8 @@ class BatchCommitted(Struct, frozen=True, tag=True):
     """One transaction's outcomes, in the order asked."""
 
     outcomes: tuple[Outcome, ...]
+    seconds: float
+    """That the transaction took, without the way there and back."""
 
 
 class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):

@@ -55,7 +55,7 @@ class StoreInProcess:
         store = self._store
         match request:
             case CommitBatch(operations=operations):
-                return lambda: BatchCommitted(tuple(store.commit(operations)))
+                return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
             case FindHeads(user_ids=user_ids):
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
             case FindSince(user_id=user_id, revision=revision, epoch=epoch):

@@ -111,12 +111,12 @@ class Gate:
 class Harness:
     """A running journal; ``finish`` stops it, which handles everything told before."""
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self) -> None:
         self.store = FakeStore()
         self.client = StoreInProcess(self.store)
         self.metrics = JournalMetrics()
         self.answers: list[Any] = []
-        self.ref: ActorRef[Journal] = Journal.start(self.client, self.metrics, clock)
+        self.ref: ActorRef[Journal] = Journal.start(self.client, self.metrics)
 
     def commit(self, name: str, reply_to: Callable[[Committed], None] | None = None) -> None:
         operation = Operation(user_id="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
@@ -474,9 +474,7 @@ async def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harnes
     assert harness.metrics.errors == 1
 
 
-async def test_transactions_operations_and_time_are_counted() -> None:
-    ticks = iter(range(100))
-    harness = Harness(clock=lambda: float(next(ticks)))
+async def test_transactions_operations_and_time_are_counted(harness: Harness) -> None:
     gate = Gate(harness.store)
     harness.commit("first")
     await gate.entered()
@@ -484,7 +482,6 @@ async def test_transactions_operations_and_time_are_counted() -> None:
         harness.commit(name)
     gate.open()
     await harness.finish()
-    harness.client.close()
     metrics = harness.metrics
     assert (metrics.transactions, metrics.operations, metrics.last_batch) == (2, 4, 3)
     assert metrics.commit_seconds == 2.0
