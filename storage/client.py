@@ -19,8 +19,9 @@ from actors.runtime.ask import Request
 from storage.child_process import ChildProcess
 from storage.wire import Failed, FailureKind, Open, encode
 
-DEADLINE_S: Final = 10.0
-"""For one transaction or one read: longer than a lock or a new connection is waited for in the process."""
+DEADLINE_S: Final = 8.0
+"""For one transaction or one read: longer than a process waits for a lock or a new connection (5 s), shorter than an
+HTTP request waits for its answer (10 s)."""
 MIN_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 5.0
 CLOSE_S: Final = 2.0
