@@ -1,6 +1,7 @@
 """One run of a store's process, as the daemon sees it: frames out, answers in, and its end."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.messages.store import StoreAnswer
-from storage.wire import Failed, Frames, decode_answer
+from storage.wire import Failed, Frames, Logged, decode_answer
 
 READ_BYTES: Final = 1 << 16
 SOCKET_BUFFER_BYTES: Final = 1 << 20
@@ -86,7 +87,11 @@ class ChildProcess:
             self.kill("has ended")
             return
         for payload in self._frames.feed(data):
-            self._on_answer(decode_answer(payload))
+            message = decode_answer(payload)
+            if isinstance(message, Logged):
+                logging.getLogger(message.logger).log(message.level, message.text)
+            else:
+                self._on_answer(message)
 
     def finish(self) -> None:
         """Ask for nothing more: it ends when it has done what was asked, and then says so by ``on_end``."""

@@ -50,6 +50,7 @@ class StoreProcesses:
     Args:
         database_url: as of ``storage.database.Database``.
         restarts: counts them by process.
+        replica_url: of a copy of the database, which may be behind; lists are read there when it is not.
         write_deadline_s: how long one transaction may take, before its process is killed and started anew.
         read_deadline_s: the same for one read.
     """
@@ -59,11 +60,12 @@ class StoreProcesses:
         database_url: str,
         restarts: Counter[str],
         *,
+        replica_url: str | None = None,
         write_deadline_s: float = DEADLINE_S,
         read_deadline_s: float = DEADLINE_S,
     ) -> None:
         writing = Open(database_url=database_url, is_read_only=False)
-        reading = Open(database_url=database_url, is_read_only=True)
+        reading = Open(database_url=database_url, is_read_only=True, replica_url=replica_url)
         self._writer = _Worker("writer", writing, write_deadline_s, restarts)
         self._reader = _Worker("reader", reading, read_deadline_s, restarts)
 

@@ -1,11 +1,12 @@
 """What a process of the store does with each request."""
 
+import logging
 import socket
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import BinaryIO, assert_never
+from typing import BinaryIO, TypeVar, assert_never
 
 from actors.errors import SchemaTooNew, StoreUnavailable
 from actors.messages.store import (
@@ -25,17 +26,22 @@ from actors.messages.store import (
     StoreAnswer,
     StoreRequest,
 )
+from actors.ports import JournalStore
 from storage.database import Database
 from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
+from storage.replica import ReplicaReads
 from storage.revocations import SqlRevocationStore
 from storage.schema import bring_up_to_date
-from storage.wire import LENGTH_BYTES, Failed, Open, decode_request, encode
+from storage.wire import LENGTH_BYTES, Failed, Logged, Open, decode_request, encode
+
+R = TypeVar("R")
 
 
 def serve(connection: socket.socket) -> None:
     """Answer every request that comes over ``connection``, until its other end is closed."""
     store: OpenedStore | Failed | None = None
+    logging.basicConfig(handlers=[_ToTheDaemon(connection)], level=logging.WARNING, format="%(message)s")
     with connection.makefile("rb") as stream, suppress(BrokenPipeError, ConnectionResetError):
         for payload in _frames(stream):
             try:
@@ -52,6 +58,21 @@ def serve(connection: socket.socket) -> None:
         store.close()
 
 
+class _ToTheDaemon(logging.Handler):
+    """Sends each record to the daemon, between two answers, so that there is one log in one format."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send ``record``. Thread: the only one."""
+        try:
+            self._connection.sendall(encode(Logged(record.name, record.levelno, self.format(record))))
+        except OSError:
+            self.handleError(record)
+
+
 class OpenedStore:
     """A database, and what is asked of it. Raises: ValueError, ImportError: the URL's, see ``Database``."""
 
@@ -59,6 +80,12 @@ class OpenedStore:
         self._database = Database(opening.database_url, is_read_only=opening.is_read_only)
         self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
         self._revocations = SqlRevocationStore(self._database, time.time)
+        self._copy = None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True)
+        self._replica = (
+            None
+            if self._copy is None
+            else ReplicaReads(self._journal, SqlJournalStore(self._copy, _now_ms, DEFAULT_HISTORY))
+        )
 
     def answer(self, request: StoreRequest) -> StoreAnswer | Failed:
         """Do what ``request`` asks; whatever it raises is its answer."""
@@ -72,8 +99,10 @@ class OpenedStore:
             return _defect()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and its replica."""
         self._database.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def _do(self, request: StoreRequest) -> StoreAnswer:
         journal = self._journal
@@ -85,11 +114,11 @@ class OpenedStore:
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
             case FindSince(user_id=user_id, revision=revision, epoch=epoch):
-                return journal.since(user_id, revision, epoch)
+                return self._read(user_id, lambda store: store.since(user_id, revision, epoch))
             case FindPage(user_id=user_id, limit=limit, after=after):
-                return journal.page(user_id, limit, after)
+                return self._read(user_id, lambda store: store.page(user_id, limit, after))
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
-                return journal.changes(user_id, revision, limit, epoch)
+                return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
             case Prepare():
                 bring_up_to_date(self._database)
             case Check():
@@ -102,6 +131,9 @@ class OpenedStore:
             case _:
                 assert_never(request)
         return Done()
+
+    def _read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
+        return read(self._journal) if self._replica is None else self._replica.read(user_id, read)
 
 
 def _open(opening: Open) -> OpenedStore | Failed:

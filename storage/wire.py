@@ -20,6 +20,8 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
 
     database_url: str
     is_read_only: bool
+    replica_url: str | None = None
+    """Of a copy of the database, for reads; it may be behind."""
 
 
 FailureKind = Literal["unavailable", "schema_too_new", "wrong_url", "no_driver", "defect"]
@@ -32,9 +34,19 @@ class Failed(Struct, frozen=True, tag=True):
     text: str
 
 
+class Logged(Struct, frozen=True, tag=True):
+    """A line for the daemon's log, which answers nothing."""
+
+    logger: str
+    level: int
+    text: str
+
+
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _requests: "msgspec.msgpack.Decoder[Open | StoreRequest]" = msgspec.msgpack.Decoder(Open | StoreRequest)
-_answers: "msgspec.msgpack.Decoder[StoreAnswer | Failed]" = msgspec.msgpack.Decoder(StoreAnswer | Failed)
+_answers: "msgspec.msgpack.Decoder[StoreAnswer | Failed | Logged]" = msgspec.msgpack.Decoder(
+    StoreAnswer | Failed | Logged
+)
 
 
 def encode(message: Struct) -> bytearray:
@@ -54,7 +66,7 @@ def decode_request(payload: bytes | memoryview) -> Open | StoreRequest:
     return _requests.decode(payload)
 
 
-def decode_answer(payload: bytes | memoryview) -> StoreAnswer | Failed:
+def decode_answer(payload: bytes | memoryview) -> StoreAnswer | Failed | Logged:
     """Return what a store's process answers. Raises: msgspec.DecodeError."""
     return _answers.decode(payload)
 

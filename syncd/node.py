@@ -86,7 +86,9 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), NodeMetrics()
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer)
-        store = StoreProcesses(settings.journal_url, metrics.journal.child_restarts)
+        store = StoreProcesses(
+            settings.journal_url, metrics.journal.child_restarts, replica_url=settings.database_read_url
+        )
         journal = await _start_journal(wiring, store)
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, escalate)

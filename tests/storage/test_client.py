@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -10,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -22,7 +23,7 @@ from msgspec import structs
 
 import storage
 from actors.errors import StoreDefect, StoreUnavailable
-from actors.messages.journal import Operation, Status
+from actors.messages.journal import Changes, Operation, Page, Status
 from actors.messages.store import (
     BatchCommitted,
     CommitBatch,
@@ -36,6 +37,7 @@ from actors.messages.store import (
 )
 from storage.client import StoreProcesses
 from storage.journal_store import open_store
+from storage.schema import renew_epoch
 from tests.processes import is_running, store_process, wait_until_gone
 from tests.timeouts import TIMEOUT_S
 
@@ -49,10 +51,10 @@ class Writes(Protocol):
 class Store:
     """The processes of a test, and how often each was started anew."""
 
-    def __init__(self, url: str, deadline_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, deadline_s: float, replica_url: str | None) -> None:
         self.restarts: Counter[str] = Counter()
         self.client = StoreProcesses(
-            url, self.restarts, write_deadline_s=deadline_s, read_deadline_s=min(deadline_s, TIMEOUT_S)
+            url, self.restarts, replica_url=replica_url, write_deadline_s=deadline_s, read_deadline_s=deadline_s
         )
 
     async def commit(self, *operations: Operation) -> BatchCommitted:
@@ -74,8 +76,8 @@ class Store:
 
 
 @asynccontextmanager
-async def running(url: str, deadline_s: float = TIMEOUT_S) -> AsyncIterator[Store]:
-    store = Store(url, deadline_s)
+async def running(url: str, deadline_s: float = TIMEOUT_S, replica_url: str | None = None) -> AsyncIterator[Store]:
+    store = Store(url, deadline_s, replica_url)
     try:
         await store.client.start()
         yield store
@@ -200,6 +202,58 @@ async def test_a_server_that_never_says_a_word_ends_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreUnavailable, match="postgresql: "):
         async with running(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/x"):
             pass
+
+
+# A replica
+
+
+@pytest.fixture
+def replica_url(sqlite_url: str, tmp_path: Path, author: Writes) -> str:
+    """A copy in which a list is another, so that it shows who was asked."""
+    store = open_store(sqlite_url, now_ms=lambda: 0)
+    store.commit([author.add("alien")])
+    store.close()
+    copy = tmp_path / "copy.db"
+    shutil.copy(tmp_path / "journal.db", copy)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("UPDATE entries SET device_id = 'replica'")
+    return f"sqlite:///{copy}"
+
+
+async def page_of(store: Store) -> list[str]:
+    """Return the devices in the list of ann."""
+    page = await store.client.read(FindPage("ann", 10, None))
+    assert isinstance(page, Page)
+    return [item.device_id for item in page.items]
+
+
+async def test_lists_are_read_from_a_replica_while_it_is_not_behind(
+    sqlite_url: str, replica_url: str, author: Writes
+) -> None:
+    async with running(sqlite_url, replica_url=replica_url) as store:
+        assert await page_of(store) == ["replica"]
+        await store.commit(author.add("brazil"))
+        assert await page_of(store) == ["tv", "tv"]
+        changes = await store.client.read(FindSince("ann", 2, None))
+        assert isinstance(changes, Changes)  # to the replica, revision 2 is from another life
+        assert changes.updates == ()
+
+
+async def test_a_replica_of_another_epoch_is_left_alone(sqlite_url: str, replica_url: str) -> None:
+    renew_epoch(replica_url)
+    async with running(sqlite_url, replica_url=replica_url) as store:
+        assert await page_of(store) == ["tv"]
+
+
+async def test_a_replica_that_does_not_answer_is_said_and_missed_by_nobody(
+    sqlite_url: str, replica_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(replica_url.removeprefix("sqlite:///")).write_text("no database at all")
+    async with running(sqlite_url, replica_url=replica_url) as store:
+        assert await page_of(store) == ["tv"]
+        assert await page_of(store) == ["tv"]
+    (record,) = [record for record in caplog.records if record.name == "storage.replica"]
+    assert (record.levelname, record.getMessage()[:30]) == ("WARNING", "the replica does not answer, a")
 
 
 # Processes that hang or die
