@@ -24,7 +24,7 @@ REAP_S: Final = 0.02
 class ChildProcess:
     """``python -m storage.worker``, from its start to its end.
 
-    Thread: the event loop; no method blocks.
+    Thread: the event loop, for every method; none blocks. On Linux the process dies with the thread that started it.
 
     Args:
         name: its role, for ``ps`` and the log.
@@ -87,7 +87,10 @@ class ChildProcess:
             self.kill("has ended")
             return
         for payload in self._frames.feed(data):
-            message = decode_answer(payload)
+            try:
+                message = decode_answer(payload)
+            except ValueError as error:  # the next is whole again
+                message = Failed("defect", f"an answer cannot be read: {error}")
             if isinstance(message, Logged):
                 logging.getLogger(message.logger).log(message.level, message.text)
             else:

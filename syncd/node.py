@@ -18,6 +18,7 @@ from actors.messages.bus import CompareHeads
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
+from actors.runtime.supervisor import supervise
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from storage.client import StoreProcesses
@@ -92,6 +93,7 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
         journal = await _start_journal(wiring, store)
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, escalate)
+        supervise(journal, supervisor, restart=False)
         stack.push_async_callback(bus.close)
         fanout = await start_fanout(wiring, supervisor)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)

@@ -204,6 +204,20 @@ async def test_a_server_that_never_says_a_word_ends_the_start() -> None:
             pass
 
 
+async def test_a_row_that_cannot_be_sent_back_is_a_defect_of_its_reader_alone(
+    sqlite_url: str, tmp_path: Path, author: Writes
+) -> None:
+    async with running(sqlite_url) as store:
+        await store.commit(author.add("alien"), author.add("alien", user="bob"))
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as connection:
+            connection.execute("UPDATE operations SET node = ? WHERE user_id = 'ann'", ("n" * 200,))
+        reads = [store.client.read(FindSince(name, 0, None)) for name in ("ann", "bob")]
+        with pytest.raises(StoreDefect, match="an answer cannot be read"):
+            await reads[0]
+        assert (await reads[1]).revision == 1
+        assert not store.restarts
+
+
 # A replica
 
 
