@@ -2,8 +2,7 @@
 
 PeerError                what somebody else sent: the same again ends the same way
 ├── BusMessageRefused    a payload of the bus is no message of ours
-├── MessageRefused       the bus will never take this message
-└── SchemaTooNew         a newer release has migrated the database
+└── MessageRefused       the bus will never take this message
 TemporaryError           the moment: the same may succeed later
 ├── BusUnavailable
 └── StoreUnavailable
@@ -35,10 +34,6 @@ class BusMessageRefused(PeerError):
 
 class MessageRefused(PeerError):
     """The bus will never take this message (too large, malformed, forbidden): trying it again is useless."""
-
-
-class SchemaTooNew(PeerError):
-    """The database was migrated by a newer release, so this one must not write to it."""
 
 
 class BusUnavailable(TemporaryError):

@@ -108,6 +108,13 @@ class StoreClient(Protocol):
     Thread: the event loop, for every method; none blocks.
     """
 
+    async def start(self) -> None:
+        """Return when it can be written and read; its tables are migrated first.
+
+        Raises:
+            StoreUnavailable: the database does not answer; or whatever else an implementation names.
+        """
+
     def write(self, request: Request[R]) -> asyncio.Future[R]:
         """Ask for what changes something."""
         ...
@@ -116,9 +123,14 @@ class StoreClient(Protocol):
         """Ask for what changes nothing."""
         ...
 
+    async def close(self) -> None:
+        """Release everything; whatever is asked later is ``StoreUnavailable``. Idempotent."""
+
 
 class DeviceSocket(Protocol):
     """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
+
+    __slots__ = ()
 
     def write(self, frames: bytes) -> None:
         """Queue ready-made frames behind what was written before; never blocks."""

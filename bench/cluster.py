@@ -27,7 +27,7 @@ from bench.http_client import HttpConnection, post_request, send_all
 from bench.servers import WATCHLIST
 from storage.journal_store import open_store
 from syncd.cluster import Child, local_postgresql
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 MAX_NODES = 3
 WRITERS_PER_NODE = 48

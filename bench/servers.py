@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from msgspec import Struct
 
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 15.0

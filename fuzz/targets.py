@@ -19,15 +19,17 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.errors import BusMessageRefused
-from transport.access.authentication import Authenticator, TokenRefused
+from transport.access.authentication import Authenticator
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of
 from transport.bus.codec import BusCodec
+from transport.errors import TokenRefused
 from transport.http.protocol import HttpProtocol, RequestLimits
 from transport.websocket.device_codec import decode
 from transport.websocket.frame_reader import FrameReader, rfc6455_logger
 from transport.websocket.handshake import connect_request
 from transport.websocket.protocol import WebSocketProtocol
+from transport.websocket.state import State
 
 SECRET: Final = "a secret of the fuzzers, and long enough"  # noqa: S105 - it guards nothing
 MAX_SIZE: Final = 300
@@ -43,9 +45,9 @@ def frames(data: bytes) -> None:
         reader.output()
     expected, is_open = _reference(stream)
     assert found == expected
-    if not is_open and reader.is_open:
+    if not is_open and reader.state is State.OPEN:
         reader.feed(bytes(8))  # the rest of the header that breaks a rule
-    assert reader.is_open == is_open
+    assert (reader.state is State.OPEN) == is_open
 
 
 def _reference(stream: bytes) -> tuple[list[str | bytes], bool]:

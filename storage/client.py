@@ -13,10 +13,11 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from actors.errors import SchemaTooNew, StoreDefect, StoreUnavailable
+from actors.errors import StoreDefect, StoreUnavailable
 from actors.messages.store import Check, Prepare, StoreAnswer
 from actors.runtime.ask import Request
 from storage.child_process import ChildProcess
+from storage.errors import SchemaTooNew
 from storage.wire import Failed, FailureKind, Open, encode
 
 DEADLINE_S: Final = 8.0

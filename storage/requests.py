@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, TypeVar, assert_never
 
-from actors.errors import SchemaTooNew, StoreUnavailable
+from actors.errors import StoreUnavailable
 from actors.messages.store import (
     BatchCommitted,
     Check,
@@ -28,6 +28,7 @@ from actors.messages.store import (
 )
 from actors.ports import JournalStore
 from storage.database import Database
+from storage.errors import SchemaTooNew
 from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
 from storage.replica import ReplicaReads

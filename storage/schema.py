@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, text, update
 
-from actors.errors import SchemaTooNew
 from storage.database import Database
+from storage.errors import SchemaTooNew
 from storage.tables import EPOCH, meta
 
 HEAD = "0002"

@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import Any
 
 from actors.ports import Bus
-from syncd.settings import Settings, SettingsError
+from syncd.errors import SettingsError
+from syncd.settings import Settings
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
 
@@ -44,7 +45,7 @@ def _pubnub(settings: Settings) -> Bus:
     ):
         if value is None:
             raise SettingsError(f"--bus pubnub needs {flag}")
-    client, engine = import_module("transport.bus.pubnub.client"), _engine("pubnub", "pubnub.bus")
+    client, engine = _engine("pubnub", "pubnub.client"), _engine("pubnub", "pubnub.bus")
     return _made(
         lambda: engine.PubNubBus(
             client.PubNubSettings(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from syncd import __version__
-from syncd.settings import SettingsError
+from syncd.errors import CommandError, SettingsError
 
 COMMANDS = {
     "serve": "run the daemon (the default)",
@@ -19,10 +19,6 @@ COMMANDS = {
     "check": "check whether the daemon would start here and work, and say what to fix",
     "migrate": "upgrade the database's schema",
 }
-
-
-class CommandError(Exception):
-    """A command failed; the text is printed on the terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,16 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+from syncd.errors import ClusterError
+
 START_TIMEOUT_S = 60.0
 """Generous: a first start also makes the database, perhaps on a busy machine."""
 STOP_TIMEOUT_S = 20.0
 """More than a node allows itself."""
 UNPRIVILEGED_USER = "nobody"
 """Runs PostgreSQL instead of root, which PostgreSQL refuses to run as."""
-
-
-class ClusterError(Exception):
-    """A part of the cluster did not start; the text says which, why, and what to do."""
 
 
 class LocalPostgreSQL:

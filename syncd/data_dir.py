@@ -1,7 +1,8 @@
 """The data directory: what is kept in it, and making it."""
 
+from syncd.errors import SettingsError
 from syncd.keys.signing import uses_kept_secret
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 
 
 def uses_data_dir(settings: Settings) -> bool:

@@ -18,16 +18,16 @@ from actors.messages.bus import CompareHeads
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
-from actors.runtime.supervisor import supervise
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from storage.client import StoreProcesses
 from syncd import __version__
 from syncd.buses import bus_codec
+from syncd.errors import SettingsError
 from syncd.process.grace import Grace
 from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 from syncd.starts import Channels, FanOut, Wiring, start_bus, start_fanout, start_journal, start_supervisor
 from transport.access.limits import Limits, Quotas
 from transport.figures.prometheus import Figures, Sources
@@ -49,7 +49,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     journal: ActorRef[Journal]
     store: StoreClient
     begin_stop: Callable[[], None]
-    """Starts the clock of ``shutdown_timeout``, if it does not run yet."""
+    """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
     bus: Bus
     metrics: NodeMetrics
@@ -71,8 +71,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
 async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], None]) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
-    On leaving, what is committed is published, then every actor stops, last started first: all within
-    ``shutdown_timeout`` of ``Node.begin_stop``, or of leaving.
+    On leaving, what is committed is published, then every actor stops, last started first, within ``shutdown_timeout``.
 
     Args:
         settings: where the journal is (its data directory exists), how long to wait for what.
@@ -87,13 +86,9 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), NodeMetrics()
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer)
-        store = StoreProcesses(
-            settings.journal_url, metrics.journal.child_restarts, replica_url=settings.database_read_url
-        )
-        journal = await _start_journal(wiring, store)
+        journal, store = await _start_journal(wiring, settings)
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, escalate)
-        supervise(journal, supervisor, restart=False)
         stack.push_async_callback(bus.close)
         fanout = await start_fanout(wiring, supervisor)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)
@@ -138,9 +133,11 @@ def _stop_clock(grace: Grace, store: StoreProcesses) -> Callable[[], None]:
     return begin_stop
 
 
-async def _start_journal(wiring: Wiring, store: StoreProcesses) -> ActorRef[Journal]:
+async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[Journal], StoreProcesses]:
+    restarts = wiring.metrics.journal.child_restarts
+    store = StoreProcesses(settings.journal_url, restarts, replica_url=settings.database_read_url)
     try:
-        return await start_journal(wiring, store)
+        return await start_journal(wiring, store), store
     except ValueError as error:
         raise SettingsError(f"--database-url: {error}") from error
     except ImportError as error:

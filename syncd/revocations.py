@@ -64,16 +64,22 @@ class Revocations:
 
 @asynccontextmanager
 async def watching_revocations(
-    store: StoreClient, token_ids: RevokedTokenIds, disconnect: Disconnect
+    store: StoreClient, token_ids: RevokedTokenIds, disconnect: Disconnect, poll_s: float = POLL_S
 ) -> AsyncIterator[Revocations]:
     """Keep ``token_ids`` up to date for the length of the context; the first look is done when it begins.
+
+    Args:
+        store: where all nodes keep them.
+        token_ids: see ``Revocations``.
+        disconnect: see ``Revocations``.
+        poll_s: between two looks.
 
     Raises:
         StoreUnavailable: the database cannot be read.
     """
     revocations = Revocations(store, token_ids, disconnect)
     await revocations.refresh()
-    watch = asyncio.create_task(_watch(revocations))
+    watch = asyncio.create_task(_watch(revocations, poll_s))
     try:
         yield revocations
     finally:
@@ -82,10 +88,10 @@ async def watching_revocations(
             await watch
 
 
-async def _watch(revocations: Revocations) -> None:
+async def _watch(revocations: Revocations, poll_s: float) -> None:
     is_available = True
     while True:
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(poll_s)
         try:
             await revocations.refresh()
         except StoreUnavailable as error:  # what is known stays refused

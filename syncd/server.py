@@ -18,17 +18,21 @@ from actors.messages.fanout import BroadcastToAll, GetUserConnections
 from actors.runtime.ask import ask
 from pages.files import demo_files, operator_files
 from syncd import __version__
+from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 from transport.access.authentication import Authenticator
-from transport.http.admin import AdminService, admin_routes
-from transport.http.api import Service, http_api
+from transport.apidocs.routes import document_routes
+from transport.http.admin import AdminDeps, admin_routes
+from transport.http.api import http_api
 from transport.http.app import Routes
+from transport.http.deps import ApiDeps
+from transport.http.device_tokens import device_token_routes
 from transport.http.protocol import HttpProtocol, RequestLimits
-from transport.http.static_files import device_token_routes, page_routes
+from transport.http.static_files import page_routes
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
@@ -62,8 +66,9 @@ async def serving(
     disconnect = partial(_disconnect_revoked, connections)
     async with watching_revocations(node.store, revoked_token_ids, disconnect) as revocations:
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        routes = {**admin_routes(_admin_service(node, authenticator, revocations)), **_pages(settings)}
-        app = http_api(_service(node, authenticator, origins), routes)
+        admin = admin_routes(_admin_deps(node, authenticator, revocations))
+        routes = {**document_routes(__version__), **admin, **_pages(settings)}
+        app = http_api(_api_deps(node, authenticator, origins), routes)
         server = _Server(_config(settings, app, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
         ticking = asyncio.create_task(server.main_loop())
@@ -96,8 +101,8 @@ def _config(settings: Settings, app: ASGIApp, deps: DeviceProtocolDeps) -> uvico
     return config
 
 
-def _service(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> Service:
-    return Service(
+def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+    return ApiDeps(
         name="syncd",
         version=__version__,
         authenticator=authenticator,
@@ -134,8 +139,8 @@ def _device_deps(
     )
 
 
-def _admin_service(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminService:
-    return AdminService(
+def _admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
+    return AdminDeps(
         authenticator=authenticator,
         stats=node.stats,
         connections_of=lambda user_id: ask(node.registry, GetUserConnections(user_id)),

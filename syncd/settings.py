@@ -12,15 +12,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from syncd.errors import SettingsError
+
 ENVIRONMENT_PREFIX = "SYNCD_"
 
 Seconds = Annotated[float, Meta(gt=0)]
 PerSecond = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(gt=0)]
-
-
-class SettingsError(Exception):
-    """A setting is wrong; the text names it, its source and the fix."""
 
 
 def _about(text: str) -> Meta:

@@ -22,7 +22,7 @@ from actors.journal.journal import Journal
 from actors.messages.bus import Flush
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
-from actors.ports import Bus
+from actors.ports import Bus, StoreClient
 from actors.runtime import LoopFuture
 from actors.runtime.ask import started, stopped
 from actors.runtime.supervisor import Supervisor, supervise
@@ -30,7 +30,6 @@ from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
-from storage.client import StoreProcesses
 from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
@@ -68,12 +67,8 @@ class Channels(Struct, frozen=True, eq=False):
     subscriber: ActorRef[PubNubSubscriber]
 
 
-async def start_journal(wiring: Wiring, store: StoreProcesses) -> ActorRef[Journal]:
-    """Start the store's processes, and the actor before them.
-
-    Raises:
-        ImportError, SchemaTooNew, StoreUnavailable, ValueError: see ``StoreProcesses.start``.
-    """
+async def start_journal(wiring: Wiring, store: StoreClient) -> ActorRef[Journal]:
+    """Start the store, and the actor before it. Raises: what ``store.start`` does."""
     wiring.stack.push_async_callback(store.close)
     await store.start()
     return await _start(wiring, Journal.start(store, wiring.metrics.journal))

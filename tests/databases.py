@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from syncd.cluster import ClusterError, LocalPostgreSQL, local_postgresql
+from syncd.cluster import LocalPostgreSQL, local_postgresql
+from syncd.errors import ClusterError
 
 _schemas = count(1)
 
@@ -30,8 +31,12 @@ def postgresql() -> Iterator[LocalPostgreSQL]:
 
 @pytest.fixture
 def database_url(postgresql: LocalPostgreSQL) -> str:
-    """An empty schema of the test's own: as good as a database, and made at once."""
+    return new_database(postgresql)
+
+
+def new_database(server: LocalPostgreSQL) -> str:
+    """Return the URL of an empty schema: as good as a database, and made at once."""
     name = f"schema_{next(_schemas)}"
-    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+    with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}".encode())
-    return f"{postgresql.url}&options=-csearch_path%3D{name}"
+    return f"{server.url}&options=-csearch_path%3D{name}"

@@ -17,7 +17,6 @@ from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE
 from transport.bus.codec import BusCodec
 from transport.figures import stats
 from transport.http import admin, answers, requests
-from transport.http.api import ENCODER
 from transport.problems import ProblemDetails, problem_body
 from transport.websocket import device_codec
 
@@ -56,7 +55,7 @@ def frame_payload(message: Any) -> bytes:
 def answer(body: Struct) -> bytes:
     if isinstance(body, ProblemDetails):
         return problem_body(HTTPStatus(body.status), body.detail)
-    return ENCODER.encode(body)
+    return bytes(answers.json_response(body).body)
 
 
 def is_request(name: str) -> bool:
@@ -92,7 +91,7 @@ DIRECTIONS: Final = {
         meanings.HTTP_ANSWERS,
         {ProblemDetails}
         | structs_of(answers, stats)
-        | structs_of(admin, where=lambda name: not is_request(name) and name != "AdminService"),
+        | structs_of(admin, where=lambda name: not is_request(name) and name != "AdminDeps"),
         encode=answer,
     ),
 }

@@ -3,7 +3,6 @@
 Source: RFC 9457, "Problem Details for HTTP APIs".
 """
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -11,17 +10,9 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from transport.errors import Problem
+
 PROBLEM_TYPE: Final = "application/problem+json"
-
-
-class Problem(Exception):
-    """Ends a request with ``status``; ``detail`` is one sentence that names the field and the fix."""
-
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = headers
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):
@@ -48,3 +39,17 @@ def problem_response(problem: Problem) -> Response:
     """Return the response for a problem."""
     body = problem_body(problem.status, problem.detail)
     return Response(body, problem.status.value, problem.headers, PROBLEM_TYPE)
+
+
+def refusal(problem: Problem) -> bytes:
+    """Return ``problem`` as a whole HTTP response that ends the connection."""
+    body = problem_body(problem.status, problem.detail)
+    headers = {
+        "Content-Type": PROBLEM_TYPE,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **(problem.headers or {}),
+    }
+    lines = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from msgspec import Struct
 
 from actors.messages.journal import Bookmark
-from transport.problems import Problem
+from transport.errors import Problem
 
 MAX_LIMIT: Final = 1000
 """Items or changes in one answer."""

@@ -1,4 +1,4 @@
-"""The outbox: what this node has committed goes to the other nodes, tried until the bus took it."""
+"""The outbox: what this node has committed goes to the other nodes (step 2 in docs/architecture.md)."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""From an update, or a message of the channel, to the user's sockets (steps 4 and 5 in docs/architecture.md)."""
+"""From an update, or a message of the channel, to the user's sockets (step 5 in docs/architecture.md)."""
 
 import logging
 from collections.abc import Callable, Sequence

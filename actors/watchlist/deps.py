@@ -34,3 +34,5 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
     tracer: Tracer
+    retry_s: float = 1.0
+    """The pause after a read that the store could not answer."""

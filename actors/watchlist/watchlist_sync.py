@@ -41,9 +41,6 @@ from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 logger = logging.getLogger(__name__)
 
-RETRY_S = 1.0
-"""After a read that the store could not answer."""
-
 
 class WatchlistSync(SupervisedActor):
     """Messages in: ``WatchlistMessage``. Messages out: commits and reads, relays, publishes, registrations.
@@ -219,9 +216,9 @@ class WatchlistSync(SupervisedActor):
                 self._line.jump(revision)
                 self._replays.tell_snapshot(answer, list(self._connections))
             case ReadFailed(reason=reason):
-                logger.warning("a gap stays open for %s s: %s", RETRY_S, reason)
+                logger.warning("a gap stays open for %s s: %s", self._deps.retry_s, reason)
                 self._is_healing = True
-                tell_later(RETRY_S, self.actor_ref, TryAgain())
+                tell_later(self._deps.retry_s, self.actor_ref, TryAgain())
                 return
         self._heal_if_behind()
 
@@ -255,7 +252,7 @@ class WatchlistSync(SupervisedActor):
             return
         if loaded.heads is None:
             self._refuse_writes(waiting)
-            tell_later(RETRY_S, self.actor_ref, TryAgain())
+            tell_later(self._deps.retry_s, self.actor_ref, TryAgain())
             return
         (head,) = loaded.heads
         self._line = RevisionLine(head.revision)
@@ -266,7 +263,7 @@ class WatchlistSync(SupervisedActor):
 
     def _refuse_writes(self, waiting: list[WatchlistMessage]) -> None:
         """Nobody should wait for a database that is away; connections may."""
-        refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_S)
+        refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=self._deps.retry_s)
         for message in waiting:
             if isinstance(message, DeviceWrite):
                 self._answer(message, refusal)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 USERS: Final = tuple(f"user-{number}" for number in range(20))
 SECRET: Final = secrets.token_urlsafe(48)

@@ -12,8 +12,9 @@ from actors.messages.channel import HeadMoved
 from actors.ports import Bus
 from syncd.buses import bus_codec, open_bus
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
-from syncd.checks.timeouts import ANSWER_TIMEOUT_S, Unreachable, fetch, in_thread
-from syncd.settings import Settings, SettingsError
+from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch, in_thread
+from syncd.errors import SettingsError, Unreachable
+from syncd.settings import Settings
 from transport.bus.none import NoBus
 
 NAME = "bus"
@@ -25,27 +26,27 @@ POLL_S = 0.05
 TIMETOKENS_PER_S = 10_000_000
 
 
-async def check_bus(settings: Settings) -> Checked:
-    """Subscribe, publish a message and wait for it; with PubNub, also read its time."""
+async def check_bus(settings: Settings, timeout_s: float = ANSWER_TIMEOUT_S) -> Checked:
+    """Subscribe, publish a message and wait for it for ``timeout_s``; with PubNub, also read its time."""
     try:
         bus = open_bus(settings)
     except SettingsError as error:
         return Checked((failed(NAME, str(error), f"'syncd serve --help' explains the settings: {setting('bus')}"),))
     if isinstance(bus, NoBus):
         return Checked((ok(NAME, "none: this node runs alone"),))
-    result, clocks = await asyncio.gather(_echo(bus, settings), _clocks(settings))
+    result, clocks = await asyncio.gather(_echo(bus, settings, timeout_s), _clocks(settings))
     return Checked((result,), clocks)
 
 
-async def _echo(bus: Bus, settings: Settings) -> CheckResult:
+async def _echo(bus: Bus, settings: Settings, timeout_s: float) -> CheckResult:
     name = settings.bus.removeprefix("nats://").rpartition("@")[2]
     if settings.bus == "pubnub":
         name = settings.pubnub_origin
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             round_trip_s = await _round_trip_s(bus, settings)
     except (BusUnavailable, MessageRefused, TimeoutError) as error:
-        reason = _silence(bus.status()) if isinstance(error, TimeoutError) else str(error)
+        reason = _silence(bus.status(), timeout_s) if isinstance(error, TimeoutError) else str(error)
         return failed(NAME, f"{name}: {reason}", _fix(settings, reason))
     finally:
         await bus.close()
@@ -81,8 +82,8 @@ async def _wait(event: asyncio.Event, bus: Bus) -> None:
                 await event.wait()
 
 
-def _silence(status: str | None) -> str:
-    return NOT_DELIVERED if status is None else f"still {status} after {ANSWER_TIMEOUT_S:g} s"
+def _silence(status: str | None, timeout_s: float) -> str:
+    return NOT_DELIVERED if status is None else f"still {status} after {timeout_s:g} s"
 
 
 def _fix(settings: Settings, reason: str) -> str:

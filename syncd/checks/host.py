@@ -8,12 +8,13 @@ from tempfile import TemporaryFile
 
 from storage.inspection import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import Unreachable, fetch, in_thread
+from syncd.checks.timeouts import fetch, in_thread
 from syncd.data_dir import uses_data_dir
+from syncd.errors import SettingsError, Unreachable
 from syncd.server import bind
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 
-FREE_BYTES = 1024**3
+ENOUGH_BYTES = 1024**3
 """Less is a warning. A list of a thousand titles needs about a megabyte."""
 OTHER_FILES = 100
 """Open files other than device connections: database, bus, logs, HTTP requests."""
@@ -34,9 +35,11 @@ async def check_address(settings: Settings) -> Checked:
     return Checked((ok(name, f"{settings.host} port {settings.port or 'any'} is free"),))
 
 
-async def check_directory(settings: Settings) -> Checked:
-    """Write a temporary file to each directory that the daemon writes to."""
-    return Checked(await in_thread(lambda: tuple(_try(place, source) for place, source in _directories(settings))))
+async def check_directory(settings: Settings, enough_bytes: int = ENOUGH_BYTES) -> Checked:
+    """Write a temporary file to each directory that the daemon writes to, and look for ``enough_bytes`` of room."""
+    return Checked(
+        await in_thread(lambda: tuple(_try(place, source, enough_bytes) for place, source in _directories(settings)))
+    )
 
 
 async def check_open_files(settings: Settings) -> Checked:
@@ -73,7 +76,7 @@ def _directories(settings: Settings) -> list[tuple[Path, str]]:
     return places
 
 
-def _try(directory: Path, source: str) -> CheckResult:
+def _try(directory: Path, source: str, enough_bytes: int) -> CheckResult:
     name = "directory"
     path = directory.absolute()
     place = next(ancestor for ancestor in (path, *path.parents) if ancestor.exists())
@@ -85,7 +88,7 @@ def _try(directory: Path, source: str) -> CheckResult:
     except OSError as error:
         fix = f"set a directory that the user of the daemon can write to: {setting(source)}"
         return failed(name, f"{place}: {error.strerror or error}", fix)
-    if free_bytes < FREE_BYTES:
+    if free_bytes < enough_bytes:
         fix = f"free some space, or choose another directory: {setting(source)}"
         return warning(name, f"{place} has {free_bytes // 1024**2} MiB free", fix)
     what = "" if place == path else f"{directory} will be created in "

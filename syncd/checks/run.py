@@ -28,14 +28,17 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = 
 """Name, check, and the setting to look at if the check itself cannot say more."""
 
 
-async def run_checks(settings: Settings, flags: Mapping[str, object]) -> list[CheckResult]:
-    """Return the results of every check, in a fixed order, after ``CHECK_TIMEOUT_S`` at most. They hold no secret.
+async def run_checks(
+    settings: Settings, flags: Mapping[str, object], timeout_s: float = CHECK_TIMEOUT_S
+) -> list[CheckResult]:
+    """Return the results of every check, in a fixed order, after ``timeout_s`` at most. They hold no secret.
 
     Args:
         settings: what would be started.
         flags: what the command line said, by setting name.
+        timeout_s: for each check.
     """
-    checked = await asyncio.gather(*(_with_deadline(*check, settings) for check in CHECKS))
+    checked = await asyncio.gather(*(_with_deadline(*check, settings, timeout_s) for check in CHECKS))
     clocks = [reading for one in checked for reading in one.clocks]
     return [
         *check_configuration(settings, flags),
@@ -45,14 +48,14 @@ async def run_checks(settings: Settings, flags: Mapping[str, object]) -> list[Ch
 
 
 async def _with_deadline(
-    name: str, check: Callable[[Settings], Awaitable[Checked]], setting_name: str, settings: Settings
+    name: str, check: Callable[[Settings], Awaitable[Checked]], setting_name: str, settings: Settings, timeout_s: float
 ) -> Checked:
     fix = f"check the setting {setting(setting_name)}"
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await check(settings)
     except TimeoutError:
-        return Checked((failed(name, f"no answer within {CHECK_TIMEOUT_S:g} s", fix),))
+        return Checked((failed(name, f"no answer within {timeout_s:g} s", fix),))
     except Exception as error:  # noqa: BLE001 - a defect in one check must not hide the results of the others
         return Checked((failed(name, f"could not be checked: {type(error).__name__}: {error}", fix),))
 

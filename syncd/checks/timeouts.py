@@ -13,16 +13,14 @@ from urllib.request import urlopen
 
 from msgspec import Struct
 
+from syncd.errors import Unreachable
+
 T = TypeVar("T")
 
 ANSWER_TIMEOUT_S = 5.0
 """For one answer of a server."""
 CHECK_TIMEOUT_S = 6.0
 """For a whole check: longer than one answer, so that a client can still report its own time-out."""
-
-
-class Unreachable(Exception):
-    """An HTTP server did not answer, or answered with an error; the text says why."""
 
 
 class Answer(Struct, frozen=True):

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-from syncd.cli import CommandError
+from syncd.errors import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from syncd import settings
 from syncd.checks.results import CheckResult, failed
 from syncd.checks.run import run_checks
-from syncd.settings import SettingsError
+from syncd.errors import SettingsError
 
 COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "failed": "\x1b[31m"}
 PLAIN = "\x1b[0m"

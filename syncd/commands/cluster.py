@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from syncd.cli import CommandError
-from syncd.cluster import Child, ClusterError, local_postgresql
+from syncd.cluster import Child, local_postgresql
 from syncd.commands.broker import require_broker
+from syncd.errors import CommandError
 from syncd.keys.kept_secret import kept_secret
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 NODES = ("a", "b", "c")
 USER = "demo"
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(_run(data_dir, arguments.port))
-    except (ClusterError, OSError) as error:
+    except OSError as error:
         raise CommandError(str(error)) from None
     return 0
 

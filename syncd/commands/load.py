@@ -13,10 +13,10 @@ from msgspec import Struct
 from syncd_client import Client, State, Updated
 
 from syncd import settings
-from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir
+from syncd.errors import CommandError
 from syncd.keys.signing import signing_secret, uses_kept_secret
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 TOKEN_TTL_S = 24 * 3600
 CONTENTS_PER_USER = 20

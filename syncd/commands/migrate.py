@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Mapping
 
-from actors.errors import SchemaTooNew, StoreUnavailable
+from actors.errors import StoreUnavailable
+from storage.errors import SchemaTooNew
 from storage.schema import migrate, renew_epoch, schema_version
 from syncd import settings
-from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir
+from syncd.errors import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,12 @@ import os
 import signal
 from collections.abc import Mapping
 
-from actors.errors import SchemaTooNew, StoreUnavailable
+from actors.errors import StoreUnavailable
+from storage.errors import SchemaTooNew
 from syncd import __version__, settings
 from syncd.buses import open_bus
-from syncd.cli import CommandError
 from syncd.data_dir import make_data_dir
+from syncd.errors import CommandError
 from syncd.keys import development
 from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node

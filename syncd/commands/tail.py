@@ -12,7 +12,7 @@ import jwt
 import msgspec
 from syncd_client import Client, Connected, Disconnected, Event, Item, MemoryStore, Resumed, SqliteStore, Updated
 
-from syncd.cli import CommandError
+from syncd.errors import CommandError
 
 TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 

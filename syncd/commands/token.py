@@ -8,7 +8,7 @@ from uuid import uuid4
 from syncd import settings
 from syncd.data_dir import make_data_dir
 from syncd.keys.signing import signing_secret, uses_kept_secret
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from syncd.keys.signing import signing_secret
 from syncd.settings import Settings
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 USER = "demo"
 TOKEN_TTL_S = 24 * 3600

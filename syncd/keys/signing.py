@@ -2,8 +2,9 @@
 
 from collections.abc import Container
 
+from syncd.errors import SettingsError
 from syncd.keys.kept_secret import kept_secret
-from syncd.settings import Settings, SettingsError
+from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.signing_keys import JwksKeys, SigningKeys, public_key_file, shared_secret
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 
 from actors.tracing import Span, Tracer
-from syncd.settings import Settings, SettingsError
+from syncd.errors import SettingsError
+from syncd.settings import Settings
 
 FIELDS: Final = (
     "trace_id", "span_id", "parent_id", "node", "user", "revision", "ms",

@@ -1,37 +1,18 @@
-"""Fakes and barriers for driving actors directly."""
+"""What drives actors directly: started ones are stopped at the end, and what they were told can be waited for."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 from pykka import ActorRef
 from pykka.messages import ProxyGetAttr
 
-from actors.messages.connection import ConnectionInfo
-from actors.messages.device import Answer
-from actors.messages.sync import SyncMessage
 from actors.runtime.supervisor import Supervisor, supervise
+from tests.fakes.devices import Devices
 
 Started = Callable[[ActorRef[Any]], ActorRef[Any]]
-
-
-class Devices:
-    """Connections that record what they are told; counts how often a message is encoded."""
-
-    def __init__(self) -> None:
-        self.told: dict[str, list[Any]] = {}
-        self.encoded = 0
-
-    def connection(self, connection_id: str, user_id: str = "ann", device_id: str = "tv") -> ConnectionInfo:
-        self.told[connection_id] = []
-        return ConnectionInfo(connection_id, user_id, device_id, self.told[connection_id].append)
-
-    def encode(self, message: SyncMessage | Answer) -> bytes:
-        self.encoded += 1
-        return msgspec.json.encode(message)
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
-"""Which writes are followed, and what their spans say; the header by the specification's own rules and examples."""
+"""Which writes are followed, and what their spans say."""
 
-import re
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from actors.messages.trace import TraceParent, parse_traceparent
 from actors.tracing import MAX_ASKED_PER_S, MAX_FOLLOWED, Span, Tracer
@@ -15,64 +12,6 @@ PARENT_ID = "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"
 """Section 3.2.2.5 of the specification, as the next."""
 UNSAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-00"
-
-
-def test_the_specifications_examples_are_understood() -> None:
-    assert parse_traceparent(SAMPLED) == TraceParent(TRACE_ID, PARENT_ID, is_sampled=True)
-    assert parse_traceparent(UNSAMPLED) == TraceParent(TRACE_ID, PARENT_ID, is_sampled=False)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        TRACE_ID,
-        SAMPLED.upper(),
-        f"ff-{TRACE_ID}-{PARENT_ID}-01",
-        f"0-{TRACE_ID}-{PARENT_ID}-01",
-        f"00-{'0' * 32}-{PARENT_ID}-01",
-        f"00-{TRACE_ID}-{'0' * 16}-01",
-        f"00-{TRACE_ID[:-1]}-{PARENT_ID}-01",
-        f"00-{TRACE_ID}-{PARENT_ID}-1",
-        f"00-{TRACE_ID}-{PARENT_ID}-0x",
-        f"00-{TRACE_ID}-{PARENT_ID}",
-        f"{SAMPLED}-what-the-future-will-be-like",
-        f"{SAMPLED}\n",
-        f"{SAMPLED},{SAMPLED}",
-        f"cc-{TRACE_ID}-{PARENT_ID}-01.what-the-future-will-be-like",
-        SAMPLED.replace("4", "\N{ARABIC-INDIC DIGIT FOUR}"),
-    ],
-)
-def test_what_the_specification_calls_invalid_is_nothing(text: str) -> None:
-    assert parse_traceparent(text) is None
-
-
-@pytest.mark.parametrize("more", ["", "-what-the-future-will-be-like"])
-def test_a_later_version_is_read_as_far_as_this_one_goes(more: str) -> None:
-    assert parse_traceparent(f"cc-{TRACE_ID}-{PARENT_ID}-01{more}") == TraceParent(TRACE_ID, PARENT_ID, is_sampled=True)
-
-
-@given(st.integers(0, 255))
-def test_of_the_flags_only_the_lowest_counts(flags: int) -> None:
-    parsed = parse_traceparent(f"00-{TRACE_ID}-{PARENT_ID}-{flags:02x}")
-    assert parsed is not None
-    assert parsed.is_sampled == bool(flags & 1)
-
-
-@given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
-def test_what_is_written_is_read_again(trace_id: int, span_id: int, is_sampled: bool) -> None:
-    written = TraceParent(f"{trace_id:032x}", f"{span_id:016x}", is_sampled)
-    assert parse_traceparent(str(written)) == written
-
-
-@given(st.text() | st.from_regex(r"[0-9a-f]{1,3}-[0-9a-f]{31,33}-[0-9a-f]{15,17}-[0-9a-f]{1,3}(-.*)?", fullmatch=True))
-def test_whatever_is_read_was_of_the_right_form(text: str) -> None:
-    parsed = parse_traceparent(text)
-    if parsed is not None:
-        assert text[3:52] == f"{parsed.trace_id}-{parsed.span_id}"
-        assert re.fullmatch(r"[0-9a-f]{32}", parsed.trace_id)
-        assert int(parsed.trace_id, 16) > 0
-        assert int(parsed.span_id, 16) > 0
 
 
 class Listener:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy.conftest import DEPLOY, ROOT, SECRET
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 pytestmark = pytest.mark.integration
 

@@ -9,13 +9,17 @@ from actors.errors import StoreDefect, StoreUnavailable
 from actors.messages.store import (
     BatchCommitted,
     CommitBatch,
+    Done,
     FindChanges,
     FindHeads,
     FindPage,
+    FindRevocations,
     FindSince,
     HeadsFound,
+    RevocationsFound,
+    RevokeToken,
 )
-from actors.ports import JournalStore
+from actors.ports import JournalStore, RevocationStore
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
@@ -24,10 +28,14 @@ R = TypeVar("R")
 class StoreInProcess:
     """As the two processes: writes in order on one thread, reads in order on another."""
 
-    def __init__(self, store: JournalStore) -> None:
+    def __init__(self, store: JournalStore, revocations: RevocationStore | None = None) -> None:
         self._store = store
+        self._revocations = revocations
         self._writer = ThreadPoolExecutor(1, "writer")
         self._reader = ThreadPoolExecutor(1, "reader")
+
+    async def start(self) -> None:
+        """There is nothing to start."""
 
     def write(self, request: Request[R]) -> asyncio.Future[R]:
         return self._run(self._writer, request)
@@ -35,10 +43,12 @@ class StoreInProcess:
     def read(self, request: Request[R]) -> asyncio.Future[R]:
         return self._run(self._reader, request)
 
-    def close(self) -> None:
-        self._writer.shutdown()
-        self._reader.shutdown()
+    async def close(self) -> None:
+        for executor in (self._writer, self._reader):
+            await asyncio.to_thread(executor.shutdown)
         self._store.close()
+        if self._revocations is not None:
+            self._revocations.close()
 
     def _run(self, executor: ThreadPoolExecutor, request: Request[R]) -> asyncio.Future[R]:
         def do() -> Any:
@@ -64,5 +74,19 @@ class StoreInProcess:
                 return lambda: store.page(user_id, limit, after)
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
                 return lambda: store.changes(user_id, revision, limit, epoch)
+            case RevokeToken(token_id=token_id, expires_at=expires_at):
+                return lambda: self._revoke(token_id, expires_at)
+            case FindRevocations(after=version):
+                return lambda: self._revoked(version)
             case _:
                 raise AssertionError(request)
+
+    def _revoke(self, token_id: str, expires_at: int | None) -> Done:
+        assert self._revocations is not None
+        self._revocations.revoke(token_id, expires_at)
+        return Done()
+
+    def _revoked(self, after: int) -> RevocationsFound:
+        assert self._revocations is not None
+        version, tokens = self._revocations.revoked(after)
+        return RevocationsFound(version, tuple(tokens))

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.pages.conftest import SECRET, OpenPage, StartDaemon
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="session")]
 

@@ -1,7 +1,7 @@
 """A broker on a free port, the unmodified PubNub SDK pointed at it, and HTTP so raw that nothing is normalised."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from pubnub.pnconfiguration import PNConfiguration
 from pubnub.pubnub_asyncio import PubNubAsyncio
 
 from pubnub_broker.server import BrokerServer, serve
+from tests.pubnub_broker.messages import Http
 from tests.timeouts import TIMEOUT_S
 
 
@@ -90,9 +91,6 @@ async def listen(sdk: Callable[..., Any]) -> AsyncIterator[Callable[..., Awaitab
     for client, listener in listening:
         client.unsubscribe_all()
         await asyncio.wait_for(listener.left.wait(), TIMEOUT_S)
-
-
-Http = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
 
 
 @pytest.fixture

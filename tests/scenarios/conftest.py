@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from syncd.cluster import Child
 from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 __all__ = ["TIMEOUT_S", "database_url", "postgresql"]
 

@@ -8,9 +8,8 @@ from uuid import UUID
 
 import aiohttp
 import pytest
-from aiohttp import web
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.fakes.collector import Collector, running_collector
 from tests.scenarios.conftest import (
     WATCHLIST,
     Bearer,
@@ -107,34 +106,10 @@ async def test_a_foreign_publishers_write_is_followed_too(
     assert lines(node)[0]["via"] == "channel"
 
 
-class Collector:
-    """An OpenTelemetry collector, as far as OTLP over HTTP goes: keeps the spans it is sent."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.spans: list[tuple[dict[str, str], Any]] = []
-        """Each with its resource's attributes."""
-
-    async def take(self, request: web.Request) -> web.Response:
-        sent = ExportTraceServiceRequest.FromString(await request.read())
-        for of_resource in sent.resource_spans:
-            resource = {pair.key: pair.value.string_value for pair in of_resource.resource.attributes}
-            self.spans += [(resource, span) for of_scope in of_resource.scope_spans for span in of_scope.spans]
-        return web.Response(content_type="application/x-protobuf")
-
-
 @pytest.fixture
 async def collector() -> AsyncIterator[Collector]:
-    collector = Collector()
-    app = web.Application()
-    app.router.add_post("/v1/traces", collector.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    collector.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield collector
-    await runner.cleanup()
+    async with running_collector() as collector:
+        yield collector
 
 
 async def test_a_collector_is_sent_one_trace_whose_spans_hang_together_across_the_nodes(

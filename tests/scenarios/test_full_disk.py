@@ -9,7 +9,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from syncd.cluster import ClusterError
+from syncd.errors import ClusterError
 from tests.processes import store_process
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Watch
 

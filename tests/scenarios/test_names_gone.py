@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import make_url
 
 from bench.front import Front
-from syncd.cluster import ClusterError
+from syncd.errors import ClusterError
 from tests.scenarios.conftest import WATCHLIST, Bearer, BusServer, ClusterNode, StartNode, Watch
 
 pytestmark = pytest.mark.integration

@@ -26,7 +26,7 @@ from tests.scenarios.conftest import (
     NatsServer,
     StartNode,
 )
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.connection import MAX_WAITING_BYTES
 from bench.processes import memory_bytes
-from tests.syncd.conftest import DaemonProcess, bearer, token
+from tests.daemon import DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 

@@ -16,11 +16,12 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from fuzz.targets import Wire
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import SUBPROTOCOL, parse
 from transport.websocket.protocol import WebSocketProtocol
+from transport.websocket.state import State
 
 EMPTY_MASK = bytes(4)
 PING = b"\x89\x81" + EMPTY_MASK
@@ -163,9 +164,9 @@ def test_a_read_full_of_frames_that_say_nothing_ends_the_connection_at_once(fram
     reader = FrameReader(16 * 1024)
     reader.feed(b"\x01\x80" + EMPTY_MASK + frame * 250)
     reader.output()
-    assert reader.is_open
+    before = reader.state
     reader.feed(frame * 10_000)
-    assert not reader.is_open
+    assert (before, reader.state) == (State.OPEN, State.CLOSING)
     assert reader.frames < 1000
     assert b"".join(reader.output()).endswith(b"\x0f\xa3sends too fast")
 
@@ -219,3 +220,52 @@ async def test_pings_count_as_messages_do(start_daemon: StartDaemon) -> None:
             except ConnectionClosed:
                 pass
         assert socket.close_code == 4003
+
+
+@pytest.mark.usefixtures("bystander")
+async def test_half_a_handshake_left_open_disturbs_nobody(daemon: DaemonProcess) -> None:
+    pairs = [await asyncio.open_connection("127.0.0.1", daemon.port) for _ in range(50)]
+    for _, writer in pairs:
+        writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgr")
+        await writer.drain()
+    async with connect(daemon.ws_url, additional_headers=bearer()):
+        pass
+    for _, writer in pairs:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.usefixtures("bystander")
+@pytest.mark.parametrize(
+    ("message", "code", "named"),
+    [
+        ("{not json", "malformed", "JSON"),
+        ("[]", "malformed", ""),
+        ("{}", "invalid_field", "type"),
+        ('{"type":"nonsense"}', "unknown_type", "nonsense"),
+        ('{"type":"watchlist_update","operation":"add","content_id":"123","id":7}', "invalid_field", "content_id"),
+        ('{"type":"watchlist_update","operation":"zap","content_id":"123","id":7}', "invalid_field", "operation"),
+    ],
+)
+async def test_a_bad_message_gets_an_error_that_names_the_field_and_the_connection_stays(
+    daemon: DaemonProcess, message: str, code: str, named: str
+) -> None:
+    async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
+        await socket.send(message)
+        error = json.loads(await socket.recv())
+        assert (error["type"], error["code"]) == ("error", code)
+        assert named in str(error)
+        await socket.send('{"type":"ping"}')
+        assert json.loads(await socket.recv()) == {"type": "pong"}
+
+
+@pytest.mark.usefixtures("bystander")
+@pytest.mark.parametrize(("frame", "close_code"), [(b"binary", 4502), ("x" * (16 * 1024 + 1), 1009)])
+async def test_binary_and_over_long_messages_close_with_their_code(
+    daemon: DaemonProcess, frame: str | bytes, close_code: int
+) -> None:
+    async with connect(daemon.ws_url, additional_headers=bearer()) as socket:
+        await socket.send(frame)
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert socket.close_code == close_code

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bench.processes import memory_bytes
-from tests.syncd.conftest import FILM, WATCHLIST, DaemonProcess, bearer, token
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import MAX_PIPELINED
 

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.timeouts import TIMEOUT_S
 from transport.access import signing_keys
-from transport.access.authentication import Authenticator, TokenRefused
+from transport.access.authentication import Authenticator
 from transport.access.signing_keys import JwksKeys
+from transport.errors import TokenRefused
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Several stores on one database, as several nodes are: one user's revisions have no gaps and ascend as they commit."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import Protocol
 
-from actors.messages.journal import Changes, Operation, Outcome, Update
+from actors.messages.journal import Changes, Outcome, Update
 from storage.journal_store import SqlJournalStore
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 
@@ -15,13 +15,8 @@ BATCHES = 15
 USERS = ("ann", "bob", "cid", "dan")
 
 
-class Writes(Protocol):
-    def add(self, name: str, **options: object) -> Operation: ...
-    def remove(self, name: str, **options: object) -> Operation: ...
-
-
 def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
-    open_journal: Callable[..., SqlJournalStore], database_url: str, author: Writes
+    open_journal: OpenJournal, database_url: str, author: Author
 ) -> None:
     together = Barrier(NODES)
     reader = open_journal(database_url)
@@ -58,7 +53,7 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
 
 
 def test_a_reader_never_sees_a_revision_before_its_predecessors(
-    open_journal: Callable[..., SqlJournalStore], database_url: str, author: Writes
+    open_journal: OpenJournal, database_url: str, author: Author
 ) -> None:
     together = Barrier(3)
     writers = [open_journal(database_url) for _ in range(2)]

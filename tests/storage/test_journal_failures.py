@@ -4,34 +4,27 @@ import os
 import resource
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Protocol
 
 import psycopg
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import Operation, Status
-from storage.database import Database
-from storage.journal_store import SqlJournalStore, open_store
+from actors.messages.journal import Status
+from storage.journal_store import SqlJournalStore
+from syncd.cluster import LocalPostgreSQL
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
 from tests.timeouts import TIMEOUT_S
 
-OpenJournal = Callable[..., SqlJournalStore]
 
-
-class Writes(Protocol):
-    def content(self, name: str) -> str: ...
-    def add(self, name: str, **options: object) -> Operation: ...
-
-
-class Server(Protocol):
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def execute(self, statement: str) -> None: ...
+def execute(server: LocalPostgreSQL, statement: str) -> None:
+    """Execute ``statement`` from another database than the tests', whatever that allows."""
+    with psycopg.connect(server.url.replace("/postgres?", "/template1?"), autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 def revision(journal: SqlJournalStore, user: str = "ann") -> int:
@@ -50,7 +43,7 @@ def files_limited_to(size: int) -> Iterator[None]:
 
 
 def test_sqlite_locked_by_another_process_refuses_writes_and_goes_on_reading(
-    open_journal: OpenJournal, sqlite_url: str, tmp_path: Path, author: Writes
+    open_journal: OpenJournal, sqlite_url: str, tmp_path: Path, author: Author
 ) -> None:
     journal = open_journal(sqlite_url, lock_timeout_s=0.05)
     journal.commit([author.add("alien")])
@@ -66,7 +59,7 @@ def test_sqlite_locked_by_another_process_refuses_writes_and_goes_on_reading(
 
 
 def test_sqlite_on_a_full_disk_writes_nothing_of_the_batch_and_works_again_when_there_is_room(
-    open_journal: OpenJournal, sqlite_url: str, tmp_path: Path, author: Writes
+    open_journal: OpenJournal, sqlite_url: str, tmp_path: Path, author: Author
 ) -> None:
     journal = open_journal(sqlite_url)
     journal.commit([author.add("alien")])
@@ -98,7 +91,7 @@ def bound_by_file_modes(directory: Path) -> Iterator[None]:
 
 
 def test_sqlite_that_became_read_only_refuses_writes_until_it_is_writable(
-    open_journal: OpenJournal, author: Writes
+    open_journal: OpenJournal, author: Author
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "journal.db"
@@ -114,19 +107,13 @@ def test_sqlite_that_became_read_only_refuses_writes_until_it_is_writable(
         journal.close()
 
 
-def test_a_directory_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match=r"sqlite: .*file"):
-        open_store(f"sqlite:///{tmp_path}/file/journal.db", now_ms=lambda: 0)
-
-
 @pytest.mark.integration
 def test_postgresql_that_restarts_is_unavailable_meanwhile_and_has_everything_afterwards(
-    open_journal: OpenJournal, postgresql: Server, postgresql_url: str, author: Writes
+    open_journal: OpenJournal, postgresql: LocalPostgreSQL, postgresql_url: str, author: Author
 ) -> None:
     journal = open_journal(postgresql_url)
     journal.commit([author.add("alien")])
-    postgresql.stop()
+    postgresql.stop("immediate")
     try:
         with pytest.raises(StoreUnavailable, match="postgresql: "):
             journal.commit([author.add("brazil")])
@@ -141,11 +128,11 @@ def test_postgresql_that_restarts_is_unavailable_meanwhile_and_has_everything_af
 
 @pytest.mark.integration
 def test_a_postgresql_that_restarted_while_nobody_wrote_is_not_noticed(
-    open_journal: OpenJournal, postgresql: Server, postgresql_url: str, author: Writes
+    open_journal: OpenJournal, postgresql: LocalPostgreSQL, postgresql_url: str, author: Author
 ) -> None:
     journal = open_journal(postgresql_url)
     journal.commit([author.add("alien")])
-    postgresql.stop()
+    postgresql.stop("immediate")
     postgresql.start()
     journal.commit([author.add("brazil")])
     assert revision(journal) == 2
@@ -153,7 +140,7 @@ def test_a_postgresql_that_restarted_while_nobody_wrote_is_not_noticed(
 
 @pytest.mark.integration
 def test_a_row_locked_in_postgresql_delays_its_user_only(
-    open_journal: OpenJournal, postgresql_url: str, author: Writes
+    open_journal: OpenJournal, postgresql_url: str, author: Author
 ) -> None:
     journal = open_journal(postgresql_url, lock_timeout_s=0.05)
     journal.commit([author.add("alien")])
@@ -168,7 +155,7 @@ def test_a_row_locked_in_postgresql_delays_its_user_only(
 
 @pytest.mark.integration
 def test_a_session_killed_within_its_transaction_has_written_nothing(
-    open_journal: OpenJournal, postgresql_url: str, author: Writes
+    open_journal: OpenJournal, postgresql_url: str, author: Author
 ) -> None:
     journal = open_journal(postgresql_url)
     journal.commit([author.add("alien")])
@@ -196,43 +183,18 @@ def test_a_session_killed_within_its_transaction_has_written_nothing(
 
 @pytest.mark.integration
 def test_a_read_only_postgresql_is_unavailable_for_writes(
-    open_journal: OpenJournal, postgresql: Server, postgresql_url: str, author: Writes
+    open_journal: OpenJournal, postgresql: LocalPostgreSQL, postgresql_url: str, author: Author
 ) -> None:
     journal = open_journal(postgresql_url)
     journal.commit([author.add("alien")])
-    postgresql.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    execute(postgresql, "ALTER DATABASE postgres SET default_transaction_read_only = on")
     try:
         journal.close()
         with pytest.raises(StoreUnavailable, match="read-only transaction"):
             journal.commit([author.add("brazil")])
         assert revision(journal) == 1
     finally:
-        postgresql.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        execute(postgresql, "ALTER DATABASE postgres RESET default_transaction_read_only")
     journal.close()
     journal.commit([author.add("brazil")])
     assert revision(journal) == 2
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("operation_id", ["\x00", "".join(map(chr, range(0x4E00, 0x6E00)))], ids=["NUL", "too long"])
-def test_what_postgresql_cannot_store_is_no_outage_and_leaves_the_connection_in_use(
-    open_journal: OpenJournal, postgresql_url: str, author: Writes, operation_id: str
-) -> None:
-    journal = open_journal(postgresql_url)
-    with pytest.raises(DBAPIError):
-        journal.commit([author.add("alien"), author.add("brazil", operation_id=operation_id)])
-    journal.commit([author.add("alien")])
-    assert revision(journal) == 1
-
-
-def test_an_exception_within_a_transaction_rolls_it_back(
-    open_journal: OpenJournal, database_url: str, author: Writes
-) -> None:
-    open_journal(database_url).commit([author.add("alien")])
-    database = Database(database_url)
-    with suppress(KeyError), database.transaction(writing=True) as connection:
-        connection.exec_driver_sql("DELETE FROM heads")
-        raise KeyError
-    with database.transaction(writing=False) as connection:
-        assert connection.exec_driver_sql("SELECT revision FROM heads").all() == [(1,)]
-    database.close()

@@ -1,6 +1,6 @@
 """Pages of one listing show one revision, whatever is written between them; and changes come in parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -13,10 +13,9 @@ from actors.messages.journal import Changes, Item, Operation, Page, PageExpired,
 from crdt.hlc import HLCTimestamp
 from storage.history import HistoryLimits
 from storage.journal_store import SqlJournalStore
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
 from tests.whole_list import whole_list
-
-Writes = Any  # tests/storage/conftest.py: Author
-OpenJournal = Callable[..., SqlJournalStore]
 
 SHORT = HistoryLimits(max_operations=20)
 
@@ -48,7 +47,7 @@ def listing(journal: SqlJournalStore, limit: int, between: list[Operation] | Non
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 8, 100])
-def test_the_pages_of_an_unchanged_list_are_its_snapshot(journal: SqlJournalStore, author: Writes, limit: int) -> None:
+def test_the_pages_of_an_unchanged_list_are_its_snapshot(journal: SqlJournalStore, author: Author, limit: int) -> None:
     journal.commit([author.add(f"film {number}") for number in range(7)])
     snapshot = whole_list(journal)
     assert listing(journal, limit) == (list(snapshot.items), 7)
@@ -60,7 +59,7 @@ def test_a_user_who_never_wrote_has_one_empty_page(journal: SqlJournalStore) -> 
 
 
 def test_what_is_added_removed_and_added_again_meanwhile_does_not_show_in_later_pages(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     journal.commit([author.add(name, device=f"of {name}") for name in "abcdefgh"])
     snapshot = whole_list(journal)
@@ -77,7 +76,7 @@ def test_what_is_added_removed_and_added_again_meanwhile_does_not_show_in_later_
 
 
 def test_an_add_that_comes_late_with_an_old_stamp_does_not_show_in_later_pages(
-    journal: SqlJournalStore, author: Writes
+    journal: SqlJournalStore, author: Author
 ) -> None:
     journal.commit([author.add(name) for name in "abcd"])
     snapshot = whole_list(journal)
@@ -85,7 +84,7 @@ def test_an_add_that_comes_late_with_an_old_stamp_does_not_show_in_later_pages(
     assert listing(journal, 2, [late]) == (list(snapshot.items), 4)
 
 
-def test_which_of_two_adds_showed_is_not_guessed(journal: SqlJournalStore, author: Writes) -> None:
+def test_which_of_two_adds_showed_is_not_guessed(journal: SqlJournalStore, author: Author) -> None:
     twice = [author.add("a", device="tv"), author.add("a", device="phone", observed=0)]
     journal.commit([*twice, author.add("b")])
     bookmark = first_page(journal, 1).after
@@ -93,7 +92,7 @@ def test_which_of_two_adds_showed_is_not_guessed(journal: SqlJournalStore, autho
     assert journal.page("ann", 1, bookmark) == PageExpired("history_pruned")
 
 
-def test_pages_of_two_listings_at_two_revisions_do_not_mix(journal: SqlJournalStore, author: Writes) -> None:
+def test_pages_of_two_listings_at_two_revisions_do_not_mix(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add(name) for name in "abcd"])
     older, old = whole_list(journal), first_page(journal, 2)
     journal.commit([author.remove("a"), author.add("e")])
@@ -102,7 +101,7 @@ def test_pages_of_two_listings_at_two_revisions_do_not_mix(journal: SqlJournalSt
     assert [*old.items, *(item for page in pages_after(journal, old, 2) for item in page.items)] == list(older.items)
 
 
-def test_an_item_with_several_live_tags_is_shown_once_as_its_newest(journal: SqlJournalStore, author: Writes) -> None:
+def test_an_item_with_several_live_tags_is_shown_once_as_its_newest(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add("a", device="tv"), author.add("b"), author.add("a", device="phone", observed=0)])
     items, _ = listing(journal, 1)
     assert [(item.content_id, item.device_id) for item in items] == [
@@ -111,7 +110,7 @@ def test_an_item_with_several_live_tags_is_shown_once_as_its_newest(journal: Sql
     ]
 
 
-def test_another_users_bookmark_shows_only_ones_own_list(journal: SqlJournalStore, author: Writes) -> None:
+def test_another_users_bookmark_shows_only_ones_own_list(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add(name) for name in "abc"])
     bookmark = first_page(journal, 1).after
     journal.commit([author.add("x", user="bob") for _ in range(3)])
@@ -122,7 +121,7 @@ def test_another_users_bookmark_shows_only_ones_own_list(journal: SqlJournalStor
 
 @pytest.mark.parametrize("change", [{"epoch": "another"}, {"revision": 9}])
 def test_a_bookmark_of_another_database_or_of_the_future_has_expired(
-    journal: SqlJournalStore, author: Writes, change: dict[str, Any]
+    journal: SqlJournalStore, author: Author, change: dict[str, Any]
 ) -> None:
     journal.commit([author.add(name) for name in "abc"])
     bookmark = first_page(journal, 1).after
@@ -135,7 +134,7 @@ def short_history(open_journal: OpenJournal, database_url: str) -> SqlJournalSto
     return open_journal(database_url, SHORT)
 
 
-def test_a_page_whose_revision_was_pruned_has_expired(short_history: SqlJournalStore, author: Writes) -> None:
+def test_a_page_whose_revision_was_pruned_has_expired(short_history: SqlJournalStore, author: Author) -> None:
     short_history.commit([author.add(name) for name in "abc"])
     bookmark = first_page(short_history, 1).after
     short_history.commit([author.add(f"film {number}") for number in range(100)])
@@ -143,7 +142,7 @@ def test_a_page_whose_revision_was_pruned_has_expired(short_history: SqlJournalS
 
 
 def test_with_a_pruned_past_a_page_is_told_as_long_as_it_is_certain(
-    short_history: SqlJournalStore, author: Writes
+    short_history: SqlJournalStore, author: Author
 ) -> None:
     short_history.commit([author.add(f"film {number}") for number in range(100)])
     snapshot = whole_list(short_history)
@@ -163,7 +162,7 @@ examples = count()
 @given(before=WRITES, between=st.lists(WRITES, min_size=1, max_size=4), limit=st.integers(1, 4))
 def test_any_listing_is_its_first_revision_or_says_that_it_expired(
     journal: SqlJournalStore,
-    author: Writes,
+    author: Author,
     before: list[tuple[str, str]],
     between: list[list[tuple[str, str]]],
     limit: int,
@@ -189,7 +188,7 @@ def test_any_listing_is_its_first_revision_or_says_that_it_expired(
     assert tuple(shown) == snapshot.items
 
 
-def test_changes_come_in_parts_that_say_where_they_end(journal: SqlJournalStore, author: Writes) -> None:
+def test_changes_come_in_parts_that_say_where_they_end(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add(f"film {number}") for number in range(5)])
     whole = journal.since("ann", 0, None)
     assert isinstance(whole, Changes)
@@ -208,16 +207,8 @@ def test_changes_come_in_parts_that_say_where_they_end(journal: SqlJournalStore,
 
 @pytest.mark.parametrize(("revision", "epoch", "reason"), [(9, None, "epoch_changed"), (0, "other", "epoch_changed")])
 def test_changes_that_cannot_be_had_are_answered_with_a_first_page(
-    journal: SqlJournalStore, author: Writes, revision: int, epoch: str | None, reason: str
+    journal: SqlJournalStore, author: Author, revision: int, epoch: str | None, reason: str
 ) -> None:
     journal.commit([author.add(f"film {number}") for number in range(5)])
     page = journal.changes("ann", revision, 2, epoch)
     assert page == replace(first_page(journal, 2), reason=reason)
-
-
-def test_every_head_names_the_databases_epoch(journal: SqlJournalStore, author: Writes) -> None:
-    journal.commit([author.add("a")])
-    known, unknown = journal.heads(["ann", "nobody"])
-    assert (known.revision, unknown.revision) == (1, 0)
-    assert known.epoch == unknown.epoch == whole_list(journal).epoch
-    assert journal.heads([]) == []

@@ -10,28 +10,21 @@ from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import KEPT_LONGER_S, SqlRevocationStore
 from storage.schema import migrate
+from tests.fakes.hand_clock import HandClock
 
 NOW_S = 1_700_000_000
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = NOW_S
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock(NOW_S)
 
 
 OpenStore = Callable[[], SqlRevocationStore]
 
 
 @pytest.fixture
-def open_store(database_url: str, clock: Clock) -> Iterator[OpenStore]:
+def open_store(database_url: str, clock: HandClock) -> Iterator[OpenStore]:
     """Open a store as each node has one."""
     migrate(database_url)
     stores: list[SqlRevocationStore] = []
@@ -89,7 +82,7 @@ def test_a_repetition_is_no_news(store: SqlRevocationStore) -> None:
 
 
 def test_a_revocation_is_forgotten_some_time_after_its_token_has_ended_and_no_version_comes_again(
-    store: SqlRevocationStore, clock: Clock
+    store: SqlRevocationStore, clock: HandClock
 ) -> None:
     store.revoke("short", NOW_S + 60)
     store.revoke("endless", None)
@@ -117,13 +110,13 @@ def test_nodes_that_revoke_at_once_get_versions_without_gaps(open_store: OpenSto
 
 
 def test_a_database_that_does_not_answer_is_unavailable_and_nothing_is_revoked(
-    store: SqlRevocationStore, database_url: str
+    store: SqlRevocationStore, database_url: str, clock: HandClock
 ) -> None:
     blocker, waiting = Database(database_url), Database(database_url, lock_timeout_s=0.05)
     with blocker.transaction(writing=True) as connection:
         connection.execute(text("UPDATE meta SET value = value"))  # locks the version
         with pytest.raises(StoreUnavailable):
-            SqlRevocationStore(waiting, Clock()).revoke("a", None)
+            SqlRevocationStore(waiting, clock).revoke("a", None)
     waiting.close()
     blocker.close()
     assert store.revoked(0) == (0, [])

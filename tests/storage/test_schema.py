@@ -2,10 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from stat import S_IMODE
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,11 +13,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import storage
-from actors.errors import SchemaTooNew, StoreUnavailable
 from storage.database import Database
+from storage.errors import SchemaTooNew
 from storage.journal_store import SqlJournalStore, open_store
-from storage.schema import HEAD, migrate, schema_version
+from storage.schema import HEAD, migrate, renew_epoch, schema_version
 from storage.tables import metadata
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
+from tests.storage.reading import changes, snapshot
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 
@@ -60,7 +61,7 @@ def test_every_new_database_has_an_epoch_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_nodes_that_start_together_on_an_empty_database_migrate_it_once(
-    open_journal: Callable[..., SqlJournalStore], postgresql_url: str
+    open_journal: OpenJournal, postgresql_url: str
 ) -> None:
     with ThreadPoolExecutor(3) as nodes:
         stores = list(nodes.map(open_journal, [postgresql_url] * 3))
@@ -104,27 +105,10 @@ def test_a_database_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", script], check=True, cwd=root, timeout=TIMEOUT_S)
 
 
-def test_a_sqlite_file_is_its_owners_only(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/new/journal.db", now_ms=lambda: 0)
-    files = sorted((tmp_path / "new").iterdir())
-    assert [path.name for path in files] == ["journal.db", "journal.db-shm", "journal.db-wal"]
-    assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    store.close()
-
-
-def test_a_url_of_another_database_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="needs sqlite or postgresql, not 'mysql'"):
-        open_store("mysql://root@localhost/journal", now_ms=lambda: 0)
-
-
-@pytest.mark.parametrize("url", ["nonsense", "postgresql://syncd:p@ss:word@localhost/journal"])
-def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
-    with pytest.raises(ValueError, match=r"^this is not the URL of a database: write .* percent-encoded$") as refused:
-        open_store(url, now_ms=lambda: 0)
-    assert "ss:" not in str(refused.value)
-
-
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "journal.db").write_text("these are not the tables you are looking for\n" * 50)
-    with pytest.raises(StoreUnavailable, match="file is not a database"):
-        open_store(f"sqlite:///{tmp_path}/journal.db", now_ms=lambda: 0)
+def test_a_restored_database_can_be_declared_one(journal: SqlJournalStore, author: Author, database_url: str) -> None:
+    journal.commit([author.add("alien")])
+    epoch = changes(journal, 1).epoch
+    renew_epoch(database_url)
+    answer = snapshot(journal, 1, epoch)
+    assert answer.reason == "epoch_changed"
+    assert answer.epoch != epoch

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from syncd.data_dir import make_data_dir
-from syncd.keys.kept_secret import kept_secret
-from syncd.settings import Settings, SettingsError
+from syncd.errors import SettingsError
+from syncd.settings import Settings
 
 SECRET = "a shared secret of 32 bytes or more"
 POSTGRESQL = "postgresql://db/syncd"
@@ -27,16 +27,3 @@ def test_a_directory_that_cannot_be_made_names_its_setting(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"^--data-dir .*/file/below: Not a directory$"):
         make_data_dir(Settings(data_dir=tmp_path / "file" / "below"))
-
-
-def test_the_kept_secret_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
-    secret = kept_secret(tmp_path)
-    assert kept_secret(tmp_path) == secret
-    assert len(secret) >= 32
-    assert (tmp_path / "jwt-secret").stat().st_mode & 0o777 == 0o600
-
-
-def test_reading_the_kept_secret_makes_no_directory(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        kept_secret(tmp_path / "new")
-    assert list(tmp_path.iterdir()) == []

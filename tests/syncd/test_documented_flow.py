@@ -1,4 +1,4 @@
-"""The documented flow against a real daemon: three devices, one write (documented figure, steps 1 to 7)."""
+"""The documented flow against a real daemon: three devices, one write (steps 1 to 7 in docs/architecture.md)."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.syncd.conftest import DaemonProcess, StartDaemon, bearer, token
+from tests.daemon import DaemonProcess, StartDaemon, bearer, token
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.syncd.conftest import WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.daemon import WATCHLIST, DaemonProcess, StartDaemon, bearer
 
 pytestmark = pytest.mark.integration
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +9,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.syncd.conftest import ROOT, DaemonProcess, StartDaemon, bearer
+from tests.daemon import DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
@@ -157,23 +155,3 @@ async def test_a_collector_that_is_away_costs_no_write_and_holds_up_no_stop(
     for number in range(20):
         assert await post(daemon, bearer(user), {"operation": "add", "content_id": content(number)}) == 200
     assert await daemon.terminate() == 0
-
-
-def test_without_opentelemetry_the_start_says_what_to_install() -> None:
-    # As if it were not installed: a module that is None cannot be imported.
-    program = (
-        "import sys; sys.modules['opentelemetry'] = None; from syncd.cli import main;"
-        "sys.exit(main(['serve', '--port', '0', '--otlp-endpoint', 'http://127.0.0.1:9', '--data-dir', sys.argv[1]]))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "/nowhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert "--otlp-endpoint" in ended.stderr
-    assert "pip install 'syncd[opentelemetry]'" in ended.stderr
-    assert ended.stderr.count("\n") == 1

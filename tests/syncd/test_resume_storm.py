@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.syncd.conftest import DaemonProcess, bearer
+from tests.daemon import DaemonProcess, bearer
 
 pytestmark = pytest.mark.integration
 

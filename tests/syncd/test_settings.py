@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from syncd import settings
-from syncd.settings import Settings, SettingsError, load
+from syncd.errors import SettingsError
+from syncd.settings import Settings, load
 
 
 def test_without_anything_the_defaults_hold() -> None:

@@ -8,8 +8,11 @@ import pytest
 import uvicorn
 import uvloop
 
+from tests.daemon import bystander, daemon, http, start_daemon, user
 from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import HttpProtocol, RequestLimits
+
+__all__ = ["bystander", "daemon", "http", "start_daemon", "user"]
 
 Serve = Callable[..., Awaitable[int]]
 

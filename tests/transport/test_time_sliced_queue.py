@@ -52,7 +52,7 @@ async def test_work_that_raises_does_not_stop_the_rest() -> None:
     assert [type(failure) for failure in failures] == [ValueError]
 
 
-async def test_a_loop_has_one_pacer() -> None:
+async def test_a_loop_has_one_queue() -> None:
     assert time_sliced_queue() is time_sliced_queue()
 
 

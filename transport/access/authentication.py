@@ -11,7 +11,8 @@ from typing import Any, Final
 import jwt
 from msgspec import Struct
 
-from transport.access.signing_keys import SigningKeys, UnknownKeyError
+from transport.access.signing_keys import SigningKeys
+from transport.errors import SigningKeyMissing, TokenRefused
 
 MAX_TOKEN_LENGTH: Final = 8192
 MAX_NAME_LENGTH: Final = 128
@@ -19,14 +20,6 @@ MAX_NAME_LENGTH: Final = 128
 MAX_CLOCK_SKEW_S: Final = 10
 """How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; ``exp`` is never extended."""
 MAX_REMEMBERED: Final = 10_000
-
-
-class TokenRefused(Exception):
-    """The token is not accepted; the text says why and may be shown to the client."""
-
-
-class SigningKeyMissing(TokenRefused):
-    """The token names a key that is not known here: ``Authenticator.authenticate_fetching`` may still accept it."""
 
 
 class Claims(Struct, frozen=True):
@@ -114,8 +107,6 @@ class Authenticator:
                 token_id=_text(claims.get("jti")),
                 scope=_text(claims.get("scope")),
             )
-        except UnknownKeyError:
-            raise SigningKeyMissing("The token is signed with an unknown key.") from None
         except jwt.PyJWTError as error:
             raise TokenRefused(_reason(error)) from None
         except (ValueError, TypeError, OverflowError, RecursionError):
@@ -140,30 +131,6 @@ class Authenticator:
             leeway=MAX_CLOCK_SKEW_S,
         )
         return claims
-
-
-def mint(
-    secret: str,
-    user_id: str,
-    device_id: str,
-    ttl_s: int,
-    *,
-    audience: str | None = None,
-    issuer: str | None = None,
-    algorithm: str = "HS256",
-    token_id: str | None = None,
-    scope: str | None = None,
-    now_s: Callable[[], float] = time.time,
-) -> str:
-    """Return a token for one device, valid for ``ttl_s`` seconds; for development and ``syncd token``.
-
-    ``token_id``: its ``jti``, by which it can be revoked. ``scope``: what else it allows, words between spaces.
-    """
-    issued_at = int(now_s())
-    claims: dict[str, Any] = {"sub": user_id, "device_id": device_id, "iat": issued_at, "exp": issued_at + ttl_s}
-    optional = {"aud": audience, "iss": issuer, "jti": token_id, "scope": scope}
-    claims |= {name: value for name, value in optional.items() if value is not None}
-    return jwt.encode(claims, secret, algorithm=algorithm)
 
 
 def _name(claims: dict[str, Any], claim: str) -> str:

@@ -6,7 +6,8 @@ from math import ceil
 
 from msgspec import Struct
 
-from transport.problems import Problem, unavailable
+from transport.errors import Problem
+from transport.problems import unavailable
 
 MIN_SWEEP = 10_000
 """Buckets kept before full ones, which hold no information, are first dropped."""
@@ -96,16 +97,16 @@ class Quotas:
         if not self._connections[user_id]:
             del self._connections[user_id]
 
-    def acquire_messages(self, user_id: str, count: int, now_s: float) -> float:
+    def try_acquire_messages(self, user_id: str, count: int, now_s: float) -> float:
         """Acquire ``count`` messages and return 0; or acquire none and return in how many seconds to try again."""
         wait_s = self._messages.acquire(user_id, now_s, count)
         if wait_s:
             self.refusals["messages"] += 1
         return wait_s
 
-    def check_messages(self, user_id: str, count: int, now_s: float) -> None:
+    def acquire_messages(self, user_id: str, count: int, now_s: float) -> None:
         """Acquire ``count`` messages. Raises: Problem, a 429; then none was acquired."""
-        wait_s = self.acquire_messages(user_id, count, now_s)
+        wait_s = self.try_acquire_messages(user_id, count, now_s)
         if wait_s:
             rate = self.limits.messages_per_second
             raise too_many(f"This user sends more than {rate:g} messages a second to this node.", wait_s)

@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 import jwt
 from jwt.algorithms import get_default_algorithms
 
+from transport.errors import SigningKeyMissing
+
 logger = logging.getLogger(__name__)
 
 FAMILIES: Final[Mapping[str, int]] = {"HS256": 32, "HS384": 48, "HS512": 64, "RS256": 0, "ES256": 0, "EdDSA": 0}
@@ -21,10 +23,6 @@ JWKS_COOLDOWN_S: Final = 30.0
 JWKS_TIMEOUT_S: Final = 10.0
 
 
-class UnknownKeyError(Exception):
-    """No key with this id is known; fetching the set again may find it."""
-
-
 class SigningKeys(Protocol):
     """Where an ``Authenticator`` finds its keys. Thread: the event loop; nothing here blocks."""
 
@@ -33,7 +31,7 @@ class SigningKeys(Protocol):
     """Rises when keys were removed: tokens accepted with them must be checked again."""
 
     def candidates(self, key_id: str | None) -> Sequence[Any]:
-        """Return the keys to try for a token that names ``key_id``. Raises: UnknownKeyError."""
+        """Return the keys to try for a token that names ``key_id``. Raises: SigningKeyMissing."""
 
     async def refresh(self) -> None:
         """Fetch the keys again if that can help; never raises."""
@@ -108,7 +106,7 @@ class JwksKeys:
         if key_id is None and len(self._keys) == 1:
             return list(self._keys.values())
         if key_id is None or key_id not in self._keys:
-            raise UnknownKeyError
+            raise SigningKeyMissing("The token is signed with an unknown key.")
         return [self._keys[key_id]]
 
     async def refresh(self) -> None:

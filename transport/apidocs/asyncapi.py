@@ -24,8 +24,9 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
+from transport.access.bearer import BEARER_PREFIX
 from transport.query import MAX_EPOCH_LENGTH
-from transport.websocket.handshake import BEARER_PREFIX, PATH, SUBPROTOCOL
+from transport.websocket.handshake import PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
 

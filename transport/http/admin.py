@@ -22,10 +22,12 @@ from actors.messages.close_codes import DISCONNECTED
 from actors.messages.connection import ConnectionInfo, Disconnect
 from actors.messages.sync import Notice, NoticeLevel
 from transport.access.authentication import Authenticator
+from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
-from transport.http.app import ClientGone, Endpoint, HttpRequest, Routes
+from transport.http.answers import json_response
+from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
-from transport.problems import Problem, unavailable
+from transport.problems import unavailable
 
 T = TypeVar("T")
 
@@ -88,7 +90,7 @@ class UserConnections(Struct, frozen=True):
     connections: list[DeviceConnection]
 
 
-class AdminService(Struct, frozen=True, eq=False):
+class AdminDeps(Struct, frozen=True, eq=False):
     """What the admin API needs of the daemon."""
 
     authenticator: Authenticator
@@ -113,9 +115,9 @@ class _Call:
         return decode(msgspec.json.Decoder(kind), await read_body(self.request, MAX_WRITE_BYTES))
 
 
-def admin_routes(service: AdminService) -> Routes:
+def admin_routes(deps: AdminDeps) -> Routes:
     """Return the endpoints, to be served beside the others."""
-    api = _AdminApi(service)
+    api = _AdminApi(deps)
     return {
         f"{PREFIX}/stats": {"GET": api.endpoint("stats", api.stats)},
         f"{PREFIX}/users": {"GET": api.endpoint("users", api.user)},
@@ -126,8 +128,8 @@ def admin_routes(service: AdminService) -> Routes:
 
 
 class _AdminApi:
-    def __init__(self, service: AdminService) -> None:
-        self._service = service
+    def __init__(self, deps: AdminDeps) -> None:
+        self._deps = deps
 
     def endpoint(self, action: str, act: Callable[[_Call], Awaitable[Struct]]) -> Endpoint:
         """Return ``act`` behind the scope's door, audited."""
@@ -136,7 +138,7 @@ class _AdminApi:
     async def _audited(self, action: str, act: Callable[[_Call], Awaitable[Struct]], request: HttpRequest) -> Response:
         call = _Call(request)
         try:
-            claims = await authenticated(request, self._service.authenticator)
+            claims = await authenticated(request, self._deps.authenticator)
             call.by = claims.user_id
             if SCOPE not in (claims.scope or "").split():
                 raise Problem(HTTPStatus.FORBIDDEN, f"The token's scope must have the word '{SCOPE}'.")
@@ -153,23 +155,23 @@ class _AdminApi:
         finally:
             said: dict[str, Any] = {"action": action, "by": call.by, "target": call.target, "outcome": call.outcome}
             audit.info("admin call", extra=said)
-        return Response(msgspec.json.encode(answer), headers=_NOT_TO_BE_KEPT, media_type="application/json")
+        return json_response(answer, headers=_NOT_TO_BE_KEPT)
 
     async def stats(self, call: _Call) -> NodeStats:
         call.outcome = "read"
-        return self._service.stats()
+        return self._deps.stats()
 
     async def user(self, call: _Call) -> UserConnections:
         user_id = _user_id(call.request.query)
         call.target, call.outcome = f"user {user_id}", "read"
-        connections = await self._service.connections_of(user_id)
+        connections = await self._deps.connections_of(user_id)
         return UserConnections(user_id, [_device_connection(connection) for connection in connections])
 
     async def disconnect(self, call: _Call) -> Disconnected:
         asked = await call.body(DisconnectRequest)
         call.target = f"user {asked.user_id}" + (f", device {asked.device_id}" if asked.device_id else "")
         closed = 0
-        for connection in await self._service.connections_of(asked.user_id):
+        for connection in await self._deps.connections_of(asked.user_id):
             if asked.device_id in (None, connection.device_id):
                 connection.tell(Disconnect(DISCONNECTED))
                 closed += 1
@@ -180,7 +182,7 @@ class _AdminApi:
         asked = await call.body(RevokeRequest)
         call.target = f"token id {asked.token_id}"
         try:
-            closed = await self._service.revoke(asked.token_id, asked.expires_at)
+            closed = await self._deps.revoke(asked.token_id, asked.expires_at)
         except StoreUnavailable:
             raise unavailable("The revocation could not be kept, the token is still accepted.", RETRY_AFTER_S) from None
         call.outcome = f"revoked, {closed} disconnected"
@@ -189,7 +191,7 @@ class _AdminApi:
     async def notice(self, call: _Call) -> Notified:
         asked = await call.body(NoticeRequest)
         call.target = f"every device of this node: {asked.level}: {asked.message}"
-        notified = await self._service.broadcast(Notice(asked.message, asked.level))
+        notified = await self._deps.broadcast(Notice(asked.message, asked.level))
         call.outcome = f"{notified} notified"
         return Notified(notified)
 

@@ -1,9 +1,12 @@
-"""What HTTP clients get: the bodies of answers that are no problems."""
+"""What HTTP clients get: answers that are no problems, in JSON."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from http import HTTPStatus
+from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
+from starlette.responses import Response
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.conversion import device_update
@@ -14,6 +17,8 @@ from transport.query import cursor_of
 
 Revision = Annotated[int, Meta(ge=0)]
 ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -85,6 +90,11 @@ class Readiness(Struct, frozen=True):
 
     status: Literal["ready", "not ready"]
     problems: dict[str, str]
+
+
+def json_response(body: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    """Return the response with this body."""
+    return Response(_ENCODER.encode(body), status.value, headers, "application/json")
 
 
 def write_response(change: Change, outcome: Outcome) -> WriteResponse:

@@ -12,14 +12,11 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from transport.problems import Problem, problem_response
+from transport.errors import ClientGone, Problem
+from transport.problems import problem_response
 from transport.query import refuse_tokens
 
 logger = logging.getLogger(__name__)
-
-
-class ClientGone(Exception):
-    """The client hung up before its request was whole; nobody waits for an answer."""
 
 
 class HttpRequest:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with patience and room that end: for slow, oversized and garbled requests."""
+"""uvicorn's HTTP protocol with time-outs and bounds: for slow, oversized and garbled requests."""
 
 import asyncio
 import enum
@@ -6,13 +6,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from msgspec import Struct
+from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from transport.errors import Problem
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.slow_reader_guard import SlowReaderGuard
-from transport.problems import Problem
+from transport.problems import refusal
 from transport.time_sliced_queue import time_sliced_queue
-from transport.websocket.handshake import refusal
 
 MAX_PIPELINED: Final = 64
 """Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
@@ -23,7 +24,7 @@ LINGER_S: Final = 5.0
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
-    """What one request may take; an idle kept-alive connection is uvicorn's ``timeout_keep_alive``."""
+    """What one request may use; an idle kept-alive connection is uvicorn's ``timeout_keep_alive``."""
 
     head_s: float = 10.0
     body_s: float = 30.0
@@ -41,8 +42,9 @@ class _Phase(enum.Enum):
 
 
 class _Headers(list[tuple[bytes, bytes]]):
-    """A request's, all of them: a trailer must not be taken for one (RFC 9110 section 6.5.1), as uvicorn does."""
+    """A request's, all of them: a trailer must not count as one (RFC 9110 section 6.5.1), as uvicorn does."""
 
+    @override
     def append(self, _trailer: tuple[bytes, bytes]) -> None:
         """Forget it."""
 
@@ -69,6 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._problem: Problem | None = None
         self._first_data: list[bytes] | None = []  # until its turn has come
 
+    @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
@@ -77,6 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._time_phase()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the timers too."""
         self._slow_reader.end()
@@ -84,6 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._time_phase()
         super().connection_lost(exc)
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Parse ``data``, if the connection is new in its turn: it may be one of a storm of handshakes."""
         if self._first_data is None:
@@ -129,14 +134,14 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(Problem(HTTPStatus.BAD_REQUEST, "The trailers, or the chunks' extensions, are too large."))
         self._time_phase()
 
+    @override
     def on_message_begin(self) -> None:
-        """See the parser."""
         super().on_message_begin()
         self._phase = _Phase.HEAD
         self._head_bytes = self._fields = 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """See the parser, which calls it for trailers, too."""
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
         self._fields += 1
         if self._fields > MAX_FIELDS:
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -144,8 +149,8 @@ class HttpProtocol(HttpToolsProtocol):
             raise _Refused
         super().on_header(name, value)
 
+    @override
     def on_headers_complete(self) -> None:
-        """See the parser."""
         # What came in one small read needs no sum.
         if self._read_bytes > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._problem = self._head_too_large()
@@ -157,20 +162,22 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.headers = _Headers(self.headers)
 
+    @override
     def on_body(self, body: bytes) -> None:
-        """See the parser."""
         super().on_body(body)
         self._has_body = True
 
+    @override
     def on_message_complete(self) -> None:
-        """See the parser."""
         self._phase = _Phase.IDLE
         super().on_message_complete()
 
+    @override
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser could not take."""
+        """Answer what the parser has refused."""
         self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
 
+    @override
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over and let go of everything: uvicorn leaves a reference cycle per handshake."""
         if self._is_answering():  # its answer would end up among the frames
@@ -183,16 +190,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 
+    @override
     def on_response_complete(self) -> None:
-        """See uvicorn: nothing more of this response will be written."""
         self.transport.flush()  # type: ignore[attr-defined]
         self._slow_reader.begin()
         super().on_response_complete()
 
+    @override
     def pause_writing(self) -> None:
-        """See uvicorn; what is unsent must not stay so for ever."""
         super().pause_writing()
-        self._slow_reader.begin()
+        self._slow_reader.begin()  # what is unsent must not stay so for ever
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

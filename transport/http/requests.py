@@ -7,10 +7,10 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.authentication import Authenticator, Claims
+from transport.access.bearer import bearer_token, unauthorized
+from transport.errors import Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
-from transport.problems import Problem
-from transport.websocket.handshake import bearer_token, unauthorized
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ MAX_BULK_BYTES: Final = 512 * 1024
 MAX_BULK_OPERATIONS: Final = 500
 
 _JSON: Final = b"application/json"
-_TAKEN_AS_JSON: Final = frozenset(
+_READ_AS_JSON: Final = frozenset(
     {"", "text/plain", "text/json", "application/octet-stream", "application/x-www-form-urlencoded"}
 )
 """What clients say of JSON when nobody told them better; the last is curl's."""
@@ -90,7 +90,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 def _check_media_type(content_type: str) -> None:
     media_type, _, parameters = (part.strip() for part in content_type.lower().partition(";"))
-    if media_type not in _TAKEN_AS_JSON and media_type != _JSON.decode() and not media_type.endswith("+json"):
+    if media_type not in _READ_AS_JSON and media_type != _JSON.decode() and not media_type.endswith("+json"):
         raise _not_json(f"the body must be application/json, not {media_type}")
     if "charset" in parameters and not _UTF_8.search(parameters):
         raise _not_json("JSON is UTF-8 here, leave the charset out")

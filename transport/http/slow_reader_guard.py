@@ -12,7 +12,7 @@ MIN_READ_BYTES: Final = 16 * 1024
 
 
 class SlowReaderGuard:
-    """Gives up on a transport whose peer takes less than ``MIN_READ_BYTES`` of what is unsent within ``timeout_s``.
+    """Gives up on a transport whose peer reads less than ``MIN_READ_BYTES`` of what is unsent within ``timeout_s``.
 
     A peer that reads slowly is served as long as it does. Thread: the event loop.
     """
@@ -47,7 +47,7 @@ class SlowReaderGuard:
             self._look_later()
 
     def _read_bytes(self) -> int:
-        """Return how much the peer has taken; the kernel alone holds megabytes, and takes more in large steps only."""
+        """Return how much the peer has read; the kernel alone holds megabytes, and accepts more in large steps only."""
         return self._writer.written_bytes - self._transport.get_write_buffer_size() - _bytes_in_kernel(self._transport)
 
 

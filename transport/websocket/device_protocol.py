@@ -1,4 +1,4 @@
-"""A device's WebSocket: lets its token in, then stands between its bytes and its ``SyncWebSocket``."""
+"""A device's WebSocket: admits it by its token, then stands between its bytes and its ``SyncWebSocket``."""
 
 import asyncio
 import logging
@@ -27,13 +27,15 @@ from actors.messages.connection import (
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
-from transport.access.authentication import Authenticator, Claims, SigningKeyMissing, TokenRefused
+from transport.access.authentication import Authenticator, Claims
+from transport.access.bearer import unauthorized
 from transport.access.limits import Quotas
-from transport.problems import Problem
+from transport.errors import Problem, SigningKeyMissing, TokenRefused
 from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.device_codec import decode
-from transport.websocket.handshake import ConnectRequest, connect_request, unauthorized
+from transport.websocket.handshake import ConnectRequest, connect_request
 from transport.websocket.protocol import WebSocketProtocol
+from transport.websocket.state import CLOSED, CLOSING, OPEN, OPENING
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +67,8 @@ class DeviceProtocol(WebSocketProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deps = deps
-        self._tell: Tell[ConnectionMessage] | None = None
-        self._user_id: str | None = None  # once it was let in, and counts
+        self._tell: Tell[ConnectionMessage] = _to_nobody  # from its opening to its end: to its actor
+        self._user_id: str  # once it is open
         self._token_id: str | None = None
         self._task: asyncio.Task[None] | None = None  # waits for an issuer's keys
 
@@ -85,11 +87,9 @@ class DeviceProtocol(WebSocketProtocol):
 
     def messages_received(self, messages: list[str | bytes]) -> None:
         """Decode and tell everything at once."""
-        if self._tell is None:
-            return
         frames = self.frames_read
-        if frames and self._deps.quotas.acquire_messages(str(self._user_id), frames, time.monotonic()):
-            if self.is_open:
+        if frames and self._deps.quotas.try_acquire_messages(self._user_id, frames, time.monotonic()):
+            if self.state is OPEN:
                 self._tell(_TOO_FAST)
             else:  # the actor has closed it and is done
                 self.close(TOO_FAST.code, TOO_FAST.reason)
@@ -112,24 +112,23 @@ class DeviceProtocol(WebSocketProtocol):
 
     def congestion_ended(self) -> None:
         """Let the actor write what has waited."""
-        self._tell_actor(_SOCKET_WRITABLE)
+        self._tell(_SOCKET_WRITABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the actor, which ends with its socket."""
+        was_admitted = self.state in (OPEN, CLOSING)
         super().connection_lost(exc)
         if self._task is not None:
             self._task.cancel()
-        if self._user_id is not None:
+        if was_admitted:
             self._deps.quotas.disconnect(self._user_id)
-        if self._tell is not None:
-            tell, self._tell = self._tell, None
-            time_sliced_queue().run(
-                partial(tell, SocketLost())
-            )  # it may be one of thousands that lose their network at once
+            tell, self._tell = self._tell, _to_nobody
+            # It may be one of thousands that lose their network at once.
+            time_sliced_queue().run(partial(tell, SocketLost()))
 
     def shutdown(self) -> None:
         """Say goodbye, with a moment to come back at that differs from device to device."""
-        if self._tell is None:
+        if self.state in (OPENING, CLOSED):
             super().shutdown()
         else:
             self._tell(Shutdown(random.randint(0, self._deps.reconnect_spread_ms)))  # noqa: S311 - spreads load
@@ -139,11 +138,13 @@ class DeviceProtocol(WebSocketProtocol):
         is_revoked = self._token_id is not None and self._token_id in revoked
         if is_revoked:
             self._token_id = None
-            self._tell_actor(Disconnect(TOKEN_REVOKED))
+            self._tell(Disconnect(TOKEN_REVOKED))
         return is_revoked
 
     def _admit(self, asked: ConnectRequest, claims: Claims) -> None:
-        """Open the WebSocket. Raises: Problem, there is no room."""
+        """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, there is no room."""
+        if self._transport.is_closing():
+            return
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
         self._token_id = claims.token_id
@@ -189,7 +190,7 @@ class DeviceProtocol(WebSocketProtocol):
 
     def _renewed(self, message: Authenticate, claims: Claims) -> None:
         self._token_id = claims.token_id
-        self._tell_actor(
+        self._tell(
             TokenRenewed(
                 user_id=claims.user_id,
                 device_id=claims.device_id,
@@ -200,12 +201,12 @@ class DeviceProtocol(WebSocketProtocol):
         )
 
     def _renewal_refused(self, message: Authenticate, refused: TokenRefused) -> None:
-        self._tell_actor(Received((Malformed("unauthorized", str(refused), "token", message.id),)))
-
-    def _tell_actor(self, message: ConnectionMessage) -> None:
-        if self._tell is not None:
-            self._tell(message)
+        self._tell(Received((Malformed("unauthorized", str(refused), "token", message.id),)))
 
 
 def _on_loop_clock(expires_at: int) -> float:
     return asyncio.get_running_loop().time() + expires_at - time.time()
+
+
+def _to_nobody(_message: ConnectionMessage) -> None:
+    """Stand for the actor of a WebSocket that has none: it is not open yet, or no more."""

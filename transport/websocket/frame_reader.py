@@ -1,4 +1,4 @@
-"""Cuts what a peer sends into messages and answers its pings.
+"""Cuts what a peer sends into messages, answers its pings, and knows where the WebSocket stands.
 
 The frames of a stream in order are read here. A close frame, and whatever breaks a rule, goes to ``websockets``'
 ``ServerProtocol``, which knows RFC 6455 and says how the connection ends. It is made then, so that an open connection
@@ -9,10 +9,12 @@ import logging
 from typing import Final
 
 from websockets.frames import CloseCode
-from websockets.protocol import OPEN
+from websockets.protocol import State as RfcState
 from websockets.server import ServerProtocol
 
+from actors.errors import IllegalStepError
 from actors.messages.close_codes import TOO_FAST
+from transport.websocket.state import CLOSED, CLOSING, OPEN, OPENING, State
 
 try:
     from websockets.speedups import apply_mask
@@ -43,25 +45,37 @@ rfc6455_logger.setLevel(logging.WARNING)
 
 
 class FrameReader:
-    """Reads one open WebSocket; ``max_size`` bounds a message in bytes, whole or in fragments."""
+    """Reads one WebSocket; ``max_size`` bounds a message in bytes, whole or in fragments.
+
+    Every step of its ``state`` is made here: by ``open``, ``feed``, ``close`` and ``end``.
+    """
 
     __slots__ = (
         *("_fragments", "_is_irregular", "_is_text", "_max_size", "_pongs", "_rest", "_rfc"),
-        *("frames", "is_writable"),
+        *("frames", "is_writable", "state"),
     )
 
-    def __init__(self, max_size: int) -> None:
-        self.is_writable = True
-        """Whether ``output`` has not yet returned a close frame."""
+    def __init__(self, max_size: int, state: State = OPEN) -> None:
+        self.state = state
+        """To be read only."""
+        self.is_writable = state is OPEN
+        """Whether frames may be written: until ``output`` returns our close frame, which may be after the peer's."""
         self.frames = 0
         """How many the latest ``feed`` has read, of any kind."""
         self._max_size = max_size
         self._rest = b""  # the beginning of a frame, at most max_size and a header
         self._fragments: bytearray | None = None  # of a message that is not complete
         self._is_text = False
-        self._pongs: list[bytes] = []
+        self._pongs: list[bytes] | None = None  # a list only while there are some: most readers never have any
         self._rfc: ServerProtocol | None = None
         self._is_irregular = False  # a rule was broken: the rest is for the ServerProtocol to refuse or discard
+
+    def open(self) -> None:
+        """Let frames follow: the request is accepted. Raises: IllegalStepError, it was answered before."""
+        if self.state is not OPENING:
+            raise IllegalStepError(f"open in state {self.state.value}")
+        self.state = OPEN
+        self.is_writable = True
 
     def feed(self, data: bytes) -> list[str | bytes]:
         """Return the messages that ``data`` completes: text as ``str``, binary as ``bytes``.
@@ -116,18 +130,13 @@ class FrameReader:
 
     def output(self) -> list[bytes]:
         """Return what must be written now; an empty item at its end stands for the end of our stream."""
-        if self._rfc is None and not self._pongs:
+        if self._rfc is None and self._pongs is None:
             return []
-        output, self._pongs = self._pongs, []
+        output, self._pongs = self._pongs or [], None
         if self._rfc is not None:
             output += self._rfc.data_to_send()
-            self.is_writable = self.is_open
+            self.is_writable = self.state is OPEN
         return output
-
-    @property
-    def is_open(self) -> bool:
-        """Whether neither side has sent a close frame, as far as has been read."""
-        return self._rfc is None or self._rfc.state is OPEN
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake: messages are no longer returned. You must then send ``output()``.
@@ -135,18 +144,23 @@ class FrameReader:
         A peer that sends too fast is not heard any more, also if it began after a close frame: to look for its own
         would be what its flood costs.
         """
-        rfc = self._open_rfc()
         if code == TOO_FAST.code:
             if not self._is_irregular:
                 self._fail(code, reason)
-        elif rfc.state is OPEN:
+        elif self.state is OPEN:
+            rfc = self._open_rfc()
             rfc.send_close(code, reason)
+            self._follow(rfc)
 
-    def release(self) -> None:
-        """End what is left, once the connection is lost: it would hold itself, and wait for the collector."""
-        if self._rfc is not None:
+    def end(self) -> None:
+        """Let go of everything: the request is refused, or the connection is lost."""
+        self.state = CLOSED
+        self.is_writable = False
+        self._rest, self._fragments = b"", None
+        if self._rfc is not None:  # it would hold itself, and wait for the collector
             self._rfc.parser.close()
             self._rfc.parser_exc = None
+            self._rfc = None
 
     def _is_regular(self, head: int, masked_length: int, length: int) -> bool:
         if head not in _REGULAR or not masked_length & _MASKED:
@@ -159,18 +173,27 @@ class FrameReader:
 
     def _open_rfc(self) -> ServerProtocol:
         if self._rfc is None:
-            self._rfc = ServerProtocol(state=OPEN, max_size=self._max_size, logger=rfc6455_logger)
+            self._rfc = ServerProtocol(state=RfcState.OPEN, max_size=self._max_size, logger=rfc6455_logger)
         return self._rfc
 
     def _read_rfc(self, data: bytes) -> None:
-        self._open_rfc().receive_data(data)
+        rfc = self._open_rfc()
+        rfc.receive_data(data)
+        self._follow(rfc)
 
     def _fail(self, code: int, reason: str) -> None:
-        self._open_rfc().fail(code, reason)
+        rfc = self._open_rfc()
+        rfc.fail(code, reason)
+        self._follow(rfc)
         self._is_irregular = True
 
+    def _follow(self, rfc: ServerProtocol) -> None:
+        if rfc.state is not RfcState.OPEN:
+            self.state = CLOSING
+
     def _answer_ping(self, payload: bytes) -> None:
-        if self.is_open:
+        if self.state is OPEN:
+            self._pongs = self._pongs or []
             self._pongs.append(bytes((_FIN_PONG, len(payload))) + payload)
 
     def _add_fragment(self, head: int, payload: bytes, messages: list[str | bytes]) -> None:
@@ -182,11 +205,11 @@ class FrameReader:
             whole, self._fragments = bytes(self._fragments), None
             if self._is_text:
                 self._add_text(whole, messages)
-            elif self.is_open:
+            elif self.state is OPEN:
                 messages.append(whole)
 
     def _add_text(self, payload: bytes, messages: list[str | bytes]) -> None:
-        if not self.is_open:
+        if self.state is not OPEN:
             return
         try:
             messages.append(str(payload, "utf-8"))

@@ -1,6 +1,6 @@
 """What a device asks for when it opens its WebSocket, and whether the request itself is in order.
 
-Whether its token lets it in is for the ``Authenticator``.
+Whether its token admits it is for the ``Authenticator``.
 """
 
 from collections.abc import Collection
@@ -12,14 +12,13 @@ from msgspec import Struct
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from transport.problems import Problem, problem_body
+from transport.access.bearer import BEARER_PREFIX, bearer_token
+from transport.errors import Problem
 from transport.query import position, refuse_tokens
 from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
-BEARER_PREFIX: Final = "bearer."
-"""Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""
 
 
 class ConnectRequest(Struct, frozen=True):
@@ -80,35 +79,8 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
     return ConnectRequest(token, since, epoch, answered)
 
 
-def bearer_token(authorization: str | None = None) -> str:
-    """Return the token of an ``Authorization`` header. Raises: Problem, a 401."""
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise unauthorized("Send the token as 'Authorization: Bearer <token>'.")
-    return token.strip()
-
-
-def unauthorized(detail: str) -> Problem:
-    """Return the problem of a request without a valid token."""
-    return Problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
-
-
-def refusal(problem: Problem) -> bytes:
-    """Return ``problem`` as a whole HTTP response that ends the connection."""
-    body = problem_body(problem.status, problem.detail)
-    headers = {
-        "Content-Type": "application/problem+json",
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-        **(problem.headers or {}),
-    }
-    lines = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
 def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
-    """Let in programs (no origin), pages of this very host, and the origins allowed by name."""
+    """Admit programs (no origin), pages of this very host, and the origins allowed by name."""
     origins = request.headers.get_all("Origin")
     if not origins:
         return

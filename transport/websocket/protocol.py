@@ -8,12 +8,16 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, Final
 
+from typing_extensions import override
 from websockets.http11 import Request, Response
 
 from actors.messages.close_codes import GOING_AWAY
-from transport.problems import Problem
+from actors.ports import DeviceSocket
+from transport.errors import Problem
+from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
-from transport.websocket.handshake import parse, refusal
+from transport.websocket.handshake import parse
+from transport.websocket.state import CLOSED, OPEN, OPENING, State
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""
@@ -24,11 +28,11 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024
 _PING: Final = b"\x89\x00"
 
 
-class WebSocketProtocol(asyncio.Protocol):
-    """One WebSocket. Subclasses say who is let in and what is done with messages.
+class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
+    """One WebSocket. Subclasses say who is admitted and what is done with messages.
 
     uvicorn's contract: it makes the object, calls ``connection_made`` and then ``data_received`` once with the whole
-    request; the object keeps itself in ``server_state.connections`` and takes ``shutdown()``.
+    request; the object keeps itself in ``server_state.connections`` and obeys ``shutdown()``.
     Slots, because there is one per device. Thread: the event loop.
     """
 
@@ -39,8 +43,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         self._connections: set[Any] = server_state.connections
         self._transport: asyncio.Transport
-        self._reader: FrameReader | None = None  # from the moment the WebSocket is open
-        self._response: Response | None = None  # until then: what opens it
+        self._reader = FrameReader(self.max_message_bytes, OPENING)
+        self._response: Response | None = None  # from the request to its answer: what opens the WebSocket
         self._is_congested = False
         self._late_pong = b""  # to the newest ping of a congested peer
         self._close_timer: asyncio.TimerHandle | None = None
@@ -50,74 +54,77 @@ class WebSocketProtocol(asyncio.Protocol):
     @property
     def frames_read(self) -> int:
         """How many frames the latest read held, of any kind: fragments and pings cost more than messages do."""
-        return self._reader.frames if self._reader is not None else 0
+        return self._reader.frames
 
     @property
-    def is_open(self) -> bool:
-        """Whether the WebSocket is open and neither side has sent a close frame, as far as has been read."""
-        return self._reader is not None and self._reader.is_open
+    def state(self) -> State:
+        """Where the WebSocket stands; ``FrameReader`` makes every step."""
+        return self._reader.state
 
     def handshake_received(self, request: Request) -> None:
         """Decide about ``request``: call ``accept`` now or later, or ``refuse``, or raise ``Problem``."""
         raise NotImplementedError
 
     def messages_received(self, messages: list[str | bytes]) -> None:
-        """Take what one TCP read completed: text as ``str``, binary as ``bytes``; an empty list is a sign of life."""
+        """Handle what one TCP read completed: text as ``str``, binary as ``bytes``; an empty list is a sign of life."""
         raise NotImplementedError
 
     def congestion_ended(self) -> None:
         """Write again: the peer has caught up."""
 
     def accept(self, subprotocol: str | None) -> None:
-        """Open the WebSocket."""
+        """Open the WebSocket. Raises: IllegalStepError, it is not ``OPENING``."""
+        self._reader.open()
         response, self._response = self._response, None
-        if response is None or self._transport.is_closing():
-            return
+        assert response is not None
         if subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._reader = FrameReader(self.max_message_bytes)
         self._transport.write(response.serialize())
 
     def refuse(self, problem: Problem) -> None:
-        """Answer the request with an error and end the connection."""
-        self._response = None
+        """Answer the request with an error and end the connection, unless it has ended."""
+        if self.state is not OPENING:
+            return
+        self._end()
         self._transport.write(refusal(problem))
         self._transport.close()
 
     # The socket
 
+    @override
     def write(self, frames: bytes) -> None:
-        """See ``DeviceSocket``; nothing may follow a close frame, so it is dropped then."""
-        if self._reader is not None and self._reader.is_writable:
+        if self._reader.is_writable:  # nothing may follow a close frame
             self._transport.write(frames)
 
+    @override
     def is_congested(self) -> bool:
-        """See ``DeviceSocket``."""
         return self._is_congested
 
+    @override
     def ping(self) -> None:
-        """See ``DeviceSocket``."""
         self.write(_PING)
 
+    @override
     def pause_reading(self) -> None:
-        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
+    @override
     def resume_reading(self) -> None:
-        """See ``DeviceSocket``."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
+    @override
     def close(self, code: int, reason: str) -> None:
-        """See ``DeviceSocket``; the peer's close frame is waited for."""
-        if self._reader is None:
+        reader = self._reader
+        if reader.state is OPENING:
+            self._end()
             self._transport.close()
-        elif not self._transport.is_closing():
-            self._reader.close(code, reason)
+        elif reader.state is not CLOSED and not self._transport.is_closing():
+            reader.close(code, reason)
             self.resume_reading()
-            self._flush(self._reader)
-            self._abort_later()
+            self._flush(reader)
+            self._abort_later()  # unless the peer answers with its close frame
 
     # Called by the event loop and by uvicorn
 
@@ -128,13 +135,15 @@ class WebSocketProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """Take the request first, then frames."""
+        """Read the request first, then frames."""
         reader = self._reader
-        if reader is None:
+        if reader.state is OPENING:
             self._shake_hands(data)
             return
+        if reader.state is CLOSED:
+            return
         messages = reader.feed(data)
-        if reader.is_open:
+        if reader.state is OPEN:
             self._flush(reader)
             self.messages_received(messages)
         else:  # what came before a close frame may still be answered
@@ -158,9 +167,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
-        if self._reader is not None:
-            self._reader.release()
-        self._reader = self._response = None
+        self._end()
 
     def shutdown(self) -> None:
         """Close: the server stops."""
@@ -175,6 +182,10 @@ class WebSocketProtocol(asyncio.Protocol):
             self.handshake_received(request)
         except Problem as problem:
             self.refuse(problem)
+
+    def _end(self) -> None:
+        self._reader.end()
+        self._response = None
 
     def _flush(self, reader: FrameReader) -> None:
         """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""

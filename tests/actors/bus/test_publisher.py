@@ -14,11 +14,11 @@ from actors.messages.change import Change
 from actors.messages.channel import BusMessage, PubNubWatchlistUpdate
 from actors.messages.journal import Update
 from actors.metrics import BusMetrics
-from actors.ports import OnGap, OnMessage
 from actors.runtime import LoopFuture
-from actors.tracing import untraced
+from actors.tracing import Span, Tracer, untraced
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision, content
+from tests.fakes.hand_bus import HandBus
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
@@ -39,33 +39,6 @@ def publish(user_id: str, revision: int) -> Publish:
 
 def encode(_: str, message: BusMessage) -> bytes:
     return msgspec.json.encode(message)
-
-
-class HandBus:
-    """A bus whose every answer is the test's: ``calls`` are the publishes under way."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, Any], asyncio.Future[None]]] = []
-        self.called = asyncio.Event()
-
-    async def publish(self, user_id: str, payload: bytes) -> None:
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.calls.append((user_id, msgspec.json.decode(payload), answer))
-        self.called.set()
-        await answer
-
-    async def next_call(self) -> tuple[str, dict[str, Any], asyncio.Future[None]]:
-        while not self.calls:
-            self.called.clear()
-            await self.called.wait()
-        return self.calls.pop(0)
-
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None: ...
-
-    def status(self) -> str | None:
-        return None
-
-    async def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -260,3 +233,53 @@ async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publi
     assert (user_id, message["revision"]) == ("ann", 5)
     answer.set_result(None)
     assert supervision.restarts == supervision.messages_skipped == {"PubNubPublisher": 1}
+
+
+async def test_a_followed_write_is_published_with_the_span_that_others_go_on_from(
+    started: Started, bus: HandBus, metrics: BusMetrics
+) -> None:
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 1.0)
+    trace = tracer.accept(None, "ann", "phone", "http")
+    assert trace is not None
+    tracer.commit(trace, 1, "added", is_new=True)
+    publisher = started(PubNubPublisher.start(bus, encode, metrics, "here", tracer, retry_s=0.001))
+    spans.clear()
+    publisher.tell(publish("ann", 1))
+    publisher.tell(publish("ann", 2))
+    _, followed, answer = await bus.next_call()
+    answer.set_result(None)
+    _, other, answer = await bus.next_call()
+    answer.set_result(None)
+    (published,) = spans
+    assert (published.stage, published.parent_id, published.revision) == ("published", trace.span_id, 1)
+    assert followed["traceparent"].split("-")[1:3] == [published.trace_id, published.span_id]
+    assert "traceparent" not in other
+
+
+async def test_a_failure_in_the_pause_neither_warns_again_nor_begins_another(
+    start_bounded: StartBounded,
+    bus: HandBus,
+    metrics: BusMetrics,
+    handled: Handled,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publisher = start_bounded(10)
+    for user_id in ("ann", "bob"):
+        publisher.tell(publish(user_id, 1))
+    for failures, call in enumerate([await bus.next_call(), await bus.next_call()], start=1):
+        call[2].set_exception(BusUnavailable("gone"))
+        while metrics.publish_failures < failures:
+            await handled(publisher)
+        await handled(publisher)
+    assert [record.levelno for record in caplog.records if "gone" in record.getMessage()] == [logging.WARNING]
+    assert (bus.calls, metrics.outbox) == ([], 2)
+
+
+async def test_stopping_gives_up_what_is_under_way(publisher: ActorRef[PubNubPublisher], bus: HandBus) -> None:
+    publisher.tell(publish("ann", 1))
+    _, _, answer = await bus.next_call()
+    await publisher.stop(block=False)
+    while not answer.done():
+        await asyncio.sleep(0)
+    assert answer.cancelled()

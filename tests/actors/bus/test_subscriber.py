@@ -7,39 +7,17 @@ import pytest
 from pykka import ActorRef
 
 from actors.bus.subscriber import HEADS_PER_READ, PubNubSubscriber
-from actors.errors import BusMessageRefused, BusUnavailable
+from actors.errors import BusMessageRefused
 from actors.messages.bus import CompareHeads
 from actors.messages.channel import BusMessage, HeadMoved, PubNubProgressUpdate
 from actors.messages.journal import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics
-from actors.ports import OnGap, OnMessage
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision
+from tests.fakes.flaky_bus import FlakyBus
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 PROGRESS = PubNubProgressUpdate("0b0e6a4e-52a5-4a5b-9a1f-000000000001", 1, 2)
-
-
-class FlakyBus:
-    """Cannot be started ``failures`` times; then the test speaks for it."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.failures = failures
-        self.on_message: OnMessage | None = None
-        self.on_gap: OnGap | None = None
-
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise BusUnavailable("nobody listens")
-        self.on_message, self.on_gap = on_message, on_gap
-
-    async def publish(self, user_id: str, payload: bytes) -> None: ...
-
-    def status(self) -> str | None:
-        return None
-
-    async def close(self) -> None: ...
 
 
 class Others:

@@ -5,7 +5,7 @@ from actors.connection.device_writes import MAX_UNANSWERED, DeviceWrites
 from actors.messages.connection import ConnectionInfo, WatchlistRequest, WriteAnswered
 from actors.messages.device import WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome, Status
-from tests.actors.connection.test_sync_websocket import RecordingSocket
+from tests.fakes.recording_socket import RecordingSocket
 
 FILM = UUID(int=1)
 

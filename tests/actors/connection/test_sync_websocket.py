@@ -40,45 +40,11 @@ from actors.messages.connection import (
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
+from tests.fakes.recording_socket import RecordingSocket
 from tests.timeouts import TIMEOUT_S
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
 STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
-
-
-class RecordingSocket:
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.pings = 0
-        self.closes: list[int] = []
-        self.is_read = True
-        self.congested = False
-
-    def write(self, frames: bytes) -> None:
-        self.writes.append(frames)
-
-    def is_congested(self) -> bool:
-        return self.congested
-
-    def ping(self) -> None:
-        self.pings += 1
-
-    def close(self, code: int, reason: str) -> None:
-        self.closes.append(code)
-
-    def pause_reading(self) -> None:
-        self.is_read = False
-
-    def resume_reading(self) -> None:
-        self.is_read = True
-
-    @property
-    def lines(self) -> list[str]:
-        return b"".join(self.writes).decode().splitlines()
-
-    @property
-    def answers(self) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(line) for line in self.lines]
 
 
 class Device:
@@ -570,3 +536,22 @@ async def test_a_failing_actor_leaves_and_closes(live: Device, caplog: pytest.Lo
         await live.ref.stop(block=False)
     assert live.socket.closes == [1011]
     assert len(live.told_of(Leave)) == 1
+
+
+async def test_a_launched_connection_is_told_as_long_as_it_lives_and_then_in_vain() -> None:
+    socket, requests = RecordingSocket(), list[WatchlistRequest]()
+    deps = ConnectionDeps(
+        tell_watchlist=requests.append,
+        frame=msgspec.json.encode,
+        now_s=lambda: 0.0,
+        closes=Counter(),
+        illegal_steps=Counter(),
+    )
+    tell = SyncWebSocket.launch(deps, socket, HandshakeResult(user_id="ann", device_id="tv", ends_at_s=1.0))
+    tell(SocketLost())
+    async with asyncio.timeout(TIMEOUT_S):
+        while len(requests) < 2:
+            await asyncio.sleep(0)
+    assert [type(request) for request in requests] == [Join, Leave]
+    tell(deliver(1))
+    assert socket.writes == []

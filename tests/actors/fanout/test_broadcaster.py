@@ -129,6 +129,8 @@ async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started
     followed, other = sent[0].messages
     assert isinstance(followed, WatchlistUpdate)
     assert isinstance(other, WatchlistUpdate)
+    await broadcaster.ask(RelayPubNubMessage("ann", PROGRESS), block=False)
+    assert sent[1].messages == (ProgressUpdate(CONTENT, 30, 3600),)
     relay = tracer.relay("ann", 4)
     assert relay is not None
     assert (followed.traceparent, other.traceparent) == (relay.traceparent, None)

@@ -11,7 +11,8 @@ from actors.messages.fanout import BroadcastToAll, GetUserConnections, Register,
 from actors.messages.sync import DeviceCommand, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
-from tests.actors.conftest import Devices, Started, Supervision, content
+from tests.actors.conftest import Started, Supervision, content
+from tests.fakes.devices import Devices
 
 BEGAN_S = 1.0
 

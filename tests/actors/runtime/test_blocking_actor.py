@@ -7,7 +7,7 @@ from typing import Any
 from pykka import ActorRef, ThreadingActor
 
 from actors.runtime import BlockingActor
-from tests.actors.runtime.recorder import Keep, Recorder
+from tests.fakes.recorder import Keep, Recorder
 from tests.timeouts import TIMEOUT_S
 
 

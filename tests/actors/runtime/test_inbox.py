@@ -7,7 +7,7 @@ import pytest
 from pykka import ActorDeadError, ActorRef, ActorRegistry
 
 from actors.runtime import use_loop
-from tests.actors.runtime.recorder import Keep, Recorder
+from tests.fakes.recorder import Keep, Recorder
 from tests.timeouts import TIMEOUT_S
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pykka import ActorRef
 
 from actors.runtime import BlockingActor, LoopActor
-from actors.runtime.introspection import actor_states, messages_waiting
+from actors.runtime.introspection import actor_states, mailbox_size, messages_waiting
 from tests.timeouts import TIMEOUT_S
 
 Keep = Callable[[ActorRef[Any]], ActorRef[Any]]
@@ -54,10 +54,13 @@ async def test_messages_that_wait_are_seen_in_order_and_stay(started: Keep) -> N
         keeper.tell(number)
     await gate.is_reached.wait()
     looks = [list(messages_waiting(keeper)) for _ in range(2)]
+    sizes = [mailbox_size(keeper) for _ in range(2)]
     gate.is_open.set()
     assert looks == [[*range(100)]] * 2
+    assert sizes == [100] * 2
     assert await keeper.ask("last", block=False) == ["handled before", "and this", *range(100), "last"]
     assert list(messages_waiting(keeper)) == []
+    assert mailbox_size(keeper) == 0
 
 
 async def test_an_actor_held_by_its_handler_is_seen_with_its_task_and_its_mailbox(started: Keep) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pykka import ActorDeadError, ActorRegistry
 
 from actors.runtime import MESSAGES_PER_TURN, LoopActor
-from tests.actors.runtime.recorder import AsyncRecorder, Keep, Recorder
+from tests.fakes.recorder import AsyncRecorder, Keep, Recorder
 from tests.timeouts import TIMEOUT_S
 
 

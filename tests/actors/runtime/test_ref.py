@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pykka import ActorDeadError
 
-from tests.actors.runtime.recorder import Keep, Recorder
+from tests.fakes.recorder import Keep, Recorder
 
 
 async def test_what_would_block_the_loop_is_refused_and_not_sent(started: Keep) -> None:

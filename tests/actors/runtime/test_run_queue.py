@@ -9,7 +9,7 @@ from pykka import ActorRegistry
 
 from actors.runtime import MESSAGES_PER_TURN, use_loop
 from actors.runtime.run_queue import SLICE_MESSAGES, run_queue_for_new_actor
-from tests.actors.runtime.recorder import Keep, Recorder
+from tests.fakes.recorder import Keep, Recorder
 from tests.timeouts import TIMEOUT_S
 
 

@@ -20,17 +20,8 @@ from actors.runtime.supervisor import (
     Supervisor,
     supervise,
 )
-from tests.actors.runtime.recorder import Keep
-
-
-class Clock:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.recorder import Keep
 
 
 class Singleton(SupervisedActor):
@@ -207,14 +198,14 @@ async def fail(supervisor: ActorRef[Any], child: str = "Registry") -> float:
 
 
 async def test_the_pause_doubles_up_to_five_seconds_for_each_child_alone(started: Keep) -> None:
-    clock = Clock()
+    clock = HandClock()
     supervisor = started(Supervisor.start(ignore, Counter(), Counter(), clock))
     assert [await fail(supervisor) for _ in range(8)] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
     assert await fail(supervisor, "Publisher") == 0.1
 
 
 async def test_a_healthy_minute_after_the_restart_resets_the_pause(started: Keep) -> None:
-    clock = Clock()
+    clock = HandClock()
     supervisor = started(Supervisor.start(ignore, Counter(), Counter(), clock))
     await fail(supervisor)
     clock.now_s += HEALTHY_S  # since the failure; the restart was 0.1 s later
@@ -224,7 +215,7 @@ async def test_a_healthy_minute_after_the_restart_resets_the_pause(started: Keep
 
 
 async def test_a_storm_of_restarts_is_escalated_once(started: Keep) -> None:
-    clock = Clock()
+    clock = HandClock()
     reasons: list[str] = []
     supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     for _ in range(STORM_RESTARTS):
@@ -237,7 +228,7 @@ async def test_a_storm_of_restarts_is_escalated_once(started: Keep) -> None:
 
 
 async def test_restarts_spread_over_time_are_no_storm(started: Keep) -> None:
-    clock = Clock()
+    clock = HandClock()
     reasons: list[str] = []
     supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     for _ in range(5 * STORM_RESTARTS):
@@ -247,7 +238,7 @@ async def test_restarts_spread_over_time_are_no_storm(started: Keep) -> None:
 
 
 async def test_a_child_that_always_fails_reaches_the_storm_within_its_window(started: Keep) -> None:
-    clock = Clock()
+    clock = HandClock()
     reasons: list[str] = []
     supervisor = started(Supervisor.start(reasons.append, Counter(), Counter(), clock))
     began_s = clock.now_s

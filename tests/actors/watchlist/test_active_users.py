@@ -14,11 +14,10 @@ from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Devices
+from tests.fakes.devices import Devices
 
 
-def answering_journal(message: Any) -> None:
-    assert isinstance(message, LoadHeads)
+def answer_heads(message: LoadHeads) -> None:
     clock = HLCTimestamp(0, 0, "n")
     message.reply_to(HeadsLoaded(tuple(Head(user_id=u, revision=0, clock=clock) for u in message.user_ids)))
 
@@ -28,12 +27,24 @@ def ignore(_message: object) -> None:
 
 
 @pytest.fixture
-async def users(devices: Devices) -> AsyncIterator[ActiveUsers]:
+def reads() -> list[str]:
+    """Whose journals are read."""
+    return []
+
+
+@pytest.fixture
+async def users(devices: Devices, reads: list[str]) -> AsyncIterator[ActiveUsers]:
+    def journal(message: Any) -> None:
+        if isinstance(message, LoadHeads):
+            answer_heads(message)
+        else:
+            reads.append(message.user_id)
+
     deps = WatchlistDeps(
         node="here",
         now_ms=lambda: 0,
         max_clock_drift_ms=60_000,
-        journal=answering_journal,
+        journal=journal,
         registry=ignore,
         broadcaster=ignore,
         publisher=ignore,
@@ -70,6 +81,15 @@ async def test_a_request_starts_the_actor_of_the_user_whom_it_names(users: Activ
 async def test_news_of_the_bus_starts_nobodys_actor(users: ActiveUsers) -> None:
     users.tell_if_active("ann", HeadMoved(4, "other"))
     assert list(users) == []
+
+
+async def test_news_of_the_bus_reaches_who_is_active(users: ActiveUsers, reads: list[str]) -> None:
+    ann = users.watchlist("ann")
+    users.tell_if_active("ann", HeadMoved(4, "other"))
+    while not reads:
+        await asyncio.sleep(0)
+    assert ann.is_alive()
+    assert (reads, len(users)) == (["ann"], 1)
 
 
 async def test_a_sweep_lets_idle_users_go_and_keeps_connected_ones(users: ActiveUsers, devices: Devices) -> None:

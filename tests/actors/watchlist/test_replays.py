@@ -9,7 +9,8 @@ from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replaye
 from actors.messages.journal import Changes, ReadFailed, Snapshot, Update
 from actors.watchlist.replays import Replays
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Devices, content
+from tests.actors.conftest import content
+from tests.fakes.devices import Devices
 
 STAMP = HLCTimestamp(1, 0, "n")
 

@@ -12,7 +12,15 @@ from actors.messages.bus import Publish
 from actors.messages.change import Change
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.connection import Disconnect, Join, Joined, Leave, Replayed
+from actors.messages.connection import (
+    ConsumerResumed,
+    Disconnect,
+    Join,
+    Joined,
+    Leave,
+    Replayed,
+    SlowConsumer,
+)
 from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
 from actors.messages.journal import (
     Changes,
@@ -33,18 +41,19 @@ from actors.messages.journal import (
 )
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
-from actors.tracing import untraced
-from actors.watchlist import watchlist_sync
+from actors.tracing import Span, Tracer
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import Devices, Started, content
+from tests.actors.conftest import Started, content
+from tests.fakes.devices import Devices
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
 NOW_MS = 1_764_000_000_000
 MAX_DRIFT_MS = 60_000
 CONTENT_ID = str(content(1))
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def an_update(revision: int, device_id: str = "tv") -> Update:
@@ -69,8 +78,9 @@ def remote(revision: int, timestamp: HLCTimestamp | None = None) -> RemoteUpdate
 class Others:
     """Record what the actor tells them; the journal is played by hand."""
 
-    def __init__(self, devices: Devices) -> None:
+    def __init__(self, devices: Devices, retry_s: float) -> None:
         self.devices = devices
+        self.retry_s = retry_s
         self.now_ms = NOW_MS
         self.journal: list[Any] = []
         self.registry: list[Any] = []
@@ -80,6 +90,8 @@ class Others:
         self.outcomes: list[Outcome] = []
         self.metrics = BusMetrics()
         self.write_metrics = WriteMetrics()
+        self.spans: list[Span] = []
+        self.tracer = Tracer(self.spans.append)
 
     def deps(self) -> WatchlistDeps:
         return WatchlistDeps(
@@ -94,12 +106,13 @@ class Others:
             bus_metrics=self.metrics,
             write_metrics=self.write_metrics,
             now_s=lambda: self.now_ms / 1000,
-            tracer=untraced(),
+            tracer=self.tracer,
+            retry_s=self.retry_s,
         )
 
     def write(self, **fields: Any) -> DeviceWrite:
         """Return a write of Ann's phone; ``fields`` of the change, or of the write."""
-        of_write = {name: fields.pop(name) for name in ("answer", "removed_tags") if name in fields}
+        of_write = {name: fields.pop(name) for name in ("answer", "removed_tags", "trace") if name in fields}
         change = Change(fields.pop("action", "add"), content(1), **fields)
         defaults: dict[str, Any] = {
             "user_id": "ann",
@@ -127,8 +140,13 @@ class Others:
 
 
 @pytest.fixture
-def others(devices: Devices) -> Others:
-    return Others(devices)
+def retry_s() -> float:
+    return 0.0
+
+
+@pytest.fixture
+def others(devices: Devices, retry_s: float) -> Others:
+    return Others(devices, retry_s)
 
 
 @pytest.fixture
@@ -451,13 +469,8 @@ async def test_a_connection_that_leaves_is_unregistered(
 
 
 async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connections_wait(
-    loading: ActorRef[WatchlistSync],
-    others: Others,
-    handled: Handled,
-    devices: Devices,
-    monkeypatch: pytest.MonkeyPatch,
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 0.0)
     loading.tell(others.write())
     loading.tell(Join(devices.connection("b")))
     loading.tell(HeadsLoaded(None))
@@ -474,13 +487,8 @@ async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connectio
 
 
 async def test_a_gap_that_cannot_be_read_is_tried_again(
-    watchlist: ActorRef[WatchlistSync],
-    others: Others,
-    handled: Handled,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 0.0)
     watchlist.tell(remote(5))
     await handled(watchlist)
     others.reads()[0].reply_to(ReadFailed("locked"))
@@ -490,10 +498,10 @@ async def test_a_gap_that_cannot_be_read_is_tried_again(
     assert any(record.levelno == logging.WARNING and "locked" in record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.parametrize("retry_s", [3600.0])
 async def test_a_gap_that_cannot_be_read_is_left_alone_until_the_pause_is_over(
-    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, monkeypatch: pytest.MonkeyPatch
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
-    monkeypatch.setattr(watchlist_sync, "RETRY_S", 3600.0)
     watchlist.tell(remote(5))
     await handled(watchlist)
     others.reads()[0].reply_to(ReadFailed("locked"))
@@ -546,3 +554,65 @@ async def test_a_message_behind_the_request_to_retire_keeps_the_actor(
     await handled(watchlist)
     assert others.retired == []
     assert len(others.commits()) == 1
+
+
+async def test_a_second_answer_about_the_head_changes_nothing(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(head(9))
+    watchlist.tell(remote(4))
+    await handled(watchlist)
+    assert others.relayed_revisions() == [4]
+
+
+async def test_what_a_device_says_of_its_reading_goes_to_the_registry(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    connection = devices.connection("b")
+    said = [SlowConsumer(connection, frames=1, size_bytes=80), ConsumerResumed(connection)]
+    for message in said:
+        watchlist.tell(message)
+    await handled(watchlist)
+    assert others.registry == said
+
+
+@pytest.mark.parametrize(("revision", "is_taken"), [(4, True), (None, False)])
+async def test_a_write_that_nobody_waits_for_is_counted_if_it_is_refused(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, revision: int | None, is_taken: bool
+) -> None:
+    watchlist.tell(others.write(answer=None))
+    await handled(watchlist)
+    answer = committed(others.commits(), revision)
+    if revision is None:
+        answer = Committed(answer.commits, (Outcome(status=Status.REFUSED, reason="the tag is taken"),))
+    watchlist.tell(answer)
+    await handled(watchlist)
+    assert others.metrics.refused == ({} if is_taken else {"not_taken": 1})
+
+
+async def test_a_followed_write_is_told_of_when_it_is_committed_and_when_it_is_answered(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    trace = others.tracer.accept(TRACEPARENT, "ann", "phone", "http")
+    watchlist.tell(others.write(trace=trace))
+    await handled(watchlist)
+    watchlist.tell(committed(others.commits(), 4))
+    await handled(watchlist)
+    assert [(span.stage, span.revision) for span in others.spans] == [
+        ("accepted", None),
+        ("committed", 4),
+        ("answered", 4),
+    ]
+    assert others.tracer.committed("ann", 4) is not None
+
+
+async def test_another_nodes_followed_update_is_followed_here_and_ones_own_echo_is_not(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    for revision, origin in ((4, "here"), (5, "other")):
+        update = structs.replace(remote(revision).message, origin=origin, traceparent=TRACEPARENT)
+        watchlist.tell(RemoteUpdate(update))
+    await handled(watchlist)
+    assert [(span.stage, span.revision, span.details) for span in others.spans] == [
+        ("received", 5, {"origin": "other"})
+    ]

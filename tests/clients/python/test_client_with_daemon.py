@@ -17,7 +17,7 @@ import pytest
 from syncd_client import Client, Confirmed, Disconnected, Event, Refused, SqliteStore, State
 
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import mint
+from transport.access.minting import mint
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ import pytest
 
 from syncd.checks.configuration import check_configuration
 from syncd.settings import Settings
-from tests.syncd.conftest import SECRET
+from tests.daemon import SECRET
 
 POSTGRESQL = "postgresql://node@db/syncd"
 CLUSTER = {"database_url": POSTGRESQL, "bus": "nats://bus:4222", "bus_key": "x" * 32, "jwt_secret": SECRET}

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.runtime import LoopActor
 from syncd.process.dump import MAX_CALLS, MAX_MAILBOXES, MAX_PLACES, Dump
-from tests.syncd.conftest import ROOT, SECRET, WATCHLIST, StartDaemon, token
+from tests.daemon import ROOT, SECRET, WATCHLIST, StartDaemon, token
 from tests.timeouts import TIMEOUT_S
 
 LOOPS = ("asyncio.SelectorEventLoop", "uvloop.Loop")

@@ -3,38 +3,17 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from select import select
 from uuid import uuid4
 
 import pytest
 
 from syncd.process.systemd import supervised
 from tests.deploy.conftest import ROOT, SECRET
+from tests.fakes.service_manager import ServiceManager
 from tests.timeouts import TIMEOUT_S
-
-
-class Manager:
-    """The service manager's end of ``NOTIFY_SOCKET``."""
-
-    def __init__(self, address: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(TIMEOUT_S)
-        self._socket.bind(address)
-
-    async def hear(self) -> str:
-        """Wait for the next message."""
-        return (await asyncio.to_thread(self._socket.recv, 4096)).decode()
-
-    def has_more(self) -> bool:
-        """Whether a message waits."""
-        return bool(select([self._socket], [], [], 0)[0])
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture
@@ -43,13 +22,13 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def manager(path: str) -> Iterator[Manager]:
-    manager = Manager(path)
+def manager(path: str) -> Iterator[ServiceManager]:
+    manager = ServiceManager(path)
     yield manager
     manager.close()
 
 
-async def test_ready_is_said_on_entry_and_stopping_on_leaving(manager: Manager, path: str) -> None:
+async def test_ready_is_said_on_entry_and_stopping_on_leaving(manager: ServiceManager, path: str) -> None:
     async with supervised({"NOTIFY_SOCKET": path}):
         assert await manager.hear() == "READY=1"
         assert not manager.has_more()
@@ -57,7 +36,7 @@ async def test_ready_is_said_on_entry_and_stopping_on_leaving(manager: Manager, 
     assert not manager.has_more()
 
 
-async def test_the_watchdog_is_fed_until_the_stop(manager: Manager, path: str) -> None:
+async def test_the_watchdog_is_fed_until_the_stop(manager: ServiceManager, path: str) -> None:
     async with supervised({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000", "WATCHDOG_PID": str(os.getpid())}):
         assert await manager.hear() == "READY=1"
         for _ in range(3):
@@ -68,14 +47,14 @@ async def test_the_watchdog_is_fed_until_the_stop(manager: Manager, path: str) -
     assert not manager.has_more()
 
 
-async def test_stopping_is_said_after_a_failure_too(manager: Manager, path: str) -> None:
+async def test_stopping_is_said_after_a_failure_too(manager: ServiceManager, path: str) -> None:
     with pytest.raises(KeyError):
         async with supervised({"NOTIFY_SOCKET": path}):
             raise KeyError
     assert [await manager.hear(), await manager.hear()] == ["READY=1", "STOPPING=1"]
 
 
-async def test_a_watchdog_for_another_process_is_not_ours_to_feed(manager: Manager, path: str) -> None:
+async def test_a_watchdog_for_another_process_is_not_ours_to_feed(manager: ServiceManager, path: str) -> None:
     async with supervised({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"}):
         assert await manager.hear() == "READY=1"
     assert await manager.hear() == "STOPPING=1"
@@ -83,7 +62,7 @@ async def test_a_watchdog_for_another_process_is_not_ours_to_feed(manager: Manag
 
 async def test_an_abstract_socket_is_reached() -> None:
     name = f"syncd-test-{uuid4()}"
-    manager = Manager("\0" + name)
+    manager = ServiceManager("\0" + name)
     async with supervised({"NOTIFY_SOCKET": "@" + name}):
         assert await manager.hear() == "READY=1"
     manager.close()
@@ -108,7 +87,7 @@ async def test_a_service_manager_that_is_gone_does_not_stop_the_daemon(
 
 @pytest.mark.integration
 async def test_the_daemon_is_ready_when_it_serves_and_says_that_it_stops(
-    manager: Manager, path: str, tmp_path: Path
+    manager: ServiceManager, path: str, tmp_path: Path
 ) -> None:
     daemon = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path / "data")),

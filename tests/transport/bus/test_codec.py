@@ -86,7 +86,7 @@ def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMes
     assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode("ann", message)) == "forged"
 
 
-def test_foreign_messages_are_taken_only_while_they_are_allowed() -> None:
+def test_foreign_messages_are_accepted_only_while_they_are_allowed() -> None:
     unsigned = BusCodec().encode("ann", FOREIGN)
     assert BusCodec(KEY).decode("ann", unsigned) == FOREIGN
     assert reason_of(BusCodec(KEY, are_foreign_allowed=False), unsigned) == "foreign"

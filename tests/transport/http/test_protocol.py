@@ -76,7 +76,7 @@ async def test_an_idle_connection_between_requests_is_left_alone(serve: Serve) -
     async with connected(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await answer(reader) == b"0"
-        await asyncio.sleep(0.2)  # four times the patience for an unfinished request
+        await asyncio.sleep(0.2)  # four times as long as a request may stay unfinished
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n")
         writer.write(b"abc")
         assert await answer(reader) == b"3"

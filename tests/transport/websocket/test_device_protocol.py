@@ -31,9 +31,11 @@ from actors.messages.connection import (
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import Authenticator, mint
+from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
-from transport.access.signing_keys import SigningKeys, UnknownKeyError, shared_secret
+from transport.access.minting import mint
+from transport.access.signing_keys import SigningKeys, shared_secret
+from transport.errors import SigningKeyMissing
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
@@ -204,7 +206,7 @@ async def test_what_a_device_says_is_answered(service: Service) -> None:
         assert await say(client, type="ping") == {"type": "pong"}
 
 
-async def test_the_patience_of_http_is_not_that_of_a_websocket(
+async def test_the_time_outs_of_http_are_not_those_of_a_websocket(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_protocol, "LINGER_S", 0.01)
@@ -213,7 +215,7 @@ async def test_the_patience_of_http_is_not_that_of_a_websocket(
         assert await say(client, type="ping") == {"type": "pong"}
 
 
-async def test_what_a_device_says_before_it_closes_is_taken(service: Service) -> None:
+async def test_what_a_device_says_before_it_closes_is_accepted(service: Service) -> None:
     reader, writer = await service.open_raw()
     write = b'{"type":"watchlist_update","operation":"add","content_id":"%b"}' % FILM.encode()
     writer.write(masked(0x81, write) + masked(0x88, struct.pack("!H", 1000)))
@@ -396,7 +398,7 @@ class SlowKeys:
 
     def candidates(self, key_id: str | None) -> list[str]:
         if not self.found:
-            raise UnknownKeyError
+            raise SigningKeyMissing("not yet")
         return self.found
 
     async def refresh(self) -> None:

@@ -17,10 +17,11 @@ from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
-from transport.access.authentication import Authenticator, mint
+from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
-from transport.problems import Problem
+from transport.errors import Problem
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 from transport.websocket.handshake import connect_request
 
@@ -32,7 +33,7 @@ Serve = Callable[..., Any]
 
 
 class Admitted:
-    """Stands where actors are started: records who was let in."""
+    """Stands where actors are started: records who was admitted."""
 
     def __init__(self) -> None:
         self.handshakes: list[HandshakeResult] = []
@@ -132,7 +133,7 @@ async def test_a_request_that_is_wrong_is_refused_with_a_problem_that_names_it(
     assert admitted.handshakes == []
 
 
-async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
+async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: int, admitted: Admitted) -> None:
     status, head, _ = await answer(port, "/ws?since=41&epoch=e%201")
     assert status == 101
     assert "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
@@ -144,7 +145,7 @@ async def test_a_valid_request_is_let_in_with_what_token_and_query_say(port: int
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
-async def test_pages_of_this_host_and_allowed_ones_are_let_in(port: int, origin: str) -> None:
+async def test_pages_of_this_host_and_allowed_ones_are_admitted(port: int, origin: str) -> None:
     status, _, _ = await answer(port, Origin=origin.format(host=f"127.0.0.1:{port}"))
     assert status == 101
 

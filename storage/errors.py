@@ -1,0 +1,16 @@
+"""What can go wrong with the database, by whose fault: the three kinds are those of ``actors.errors``.
+
+PeerError               what others left in it: the same again ends the same way
+└── SchemaTooNew
+TemporaryError          the moment
+└── StoreUnavailable    of the port (``actors.errors``)
+DefectError             ours: whatever has no name here
+
+A URL that names no database is a ``ValueError``.
+"""
+
+from actors.errors import PeerError
+
+
+class SchemaTooNew(PeerError):
+    """The database was migrated by a newer release, so this one must not write to it."""

@@ -1,0 +1,63 @@
+"""One change in its other forms: nothing is lost that the form can hold."""
+
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+
+from actors.messages.change import Change
+from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.conversion import channel_change, channel_update, device_snapshot, device_update
+from actors.messages.device import SnapshotItem, WatchlistSnapshot
+from actors.messages.journal import Item, Snapshot, Update
+from actors.messages.sync import WatchlistUpdate
+from crdt.hlc import HLCTimestamp
+
+CONTENT = UUID("0b0e6a4e-52a5-4a5b-9a1f-000000000001")
+STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
+UPDATE = Update(
+    user_id="ann",
+    revision=7,
+    change=Change("add", CONTENT, operation_id="op"),
+    tags=("tv:1",),
+    timestamp=STAMP,
+    device_id="tv",
+)
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_a_record_is_published_with_where_it_comes_from() -> None:
+    assert channel_update(UPDATE, "here", TRACEPARENT) == PubNubWatchlistUpdate(
+        "add", str(CONTENT), "tv:1", STAMP, "tv", revision=7, origin="here", traceparent=TRACEPARENT
+    )
+
+
+def test_a_remove_of_several_tags_names_all_of_them_and_of_one_tag_only_that() -> None:
+    several = structs.replace(UPDATE, change=Change("remove", CONTENT), tags=("phone:2", "tv:1"))
+    published = channel_update(several, "here")
+    assert (published.unique_tag, published.unique_tags) == ("phone:2", ("phone:2", "tv:1"))
+    assert channel_update(UPDATE, "here").unique_tags == ()
+
+
+@pytest.mark.parametrize(("action", "tag"), [("add", "movie-123"), ("remove", None)])
+def test_a_message_of_the_channel_tells_of_a_change_whose_tag_is_an_adds(action: str, tag: str | None) -> None:
+    message = PubNubWatchlistUpdate(action, str(CONTENT).upper(), "movie-123", STAMP, "tv")  # type: ignore[arg-type]
+    assert channel_change(message) == Change(action, CONTENT, tag=tag, timestamp=STAMP)  # type: ignore[arg-type]
+
+
+def test_a_content_that_is_no_uuid_is_no_change() -> None:
+    assert channel_change(PubNubWatchlistUpdate("add", "tt0111161", "movie-123", STAMP, "tv")) is None
+
+
+def test_devices_are_shown_the_same_of_a_record_as_of_its_message_on_the_channel() -> None:
+    assert device_update(UPDATE) == WatchlistUpdate(CONTENT, "add", 7, "tv:1", STAMP, "tv")
+
+
+def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
+    item = Item(content_id=str(CONTENT), tag="tv:1", added_revision=7, timestamp=STAMP, device_id="tv")
+    older = structs.replace(item, tag="tv:0")
+    snapshot = Snapshot(user_id="ann", epoch="e", revision=9, items=(item, older), reason="epoch_changed")
+    shown = SnapshotItem(content_id=str(CONTENT), unique_tag="tv:1", timestamp=STAMP, device_id="tv")
+    assert device_snapshot(snapshot) == WatchlistSnapshot(
+        revision=9, epoch="e", items=(shown, structs.replace(shown, unique_tag="tv:0"))
+    )

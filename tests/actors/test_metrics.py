@@ -1,0 +1,53 @@
+"""The figures that actors count: histograms, percentiles, and what one node starts with."""
+
+import pytest
+
+from actors.messages.journal import Status
+from actors.metrics import BroadcastMetrics, Histogram, NodeMetrics
+
+
+def test_an_observation_falls_into_the_first_bucket_that_is_not_below_it() -> None:
+    histogram = Histogram((1.0, 2.0))
+    for value in (0.0, 1.0, 1.5, 2.0, 2.5):
+        histogram.observe(value)
+    assert histogram.counts == [2, 2, 1]
+    assert histogram.sum == 7.0
+
+
+def test_what_happened_several_times_counts_as_often() -> None:
+    histogram = Histogram((1.0,))
+    histogram.observe(0.5, times=3)
+    histogram.observe(2.0, times=0)
+    assert (histogram.counts, histogram.sum, list(histogram.latest)) == ([3, 0], 1.5, [0.5] * 3)
+
+
+def test_percentiles_are_of_the_latest_observations() -> None:
+    histogram = Histogram((1.0,), window=100)
+    histogram.observe(1_000.0, times=50)
+    for number in range(100):
+        histogram.observe(float(number))
+    assert histogram.percentiles(0.0, 0.5, 0.99, 1.0) == (0.0, 50.0, 99.0, 99.0)
+    assert histogram.average() == 49.5
+    assert sum(histogram.counts) == 150
+
+
+def test_before_the_first_observation_everything_is_zero() -> None:
+    histogram = Histogram((1.0,))
+    assert histogram.percentiles(0.5, 0.99) == (0.0, 0.0)
+    assert histogram.average() == 0.0
+
+
+def test_messages_that_left_together_have_one_latency_each() -> None:
+    metrics = BroadcastMetrics()
+    metrics.record_relay(3, 0.25)
+    assert metrics.messages_relayed == 3
+    assert list(metrics.broadcast_latency.latest) == [0.25] * 3
+
+
+def test_every_status_is_shown_from_the_start() -> None:
+    assert NodeMetrics().writes.outcomes == dict.fromkeys(Status, 0)
+
+
+@pytest.mark.parametrize("name", NodeMetrics.__struct_fields__)
+def test_two_nodes_of_one_process_count_apart(name: str) -> None:
+    assert getattr(NodeMetrics(), name) is not getattr(NodeMetrics(), name)

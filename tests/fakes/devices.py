@@ -1,0 +1,25 @@
+"""A user's connections, as the registry and the watchlists see them."""
+
+from typing import Any
+
+import msgspec
+
+from actors.messages.connection import ConnectionInfo
+from actors.messages.device import Answer
+from actors.messages.sync import SyncMessage
+
+
+class Devices:
+    """Connections that record what they are told; counts how often a message is encoded."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[Any]] = {}
+        self.encoded = 0
+
+    def connection(self, connection_id: str, user_id: str = "ann", device_id: str = "tv") -> ConnectionInfo:
+        self.told[connection_id] = []
+        return ConnectionInfo(connection_id, user_id, device_id, self.told[connection_id].append)
+
+    def encode(self, message: SyncMessage | Answer) -> bytes:
+        self.encoded += 1
+        return msgspec.json.encode(message)

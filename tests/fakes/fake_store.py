@@ -1,0 +1,74 @@
+"""A journal's store that a test can stop, break and look into."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot, Status
+from crdt.hlc import HLCTimestamp
+from tests.timeouts import TIMEOUT_S
+
+CLOCK = HLCTimestamp(0, 0, "")
+
+
+class FakeStore:
+    """Records what it is asked; each call first meets ``fault``, which may wait or raise."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        """The contents of each commit that succeeded."""
+        self.attempts = 0
+        self.closed = 0
+        self.fault: Callable[[Sequence[Operation]], None] = lambda operations: None
+
+    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+        assert not self.closed
+        self.attempts += 1
+        self.fault(operations)
+        self.batches.append([operation.device_id for operation in operations])
+        return [Outcome(status=Status.ADDED, reason=operation.device_id) for operation in operations]
+
+    def heads(self, user_ids: Sequence[str]) -> list[Head]:
+        self.fault(())
+        revision = sum(map(len, self.batches))
+        return [Head(user_id=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
+
+    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
+        self.fault(())
+        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, updates=())
+
+    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+        self.fault(())
+        return Page(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
+
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+        self.fault(())
+        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision + limit, updates=(), has_more=True)
+
+    def check(self) -> None:
+        self.fault(())
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Gate:
+    """A fault that holds the journal's writes until ``open``, so that what is told meanwhile is gathered."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._entered, self._may_pass = Event(), Event()
+        self._store = store
+        store.fault = self
+
+    def __call__(self, operations: Sequence[Operation]) -> None:
+        if operations:
+            self._entered.set()
+            assert self._may_pass.wait(TIMEOUT_S)
+
+    async def entered(self) -> None:
+        """Return when a transaction waits here."""
+        assert await asyncio.to_thread(self._entered.wait, TIMEOUT_S)
+
+    def open(self, then: Callable[[Sequence[Operation]], None] = lambda operations: None) -> None:
+        self._store.fault = then
+        self._may_pass.set()

@@ -1,0 +1,120 @@
+"""A journal's database that works, refuses, is of another release, or is none."""
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage.schema import migrate
+from syncd.checks.database import check_database
+from syncd.cluster import LocalPostgreSQL
+from syncd.settings import Settings
+from tests.daemon import ROOT, SECRET
+from tests.syncd.checks.conftest import Check
+from tests.syncd.checks.report import Report, assert_result
+
+pytestmark = pytest.mark.integration
+
+FAR_FUTURE = 2**57
+"""A packed clock, of the year 2039."""
+
+
+def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journal: sqlite3.Connection) -> None:
+    def digests() -> dict[str, str]:
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
+
+    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, 1, 'n')")
+    journal.close()
+    before = digests()
+    report = Report("--data-dir", str(tmp_path), SYNCD_JWT_SECRET=SECRET)
+    status, detail, _ = report.the("database")
+    assert (status, detail.startswith("sqlite: schema 0002 is current; answers in ")) == ("ok", True)
+    assert digests() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "failed", "from a newer release"),
+        ("UPDATE alembic_version SET version_num = '0001'", "warning", "migrates schema 0001 to 0002"),
+        ("BEGIN IMMEDIATE", "failed", "database is locked"),
+    ],
+)
+def test_a_database_that_needs_attention(
+    tmp_path: Path, journal: sqlite3.Connection, change: str, status: str, said: str
+) -> None:
+    journal.execute(change)
+    found = Report("--data-dir", str(tmp_path)).the("database")
+    assert found[0] == status
+    assert said in found[1]
+
+
+def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("a list of films, " * 100)
+    assert Report("--data-dir", str(tmp_path)).the("database")[:2] == ("failed", "sqlite: file is not a database")
+
+
+def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path, journal: sqlite3.Connection) -> None:
+    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, ?, 'n')", [FAR_FUTURE])
+    status, detail, fix = Report("--data-dir", str(tmp_path)).the("clock")
+    assert status == "failed"
+    assert "behind the newest change in the journal" in detail
+    assert "SYNCD_MAX_CLOCK_DRIFT" in fix
+
+
+def test_postgresql_without_its_driver_says_what_to_install() -> None:
+    program = "import sys; sys.modules['psycopg'] = None; from syncd.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = ["check", "--port", "0", "--database-url", "postgresql://x@127.0.0.1:9/x"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, env={}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "pip install 'syncd[postgresql]'" in done.stdout
+
+
+def execute(server: LocalPostgreSQL, statement: str) -> None:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+async def test_postgresql_is_tried_before_and_after_its_first_migration(check: Check, database_url: str) -> None:
+    for _ in range(2):  # the first left nothing
+        assert_result((await check(database_url=database_url))["database"], "ok", "postgresql: empty")
+    migrate(database_url)
+    found = await check(database_url=database_url)
+    assert_result(found["database"], "ok", "postgresql: schema 0002 is current")
+    assert_result(found["clock"], "ok", " s from the database")
+    assert_result(found["configuration"], "warning", "without a bus", "--bus (SYNCD_BUS)")
+    assert "directory" not in found, "with PostgreSQL and a key nothing is written"
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+async def test_a_postgresql_that_only_lets_read_fails(check: Check, database_url: str, is_migrated: bool) -> None:
+    if is_migrated:
+        migrate(database_url)
+    read_only = f"{database_url}%20-cdefault_transaction_read_only%3Don"
+    assert_result((await check(database_url=read_only))["database"], "failed", "read-only transaction")
+
+
+async def test_a_user_without_rights_on_the_tables_fails(
+    check: Check, postgresql: LocalPostgreSQL, database_url: str
+) -> None:
+    migrate(database_url)
+    schema = database_url.rpartition("%3D")[2]
+    execute(
+        postgresql,
+        f"CREATE ROLE reader_of_{schema} LOGIN; GRANT USAGE ON SCHEMA {schema} TO PUBLIC;"
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO PUBLIC",
+    )
+    url = database_url.replace("postgres@", f"reader_of_{schema}@")
+    assert_result((await check(database_url=url))["database"], "failed", "permission denied for table", "writable")
+
+
+async def test_a_database_that_others_may_read_is_a_warning(tmp_path: Path, journal: sqlite3.Connection) -> None:
+    settings = Settings(data_dir=tmp_path)
+    assert [result.status for result in (await check_database(settings)).results] == ["ok"]
+    (tmp_path / "journal.db").chmod(0o644)
+    _, result = (await check_database(settings)).results
+    assert_result(result, "warning", f"other users have access to {tmp_path}/journal.db", f"chmod 600 {tmp_path}")

@@ -1,0 +1,91 @@
+"""What one machine may lack: an address, a directory, room, open files."""
+
+import asyncio
+import resource
+import socket
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from syncd.checks.host import check_address, check_directory, check_open_files
+from syncd.settings import Settings
+from tests.daemon import SECRET, DaemonProcess, StartDaemon
+from tests.syncd.checks.report import Report, assert_result, limited
+
+integration = pytest.mark.integration
+
+
+@integration
+def test_it_may_be_asked_beside_a_running_daemon(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    daemon: DaemonProcess = start_daemon(data_dir=tmp_path)
+    report = Report("--data-dir", str(tmp_path), "--port", str(daemon.port), SYNCD_JWT_SECRET=SECRET)
+    assert report.done.returncode == 0
+    assert report.the("address")[:2] == ("warning", f"another syncd is running on port {daemon.port}")
+    assert report.the("database")[0] == "ok"
+
+
+@integration
+def test_a_port_that_something_else_has_fails(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        thread = Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        report = Report("--data-dir", str(tmp_path), "--port", port)
+        thread.join()
+    status, detail, fix = report.the("address")
+    assert (status, detail) == ("failed", f"--host 127.0.0.1 --port {port}: Address already in use")
+    assert "SYNCD_PORT" in fix
+
+
+@integration
+def test_a_full_disk_fails(tmp_path: Path) -> None:
+    report = Report("--data-dir", str(tmp_path), limits=limited(resource.RLIMIT_FSIZE, 0))
+    assert report.the("directory")[:2] == ("failed", f"{tmp_path}: File too large")
+
+
+@integration
+def test_a_directory_in_which_nobody_may_write_fails() -> None:
+    status, detail, fix = Report("--data-dir", "/proc").the("directory")  # modes would not bind root
+    assert status == "failed"
+    assert detail.startswith("/proc: ")
+    assert "--data-dir" in fix
+
+
+@integration
+def test_too_few_open_files_are_a_warning(tmp_path: Path) -> None:
+    report = Report("--data-dir", str(tmp_path), limits=limited(resource.RLIMIT_NOFILE, 256))
+    status, detail, fix = report.the("open files")
+    assert (status, detail.startswith("the limit is 256")) == ("warning", True)
+    assert "LimitNOFILE" in fix
+    few = Report("--data-dir", str(tmp_path), "--max-connections", "100", limits=limited(resource.RLIMIT_NOFILE, 256))
+    assert few.the("open files")[0] == "ok"
+
+
+async def test_little_room_on_the_disk_is_a_warning(tmp_path: Path) -> None:
+    (result,) = (await check_directory(Settings(data_dir=tmp_path), enough_bytes=2**80)).results
+    assert_result(result, "warning", " MiB free", "--data-dir (SYNCD_DATA_DIR)")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_a_free_address_is_released_again(address: str) -> None:
+    for _ in range(2):
+        (result,) = (await check_address(Settings(host=address, port=0))).results
+        assert_result(result, "ok", f"{address} port any is free")
+
+
+def test_every_directory_that_is_written_to_is_tried_once(tmp_path: Path) -> None:
+    here = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/other.db")
+    assert [result.status for result in asyncio.run(check_directory(here)).results] == ["ok"]
+    elsewhere = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/below/other.db")
+    first, second = asyncio.run(check_directory(elsewhere)).results
+    assert (first.status, second.status) == ("ok", "ok")
+    assert second.detail.startswith(f"{tmp_path}/below will be created in {tmp_path}: ")
+    nowhere = Settings(jwt_secret=SECRET, database_url="postgresql://db/syncd")
+    assert asyncio.run(check_directory(nowhere)).results == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_there_are_files_for_a_few_connections() -> None:
+    (result,) = (await check_open_files(Settings(max_connections=1))).results
+    assert_result(result, "ok", "enough for 1 connections")

@@ -1,0 +1,65 @@
+"""Keys that tokens can be verified with, and what is mistaken for one."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from syncd.checks.keys import check_keys
+from syncd.keys.kept_secret import FILE_NAME, kept_secret
+from syncd.settings import Settings
+from tests.fakes.issuer import Issuer
+from tests.syncd.checks.conftest import Check, key_set
+from tests.syncd.checks.report import assert_result
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_issuer_without_a_usable_key_fails(check: Check, issuer: Issuer, public_jwk: dict[str, Any]) -> None:
+    nameless = {name: value for name, value in public_jwk.items() if name != "kid"}
+    for algorithms, key, said in (
+        (("ES256",), public_jwk, "no key for ES256 among RS256"),
+        (("RS256",), nameless, "no key for RS256 among RS256 without kid"),
+        (("RS256",), public_jwk | {"use": "enc"}, "no key for RS256 among RS256 for enc"),
+    ):
+        found = await check(jwt_secret=None, jwks_url=await issuer.start(key_set(key)), jwt_algorithms=algorithms)
+        assert_result(found["keys"], "failed", said, "--jwt-algorithms (SYNCD_JWT_ALGORITHMS)")
+    for body in (b"<html>", b"[]", b'{"keys": []}', b'{"keys": 1}', b"\xff"):
+        found = await check(jwt_secret=None, jwks_url=await issuer.start(body))
+        assert_result(found["keys"], "failed", "the answer is not a key set", "jwks_uri")
+    found = await check(jwt_secret=None, jwks_url=await issuer.start(b"", status="404 Not Found"))
+    assert_result(found["keys"], "failed", "HTTP 404 Not Found", "is the address right")
+
+
+async def test_a_private_key_in_the_place_of_the_public_one_is_told(
+    check: Check, tmp_path: Path, rsa_key: rsa.RSAPrivateKey
+) -> None:
+    file = tmp_path / "key.pem"
+    pem = serialization.Encoding.PEM
+    file.write_bytes(rsa_key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
+    found = await check(jwt_secret=None, jwt_public_key_file=file)
+    assert_result(found["keys"], "ok", "RS256")
+    private = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for key, algorithm in ((rsa_key, "RS256"), (ec.generate_private_key(ec.SECP256R1()), "ES256")):
+        file.write_bytes(key.private_bytes(*private))
+        found = await check(jwt_secret=None, jwt_public_key_file=file, jwt_algorithms=(algorithm,))
+        assert_result(found["keys"], "failed", "give the public key", "syncd serve --help")
+
+
+def test_without_a_key_the_first_start_makes_one_and_the_check_does_not(tmp_path: Path) -> None:
+    (result,) = asyncio.run(check_keys(Settings(data_dir=tmp_path))).results
+    assert_result(result, "ok", "the first start creates a secret")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_kept_secret_that_others_may_read_is_a_warning(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    kept_secret(tmp_path)
+    (result,) = (await check_keys(settings)).results
+    assert_result(result, "ok", "a shared secret, HS256")
+    (tmp_path / FILE_NAME).chmod(0o644)
+    (result,) = (await check_keys(settings)).results
+    assert_result(result, "warning", "other users have access to the secret", f"chmod 600 {tmp_path}/{FILE_NAME}")

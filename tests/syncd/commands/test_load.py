@@ -1,0 +1,38 @@
+"""``syncd load``: writes at a steady rate, and a report that leaves nothing out."""
+
+import json
+
+import pytest
+
+from tests.daemon import SECRET, DaemonProcess
+from tests.syncd.command_line import syncd
+
+pytestmark = pytest.mark.integration
+
+
+def test_load_reports_that_everything_arrived(daemon: DaemonProcess) -> None:
+    done = syncd(
+        *("load", "--url", daemon.ws_url.removesuffix("/ws"), "--users", "2", "--devices", "2"),
+        *("--rate", "100", "--seconds", "0.5", "--json"),
+        SYNCD_JWT_SECRET=SECRET,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["writes"], report["expected"], report["missing"]) == (50, 100, 0)
+    assert 0 < report["p50_ms"] <= report["p99_ms"]
+
+
+def test_for_people_the_report_is_one_line(daemon: DaemonProcess) -> None:
+    done = syncd(
+        *("load", "--url", daemon.ws_url.removesuffix("/ws"), "--users", "1", "--devices", "1"),
+        *("--rate", "50", "--seconds", "0.1"),
+        SYNCD_JWT_SECRET=SECRET,
+    )
+    assert done.stdout.startswith("5 writes to 1 devices: 5 of 5 arrived; p50 ")
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_daemon_that_is_not_there_is_told() -> None:
+    done = syncd("load", "--url", "ws://127.0.0.1:9", "--timeout", "0.2", SYNCD_JWT_SECRET=SECRET)
+    assert done.returncode == 1
+    assert done.stderr == "syncd load: ws://127.0.0.1:9: not every device could connect within 0.2 s\n"

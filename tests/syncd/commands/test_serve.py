@@ -1,0 +1,32 @@
+"""``syncd serve`` ends with one line when it cannot start; what it does when it can is told by whole daemons."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.daemon import DaemonProcess, StartDaemon
+from tests.syncd.command_line import syncd
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_taken_port_is_told(daemon: DaemonProcess, tmp_path: Path) -> None:
+    done = syncd("serve", "--port", str(daemon.port), "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert f"--port {daemon.port}" in done.stderr
+
+
+async def test_it_says_where_it_listens_and_that_it_stops(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon("--log-format", "json")
+    assert await daemon.terminate() == 0
+    assert '"event": "stopping"' in daemon.log.read_text().splitlines()[-1]
+
+
+def test_a_database_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
+    done = syncd(
+        *("serve", "--port", "0", "--data-dir", str(tmp_path), "--log-level", "error"),
+        *("--database-url", "postgresql://x@127.0.0.1:9/x"),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("syncd serve: the journal's database cannot be used: postgresql: ")
+    assert "Traceback" not in done.stderr

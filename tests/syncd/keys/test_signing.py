@@ -1,0 +1,106 @@
+"""Which keys tokens are verified with, by the settings: one kind, or the error says which exclude each other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from syncd.errors import SettingsError
+from syncd.keys.kept_secret import FILE_NAME
+from syncd.keys.signing import authenticator, signing_secret, uses_kept_secret
+from syncd.settings import Settings
+from transport.access.minting import mint
+from transport.errors import TokenRefused
+
+SECRET = "a secret of the tests, and long enough"
+PREVIOUS = "the secret before it, long enough as well"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        ({}, True),
+        ({"jwt_secret": SECRET}, False),
+        ({"jwt_public_key_file": Path("key.pem")}, False),
+        ({"jwks_url": "https://issuer.example/keys"}, False),
+    ],
+)
+def test_without_any_key_the_daemon_keeps_a_secret_of_its_own(chosen: dict[str, Any], kept: bool) -> None:
+    assert uses_kept_secret(Settings(**chosen)) is kept
+
+
+def test_the_secret_is_the_one_set_or_else_the_kept_one(tmp_path: Path) -> None:
+    assert signing_secret(Settings(jwt_secret=SECRET, data_dir=tmp_path)) == SECRET
+    kept = signing_secret(Settings(data_dir=tmp_path))
+    assert (tmp_path / FILE_NAME).read_text().strip() == kept != SECRET
+
+
+def test_a_secret_that_cannot_be_kept_names_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^--data-dir: .*nowhere"):
+        signing_secret(Settings(data_dir=tmp_path / "nowhere"))
+
+
+def test_who_verifies_with_a_public_key_has_no_secret() -> None:
+    with pytest.raises(SettingsError, match="only the holder of the private key"):
+        signing_secret(Settings(jwks_url="https://issuer.example/keys"))
+
+
+def test_a_token_of_the_shared_secret_is_accepted_and_while_secrets_are_rotated_one_of_the_previous_too() -> None:
+    settings = Settings(jwt_secret=SECRET, jwt_previous_secret=PREVIOUS)
+    for secret in (SECRET, PREVIOUS):
+        assert authenticator(settings).authenticate(mint(secret, "ann", "tv", 60)).user_id == "ann"
+    with pytest.raises(TokenRefused):
+        authenticator(Settings(jwt_secret=SECRET)).authenticate(mint(PREVIOUS, "ann", "tv", 60))
+
+
+def test_audience_and_issuer_are_checked_if_they_are_set() -> None:
+    settings = Settings(jwt_secret=SECRET, jwt_audience="syncd", jwt_issuer="us")
+    good = mint(SECRET, "ann", "tv", 60, audience="syncd", issuer="us")
+    assert authenticator(settings).authenticate(good).device_id == "tv"
+    for audience, issuer in ((None, "us"), ("another", "us"), ("syncd", "them")):
+        with pytest.raises(TokenRefused):
+            authenticator(settings).authenticate(mint(SECRET, "ann", "tv", 60, audience=audience, issuer=issuer))
+
+
+def test_a_token_that_is_revoked_meanwhile_is_refused() -> None:
+    revoked: set[str] = set()
+    tokens = authenticator(Settings(jwt_secret=SECRET), revoked)
+    stolen = mint(SECRET, "ann", "tv", 60, token_id="stolen")
+    tokens.authenticate(stolen)
+    revoked.add("stolen")
+    with pytest.raises(TokenRefused):
+        tokens.authenticate(stolen)
+
+
+def test_a_public_key_is_read_from_its_file(tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    file = tmp_path / "key.pem"
+    pem = serialization.Encoding.PEM
+    file.write_bytes(private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
+    settings = Settings(jwt_public_key_file=file, jwt_algorithms=("ES256",))
+    pkcs8 = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    token = mint(pkcs8.decode(), "ann", "tv", 60, algorithm="ES256")
+    assert authenticator(settings).authenticate(token).user_id == "ann"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (
+            {"jwt_secret": SECRET, "jwks_url": "https://issuer.example"},
+            "--jwt-secret and --jwks-url exclude each other",
+        ),
+        (
+            {"jwt_public_key_file": Path("key.pem"), "jwks_url": "https://issuer.example"},
+            "--jwt-public-key-file and --jwks-url exclude each other",
+        ),
+        ({"jwt_secret": "short"}, "--jwt-secret must hold at least 32 bytes"),
+        ({"jwt_public_key_file": Path("/nowhere/key.pem")}, "--jwt-public-key-file.*/nowhere/key.pem"),
+        ({"jwt_secret": SECRET, "jwt_algorithms": ("HS256", "RS256")}, "--jwt-algorithms.*one family"),
+    ],
+)
+def test_keys_that_cannot_be_are_refused_by_their_settings(chosen: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        authenticator(Settings(**chosen))

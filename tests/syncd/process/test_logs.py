@@ -1,0 +1,56 @@
+"""Log lines as a terminal or a machine reads them; each in a process of its own, for they are configured for all."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.daemon import ROOT
+
+
+def logged(log_format: str, level: str, statements: str) -> str:
+    """Return what a program writes that configures its logs and then executes ``statements``."""
+    program = f"import logging\nfrom syncd.process import logs\nlogs.configure({log_format!r}, {level!r})\n{statements}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize("log_format", ["json", "auto"])
+def test_for_machines_a_line_is_an_object(log_format: str) -> None:
+    statements = (
+        "logging.getLogger('syncd.audit').info('%s of %d', 'one', 2, extra={'by': 'ops', 'secret': 'x'})\n"
+        "try: 1 / 0\nexcept ZeroDivisionError: logging.getLogger('syncd').exception('it failed')"
+    )
+    first, second = map(json.loads, logged(log_format, "info", statements).splitlines())
+    assert {name: first[name] for name in ("event", "logger", "level", "by")} == {
+        "event": "one of 2",
+        "logger": "syncd.audit",
+        "level": "info",
+        "by": "ops",
+    }
+    assert first["timestamp"].endswith("Z")
+    assert "secret" not in first  # only the fields that a line is meant to have
+    assert (second["event"], second["level"]) == ("it failed", "error")
+    assert second["exception"].endswith("ZeroDivisionError: division by zero")
+
+
+def test_for_people_a_line_is_text_with_its_traceback() -> None:
+    statements = "try: 1 / 0\nexcept ZeroDivisionError: logging.getLogger('syncd').exception('it failed')"
+    text = logged("console", "info", statements)
+    assert "it failed" in text
+    assert "ZeroDivisionError: division by zero" in text
+    assert not text.startswith("{")
+
+
+def test_below_the_level_nothing_is_logged_and_libraries_are_quiet() -> None:
+    statements = (
+        "logging.getLogger('syncd').info('quiet')\n"
+        "logging.getLogger('syncd').warning('loud')\n"
+        "for name in ('alembic', 'httpx', 'urllib3'): logging.getLogger(name).info('chatter')\n"
+        "logging.getLogger('uvicorn.error').warning('Invalid HTTP request received.')"
+    )
+    assert [json.loads(line)["event"] for line in logged("json", "warning", statements).splitlines()] == ["loud"]
+    assert "chatter" not in logged("json", "debug", statements)
+    assert "Invalid" not in logged("json", "debug", statements)

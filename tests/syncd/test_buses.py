@@ -1,0 +1,94 @@
+"""The bus that the settings name, and whose messages are accepted on it."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from actors.errors import BusMessageRefused
+from actors.messages.channel import HeadMoved, PubNubProgressUpdate
+from syncd.buses import bus_codec, open_bus
+from syncd.errors import SettingsError
+from syncd.settings import Settings
+from tests.daemon import ROOT
+from transport.bus.nats import NatsBus
+from transport.bus.none import NoBus
+from transport.bus.pubnub.bus import PubNubBus
+
+KEY = "x" * 32
+PUBNUB = {"bus": "pubnub", "pubnub_subscribe_key": "sub", "pubnub_publish_key": "pub", "pubnub_origin": "127.0.0.1:9"}
+PROGRESS = PubNubProgressUpdate("0b0e6a4e-52a5-4a5b-9a1f-000000000001", 1, 2)
+HEAD = HeadMoved(7, "other")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kind"),
+    [
+        ({}, NoBus),
+        (PUBNUB, PubNubBus),
+        (PUBNUB | {"pubnub_channel_groups": 2}, PubNubBus),
+        ({"bus": "nats://127.0.0.1:9"}, NatsBus),
+        ({"bus": "tls://127.0.0.1:9"}, NatsBus),
+    ],
+)
+async def test_an_engine_is_chosen_by_its_name(chosen: dict[str, Any], kind: type) -> None:
+    bus = open_bus(Settings(**chosen))
+    assert isinstance(bus, kind)
+    await bus.close()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"bus": "pigeon"}, "^--bus pigeon: must be none, pubnub or nats://host:4222$"),
+        ({"bus": "amqp://ann:secret@bus"}, "^--bus amqp: must be"),
+        ({"bus": "pubnub"}, "^--bus pubnub needs --pubnub-subscribe-key$"),
+        ({"bus": "pubnub", "pubnub_subscribe_key": "sub"}, "^--bus pubnub needs --pubnub-publish-key$"),
+    ],
+)
+async def test_a_bus_that_cannot_be_is_refused_by_its_setting(chosen: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        open_bus(Settings(**chosen))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("name", "bus"), [("pubnub", "pubnub"), ("nats", "nats://127.0.0.1:9")])
+def test_an_engine_without_its_library_says_what_to_install(name: str, bus: str) -> None:
+    keys = "pubnub_subscribe_key='s', pubnub_publish_key='p'"
+    program = (
+        f"import sys; sys.modules[{name!r}] = None\n"
+        "from syncd.buses import open_bus; from syncd.settings import Settings\n"
+        f"open_bus(Settings(bus={bus!r}, {keys}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert f"SettingsError: --bus {name}: " in done.stderr
+    assert f"install syncd[{name}]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_accepted"),
+    [
+        ({}, True),
+        ({"bus_foreign": False}, False),
+        ({"bus_key": KEY}, False),
+        ({"bus_key": KEY, "bus_foreign": True}, True),
+    ],
+)
+def test_a_foreign_publisher_is_heard_without_a_key_or_when_asked_for(
+    chosen: dict[str, Any], is_accepted: bool
+) -> None:
+    unsigned = bus_codec(Settings()).encode("ann", PROGRESS)
+    codec = bus_codec(Settings(**chosen))
+    if is_accepted:
+        assert codec.decode("ann", unsigned) == PROGRESS
+    else:
+        with pytest.raises(BusMessageRefused):
+            codec.decode("ann", unsigned)
+
+
+def test_nodes_that_share_a_key_understand_each_other_and_nobody_else() -> None:
+    signed = bus_codec(Settings(bus_key=KEY)).encode("ann", HEAD)
+    assert bus_codec(Settings(bus_key=KEY)).decode("ann", signed) == HEAD
+    with pytest.raises(BusMessageRefused):
+        bus_codec(Settings(bus_key=KEY.upper())).decode("ann", signed)

@@ -1,0 +1,131 @@
+"""One node as its process runs it: up in order, down in reverse, and nothing left behind whatever happens."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from pykka import ActorDeadError, ActorRegistry
+
+from actors.errors import StoreUnavailable
+from actors.messages.change import Change
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.runtime import LoopFuture
+from storage.errors import SchemaTooNew
+from storage.schema import migrate
+from syncd.errors import SettingsError
+from syncd.node import Node, running_node
+from syncd.settings import Settings
+from tests.fakes.memory_bus import MemoryHub
+from tests.timeouts import TIMEOUT_S
+from transport.bus.none import NoBus
+
+
+class ClosingBus(NoBus):
+    """No bus; knows whether it was closed."""
+
+    is_closed = False
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def write(node: Node, user_id: str = "ann") -> LoopFuture[Outcome]:
+    """Add a content to the user's list; the future of the answer."""
+    answer: LoopFuture[Outcome] = LoopFuture()
+    change = Change("add", UUID(int=1))
+    node.users.tell_watchlist(DeviceWrite(user_id=user_id, device_id="tv", change=change, answer=answer.set))
+    return answer
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+async def test_a_node_takes_writes_and_counts_them(settings: Settings) -> None:
+    async with running_node(settings, NoBus(), pytest.fail) as node:
+        outcome = await write(node)
+        assert (outcome.status, outcome.revision) == (Status.ADDED, 1)
+        stats = msgspec.to_builtins(node.stats())
+        assert (stats["node"], stats["active_watchlists"], stats["writes"]["added"]) == (node.name, 1, 1)
+        assert stats["journal"]["problem"] is stats["bus"]["problem"] is None
+        assert b"syncd_actors" in node.figures.prometheus()
+
+
+async def test_two_nodes_have_names_of_their_own_and_share_nothing_but_the_database(settings: Settings) -> None:
+    async with (
+        running_node(settings, NoBus(), pytest.fail) as here,
+        running_node(settings, NoBus(), pytest.fail) as there,
+    ):
+        assert here.name != there.name
+        assert ((await write(here)).revision, (await write(there)).revision) == (1, 2)
+        assert (len(here.users), here.metrics.writes.outcomes["added"]) == (1, 1)
+
+
+async def test_on_leaving_everything_is_stopped_and_the_bus_is_closed(settings: Settings) -> None:
+    bus = ClosingBus()
+    async with running_node(settings, bus, pytest.fail) as node:
+        await write(node)
+        assert not bus.is_closed
+    assert bus.is_closed
+    assert ActorRegistry.get_all() == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_is_committed_is_published_before_the_end(settings: Settings) -> None:
+    hub, heard = MemoryHub(), list[dict[str, Any]]()
+    other = hub.bus()
+    await other.start(lambda _user_id, payload: heard.append(msgspec.json.decode(payload)), lambda _reason: None)
+    async with running_node(settings, hub.bus(), pytest.fail) as node:
+        assert (await write(node)).status is Status.ADDED
+    async with asyncio.timeout(TIMEOUT_S):
+        while not heard:
+            await asyncio.sleep(0)
+    assert [(message["type"], message["revision"], message["origin"]) for message in heard] == [
+        ("watchlist_update", 1, node.name)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("database_url", "said"),
+    [("nonsense", "^--database-url: this is not the URL"), ("mysql://x", "^--database-url: the journal needs sqlite")],
+)
+async def test_a_database_that_cannot_be_is_refused_by_its_setting(
+    settings: Settings, database_url: str, said: str
+) -> None:
+    chosen = msgspec.structs.replace(settings, database_url=database_url)
+    with pytest.raises(SettingsError, match=said):
+        async with running_node(chosen, NoBus(), pytest.fail):
+            pytest.fail("it must not run")
+
+
+async def test_a_database_that_cannot_be_used_ends_the_start(settings: Settings, tmp_path: Path) -> None:
+    migrate(settings.journal_url)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaTooNew):
+        async with running_node(settings, NoBus(), pytest.fail):
+            pytest.fail("it must not run")
+    gone = msgspec.structs.replace(settings, database_url="postgresql://x@127.0.0.1:9/x")
+    with pytest.raises(StoreUnavailable):
+        async with running_node(gone, NoBus(), pytest.fail):
+            pytest.fail("it must not run")
+
+
+@pytest.mark.actors_may_fail
+async def test_a_start_that_fails_half_way_stops_what_had_started(settings: Settings) -> None:
+    class BrokenBus(ClosingBus):
+        async def start(self, on_message: object, on_gap: object) -> None:
+            raise ZeroDivisionError
+
+    bus = BrokenBus()
+    with pytest.raises(ActorDeadError):
+        async with running_node(settings, bus, pytest.fail):
+            pytest.fail("it must not run")
+    assert bus.is_closed
+    assert ActorRegistry.get_all() == []

@@ -1,0 +1,97 @@
+"""The house rules that no other tool holds: a test file for each module, files and functions that fit on a page."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("crdt", "actors", "storage", "transport", "pages", "pubnub_broker", "syncd")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULES = [path.relative_to(ROOT) for path in FILES]
+MAX_FILE_LINES = 350
+MAX_FUNCTION_LINES = 40
+
+TESTED_ELSEWHERE = {
+    "storage/migrations/versions/v0001_journal.py": "tests/storage/test_schema.py runs every migration",
+    "storage/migrations/versions/v0002_revocations.py": "tests/storage/test_schema.py runs every migration",
+    "transport/apidocs/openapi_admin.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",
+    "transport/apidocs/openapi_parts.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",
+    "transport/bus/none.py": "an engine of tests/transport/bus/test_bus_contract.py, and does nothing else",
+    "transport/bus/pubnub/bus.py": "an engine of tests/transport/bus/test_bus_contract.py",
+    "transport/bus/pubnub/client.py": "tests/transport/bus/pubnub/test_subscribing.py uses it against the broker",
+    "transport/bus/pubnub/ingest.py": "tests/transport/bus/pubnub/test_subscribing.py uses it against the broker",
+    "transport/bus/pubnub/publishing.py": "an engine of tests/transport/bus/test_bus_contract.py",
+    "transport/bus/tasks.py": "a part of the engines of tests/transport/bus/test_bus_contract.py",
+}
+"""Modules without a test file of their own, and who tests them."""
+
+
+def parsed(module: Path) -> ast.Module:
+    return ast.parse((ROOT / module).read_text())
+
+
+def functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function below ``node`` but those of protocols, which have no body."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in child.bases):
+            continue
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+        yield from functions(child)
+
+
+def has_behaviour(module: Path) -> bool:
+    """Whether a module does anything; structs, constants, and exceptions that keep what they are given do not."""
+    return any(function.name != "__init__" for function in functions(parsed(module)))
+
+
+def mirror_of(module: Path) -> Path:
+    return ROOT / "tests" / module.parent / f"test_{module.name}"
+
+
+def test_every_module_with_behaviour_has_a_test_file_of_its_own() -> None:
+    lonely = [str(module) for module in MODULES if has_behaviour(module) and not mirror_of(module).exists()]
+    assert lonely == sorted(TESTED_ELSEWHERE)
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    too_long = {str(module): len((ROOT / module).read_text().splitlines()) for module in MODULES}
+    assert {module: lines for module, lines in too_long.items() if lines > MAX_FILE_LINES} == {}
+
+
+@pytest.mark.parametrize("module", ["syncd/node.py", "syncd/server.py"])
+def test_what_wires_everything_is_made_of_short_functions(module: str) -> None:
+    lengths = {
+        function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions(parsed(Path(module)))
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+def imported(module: Path) -> Iterator[str]:
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def test_the_product_knows_nothing_of_its_tests() -> None:
+    strays = {str(module) for module in MODULES for name in imported(module) if name.split(".")[0] == "tests"}
+    assert strays == set()
+
+
+def test_a_runtime_of_its_own_is_imported_as_documented_and_brings_nothing_else_of_ours() -> None:
+    program = (
+        "from actors.runtime import LoopActor, LoopFuture, use_loop\n"
+        "import sys\n"
+        "assert issubclass(LoopActor, __import__('pykka').Actor) and callable(use_loop) and LoopFuture()\n"
+        "print(*(name for name in sys.modules if name.partition('.')[0] in sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert all(name == "actors" or name.startswith("actors.runtime") for name in done.stdout.split())

@@ -1,0 +1,22 @@
+import pytest
+
+from transport.access.bearer import bearer_token, unauthorized
+from transport.errors import Problem
+
+
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c "])
+def test_the_token_is_what_follows_the_scheme(header: str) -> None:
+    assert bearer_token(header) == "a.b.c"
+
+
+@pytest.mark.parametrize("header", [None, "", "a.b.c", "Bearer", "Bearer ", "Basic YTpi", "Bearera.b.c"])
+def test_another_scheme_and_an_empty_token_are_401_and_say_how_to_send_one(header: str | None) -> None:
+    with pytest.raises(Problem, match="Authorization: Bearer <token>") as refused:
+        bearer_token(header)
+    assert refused.value.status == 401
+
+
+def test_a_client_without_a_valid_token_is_told_the_scheme() -> None:
+    problem = unauthorized("The token has expired.")
+    assert (problem.status, problem.detail) == (401, "The token has expired.")
+    assert problem.headers == {"WWW-Authenticate": "Bearer"}

@@ -1,0 +1,28 @@
+import jwt
+import pytest
+
+from tests.transport.access.tokens import NOW, SECRET
+from transport.access.authentication import Authenticator, Claims
+from transport.access.minting import mint
+from transport.access.signing_keys import shared_secret
+
+
+def test_a_minted_token_is_accepted_and_says_who_and_until_when() -> None:
+    minted = mint(SECRET, "ann", "tv", 600, now_s=lambda: NOW)
+    assert Authenticator(shared_secret(SECRET)).authenticate(minted) == Claims("ann", "tv", NOW + 600)
+
+
+def test_what_is_not_asked_for_is_not_claimed() -> None:
+    claims = jwt.decode(mint(SECRET, "ann", "tv", 600, now_s=lambda: NOW), SECRET, ["HS256"])
+    assert claims == {"sub": "ann", "device_id": "tv", "iat": NOW, "exp": NOW + 600}
+
+
+def test_everything_asked_for_is_claimed() -> None:
+    minted = mint(
+        SECRET * 2, "ann", "tv", 600,
+        audience="syncd", issuer="https://id", algorithm="HS512", token_id="j", scope="syncd:admin",
+    )  # fmt: skip
+    claims = jwt.decode(minted, SECRET * 2, ["HS512"], audience="syncd")
+    assert (claims["iss"], claims["jti"], claims["scope"]) == ("https://id", "j", "syncd:admin")
+    with pytest.raises(jwt.InvalidAudienceError):
+        jwt.decode(minted, SECRET * 2, ["HS512"], audience="another")

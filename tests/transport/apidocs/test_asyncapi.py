@@ -1,0 +1,180 @@
+"""The AsyncAPI document is well formed, its examples are true, and so is every message of a scripted session."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import jsonschema_rs
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from actors.messages.close_codes import CLOSES
+from tests.daemon import DaemonProcess, StartDaemon, bearer, token
+from tests.timeouts import TIMEOUT_S
+from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
+from transport.websocket.device_codec import decode
+
+DOCUMENT = asyncapi_document("1")
+MESSAGES: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]
+
+
+def validator(*names: str) -> jsonschema_rs.Validator:
+    """Of whatever is one of the messages ``names``."""
+    schema = {"anyOf": [MESSAGES[name]["payload"] for name in names], "components": DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+
+
+SENT = validator(*(kind.__name__ for kind in TO_DEVICE))
+TAKEN = validator(*(kind.__name__ for kind in FROM_DEVICE))
+
+
+def references(node: Any) -> Iterator[str]:
+    match node:
+        case {"$ref": str(reference)}:
+            yield reference
+        case dict():
+            for child in node.values():
+                yield from references(child)
+        case list():
+            for child in node:
+                yield from references(child)
+
+
+def resolved(reference: str) -> Any:
+    node: Any = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def test_the_document_has_the_parts_of_asyncapi_3() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert {"title", "version"} <= set(DOCUMENT["info"])
+    (channel,) = DOCUMENT["channels"].values()
+    assert channel["address"] == "/ws"
+    for operation in DOCUMENT["operations"].values():
+        assert operation["action"] in ("send", "receive")
+        assert resolved(operation["channel"]["$ref"]) is channel
+        for message in [*operation["messages"], *operation.get("reply", {}).get("messages", [])]:
+            assert message["$ref"].startswith("#/channels/device/messages/")  # and not components: the standard's rule
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = set(references(DOCUMENT))
+    assert len(found) > 20
+    assert all(resolved(reference) for reference in found)
+
+
+def test_every_message_has_a_true_example() -> None:
+    for name, message in MESSAGES.items():
+        for example in message["examples"]:
+            validator(name).validate(example["payload"])
+    for kind in FROM_DEVICE:
+        (example,) = MESSAGES[kind.__name__]["examples"]
+        assert isinstance(decode(json.dumps(example["payload"])), kind)
+
+
+def test_the_close_codes_are_the_tables() -> None:
+    stated = DOCUMENT["channels"]["device"]["x-close-codes"]
+    assert [(row["code"], row["may_reconnect"]) for row in stated] == [(c.code, c.may_reconnect) for c in CLOSES]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "watchlist_update", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001", "action": "toggle"},
+        {"type": "watchlist_update", "action": "add"},
+        {"type": "ack"},
+        {"type": "unheard_of"},
+        {},
+    ],
+)
+def test_the_schemas_refuse_what_is_never_sent(message: dict[str, Any]) -> None:
+    assert not SENT.is_valid(message)
+
+
+class Device:
+    """A device whose every message, in and out, is held against the document."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.seen: set[str] = set()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        TAKEN.validate(message)
+        await self._socket.send(json.dumps(message))
+
+    async def send_wrong(self, text: str) -> None:
+        await self._socket.send(text)
+
+    async def receive(self, *kinds: str) -> dict[str, Any]:
+        """Return the next message, the last of as many as there are ``kinds``; their order among them is free."""
+        expected = list(kinds)
+        while expected:
+            async with asyncio.timeout(TIMEOUT_S):
+                message: dict[str, Any] = json.loads(await self._socket.recv())
+            SENT.validate(message)
+            self.seen.add(message["type"])
+            expected.remove(message["type"])
+        return message
+
+
+@pytest.mark.integration
+async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -> None:
+    daemon = start_daemon()
+    async with connect(f"{daemon.ws_url}?since=9", additional_headers=bearer("ann", "tv")) as socket:
+        tv = Device(socket)
+        resumed = await tv.receive("resumed")
+        assert (resumed["recovered"], resumed["reason"]) == (False, "epoch_changed")
+        assert (await tv.receive("watchlist_snapshot"))["items"] == []
+        write = {"type": "watchlist_update", "operation": "add", "content_id": str(uuid4()), "id": 1}
+        await tv.send(write | {"operation_id": "once", "timestamp": 12})
+        await tv.receive("ack", "watchlist_update")
+        await tv.send(write | {"operation": "remove", "id": "gone", "observed": 1})
+        await tv.receive("ack", "watchlist_update")
+        await tv.send(write | {"operation": "remove"})
+        assert (await tv.receive("error"))["code"] == "not_found"
+        await tv.send(write | {"tag": "syncd:99"})
+        assert (await tv.receive("error"))["code"] == "refused"
+        for text, code in (("{", "malformed"), ('{"type":"zap"}', "unknown_type")):
+            await tv.send_wrong(text)
+            assert (await tv.receive("error"))["code"] == code
+        await tv.send_wrong(json.dumps(write | {"tag": "a\x00"}))
+        assert (await tv.receive("error"))["field"] == "tag"
+        await tv.send({"type": "authenticate", "token": token("ann", "tv"), "id": "t"})
+        await tv.receive("authenticated")
+        await tv.send({"type": "authenticate", "token": "nonsense"})
+        assert (await tv.receive("error"))["code"] == "unauthorized"
+        await tv.send({"type": "device_heartbeat", "capabilities": {"can_cast": True}})
+        await tv.send({"type": "ping"})
+        await tv.receive("pong")
+        await add_over_http(daemon, "ann")
+        await tv.receive("watchlist_update")
+    async with connect(f"{daemon.ws_url}?since=0", additional_headers=bearer("ann", "tablet")) as socket:
+        tablet = Device(socket)
+        assert (await tablet.receive("resumed"))["recovered"]
+        for _ in range(3):
+            await tablet.receive("watchlist_update")
+        daemon.process.terminate()
+        await tablet.receive("goodbye")
+    begin_elsewhere = {"progress_update", "device_command", "notice"}  # on the bus, and with an operator
+    assert {MESSAGES[kind.__name__]["name"] for kind in TO_DEVICE} == tv.seen | tablet.seen | begin_elsewhere
+
+
+async def add_over_http(daemon: DaemonProcess, user: str) -> None:
+    write = {"operation": "add", "content_id": str(uuid4())}
+    async with (
+        aiohttp.ClientSession(daemon.url) as http,
+        http.post("/api/v1/sync/watchlist", json=write, headers=bearer(user, "phone")) as response,
+    ):
+        assert response.status == 200
+
+
+@pytest.mark.integration
+async def test_the_daemon_serves_the_document(daemon: DaemonProcess) -> None:
+    async with aiohttp.ClientSession(daemon.url) as http, http.get("/asyncapi.json") as response:
+        assert response.content_type == "application/json"
+        assert await response.json() | {"info": DOCUMENT["info"]} == DOCUMENT

@@ -1,0 +1,156 @@
+"""The OpenAPI document is valid, its examples are true, and the running daemon does what it says."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
+from transport.access.minting import mint
+from transport.apidocs.openapi import openapi_document
+
+DOCUMENT = openapi_document("1")
+OPERATIONS = [
+    (path, method, operation)
+    for path, by_method in DOCUMENT["paths"].items()
+    for method, operation in by_method.items()
+]
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+CHECKS: list[schemathesis.CheckFunction] = [
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+]
+
+
+def problems_of(value: object, schema: dict[str, Any]) -> list[str]:
+    """What is wrong with ``value`` by a schema of the document."""
+    validator = jsonschema_rs.Draft202012Validator(
+        schema | {"components": DOCUMENT["components"]}, validate_formats=True
+    )
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def operator(user: str) -> dict[str, str]:
+    """The header that opens everything in the document."""
+    return {"Authorization": f"Bearer {mint(SECRET, user, 'console', 3600, scope='syncd:admin')}"}
+
+
+def media(node: Any) -> Iterator[dict[str, Any]]:
+    """Every media type of the document that has examples."""
+    if isinstance(node, dict):
+        if "examples" in node and "schema" in node:
+            yield node
+        for child in node.values():
+            yield from media(child)
+
+
+def test_the_document_is_valid_openapi() -> None:
+    SCHEMA.validate()
+    assert DOCUMENT["openapi"].startswith("3.1.")
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    examples = [
+        (example["value"], found["schema"]) for found in media(DOCUMENT) for example in found["examples"].values()
+    ]
+    assert len(examples) > 15
+    for value, schema in examples:
+        assert problems_of(value, schema) == []
+    for _, _, operation in OPERATIONS:
+        for parameter in operation.get("parameters", []):
+            assert problems_of(parameter["example"], parameter["schema"]) == []
+
+
+def test_every_operation_has_a_name_of_its_own_and_documented_answers() -> None:
+    names = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    for path, method, operation in OPERATIONS:
+        assert operation["summary"]
+        assert {"200", "400", "408", "431", "500"} <= set(operation["responses"]), (path, method)
+        assert ("401" in operation["responses"]) is ("security" in operation)
+        assert all(HTTPStatus(int(status)) for status in operation["responses"])
+
+
+@pytest.mark.integration
+async def test_the_daemon_serves_the_document_and_every_get_in_it(daemon: DaemonProcess, user: str) -> None:
+    async with aiohttp.ClientSession(daemon.url) as http:
+        async with http.get("/openapi.json") as response:
+            served = await response.json()
+        assert served | {"info": DOCUMENT["info"]} == DOCUMENT
+        for path, method, operation in OPERATIONS:
+            if method == "get":
+                needed = [one for one in operation.get("parameters", []) if one.get("required")]
+                query = {parameter["name"]: parameter["example"] for parameter in needed}
+                async with http.get(path, params=query, headers=operator(user)) as response:
+                    assert response.status == 200
+                    assert response.content_type in operation["responses"]["200"]["content"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/api/v1/sync/watchlist", "/api/v1/sync/operations"])
+async def test_a_user_who_writes_too_much_is_told_as_documented(start_daemon: StartDaemon, path: str) -> None:
+    daemon = start_daemon("--messages-per-second", "0.1", "--message-burst", "1")
+    operation = DOCUMENT["paths"][path]["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+    (example,) = [example["value"] for example in content["examples"].values()]
+    documented = DOCUMENT["components"]["responses"]["429"]
+    assert operation["responses"]["429"] == {"$ref": "#/components/responses/429"}
+    async with aiohttp.ClientSession(daemon.url, headers=bearer("ann")) as http:
+        async with http.post(path, json=example) as response:
+            assert response.status == 200
+        async with http.post(path, json=example) as response:
+            assert response.status == 429
+            assert (
+                problems_of(int(response.headers["Retry-After"]), documented["headers"]["Retry-After"]["schema"]) == []
+            )
+            assert problems_of(await response.json(), documented["content"][response.content_type]["schema"]) == []
+
+
+@pytest.mark.integration
+async def test_the_admin_api_is_for_tokens_with_the_scope_as_documented(daemon: DaemonProcess, user: str) -> None:
+    admin = [(path, method, operation) for path, method, operation in OPERATIONS if operation["tags"] == ["admin"]]
+    assert len(admin) == 5
+    documented = DOCUMENT["components"]["responses"]["403"]
+    async with aiohttp.ClientSession(daemon.url, headers=bearer(user)) as http:
+        for path, method, operation in admin:
+            assert operation["responses"]["403"] == {"$ref": "#/components/responses/403"}
+            async with http.request(method, path) as response:
+                assert response.status == 403
+                assert problems_of(await response.json(), documented["content"][response.content_type]["schema"]) == []
+
+
+@pytest.mark.integration
+@SCHEMA.parametrize()
+@settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case[Any], daemon: DaemonProcess) -> None:
+    is_judged_whole = case.path != "/api/v1/sync/operations"  # a bulk answers for each operation, in a 200
+    checks = [check for check in CHECKS if is_judged_whole or check is not negative_data_rejection]
+    case.call_and_validate(base_url=daemon.url, headers=operator("fuzzed"), checks=checks)

@@ -1,0 +1,24 @@
+import os
+from collections import Counter
+
+import pytest
+
+from actors.metrics import Histogram, NodeMetrics
+from transport.figures.prometheus import Sources
+
+NO_PROCESS = 2**22 + 1
+"""Above every process id that Linux gives."""
+
+
+@pytest.fixture
+def sources() -> Sources:
+    return Sources(
+        metrics=NodeMetrics(loop_lag=Histogram((0.1,)), closes=Counter({4002: 3})),
+        refusals=Counter(messages=2),
+        active_watchlists=lambda: 5,
+        actors=lambda: 17,
+        tasks=lambda: 9,
+        mailboxes={"Journal": lambda: 3},
+        bus_status=lambda: None,
+        children=lambda: {"writer": os.getpid(), "reader": NO_PROCESS},
+    )

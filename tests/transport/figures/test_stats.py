@@ -1,0 +1,43 @@
+from msgspec import structs
+
+from transport.figures.prometheus import Sources
+from transport.figures.stats import LatencyStats, NodeStats, node_stats
+
+
+def stats(sources: Sources) -> NodeStats:
+    return node_stats(sources, node="a1", version="7", now_s=1000.5, uptime_s=3.0)
+
+
+def test_stats_are_of_the_node_and_of_now(sources: Sources) -> None:
+    sources.metrics.registry.total_connections = 2
+    sources.metrics.registry.active_users = 1
+    sources.metrics.bus.outbox = 4
+    told = stats(sources)
+    assert (told.node, told.version, told.time, told.uptime_s) == ("a1", "7", 1000.5, 3.0)
+    assert (told.connections, told.users, told.active_watchlists) == (2, 1, 5)
+    assert (told.refusals, told.closes) == ({"messages": 2}, {4002: 3})
+    assert told.bus.outbox == 4
+
+
+def test_what_does_not_work_is_named(sources: Sources) -> None:
+    assert stats(sources).journal.problem is stats(sources).bus.problem is None
+    sources.metrics.journal.unavailable = "disk full"
+    told = stats(structs.replace(sources, bus_status=lambda: "no answer"))
+    assert (told.journal.problem, told.bus.problem) == ("disk full", "no answer")
+
+
+def test_latencies_are_in_milliseconds_over_the_last_thousand(sources: Sources) -> None:
+    assert stats(sources).broadcast_latency == LatencyStats(0, 0, 0, 0)
+    for number in range(1, 2001):
+        sources.metrics.broadcast.record_relay(1, number / 1000)
+    latency = stats(sources).broadcast_latency
+    assert (latency.p50_ms, latency.p95_ms, latency.p99_ms) == (1501, 1951, 1991)
+    assert round(latency.average_ms, 3) == 1500.5
+
+
+def test_a_reading_stays_as_it_was(sources: Sources) -> None:
+    before = stats(sources)
+    sources.metrics.closes[4001] += 1
+    sources.metrics.writes.outcomes["added"] += 1
+    assert before.closes == {4002: 3}
+    assert (before.writes["added"], stats(sources).writes["added"]) == (0, 1)

@@ -1,0 +1,49 @@
+"""The HTTP API alone, over stand-ins for the actors behind it."""
+
+from collections.abc import Callable
+
+import httpx
+from starlette.types import ASGIApp
+
+from actors.messages.journal import DeviceWrite, Head, JournalMessage
+from actors.tracing import Tracer, untraced
+from crdt.hlc import HLCTimestamp
+from tests.daemon import SECRET
+from transport.access.authentication import Authenticator
+from transport.access.limits import Limits, Quotas
+from transport.access.signing_keys import shared_secret
+from transport.http.deps import ApiDeps
+
+HEAD = Head(user_id="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
+
+
+def api_deps(
+    *,
+    allowed_origins: tuple[str, ...] = (),
+    figures: Callable[[], dict[str, float]] = dict,
+    journal: Callable[[JournalMessage], None] = lambda message: None,
+    write: Callable[[DeviceWrite], None] = lambda write: None,
+    bus_status: Callable[[], str | None] = lambda: None,
+    limits: Limits | None = None,
+    tracer: Tracer | None = None,
+    answer_timeout_s: float = 10.0,
+) -> ApiDeps:
+    """By default actors keep what they are told, unanswered."""
+    return ApiDeps(
+        name="syncd",
+        version="0",
+        authenticator=Authenticator(shared_secret(SECRET)),
+        quotas=Quotas(limits or Limits()),
+        write=write,
+        journal=journal,
+        bus_status=bus_status,
+        prometheus=lambda: b"figures 1\n",
+        figures=figures,
+        allowed_origins=allowed_origins,
+        tracer=tracer or untraced(),
+        answer_timeout_s=answer_timeout_s,
+    )
+
+
+def client(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://daemon")

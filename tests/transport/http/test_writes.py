@@ -1,0 +1,186 @@
+"""Writes: a wrong one is refused by the name of its field, a bulk is judged one by one, an answer has a deadline."""
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from tests.daemon import FILM, WATCHLIST, bearer
+from tests.transport.http.lone_api import api_deps, client
+from transport.access.limits import Limits
+from transport.http.api import http_api
+
+integration = pytest.mark.integration
+
+OPERATIONS = "/api/v1/sync/operations"
+VALID = {"operation": "add", "content_id": FILM}
+
+
+async def post(
+    api: aiohttp.ClientSession, path: str, body: Any, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with api.post(path, data=data, headers=bearer() if headers is None else headers) as response:
+        assert response.content_type == ("application/json" if response.ok else "application/problem+json")
+        return response.status, await response.json(content_type=None)
+
+
+@integration
+@pytest.mark.usefixtures("bystander")
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"", "truncated"),
+        (b"{not json", "malformed"),
+        (b"\xff\xfe", ""),
+        ([], "object"),
+        ({}, "operation"),
+        ({"operation": "add"}, "content_id"),
+        (VALID | {"operation": "toggle"}, "$.operation"),
+        (VALID | {"operation": 1}, "$.operation"),
+        (VALID | {"content_id": "123"}, "$.content_id"),
+        (VALID | {"content_id": None}, "$.content_id"),
+        (VALID | {"observed": -1}, "$.observed"),
+        (VALID | {"observed": "now"}, "$.observed"),
+        (VALID | {"operation_id": ""}, "$.operation_id"),
+        (VALID | {"tag": "x" * 129}, "$.tag"),
+        (VALID | {"timestamp": {"physical": -1, "logical": 0, "node": "n"}}, "$.timestamp.physical"),
+        (VALID | {"timestamp": {"physical": 1, "logical": 65536, "node": "n"}}, "$.timestamp.logical"),
+        (VALID | {"timestamp": {"physical": 4_000_000_000_000, "logical": 0, "node": "n"}}, "timestamp"),
+        (VALID | {"tag": "syncd:99"}, "tag"),
+    ],
+)
+async def test_a_malformed_write_is_400_and_names_the_field(api: aiohttp.ClientSession, body: Any, named: str) -> None:
+    status, problem = await post(api, WATCHLIST, body)
+    assert status == 400
+    assert problem["status"] == 400
+    assert named in problem["detail"]
+
+
+@integration
+@pytest.mark.parametrize("field", ["operation_id", "tag"])
+@pytest.mark.parametrize("name", ["a\x00b", "a\n", "\x7f", "a\x85b"])
+async def test_control_characters_in_names_are_refused_by_name(
+    api: aiohttp.ClientSession, user: str, field: str, name: str
+) -> None:
+    async with api.post(WATCHLIST, json=VALID | {field: name}, headers=bearer(user)) as response:
+        assert response.status == 400
+        assert f"$.{field}" in (await response.json(content_type=None))["detail"]
+
+
+@integration
+async def test_names_of_any_script_are_accepted(api: aiohttp.ClientSession, user: str) -> None:
+    name = f"Wohnzimmer-Fernseher ё 電視 🎬 {uuid4()}"
+    async with api.post(WATCHLIST, json=VALID | {"operation_id": name}, headers=bearer(user)) as response:
+        assert response.status == 200
+
+
+@integration
+async def test_a_body_nested_deeper_than_the_parser_goes_is_400(api: aiohttp.ClientSession, user: str) -> None:
+    nested = b'{"operation":"add","timestamp":' + b"[" * 8000
+    for path, body in ((WATCHLIST, nested), (OPERATIONS, b'{"operations":' + b"[" * 8000)):
+        async with api.post(path, data=body, headers=bearer(user)) as response:
+            assert response.status == 400
+
+
+@integration
+async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(api: aiohttp.ClientSession, user: str) -> None:
+    contents = [str(uuid4()) for _ in range(3)]
+    far_ahead = {"physical": 4_000_000_000_000, "logical": 0, "node": "phone"}
+    operations = [
+        {"operation": "add", "content_id": contents[0], "tag": "phone-1:1"},
+        {"operation": "add", "content_id": "123"},
+        {"operation": "add", "content_id": contents[1], "timestamp": far_ahead},
+        {"operation": "remove", "content_id": contents[2]},
+        {"operation": "remove", "content_id": contents[0]},
+        {"operation": "add", "content_id": contents[0]},
+        {"operation": "add", "content_id": contents[0]},
+    ]
+    status, answer = await post(api, OPERATIONS, {"operations": operations}, bearer(user))
+    assert status == 200
+    assert [result["status"] for result in answer["results"]] == [
+        "added", "refused", "refused", "not_found", "removed", "added", "existing",
+    ]  # fmt: skip
+    assert "content_id" in answer["results"][1]["detail"]
+    assert "timestamp" in answer["results"][2]["detail"]
+    status, problem = await post(api, OPERATIONS, {"operations": [VALID] * 501})
+    assert status == 400
+    assert "$.operations" in problem["detail"]
+
+
+async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeated() -> None:
+    outcomes = [Outcome(status=Status.REMOVED), Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0)]
+
+    def write(write: DeviceWrite) -> None:
+        assert write.answer is not None
+        write.answer(outcomes.pop(0))
+
+    async with client(http_api(api_deps(write=write))) as api:
+        response = await api.post(OPERATIONS, json={"operations": [VALID, VALID]}, headers=bearer())
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert "it is away" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "detail"),
+    [
+        (Outcome(status=Status.NOT_FOUND), 404, f"content_id: {FILM} is not in the watchlist."),
+        (Outcome(status=Status.REFUSED, reason="No."), 400, "No."),
+        (Outcome(status=Status.REFUSED), 400, "The write was refused."),
+        (Outcome(status=Status.REFUSED, reason="It is away.", retry_after_s=2.0), 503, "It is away."),
+        (Outcome(status=Status.REFUSED, retry_after_s=2.0), 503, "The write was not accepted."),
+    ],
+)
+async def test_a_write_that_came_to_nothing_is_told_why(outcome: Outcome, status: int, detail: str) -> None:
+    def write(write: DeviceWrite) -> None:
+        assert write.answer is not None
+        write.answer(outcome)
+
+    async with client(http_api(api_deps(write=write))) as api:
+        response = await api.post(WATCHLIST, json=VALID, headers=bearer())
+    assert (response.status_code, response.json()["detail"]) == (status, detail)
+    assert response.headers.get("Retry-After") == ("2" if status == 503 else None)
+
+
+async def test_what_is_written_says_who_wrote_it_what_and_where() -> None:
+    written: list[DeviceWrite] = []
+
+    def write(write: DeviceWrite) -> None:
+        written.append(write)
+        assert write.answer is not None
+        write.answer(Outcome(status=Status.EXISTING))
+
+    async with client(http_api(api_deps(write=write))) as api:
+        response = await api.post(WATCHLIST, json=VALID | {"operation_id": "once"}, headers=bearer("ann", "tv"))
+    assert response.json() == {"success": True, "operation": "add", "content_id": FILM, "status": "existing"}
+    (told,) = written
+    assert (told.user_id, told.device_id) == ("ann", "tv")
+    assert (str(told.change.content_id), told.change.operation_id) == (FILM, "once")
+
+
+@pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])
+async def test_a_write_that_is_not_answered_in_time_may_be_repeated_and_its_answer_comes_to_nothing(
+    path: str, body: Any
+) -> None:
+    written: list[DeviceWrite] = []
+    async with client(http_api(api_deps(write=written.append, answer_timeout_s=0.01))) as api:
+        response = await api.post(path, json=body, headers=bearer())
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    (late,) = written
+    assert late.answer is not None
+    late.answer(Outcome(status=Status.EXISTING))
+
+
+@pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])
+async def test_a_write_beyond_the_limit_is_not_told_to_anybody(path: str, body: Any) -> None:
+    written: list[DeviceWrite] = []
+    limits = Limits(messages_per_second=0.1, message_burst=1)
+    deps = api_deps(write=written.append, limits=limits)
+    deps.quotas.acquire_messages("ann", 1, time.monotonic())
+    async with client(http_api(deps)) as api:
+        response = await api.post(path, json=body, headers=bearer())
+    assert (response.status_code, written) == (429, [])

@@ -1,0 +1,32 @@
+"""What the HTTP API is wired with."""
+
+from collections.abc import Callable, Collection
+
+from msgspec import Struct, field
+
+from actors.messages.journal import DeviceWrite, JournalMessage
+from actors.runtime.tell import Tell
+from actors.tracing import Tracer, untraced
+from transport.access.authentication import Authenticator
+from transport.access.limits import Quotas
+
+
+class ApiDeps(Struct, frozen=True, eq=False):
+    """What the API needs of the daemon."""
+
+    name: str
+    version: str
+    authenticator: Authenticator
+    quotas: Quotas
+    write: Tell[DeviceWrite]
+    journal: Tell[JournalMessage]
+    bus_status: Callable[[], str | None]
+    """Why the bus does not work at the moment; ``None``: it works."""
+    prometheus: Callable[[], bytes]
+    figures: Callable[[], dict[str, float]]
+    """The documented figures by name; milliseconds."""
+    allowed_origins: Collection[str] = ()
+    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may use the API, as they may the WebSocket."""
+    tracer: Tracer = field(default_factory=untraced)
+    answer_timeout_s: float = 10.0
+    """For an actor to answer; beyond it the client is asked to try again."""

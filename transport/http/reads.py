@@ -1,0 +1,83 @@
+"""The routes that read a watchlist: as pages, as changes since a revision, or only whether anything changed."""
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.responses import Response
+
+from actors.messages.journal import Changes, Page, PageExpired, ReadChanges, ReadFailed, ReadPage
+from actors.runtime import LoopFuture
+from transport.access.authentication import Claims
+from transport.errors import Problem
+from transport.http.answers import LastActivities, json_response, watchlist_changes, watchlist_page
+from transport.http.app import HttpRequest
+from transport.http.deadlines import RETRY_AFTER_S, with_deadline
+from transport.http.deps import ApiDeps
+from transport.http.etags import entity_tag, is_known
+from transport.http.journal_head import journal_head
+from transport.http.requests import authenticated
+from transport.problems import unavailable
+from transport.query import ListQuery, list_query
+
+_OF_A_USER: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+"""The same URL is another list for another token."""
+
+
+class ReadRoutes:
+    """The list, and the revision it is at. Thread: the event loop."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    async def watchlist(self, request: HttpRequest) -> Response:
+        """Return a page of the list, or what changed."""
+        claims = await authenticated(request, self._deps.authenticator)
+        query = list_query(request.query)
+        if query.after is None and (unchanged := await self._unchanged(request, claims)):
+            return unchanged
+        match await self._read(claims.user_id, query):
+            case ReadFailed(reason=reason):
+                raise unavailable(reason, RETRY_AFTER_S)
+            case PageExpired():
+                raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
+            case Changes() as changes:
+                is_current = not changes.has_more
+                return _list(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
+            case Page() as page:
+                return _list(watchlist_page(page), page.epoch, page.revision, query.after is None)
+
+    async def last_activities(self, request: HttpRequest) -> Response:
+        """Return the revision of each kind of data."""
+        claims = await authenticated(request, self._deps.authenticator)
+        head = await journal_head(self._deps, claims.user_id)
+        etag = entity_tag(head.epoch, head.revision)
+        if is_known(etag, request.header(b"if-none-match")):
+            return _not_modified(etag)
+        body = LastActivities(watchlist=head.revision, epoch=head.epoch)
+        return json_response(body, headers=_OF_A_USER | {"ETag": etag})
+
+    async def _unchanged(self, request: HttpRequest, claims: Claims) -> Response | None:
+        """Answer a condition from the user's head alone; ``None``: there is none, or it does not hold."""
+        known = request.header(b"if-none-match")
+        if not known:
+            return None
+        head = await journal_head(self._deps, claims.user_id)
+        etag = entity_tag(head.epoch, head.revision)
+        return _not_modified(etag) if is_known(etag, known) else None
+
+    async def _read(self, user_id: str, query: ListQuery) -> Changes | Page | PageExpired | ReadFailed:
+        answer: LoopFuture[Changes | Page | PageExpired | ReadFailed] = LoopFuture()
+        if query.since is None:
+            self._deps.journal(ReadPage(user_id, query.limit, answer.set, query.after))
+        else:
+            self._deps.journal(ReadChanges(user_id, query.since, query.limit, answer.set, query.epoch))
+        return await with_deadline(answer, self._deps.answer_timeout_s)
+
+
+def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response:
+    """Return a list; only one that ends where the journal does has a tag to be compared with the journal's head."""
+    return json_response(body, headers=_OF_A_USER | ({"ETag": entity_tag(epoch, revision)} if is_current else {}))
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_OF_A_USER | {"ETag": etag})

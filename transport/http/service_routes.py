@@ -1,0 +1,49 @@
+"""The routes about the service itself: is it alive, can it work, what does it count."""
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from transport.errors import Problem
+from transport.http.answers import Health, Readiness, json_response
+from transport.http.app import HttpRequest
+from transport.http.deps import ApiDeps
+from transport.http.journal_head import journal_head
+
+
+class ServiceRoutes:
+    """What operators and their tools ask, without a token. Thread: the event loop."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    async def health(self, _request: HttpRequest) -> Response:
+        """Say that the process is alive."""
+        return json_response(Health("healthy", self._deps.name, self._deps.version))
+
+    async def ready(self, _request: HttpRequest) -> Response:
+        """Say whether the service can do its work, and why not."""
+        problems: dict[str, str] = {}
+        try:
+            await journal_head(self._deps, "ready")
+        except Problem as problem:
+            problems["journal"] = problem.detail
+        bus_problem = self._deps.bus_status()
+        if bus_problem is not None:
+            problems["bus"] = bus_problem
+        # Without the bus this node still serves its own users at full speed: it says so, and stays in.
+        status = HTTPStatus.SERVICE_UNAVAILABLE if "journal" in problems else HTTPStatus.OK
+        return json_response(Readiness("not ready" if problems else "ready", problems), status)
+
+    async def prometheus(self, _request: HttpRequest) -> Response:
+        """Return every metric, for Prometheus."""
+        return Response(self._deps.prometheus(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def figures(self, _request: HttpRequest) -> Response:
+        """Return the documented figures."""
+        return json_response(self._deps.figures())
+
+    async def websocket(self, _request: HttpRequest) -> Response:
+        """Ask for an upgrade: what comes here did not ask for one."""
+        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        raise Problem(HTTPStatus.UPGRADE_REQUIRED, "Open a WebSocket here; /asyncapi.json describes it.", headers)
