@@ -2,10 +2,12 @@
 
 PeerError                what somebody else sent: the same again ends the same way
 ├── BusMessageRefused    a payload of the bus is no message of ours
-└── MessageRefused       the bus will never take this message
+├── MessageRefused       the bus will never take this message
+└── ValueRefused         the database will never hold this value
 TemporaryError           the moment: the same may succeed later
 ├── BusUnavailable
 └── StoreUnavailable
+    └── StatementRefused the database works, and refuses what we ask of it
 DefectError              ours
 ├── IllegalStepError     a connection was told what cannot happen in its state
 └── StoreDefect          the store raised what it must not raise
@@ -36,6 +38,10 @@ class MessageRefused(PeerError):
     """The bus will never take this message (too large, malformed, forbidden): trying it again is useless."""
 
 
+class ValueRefused(PeerError):
+    """The database can never hold this value (no text, too long, out of range); nothing of the call took effect."""
+
+
 class BusUnavailable(TemporaryError):
     """The bus did not take the message now."""
 
@@ -47,9 +53,13 @@ class StoreUnavailable(TemporaryError):
     """
 
 
+class StatementRefused(StoreUnavailable):
+    """The database works and refuses our SQL: its schema was changed under us, or we are wrong. Worth a stack."""
+
+
 class IllegalStepError(DefectError):
     """A connection was told something that cannot happen in its state; the text names both."""
 
 
 class StoreDefect(DefectError):
-    """The store raised what it must not raise; the text is the traceback."""
+    """The store raised what it must not raise."""

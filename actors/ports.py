@@ -47,10 +47,12 @@ class JournalStore(Protocol):
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order.
 
-        A refused operation leaves the others alone.
+        A refused operation leaves the others alone. One that comes again under its ``operation_id`` changes nothing and
+        gets the first outcome, whatever it was.
 
         Raises:
             StoreUnavailable: nothing was written.
+            ValueRefused: an operation holds what the database cannot; nothing was written.
         """
         ...
 

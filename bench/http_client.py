@@ -78,6 +78,11 @@ def post_request(path: str, body: bytes, token: str | None = None) -> bytes:
     return head.encode() + body
 
 
+def get_request(path: str, token: str) -> bytes:
+    """Return the bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
 async def send_all(port: int, requests: Iterable[bytes], connections: int) -> None:
     """Send ``requests`` over so many connections, each of which waits for an answer before it sends the next.
 

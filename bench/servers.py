@@ -39,11 +39,14 @@ class Server(Struct, frozen=True):
 
 
 @contextmanager
-def daemon() -> Iterator[Server]:
-    """Run ``syncd`` as it comes, with an empty data directory here: a real disk, where every commit pays its fsync."""
+def daemon(*arguments: str) -> Iterator[Server]:
+    """Run ``syncd`` as it comes, or with further ``arguments``.
+
+    Its data directory is empty and here: on a real disk, where every commit pays its fsync.
+    """
     with (
         TemporaryDirectory(prefix=".bench-", dir=".") as directory,
-        _running("syncd", "--port", "0", "--data-dir", directory) as server,
+        _running("syncd", "--port", "0", "--data-dir", directory, *arguments) as server,
     ):
         yield server
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from actors.errors import StoreDefect, StoreUnavailable
+from actors.errors import StatementRefused, StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.store import Check, Prepare, StoreAnswer
 from actors.runtime.ask import Request
 from storage.child_process import ChildProcess
@@ -32,6 +32,8 @@ PAUSED_S: Final = 1.0
 
 _ERRORS: Final[Mapping[FailureKind, type[Exception]]] = {
     "unavailable": StoreUnavailable,
+    "statement_refused": StatementRefused,
+    "value_refused": ValueRefused,
     "schema_too_new": SchemaTooNew,
     "wrong_url": ValueError,
     "no_driver": ImportError,
@@ -65,8 +67,8 @@ class StoreProcesses:
         write_deadline_s: float = DEADLINE_S,
         read_deadline_s: float = DEADLINE_S,
     ) -> None:
-        writing = Open(database_url=database_url, is_read_only=False)
-        reading = Open(database_url=database_url, is_read_only=True, replica_url=replica_url)
+        writing = Open(database_url=database_url, is_read_only=False, makes_file=True)
+        reading = Open(database_url=database_url, is_read_only=True, makes_file=False, replica_url=replica_url)
         self._writer = _Worker("writer", writing, write_deadline_s, restarts)
         self._reader = _Worker("reader", reading, read_deadline_s, restarts)
 
@@ -83,6 +85,7 @@ class StoreProcesses:
         self._writer.start()
         self._reader.start()
         await self._writer.ask(Prepare())
+        self._writer.note_prepared()
         await self._reader.ask(Check())
 
     def write(self, request: Request[R]) -> asyncio.Future[R]:
@@ -146,6 +149,10 @@ class _Worker:
         self._process.send(encode(self._opening))
         logger.debug("the journal's %s is process %d", self.name, self._process.pid)
 
+    def note_prepared(self) -> None:
+        """Let no later process make the database's file: if it is missing then, it was removed."""
+        self._opening = structs.replace(self._opening, makes_file=False)
+
     def ask(self, request: Request[R]) -> asyncio.Future[R]:
         """Send ``request`` behind those sent before."""
         answered: asyncio.Future[R] = asyncio.get_running_loop().create_future()
@@ -154,8 +161,8 @@ class _Worker:
             return answered
         try:
             frame = encode(request)
-        except (OverflowError, TypeError, ValueError) as error:
-            answered.set_exception(StoreDefect(f"{type(request).__name__} cannot be sent: {error}"))
+        except (OverflowError, UnicodeError) as error:
+            answered.set_exception(ValueRefused(f"it cannot be encoded: {error}"))
             return answered
         self._process.send(frame)
         if not self._asked:
@@ -192,7 +199,10 @@ class _Worker:
         if answered.done():  # nobody waits any more
             return
         if isinstance(answer, Failed):
-            answered.set_exception(_ERRORS[answer.kind](answer.text))
+            error = _ERRORS[answer.kind](answer.text)
+            if answer.stack is not None:
+                error.add_note(answer.stack)
+            answered.set_exception(error)
         else:
             answered.set_result(answer)
 

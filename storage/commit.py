@@ -12,6 +12,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 from actors.messages.journal import Operation, Outcome
 from crdt.causal import CausalContext, Tag
 from storage import history
+from storage.answers import AnswerKeeping, read_answers
 from storage.rows import (
     KINDS,
     Params,
@@ -20,6 +21,7 @@ from storage.rows import (
     head_of,
     live_of,
     live_params,
+    recorded_answer_of,
     tags_text,
     update_of,
     update_params,
@@ -71,6 +73,7 @@ def commit(
     batch: Sequence[Operation],
     now_ms: int,
     limits: history.HistoryLimits,
+    answers: AnswerKeeping,
     *,
     create_heads: bool,
 ) -> list[Outcome]:
@@ -91,10 +94,12 @@ def commit(
         raise UnknownUsers
     named = _named_tags(batch)
     seen = _contexts(connection, named)
-    journals = {user_id: UserJournal(user_id, head, seen[user_id]) for user_id, head in locked.items()}
+    since_ms = answers.known_since_ms(now_ms)
+    journals = {user_id: UserJournal(user_id, head, seen[user_id], since_ms) for user_id, head in locked.items()}
     _learn(connection, journals, batch)
     outcomes = [journals[operation.user_id].apply(operation) for operation in batch]
-    _write(connection, journals.values(), named, now_ms, limits)
+    _write(connection, journals.values(), named, now_ms, limits, answers)
+    answers.prune(connection, now_ms)
     return outcomes
 
 
@@ -119,17 +124,10 @@ def _contexts(connection: Connection, named: NamedTags) -> dict[str, dict[str, C
 
 
 def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation]) -> None:
-    """Load the state that ``batch`` touches and the updates that it repeats."""
+    """Load the state that ``batch`` touches and the answers that it repeats."""
     touched = list({(operation.user_id, operation.content_id): None for operation in batch})
     for row in rows_in(connection, entries.c.content_id, touched):
         journals[row.user_id].learn_live(live_of(row))
-    named_ids = [
-        (operation.user_id, operation.change.operation_id)
-        for operation in batch
-        if operation.change.operation_id is not None
-    ]
-    for row in rows_in(connection, operations.c.operation_id, named_ids):
-        journals[row.user_id].learn_update(update_of(row))
     repeated: NamedTags = defaultdict(set)
     for operation in batch:
         if operation.change.action == "add" and operation.change.tag:
@@ -138,6 +136,13 @@ def _learn(connection: Connection, journals: Journals, batch: Sequence[Operation
                 repeated[operation.user_id].add(tag)
     for user_id, tags in repeated.items():
         _learn_adds(connection, journals[user_id], tags)
+    named_ids = [
+        (operation.user_id, operation.change.operation_id)
+        for operation in batch
+        if operation.change.operation_id is not None
+    ]
+    for user_id, operation_id, answer in read_answers(connection, named_ids):
+        journals[user_id].learn_answer(operation_id, answer)
 
 
 def _learn_adds(connection: Connection, journal: UserJournal, tags: set[Tag]) -> None:
@@ -145,7 +150,8 @@ def _learn_adds(connection: Connection, journal: UserJournal, tags: set[Tag]) ->
     oldest = min((journal.added_revision(tag) or 0) for tag in tags)
     adds = {"of_user": journal.user_id, "from_revision": oldest, "wanted": [tags_text((str(tag),)) for tag in tags]}
     for row in connection.execute(_ADDS_BY_TAG, adds):
-        journal.learn_update(update_of(row))
+        (tag,) = update_of(row).tags
+        journal.learn_add(tag, recorded_answer_of(row))
     if elsewhere := [str(tag) for tag in tags if journal.added_revision(tag) is None]:
         for row in connection.execute(_ENTRIES_BY_TAG, {"of_user": journal.user_id, "wanted": elsewhere}):
             journal.learn_live(live_of(row))
@@ -157,6 +163,7 @@ def _write(
     named: NamedTags,
     now_ms: int,
     limits: history.HistoryLimits,
+    answers: AnswerKeeping,
 ) -> None:
     """Write what the batch changed."""
     recorded: list[Params] = []
@@ -164,7 +171,9 @@ def _write(
     deleted: list[Params] = []
     seen: list[Params] = []
     for journal in journals:
-        recorded += [update_params(update, now_ms) for update in journal.updates]
+        recorded += [
+            update_params(outcome.update, outcome.status, now_ms) for outcome in journal.recorded if outcome.update
+        ]
         made_live, no_longer_live = journal.live_changes()
         inserted += [live_params(journal.user_id, live) for live in made_live]
         deleted += [
@@ -183,14 +192,22 @@ def _write(
     ):
         if rows:
             connection.execute(statement, rows)
-    if moved := [_moved_head(connection, journal, now_ms, limits) for journal in journals if journal.updates]:
+    unrecorded = [(journal.user_id, *answer) for journal in journals for answer in journal.unrecorded.items()]
+    answers.keep(connection, unrecorded, now_ms)
+    if moved := [_moved_head(connection, journal, now_ms, limits, answers) for journal in journals if journal.recorded]:
         connection.execute(_MOVE_HEADS, moved)
 
 
-def _moved_head(connection: Connection, journal: UserJournal, now_ms: int, limits: history.HistoryLimits) -> Params:
+def _moved_head(
+    connection: Connection,
+    journal: UserJournal,
+    now_ms: int,
+    limits: history.HistoryLimits,
+    answers: AnswerKeeping,
+) -> Params:
     before, first_kept = journal.head.revision, journal.head.first_revision
     if history.is_due(before, journal.revision):
-        first_kept = history.prune(connection, journal.user_id, journal.revision, now_ms, limits)
+        first_kept = history.prune(connection, journal.user_id, journal.revision, now_ms, limits, answers)
     return {
         "of_user": journal.user_id,
         "revision": journal.revision,

@@ -3,10 +3,12 @@
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select
 
+from storage.answers import AnswerKeeping
 from storage.tables import operations
 
 DEFAULT_MAX_OPERATIONS = 10_000
 DEFAULT_MAX_AGE_MS = 30 * 24 * 3600 * 1000
+DEFAULT_MIN_ANSWER_AGE_MS = 30 * 24 * 3600 * 1000
 
 PRUNE_EVERY = 100
 """Revisions between two prunings of a user's history: 99 of 100 writes cost nothing, and at most 99 operations too many
@@ -14,10 +16,12 @@ are kept. A user who stops writing keeps the history, so that an absent device s
 
 
 class HistoryLimits(Struct, frozen=True):
-    """An operation beyond either limit is deleted; a device that needs it gets a snapshot."""
+    """An operation beyond either maximum is deleted; a device that needs it gets a snapshot."""
 
     max_operations: int = DEFAULT_MAX_OPERATIONS
     max_age_ms: int = DEFAULT_MAX_AGE_MS
+    min_answer_age_ms: int = DEFAULT_MIN_ANSWER_AGE_MS
+    """How long the answer to an ``operation_id`` is kept at least, however many operations followed."""
 
 
 DEFAULT_HISTORY = HistoryLimits()
@@ -41,8 +45,17 @@ def is_due(before: int, after: int) -> bool:
     return before // PRUNE_EVERY != after // PRUNE_EVERY
 
 
-def prune(connection: Connection, user_id: str, revision: int, now_ms: int, limits: HistoryLimits) -> int:
+def prune(
+    connection: Connection,
+    user_id: str,
+    revision: int,
+    now_ms: int,
+    limits: HistoryLimits,
+    answers: AnswerKeeping,
+) -> int:
     """Delete what is beyond the limits in a history that ends at ``revision``; return the first revision kept.
+
+    The answers that are still needed are moved to ``answers``.
 
     Cost: O(operations deleted).
     """
@@ -52,5 +65,6 @@ def prune(connection: Connection, user_id: str, revision: int, now_ms: int, limi
         {"of_user": user_id, "first_kept": first_kept, "born_after_ms": now_ms - limits.max_age_ms},
     )
     first_kept = max(1, revision + 1 if first_young is None else first_young)
+    answers.keep_dropped(connection, user_id, first_kept, now_ms)
     connection.execute(_DELETE_OLDER, {"of_user": user_id, "first_kept": first_kept})
     return first_kept

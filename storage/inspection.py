@@ -2,16 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from msgspec import Struct
 from sqlalchemy import Connection, Executable, false, func, insert, select, text
-from sqlalchemy.exc import ProgrammingError
 
-from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
-from storage.database import Database, parsed_url
-from storage.schema import HEAD, schema_version
+from storage.database import Database
+from storage.schema import HEAD, check_may_migrate, schema_version
 from storage.tables import heads, metadata
 
 LOCK_TIMEOUT_S = 2.0
@@ -29,18 +26,6 @@ class Inspection(Struct, frozen=True):
     """How far the server's clock is ahead of ours; ``None``: SQLite has no server."""
     newest_s: float | None
     """The latest timestamp in any user's list, seconds since 1970; ``None``: there is none, or it is not needed."""
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file that ``url`` names; ``None``: it names a server.
-
-    Raises:
-        ValueError: it is not the URL of a database; the text quotes nothing of it.
-    """
-    parsed = parsed_url(url)
-    if parsed is None:
-        raise ValueError("this is not the URL of a database")
-    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspection:
@@ -62,8 +47,6 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
             newest_s = _newest_s(connection) if schema and not is_server else None
         with database.transaction(writing=True) as connection:
             _rehearse(connection, schema)
-    except ProgrammingError as error:
-        raise StoreUnavailable(f"{error.orig}") from error
     finally:
         database.close()
     return Inspection(schema, round_trip_s, server_ahead_s, newest_s)
@@ -92,6 +75,7 @@ def _rehearse(connection: Connection, schema: str | None) -> None:
         for statement in _writes_without_rows():
             connection.execute(statement)
     else:
+        check_may_migrate(connection)
         connection.execute(text("CREATE TABLE syncd_check (number INTEGER)"))
     if (transaction := connection.get_transaction()) is not None:
         transaction.rollback()

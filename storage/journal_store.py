@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 
 from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from storage.answers import AnswerKeeping
 from storage.commit import UnknownUsers, commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
@@ -58,6 +59,7 @@ class SqlJournalStore:
         self._database = database
         self._now_ms = now_ms
         self._history = history
+        self._answers = AnswerKeeping(history.min_answer_age_ms)
 
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""
@@ -97,4 +99,6 @@ class SqlJournalStore:
 
     def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome]:
         with self._database.transaction(writing=True) as connection:
-            return commit(connection, operations, self._now_ms(), self._history, create_heads=create_heads)
+            return commit(
+                connection, operations, self._now_ms(), self._history, self._answers, create_heads=create_heads
+            )

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, TypeVar, assert_never
 
-from actors.errors import StoreUnavailable
+from msgspec import ValidationError
+
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.store import (
     BatchCommitted,
     Check,
@@ -47,8 +49,8 @@ def serve(connection: socket.socket) -> None:
         for payload in _frames(stream):
             try:
                 request = decode_request(payload)
-            except ValueError:  # msgspec's errors are some: one message is wrong, the next is whole again
-                connection.sendall(encode(_defect()))
+            except ValidationError as error:  # one message is wrong, the next is whole again
+                connection.sendall(encode(Failed("value_refused", str(error))))
                 continue
             if isinstance(request, Open):
                 store = _open(request)
@@ -78,10 +80,14 @@ class OpenedStore:
     """A database, and what is asked of it. Raises: ValueError, ImportError: the URL's, see ``Database``."""
 
     def __init__(self, opening: Open) -> None:
-        self._database = Database(opening.database_url, is_read_only=opening.is_read_only)
+        self._database = Database(
+            opening.database_url, is_read_only=opening.is_read_only, makes_file=opening.makes_file
+        )
         self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
         self._revocations = SqlRevocationStore(self._database, time.time)
-        self._copy = None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True)
+        self._copy = (
+            None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
+        )
         self._replica = (
             None
             if self._copy is None
@@ -92,12 +98,16 @@ class OpenedStore:
         """Do what ``request`` asks; whatever it raises is its answer."""
         try:
             return self._do(request)
+        except StatementRefused as error:
+            return Failed("statement_refused", str(error), traceback.format_exc())
         except StoreUnavailable as error:
             return Failed("unavailable", str(error))
+        except ValueRefused as error:
+            return Failed("value_refused", str(error))
         except SchemaTooNew as error:
             return Failed("schema_too_new", str(error))
-        except Exception:  # noqa: BLE001 - the asker's to judge, and to log
-            return _defect()
+        except Exception as error:  # noqa: BLE001 - the asker's to judge, and to log
+            return _defect(error)
 
     def close(self) -> None:
         """Close the database, and its replica."""
@@ -156,13 +166,13 @@ def _frames(stream: BinaryIO) -> Iterator[bytes]:
 def _encoded(answer: StoreAnswer | Failed) -> bytearray:
     try:
         return encode(answer)
-    except (OverflowError, TypeError, ValueError):
-        return encode(_defect())
+    except (OverflowError, TypeError, ValueError) as error:
+        return encode(_defect(error))
 
 
-def _defect() -> Failed:
-    """Return the exception being handled."""
-    return Failed("defect", traceback.format_exc())
+def _defect(error: Exception) -> Failed:
+    """Return ``error``, which is being handled."""
+    return Failed("defect", f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _now_ms() -> int:

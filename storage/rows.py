@@ -7,15 +7,18 @@ from msgspec import json
 from sqlalchemy import Row
 
 from actors.messages.change import Change, WatchlistAction
-from actors.messages.journal import Update
+from actors.messages.journal import Outcome, Status, Update
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
-from storage.user_journal import JournalHead, LiveTag
+from storage.user_journal import Answer, JournalHead, LiveTag
 
 Params = dict[str, Any]
 
 KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
 """Values of ``operations.kind``: the collection and the action."""
+
+DONE: dict[WatchlistAction, Status] = {"add": Status.ADDED, "remove": Status.REMOVED}
+"""What a row of ``operations`` without a status was answered."""
 
 _ACTIONS = {kind: action for action, kind in KINDS.items()}
 _decode_tags = json.Decoder(tuple[str, ...]).decode
@@ -26,8 +29,8 @@ def tags_text(tags: tuple[str, ...]) -> str:
     return json.encode(tags).decode()
 
 
-def update_params(update: Update, now_ms: int) -> Params:
-    """Return the row of ``operations`` for ``update``, recorded at ``now_ms``."""
+def update_params(update: Update, status: Status, now_ms: int) -> Params:
+    """Return the row of ``operations`` for ``update``, answered with ``status`` and recorded at ``now_ms``."""
     return {
         "user_id": update.user_id,
         "revision": update.revision,
@@ -39,11 +42,12 @@ def update_params(update: Update, now_ms: int) -> Params:
         "device_id": update.device_id,
         "operation_id": update.change.operation_id,
         "recorded_ms": now_ms,
+        "status": status.value,
     }
 
 
 def update_of(row: Row[Any]) -> Update:
-    """Return the update in a row of ``operations``."""
+    """Return the update in a row of ``operations`` or ``answers``."""
     return Update(
         user_id=row.user_id,
         revision=row.revision,
@@ -52,6 +56,46 @@ def update_of(row: Row[Any]) -> Update:
         timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
         device_id=row.device_id,
     )
+
+
+def recorded_answer_of(row: Row[Any]) -> Answer:
+    """Return what the operation in a row of ``operations`` was answered."""
+    update = update_of(row)
+    status = Status(row.status) if row.status else DONE[update.change.action]
+    return _answer_of(row, Outcome(status=status, update=update))
+
+
+def answer_params(user_id: str, operation_id: str, answer: Answer, now_ms: int) -> Params:
+    """Return the row of ``answers`` for an answer to the user's ``operation_id``, given at ``now_ms``."""
+    outcome, update = answer.outcome, answer.outcome.update
+    return {
+        "user_id": user_id,
+        "operation_id": operation_id,
+        "kind": KINDS[answer.action],
+        "content_id": answer.content_id,
+        "status": outcome.status.value,
+        "reason": outcome.reason,
+        "field": outcome.field,
+        "revision": update and update.revision,
+        "tags": update and tags_text(update.tags),
+        "timestamp": update and update.timestamp.pack(),
+        "node": update and update.timestamp.node,
+        "device_id": update and update.device_id,
+        "recorded_ms": now_ms,
+    }
+
+
+def answer_of(row: Row[Any]) -> Answer:
+    """Return the answer in a row of ``answers``; its update shows this row's ``operation_id``.
+
+    That is another than it was recorded with if it is the add of a ``tag`` that came again.
+    """
+    update = None if row.revision is None else update_of(row)
+    return _answer_of(row, Outcome(status=Status(row.status), update=update, reason=row.reason, field=row.field))
+
+
+def _answer_of(row: Row[Any], outcome: Outcome) -> Answer:
+    return Answer(action=_ACTIONS[row.kind], content_id=row.content_id, outcome=outcome)
 
 
 def live_params(user_id: str, live: LiveTag) -> Params:

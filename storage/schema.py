@@ -5,14 +5,18 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, inspect, text, update
 
+from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database
 from storage.errors import SchemaTooNew
 from storage.tables import EPOCH, meta
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together
+
+
+_MAY_CREATE = text("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')")
 
 
 def schema_version(url: str) -> str | None:
@@ -65,12 +69,30 @@ def bring_up_to_date(database: Database) -> None:
     with database.transaction(writing=False) as connection:
         if _checked(_version(connection)) == HEAD:
             return
-    with database.transaction(writing=True) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take long
-        if _checked(_version(connection)) != HEAD:  # another node may have upgraded it meanwhile
-            _upgrade(connection)
+    try:
+        with database.transaction(writing=True) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take long
+            if _checked(_version(connection)) != HEAD:  # another node may have upgraded it meanwhile
+                check_may_migrate(connection)
+                _upgrade(connection)
+    except ValueRefused as error:
+        raise StoreUnavailable(f"its rows do not fit schema {HEAD}: {error}") from error
+
+
+def check_may_migrate(connection: Connection) -> None:
+    """Check that this role may make tables where the journal's are. Raises: StoreUnavailable, with the fix."""
+    if connection.dialect.name != "postgresql":
+        return
+    schema, role, may_create = connection.execute(_MAY_CREATE).one()
+    if schema is None:
+        raise StoreUnavailable("postgresql: the search_path names no schema that exists: CREATE SCHEMA, or set another")
+    if not may_create:
+        raise StoreUnavailable(
+            f"postgresql: migrating to schema {HEAD} needs the right to make tables, which {role} has not:"
+            f" GRANT CREATE ON SCHEMA {schema} TO {role}"
+        )
 
 
 def _version(connection: Connection) -> str | None:
@@ -94,6 +116,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", scripts.replace("%", "%%"))  # configparser interpolates
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)

@@ -2,7 +2,8 @@
 
 A user's state is spread over rows, so that a write reads and writes only a few of them, however long the list is:
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
-the history that can be replayed. ``revocations`` are separate: the tokens that are refused before they expire.
+the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
+``revocations`` are separate: the tokens that are refused before they expire.
 """
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
@@ -53,6 +54,16 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
+# For lists: a user's newest tags first, and the newest tag of one content.
+Index("entries_by_age", entries.c.user_id, entries.c.timestamp, entries.c.added_revision)
+Index(
+    "entries_by_content_and_age",
+    entries.c.user_id,
+    entries.c.content_id,
+    entries.c.timestamp,
+    entries.c.added_revision,
+)
+
 operations = Table(
     "operations",
     metadata,
@@ -66,6 +77,7 @@ operations = Table(
     Column("device_id", Text, nullable=False),
     Column("operation_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; ``timestamp`` may be much older
+    Column("status", Text),  # what was answered; NULL: written by a release that did not keep it
     sqlite_with_rowid=False,
 )
 Index(
@@ -75,6 +87,27 @@ Index(
     unique=True,
     sqlite_where=operations.c.operation_id.is_not(None),
     postgresql_where=operations.c.operation_id.is_not(None),
+)
+
+# From ``revision`` to ``device_id`` as in ``operations``: the update that was answered with, NULL if there was none.
+answers = Table(
+    "answers",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("operation_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("content_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("field", Text),
+    Column("revision", BigInteger),
+    Column("tags", Text),
+    Column("timestamp", BigInteger),
+    Column("node", Text),
+    Column("device_id", Text),
+    Column("recorded_ms", BigInteger, nullable=False),  # our wall clock when it was first given
+    Index("answers_by_recorded_ms", "recorded_ms"),
+    sqlite_with_rowid=False,
 )
 
 revocations = Table(

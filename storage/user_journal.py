@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
+from actors.messages.change import WatchlistAction
 from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
@@ -14,6 +15,13 @@ from crdt.hlc import HLCTimestamp
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
+
+
+TOO_OLD = (
+    "timestamp: too_old: nobody knows any more whether this operation_id was used before;"
+    " an add with a tag and a remove with observed are taken at any age"
+)
+"""Why an operation is refused whose first answer may be forgotten."""
 
 
 class LiveTag(Struct, frozen=True):
@@ -40,46 +48,70 @@ class JournalHead(Struct, frozen=True):
     clock: HLCTimestamp
 
 
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a change was answered: its repetitions get the same."""
+
+    action: WatchlistAction
+    content_id: str
+    outcome: Outcome
+    """As a repetition gets it: ``is_new`` is false."""
+
+    def to(self, operation: Operation) -> Outcome:
+        """Return the answer to ``operation``, which came under the same ``operation_id`` or ``tag``."""
+        asked = operation.change
+        if (self.action, self.content_id) != (asked.action, operation.content_id):
+            used = f"operation_id {asked.operation_id!r} was used before, to {self.action} {self.content_id}"
+            return Outcome(status=Status.REFUSED, reason=used)
+        return self.outcome
+
+
 class UserJournal:
     """One user's journal while a batch is applied to it.
 
-    Before that it must have learnt every live tag of every content that the batch touches, and the recorded updates
-    that the batch repeats: those with its operation ids, and the adds of its tags.
+    Before that it must have learnt every live tag of every content that the batch touches, and the answers that the
+    batch repeats: those to its operation ids, and to the adds of its tags.
 
     Args:
         user_id: whose journal.
         head: as stored before the batch.
         contexts: replica -> what was seen of it, for every replica but the journal's that the batch names in a tag.
+        answers_since_ms: every ``operation_id`` used since then is known, milliseconds since 1970.
     """
 
-    def __init__(self, user_id: str, head: JournalHead, contexts: Mapping[str, CausalContext]) -> None:
+    def __init__(
+        self, user_id: str, head: JournalHead, contexts: Mapping[str, CausalContext], answers_since_ms: int
+    ) -> None:
         self.user_id = user_id
         self.head = head
         """The head before the batch."""
         self.revision = head.revision
         self.clock = head.clock
-        self.updates: list[Update] = []
+        self.recorded: list[Outcome] = []
         """What the batch has added to the history, in order."""
+        self.unrecorded: dict[str, Answer] = {}
+        """What the batch was answered and has not added to the history, by ``operation_id``."""
+        self._answers_since_ms = answers_since_ms
         self._loaded_contexts = contexts
         self._context = CausalContext({JOURNAL_REPLICA: head.minted} if head.minted else {})
         for context in contexts.values():
             self._context = self._context.merge(context)
         self._loaded_live: dict[Tag, LiveTag] = {}
         self._live: dict[str, dict[Tag, LiveTag]] = {}
-        self._by_operation_id: dict[str | None, Update] = {}
-        self._adds: dict[str, Update] = {}
+        self._by_operation_id: dict[str, Answer] = {}
+        self._adds: dict[str, Answer] = {}
 
     def learn_live(self, live: LiveTag) -> None:
         """Load a live tag as it was before the batch."""
         self._loaded_live[live.tag] = live
         self._live.setdefault(live.content_id, {})[live.tag] = live
 
-    def learn_update(self, update: Update) -> None:
-        """Load a recorded update that the batch may repeat."""
-        if update.change.operation_id is not None:
-            self._by_operation_id[update.change.operation_id] = update
-        if update.change.action == "add":
-            self._adds[update.tags[0]] = update
+    def learn_answer(self, operation_id: str, answer: Answer) -> None:
+        """Load the answer to an ``operation_id`` that the batch names; of two the later learnt holds."""
+        self._by_operation_id[operation_id] = answer
+
+    def learn_add(self, tag: str, answer: Answer) -> None:
+        """Load the answer to the recorded add of ``tag``, which the batch adds again."""
+        self._adds[tag] = answer
 
     def has_seen(self, tag: Tag) -> bool:
         """Return whether ``tag`` was ever added or removed here."""
@@ -92,12 +124,16 @@ class UserJournal:
 
     def apply(self, operation: Operation) -> Outcome:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
-        try:
-            if first := self._by_operation_id.get(operation.change.operation_id):
-                return _first_answer(first, operation)
-            return self._add(operation) if operation.change.action == "add" else self._remove(operation)
-        except _Refused as refusal:
-            return Outcome(status=Status.REFUSED, reason=str(refusal))
+        operation_id = operation.change.operation_id
+        if operation_id is None:
+            return self._decide(operation)
+        if first := self._by_operation_id.get(operation_id):
+            return first.to(operation)
+        outcome = self._decide(operation)
+        answer = self._by_operation_id[operation_id] = _answer(operation, outcome)
+        if not outcome.is_new:  # else it is recorded
+            self.unrecorded[operation_id] = answer
+        return outcome
 
     @property
     def minted(self) -> int:
@@ -122,6 +158,20 @@ class UserJournal:
             replica: context for replica, context in contexts.items() if context is not self._loaded_contexts[replica]
         }
 
+    def _decide(self, operation: Operation) -> Outcome:
+        try:
+            self._check_age(operation)
+            return self._add(operation) if operation.change.action == "add" else self._remove(operation)
+        except _Refused as refusal:
+            return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field)
+
+    def _check_age(self, operation: Operation) -> None:
+        """Refuse what may be a repetition whose answer is forgotten, unless a repetition has no effect anyway."""
+        if operation.change.operation_id is None or operation.timestamp.physical >= self._answers_since_ms:
+            return
+        if not _is_idempotent(operation):
+            raise _Refused(TOO_OLD, field="timestamp")
+
     def _add(self, operation: Operation) -> Outcome:
         if operation.change.tag is None:
             tag = self._context.next_tag(JOURNAL_REPLICA)
@@ -133,10 +183,10 @@ class UserJournal:
         live = self._live.get(content_id, {})
         observed = self._observed(operation, live)
         entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
-        update = self._record(operation, (str(tag),))
-        born = LiveTag(content_id, tag, update.revision, operation.timestamp, operation.device_id)
+        outcome = self._record(operation, (str(tag),), Status.EXISTING if live else Status.ADDED)
+        born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
         self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
-        return Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
+        return outcome
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
         """Answer an add whose tag was seen before: it was added already, or removed before it arrived."""
@@ -147,7 +197,7 @@ class UserJournal:
         if owners - {operation.content_id}:
             raise _Refused(f"tag {operation.change.tag!r} is the add of another content")
         if first is not None:
-            return _first_answer(first, operation)
+            return first.to(operation)
         return Outcome(status=Status.EXISTING if self._live.get(operation.content_id) else Status.REMOVED)
 
     def _remove(self, operation: Operation) -> Outcome:
@@ -164,8 +214,7 @@ class UserJournal:
         if entry:
             return Outcome(status=Status.EXISTING)
         newest_first = sorted(live.values(), key=lambda born: born.age_key, reverse=True)
-        update = self._record(operation, tuple(str(born.tag) for born in newest_first))
-        return Outcome(status=Status.REMOVED, update=update, is_new=True)
+        return self._record(operation, tuple(str(born.tag) for born in newest_first), Status.REMOVED)
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
         """Return the live tags that the author knew of: those it had read, and those it wrote itself before."""
@@ -189,7 +238,7 @@ class UserJournal:
             raise _Refused(f"tag {text!r} is not known here, and only the journal names tags {JOURNAL_REPLICA!r}")
         return tag
 
-    def _record(self, operation: Operation, tags: tuple[str, ...]) -> Update:
+    def _record(self, operation: Operation, tags: tuple[str, ...], status: Status) -> Outcome:
         self.revision += 1
         self.clock = max(self.clock, operation.timestamp)
         update = Update(
@@ -200,17 +249,29 @@ class UserJournal:
             timestamp=operation.timestamp,
             device_id=operation.device_id,
         )
-        self.updates.append(update)
-        self.learn_update(update)
-        return update
+        outcome = Outcome(status=status, update=update, is_new=True)
+        self.recorded.append(outcome)
+        if operation.change.action == "add":
+            self._adds[tags[0]] = _answer(operation, outcome)
+        return outcome
 
 
 class _Refused(Exception):
-    """The operation can never be applied; the text is for its author."""
+    """The operation can never be applied; the text is for its author, ``field`` the part to blame."""
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.field = field
 
 
-def _first_answer(first: Update, operation: Operation) -> Outcome:
-    did, asked = first.change, operation.change
-    if (did.action, did.content_id) != (asked.action, asked.content_id):
-        raise _Refused(f"operation_id {asked.operation_id!r} was used before, to {did.action} {did.content_id}")
-    return Outcome(status=Status.ADDED if did.action == "add" else Status.REMOVED, update=first)
+def _answer(operation: Operation, outcome: Outcome) -> Answer:
+    first = structs.replace(outcome, is_new=False)
+    return Answer(action=operation.change.action, content_id=operation.content_id, outcome=first)
+
+
+def _is_idempotent(operation: Operation) -> bool:
+    """Return whether a repetition has no effect, known as one or not."""
+    change = operation.change
+    if change.action == "add":
+        return change.tag is not None
+    return change.observed is not None or bool(operation.removed_tags)

@@ -20,18 +20,24 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
 
     database_url: str
     is_read_only: bool
+    makes_file: bool
+    """Not when the daemon has had the file before: one that is missing then was removed."""
     replica_url: str | None = None
     """Of a copy of the database, for reads; it may be behind."""
 
 
-FailureKind = Literal["unavailable", "schema_too_new", "wrong_url", "no_driver", "defect"]
+FailureKind = Literal[
+    "unavailable", "statement_refused", "value_refused", "schema_too_new", "wrong_url", "no_driver", "defect"
+]
 
 
 class Failed(Struct, frozen=True, tag=True):
-    """The answer to a request that raised; ``text`` is the reason, of a defect the traceback."""
+    """The answer to a request that raised; ``text`` is the reason."""
 
     kind: FailureKind
     text: str
+    stack: str | None = None
+    """Where it was raised, if that is worth a look."""
 
 
 class Logged(Struct, frozen=True, tag=True):

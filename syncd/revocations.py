@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 POLL_S = 2.0
 """How often a node looks for what other nodes have revoked: one look-up in an index."""
 
+LOG_EVERY_S = 60.0
+"""How often the log says that they cannot be read, while it lasts."""
+
 RevokedTokenIds = dict[str, int | None]
 """Refused token id -> when its token ends by itself, in seconds since 1970; ``None``: never."""
 
@@ -52,6 +55,22 @@ class Revocations:
         self._version = max(self._version, found.version)
         self._learn(found.tokens)
 
+    async def watch(self, poll_s: float = POLL_S, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Refresh every ``poll_s``, for ever. What is known stays refused while nothing can be read."""
+        logged_s: float | None = None
+        while True:
+            await asyncio.sleep(poll_s)
+            try:
+                await self.refresh()
+            except StoreUnavailable as error:
+                if logged_s is None or now_s() - logged_s >= LOG_EVERY_S:
+                    logger.warning("revocations of other nodes cannot be read: %s", error)
+                    logged_s = now_s()
+            else:
+                if logged_s is not None:
+                    logger.info("revocations of other nodes can be read again")
+                logged_s = None
+
     def _learn(self, revoked: Sequence[tuple[str, int | None]]) -> int:
         if not revoked:
             return 0
@@ -79,24 +98,10 @@ async def watching_revocations(
     """
     revocations = Revocations(store, token_ids, disconnect)
     await revocations.refresh()
-    watch = asyncio.create_task(_watch(revocations, poll_s))
+    watch = asyncio.create_task(revocations.watch(poll_s))
     try:
         yield revocations
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
-
-
-async def _watch(revocations: Revocations, poll_s: float) -> None:
-    is_available = True
-    while True:
-        await asyncio.sleep(poll_s)
-        try:
-            await revocations.refresh()
-        except StoreUnavailable as error:  # what is known stays refused
-            if is_available:  # once per outage
-                logger.warning("revocations of other nodes cannot be read: %s", error)
-            is_available = False
-        else:
-            is_available = True

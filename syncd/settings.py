@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from storage.database_url import sqlite_url
 from syncd.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "SYNCD_"
@@ -114,7 +115,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def journal_url(self) -> str:
         """The URL of the journal's database: as set, or SQLite in the data directory."""
-        return f"sqlite:///{self.data_dir / 'journal.db'}" if self.database_url is None else self.database_url
+        return sqlite_url(self.data_dir / "journal.db") if self.database_url is None else self.database_url
 
 
 _SWITCHES = {"on": True, "off": False, "yes": True, "no": False}

@@ -34,6 +34,13 @@ def database_url(postgresql: LocalPostgreSQL) -> str:
     return new_database(postgresql)
 
 
+def execute(url: str, *statements: str) -> None:
+    """Execute each statement by itself, as the owner of everything in the tests' databases."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 def new_database(server: LocalPostgreSQL) -> str:
     """Return the URL of an empty schema: as good as a database, and made at once."""
     name = f"schema_{next(_schemas)}"

@@ -8,8 +8,11 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from actors.errors import StoreUnavailable
+from msgspec import structs
+
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
+from actors.journal.refusals import Refusals
 from actors.messages.journal import Commit, Committed, Outcome, Settled, Status
 from actors.messages.store import BatchCommitted, CommitBatch
 from actors.metrics import JournalMetrics
@@ -23,7 +26,8 @@ RETRY_AFTER_S: Final = 2.0
 """What writers are asked to wait while the store is unavailable."""
 
 _UNAVAILABLE: Final = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S)
-_NOT_TAKEN: Final = Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
+_NEVER: Final = Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
+_NOT_NOW: Final = structs.replace(_NEVER, retry_after_s=RETRY_AFTER_S)
 
 Batch = Sequence[Commit]
 
@@ -38,11 +42,13 @@ class GroupCommit:
     Args:
         store: commits a batch; one that raises is halved until the operation that raises is alone.
         metrics: counted into.
+        refusals: told of statements that were refused.
     """
 
-    def __init__(self, store: StoreClient, metrics: JournalMetrics) -> None:
+    def __init__(self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals) -> None:
         self._store = store
         self._metrics = metrics
+        self._refusals = refusals
         self._gathered: list[Commit] = []
         self._halves: deque[Batch] = deque()
         """Of a batch that raised; they go before what was gathered."""
@@ -92,18 +98,24 @@ class GroupCommit:
                 self._gathered = []
             self._note_unavailable(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
-        except Exception as error:  # one operation must not take the others with it
+        except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
             if len(batch) > 1:
                 self._halve(batch)
                 return
-            self._metrics.errors += 1
-            logger.error("an operation could not be committed", exc_info=error)
-            outcomes = (_NOT_TAKEN,)
+            outcomes = (self._refusal(error),)
         else:
             self._note_committed(done)
             outcomes = done.outcomes
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes)
+
+    def _refusal(self, error: Exception) -> Outcome:
+        if isinstance(error, ValueRefused):  # final: the device drops its change
+            logger.warning("an operation can never be committed: %s", error)
+            return _NEVER
+        self._metrics.errors += 1
+        logger.error("an operation could not be committed", exc_info=error)
+        return _NOT_NOW
 
     def _halve(self, batch: Batch) -> None:
         """Find the operation that raises in a dozen transactions, not in one for each."""
@@ -139,6 +151,8 @@ class GroupCommit:
 
     def _note_unavailable(self, error: StoreUnavailable) -> None:
         self._metrics.failures += 1
+        if isinstance(error, StatementRefused):
+            self._refusals.note(error)
         if self._metrics.unavailable is None:  # once per outage, however many writes it refuses
             logger.error("the journal cannot be written: %s", error)
         self._metrics.unavailable = str(error)

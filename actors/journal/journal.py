@@ -6,6 +6,7 @@ from typing import Any, Never
 
 from actors.journal.group_commit import MAX_BATCH, GroupCommit
 from actors.journal.read_turns import ReadTurns
+from actors.journal.refusals import Refusals
 from actors.messages.journal import (
     Commit,
     JournalMessage,
@@ -38,8 +39,9 @@ class Journal(SupervisedActor):
     def __init__(self, store: StoreClient, metrics: JournalMetrics) -> None:
         super().__init__()
         self._metrics = metrics
-        self._commits = GroupCommit(store, metrics)
-        self._reads = ReadTurns(store, metrics)
+        refusals = Refusals(metrics)
+        self._commits = GroupCommit(store, metrics, refusals)
+        self._reads = ReadTurns(store, metrics, refusals)
         self._gathered = 0
 
     def on_receive(self, message: JournalMessage) -> None:

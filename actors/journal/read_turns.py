@@ -7,8 +7,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar, assert_never
 
-from actors.errors import StoreUnavailable
+from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
+from actors.journal.refusals import Refusals
 from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadFailed, ReadPage, ReadSince
 from actors.messages.store import FindChanges, FindHeads, FindPage, FindSince, HeadsFound
 from actors.metrics import JournalMetrics
@@ -34,11 +35,13 @@ class ReadTurns:
     Args:
         store: reads.
         metrics: counted into.
+        refusals: told of statements that were refused.
     """
 
-    def __init__(self, store: StoreClient, metrics: JournalMetrics) -> None:
+    def __init__(self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals) -> None:
         self._store = store
         self._metrics = metrics
+        self._refusals = refusals
         self._under_way: set[asyncio.Future[Any]] = set()
         self._turns: deque[str] = deque()
         """The users who have asked and have no read under way."""
@@ -133,6 +136,8 @@ class ReadTurns:
 
     def _note_unavailable(self, error: StoreUnavailable) -> None:
         self._metrics.failures += 1
+        if isinstance(error, StatementRefused):
+            self._refusals.note(error)
         if self._metrics.unreadable is None:  # once per outage
             logger.error("the journal cannot be read: %s", error)
         else:  # whoever waits would only wait for the same

@@ -3,7 +3,8 @@
 import time
 
 from actors.errors import StoreUnavailable
-from storage.inspection import Inspection, inspect_database, sqlite_file
+from storage.database_url import sqlite_file
+from storage.inspection import Inspection, inspect_database
 from storage.schema import HEAD
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning

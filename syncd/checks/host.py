@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from storage.inspection import sqlite_file
+from storage.database_url import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.checks.timeouts import fetch, in_thread
 from syncd.data_dir import uses_data_dir

@@ -8,7 +8,8 @@ from storage.errors import SchemaTooNew
 from storage.schema import migrate, renew_epoch, schema_version
 from syncd import settings
 from syncd.data_dir import make_data_dir
-from syncd.errors import CommandError
+from syncd.errors import CommandError, SettingsError
+from syncd.journal_lock import journal_lock
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +29,16 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         make_data_dir(chosen)
     url = chosen.journal_url
     try:
-        before = schema_version(url)
-        migrate(url)
-        if arguments.renew_epoch:
-            renew_epoch(url)
-        print(f"schema: {before or 'none'} -> {schema_version(url)}")
-    except (StoreUnavailable, SchemaTooNew, ValueError) as error:
+        with journal_lock(chosen):
+            before = schema_version(url)
+            migrate(url)
+            if arguments.renew_epoch:
+                renew_epoch(url)
+            print(f"schema: {before or 'none'} -> {schema_version(url)}")
+    except (StoreUnavailable, SchemaTooNew) as error:
         raise CommandError(str(error)) from None
+    except ValueError as error:
+        raise SettingsError(f"--database-url: {error}") from None
+    except ImportError as error:
+        raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from None
     return 0

@@ -13,6 +13,7 @@ from syncd import __version__, settings
 from syncd.buses import open_bus
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError
+from syncd.journal_lock import journal_lock
 from syncd.keys import development
 from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     make_data_dir(chosen)
     logs.configure(chosen.log_format, chosen.log_level)
     raise_file_limit()
-    with asyncio.Runner(loop_factory=_event_loop()) as runner:
+    with journal_lock(chosen), asyncio.Runner(loop_factory=_event_loop()) as runner:
         return runner.run(_serve(chosen))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from actors.errors import StoreDefect, StoreUnavailable
+from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.store import (
     BatchCommitted,
     CommitBatch,
@@ -54,7 +54,7 @@ class StoreInProcess:
         def do() -> Any:
             try:
                 return self._call(request)()
-            except (StoreUnavailable, StoreDefect):
+            except (StoreUnavailable, ValueRefused):
                 raise
             except Exception as error:
                 raise StoreDefect(repr(error)) from error

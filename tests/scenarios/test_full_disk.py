@@ -69,5 +69,5 @@ async def test_a_full_disk_refuses_writes_keeps_sockets_and_reads_and_has_lost_n
 async def test_a_read_only_data_directory_ends_the_start_with_a_line_that_says_so(tmp_path: Path) -> None:
     directory = "/sys/kernel"  # nobody may make files there, not even root
     node = ClusterNode(("--data-dir", directory), tmp_path / "node.log")
-    with pytest.raises(ClusterError, match=rf"the journal's database cannot be used: sqlite: .*{directory}"):
+    with pytest.raises(ClusterError, match=f"--data-dir {directory}: "):
         await node.start()

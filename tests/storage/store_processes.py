@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from actors.messages.store import (
     CommitBatch,
     FindHeads,
 )
+from crdt.hlc import HLCTimestamp
 from storage.client import StoreProcesses
 from tests.processes import is_running
 from tests.timeouts import TIMEOUT_S
@@ -87,3 +89,8 @@ def frozen_postgresql(url: str) -> Iterator[None]:
     backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     with frozen(postmaster, *map(int, backends)):
         yield
+
+
+def now() -> HLCTimestamp:
+    """Return a timestamp that the processes, whose clock is the system's, take for one of today."""
+    return HLCTimestamp(time.time_ns() // 1_000_000, 0, "node-1")

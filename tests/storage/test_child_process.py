@@ -18,7 +18,7 @@ from tests.storage.store_processes import Writes, running
 
 async def test_an_answer_may_be_larger_than_any_buffer(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
-        operations = tuple(author.add(str(number), operation_id="x" * 100 + str(number)) for number in range(20_000))
+        operations = tuple(author.add(str(number), device="x" * 100) for number in range(20_000))
         for start in range(0, len(operations), 5_000):
             await store.commit(*operations[start : start + 5_000])
         page = await store.client.read(FindPage("ann", 30_000, None))

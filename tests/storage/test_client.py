@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from msgspec import structs
 
-from actors.errors import StoreDefect, StoreUnavailable
+from actors.errors import StoreUnavailable, ValueRefused
 from actors.messages.store import (
     BatchCommitted,
     CommitBatch,
@@ -20,7 +20,7 @@ from actors.messages.store import (
 )
 from storage.journal_store import open_store
 from tests.processes import is_running, store_process, wait_until_gone
-from tests.storage.store_processes import DEADLINE_S, Writes, frozen, frozen_postgresql, running
+from tests.storage.store_processes import DEADLINE_S, Writes, frozen, frozen_postgresql, now, running
 from tests.timeouts import TIMEOUT_S
 
 
@@ -51,13 +51,13 @@ def test_it_works_on_uvloop_too(sqlite_url: str, author: Writes) -> None:
     uvloop.run(write())
 
 
-async def test_an_operation_that_cannot_be_sent_is_a_defect(sqlite_url: str, author: Writes) -> None:
+async def test_an_operation_that_cannot_be_sent_can_never_be_written(sqlite_url: str, author: Writes) -> None:
     unspeakable = structs.replace(author.add("alien"), device_id="\ud800")
     impossible = structs.replace(author.add("alien").timestamp, physical=1 << 60)
     async with running(sqlite_url) as store:
-        with pytest.raises(StoreDefect, match="CommitBatch cannot be sent"):
+        with pytest.raises(ValueRefused, match="cannot be encoded"):
             await store.commit(unspeakable)
-        with pytest.raises(StoreDefect, match="physical"):
+        with pytest.raises(ValueRefused, match="physical"):
             await store.commit(structs.replace(author.add("alien"), timestamp=impossible))
         await store.commit(author.add("alien"))
         assert not store.restarts
@@ -79,7 +79,7 @@ async def test_a_writer_that_hangs_is_replaced_and_readers_do_not_notice(sqlite_
             with pytest.raises(StoreUnavailable, match="the writer did not answer within"):
                 await waiting
             wait_until_gone(hanging)
-        await store.in_the_end(lambda: store.commit(author.add("brazil", operation_id="op")))
+        await store.in_the_end(lambda: store.commit(author.add("brazil", operation_id="op", timestamp=now())))
         assert store.restarts["reader"] == 0
         assert store.restarts["writer"] >= 1
 
@@ -129,7 +129,7 @@ async def test_a_writer_that_dies_within_its_transaction_has_written_nothing(
 
 async def test_a_write_whose_answer_is_lost_is_found_by_its_operation_id(sqlite_url: str, author: Writes) -> None:
     in_process = open_store(sqlite_url, now_ms=lambda: 0)
-    operation = author.add("alien", operation_id="op")
+    operation = author.add("alien", operation_id="op", timestamp=now())
     async with running(sqlite_url) as store:
         lost = store.client.write(CommitBatch((operation,)))
         while in_process.heads(["ann"])[0].revision == 0:  # it commits, while nobody here takes its answer
@@ -213,3 +213,19 @@ async def test_a_frozen_postgresql_costs_the_deadline_and_works_again_when_it_th
         await store.in_the_end(store.revision)
         assert store.restarts["writer"] >= 1
         assert store.restarts["reader"] >= 1
+
+
+async def test_a_file_that_is_gone_is_not_made_again_by_a_process_that_replaces_another(
+    sqlite_url: str, tmp_path: Path, author: Writes
+) -> None:
+    async with running(sqlite_url) as store:
+        await store.commit(author.add("alien"))
+        (tmp_path / "journal.db").rename(tmp_path / "elsewhere.db")
+        os.kill(store.client.pids()["writer"], signal.SIGKILL)
+        with pytest.raises(StoreUnavailable, match="has ended"):
+            await store.commit(author.add("brazil"))
+        with pytest.raises(StoreUnavailable, match="was removed while in use"):
+            await store.commit(author.add("brazil"))
+        (tmp_path / "elsewhere.db").rename(tmp_path / "journal.db")
+        await store.commit(author.add("brazil"))
+        assert (await store.client.read(FindHeads(("ann",)))).heads[0].revision == 2

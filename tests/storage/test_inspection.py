@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
-from storage.inspection import inspect_database, sqlite_file
+from storage.inspection import inspect_database
 from storage.schema import HEAD, migrate, schema_version
 from tests.storage.author import NOW_MS, Author
 from tests.storage.conftest import OpenJournal
@@ -66,20 +66,3 @@ def test_a_database_that_another_writes_is_unavailable(sqlite_url: str, tmp_path
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="database is locked"):
             inspect_database(sqlite_url)
-
-
-@pytest.mark.parametrize(
-    ("url", "file"),
-    [
-        ("sqlite:///data/journal.db", Path("data/journal.db")),
-        ("sqlite:////var/lib/journal.db", Path("/var/lib/journal.db")),
-        ("postgresql://ann:secret@db/syncd", None),
-    ],
-)
-def test_a_url_names_a_file_or_a_server(url: str, file: Path | None) -> None:
-    assert sqlite_file(url) == file
-
-
-def test_what_is_no_url_is_refused_without_a_word_of_it() -> None:
-    with pytest.raises(ValueError, match=r"^this is not the URL of a database$"):
-        sqlite_file("postgresql://ann:secret@db:port/syncd")

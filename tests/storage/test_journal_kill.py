@@ -24,7 +24,7 @@ Acknowledged = dict[str, tuple[str, int]]
 # Keeps a hundred writes under way; says "ack <user> <revision> <operation_id>" when the journal has answered, and
 # "restarts <number>" when it has been answered something at all.
 STORM = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 from itertools import count
 from uuid import UUID
 from actors.journal.journal import Journal
@@ -56,7 +56,7 @@ async def storm(url, users, turn):
             user_id=users[number % len(users)],
             device_id="tv",
             change=Change("remove" if number % 7 > 4 else "add", UUID(int=number % 11), f"{turn}-{number}"),
-            timestamp=HLCTimestamp(1_700_000_000_000 + number, 0, "n"),
+            timestamp=HLCTimestamp(time.time_ns() // 1_000_000, 0, "n"),
         ), acknowledge))
 
 asyncio.run(storm(sys.argv[1], sys.argv[2].split(","), sys.argv[3]))

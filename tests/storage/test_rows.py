@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from sqlalchemy import Connection, insert, select
 
-from actors.messages.journal import Update
+from actors.messages.journal import Status, Update
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import MAX_LOGICAL, MAX_PHYSICAL, HLCTimestamp
 from storage.database import Database
@@ -46,10 +46,10 @@ def test_a_record_comes_back(
 ) -> None:
     written = author.add("alien", operation_id=NAME) if action == "add" else author.remove("alien")
     update = Update(user_id="ann", revision=7, change=written.change, tags=tags, timestamp=stamp, device_id=NAME)
-    connection.execute(insert(operations), update_params(update, 1_700_000_000_000))
+    connection.execute(insert(operations), update_params(update, Status.EXISTING, 1_700_000_000_000))
     row = connection.execute(select(operations)).one()
     assert update_of(row) == update
-    assert row.recorded_ms == 1_700_000_000_000
+    assert (row.recorded_ms, row.status) == (1_700_000_000_000, "existing")
     assert row.kind == KINDS[update.change.action] == f"watchlist.{action}"
 
 

@@ -5,14 +5,14 @@ import pytest
 from actors.messages.journal import Operation, Outcome, Status
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
-from storage.user_journal import JOURNAL_REPLICA, JournalHead, LiveTag, UserJournal
+from storage.user_journal import JOURNAL_REPLICA, Answer, JournalHead, LiveTag, UserJournal
 from tests.storage.author import NOW_MS, Author
 
 EMPTY = JournalHead(revision=0, first_revision=1, minted=0, clock=HLCTimestamp(0, 0, ""))
 
 
 def journal(head: JournalHead = EMPTY, **contexts: CausalContext) -> UserJournal:
-    return UserJournal("ann", head, contexts)
+    return UserJournal("ann", head, contexts, 0)
 
 
 def statuses(user: UserJournal, *operations: Operation) -> list[Status]:
@@ -30,7 +30,7 @@ def test_an_add_counts_on_from_the_head_and_mints_the_next_tag(author: Author) -
     assert outcome.update is not None
     assert (outcome.update.revision, outcome.update.tags) == (8, ("syncd:5",))
     assert (user.revision, user.minted, user.clock) == (8, 5, add.timestamp)
-    assert user.updates == [outcome.update]
+    assert user.recorded == [outcome]
     assert user.head.revision == 7
 
 
@@ -58,7 +58,7 @@ def test_only_what_the_batch_left_changed_is_to_be_written(author: Author) -> No
     made, removed = user.live_changes()
     assert [str(born.tag) for born in made] == ["syncd:4"]
     assert removed == [alien]
-    assert len(user.updates) == 4
+    assert len(user.recorded) == 4
 
 
 def test_contexts_of_replicas_that_learnt_nothing_are_not_written(author: Author) -> None:
@@ -87,7 +87,7 @@ def test_a_tag_that_nobody_may_name_is_refused_and_changes_nothing(author: Autho
         outcome = user.apply(operation)
         assert outcome.status is Status.REFUSED
         assert outcome.reason
-    assert (user.updates, user.revision, user.minted) == ([], 0, 0)
+    assert (user.recorded, user.revision, user.minted) == ([], 0, 0)
 
 
 def test_a_repetition_in_the_batch_gets_the_first_answer(author: Author) -> None:
@@ -96,7 +96,7 @@ def test_a_repetition_in_the_batch_gets_the_first_answer(author: Author) -> None
     assert user.apply(author.add("alien", operation_id="a")) == Outcome(status=Status.ADDED, update=first.update)
     used = user.apply(author.remove("alien", operation_id="a"))
     assert used.reason == f"operation_id 'a' was used before, to add {author.content('alien')}"
-    assert len(user.updates) == 1
+    assert len(user.recorded) == 1
 
 
 def test_a_repetition_of_what_was_learnt_gets_the_recorded_answer(author: Author) -> None:
@@ -106,7 +106,11 @@ def test_a_repetition_of_what_was_learnt_gets_the_recorded_answer(author: Author
         JournalHead(revision=1, first_revision=1, minted=0, clock=HLCTimestamp(1, 0, "n")),
         phone=CausalContext().with_tags(Tag("phone", 1)),
     )
-    user.learn_update(recorded)
+    answer = Answer(
+        action="add", content_id=author.content("alien"), outcome=Outcome(status=Status.ADDED, update=recorded)
+    )
+    user.learn_answer("a", answer)
+    user.learn_add("phone:1", answer)
     by_id, by_tag = author.add("alien", operation_id="a"), author.add("alien", tag="phone:1")
     assert [user.apply(operation).update for operation in (by_id, by_tag)] == [recorded, recorded]
     assert user.apply(author.add("brazil", tag="phone:1")).status is Status.REFUSED

@@ -1,9 +1,10 @@
 """Revoked tokens on one node and the next, on a database that both share."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import SqlRevocationStore
 from storage.schema import migrate
-from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
+from syncd.revocations import LOG_EVERY_S, Revocations, RevokedTokenIds, watching_revocations
+from tests.fakes.fake_revocations import FakeRevocations
 from tests.fakes.fake_store import FakeStore
 from tests.fakes.store_in_process import StoreInProcess
 from tests.timeouts import TIMEOUT_S
@@ -124,3 +126,48 @@ async def test_an_outage_is_told_once_and_what_is_known_stays_refused(
             assert "stolen" in there.token_ids
         assert warnings() == 2
     database.close()
+
+
+class CountedRevocations(FakeRevocations):
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:
+        self.looks += 1
+        return super().revoked(after)
+
+
+async def test_an_outage_that_lasts_is_one_line_a_minute_and_no_stack(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    store, node = CountedRevocations(), NodeOfOne()
+    client = StoreInProcess(FakeStore(), store)
+    node.revocations = Revocations(client, node.token_ids, node.disconnect)
+    now_s = 0.0
+
+    async def looks(number: int) -> None:
+        enough = store.looks + number
+        async with asyncio.timeout(TIMEOUT_S):
+            while store.looks < enough:
+                await asyncio.sleep(0)
+
+    store.is_away = True
+    watch = asyncio.create_task(node.revocations.watch(0.0, lambda: now_s))
+    for minute in range(3):
+        now_s = minute * LOG_EVERY_S
+        await looks(10)
+    with pytest.raises(StoreUnavailable, match="the store is away"):
+        await node.revocations.revoke("stolen", None)
+    assert not node.token_ids
+    store.is_away = False
+    await looks(3)
+    watch.cancel()
+    with suppress(asyncio.CancelledError):
+        await watch
+    await client.close()
+    away = "revocations of other nodes cannot be read: the store is away"
+    assert [record.getMessage() for record in caplog.records] == [
+        *[away] * 3,
+        "revocations of other nodes can be read again",
+    ]
+    assert not any(record.exc_info for record in caplog.records)

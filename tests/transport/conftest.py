@@ -9,10 +9,11 @@ import uvicorn
 import uvloop
 
 from tests.daemon import bystander, daemon, http, start_daemon, user
+from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
 from transport.http.protocol import HttpProtocol, RequestLimits
 
-__all__ = ["bystander", "daemon", "http", "start_daemon", "user"]
+__all__ = ["bystander", "daemon", "database_url", "http", "postgresql", "start_daemon", "user"]
 
 Serve = Callable[..., Awaitable[int]]
 

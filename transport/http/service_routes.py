@@ -27,7 +27,7 @@ class ServiceRoutes:
         try:
             await journal_head(self._deps, "ready")
         except Problem as problem:
-            problems["journal"] = problem.detail
+            problems["journal"] = self._deps.journal_problem() or problem.detail
         bus_problem = self._deps.bus_status()
         if bus_problem is not None:
             problems["bus"] = bus_problem

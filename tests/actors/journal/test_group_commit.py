@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from actors.errors import StoreUnavailable
-from actors.journal.group_commit import MAX_BATCH
+from actors.errors import StoreUnavailable, ValueRefused
+from actors.journal.group_commit import MAX_BATCH, RETRY_AFTER_S
 from actors.messages.journal import (
     Committed,
     Operation,
@@ -115,7 +115,9 @@ async def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
     }
     assert list(answered) == names
     assert [name for name, outcome in answered.items() if outcome.status is not Status.ADDED] == ["poison"]
-    assert answered["poison"] == Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
+    assert answered["poison"] == Outcome(
+        status=Status.REFUSED, reason="the journal could not take this operation", retry_after_s=RETRY_AFTER_S
+    )
     assert [name for batch in harness.store.batches[1:] for name in batch] == names[:20] + names[21:]
     assert harness.store.attempts < 15
     assert harness.metrics.errors == 1
@@ -134,3 +136,29 @@ async def test_transactions_operations_and_time_are_counted(harness: Harness) ->
     assert (metrics.transactions, metrics.operations, metrics.last_batch) == (2, 4, 3)
     assert metrics.commit_seconds == 2.0
     assert (metrics.failures, metrics.errors) == (0, 0)
+
+
+async def test_an_operation_that_the_store_can_never_hold_is_refused_for_good_and_hurts_nobody_else(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    def choke(operations: Sequence[Operation]) -> None:
+        if any(operation.device_id == "poison" for operation in operations):
+            raise ValueRefused("too long")
+
+    gate = Gate(harness.store)
+    harness.commit("first")
+    await gate.entered()
+    for name in ("a", "poison", "b"):
+        harness.commit(name)
+    gate.open(then=choke)
+    await harness.finish()
+    outcomes = [outcome for answer in harness.answers[1:] for outcome in answer.outcomes]
+    assert [(outcome.status, outcome.retry_after_s) for outcome in outcomes] == [
+        (Status.ADDED, None),
+        (Status.REFUSED, None),
+        (Status.ADDED, None),
+    ]
+    assert (harness.metrics.errors, harness.metrics.failures) == (0, 0)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "an operation can never be committed: too long"
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage.schema import migrate
+from storage.schema import HEAD, migrate
 from syncd.checks.database import check_database
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
@@ -32,7 +32,7 @@ def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journa
     before = digests()
     report = Report("--data-dir", str(tmp_path), SYNCD_JWT_SECRET=SECRET)
     status, detail, _ = report.the("database")
-    assert (status, detail.startswith("sqlite: schema 0002 is current; answers in ")) == ("ok", True)
+    assert (status, detail.startswith(f"sqlite: schema {HEAD} is current; answers in ")) == ("ok", True)
     assert digests() == before
 
 
@@ -40,7 +40,7 @@ def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journa
     ("change", "status", "said"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "failed", "from a newer release"),
-        ("UPDATE alembic_version SET version_num = '0001'", "warning", "migrates schema 0001 to 0002"),
+        ("UPDATE alembic_version SET version_num = '0001'", "warning", f"migrates schema 0001 to {HEAD}"),
         ("BEGIN IMMEDIATE", "failed", "database is locked"),
     ],
 )
@@ -84,7 +84,7 @@ async def test_postgresql_is_tried_before_and_after_its_first_migration(check: C
         assert_result((await check(database_url=database_url))["database"], "ok", "postgresql: empty")
     migrate(database_url)
     found = await check(database_url=database_url)
-    assert_result(found["database"], "ok", "postgresql: schema 0002 is current")
+    assert_result(found["database"], "ok", f"postgresql: schema {HEAD} is current")
     assert_result(found["clock"], "ok", " s from the database")
     assert_result(found["configuration"], "warning", "without a bus", "--bus (SYNCD_BUS)")
     assert "directory" not in found, "with PostgreSQL and a key nothing is written"

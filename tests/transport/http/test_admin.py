@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -182,10 +181,10 @@ async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(admin: O
 
 
 async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_and_after_a_restart(
-    http: aiohttp.ClientSession, start_daemon: StartDaemon, tmp_path: Path
+    http: aiohttp.ClientSession, start_daemon: StartDaemon, database_url: str
 ) -> None:
-    data = tmp_path / "shared"  # one database, two nodes: enough for revocations
-    here, there = (start_daemon("--log-format", "json", data_dir=data) for _ in range(2))
+    shared = ("--log-format", "json", "--database-url", database_url)  # enough for revocations: no bus
+    here, there = (start_daemon(*shared) for _ in range(2))
     revoked, other = with_id("stolen"), with_id("fine")
     sockets = [await connect(node.ws_url, additional_headers=revoked) for node in (here, there)]
     innocent = await connect(there.ws_url, additional_headers=other)
@@ -200,7 +199,7 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
         async with connect(node.ws_url, additional_headers=other):
             pass
     assert await here.terminate() == 0
-    await assert_refused(http, start_daemon(data_dir=data), revoked)
+    await assert_refused(http, start_daemon(*shared), revoked)
     (line,) = admin.audited("revoke")
     assert (line["target"], line["outcome"]) == ("token id stolen", "revoked, 1 disconnected")
     assert revoked["Authorization"].split()[1] not in here.log.read_text()

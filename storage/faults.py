@@ -1,0 +1,83 @@
+"""Whose fault a database's failure is: the value's, the moment's, or our SQL's.
+
+Only a value's fault is final, because it makes a device drop its change. So that has to be proven by the error's code;
+whatever else a database, a pooler or a driver says passes for the moment's.
+"""
+
+import sqlite3
+
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, NotSupportedError, ProgrammingError
+
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
+
+_VALUE_CLASSES = ("22", "23", "54")
+"""SQLSTATE: data exception, integrity constraint violation, program limit exceeded (too long for an index)."""
+
+_FOREIGN_SCHEMA = {
+    "22001",  # longer than its column: ours have no length
+    "22P02",  # no text of the column's type: ours are text and numbers
+    "23502",  # NULL in a column: we never leave out one of ours
+    "23503",  # a foreign key: we have none
+    "23514",  # a check: we have none
+    "0A000",  # the result's type has changed
+}
+"""SQLSTATE: what no value can cause in our own tables, because somebody else has altered them."""
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+_SQLITE_VALUE = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
+_SQLITE_FOREIGN_SCHEMA = {
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL,
+    sqlite3.SQLITE_CONSTRAINT_CHECK,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+}
+_SQLITE_STATEMENT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE}
+
+
+def fault(error: DBAPIError, backend: str) -> ValueRefused | StoreUnavailable:
+    """Return what ``error`` means to who asked for the transaction; its text is one line.
+
+    Args:
+        error: of either database.
+        backend: the database's name, for the text.
+    """
+    text = f"{backend}: {_text(error)}"
+    # psycopg's errors have a SQLSTATE, sqlite3's a code; those that a driver raises by itself have neither.
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlstate is not None:
+        return _of_sqlstate(sqlstate)(text)
+    if sqlite_code is not None:
+        return _of_sqlite_code(sqlite_code)(text)
+    return _of_driver(error)(text)
+
+
+def _text(error: DBAPIError) -> str:
+    diagnostics = getattr(error.orig, "diag", None)
+    message = getattr(diagnostics, "message_primary", None) or str(error.orig)
+    return " ".join(message.split())
+
+
+def _of_sqlstate(sqlstate: str) -> type[ValueRefused | StoreUnavailable]:
+    if sqlstate in _FOREIGN_SCHEMA:
+        return StatementRefused
+    if sqlstate.startswith(_VALUE_CLASSES):
+        return ValueRefused
+    if sqlstate.startswith("42") and sqlstate != _INSUFFICIENT_PRIVILEGE:
+        return StatementRefused
+    return StoreUnavailable
+
+
+def _of_sqlite_code(code: int) -> type[ValueRefused | StoreUnavailable]:
+    primary = code & 0xFF  # the rest of an extended code says more
+    if code in _SQLITE_FOREIGN_SCHEMA or primary in _SQLITE_STATEMENT:
+        return StatementRefused
+    return ValueRefused if primary in _SQLITE_VALUE else StoreUnavailable
+
+
+def _of_driver(error: DBAPIError) -> type[ValueRefused | StoreUnavailable]:
+    if isinstance(error, DataError):  # a NUL, which PostgreSQL's texts cannot hold
+        return ValueRefused
+    if isinstance(error, InterfaceError | NotSupportedError | ProgrammingError):
+        return StatementRefused
+    return StoreUnavailable

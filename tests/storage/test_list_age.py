@@ -1,0 +1,177 @@
+"""A page is read by an index on age: it costs the same however long the list is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, Protocol
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, event
+
+from actors.messages.journal import Bookmark, Item, Operation, Page
+from crdt.hlc import HLCTimestamp
+from storage.database import Database
+from storage.journal_store import SqlJournalStore
+from tests.whole_list import whole_list
+
+NOW_MS = 1_700_000_000_000
+PAGE = 50
+LONG = 3_000
+
+
+class Writes(Protocol):
+    def add(self, name: str, **options: object) -> Operation: ...
+    def remove(self, name: str, **options: object) -> Operation: ...
+
+
+def fill(journal: SqlJournalStore, author: Writes, items: int, user: str) -> None:
+    for start in range(0, items, 500):
+        journal.commit([author.add(f"film {n}", user=user) for n in range(start, min(start + 500, items))])
+
+
+def page(journal: SqlJournalStore, user: str, limit: int, after: Bookmark | None) -> Page:
+    answer = journal.page(user, limit, after)
+    assert isinstance(answer, Page)
+    return answer
+
+
+# The plan
+
+Executed = list[tuple[str, Any]]
+
+
+@contextmanager
+def reads() -> Iterator[Executed]:
+    """Collect the queries that are executed meanwhile."""
+    executed: Executed = []
+
+    def collect(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            executed.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield executed
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+def plans(url: str, executed: Executed) -> list[str]:
+    """Return how the database would execute each query, a step a line."""
+    database = Database(url)
+    explain = "EXPLAIN QUERY PLAN" if url.startswith("sqlite") else "EXPLAIN"
+    with database.transaction(writing=True) as connection:
+        if not url.startswith("sqlite"):
+            connection.exec_driver_sql("ANALYZE")
+        planned = [connection.exec_driver_sql(f"{explain} {query}", given).all() for query, given in executed]
+    database.close()
+    return ["\n".join(row[-1] for row in rows) for rows in planned]
+
+
+def test_a_page_is_read_in_the_order_of_an_index(journal: SqlJournalStore, author: Writes, database_url: str) -> None:
+    fill(journal, author, LONG, "ann")
+    fill(journal, author, 10, "bob")
+    with reads() as executed:
+        first = page(journal, "ann", PAGE, None)
+        page(journal, "ann", PAGE, first.after)
+        journal.changes("ann", LONG + 1, PAGE, None)
+    queries = [(query, given) for query, given in executed if "FROM entries" in query]
+    assert len(queries) == 3
+    for plan in plans(database_url, queries):
+        assert "entries_by_age" in plan
+        assert "entries_by_content_and_age" in plan
+        assert not any(
+            word in plan for word in ("Sort", "TEMP B-TREE", "SCAN entries", "Seq Scan on entries", "Bitmap")
+        )
+
+
+# The work
+
+
+@contextmanager
+def steps_of_sqlite() -> Iterator[list[int]]:
+    """Count the instructions that SQLite executes meanwhile."""
+    steps = [0]
+
+    def count_one() -> int:
+        steps[0] += 1
+        return 0
+
+    def watch(_connection: object, cursor: Any, *_: object) -> None:
+        cursor.connection.set_progress_handler(count_one, 1)
+
+    event.listen(Engine, "before_cursor_execute", watch)
+    try:
+        yield steps
+    finally:
+        event.remove(Engine, "before_cursor_execute", watch)
+
+
+def work(journal: SqlJournalStore, user: str, after: Bookmark | None = None) -> int:
+    with steps_of_sqlite() as steps:
+        page(journal, user, PAGE, after)
+    return steps[0]
+
+
+def test_a_page_is_the_same_work_in_a_long_list(
+    open_journal: Callable[..., SqlJournalStore], sqlite_url: str, author: Writes
+) -> None:
+    journal = open_journal(sqlite_url)
+    fill(journal, author, 2 * PAGE + 1, "ann")
+    fill(journal, author, LONG, "bob")
+    short, long = (page(journal, user, PAGE, None).after for user in ("ann", "bob"))
+    assert work(journal, "bob") <= 1.05 * work(journal, "ann")
+    assert work(journal, "bob", long) <= 1.05 * work(journal, "ann", short)
+
+
+def test_one_content_added_again_and_again_is_no_more_work_than_as_many_rows(
+    open_journal: Callable[..., SqlJournalStore], sqlite_url: str, author: Writes
+) -> None:
+    journal = open_journal(sqlite_url)
+    for user, tags in (("ann", 400), ("bob", 800)):
+        stamps = [HLCTimestamp(NOW_MS + number, 0, "tv") for number in range(tags)]
+        journal.commit([author.add("alien", user=user, observed=0, device=str(at), timestamp=at) for at in stamps])
+        assert [item.timestamp for item in page(journal, user, PAGE, None).items] == [stamps[-1]]
+    assert work(journal, "bob") <= 2.1 * work(journal, "ann")
+
+
+# The result
+
+ADDS = st.tuples(
+    st.just("add"),
+    st.sampled_from("abcd"),
+    st.sampled_from(["tv", "phone", "web"]),
+    st.none() | st.integers(0, 6),
+    st.integers(0, 4),
+)
+REMOVES = st.tuples(st.just("remove"), st.sampled_from("abcd"), st.just("car"), st.integers(0, 20), st.just(5))
+examples = count()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(writes=st.lists(ADDS | REMOVES, min_size=4, max_size=20), limit=st.integers(1, 4))
+def test_pages_show_each_content_once_as_its_newest_add_however_many_are_live(
+    journal: SqlJournalStore,
+    author: Writes,
+    writes: list[tuple[str, str, str, int | None, int]],
+    limit: int,
+) -> None:
+    user = f"ann {next(examples)}"  # all examples share the database
+    journal.commit(
+        [
+            getattr(author, action)(
+                name, user=user, device=device, observed=observed, timestamp=HLCTimestamp(NOW_MS + late, 0, "n")
+            )
+            for action, name, device, observed, late in writes
+        ]
+    )
+    shown: list[Item] = []
+    after = None
+    while True:
+        following = page(journal, user, limit, after)
+        shown += following.items
+        if (after := following.after) is None:
+            break
+    assert tuple(shown) == whole_list(journal, user).items
+    assert len({item.content_id for item in shown}) == len(shown)

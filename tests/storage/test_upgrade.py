@@ -1,0 +1,112 @@
+"""A journal that an older release wrote, and that one of its nodes still writes, under this release's schema."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+import storage
+from actors.messages.journal import Changes, Operation, Status
+from storage.database import Database
+from storage.journal_store import SqlJournalStore
+from storage.schema import HEAD, migrate, schema_version
+from storage.tables import metadata
+from tests.whole_list import whole_list
+
+RECORDED = Path(__file__).with_name("journal_0002.sql")
+"""What the last release with schema 0002 wrote, statement by statement."""
+
+
+OPERATIONS = Path(storage.__file__).parent.parent / "docs" / "operations.md"
+
+
+class Writes(Protocol):
+    def content(self, name: str) -> str: ...
+    def add(self, name: str, **options: object) -> Operation: ...
+    def remove(self, name: str, **options: object) -> Operation: ...
+
+
+def create_0002(url: str) -> None:
+    database = Database(url)
+    with database.transaction(writing=True) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    database.close()
+
+
+def write_as_0002(url: str) -> None:
+    database = Database(url)
+    with database.transaction(writing=True) as connection:
+        for statement in RECORDED.read_text().split(";\n"):
+            if statement:
+                connection.exec_driver_sql(statement)
+    database.close()
+
+
+@pytest.fixture(params=["before the migration", "after it, by a node that has not been restarted"])
+def journal(
+    request: pytest.FixtureRequest, open_journal: Callable[..., SqlJournalStore], database_url: str
+) -> SqlJournalStore:
+    """A journal whose every row was written by the older release."""
+    create_0002(database_url)
+    assert schema_version(database_url) == "0002"
+    if "before" in request.param:
+        write_as_0002(database_url)
+        migrate(database_url)
+    else:
+        migrate(database_url)
+        write_as_0002(database_url)
+    assert schema_version(database_url) == HEAD
+    return open_journal(database_url)
+
+
+def test_what_an_older_release_recorded_is_what_its_repetitions_are_answered(
+    journal: SqlJournalStore, author: Writes
+) -> None:
+    changes = journal.since("ann", 0, None)
+    assert isinstance(changes, Changes)
+    again = [
+        author.add("alien", operation_id="add-alien"),
+        author.add("brazil", operation_id="add-brazil", tag="phone:1"),
+        author.remove("brazil", operation_id="remove-brazil"),
+        author.add("brazil", tag="phone:1"),
+    ]
+    outcomes = journal.commit(again)
+    assert [outcome.status for outcome in outcomes] == [Status.ADDED, Status.ADDED, Status.REMOVED, Status.ADDED]
+    assert [outcome.update for outcome in outcomes] == [changes.updates[n] for n in (0, 2, 3, 2)]
+    assert not any(outcome.is_new for outcome in outcomes)
+    assert journal.heads(["ann"])[0].revision == 6
+
+
+def test_its_list_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes) -> None:
+    assert [item.content_id for item in whole_list(journal).items] == [author.content("dune"), author.content("alien")]
+    added, removed = journal.commit([author.add("clue", operation_id="c"), author.remove("dune", operation_id="d")])
+    assert (added.revision, removed.revision) == (7, 8)
+    assert removed.update is not None
+    assert removed.update.tags == ("syncd:4", "syncd:3")
+    assert {item.content_id for item in whole_list(journal).items} == {author.content("clue"), author.content("alien")}
+    assert journal.commit([author.remove("dune", operation_id="d")])[0].update == removed.update
+
+
+def test_indexes_that_the_operator_made_beforehand_are_taken(database_url: str) -> None:
+    create_0002(database_url)
+    database = Database(database_url)
+    with database.transaction(writing=True) as connection:
+        for statement in re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", OPERATIONS.read_text(), re.MULTILINE):
+            connection.exec_driver_sql(statement.replace("CONCURRENTLY ", ""))  # not within a transaction
+        made = {index["name"] for index in inspect(connection).get_indexes("entries")}
+    database.close()
+    migrate(database_url)
+    with database.transaction(writing=False) as connection:
+        assert {index["name"] for index in inspect(connection).get_indexes("entries")} == made
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
