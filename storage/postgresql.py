@@ -52,7 +52,7 @@ class PostgreSQL:
         # One message, hence one round trip. The server's defaults are not ours: at a higher isolation level two nodes
         # that write at once fail each other. SET without LOCAL would stay behind in a pooler's session.
         self._begin = (
-            f"BEGIN ISOLATION LEVEL READ COMMITTED {'READ ONLY' if is_read_only else 'READ WRITE'};"
+            f"BEGIN ISOLATION LEVEL READ COMMITTED{' READ ONLY' if is_read_only else ''};"
             f"SET LOCAL lock_timeout = {lock_timeout_ms};"
             f"SET LOCAL statement_timeout = {2 * lock_timeout_ms};"
             f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS};"
