@@ -9,7 +9,8 @@ TemporaryError           the moment: the same may succeed later
 └── StoreUnavailable
     └── StatementRefused the database works, and refuses what we ask of it
 DefectError              ours
-└── IllegalStepError     a connection was told what cannot happen in its state
+├── IllegalStepError     a connection was told what cannot happen in its state
+└── StoreDefect          the store raised what it must not raise
 """
 
 
@@ -46,7 +47,10 @@ class BusUnavailable(TemporaryError):
 
 
 class StoreUnavailable(TemporaryError):
-    """The database cannot answer now (locked, full, gone); nothing of the call took effect."""
+    """The database cannot answer now (locked, full, gone).
+
+    Nothing of the call took effect, unless whoever was asked was lost meanwhile: then nobody knows.
+    """
 
 
 class StatementRefused(StoreUnavailable):
@@ -55,3 +59,7 @@ class StatementRefused(StoreUnavailable):
 
 class IllegalStepError(DefectError):
     """A connection was told something that cannot happen in its state; the text names both."""
+
+
+class StoreDefect(DefectError):
+    """The store raised what it must not raise."""

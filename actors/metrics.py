@@ -1,6 +1,6 @@
 """The documented figures, as plain numbers that actors count and ``/metrics`` renders.
 
-Thread: written and read on the event loop only, but for ``JournalMetrics``.
+Thread: written and read on the event loop only.
 """
 
 from bisect import bisect_left
@@ -95,7 +95,7 @@ class WriteMetrics:
 
 
 class JournalMetrics:
-    """What ``Journal`` counts. Thread: the journal's writes, any reads."""
+    """What ``Journal`` and its store's client count."""
 
     def __init__(self) -> None:
         self.transactions = 0
@@ -104,13 +104,17 @@ class JournalMetrics:
         self.last_batch = 0
         """Operations in the latest transaction."""
         self.commit_seconds = 0.0
-        """Spent in transactions, failed ones included."""
+        """That those transactions took."""
         self.failures = 0
         """Times that the store was unavailable."""
         self.errors = 0
         """Operations, reads and replies that failed by a defect of ours."""
         self.unavailable: str | None = None
-        """Why the latest use of the store failed; ``None``: it worked."""
+        """Why the latest transaction failed; ``None``: it worked."""
+        self.unreadable: str | None = None
+        """Why the latest read failed; ``None``: it worked."""
+        self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})
+        """Starts of a process in the place of one that was lost."""
 
 
 class BusMetrics:

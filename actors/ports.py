@@ -1,9 +1,13 @@
 """The small doors between the actors and the outside world; ``transport`` and ``storage`` implement them."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.runtime.ask import Request
+
+R = TypeVar("R")
 
 OnMessage = Callable[[str, bytes], None]
 """``on_message(user_id, payload)``: one bus message. Called on the event loop, returns at once, never raises."""
@@ -38,7 +42,7 @@ class Bus(Protocol):
 
 
 class JournalStore(Protocol):
-    """The journal's tables. Thread: every method blocks and is called by the ``Journal`` actor's thread only."""
+    """The journal's tables. Thread: every method blocks; one call at a time."""
 
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order.
@@ -94,6 +98,35 @@ class RevocationStore(Protocol):
 
     def close(self) -> None:
         """Release everything; idempotent."""
+
+
+class StoreClient(Protocol):
+    """The way to the store, which blocks and therefore lives elsewhere: ``actors.messages.store`` are the requests.
+
+    The future of an answer raises ``StoreUnavailable``, ``StoreDefect``, or what its request names. A request has no
+    effect before the event loop has run on. Writes are done in the order asked, and so are reads; a read sees every
+    write whose answer was there when it was asked for.
+
+    Thread: the event loop, for every method; none blocks.
+    """
+
+    async def start(self) -> None:
+        """Return when it can be written and read; its tables are migrated first.
+
+        Raises:
+            StoreUnavailable: the database does not answer; or whatever else an implementation names.
+        """
+
+    def write(self, request: Request[R]) -> asyncio.Future[R]:
+        """Ask for what changes something."""
+        ...
+
+    def read(self, request: Request[R]) -> asyncio.Future[R]:
+        """Ask for what changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything; whatever is asked later is ``StoreUnavailable``. Idempotent."""
 
 
 class DeviceSocket(Protocol):

@@ -27,6 +27,8 @@ class Database:
         url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
         lock_timeout_s: how long a transaction waits for another's lock before it fails; a statement on PostgreSQL may
             run twice as long.
+        is_read_only: let the database refuse to change anything on this connection.
+        makes_file: whether a SQLite file that is missing is made.
 
     Raises:
         ImportError: PostgreSQL's driver is not installed.
@@ -35,9 +37,20 @@ class Database:
     Thread: one at a time.
     """
 
-    def __init__(self, url: str, lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
+        *,
+        is_read_only: bool = False,
+        makes_file: bool = True,
+    ) -> None:
         file = sqlite_file(url)
-        self._backend = PostgreSQL(url, lock_timeout_s) if file is None else SQLite(file, lock_timeout_s)
+        self._backend = (
+            PostgreSQL(url, lock_timeout_s, is_read_only=is_read_only)
+            if file is None
+            else SQLite(file, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file)
+        )
         # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
         # hide_parameters: an error is logged, and what users have is not.
         self._engine = create_engine(

@@ -36,6 +36,7 @@ class PostgreSQL:
     Args:
         url: with libpq's connection parameters after the ``?``.
         lock_timeout_s: how long a statement waits for a lock; it may run twice as long.
+        is_read_only: let the server refuse to change anything.
 
     Raises:
         ImportError: psycopg or libpq is not installed.
@@ -45,13 +46,13 @@ class PostgreSQL:
     name = "postgresql"
     engine_url = "postgresql+psycopg://"
 
-    def __init__(self, url: str, lock_timeout_s: float) -> None:
+    def __init__(self, url: str, lock_timeout_s: float, *, is_read_only: bool = False) -> None:
         self._parameters = {**DEFAULTS, **postgresql_parameters(url), **OURS}
         lock_timeout_ms = int(lock_timeout_s * 1000)
         # One message, hence one round trip. The server's defaults are not ours: at a higher isolation level two nodes
         # that write at once fail each other. SET without LOCAL would stay behind in a pooler's session.
         self._begin = (
-            "BEGIN ISOLATION LEVEL READ COMMITTED;"
+            f"BEGIN ISOLATION LEVEL READ COMMITTED{' READ ONLY' if is_read_only else ''};"
             f"SET LOCAL lock_timeout = {lock_timeout_ms};"
             f"SET LOCAL statement_timeout = {2 * lock_timeout_ms};"
             f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS};"

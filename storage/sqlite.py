@@ -24,13 +24,19 @@ class SQLite:
     Args:
         file: where it is, or will be.
         lock_timeout_s: how long a transaction waits for another's lock.
+        is_read_only: let SQLite refuse to change anything.
+        makes_file: whether a missing file is made.
     """
 
     name = "sqlite"
     engine_url = "sqlite://"
 
-    def __init__(self, file: Path, lock_timeout_s: float) -> None:
+    def __init__(
+        self, file: Path, lock_timeout_s: float, *, is_read_only: bool = False, makes_file: bool = True
+    ) -> None:
         self._file = file
+        self._is_read_only = is_read_only
+        self._makes_file = makes_file
         self._lock_timeout_s = lock_timeout_s
         self._wal = file.with_name(f"{file.name}-wal")
         self._shared_memory = file.with_name(f"{file.name}-shm")
@@ -45,6 +51,8 @@ class SQLite:
         """
         if self._opened:
             self._check_before_opening_again()
+        elif not self._makes_file and not self._file.exists():  # another process of the daemon has had it open
+            raise StoreUnavailable(f"sqlite: {self._file} was removed while in use: {_FIX}")
         else:
             try:
                 _create_private_file(self._file)
@@ -59,6 +67,8 @@ class SQLite:
             # In WAL mode anything less than FULL may lose acknowledged transactions in a power failure.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the WAL
+            if self._is_read_only:
+                connection.execute("PRAGMA query_only = ON")
             # A file system that cannot have a WAL has none.
             self._opened = {path: _file_id(path) for path in (self._file, self._wal) if path.exists()}
         except BaseException:

@@ -16,21 +16,25 @@ from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads
 from actors.metrics import NodeMetrics
-from actors.ports import Bus, JournalStore
+from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
-from storage.journal_store import open_store
+from storage.client import StoreProcesses
 from syncd import __version__
 from syncd.buses import bus_codec
 from syncd.errors import SettingsError
+from syncd.process.grace import Grace
 from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
 from syncd.settings import Settings
-from syncd.starts import Channels, FanOut, Wiring, now_ms, start_bus, start_fanout, start_journal, start_supervisor
+from syncd.starts import Channels, FanOut, Wiring, start_bus, start_fanout, start_journal, start_supervisor
 from transport.access.limits import Limits, Quotas
 from transport.figures.prometheus import Figures, Sources
 from transport.figures.stats import NodeStats, node_stats
+
+FLUSH_SHARE = 0.7
+"""Of ``shutdown_timeout``: what the database has not taken by then is refused, and the rest is for the other steps."""
 
 SWEEP_S = 30.0
 """How often users whom nobody needs are stopped, and the others' heads compared with the journal."""
@@ -43,6 +47,9 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     users: ActiveUsers
     """The way in: ``users.tell_watchlist``."""
     journal: ActorRef[Journal]
+    store: StoreClient
+    begin_stop: Callable[[], None]
+    """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
     bus: Bus
     metrics: NodeMetrics
@@ -64,7 +71,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
 async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], None]) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
-    On leaving, what is committed is published within ``shutdown_timeout``, then every actor stops, last started first.
+    On leaving, what is committed is published, then every actor stops, last started first, within ``shutdown_timeout``.
 
     Args:
         settings: where the journal is (its data directory exists), how long to wait for what.
@@ -79,22 +86,26 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), NodeMetrics()
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer)
-        journal = await start_journal(wiring, _store(settings))
+        journal, store = await _start_journal(wiring, settings)
+        begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, escalate)
         stack.push_async_callback(bus.close)
         fanout = await start_fanout(wiring, supervisor)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)
         for chore in (_sweep(channels.users, channels.subscriber), watch(metrics.loop_lag)):
             stack.callback(asyncio.create_task(chore).cancel)
+        stack.callback(begin_stop)
         yield Node(
             name=name,
             users=channels.users,
             journal=journal,
+            store=store,
+            begin_stop=begin_stop,
             registry=fanout.registry,
             bus=bus,
             metrics=metrics,
             quotas=quotas,
-            figures=Figures(_sources(metrics, quotas.refusals, bus, journal, fanout, channels)),
+            figures=Figures(_sources(metrics, quotas.refusals, bus, store, journal, fanout, channels)),
             tracer=tracer,
         )
 
@@ -107,13 +118,26 @@ def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeM
         tracer=tracer,
         max_clock_drift_ms=round(settings.max_clock_drift * 1000),
         bus_retry_s=settings.pubnub_retry,
-        shutdown_timeout_s=settings.shutdown_timeout,
+        grace=Grace(settings.shutdown_timeout),
     )
 
 
-def _store(settings: Settings) -> JournalStore:
+def _stop_clock(grace: Grace, store: StoreProcesses) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
+
+    def begin_stop() -> None:
+        if not timers:
+            timers.append(loop.call_later(grace.left_s() * FLUSH_SHARE, store.give_up))
+
+    return begin_stop
+
+
+async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[Journal], StoreProcesses]:
+    restarts = wiring.metrics.journal.child_restarts
+    store = StoreProcesses(settings.journal_url, restarts, replica_url=settings.database_read_url)
     try:
-        return open_store(settings.journal_url, now_ms=now_ms)
+        return await start_journal(wiring, store), store
     except ValueError as error:
         raise SettingsError(f"--database-url: {error}") from error
     except ImportError as error:
@@ -124,6 +148,7 @@ def _sources(
     metrics: NodeMetrics,
     refusals: Counter[str],
     bus: Bus,
+    store: StoreProcesses,
     journal: ActorRef[Journal],
     fanout: FanOut,
     channels: Channels,
@@ -137,6 +162,7 @@ def _sources(
         tasks=lambda: len(asyncio.all_tasks()),
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
         bus_status=bus.status,
+        children=store.pids,
     )
 
 

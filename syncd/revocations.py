@@ -3,17 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from pykka import ActorRef
-
 from actors.errors import StoreUnavailable
-from actors.journal.revocation_log import RevocationLog
-from actors.messages.revocations import ReadRevocations, RevocationsUnavailable, Revoke
-from actors.runtime.ask import ask, stopped
-from storage.database import Database
-from storage.revocations import SqlRevocationStore
+from actors.messages.store import FindRevocations, RevokeToken
+from actors.ports import StoreClient
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +29,14 @@ class Revocations:
     """What this node knows of them. Thread: the event loop.
 
     Args:
-        log: the database.
+        store: where all nodes look.
         token_ids: what is refused is kept here.
         disconnect: called with what became known.
     """
 
-    def __init__(self, log: ActorRef[RevocationLog], token_ids: RevokedTokenIds, disconnect: Disconnect) -> None:
+    def __init__(self, store: StoreClient, token_ids: RevokedTokenIds, disconnect: Disconnect) -> None:
         self._token_ids = token_ids
-        self._log = log
+        self._store = store
         self._disconnect = disconnect
         self._version = 0
 
@@ -51,19 +46,14 @@ class Revocations:
         Raises:
             StoreUnavailable: it could not be kept, and is not refused.
         """
-        answer = await ask(self._log, Revoke(token_id, expires_at))
-        if isinstance(answer, RevocationsUnavailable):
-            raise StoreUnavailable(answer.reason)
+        await self._store.write(RevokeToken(token_id, expires_at))
         return self._learn([(token_id, expires_at)])
 
     async def refresh(self) -> None:
         """Learn what other nodes have revoked. Raises: StoreUnavailable."""
-        answer = await ask(self._log, ReadRevocations(self._version))
-        if isinstance(answer, RevocationsUnavailable):
-            raise StoreUnavailable(answer.reason)
-        version, revoked = answer
-        self._version = max(self._version, version)
-        self._learn(revoked)
+        found = await self._store.read(FindRevocations(self._version))
+        self._version = max(self._version, found.version)
+        self._learn(found.tokens)
 
     async def watch(self, poll_s: float = POLL_S, now_s: Callable[[], float] = time.monotonic) -> None:
         """Refresh every ``poll_s``, for ever. What is known stays refused while nothing can be read."""
@@ -81,7 +71,7 @@ class Revocations:
                     logger.info("revocations of other nodes can be read again")
                 logged_s = None
 
-    def _learn(self, revoked: list[tuple[str, int | None]]) -> int:
+    def _learn(self, revoked: Sequence[tuple[str, int | None]]) -> int:
         if not revoked:
             return 0
         now_s = time.time()
@@ -93,12 +83,12 @@ class Revocations:
 
 @asynccontextmanager
 async def watching_revocations(
-    database_url: str, token_ids: RevokedTokenIds, disconnect: Disconnect, poll_s: float = POLL_S
+    store: StoreClient, token_ids: RevokedTokenIds, disconnect: Disconnect, poll_s: float = POLL_S
 ) -> AsyncIterator[Revocations]:
     """Keep ``token_ids`` up to date for the length of the context; the first look is done when it begins.
 
     Args:
-        database_url: where all nodes keep them.
+        store: where all nodes keep them.
         token_ids: see ``Revocations``.
         disconnect: see ``Revocations``.
         poll_s: between two looks.
@@ -106,16 +96,12 @@ async def watching_revocations(
     Raises:
         StoreUnavailable: the database cannot be read.
     """
-    log = RevocationLog.start(SqlRevocationStore(Database(database_url), time.time))
+    revocations = Revocations(store, token_ids, disconnect)
+    await revocations.refresh()
+    watch = asyncio.create_task(revocations.watch(poll_s))
     try:
-        revocations = Revocations(log, token_ids, disconnect)
-        await revocations.refresh()
-        watch = asyncio.create_task(revocations.watch(poll_s))
-        try:
-            yield revocations
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+        yield revocations
     finally:
-        await stopped(log)
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch

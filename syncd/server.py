@@ -64,7 +64,7 @@ async def serving(
     """
     connections: set[Any] = set()
     disconnect = partial(_disconnect_revoked, connections)
-    async with watching_revocations(settings.journal_url, revoked_token_ids, disconnect) as revocations:
+    async with watching_revocations(node.store, revoked_token_ids, disconnect) as revocations:
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         admin = admin_routes(_admin_deps(node, authenticator, revocations))
         routes = {**document_routes(__version__), **admin, **_pages(settings)}
@@ -114,7 +114,7 @@ def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozens
         figures=node.figures.documented,
         allowed_origins=allowed_origins,
         tracer=node.tracer,
-        journal_problem=lambda: node.metrics.journal.unavailable,
+        journal_problem=lambda: node.metrics.journal.unreadable,
     )
 
 

@@ -35,6 +35,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: Annotated[str | None, _about("postgresql://… for several nodes; default: SQLite in --data-dir")] = (
         None
     )
+    database_read_url: Annotated[
+        Annotated[str, Meta(pattern="^postgres(ql)?://")] | None,
+        _about("postgresql://… of a replica of --database-url, for lists and replays; it may be behind"),
+    ] = None
     bus: Annotated[str, _about("bus between nodes: none, pubnub, or nats://host:4222")] = "none"
     bus_key: Annotated[
         Annotated[str, Meta(min_length=32)] | None,

@@ -20,9 +20,9 @@ from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Flush
-from actors.messages.journal import HeadsLoaded, LoadHeads
+from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
-from actors.ports import Bus, JournalStore
+from actors.ports import Bus, StoreClient
 from actors.runtime import LoopFuture
 from actors.runtime.ask import started, stopped
 from actors.runtime.supervisor import Supervisor, supervise
@@ -30,6 +30,7 @@ from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
+from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
 from transport.websocket.device_codec import encode
@@ -48,7 +49,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     tracer: Tracer
     max_clock_drift_ms: int
     bus_retry_s: float
-    shutdown_timeout_s: float
+    grace: Grace
 
 
 class FanOut(Struct, frozen=True, eq=False):
@@ -66,8 +67,10 @@ class Channels(Struct, frozen=True, eq=False):
     subscriber: ActorRef[PubNubSubscriber]
 
 
-async def start_journal(wiring: Wiring, store: JournalStore) -> ActorRef[Journal]:
-    """Start the actor before the database."""
+async def start_journal(wiring: Wiring, store: StoreClient) -> ActorRef[Journal]:
+    """Start the store, and the actor before it. Raises: what ``store.start`` does."""
+    wiring.stack.push_async_callback(store.close)
+    await store.start()
     return await _start(wiring, Journal.start(store, wiring.metrics.journal))
 
 
@@ -106,7 +109,7 @@ async def start_bus(
         wiring, PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s), supervisor
     )
     users = _users(wiring, supervisor, journal, fanout, None if isinstance(bus, NoBus) else publisher)
-    wiring.stack.push_async_callback(_flush, journal, publisher, wiring.shutdown_timeout_s)
+    wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     relay = fanout.broadcaster.tell
     handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer)
     subscriber = await _start(
@@ -164,13 +167,13 @@ async def _stop_users(users: ActiveUsers) -> None:
     await asyncio.gather(*(stopped(users.watchlist(user_id)) for user_id in users))
 
 
-async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher], timeout_s: float) -> None:
-    committed: LoopFuture[HeadsLoaded] = LoopFuture()
+async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher], grace: Grace) -> None:
+    settled: LoopFuture[Settled] = LoopFuture()
     emptied: LoopFuture[None] = LoopFuture()
     try:
-        async with asyncio.timeout(timeout_s):
-            journal.tell(LoadHeads((), committed.set))
-            await committed  # answered behind every commit that was told before it
+        async with asyncio.timeout(grace.left_s()):
+            journal.tell(Settle(settled.set))
+            await settled
             publisher.tell(Flush(emptied.set))
             await emptied
     except TimeoutError:

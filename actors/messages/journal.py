@@ -1,6 +1,7 @@
 """What the journal is told and answers: operations, the updates they became, and their outcomes.
 
-All values are frozen: Pykka copies nothing, and these cross from the event loop to the journal's thread and back.
+All values are frozen: Pykka copies nothing. What names no ``reply_to`` also crosses to the store's processes and back;
+those that may answer one request are tagged, so that they can be told apart there.
 """
 
 from enum import StrEnum
@@ -149,7 +150,7 @@ class ReadSince(Struct, frozen=True, eq=False):
     epoch: str | None = None
 
 
-class Changes(Struct, frozen=True, kw_only=True):
+class Changes(Struct, frozen=True, kw_only=True, tag=True):
     """Every update of ``user_id`` after the revision asked for, in order, up to ``revision`` inclusive."""
 
     user_id: str
@@ -170,7 +171,7 @@ class Item(Struct, frozen=True, kw_only=True):
     device_id: str
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True, tag=True):
     """The whole watchlist at one revision, newest first.
 
     ``reason``: why changes could not be given instead: ``history_pruned`` (older than the kept history) or
@@ -195,7 +196,7 @@ class Bookmark(Struct, frozen=True, kw_only=True):
     """Of the last item shown."""
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class Page(Struct, frozen=True, kw_only=True, tag=True):
     """A part of the watchlist at one revision, newest first; ``after`` asks for the next part, ``None``: that was all.
 
     ``reason``: why a list is given instead of changes, as in ``Snapshot``.
@@ -209,7 +210,7 @@ class Page(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class PageExpired(Struct, frozen=True):
+class PageExpired(Struct, frozen=True, tag=True):
     """The list as it was at the bookmark's revision cannot be told any more; ``reason`` as in ``Snapshot``."""
 
     reason: str
@@ -243,4 +244,14 @@ class ReadFailed(Struct, frozen=True):
     reason: str
 
 
-JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges
+class Settled(Struct, frozen=True):
+    """Every commit that was told before ``Settle`` is answered."""
+
+
+class Settle(Struct, frozen=True, eq=False):
+    """Ask to be told when every commit told before is answered: a barrier, which orders nothing else."""
+
+    reply_to: Tell[Settled]
+
+
+JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges | Settle

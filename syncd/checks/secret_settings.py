@@ -15,13 +15,17 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:
     for name in SECRETS:
         if value := getattr(settings, name):
             found[name] = (value,)
-    urls = {"database_url": settings.database_url or "", "bus": settings.bus}
+    urls = {
+        "database_url": settings.database_url or "",
+        "database_read_url": settings.database_read_url or "",
+        "bus": settings.bus,
+    }
     for name, url in urls.items():
         address, _, query = url.partition("?")
         secrets = []
         for text in (url, address):  # the question mark may be part of the password
             user, colon, password = text.partition("://")[2].rpartition("@")[0].partition(":")
-            secrets.append(password if colon or name == "database_url" else user)  # NATS: token@host
+            secrets.append(password if colon or name != "bus" else user)  # NATS: token@host
         fields = (field.partition("=") for field in query.split("&"))
         secrets += [value for key, _, value in fields if key in PASSWORD_FIELDS]
         if spellings := {spelling for secret in secrets if secret for spelling in (secret, unquote(secret))}:

@@ -52,8 +52,15 @@ async def _serve(chosen: Settings) -> int:
         failures.append(reason)
         stop.set()
 
+    starting = asyncio.current_task()
+
+    def stop_now() -> None:
+        stop.set()
+        if starting is not None:  # it may wait for a database that never answers
+            starting.cancel()
+
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop_now)
     dump = Dump()
     dump.listen()
     revoked: RevokedTokenIds = {}
@@ -65,13 +72,19 @@ async def _serve(chosen: Settings) -> int:
                 serving(chosen, node, tokens, revoked, listener) as url,
                 supervised(os.environ),
             ):
+                starting = None
                 dump.show(node.stats)
                 print(_welcome(chosen, url), flush=True)
                 garbage.tune()
                 await stop.wait()
                 logger.info("stopping")
+                node.begin_stop()
     except (SchemaTooNew, StoreUnavailable) as error:
         raise CommandError(f"the journal's database cannot be used: {error}") from error
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        logger.info("stopped before it had started")
     for reason in failures:
         logger.critical("gave up: %s", reason)
     return 1 if failures else 0

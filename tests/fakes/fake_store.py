@@ -1,5 +1,6 @@
 """A journal's store that a test can stop, break and look into."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from threading import Event
 
@@ -52,7 +53,7 @@ class FakeStore:
 
 
 class Gate:
-    """A fault that holds the journal's thread until ``open``, so that its mailbox fills."""
+    """A fault that holds the journal's writes until ``open``, so that what is told meanwhile is gathered."""
 
     def __init__(self, store: FakeStore) -> None:
         self._entered, self._may_pass = Event(), Event()
@@ -60,11 +61,13 @@ class Gate:
         store.fault = self
 
     def __call__(self, operations: Sequence[Operation]) -> None:
-        self._entered.set()
-        assert self._may_pass.wait(TIMEOUT_S)
+        if operations:
+            self._entered.set()
+            assert self._may_pass.wait(TIMEOUT_S)
 
-    def wait_until_entered(self) -> None:
-        assert self._entered.wait(TIMEOUT_S)
+    async def entered(self) -> None:
+        """Return when a transaction waits here."""
+        assert await asyncio.to_thread(self._entered.wait, TIMEOUT_S)
 
     def open(self, then: Callable[[Sequence[Operation]], None] = lambda operations: None) -> None:
         self._store.fault = then

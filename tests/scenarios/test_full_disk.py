@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from syncd.errors import ClusterError
+from tests.processes import store_process
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Watch
 
 pytestmark = pytest.mark.integration
@@ -51,7 +52,7 @@ async def test_a_full_disk_refuses_writes_keeps_sockets_and_reads_and_has_lost_n
     device = await watch(node)
     async with http.post(node.url + WATCHLIST, json=first, headers=headers) as response:
         assert response.status == 200
-    with full_disk(node.child.pid, tmp_path / "data" / "journal.db-wal"):
+    with full_disk(store_process(node.child.pid, "writer"), tmp_path / "data" / "journal.db-wal"):
         async with http.post(node.url + BULK, json=batch, headers=headers) as response:
             assert response.status == 503
             assert int(response.headers["Retry-After"]) >= 1

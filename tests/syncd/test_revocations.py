@@ -4,18 +4,19 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.journal.revocation_log import RevocationLog
-from actors.runtime.ask import stopped
 from storage.database import Database
+from storage.revocations import SqlRevocationStore
 from storage.schema import migrate
 from syncd.revocations import LOG_EVERY_S, Revocations, RevokedTokenIds, watching_revocations
 from tests.fakes.fake_revocations import FakeRevocations
+from tests.fakes.fake_store import FakeStore
+from tests.fakes.store_in_process import StoreInProcess
 from tests.timeouts import TIMEOUT_S
 
 SOON = 3600
@@ -45,8 +46,12 @@ def database_url(tmp_path: Path) -> str:
 @asynccontextmanager
 async def running(database_url: str, poll_s: float = 3600.0) -> AsyncIterator[NodeOfOne]:
     node = NodeOfOne()
-    async with watching_revocations(database_url, node.token_ids, node.disconnect, poll_s) as node.revocations:
-        yield node
+    store = StoreInProcess(FakeStore(), SqlRevocationStore(Database(database_url), time.time))
+    try:
+        async with watching_revocations(store, node.token_ids, node.disconnect, poll_s) as node.revocations:
+            yield node
+    finally:
+        await store.close()
 
 
 async def test_a_token_is_refused_here_at_once_and_its_connections_are_closed(database_url: str) -> None:
@@ -136,8 +141,8 @@ class CountedRevocations(FakeRevocations):
 async def test_an_outage_that_lasts_is_one_line_a_minute_and_no_stack(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     store, node = CountedRevocations(), NodeOfOne()
-    log = RevocationLog.start(store)
-    node.revocations = Revocations(log, node.token_ids, node.disconnect)
+    client = StoreInProcess(FakeStore(), store)
+    node.revocations = Revocations(client, node.token_ids, node.disconnect)
     now_s = 0.0
 
     async def looks(number: int) -> None:
@@ -157,7 +162,9 @@ async def test_an_outage_that_lasts_is_one_line_a_minute_and_no_stack(caplog: py
     store.is_away = False
     await looks(3)
     watch.cancel()
-    await stopped(log)
+    with suppress(asyncio.CancelledError):
+        await watch
+    await client.close()
     away = "revocations of other nodes cannot be read: the store is away"
     assert [record.getMessage() for record in caplog.records] == [
         *[away] * 3,

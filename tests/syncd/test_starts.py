@@ -17,10 +17,12 @@ from actors.runtime.ask import started
 from actors.runtime.supervisor import Supervisor
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
+from syncd.process.grace import Grace
 from syncd.starts import Channels, Wiring, now_ms, start_bus, start_fanout, start_journal, start_supervisor
 from tests.actors.conftest import content
 from tests.fakes.fake_store import FakeStore
 from tests.fakes.hand_bus import HandBus
+from tests.fakes.store_in_process import StoreInProcess
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
 
@@ -42,8 +44,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 @pytest.fixture
-def store() -> FakeStore:
+def fake() -> FakeStore:
     return FakeStore()
+
+
+@pytest.fixture
+def store(fake: FakeStore) -> StoreInProcess:
+    return StoreInProcess(fake)
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def wiring(stack: AsyncExitStack) -> Wiring:
         tracer=untraced(),
         max_clock_drift_ms=60_000,
         bus_retry_s=0.001,
-        shutdown_timeout_s=0.05,
+        grace=Grace(0.05),
     )
 
 
@@ -65,7 +72,7 @@ def running() -> list[str]:
 
 
 async def start_all(
-    wiring: Wiring, store: FakeStore, bus: Bus
+    wiring: Wiring, store: StoreInProcess, bus: Bus
 ) -> tuple[ActorRef[Journal], ActorRef[Supervisor], Channels]:
     journal = await start_journal(wiring, store)
     supervisor = await start_supervisor(wiring, pytest.fail)
@@ -73,7 +80,7 @@ async def start_all(
     return journal, supervisor, await start_bus(wiring, supervisor, journal, fanout, bus, BusCodec())
 
 
-async def test_a_group_has_started_when_its_start_returns(wiring: Wiring, store: FakeStore) -> None:
+async def test_a_group_has_started_when_its_start_returns(wiring: Wiring, store: StoreInProcess) -> None:
     journal = await start_journal(wiring, store)
     assert running() == ["Journal"]
     supervisor = await start_supervisor(wiring, pytest.fail)
@@ -83,18 +90,20 @@ async def test_a_group_has_started_when_its_start_returns(wiring: Wiring, store:
     assert running()[4:] == ["PubNubPublisher", "PubNubSubscriber"]
 
 
-async def test_what_was_started_is_stopped_last_first(wiring: Wiring, store: FakeStore, stack: AsyncExitStack) -> None:
+async def test_what_was_started_is_stopped_last_first(
+    wiring: Wiring, store: StoreInProcess, fake: FakeStore, stack: AsyncExitStack
+) -> None:
     _, _, channels = await start_all(wiring, store, NoBus())
     channels.users.watchlist("ann")
     assert running()[-1] == "WatchlistSync"
     await stack.aclose()
     assert running() == []
-    assert store.closed == 1
+    assert fake.closed == 1
 
 
 @pytest.mark.actors_may_fail
 async def test_an_actor_that_dies_in_its_start_is_an_error_there(
-    wiring: Wiring, store: FakeStore, stack: AsyncExitStack
+    wiring: Wiring, store: StoreInProcess, stack: AsyncExitStack
 ) -> None:
     class BrokenBus(HandBus):
         async def start(self, on_message: Any, on_gap: Any) -> None:
@@ -107,7 +116,7 @@ async def test_an_actor_that_dies_in_its_start_is_an_error_there(
 
 
 async def test_an_actor_that_fails_later_is_restarted_and_a_users_goes_on_at_once(
-    wiring: Wiring, store: FakeStore
+    wiring: Wiring, store: StoreInProcess
 ) -> None:
     _, _, channels = await start_all(wiring, store, NoBus())
     user = channels.users.watchlist("ann")
@@ -120,7 +129,7 @@ async def test_an_actor_that_fails_later_is_restarted_and_a_users_goes_on_at_onc
 
 
 async def test_a_bus_that_takes_nothing_holds_up_the_end_only_so_long(
-    wiring: Wiring, store: FakeStore, stack: AsyncExitStack, caplog: pytest.LogCaptureFixture
+    wiring: Wiring, store: StoreInProcess, stack: AsyncExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = HandBus()
     _, _, channels = await start_all(wiring, store, bus)

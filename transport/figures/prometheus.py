@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from actors.metrics import Histogram, NodeMetrics
+from transport.figures.processes import process_figures
 
 
 class Sources(Struct, frozen=True, eq=False):
@@ -30,6 +31,8 @@ class Sources(Struct, frozen=True, eq=False):
     mailboxes: Mapping[str, Callable[[], int]]
     """By actor: how many messages wait for it."""
     bus_status: Callable[[], str | None]
+    children: Callable[[], Mapping[str, int]]
+    """The store's processes that run: name -> process id."""
 
 
 class Figures(Collector):
@@ -70,6 +73,7 @@ class Figures(Collector):
         yield from self._relays()
         yield from self._limits()
         yield from self._writes()
+        yield from self._children()
         yield from self._bus()
         yield from self._actors()
 
@@ -101,7 +105,23 @@ class Figures(Collector):
         yield _counter("journal_commit_seconds", "Time spent in transactions.", journal.commit_seconds)
         yield _counter("journal_failures", "Times that the database was unavailable.", journal.failures)
         yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
-        yield _gauge("journal_up", "1 if the latest use of the database worked.", journal.unavailable is None)
+        yield _gauge("journal_up", "1 if the latest transaction worked.", journal.unavailable is None)
+        yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
+
+    def _children(self) -> Iterator[Metric]:
+        restarts = self.sources.metrics.journal.child_restarts
+        yield _counters("journal_child_restarts", "Processes started in the place of a lost one.", "child", restarts)
+        pids = GaugeMetricFamily("syncd_journal_child_pid", "The process id of now.", labels=["child"])
+        memory = GaugeMetricFamily(
+            "syncd_journal_child_resident_memory_bytes", "As of process_resident_memory_bytes.", labels=["child"]
+        )
+        cpu = GaugeMetricFamily("syncd_journal_child_cpu_seconds", "Used by the process of now.", labels=["child"])
+        for child, pid in self.sources.children().items():
+            if figures := process_figures(pid):
+                pids.add_metric([child], pid)
+                memory.add_metric([child], figures.resident_bytes)
+                cpu.add_metric([child], figures.cpu_s)
+        yield from (pids, memory, cpu)
 
     def _bus(self) -> Iterator[Metric]:
         bus = self.sources.metrics.bus

@@ -16,7 +16,7 @@ class LatencyStats(Struct, frozen=True):
 
 
 class JournalStats(Struct, frozen=True):
-    """``problem``: why the database does not answer; ``None``: it does."""
+    """``problem``: why the database cannot be written, or not be read; ``None``: it can."""
 
     problem: str | None
     operations: int
@@ -79,7 +79,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         broadcast_latency=_latency(metrics.broadcast.broadcast_latency),
         write_latency=_latency(registry.write_latency),
         journal=JournalStats(
-            problem=journal.unavailable,
+            problem=journal.unavailable or journal.unreadable,
             operations=journal.operations,
             transactions=journal.transactions,
             failures=journal.failures,

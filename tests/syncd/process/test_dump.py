@@ -176,8 +176,8 @@ async def test_a_daemon_reports_and_goes_on_and_keeps_secrets(start_daemon: Star
     actors = section(said, "actors: ")
     assert "       3 SyncWebSocket" in actors
     assert {line.split()[1] for line in actors} >= {"Journal", "WatchlistSync", "ConnectionRegistry", "Supervisor"}
-    (journal,) = [line.split()[0] for line in section(said, "threads: ") if " Journal-" in line]
-    assert f"hread {journal} (most recent call first):" in said
+    (main,) = [line.split()[0] for line in section(said, "threads: ") if " MainThread" in line]
+    assert f"hread {main} (most recent call first):" in said
     assert ", line " in said.partition("====")[0]
     assert any("syncd.node._sweep:" in line for line in section(said, "other tasks: "))
     assert '"connections": 3' in said

@@ -1,9 +1,13 @@
+import os
 from collections import Counter
 
 import pytest
 
 from actors.metrics import Histogram, NodeMetrics
 from transport.figures.prometheus import Sources
+
+NO_PROCESS = 2**22 + 1
+"""Above every process id that Linux gives."""
 
 
 @pytest.fixture
@@ -16,4 +20,5 @@ def sources() -> Sources:
         tasks=lambda: 9,
         mailboxes={"Journal": lambda: 3},
         bus_status=lambda: None,
+        children=lambda: {"writer": os.getpid(), "reader": NO_PROCESS},
     )

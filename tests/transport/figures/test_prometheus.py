@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -31,6 +33,27 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     assert found[("syncd_refusals_total", "messages")] == 2
     assert found[("syncd_connections_closed_total", "4002")] == 3
     assert found[("syncd_bus_up",)] == found[("syncd_journal_up",)] == 1
+
+
+def test_writing_and_reading_are_two_facts(sources: Sources) -> None:
+    figures = Figures(sources)
+    sources.metrics.journal.unavailable = "read-only"
+    found = samples(figures)
+    assert (found[("syncd_journal_up",)], found[("syncd_journal_readable",)]) == (0, 1)
+    sources.metrics.journal.unavailable, sources.metrics.journal.unreadable = None, "gone"
+    found = samples(figures)
+    assert (found[("syncd_journal_up",)], found[("syncd_journal_readable",)]) == (1, 0)
+
+
+def test_the_stores_processes_are_shown_while_they_run(sources: Sources) -> None:
+    sources.metrics.journal.child_restarts["reader"] += 1
+    found = samples(Figures(sources))
+    assert found[("syncd_journal_child_restarts_total", "reader")] == 1
+    assert found[("syncd_journal_child_restarts_total", "writer")] == 0
+    assert found[("syncd_journal_child_pid", "writer")] == os.getpid()
+    assert found[("syncd_journal_child_resident_memory_bytes", "writer")] > 2**20
+    assert found[("syncd_journal_child_cpu_seconds", "writer")] > 0
+    assert ("syncd_journal_child_pid", "reader") not in found
 
 
 def test_a_histogram_cumulates_its_buckets(sources: Sources) -> None:

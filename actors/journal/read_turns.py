@@ -1,0 +1,158 @@
+"""The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together."""
+
+import asyncio
+import logging
+from collections import deque
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeVar, assert_never
+
+from actors.errors import StatementRefused, StoreUnavailable
+from actors.journal.answering import tell_answer
+from actors.journal.refusals import Refusals
+from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadFailed, ReadPage, ReadSince
+from actors.messages.store import FindChanges, FindHeads, FindPage, FindSince, HeadsFound
+from actors.metrics import JournalMetrics
+from actors.ports import StoreClient
+
+MAX_UNDER_WAY: Final = 4
+"""Reads handed to the store at once, so that it need not wait for the event loop between two; one while it fails."""
+
+_UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
+
+Read = ReadSince | ReadPage | ReadChanges
+
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+
+class ReadTurns:
+    """Part of the ``Journal``: the reads under way, and those whose user's turn has not come.
+
+    Thread: the event loop.
+
+    Args:
+        store: reads.
+        metrics: counted into.
+        refusals: told of statements that were refused.
+    """
+
+    def __init__(self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._refusals = refusals
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self._turns: deque[str] = deque()
+        """The users who have asked and have no read under way."""
+        self._waiting: dict[str, deque[Read]] = {}
+        """User -> what has not begun; an empty one while the user's last read is under way."""
+        self._heads: list[LoadHeads] = []
+        self._are_heads_under_way = False
+
+    @property
+    def under_way(self) -> set[asyncio.Future[Any]]:
+        """The reads under way, of all users."""
+        return self._under_way
+
+    def add(self, message: Read) -> None:
+        """Take ``message`` in; ``send`` begins it when its turn comes."""
+        waiting = self._waiting.get(message.user_id)
+        if waiting is None:
+            self._waiting[message.user_id] = deque((message,))
+            self._turns.append(message.user_id)
+        else:
+            waiting.append(message)
+
+    def add_heads(self, message: LoadHeads) -> None:
+        """Take ``message`` in; it shares a read with all that have come by then."""
+        self._heads.append(message)
+
+    def send(self) -> None:
+        """Begin what may begin."""
+        if self._heads and not self._are_heads_under_way:
+            self._send_heads()
+        limit = MAX_UNDER_WAY if self._metrics.unreadable is None else 1
+        while self._turns and len(self._under_way) < limit:
+            self._send_read(self._waiting[self._turns.popleft()].popleft())
+
+    def _send_heads(self) -> None:
+        asked, self._heads = self._heads, []
+        self._are_heads_under_way = True
+        found = self._store.read(FindHeads(tuple([user_id for message in asked for user_id in message.user_ids])))
+        self._under_way.add(found)
+        found.add_done_callback(partial(self._finish_heads, asked))
+
+    def _finish_heads(self, asked: list[LoadHeads], found: "asyncio.Future[HeadsFound]") -> None:
+        self._under_way.remove(found)
+        self._are_heads_under_way = False
+        answer = self._result(found)
+        self.send()
+        heads = None if isinstance(answer, ReadFailed) else iter(answer.heads)
+        for message in asked:
+            mine = None if heads is None else tuple(islice(heads, len(message.user_ids)))
+            tell_answer(message.reply_to, HeadsLoaded(mine), self._metrics)
+
+    def _send_read(self, message: Read) -> None:
+        found = self._ask(message)
+        self._under_way.add(found)
+        found.add_done_callback(partial(self._finish_read, message))
+
+    def _ask(self, message: Read) -> asyncio.Future[Any]:
+        match message:
+            case ReadSince(user_id=user_id, revision=revision, epoch=epoch):
+                return self._store.read(FindSince(user_id, revision, epoch))
+            case ReadPage(user_id=user_id, limit=limit, after=after):
+                return self._store.read(FindPage(user_id, limit, after))
+            case ReadChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
+                return self._store.read(FindChanges(user_id, revision, limit, epoch))
+            case _:
+                assert_never(message)
+
+    def _finish_read(self, message: Read, found: asyncio.Future[Any]) -> None:
+        self._under_way.remove(found)
+        answer = self._result(found)
+        if self._waiting[message.user_id]:
+            self._turns.append(message.user_id)
+        else:
+            del self._waiting[message.user_id]
+        self.send()
+        tell_answer(message.reply_to, answer, self._metrics)
+
+    def _result(self, found: asyncio.Future[R]) -> R | ReadFailed:
+        try:
+            answer = found.result()
+        except StoreUnavailable as error:
+            self._note_unavailable(error)
+            return _UNAVAILABLE
+        except Exception:
+            self._metrics.errors += 1
+            logger.exception("the journal could not be read")
+            return ReadFailed("the journal could not be read")
+        if self._metrics.unreadable is not None:
+            logger.info("the journal can be read again")
+            self._metrics.unreadable = None
+        return answer
+
+    def _note_unavailable(self, error: StoreUnavailable) -> None:
+        self._metrics.failures += 1
+        if isinstance(error, StatementRefused):
+            self._refusals.note(error)
+        if self._metrics.unreadable is None:  # once per outage
+            logger.error("the journal cannot be read: %s", error)
+        else:  # whoever waits would only wait for the same
+            self._refuse_waiting()
+        self._metrics.unreadable = str(error)
+
+    def _refuse_waiting(self) -> None:
+        heads, self._heads = self._heads, []
+        reads = [message for waiting in self._waiting.values() for message in waiting]
+        for waiting in self._waiting.values():
+            waiting.clear()
+        for user_id in self._turns:
+            del self._waiting[user_id]
+        self._turns.clear()
+        for asked in heads:
+            tell_answer(asked.reply_to, HeadsLoaded(None), self._metrics)
+        for message in reads:
+            tell_answer(message.reply_to, _UNAVAILABLE, self._metrics)

@@ -1,0 +1,98 @@
+"""What the store's processes are asked, and what they answer: all of it crosses from one process to another.
+
+``actors.ports.StoreClient`` carries them; each request names the type of its answer.
+"""
+
+from msgspec import Struct
+
+from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.runtime.ask import Request
+
+
+class BatchCommitted(Struct, frozen=True, tag=True):
+    """One transaction's outcomes, in the order asked."""
+
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    """That the transaction took, without the way there and back."""
+
+
+class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):
+    """Apply ``operations`` in order in one transaction."""
+
+    operations: tuple[Operation, ...]
+
+
+class HeadsFound(Struct, frozen=True, tag=True):
+    """Where users stand, in the order asked."""
+
+    heads: tuple[Head, ...]
+
+
+class FindHeads(Request[HeadsFound], frozen=True, tag=True):
+    """Ask where these users stand."""
+
+    user_ids: tuple[str, ...]
+
+
+class FindSince(Request[Changes | Snapshot], frozen=True, tag=True):
+    """As ``ReadSince``."""
+
+    user_id: str
+    revision: int
+    epoch: str | None
+
+
+class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
+    """As ``ReadPage``."""
+
+    user_id: str
+    limit: int
+    after: Bookmark | None
+
+
+class FindChanges(Request[Changes | Page], frozen=True, tag=True):
+    """As ``ReadChanges``."""
+
+    user_id: str
+    revision: int
+    limit: int
+    epoch: str | None
+
+
+class Done(Struct, frozen=True, tag=True):
+    """It is done, and there is nothing to say about it."""
+
+
+class Prepare(Request[Done], frozen=True, tag=True):
+    """Create or migrate the tables, if need be. Raises: SchemaTooNew."""
+
+
+class Check(Request[Done], frozen=True, tag=True):
+    """Do the cheapest thing that shows that the database works."""
+
+
+class RevokeToken(Request[Done], frozen=True, tag=True):
+    """Refuse a token on every node until ``expires_at``, in seconds since 1970; ``None``: for ever."""
+
+    token_id: str
+    expires_at: int | None
+
+
+class RevocationsFound(Struct, frozen=True, tag=True):
+    """The revocations after the version asked for, and the newest version."""
+
+    version: int
+    tokens: tuple[tuple[str, int | None], ...]
+
+
+class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
+    """Ask for the revocations that came after version ``after``; 0: for all that are kept."""
+
+    after: int
+
+
+StoreRequest = (
+    CommitBatch | FindHeads | FindSince | FindPage | FindChanges | Prepare | Check | RevokeToken | FindRevocations
+)
+StoreAnswer = BatchCommitted | HeadsFound | Changes | Snapshot | Page | PageExpired | Done | RevocationsFound

@@ -1,0 +1,179 @@
+"""What a process of the store does with each request."""
+
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import BinaryIO, TypeVar, assert_never
+
+from msgspec import ValidationError
+
+from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
+from actors.messages.store import (
+    BatchCommitted,
+    Check,
+    CommitBatch,
+    Done,
+    FindChanges,
+    FindHeads,
+    FindPage,
+    FindRevocations,
+    FindSince,
+    HeadsFound,
+    Prepare,
+    RevocationsFound,
+    RevokeToken,
+    StoreAnswer,
+    StoreRequest,
+)
+from actors.ports import JournalStore
+from storage.database import Database
+from storage.errors import SchemaTooNew
+from storage.history import DEFAULT_HISTORY
+from storage.journal_store import SqlJournalStore
+from storage.replica import ReplicaReads
+from storage.revocations import SqlRevocationStore
+from storage.schema import bring_up_to_date
+from storage.wire import LENGTH_BYTES, Failed, Logged, Open, decode_request, encode
+
+R = TypeVar("R")
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer every request that comes over ``connection``, until its other end is closed."""
+    store: OpenedStore | Failed | None = None
+    logging.basicConfig(handlers=[_ToTheDaemon(connection)], level=logging.WARNING, format="%(message)s")
+    with connection.makefile("rb") as stream, suppress(BrokenPipeError, ConnectionResetError):
+        for payload in _frames(stream):
+            try:
+                request = decode_request(payload)
+            except ValidationError as error:  # one message is wrong, the next is whole again
+                connection.sendall(encode(Failed("value_refused", str(error))))
+                continue
+            if isinstance(request, Open):
+                store = _open(request)
+            else:
+                assert store is not None, "Open is the first message"
+                connection.sendall(_encoded(store if isinstance(store, Failed) else store.answer(request)))
+    if isinstance(store, OpenedStore):
+        store.close()
+
+
+class _ToTheDaemon(logging.Handler):
+    """Sends each record to the daemon, between two answers, so that there is one log in one format."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send ``record``. Thread: the only one."""
+        try:
+            self._connection.sendall(encode(Logged(record.name, record.levelno, self.format(record))))
+        except OSError:
+            self.handleError(record)
+
+
+class OpenedStore:
+    """A database, and what is asked of it. Raises: ValueError, ImportError: the URL's, see ``Database``."""
+
+    def __init__(self, opening: Open) -> None:
+        self._database = Database(
+            opening.database_url, is_read_only=opening.is_read_only, makes_file=opening.makes_file
+        )
+        self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
+        self._revocations = SqlRevocationStore(self._database, time.time)
+        self._copy = (
+            None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
+        )
+        self._replica = (
+            None
+            if self._copy is None
+            else ReplicaReads(self._journal, SqlJournalStore(self._copy, _now_ms, DEFAULT_HISTORY))
+        )
+
+    def answer(self, request: StoreRequest) -> StoreAnswer | Failed:
+        """Do what ``request`` asks; whatever it raises is its answer."""
+        try:
+            return self._do(request)
+        except StatementRefused as error:
+            return Failed("statement_refused", str(error), traceback.format_exc())
+        except StoreUnavailable as error:
+            return Failed("unavailable", str(error))
+        except ValueRefused as error:
+            return Failed("value_refused", str(error))
+        except SchemaTooNew as error:
+            return Failed("schema_too_new", str(error))
+        except Exception as error:  # noqa: BLE001 - the asker's to judge, and to log
+            return _defect(error)
+
+    def close(self) -> None:
+        """Close the database, and its replica."""
+        self._database.close()
+        if self._copy is not None:
+            self._copy.close()
+
+    def _do(self, request: StoreRequest) -> StoreAnswer:
+        journal = self._journal
+        match request:
+            case CommitBatch(operations=operations):
+                began_s = time.perf_counter()
+                outcomes = journal.commit(operations)
+                return BatchCommitted(tuple(outcomes), time.perf_counter() - began_s)
+            case FindHeads(user_ids=user_ids):
+                return HeadsFound(tuple(journal.heads(user_ids)))
+            case FindSince(user_id=user_id, revision=revision, epoch=epoch):
+                return self._read(user_id, lambda store: store.since(user_id, revision, epoch))
+            case FindPage(user_id=user_id, limit=limit, after=after):
+                return self._read(user_id, lambda store: store.page(user_id, limit, after))
+            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
+                return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
+            case Prepare():
+                bring_up_to_date(self._database)
+            case Check():
+                journal.check()
+            case RevokeToken(token_id=token_id, expires_at=expires_at):
+                self._revocations.revoke(token_id, expires_at)
+            case FindRevocations(after=version):
+                version, tokens = self._revocations.revoked(version)
+                return RevocationsFound(version, tuple(tokens))
+            case _:
+                assert_never(request)
+        return Done()
+
+    def _read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
+        return read(self._journal) if self._replica is None else self._replica.read(user_id, read)
+
+
+def _open(opening: Open) -> OpenedStore | Failed:
+    try:
+        return OpenedStore(opening)
+    except ValueError as error:
+        return Failed("wrong_url", str(error))
+    except ImportError as error:
+        return Failed("no_driver", str(error))
+
+
+def _frames(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield each whole message until the end."""
+    while len(length := stream.read(LENGTH_BYTES)) == LENGTH_BYTES:
+        payload = stream.read(int.from_bytes(length, "big"))
+        yield payload
+
+
+def _encoded(answer: StoreAnswer | Failed) -> bytearray:
+    try:
+        return encode(answer)
+    except (OverflowError, TypeError, ValueError) as error:
+        return encode(_defect(error))
+
+
+def _defect(error: Exception) -> Failed:
+    """Return ``error``, which is being handled."""
+    return Failed("defect", f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

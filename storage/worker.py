@@ -1,0 +1,41 @@
+"""A process of the store: ``python -m storage.worker NAME DESCRIPTOR PARENT``, started by ``storage.client``.
+
+It reads requests from the socket ``DESCRIPTOR``, does one after the other, and answers in the same order. It has no
+life of its own: it ends when the socket does, and on Linux with its parent whatever became of the socket. Signals that
+are meant for the daemon do not end it: the daemon has something to write yet.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Work until the parent is gone; return the exit status."""
+    _, descriptor, parent = arguments
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if not _dies_with(int(parent)):
+        return 1
+    from storage.requests import serve  # noqa: PLC0415 - it takes a while, which the parent may not outlive
+
+    with socket.socket(fileno=int(descriptor)) as connection:
+        serve(connection)
+    return 0
+
+
+def _dies_with(parent: int) -> bool:
+    """Let the system kill this process when its parent dies; return whether the parent still lives."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""Whose read is next, and what becomes of those that wait."""
+
+from typing import Any
+
+from actors.errors import StoreUnavailable
+from actors.journal.journal import Journal
+from actors.journal.read_turns import MAX_UNDER_WAY
+from actors.messages.journal import (
+    Head,
+    HeadsLoaded,
+    LoadHeads,
+    Page,
+    PageExpired,
+    ReadFailed,
+    ReadPage,
+)
+from actors.messages.store import FindHeads, HeadsFound
+from actors.metrics import JournalMetrics
+from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
+from tests.fakes.fake_store import CLOCK
+
+
+async def test_a_user_has_one_read_under_way_and_users_take_turns() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    for limit in range(1, MAX_UNDER_WAY + 2):
+        ref.tell(ReadPage("ann", limit, answers.append))
+    ref.tell(ReadPage("bob", 1, answers.append))
+    await handled(ref)
+    assert store.users() == ["ann", "bob"]
+    for name in "cdefg":
+        ref.tell(ReadPage(name, 1, answers.append))
+    await handled(ref)
+    assert store.users() == ["ann", "bob", "c", "d"]
+    done = 0
+    while done < len(store.asked):
+        request, answered = store.asked[done]
+        answered.set_result(PageExpired(f"{request.user_id} {request.limit}"))
+        done += 1
+        await handled(ref)
+    await ref.stop(block=False)
+    assert [answer.reason for answer in answers] == [
+        "ann 1", "bob 1", "c 1", "d 1", "e 1", "f 1", "g 1", "ann 2", "ann 3", "ann 4", "ann 5",
+    ]  # fmt: skip
+
+
+async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    ref.tell(LoadHeads(("ann",), answers.append))
+    await handled(ref)
+    ref.tell(LoadHeads(("bob", "cid"), answers.append))
+    ref.tell(LoadHeads(("dan",), answers.append))
+    await handled(ref)
+    for _ in range(2):
+        request, answered = store.asked[-1]
+        answered.set_result(
+            HeadsFound(tuple(Head(user_id=user_id, revision=1, clock=CLOCK) for user_id in request.user_ids))
+        )
+        await handled(ref)
+    await ref.stop(block=False)
+    assert [request.user_ids for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]
+    assert [[head.user_id for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
+
+
+async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    for name in ("ann", "ann", *"bcdefgh"):
+        ref.tell(ReadPage(name, 1, answers.append))
+    ref.tell(LoadHeads(("i",), answers.append))
+    await handled(ref)
+    assert len(store.asked) == MAX_UNDER_WAY
+    ref.tell(LoadHeads(("j",), answers.append))
+    await handled(ref)
+    for _, answered in store.asked[:2]:
+        answered.set_exception(StoreUnavailable("frozen"))
+        await handled(ref)
+    assert [type(request) for request, _ in store.asked[MAX_UNDER_WAY:]] == [FindHeads]  # began after the first
+    assert len(answers) == 2 + 6  # those under way go on: their answers may be under way, too
+    for _, answered in store.asked[2:]:
+        answered.set_exception(StoreUnavailable("frozen"))
+    await ref.stop(block=False)
+    assert len(answers) == 11
+    assert set(answers) == {ReadFailed("the journal is unavailable"), HeadsLoaded(None)}
+
+
+async def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harness) -> None:
+    harness.store.fault = fail(KeyError("a defect"))
+    assert await harness.ask(lambda reply_to: LoadHeads(("ann",), reply_to)) == HeadsLoaded(None)
+    assert await harness.ask(lambda reply_to: ReadPage("ann", 10, reply_to)) == ReadFailed(
+        "the journal could not be read"
+    )
+    assert harness.metrics.errors == 2
+    harness.store.fault = lambda operations: None
+    assert isinstance(await harness.ask(lambda reply_to: ReadPage("ann", 10, reply_to)), Page)

@@ -1,0 +1,92 @@
+"""``actors.ports.StoreClient`` on a store of the test's own process: each call blocks a thread of its own."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
+from actors.messages.store import (
+    BatchCommitted,
+    CommitBatch,
+    Done,
+    FindChanges,
+    FindHeads,
+    FindPage,
+    FindRevocations,
+    FindSince,
+    HeadsFound,
+    RevocationsFound,
+    RevokeToken,
+)
+from actors.ports import JournalStore, RevocationStore
+from actors.runtime.ask import Request
+
+R = TypeVar("R")
+
+
+class StoreInProcess:
+    """As the two processes: writes in order on one thread, reads in order on another."""
+
+    def __init__(self, store: JournalStore, revocations: RevocationStore | None = None) -> None:
+        self._store = store
+        self._revocations = revocations
+        self._writer = ThreadPoolExecutor(1, "writer")
+        self._reader = ThreadPoolExecutor(1, "reader")
+
+    async def start(self) -> None:
+        """There is nothing to start."""
+
+    def write(self, request: Request[R]) -> asyncio.Future[R]:
+        return self._run(self._writer, request)
+
+    def read(self, request: Request[R]) -> asyncio.Future[R]:
+        return self._run(self._reader, request)
+
+    async def close(self) -> None:
+        for executor in (self._writer, self._reader):
+            await asyncio.to_thread(executor.shutdown)
+        self._store.close()
+        if self._revocations is not None:
+            self._revocations.close()
+
+    def _run(self, executor: ThreadPoolExecutor, request: Request[R]) -> asyncio.Future[R]:
+        def do() -> Any:
+            try:
+                return self._call(request)()
+            except (StoreUnavailable, ValueRefused):
+                raise
+            except Exception as error:
+                raise StoreDefect(repr(error)) from error
+
+        return asyncio.get_running_loop().run_in_executor(executor, do)
+
+    def _call(self, request: Request[Any]) -> Callable[[], Any]:
+        store = self._store
+        match request:
+            case CommitBatch(operations=operations):
+                return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
+            case FindHeads(user_ids=user_ids):
+                return lambda: HeadsFound(tuple(store.heads(user_ids)))
+            case FindSince(user_id=user_id, revision=revision, epoch=epoch):
+                return lambda: store.since(user_id, revision, epoch)
+            case FindPage(user_id=user_id, limit=limit, after=after):
+                return lambda: store.page(user_id, limit, after)
+            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
+                return lambda: store.changes(user_id, revision, limit, epoch)
+            case RevokeToken(token_id=token_id, expires_at=expires_at):
+                return lambda: self._revoke(token_id, expires_at)
+            case FindRevocations(after=version):
+                return lambda: self._revoked(version)
+            case _:
+                raise AssertionError(request)
+
+    def _revoke(self, token_id: str, expires_at: int | None) -> Done:
+        assert self._revocations is not None
+        self._revocations.revoke(token_id, expires_at)
+        return Done()
+
+    def _revoked(self, after: int) -> RevocationsFound:
+        assert self._revocations is not None
+        version, tokens = self._revocations.revoked(after)
+        return RevocationsFound(version, tuple(tokens))

@@ -1,0 +1,96 @@
+"""The processes of a test's store, and how to hold them up."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+
+from actors.errors import StoreUnavailable
+from actors.messages.journal import Operation
+from actors.messages.store import (
+    BatchCommitted,
+    CommitBatch,
+    FindHeads,
+)
+from crdt.hlc import HLCTimestamp
+from storage.client import StoreProcesses
+from tests.processes import is_running
+from tests.timeouts import TIMEOUT_S
+
+DEADLINE_S = 1.5
+
+
+class Writes(Protocol):
+    def add(self, name: str, **options: object) -> Operation: ...
+
+
+class Store:
+    """The processes of a test, and how often each was started anew."""
+
+    def __init__(self, url: str, deadline_s: float, replica_url: str | None) -> None:
+        self.restarts: Counter[str] = Counter()
+        self.client = StoreProcesses(
+            url, self.restarts, replica_url=replica_url, write_deadline_s=deadline_s, read_deadline_s=deadline_s
+        )
+
+    async def commit(self, *operations: Operation) -> BatchCommitted:
+        return await self.client.write(CommitBatch(operations))
+
+    async def revision(self, user_id: str = "ann") -> int:
+        return (await self.client.read(FindHeads((user_id,)))).heads[0].revision
+
+    async def in_the_end(self, attempt: Callable[[], Awaitable[object]]) -> None:
+        """Return when ``attempt`` succeeds: a process that has just been started may not be in time yet."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while True:
+                try:
+                    await attempt()
+                except StoreUnavailable:
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
+
+@asynccontextmanager
+async def running(url: str, deadline_s: float = TIMEOUT_S, replica_url: str | None = None) -> AsyncIterator[Store]:
+    store = Store(url, deadline_s, replica_url)
+    try:
+        await store.client.start()
+        yield store
+    finally:
+        await store.client.close()
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            if is_running(pid):
+                os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def frozen_postgresql(url: str) -> Iterator[None]:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    postmaster = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
+    backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    with frozen(postmaster, *map(int, backends)):
+        yield
+
+
+def now() -> HLCTimestamp:
+    """Return a timestamp that the processes, whose clock is the system's, take for one of today."""
+    return HLCTimestamp(time.time_ns() // 1_000_000, 0, "node-1")

@@ -1,0 +1,66 @@
+"""What a process of the store does with each request, seen from the daemon."""
+
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+
+from actors.errors import StoreDefect, StoreUnavailable
+from actors.messages.journal import Status
+from actors.messages.store import (
+    Done,
+    FindChanges,
+    FindPage,
+    FindRevocations,
+    FindSince,
+    RevokeToken,
+)
+from storage.journal_store import open_store
+from tests.storage.store_processes import Writes, running
+
+
+async def test_what_was_written_is_read_as_it_was_written(database_url: str, author: Writes) -> None:
+    operation = author.add("alien", operation_id="op", tag="phone:1", observed=0)
+    async with running(database_url) as store:
+        (outcome,) = (await store.commit(operation)).outcomes
+        assert (outcome.status, outcome.is_new) == (Status.ADDED, True)
+        assert outcome.update is not None
+        page = await store.client.read(FindPage("ann", 10, None))
+        changes = await store.client.read(FindChanges("ann", 0, 10, None))
+        since = await store.client.read(FindSince("ann", 0, None))
+        snapshot = await store.client.read(FindSince("ann", 0, "another"))
+        assert (await store.commit(operation)).outcomes == (structs.replace(outcome, is_new=False),)
+    in_process = open_store(database_url, now_ms=lambda: 0)
+    assert page == in_process.page("ann", 10, None)
+    assert changes == in_process.changes("ann", 0, 10, None)
+    assert since == in_process.since("ann", 0, None)
+    assert snapshot == in_process.since("ann", 0, "another")
+    assert outcome.update == since.updates[0]  # type: ignore[union-attr] # it is no snapshot
+    in_process.close()
+
+
+async def test_the_reader_cannot_write(database_url: str) -> None:
+    async with running(database_url) as store:
+        with pytest.raises(StoreUnavailable, match=r"read.?only"):
+            await store.client.read(RevokeToken("t", None))
+        assert await store.client.write(RevokeToken("t", None)) == Done()
+        found = await store.client.read(FindRevocations(0))
+        assert (found.version, found.tokens) == (1, (("t", None),))
+
+
+async def test_what_the_store_raises_is_a_defect_with_its_traceback(sqlite_url: str, author: Writes) -> None:
+    async with running(sqlite_url) as store:
+        wrong = structs.replace(author.add("alien").change, content_id=UUID(int=1))
+        with pytest.raises(StoreDefect, match="Traceback"):
+            await store.client.read(FindPage("ann", -(1 << 62), None))
+        await store.commit(structs.replace(author.add("alien"), change=wrong))
+
+
+@pytest.mark.parametrize(
+    ("url", "error"), [("no url", ValueError), ("mysql://localhost/x", ValueError), ("sqlite:////dev/null/x", OSError)]
+)
+async def test_a_database_that_cannot_be_opened_is_an_error_of_the_start(url: str, error: type[Exception]) -> None:
+    expected = StoreUnavailable if error is OSError else error
+    with pytest.raises(expected):
+        async with running(url):
+            pass
