@@ -22,6 +22,8 @@ from tests.fakes.memory_bus import Deliver, MemoryHub
 from tests.whole_list import UNKNOWN_EPOCH
 from transport.websocket.device_codec import encode
 
+pytestmark = pytest.mark.integration
+
 SILENCE_S = 1.0
 USERS = 5
 WRITES_PER_USER = 40

@@ -15,6 +15,8 @@ from actors.messages.store import (
 )
 from tests.storage.store_processes import Writes, running
 
+pytestmark = pytest.mark.integration
+
 
 async def test_an_answer_may_be_larger_than_any_buffer(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:

@@ -23,6 +23,8 @@ from tests.processes import is_running, store_process, wait_until_gone
 from tests.storage.store_processes import DEADLINE_S, Writes, frozen, frozen_postgresql, now, running
 from tests.timeouts import TIMEOUT_S
 
+pytestmark = pytest.mark.integration
+
 
 async def test_a_read_sees_what_was_answered_before(database_url: str, author: Writes) -> None:
     async with running(database_url) as store:

@@ -16,6 +16,8 @@ from storage.journal_store import open_store
 from storage.schema import renew_epoch
 from tests.storage.store_processes import Store, Writes, running
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def replica_url(sqlite_url: str, tmp_path: Path, author: Writes) -> str:

@@ -18,6 +18,8 @@ from actors.messages.store import (
 from storage.journal_store import open_store
 from tests.storage.store_processes import Writes, running
 
+pytestmark = pytest.mark.integration
+
 
 async def test_what_was_written_is_read_as_it_was_written(database_url: str, author: Writes) -> None:
     operation = author.add("alien", operation_id="op", tag="phone:1", observed=0)

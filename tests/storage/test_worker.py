@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import storage
 from tests.timeouts import TIMEOUT_S
+
+pytestmark = pytest.mark.integration
 
 
 def worker(descriptor: int, parent: int) -> "subprocess.Popen[bytes]":

@@ -24,6 +24,8 @@ from tests.fakes.memory_bus import MemoryHub
 from tests.timeouts import TIMEOUT_S
 from transport.bus.none import NoBus
 
+pytestmark = pytest.mark.integration
+
 
 class ClosingBus(NoBus):
     """No bus; knows whether it was closed."""

@@ -20,6 +20,8 @@ from syncd.settings import Settings
 from tests.daemon import SECRET, bearer
 from transport.bus.none import NoBus
 
+pytestmark = pytest.mark.integration
+
 WATCHLIST = "/api/v1/sync/watchlist"
 
 
