@@ -18,7 +18,7 @@ from bench.front import Front
 from bench.soak.ledger import SECRET, Ledger
 from syncd.cluster import Child, LocalPostgreSQL, local_postgresql
 
-EXPECTED_ERRORS: Final = ("the journal is unavailable",)
+EXPECTED_ERRORS: Final = ("the journal cannot be written", "the journal cannot be read")
 """What a node may log as an error while its database is gone."""
 BELOW_EPHEMERAL: Final = range(20_000, 30_000)
 """Ports that no connection begins at: the broker's must be free again after each kill."""
