@@ -57,9 +57,9 @@ else
 test: cover
 endif
 
-# Half of their time these tests wait: two of them on each core.
+# Some of their time these tests wait: one worker more than there are cores.
 unit: $(VENV)/dev ## run the tests that start no process: no daemon, no database server, no browser
-	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') -m 'not integration'
+	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal -m 'not integration'
 
 check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
 

@@ -126,7 +126,7 @@ def fill(journal: SqlJournalStore, user_id: str) -> None:
     assert all(outcome.is_new for outcome in journal.commit(adds))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_repetitions_of_any_kind_are_answered_as_at_first_and_leave_no_trace(
     nodes: list[SqlJournalStore], wall_clock: WallClock, steps: list[Step]

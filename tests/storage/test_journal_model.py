@@ -141,7 +141,7 @@ def answered(outcome: Outcome) -> Outcome:
     return replace(outcome, update=update and replace(update, change=replace(update.change, operation_id=None)))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
 def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, history: list[list[Operation]]) -> None:
     example = next(examples)  # all examples share the database: each has users of its own

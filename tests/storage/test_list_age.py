@@ -149,7 +149,7 @@ REMOVES = st.tuples(st.just("remove"), st.sampled_from("abcd"), st.just("car"), 
 examples = count()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes=st.lists(ADDS | REMOVES, min_size=4, max_size=20), limit=st.integers(1, 4))
 def test_pages_show_each_content_once_as_its_newest_add_however_many_are_live(
     journal: SqlJournalStore,

@@ -158,7 +158,7 @@ WRITES = st.lists(st.tuples(st.sampled_from(["add", "remove"]), CONTENTS), max_s
 examples = count()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=WRITES, between=st.lists(WRITES, min_size=1, max_size=4), limit=st.integers(1, 4))
 def test_any_listing_is_its_first_revision_or_says_that_it_expired(
     journal: SqlJournalStore,

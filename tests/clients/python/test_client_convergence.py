@@ -241,7 +241,7 @@ step = st.tuples(
 skew = st.sampled_from([0, 0, -1_000_000, 1_000, 50_000, 1_000_000])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(skews=st.tuples(skew, skew, skew), steps=st.lists(step, min_size=40, max_size=80))
 def test_devices_agree_with_the_journal_whatever_happens(
     journal: JournalStore, skews: tuple[int, int, int], steps: list[tuple[int, tuple[Any, ...]]]
