@@ -1,4 +1,4 @@
-"""The daemon's way to the store: two processes, one that writes and one that reads, each started anew when it is lost.
+"""The daemon's way to the store: two processes, one that writes and one that reads, each started again when it is lost.
 
 A thread can neither be interrupted nor ended, and shares the interpreter's lock with the event loop; a process can, and
 does not. Nothing here imports SQLAlchemy: only the processes need it.
@@ -54,7 +54,7 @@ class StoreProcesses:
         database_url: as of ``storage.database.Database``.
         restarts: counts them by process.
         replica_url: of a copy of the database, which may be behind; lists are read there when it is not.
-        write_deadline_s: how long one transaction may take, before its process is killed and started anew.
+        write_deadline_s: how long one transaction may take, before its process is killed and started again.
         read_deadline_s: the same for one read.
     """
 
@@ -218,7 +218,7 @@ class _Worker:
             if not one.answered.done():
                 one.answered.set_exception(StoreUnavailable(self._problem))
         if not self._is_closed:
-            logger.error("the journal's %s, process %d, %s; it is started anew", self.name, pid, reason)
+            logger.error("the journal's %s, process %d, %s; it is started again", self.name, pid, reason)
             self._start_again_later()
 
     def _start_again_later(self) -> None:

@@ -1,8 +1,13 @@
 """The processes of a daemon's store, as the system sees them."""
 
+import os
+import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psycopg
 
 from tests.timeouts import TIMEOUT_S
 
@@ -41,3 +46,26 @@ def _children(pid: int) -> list[int]:
             int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()
         ]
     return []
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            if is_running(pid):
+                os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def frozen_postgresql(url: str) -> Iterator[None]:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    postmaster = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
+    backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    with frozen(postmaster, *map(int, backends)):
+        yield

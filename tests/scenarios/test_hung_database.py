@@ -7,16 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import psycopg
 import pytest
 
 from syncd.cluster import LocalPostgreSQL
-from tests.processes import is_running, store_process, wait_until_gone
+from tests.processes import frozen, frozen_postgresql, store_process, wait_until_gone
 from tests.scenarios.conftest import SECRET, WATCHLIST, Bearer, ClusterNode
 from tests.timeouts import TIMEOUT_S
 
@@ -41,29 +40,6 @@ async def start_node(tmp_path: Path) -> AsyncIterator[StartNode]:
     yield start
     for node in nodes:
         await node.child.kill()
-
-
-@contextmanager
-def frozen(*pids: int) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            if is_running(pid):
-                os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
-def frozen_postgresql(url: str) -> Iterator[None]:
-    with psycopg.connect(url) as connection:
-        row = connection.execute("SHOW data_directory").fetchone()
-    assert row is not None
-    postmaster = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
-    backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    with frozen(postmaster, *map(int, backends)):
-        yield
 
 
 @asynccontextmanager

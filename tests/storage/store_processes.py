@@ -1,16 +1,11 @@
 """The processes of a test's store, and how to hold them up."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
-
-import psycopg
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import Operation
@@ -21,7 +16,6 @@ from actors.messages.store import (
 )
 from crdt.hlc import HLCTimestamp
 from storage.client import StoreProcesses
-from tests.processes import is_running
 from tests.timeouts import TIMEOUT_S
 
 DEADLINE_S = 1.5
@@ -32,7 +26,7 @@ class Writes(Protocol):
 
 
 class Store:
-    """The processes of a test, and how often each was started anew."""
+    """The processes of a test, and how often each was started again."""
 
     def __init__(self, url: str, deadline_s: float, replica_url: str | None) -> None:
         self.restarts: Counter[str] = Counter()
@@ -66,29 +60,6 @@ async def running(url: str, deadline_s: float = TIMEOUT_S, replica_url: str | No
         yield store
     finally:
         await store.client.close()
-
-
-@contextmanager
-def frozen(*pids: int) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            if is_running(pid):
-                os.kill(pid, signal.SIGCONT)
-
-
-@contextmanager
-def frozen_postgresql(url: str) -> Iterator[None]:
-    with psycopg.connect(url) as connection:
-        row = connection.execute("SHOW data_directory").fetchone()
-    assert row is not None
-    postmaster = int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
-    backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    with frozen(postmaster, *map(int, backends)):
-        yield
 
 
 def now() -> HLCTimestamp:

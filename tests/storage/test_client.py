@@ -19,8 +19,8 @@ from actors.messages.store import (
     FindHeads,
 )
 from storage.journal_store import open_store
-from tests.processes import is_running, store_process, wait_until_gone
-from tests.storage.store_processes import DEADLINE_S, Writes, frozen, frozen_postgresql, now, running
+from tests.processes import frozen, frozen_postgresql, is_running, store_process, wait_until_gone
+from tests.storage.store_processes import DEADLINE_S, Writes, now, running
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
