@@ -14,6 +14,7 @@ from pykka._envelope import Envelope
 from actors.runtime.future import LoopFuture
 from actors.runtime.inbox import LoopInbox, reject
 from actors.runtime.ref import LoopActorRef
+from actors.runtime.registry import use_flat_registry
 from actors.runtime.run_queue import run_queue_for_new_actor
 from actors.runtime.stop_flag import StopFlag
 
@@ -29,6 +30,8 @@ class _OnIdle:
 
 
 _IDLE = Envelope(_OnIdle())
+
+use_flat_registry()
 
 logger = logging.getLogger("pykka")  # Pykka documents its records, so they stay where its users look for them
 
