@@ -1,6 +1,12 @@
 """When a connection is pinged, counts as silent, and its token ends: pure, on one monotonic clock in seconds."""
 
 from enum import Enum
+from typing import Final
+
+ABSENCE_S: Final = 1.0
+"""Whoever looks so much too late was away itself (a machine was paused): the device's silence proves nothing."""
+SECOND_LOOK_S: Final = 1.0
+"""Between finding a device silent and giving it up: what it has said may lie in the socket, unread."""
 
 
 class Due(Enum):
@@ -16,7 +22,7 @@ class Due(Enum):
 class Deadlines:
     """One connection's. Slots, because there is one per device."""
 
-    __slots__ = ("_interval_s", "_last_sign_s", "_next_ping_s", "_timeout_s", "_token_ends_s")
+    __slots__ = ("_interval_s", "_last_sign_s", "_next_ping_s", "_second_look_s", "_timeout_s", "_token_ends_s")
 
     def __init__(self, now_s: float, interval_s: float, timeout_s: float, token_ends_s: float) -> None:
         self._interval_s = interval_s
@@ -24,15 +30,18 @@ class Deadlines:
         self._last_sign_s = now_s
         self._next_ping_s = now_s + interval_s
         self._token_ends_s = token_ends_s
+        self._second_look_s: float | None = None
 
     @property
     def next_s(self) -> float:
         """When the first of them comes."""
-        return min(self._next_ping_s, self._last_sign_s + self._timeout_s, self._token_ends_s)
+        silent_s = self._last_sign_s + self._timeout_s if self._second_look_s is None else self._second_look_s
+        return min(self._next_ping_s, silent_s, self._token_ends_s)
 
     def heard(self, now_s: float) -> None:
         """Note a sign of life."""
         self._last_sign_s = now_s
+        self._second_look_s = None
 
     def renew_token(self, ends_s: float) -> None:
         """Go on until another token ends."""
@@ -42,8 +51,14 @@ class Deadlines:
         """Return what the time has come for; of several, the gravest. After a ping the next is an interval away."""
         if now_s >= self._token_ends_s:
             return Due.TOKEN_END
+        if now_s >= self.next_s + ABSENCE_S:
+            self.heard(now_s)
+            self._next_ping_s = now_s
         if now_s >= self._last_sign_s + self._timeout_s:
-            return Due.SILENCE
+            if self._second_look_s is None:
+                self._second_look_s = now_s + SECOND_LOOK_S
+            elif now_s >= self._second_look_s:
+                return Due.SILENCE
         if now_s >= self._next_ping_s:
             self._next_ping_s = now_s + self._interval_s
             return Due.PING

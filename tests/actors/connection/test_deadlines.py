@@ -1,6 +1,6 @@
 import pytest
 
-from actors.connection.deadlines import Deadlines, Due
+from actors.connection.deadlines import ABSENCE_S, SECOND_LOOK_S, Deadlines, Due
 
 
 @pytest.fixture
@@ -20,13 +20,37 @@ def test_pings_come_at_the_interval(deadlines: Deadlines) -> None:
     assert deadlines.next_s == 160.0
 
 
-def test_who_says_nothing_for_the_time_out_is_silent_and_who_says_something_is_not(deadlines: Deadlines) -> None:
-    assert deadlines.check(159.9) is Due.PING
-    assert deadlines.check(160.0) is Due.SILENCE
-    deadlines.heard(160.0)
-    assert deadlines.check(160.0) is Due.NOTHING
-    assert deadlines.check(219.9) is Due.PING
-    assert deadlines.check(220.0) is Due.SILENCE
+def test_who_says_nothing_for_the_time_out_and_at_the_second_look_is_silent(deadlines: Deadlines) -> None:
+    assert deadlines.check(130.0) is Due.PING
+    assert deadlines.check(160.0) is Due.PING
+    assert deadlines.next_s == 160.0 + SECOND_LOOK_S
+    assert deadlines.check(160.5) is Due.NOTHING
+    assert deadlines.check(160.0 + SECOND_LOOK_S) is Due.SILENCE
+
+
+def test_who_is_heard_before_the_second_look_has_a_whole_time_out_again(deadlines: Deadlines) -> None:
+    assert deadlines.check(130.0) is Due.PING
+    assert deadlines.check(160.0) is Due.PING
+    deadlines.heard(160.2)
+    assert deadlines.check(161.0) is Due.NOTHING
+    assert deadlines.check(190.0) is Due.PING
+    assert deadlines.check(220.0) is Due.PING  # at 220.2 it is silent again
+    assert deadlines.check(220.2) is Due.NOTHING
+    assert deadlines.next_s == 220.2 + SECOND_LOOK_S
+
+
+def test_who_was_away_itself_pings_and_waits_for_a_whole_time_out(deadlines: Deadlines) -> None:
+    assert deadlines.check(200.0) is Due.PING
+    assert deadlines.next_s == 230.0
+    assert deadlines.check(230.0) is Due.PING
+    assert deadlines.check(260.0) is Due.PING
+    assert deadlines.check(260.0 + SECOND_LOOK_S) is Due.SILENCE
+
+
+def test_an_absence_between_the_two_looks_counts_as_one(deadlines: Deadlines) -> None:
+    assert deadlines.check(130.0) is Due.PING
+    assert deadlines.check(160.0) is Due.PING
+    assert deadlines.check(160.0 + SECOND_LOOK_S + ABSENCE_S) is Due.PING
 
 
 def test_the_token_ends_whatever_the_device_says_unless_it_is_renewed(deadlines: Deadlines) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
+from actors.connection.deadlines import SECOND_LOOK_S
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import MAX_UNANSWERED
 from actors.connection.sync_websocket import SyncWebSocket
@@ -76,8 +78,11 @@ class Device:
         await self.ref.ask(SocketWritable(), block=False)
 
     async def time_passes(self, seconds: float) -> None:
-        self.now_s += seconds
-        await self.tell(TimerDue())
+        """Let the clock run on in steps of a second at most, as a service that is there sees it."""
+        steps = max(1, ceil(seconds))
+        for _ in range(steps):
+            self.now_s += seconds / steps
+            await self.tell(TimerDue())
 
     def told_of(self, kind: type[Any]) -> list[Any]:
         return [request for request in self.told if isinstance(request, kind)]
@@ -424,9 +429,19 @@ async def test_a_silent_device_is_pinged_then_given_up(live: Device) -> None:
     assert live.socket.pings == 1
     await live.time_passes(29.9)
     assert live.socket.closes == []
-    await live.time_passes(0.1)
+    await live.time_passes(0.1 + 2 * SECOND_LOOK_S)
     assert live.socket.closes == [4001]
     assert len(live.told_of(Leave)) == 1
+
+
+async def test_the_services_own_absence_closes_nobody(live: Device) -> None:
+    live.now_s += 70
+    await live.tell(TimerDue())
+    assert (live.socket.closes, live.socket.pings) == ([], 1)
+    await live.time_passes(59)
+    assert live.socket.closes == []
+    await live.time_passes(1 + 2 * SECOND_LOOK_S)
+    assert live.socket.closes == [4001]
 
 
 @pytest.mark.parametrize("sign", [SignOfLife(), Received((DeviceHeartbeat(),))])
@@ -435,7 +450,7 @@ async def test_a_sign_of_life_renews_patience(live: Device, sign: ConnectionMess
     await live.tell(sign)
     await live.time_passes(59)
     assert live.socket.closes == []
-    await live.time_passes(1)
+    await live.time_passes(1 + 2 * SECOND_LOOK_S)
     assert live.socket.closes == [4001]
 
 
@@ -450,7 +465,7 @@ async def test_a_device_that_waits_for_its_watchlist_is_not_called_silent(connec
     await device.time_passes(100)
     assert device.socket.closes == []
     await device.tell(Replayed(revision=3, epoch="e1", frames=()))
-    await device.time_passes(60)
+    await device.time_passes(60 + 2 * SECOND_LOOK_S)
     assert device.socket.closes == [4001]
 
 
