@@ -7,7 +7,6 @@ the turn ends. The actor knows its socket through a port and its watchlist throu
 
 import logging
 from asyncio import TimerHandle
-from functools import partial
 from types import TracebackType
 from typing import Final, assert_never
 
@@ -59,7 +58,7 @@ from actors.messages.device import (
 )
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
-from actors.runtime.tell import Tell, tell_if_alive, tell_later
+from actors.runtime.tell import Tell, TellIfAlive, tell_later
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ class SyncWebSocket(LoopActor):
             connection_id=self.actor_urn.removeprefix("urn:uuid:"),
             user_id=handshake.user_id,
             device_id=handshake.device_id,
-            tell=partial(tell_if_alive, self.actor_ref),
+            tell=TellIfAlive(self.actor_ref),
             connected_at=handshake.connected_at,
         )
         self._state = State.JOINING
@@ -101,7 +100,7 @@ class SyncWebSocket(LoopActor):
     @classmethod
     def launch(cls, deps: ConnectionDeps, socket: DeviceSocket, handshake: HandshakeResult) -> Tell[ConnectionMessage]:
         """Start the actor of an accepted socket and return how to tell it something, which never raises."""
-        return partial(tell_if_alive, cls.start(socket, handshake, deps))
+        return TellIfAlive(cls.start(socket, handshake, deps))
 
     def on_start(self) -> None:
         """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
@@ -129,7 +128,9 @@ class SyncWebSocket(LoopActor):
 
     def on_receive(self, message: ConnectionMessage) -> None:
         """Take the step the table gives, then do what the message asks for; after the close frame, nothing."""
-        before = self._step(message)
+        before = self._state
+        if before is not State.LIVE or type(message) is not Deliver:  # the table leaves it there: for speed
+            self._step(message)
         if before >= State.CLOSING and not isinstance(message, SocketLost):
             return
         match message:
@@ -178,7 +179,7 @@ class SyncWebSocket(LoopActor):
         if not outbox:
             return
         if not self._socket.is_congested():
-            self._socket.write(b"".join(outbox))
+            self._socket.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
             outbox.clear()
             return
         size_bytes = sum(map(len, outbox))
@@ -210,7 +211,8 @@ class SyncWebSocket(LoopActor):
                 self._fill_gap()
                 self._deliver(delivery)  # holds it
                 return
-            frames = frames[known:]
+            if known:
+                frames = frames[known:]
             self._revision += len(frames)
         self._outbox += frames
 

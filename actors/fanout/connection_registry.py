@@ -21,6 +21,7 @@ from actors.messages.fanout import (
 from actors.messages.sync import SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
+from actors.runtime.broadcast import tell_all
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import tell_later
 from actors.tracing import Tracer
@@ -162,8 +163,7 @@ class ConnectionRegistry(SupervisedActor):
             recipients = tuple(connection for connection in recipients if connection not in slow)
             slow.buffer(delivery)
             self._evict(slow.over_bound())
-        for connection in recipients:
-            connection.tell(delivery)
+        tell_all([connection.tell for connection in recipients], delivery)
         self._metrics.messages_sent += len(recipients) * len(delivery.frames)
         return recipients
 

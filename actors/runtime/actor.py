@@ -84,8 +84,8 @@ class LoopActor(Actor):
             self._actor_has_started = True
             rest = self._actor_call_hook(self.on_start)
         inbox, stopped = self.actor_inbox, self.actor_stopped
-        waiting = inbox.qsize()
-        while handled < waiting and handled < MESSAGES_PER_TURN and rest is None and not stopped.is_raised:
+        waiting = min(inbox.qsize(), MESSAGES_PER_TURN)
+        while handled < waiting and rest is None and not stopped.is_raised:
             handled += 1
             rest = self._actor_handle(inbox.get())
         if handled:

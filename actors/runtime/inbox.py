@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -56,6 +56,18 @@ class LoopInbox(SimpleQueue[Envelope[Any]]):
             self._reject_all()  # a turn may be due that will never come, and the asker must not wait for it
         elif not self.is_ready and not run_queue.schedule(self):
             self._reject_all()
+
+    @classmethod
+    def put_in_all(cls, inboxes: Iterable["LoopInbox"], item: Envelope[Any]) -> None:
+        """Take a message that nobody waits for into each of ``inboxes``. Never blocks."""
+        resting: dict[RunQueue, list[LoopInbox]] = {}
+        for inbox in inboxes:
+            _put(inbox, item)
+            if not inbox.is_ready:
+                resting.setdefault(inbox._opened(), []).append(inbox)
+        for run_queue, of_loop in resting.items():
+            for dead in run_queue.schedule_all(of_loop):
+                dead._reject_all()
 
     def waiting(self) -> Iterator[Any]:
         """Return the messages that wait now, oldest first, and leave them there. Thread: any."""

@@ -6,7 +6,8 @@ A ``RunQueue`` serves its actors from one loop callback: however many become rea
 import asyncio
 import threading
 from collections import deque
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 SLICE_MESSAGES = 256
 """Turns and messages of one loop callback, together; then the loop's other work gets its chance."""
@@ -35,6 +36,9 @@ class Scheduled(Protocol):
     is_ready: bool
 
 
+S = TypeVar("S", bound=Scheduled)
+
+
 class RunQueue:
     """The ready actors of one event loop, served in turn. Thread: any."""
 
@@ -55,6 +59,20 @@ class RunQueue:
             inbox.is_ready = True
             self._ready.append(inbox)
             return True
+
+    def schedule_all(self, inboxes: Iterable[S]) -> list[S]:
+        """Give each actor a turn unless it has one ahead; return those that are dead, all if the loop was closed."""
+        dead: list[S] = []
+        with self._lock:
+            for inbox in inboxes:
+                if inbox.is_ready:
+                    continue
+                if inbox.actor is None or not (self._is_slice_due or self._wake_loop()):
+                    dead.append(inbox)
+                else:
+                    inbox.is_ready = True
+                    self._ready.append(inbox)
+        return dead
 
     def forget(self, inbox: Scheduled) -> None:
         """Give ``inbox`` no turn any more."""

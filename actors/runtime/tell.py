@@ -20,6 +20,19 @@ def tell_if_alive(ref: ActorRef[Any], message: object) -> None:
         return
 
 
+class TellIfAlive:
+    """``tell_if_alive`` with its ref: where messages go that one actor may miss, because it has gone. Thread: any."""
+
+    __slots__ = ("ref",)
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self.ref = ref
+
+    def __call__(self, message: object) -> None:
+        """Tell ``message``, or drop it."""
+        tell_if_alive(self.ref, message)
+
+
 def tell_later(delay_s: float, ref: ActorRef[Any], message: object) -> asyncio.TimerHandle:
     """Tell ``message`` to ``ref`` after ``delay_s``, unless the actor has stopped by then.
 
