@@ -24,6 +24,7 @@ from storage.client import StoreProcesses
 from syncd import __version__
 from syncd.buses import bus_codec
 from syncd.errors import SettingsError
+from syncd.process import logs
 from syncd.process.grace import Grace
 from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
@@ -163,6 +164,7 @@ def _sources(
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
         bus_status=bus.status,
         children=store.pids,
+        log_lines_left_out=logs.lines_left_out,
     )
 
 

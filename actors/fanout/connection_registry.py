@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
@@ -29,6 +30,9 @@ from actors.tracing import Tracer
 SAMPLE_EVERY = 8
 """One relay in so many is timed to its last write: 3 µs each, as much as a delivery."""
 
+MAX_FOLLOWED_DEVICES = 16
+"""Of a user, the oldest first: a followed change costs as many log lines, whatever its fan-out."""
+
 EVICTIONS_PER_TICK = 4
 EVICTION_TICK_S = 0.005
 """Hundreds of devices may reach their bound with one message, and to close one costs as much as ten deliveries."""
@@ -39,7 +43,7 @@ class ConnectionRegistry(SupervisedActor):
 
     A message is encoded and framed once, and the same bytes are told to every connection, or buffered for it while its
     device does not read. Now and then the last recipient is asked when it has written: the slowest way of a relay to a
-    socket. Of a followed message all are asked.
+    socket. Of a followed message the first ``MAX_FOLLOWED_DEVICES`` are asked.
 
     Args:
         frame: makes a finished WebSocket frame.
@@ -216,7 +220,7 @@ class ConnectionRegistry(SupervisedActor):
             return
         self._tracer.passed(relay, "relayed", devices=connections)
         slow = self._slow.get(user_id, ())
-        for connection in self._user_connections.get(user_id, {}).values():
+        for connection in islice(self._user_connections.get(user_id, {}).values(), MAX_FOLLOWED_DEVICES):
             span = self._tracer.child(relay)
             if connection in slow:
                 self._passed(span, connection, is_written=False)

@@ -38,9 +38,12 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; return 1 if the daemon gave up."""
     chosen = settings.load(vars(arguments), environment)
     make_data_dir(chosen)
-    logs.configure(chosen.log_format, chosen.log_level)
     raise_file_limit()
-    with journal_lock(chosen), asyncio.Runner(loop_factory=_event_loop()) as runner:
+    with (
+        logs.writing(chosen.log_format, chosen.log_level),
+        journal_lock(chosen),
+        asyncio.Runner(loop_factory=_event_loop()) as runner,
+    ):
         return runner.run(_serve(chosen))
 
 

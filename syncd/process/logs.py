@@ -2,12 +2,16 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import structlog
 from structlog.typing import Processor
 
 from syncd.process import tracing
+from syncd.process.log_bounds import LogBounds
+from syncd.process.log_writer import LogWriter
 
 AUDIT_FIELDS = ("action", "by", "target", "outcome")
 """The fields of an audit line."""
@@ -21,8 +25,9 @@ _SHARED: list[Processor] = [
 ]
 
 
-def configure(log_format: Literal["auto", "console", "json"], level: str) -> None:
-    """Send every logger's records to standard error.
+@contextmanager
+def writing(log_format: Literal["auto", "console", "json"], level: str) -> Iterator[None]:
+    """Send every logger's records to standard error, off the event loop, for the length of the context.
 
     Args:
         log_format: ``auto`` is ``console`` on a terminal, else ``json``.
@@ -34,14 +39,25 @@ def configure(log_format: Literal["auto", "console", "json"], level: str) -> Non
         if is_console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
+    target = logging.StreamHandler()
+    target.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    writer = LogWriter(target, LogBounds())
+    logging.basicConfig(handlers=[writer], level=level.upper(), force=True)
     for quiet in ("alembic", "httpx", "urllib3"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns about every invalid request
+    try:
+        yield
+    finally:
+        writer.close()
+        logging.basicConfig(handlers=[target], level=level.upper(), force=True)  # for what is said after it
+
+
+def lines_left_out() -> int:
+    """Return how many lines were not written, because there were too many of their kind or nobody reads them."""
+    return sum(handler.left_out for handler in logging.root.handlers if isinstance(handler, LogWriter))

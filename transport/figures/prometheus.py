@@ -33,6 +33,7 @@ class Sources(Struct, frozen=True, eq=False):
     bus_status: Callable[[], str | None]
     children: Callable[[], Mapping[str, int]]
     """The store's processes that run: name -> process id."""
+    log_lines_left_out: Callable[[], int] = lambda: 0
 
 
 class Figures(Collector):
@@ -137,6 +138,8 @@ class Figures(Collector):
 
     def _actors(self) -> Iterator[Metric]:
         sources = self.sources
+        left_out = sources.log_lines_left_out()
+        yield _counter("log_lines_left_out", "Log lines beyond what one cause may write in a minute.", left_out)
         waiting = GaugeMetricFamily("syncd_mailbox_messages", "Messages that wait for an actor.", labels=["actor"])
         for actor, size in sources.mailboxes.items():
             waiting.add_metric([actor], size())

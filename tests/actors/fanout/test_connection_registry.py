@@ -4,7 +4,12 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.fanout.connection_registry import EVICTION_TICK_S, EVICTIONS_PER_TICK, ConnectionRegistry
+from actors.fanout.connection_registry import (
+    EVICTION_TICK_S,
+    EVICTIONS_PER_TICK,
+    MAX_FOLLOWED_DEVICES,
+    ConnectionRegistry,
+)
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
 from actors.messages.fanout import BroadcastToAll, GetUserConnections, Register, SendToUser, Unregister
@@ -187,6 +192,29 @@ async def test_of_a_followed_message_it_is_told_who_was_sent_it_and_who_does_not
     *_, measure = (message for message in devices.told["phone"] if isinstance(message, MeasureWrite))
     measure.measured(True)
     assert [(span.stage, span.details["connection_id"]) for span in spans[2:]] == [("written", "phone")]
+
+
+async def test_a_followed_message_is_followed_to_so_many_devices_however_many_there_are(
+    started: Started, devices: Devices
+) -> None:
+    spans: list[Span] = []
+    tracer = Tracer(spans.append, 1.0)
+    trace = tracer.accept(None, "ann", "laptop", "http")
+    assert trace is not None
+    tracer.commit(trace, 4, "added", is_new=True)
+    tracer.begin_relay("ann", 4)
+    registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), BroadcastMetrics(), tracer))
+    names = [f"device {number}" for number in range(MAX_FOLLOWED_DEVICES + 5)]
+    for name in names:
+        registry.tell(Register(devices.connection(name)))
+    spans.clear()
+    await registry.ask(sending("ann", UPDATES), block=False)
+    for told in devices.told.values():
+        for message in told:
+            if isinstance(message, MeasureWrite):
+                message.measured(True)
+    assert [span.details.get("devices") for span in spans[:1]] == [len(names)]
+    assert sum(span.stage == "written" for span in spans) == MAX_FOLLOWED_DEVICES
 
 
 async def test_a_relay_is_counted_and_timed_from_its_start_to_the_last_tell(started: Started, devices: Devices) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from textwrap import indent
 
 import pytest
 
@@ -13,7 +14,8 @@ pytestmark = pytest.mark.integration
 
 def logged(log_format: str, level: str, statements: str) -> str:
     """Return what a program writes that configures its logs and then executes ``statements``."""
-    program = f"import logging\nfrom syncd.process import logs\nlogs.configure({log_format!r}, {level!r})\n{statements}"
+    body = indent(statements, "    ")
+    program = f"import logging\nfrom syncd.process import logs\nwith logs.writing({log_format!r}, {level!r}):\n{body}"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr

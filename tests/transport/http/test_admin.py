@@ -59,8 +59,16 @@ class Operator:
                 await asyncio.sleep(0.01)
         return list(connections)
 
-    def audited(self, action: str) -> list[dict[str, str]]:
-        lines = map(json.loads, self._daemon.log.read_text().splitlines())
+    async def audited(self, action: str, count: int = 1) -> list[dict[str, str]]:
+        """Wait until so many calls are in the log, and return their lines."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(found := self._audited(action)) < count:
+                await asyncio.sleep(0.01)
+        return found
+
+    def _audited(self, action: str) -> list[dict[str, str]]:
+        whole = self._daemon.log.read_text().rpartition("\n")[0]
+        lines = map(json.loads, whole.splitlines())
         return [line for line in lines if line["logger"] == "syncd.audit" and line["action"] == action]
 
 
@@ -91,8 +99,9 @@ async def test_only_tokens_with_the_scope_may(admin: Operator) -> None:
             assert "syncd:admin" in problem["detail"]
         assert (await admin.call(method, path, {}, {"Authorization": "Bearer nonsense"}))[0] == 401
     assert (await admin.call("GET", "stats", headers=operator("other syncd:admin more")))[0] == 200
-    assert {line["by"] for line in admin.audited("stats")} == {"ops", "unknown"}
-    assert {line["outcome"] for line in admin.audited("stats")} == {"refused: 403", "refused: 401", "read"}
+    calls = await admin.audited("stats", 7)
+    assert {line["by"] for line in calls} == {"ops", "unknown"}
+    assert {line["outcome"] for line in calls} == {"refused: 403", "refused: 401", "read"}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,7 @@ async def test_a_wrong_body_is_400_names_the_field_and_is_audited(
     status, problem = await admin.call("POST", path, body)
     assert status == 400
     assert named in problem["detail"]
-    assert [(line["by"], line["outcome"]) for line in admin.audited(path)] == [("ops", "refused: 400")]
+    assert [(line["by"], line["outcome"]) for line in await admin.audited(path)] == [("ops", "refused: 400")]
 
 
 @pytest.mark.parametrize("query", ["", "?user_id=", "?user_id=a&user_id=b", "?user=a", "?user_id=" + 129 * "a"])
@@ -161,8 +170,9 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(admin: Oper
     await bystander.close()
     async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):
         pass
-    assert admin.audited("disconnect")[0]["target"] == f"user {user}, device phone"
-    assert [line["outcome"].split()[0] for line in admin.audited("disconnect")] == ["1", "0", "2"]
+    calls = await admin.audited("disconnect", 3)
+    assert calls[0]["target"] == f"user {user}, device phone"
+    assert [line["outcome"].split()[0] for line in calls] == ["1", "0", "2"]
 
 
 async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(admin: Operator, daemon: DaemonProcess) -> None:
@@ -175,7 +185,7 @@ async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(admin: O
             notice = json.loads(await socket.recv())
         assert notice == {"type": "notice", "message": "Back at 5 — promised", "level": "warning"}
         await socket.close()
-    (line,) = admin.audited("notice")
+    (line,) = await admin.audited("notice")
     assert (line["by"], line["outcome"]) == ("ops", "2 notified")
     assert "warning: Back at 5" in line["target"]
 
@@ -200,7 +210,7 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
             pass
     assert await here.terminate() == 0
     await assert_refused(http, start_daemon(*shared), revoked)
-    (line,) = admin.audited("revoke")
+    (line,) = await admin.audited("revoke")
     assert (line["target"], line["outcome"]) == ("token id stolen", "revoked, 1 disconnected")
     assert revoked["Authorization"].split()[1] not in here.log.read_text()
 

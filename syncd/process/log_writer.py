@@ -1,0 +1,68 @@
+"""Log lines leave the event loop: a thread formats and writes them, so that a slow or stuck reader stops nobody."""
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from syncd.process.log_bounds import LogBounds
+
+MAX_WAITING: Final = 10_000
+"""Records that wait to be written, some 10 MB; what comes beyond is left out and counted."""
+SUMMARY_EVERY_S: Final = 1.0
+STOP_TIMEOUT_S: Final = 2.0
+"""For what waits to be written at the end: whoever reads standard error may never read again."""
+
+
+class LogWriter(logging.Handler):
+    """Takes records in and hands them to ``target`` on a thread of its own, within ``LogBounds``. Thread: any.
+
+    Args:
+        target: formats and writes.
+        bounds: what it lets pass is written.
+    """
+
+    def __init__(self, target: logging.Handler, bounds: LogBounds) -> None:
+        super().__init__()
+        self._target = target
+        self._bounds = bounds
+        self._overflowed = 0
+        self._waiting: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self.addFilter(bounds)
+        self._thread.start()
+
+    @property
+    def left_out(self) -> int:
+        """Records that were not written, and will not be."""
+        return self._bounds.left_out + self._overflowed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take ``record`` in; its message is made now, while its arguments are what they were."""
+        if self._waiting.qsize() >= MAX_WAITING:
+            self._overflowed += 1
+            return
+        record.msg, record.args = record.getMessage(), None
+        self._waiting.put(record)
+
+    def close(self) -> None:
+        """Write what waits, within ``STOP_TIMEOUT_S``; idempotent."""
+        self._waiting.put(None)
+        self._thread.join(STOP_TIMEOUT_S)
+        super().close()
+
+    def _write(self) -> None:
+        summarized_s = time.monotonic()
+        is_over = False
+        while not is_over:
+            with suppress(Empty):
+                record = self._waiting.get(timeout=SUMMARY_EVERY_S)
+                is_over = record is None
+                if record is not None:
+                    self._target.handle(record)
+            if is_over or time.monotonic() - summarized_s >= SUMMARY_EVERY_S:
+                summarized_s = time.monotonic()
+                for summary in self._bounds.summaries(is_end=is_over):
+                    self._target.handle(summary)
