@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import idle, latency, list_size, reconnect, report, saturated, slow_consumers, start, writes
+from bench import report
 from bench.journal import microseconds_per_fsync
 from bench.scenario import Sample, Scenario, results
+from bench.scenarios import idle, latency, list_size, reconnect, saturated, slow_consumers, start, writes
 from bench.servers import MeasurementFailed
 from syncd.server import raise_file_limit
 
