@@ -1,4 +1,4 @@
-"""``make bench``: the design's targets, measured next to peers in one run (``--help``; bench/README.md)."""
+"""``make bench``: the design's targets, measured beside peers in one run (``--help``; bench/README.md)."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,19 +16,29 @@ from typing import Any
 
 from bench import report
 from bench.journal import microseconds_per_fsync
-from bench.scenario import Sample, Scenario, results
-from bench.scenarios import idle, latency, list_size, reconnect, saturated, slow_consumers, start, writes
-from bench.servers import MeasurementFailed
+from bench.programs import Program
+from bench.scenario import Peer, Sample, Scenario, results
+from bench.scenarios import (
+    idle,
+    latency,
+    list_size,
+    reconnect,
+    saturated,
+    slow_consumers,
+    start,
+    writes,
+)
+from bench.servers import THIS, Checkout, MeasurementFailed
 from syncd.server import raise_file_limit
 
 SCENARIOS = {
-    "saturated": saturated.SCENARIO,
     "writes": writes.SCENARIO,
     "latency": latency.SCENARIO,
-    "idle": idle.SCENARIO,
+    "reconnect": reconnect.SCENARIO,
     "start": start.SCENARIO,
     "list-size": list_size.SCENARIO,
-    "reconnect": reconnect.SCENARIO,
+    "saturated": saturated.SCENARIO,
+    "idle": idle.SCENARIO,
     "slow-consumers": slow_consumers.SCENARIO,
 }
 PROGRAMS = {"journal": "bench.journal", "bus": "bench.bus"}
@@ -44,13 +54,14 @@ def main() -> int:
     began_s = time.monotonic()
     machine = _machine()
     print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items()), end="; ")
-    print(f"medians of {arguments.runs}", flush=True)
+    print(f"servers and load share the cores; medians of {arguments.runs}", flush=True)
+    other = None if arguments.checkout is None else Checkout.at(arguments.checkout)
     figures: list[dict[str, Any]] = []
     failures = 0
     for name in arguments.only or [*SCENARIOS, *PROGRAMS]:
         try:
             if name in SCENARIOS:
-                figures += _measure(name, SCENARIOS[name], arguments.runs)
+                figures += _measure(name, SCENARIOS[name], arguments.runs, other)
             else:
                 _run_program(PROGRAMS[name])
         except Exception as error:  # noqa: BLE001 - the other scenarios go on
@@ -67,20 +78,37 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="of each scenario; medians are printed (default: 5)")
     parser.add_argument("--only", nargs="+", choices=[*SCENARIOS, *PROGRAMS], metavar="NAME", help="%(choices)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's values there, too")
+    parser.add_argument(
+        "--checkout", type=Path, metavar="DIR", help="measure the daemon of that checkout, too, in turns with this one"
+    )
     return parser.parse_args()
 
 
-def _measure(name: str, scenario: Scenario, runs: int) -> list[dict[str, Any]]:
-    """Run the daemon and its peer in turns, so that a drift of the machine affects both."""
+def _measure(name: str, scenario: Scenario, runs: int, other: Checkout | None) -> list[dict[str, Any]]:
+    """Run the daemon and its peers in turns, so that a drift of the machine affects all."""
+    if not _are_installed(name, scenario.needs):
+        return []
+    peers = [peer for peer in scenario.peers if _are_installed(f"{name}: {peer.name}", peer.needs)]
+    if other is not None:
+        peers.append(Peer(name=other.directory.name, measure=lambda: scenario.measure(other)))
     ours: list[Sample] = []
-    peers: list[Sample] = []
+    beside: dict[str, list[Sample]] = {peer.name: [] for peer in peers}
     for run in range(1, runs + 1):
-        ours.append(_with_progress(f"{name}: run {run} of {runs}", scenario.measure))
-        if scenario.measure_peer is not None:
-            peers.append(_with_progress(f"{name}: run {run} of {runs}, {scenario.peer}", scenario.measure_peer))
-    found = results(scenario, ours, peers)
-    print(report.as_text(scenario, found), flush=True)
+        progress = f"{name}: run {run} of {runs}"
+        ours.append(_with_progress(progress, lambda: scenario.measure(THIS)))
+        for peer in peers:
+            beside[peer.name].append(_with_progress(f"{progress}, {peer.name}", peer.measure))
+    found = results(scenario, ours, beside)
+    print(report.as_text(scenario, [*beside], found), flush=True)
     return report.as_json(name, scenario, found)
+
+
+def _are_installed(what: str, programs: Iterable[Program]) -> bool:
+    """Say what is left out because one of ``programs`` is missing."""
+    missing = [str(program) for program in programs if program.find() is None]
+    if missing:
+        print(f"\n{what} is left out: not installed: {', '.join(missing)}", flush=True)
+    return not missing
 
 
 def _with_progress(text: str, measure: Callable[[], Sample]) -> Sample:

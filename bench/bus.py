@@ -6,18 +6,15 @@ The server and, for receiving, the sender have processes of their own on the loo
 import asyncio
 import contextlib
 import multiprocessing
-import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import msgspec
 
 from actors.messages.channel import PubNubWatchlistUpdate
+from bench.servers import free_port, nats_server
 from crdt.hlc import HLCTimestamp
 from pubnub_broker.server import serve
 from transport.bus.codec import BusCodec
@@ -158,7 +155,7 @@ def run_broker(port: int) -> None:
 @contextlib.contextmanager
 def broker() -> Iterator[int]:
     """Run the local broker in a process of its own; its port."""
-    port = _free_port()
+    port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=run_broker, args=(port,), daemon=True)
     process.start()
     _await_server(port)
@@ -167,21 +164,10 @@ def broker() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def nats_server() -> Iterator[int]:
+def nats() -> Iterator[int]:
     """Run nats-server; its port."""
-    port = _free_port()
-    program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or "nats-server"
-    process = subprocess.Popen([program, "-a", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
-    _await_server(port)
-    yield port
-    process.terminate()
-    process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    with nats_server() as server:
+        yield server.port
 
 
 def _await_server(port: int) -> None:
@@ -194,7 +180,7 @@ def _await_server(port: int) -> None:
 
 def main() -> None:
     """Print every figure."""
-    for name, server, new_bus in (("pubnub", broker, pubnub_bus), ("nats", nats_server, nats_bus)):
+    for name, server, new_bus in (("pubnub", broker, pubnub_bus), ("nats", nats, nats_bus)):
         print(name)
         with server() as port:
             ours, theirs = multiprocessing.get_context("spawn").Pipe()

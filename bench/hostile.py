@@ -216,7 +216,7 @@ def main() -> int:
 
 def _row(name: str, rounds: int) -> str:
     peaceful, beside, attacked, memory = list[float](), list[float](), list[float](), list[int]()
-    with servers.daemon() as ours, servers.daemon() as other:
+    with servers.THIS.daemon() as ours, servers.THIS.daemon() as other:
         for _ in range(rounds):
             peaceful.append(_p99_ms(ours))
             memory = memory or [memory_bytes(ours.pid)]
@@ -252,7 +252,7 @@ def _attack(name: str, port: int) -> Iterator[None]:
 
 
 def _p99_ms(server: Server) -> float:
-    found = measure_writes(server, users=USERS, devices=DEVICES, rate=WRITES_PER_S, seconds=SECONDS)
+    found = measure_writes(server, users=USERS, devices=DEVICES, messages=WRITES_PER_S * SECONDS, rate=WRITES_PER_S)
     return found["last_p99_ms"]
 
 

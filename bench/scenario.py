@@ -1,27 +1,30 @@
-"""What a scenario is: figures of the daemon, some beside a peer's, some held to targets."""
+"""What a scenario is: figures of the daemon, some beside peers', some held to targets."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from statistics import median
 from typing import Any, Literal, TypeVar
 
 import uvloop
 from msgspec import Struct
 
+from bench.programs import Program
+from bench.servers import Checkout
+
 T = TypeVar("T")
 
 LOAD_TIMEOUT_S = 120
 
 Sample = dict[str, float]
-"""What one run yields: figure name -> value."""
+"""What one run yields: figure name -> value. A peer need not have every figure."""
 
 
 class Target(Struct, frozen=True):
-    """What the median is held to, or with ``is_ratio`` its ratio to the peer's."""
+    """What the median is held to; with ``peer``, its ratio to that peer's."""
 
     comparison: Literal["≥", "≤", "<"]
     bound: float
-    is_ratio: bool = False
+    peer: str | None = None
 
     def is_met(self, value: float) -> bool:
         """Return whether ``value`` is on the right side of the bound."""
@@ -34,7 +37,7 @@ class Target(Struct, frozen=True):
                 return value < self.bound
 
     def __str__(self) -> str:
-        return f"{self.comparison} {self.bound:,g}{'x' if self.is_ratio else ''}"
+        return f"{self.comparison} {self.bound:,g}{f'x {self.peer}' if self.peer else ''}"
 
 
 class Figure(Struct, frozen=True):
@@ -45,14 +48,26 @@ class Figure(Struct, frozen=True):
     digits: int = 0
 
 
+class Peer(Struct, frozen=True, kw_only=True):
+    """What else is measured, by the same load, in turns with the daemon."""
+
+    name: str
+    measure: Callable[[], Sample]
+    needs: tuple[Program, ...] = ()
+
+
 class Scenario(Struct, frozen=True, kw_only=True):
-    """One thing to measure; each run has servers of its own."""
+    """One thing to measure; each run has servers of its own.
+
+    ``under_way``: how many changes are sent and not yet answered or delivered, at most: what one costs depends on it.
+    """
 
     title: str
+    under_way: str
     figures: tuple[Figure, ...]
-    measure: Callable[[], Sample]
-    peer: str | None = None
-    measure_peer: Callable[[], Sample] | None = None
+    measure: Callable[[Checkout], Sample]
+    peers: tuple[Peer, ...] = ()
+    needs: tuple[Program, ...] = ()
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -60,27 +75,27 @@ class Result(Struct, frozen=True, kw_only=True):
 
     figure: Figure
     ours: tuple[float, ...]
-    peers: tuple[float, ...] = ()
+    peers: Mapping[str, tuple[float, ...]] = {}
+    """Peer -> its values, if it has this figure."""
 
     @property
     def median(self) -> float:
         """The daemon's."""
         return median(self.ours)
 
-    @property
-    def peer_median(self) -> float | None:
-        """The peer's, if there is one."""
-        return median(self.peers) if self.peers else None
+    def peer_median(self, peer: str) -> float | None:
+        """The peer's, if it has this figure."""
+        return median(self.peers[peer]) if self.peers.get(peer) else None
 
-    @property
-    def ratio(self) -> float | None:
+    def ratio(self, peer: str) -> float | None:
         """The daemon's median by the peer's."""
-        return self.median / self.peer_median if self.peer_median else None
+        beside = self.peer_median(peer)
+        return self.median / beside if beside else None
 
-    def is_met(self, target: Target) -> bool:
-        """Return whether the figure meets one of its targets."""
-        value = self.ratio if target.is_ratio else self.median
-        return value is not None and target.is_met(value)
+    def is_met(self, target: Target) -> bool | None:
+        """Return whether the figure meets one of its targets; ``None``: its peer was not measured."""
+        value = self.median if target.peer is None else self.ratio(target.peer)
+        return None if value is None else target.is_met(value)
 
 
 def run(load: Coroutine[Any, Any, T]) -> T:
@@ -93,13 +108,18 @@ def run(load: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(bounded())
 
 
-def results(scenario: Scenario, ours: list[Sample], peers: list[Sample]) -> list[Result]:
-    """Return the figures of a scenario from its runs."""
+def results(scenario: Scenario, ours: list[Sample], peers: Mapping[str, list[Sample]]) -> list[Result]:
+    """Return the figures that the daemon has, from all runs. ``peers``: name -> samples."""
     return [
         Result(
             figure=figure,
-            ours=tuple(sample[figure.name] for sample in ours),
-            peers=tuple(sample[figure.name] for sample in peers if figure.name in sample),
+            ours=_values(figure, ours),
+            peers={name: values for name, samples in peers.items() if (values := _values(figure, samples))},
         )
         for figure in scenario.figures
+        if _values(figure, ours)
     ]
+
+
+def _values(figure: Figure, samples: list[Sample]) -> tuple[float, ...]:
+    return tuple(sample[figure.name] for sample in samples if figure.name in sample)

@@ -2,8 +2,8 @@
 
 from bench import servers
 from bench.fanout import Load, measure
-from bench.scenario import Figure, Sample, Scenario, Target, run
-from bench.servers import Server
+from bench.scenario import Figure, Peer, Sample, Scenario, Target, run
+from bench.servers import Checkout, Server
 
 USERS = 3_000
 DEVICES = 3
@@ -13,14 +13,14 @@ PER_SECOND = "handshakes per second"
 CPU_US = "server CPU per handshake, µs"
 
 
-def measure_daemon() -> Sample:
+def measure_daemon(checkout: Checkout) -> Sample:
     """Measure the daemon: every device has a token of its own, never seen before."""
     tokens = {
         f"u{user}/d{device}": servers.token(f"u{user}", f"d{device}")
         for user in range(USERS)
         for device in range(DEVICES)
     }
-    with servers.daemon() as server:
+    with checkout.daemon() as server:
         return _connect(server, tokens)
 
 
@@ -50,12 +50,12 @@ def _connect(server: Server, tokens: dict[str, str]) -> Sample:
 
 SCENARIO = Scenario(
     title=f"{USERS * DEVICES:,} idle connections of {USERS:,} users, tokens checked",
+    under_way="nothing; 32 handshakes at once",
     figures=(
         Figure(KB, (Target("≤", 12),), digits=1),
         Figure(PER_SECOND, (Target("≥", 500),)),
         Figure(CPU_US),
     ),
     measure=measure_daemon,
-    peer="plain websockets",
-    measure_peer=measure_peer,
+    peers=(Peer(name="plain websockets", measure=measure_peer),),
 )

@@ -8,7 +8,7 @@ import asyncio
 import multiprocessing
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
@@ -19,7 +19,7 @@ from bench import servers
 from bench.fanout import CONTENT_ID_START, TIMEOUT_S, WATCHLIST_ADD, percentile_ms
 from bench.http_client import post_request, send_all
 from bench.scenario import Figure, Sample, Scenario, Target, run
-from bench.servers import MeasurementFailed, Server
+from bench.servers import Checkout, MeasurementFailed, Server
 
 DEVICES = 5_000
 USERS = 1_250
@@ -76,11 +76,11 @@ class UntouchedDevice(WSListener):
             self._latencies_s.append(time.perf_counter() - self._written_s.pop(int(found[1], 16)))
 
 
-def measure_daemon() -> Sample:
+def measure_daemon(checkout: Checkout) -> Sample:
     """Write what the devices miss, begin to watch the untouched users, and let the storm loose."""
     tokens = [servers.token(f"away-{number % USERS}", f"d{number}") for number in range(DEVICES)]
-    with servers.daemon() as server:
-        run(_write_what_is_missed(server))
+    with checkout.daemon() as server:
+        run(write_what_is_missed(server, [servers.token(f"away-{user}", "tv") for user in range(USERS)]))
         with _untouched(server) as live:
             live.recv()
             current_s, latencies_s = run(_storm(server.port, tokens, live))
@@ -91,11 +91,11 @@ def measure_daemon() -> Sample:
     }
 
 
-async def _write_what_is_missed(server: Server) -> None:
+async def write_what_is_missed(server: Server, tokens: Iterable[str]) -> None:
+    """Write ``BEHIND`` revisions for each user."""
     adds = (WATCHLIST_ADD.format(cid=f"{CONTENT_ID_START}{number:012x}") for number in range(BEHIND))
     bulk = f'{{"operations":[{",".join(adds)}]}}'.encode()
-    requests = [post_request(servers.BULK, bulk, servers.token(f"away-{user}", "tv")) for user in range(USERS)]
-    await send_all(server.port, requests, 8)
+    await send_all(server.port, [post_request(servers.BULK, bulk, token) for token in tokens], 8)
 
 
 async def _storm(port: int, tokens: list[str], live: Connection) -> tuple[float, list[float]]:
@@ -176,9 +176,10 @@ async def _live(port: int, tokens: list[str], orders: Connection) -> list[float]
 
 SCENARIO = Scenario(
     title=f"{DEVICES:,} devices come back within {STORM_S:g} s, each {BEHIND} revisions behind",
+    under_way=f"reconnects, and {UNTOUCHED_WRITES_PER_S} writes/s of untouched users",
     figures=(
         Figure(CURRENT_S, (Target("≤", 10),), digits=2),
-        Figure(LIVE_P99_MS, (Target("<", 100),)),
+        Figure(LIVE_P99_MS, (Target("<", 50),)),
         Figure(LIVE_MEDIAN_MS, digits=1),
     ),
     measure=measure_daemon,
