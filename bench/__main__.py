@@ -19,6 +19,7 @@ from bench.journal import microseconds_per_fsync
 from bench.programs import Program
 from bench.scenario import Peer, Sample, Scenario, results
 from bench.scenarios import (
+    fan_out,
     idle,
     latency,
     list_size,
@@ -33,6 +34,7 @@ from syncd.server import raise_file_limit
 
 SCENARIOS = {
     "writes": writes.SCENARIO,
+    "fan-out": fan_out.SCENARIO,
     "latency": latency.SCENARIO,
     "reconnect": reconnect.SCENARIO,
     "start": start.SCENARIO,
