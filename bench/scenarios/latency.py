@@ -10,7 +10,7 @@ from bench.write_load import UNDER_WAY, measure_publishes, measure_writes
 USERS = 100
 DEVICES = 3
 WRITES_PER_S = 500
-SECONDS = 5
+SECONDS = 4
 
 SHARE = "server's share of a core, children included"
 P50 = "p50 to each device, ms"

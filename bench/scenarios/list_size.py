@@ -8,7 +8,7 @@ from bench.processes import CpuClock
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.servers import WATCHLIST, Checkout, Server
 
-ROUNDS = 8
+ROUNDS = 5
 REQUESTS_PER_ROUND = 100
 PAGE = f"{WATCHLIST}?limit=50"
 LONG_PAGES = SIZES[1:]

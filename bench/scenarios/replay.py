@@ -13,8 +13,8 @@ from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.scenarios.reconnect import BEHIND, ReturningDevice, write_what_is_missed
 from bench.servers import Checkout, Server
 
-ROUNDS = 4
-DEVICES = 250
+ROUNDS = 2
+DEVICES = 375
 """In each round, of each kind; every one is its user's first, with a token never seen before."""
 UNDER_WAY = 32
 SETTLE_S = 0.3

@@ -19,6 +19,7 @@ SLOW = 1_000
 ITEMS = 500
 """Of each user before it begins: their replay is more than the network takes for a device that does not read."""
 WRITES_PER_S = 200
+SECONDS_ALONE = 4
 SECONDS = 7
 """Enough for 256 updates of each user, the bound of a device that does not read, and for closing them all."""
 WRITER = "w" * 128
@@ -32,8 +33,8 @@ CLOSED = "closed with 4002"
 
 def measure_daemon(checkout: Checkout) -> Sample:
     """Measure from the sending of each POST to the arrival of its frame, at every device that reads."""
-    alone = _load(checkout, slow=0)
-    beside = _load(checkout, slow=SLOW)
+    alone = _load(checkout, SECONDS_ALONE, slow=0)
+    beside = _load(checkout, SECONDS, slow=SLOW)
     return {
         P99: beside["p99_ms"],
         P99_ALONE: alone["p99_ms"],
@@ -42,7 +43,7 @@ def measure_daemon(checkout: Checkout) -> Sample:
     }
 
 
-def _load(checkout: Checkout, slow: int) -> Report:
+def _load(checkout: Checkout, seconds: int, slow: int) -> Report:
     writers = {f"u{user}/d0": servers.token(f"u{user}", WRITER) for user in range(USERS)}
     tokens = tokens_of(USERS, DEVICES) | writers
     with checkout.daemon() as server, ExitStack() as stack:
@@ -51,7 +52,7 @@ def _load(checkout: Checkout, slow: int) -> Report:
         for number in range(slow):
             stack.enter_context(_slow_device(server, servers.token(f"u{number % USERS}", f"slow-{number}")))
         report = measure_writes(
-            server, users=USERS, devices=DEVICES, messages=WRITES_PER_S * SECONDS, rate=WRITES_PER_S, tokens=tokens
+            server, users=USERS, devices=DEVICES, messages=WRITES_PER_S * seconds, rate=WRITES_PER_S, tokens=tokens
         )
         report["closed"] = metric(server, 'syncd_connections_closed_total{code="4002"}')
     return report
