@@ -44,6 +44,7 @@ SCENARIOS = {
     "reconnect": reconnect.SCENARIO,
     "postgresql": postgresql.SCENARIO,
     "start": start.SCENARIO,
+    "start-postgresql": start.POSTGRESQL_SCENARIO,
     "list-size": list_size.SCENARIO,
     "saturated": saturated.SCENARIO,
     "idle": idle.SCENARIO,

@@ -14,16 +14,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.fanout import CONTENT_ID_START
 from bench.http_client import get_request, post_request
+from bench.lists import add
 from bench.programs import WRK, path_of
 from bench.servers import WATCHLIST, MeasurementFailed
 
 TIMEOUT_S: Final = 10
 """For an answer; later is an error."""
 
-_ADD: Final = f'{{"operation":"add","content_id":"{CONTENT_ID_START}%s"}}'
 _NUMBER: Final = "0" * 12
+"""Of item 0: the place of a content's number in a request."""
 _CURSOR: Final = "&cursor="
 
 _DONE: Final = """
@@ -91,7 +91,7 @@ class Posts(Struct, frozen=True):
         """Return the script; ``first``: the number of its first content, beyond all that were sent to this server."""
         heads, tail = [], ""
         for user, token in enumerate(self.tokens):
-            request = post_request(self.path.format(user=f"u{user}"), (_ADD % _NUMBER).encode(), token).decode()
+            request = post_request(self.path.format(user=f"u{user}"), add(0).encode(), token).decode()
             head, _, tail = request.rpartition(_NUMBER)
             heads.append(json.dumps(head))
         return _POSTS % (",".join(heads), first, json.dumps(tail))
