@@ -73,6 +73,16 @@ class Watchlist:
                 answer(Outcome(status=Status.EXISTING))
 
 
+class Clock:
+    """The loop's, which a test puts forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return asyncio.get_running_loop().time() + self.ahead_s
+
+
 class Service:
     def __init__(self, port: int, watchlist: Watchlist) -> None:
         self.port = port
@@ -109,14 +119,10 @@ class Service:
 Start = Callable[..., Any]
 
 
-def make_deps(watchlist: Watchlist, keys: SigningKeys | None = None, **heartbeat: Any) -> DeviceProtocolDeps:
-    deps = ConnectionDeps(
-        tell_watchlist=watchlist.tell,
-        frame=encode,
-        now_s=asyncio.get_running_loop().time,
-        **heartbeat,
-    )
-
+def make_deps(
+    watchlist: Watchlist, keys: SigningKeys | None = None, clock: Clock | None = None, **heartbeat: Any
+) -> DeviceProtocolDeps:
+    deps = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, now_s=clock or Clock(), **heartbeat)
     return DeviceProtocolDeps(
         authenticator=Authenticator(keys or shared_secret(SECRET)),
         quotas=Quotas(Limits()),
@@ -327,32 +333,39 @@ async def test_a_device_that_never_answers_our_close_is_cut_off(
 
 
 async def test_a_silent_device_is_pinged_and_closed_with_4001(start: Start) -> None:
-    service = await start(heartbeat_interval_s=0.05, heartbeat_timeout_s=1.0)
+    clock = Clock()
+    service = await start(clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=60)
     reader, writer = await service.open_raw()
-    *pings, close = [received async for received in read_frames(reader)]
-    assert {received.opcode for received in pings} == {Opcode.PING}
+    frames = read_frames(reader)
+    assert [(await anext(frames)).opcode for _ in range(2)] == [Opcode.PING] * 2
+    clock.ahead_s = 60
+    *pings, close = [received async for received in frames]
+    assert {received.opcode for received in pings} <= {Opcode.PING}
     assert struct.unpack("!H", close.data[:2]) == (4001,)
     writer.close()
     await service.next_left()
 
 
 async def test_a_device_that_answers_pings_stays(start: Start) -> None:
-    service = await start(heartbeat_interval_s=0.02, heartbeat_timeout_s=1.0)
+    clock = Clock()
+    service = await start(clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=60)
     reader, writer = await service.open_raw()
-    ends_s = asyncio.get_running_loop().time() + 1.5  # more than the time-out
-    async for received in read_frames(reader):
-        assert received.opcode is Opcode.PING
+    frames = read_frames(reader)
+    for _ in range(5):
+        assert (await anext(frames)).opcode is Opcode.PING
         writer.write(masked(0x8A, b""))
-        if asyncio.get_running_loop().time() > ends_s:
-            break
+        clock.ahead_s += 40
     writer.close()
     await service.next_left()
 
 
-async def test_a_connection_ends_with_its_token_unless_it_is_renewed(service: Service) -> None:
-    async with service.connect(ttl_s=3) as ends, service.connect(ttl_s=3) as lasts:
-        renewed = await say(lasts, type="authenticate", token=mint(SECRET, "ann", "tv", 600), id="r")
+async def test_a_connection_ends_with_its_token_unless_it_is_renewed(start: Start) -> None:
+    clock = Clock()
+    service = await start(clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=6_000)
+    async with service.connect(ttl_s=600) as ends, service.connect(ttl_s=600) as lasts:
+        renewed = await say(lasts, type="authenticate", token=mint(SECRET, "ann", "tv", 6_000), id="r")
         assert (renewed["type"], renewed["id"]) == ("authenticated", "r")
+        clock.ahead_s = 600
         assert await closed(ends) == 4500
         assert await say(lasts, type="ping") == {"type": "pong"}
 
