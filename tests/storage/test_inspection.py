@@ -9,6 +9,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
+from storage import inspection as storage_inspection
 from storage.inspection import inspect_database
 from storage.schema import HEAD, migrate, schema_version
 from tests.storage.author import NOW_MS, Author
@@ -60,7 +61,10 @@ def test_a_database_that_only_lets_read_is_unavailable(postgresql_url: str, is_m
         inspect_database(f"{postgresql_url}%20-cdefault_transaction_read_only%3Don")
 
 
-def test_a_database_that_another_writes_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_database_that_another_writes_is_unavailable(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_inspection, "LOCK_TIMEOUT_S", 0.05)
     migrate(sqlite_url)
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
