@@ -4,6 +4,7 @@ No actor is left behind, none dies unnoticed, only a test marked ``integration``
 skipped, time proves nothing.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -32,6 +33,17 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if not hasattr(report, "wasxfail"):  # an expected failure counts as skipped to pytest
         _fail_in_ci_if_skipped(report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None]:
+    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

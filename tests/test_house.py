@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ TESTED_ELSEWHERE = {
 """Modules without a test file of their own, and who tests them."""
 
 
+@cache
 def parsed(module: Path) -> ast.Module:
     return ast.parse((ROOT / module).read_text())
 

@@ -9,6 +9,7 @@ from syncd.process.garbage import THRESHOLDS, tune
 @pytest.fixture(autouse=True)
 def _untuned() -> Iterator[None]:
     before = gc.get_threshold()
+    gc.unfreeze()  # what pytest has collected
     yield
     gc.unfreeze()
     gc.set_threshold(*before)
