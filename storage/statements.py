@@ -1,0 +1,75 @@
+"""Statements: built once with SQLAlchemy Core, compiled once for each database, executed on the driver's own cursor.
+
+SQLAlchemy's own execution costs a commit more than the database does. Here a statement is a text with places in it,
+parameters are tuples, and so are rows.
+"""
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+"""Values in the order of a table's columns, or of what a statement selects."""
+
+
+class Statement:
+    """One statement, for whichever database.
+
+    Args:
+        clause: built with SQLAlchemy Core. A ``bindparam`` without a value, or a column of an ``insert``, is a
+            parameter; other values are constants.
+        parameters: the names of all parameters, in the order in which they will be given; by default that of the text:
+            for an ``insert`` the order of the table's columns.
+    """
+
+    def __init__(self, clause: ClauseElement, *parameters: str) -> None:
+        self._clause = clause
+        self._parameters = parameters
+        self._compiled: dict[str, Compiled] = {}
+
+    def compiled(self, dialect: Dialect) -> "Compiled":
+        """Return the statement as ``dialect``, whose places have no names, has it.
+
+        Raises:
+            KeyError: the order of parameters lacks one.
+        """
+        try:
+            return self._compiled[dialect.name]
+        except KeyError:
+            compiled = self._compiled[dialect.name] = _compile(self._clause, dialect, self._parameters)
+            return compiled
+
+
+class Compiled(Struct, frozen=True):
+    """A statement as a driver executes it."""
+
+    text: str
+    arrange: Callable[[Row], Row] | None
+    """Makes the values of the text's places of the parameters; ``None``: they are the same."""
+
+
+def _compile(clause: ClauseElement, dialect: Dialect, parameters: tuple[str, ...]) -> Compiled:
+    compiled = clause.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    places = compiled.positiontup or []
+    constants = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
+    parameters = parameters or tuple(dict.fromkeys(name for name in places if name not in constants))
+    number_of = {name: number for number, name in enumerate((*parameters, *constants))}
+    return Compiled(
+        str(compiled), _arrangement([number_of[name] for name in places], len(parameters), tuple(constants.values()))
+    )
+
+
+def _arrangement(order: list[int], given: int, constants: Row) -> Callable[[Row], Row] | None:
+    """Return what puts ``given`` parameters and the ``constants`` behind them into ``order``."""
+    if order == list(range(given)):
+        return None
+    if len(order) == 1:
+        (only,) = order
+        return lambda parameters: ((*parameters, *constants)[only],)
+    pick = itemgetter(*order)
+    return lambda parameters: pick((*parameters, *constants))
