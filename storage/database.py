@@ -1,23 +1,64 @@
 """One connection to SQLite or PostgreSQL: opened when needed, dropped when it fails.
 
-What differs between the two databases is in ``storage.sqlite`` and ``storage.postgresql``; all other statements are the
-same for both.
+What differs between the two databases is in ``storage.sqlite`` and ``storage.postgresql``; all statements are the same
+for both.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Dialect
 
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database_url import sqlite_file
 from storage.faults import fault
 from storage.postgresql import PostgreSQL
 from storage.sqlite import SQLite
+from storage.statements import Row, Statement
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
+
+
+class Result(Protocol):
+    """What a statement has returned: a cursor of the driver's."""
+
+    def fetchall(self) -> list[Row]:
+        """Return every row that was not fetched yet."""
+
+
+class Transaction:
+    """Executes statements on the driver's own cursors.
+
+    On PostgreSQL statements are sent without waiting for those before: they are done in order, and the failure of one
+    is raised by whatever waits next, which is ``fetchall`` or the end of the transaction.
+
+    Args:
+        connection: the driver's: ``sqlite3.Connection`` or ``psycopg.Connection``.
+        dialect: the driver's, for ``Statement.compiled``.
+    """
+
+    def __init__(self, connection: Any, dialect: Dialect) -> None:
+        self.connection = connection
+        self.dialect = dialect
+
+    def execute(self, statement: Statement, parameters: Row = ()) -> Result:
+        """Execute ``statement`` with ``parameters`` in its order."""
+        compiled = statement.compiled(self.dialect)
+        if compiled.arrange is not None:
+            parameters = compiled.arrange(parameters)
+        result: Result = self.connection.execute(compiled.text, parameters)
+        return result
+
+    def execute_many(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """Execute ``statement``, which returns nothing, with each of ``rows``."""
+        if rows:
+            compiled = statement.compiled(self.dialect)
+            arranged = rows if compiled.arrange is None else map(compiled.arrange, rows)
+            self.connection.cursor().executemany(compiled.text, arranged)
 
 
 class Database:
@@ -46,20 +87,15 @@ class Database:
         makes_file: bool = True,
     ) -> None:
         file = sqlite_file(url)
-        self._backend = (
+        self._backend: SQLite | PostgreSQL = (
             PostgreSQL(url, lock_timeout_s, is_read_only=is_read_only)
             if file is None
             else SQLite(file, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file)
         )
-        # No pool: the one connection stays open between transactions, and a dropped one must really be gone.
-        # hide_parameters: an error is logged, and what users have is not.
-        self._engine = create_engine(
-            self._backend.engine_url, creator=self._backend.connect, poolclass=NullPool, hide_parameters=True
-        )
-        self._connection: Connection | None = None
+        self._connection: Any = None
 
     @contextmanager
-    def transaction(self, *, writing: bool) -> Iterator[Connection]:
+    def transaction(self, *, writing: bool) -> Iterator[Transaction]:
         """Run the block in one transaction; an exception rolls it back.
 
         Raises:
@@ -67,28 +103,71 @@ class Database:
                 moment of COMMIT, the block may have taken effect.
             ValueRefused: a value of the block can never be written; nothing was.
         """
-        try:
-            if self._connection is not None and self._backend.was_hung_up(self._connection):
-                self.close()
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            connection = self._connection
-            with connection.begin():
-                self._backend.begin(connection, writing=writing)
-                yield connection
-                self._backend.check_place()
-        except DBAPIError as error:
-            meaning = fault(error, self._backend.name)
-            if isinstance(meaning, StoreUnavailable):
-                self.close()
-            raise meaning from error
-        except (OverflowError, UnicodeError) as error:  # sqlite3 and psycopg cannot encode a value
-            raise ValueRefused(f"{self._backend.name}: {error}") from error
+        with self._failing_by_fault():
+            connection = self._opened()
+            self._backend.begin(connection, writing=writing)
+            yield Transaction(connection, self._backend.dialect)
+            self._backend.check_place()
+            self._backend.commit(connection)
+
+    @contextmanager
+    def migration(self) -> Iterator[tuple[Transaction, "sqlalchemy.Connection"]]:
+        """Run the block in one writing transaction of SQLAlchemy's, for Alembic, on a connection of its own.
+
+        Raises: as ``transaction``.
+        """
+        # Imported here: a database that is up to date needs no engine.
+        from sqlalchemy import create_engine  # noqa: PLC0415
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+        from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+        backend = self._backend
+        engine = create_engine(backend.engine_url, creator=backend.connect, poolclass=NullPool, hide_parameters=True)
+        with self._failing_by_fault():
+            try:
+                with engine.begin() as connection:
+                    connection.exec_driver_sql(backend.begin_at_once)
+                    yield Transaction(connection.connection.driver_connection, backend.dialect), connection
+                    backend.check_place()
+            except DBAPIError as error:
+                raise error.orig or error from None
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another. Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(DBAPIError):  # it may be broken: that is why it is closed
-                connection.invalidate()
             connection.close()
+
+    def _opened(self) -> Any:
+        if self._connection is not None and self._backend.was_hung_up(self._connection):
+            self.close()
+        if self._connection is None:
+            self._connection = self._backend.connect()
+        return self._connection
+
+    @contextmanager
+    def _failing_by_fault(self) -> Iterator[None]:
+        """Roll back if the block fails, and say whose fault it was."""
+        backend = self._backend
+        try:
+            yield
+        except backend.driver.Error as error:
+            self._roll_back()
+            meaning = fault(error, backend.name, backend.driver)
+            if isinstance(meaning, StoreUnavailable):
+                self.close()
+            # Not from the driver's: its text may quote what users have, and a chain is logged whole.
+            raise meaning.with_traceback(error.__traceback__) from None
+        except (OverflowError, UnicodeError) as error:  # the driver cannot encode a value
+            self._roll_back()
+            raise ValueRefused(f"{backend.name}: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._connection is not None:
+            try:
+                self._backend.rollback(self._connection)
+            except self._backend.driver.Error:  # it is broken, and closing it rolls back
+                self.close()

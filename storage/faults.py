@@ -5,8 +5,7 @@ whatever else a database, a pooler or a driver says passes for the moment's.
 """
 
 import sqlite3
-
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, NotSupportedError, ProgrammingError
+from types import ModuleType
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 
@@ -34,27 +33,28 @@ _SQLITE_FOREIGN_SCHEMA = {
 _SQLITE_STATEMENT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE}
 
 
-def fault(error: DBAPIError, backend: str) -> ValueRefused | StoreUnavailable:
-    """Return what ``error`` means to who asked for the transaction; its text is one line.
+def fault(error: Exception, backend: str, driver: ModuleType) -> ValueRefused | StoreUnavailable:
+    """Return what ``error`` means to who asked for the transaction; its text is one line, without a row's values.
 
     Args:
-        error: of either database.
+        error: ``driver.Error``, of either database.
         backend: the database's name, for the text.
+        driver: a module with the exceptions of PEP 249.
     """
     text = f"{backend}: {_text(error)}"
     # psycopg's errors have a SQLSTATE, sqlite3's a code; those that a driver raises by itself have neither.
-    sqlstate = getattr(error.orig, "sqlstate", None)
-    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    sqlstate = getattr(error, "sqlstate", None)
+    sqlite_code = getattr(error, "sqlite_errorcode", None)
     if sqlstate is not None:
         return _of_sqlstate(sqlstate)(text)
     if sqlite_code is not None:
         return _of_sqlite_code(sqlite_code)(text)
-    return _of_driver(error)(text)
+    return _of_driver(error, driver)(text)
 
 
-def _text(error: DBAPIError) -> str:
-    diagnostics = getattr(error.orig, "diag", None)
-    message = getattr(diagnostics, "message_primary", None) or str(error.orig)
+def _text(error: Exception) -> str:
+    diagnostics = getattr(error, "diag", None)
+    message = getattr(diagnostics, "message_primary", None) or str(error)
     return " ".join(message.split())
 
 
@@ -75,9 +75,9 @@ def _of_sqlite_code(code: int) -> type[ValueRefused | StoreUnavailable]:
     return ValueRefused if primary in _SQLITE_VALUE else StoreUnavailable
 
 
-def _of_driver(error: DBAPIError) -> type[ValueRefused | StoreUnavailable]:
-    if isinstance(error, DataError):  # a NUL, which PostgreSQL's texts cannot hold
+def _of_driver(error: Exception, driver: ModuleType) -> type[ValueRefused | StoreUnavailable]:
+    if isinstance(error, driver.DataError):  # a NUL, which PostgreSQL's texts cannot hold
         return ValueRefused
-    if isinstance(error, InterfaceError | NotSupportedError | ProgrammingError):
+    if isinstance(error, (driver.InterfaceError, driver.NotSupportedError, driver.ProgrammingError)):
         return StatementRefused
     return StoreUnavailable

@@ -1,10 +1,13 @@
 """How much of a user's history is kept. The user's own writes delete the rest, a little at a time."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 
 from storage.answers import AnswerKeeping
+from storage.database import Transaction
+from storage.statements import Statement
 from storage.tables import operations
+from storage.user_journal import JournalHead
 
 DEFAULT_MAX_OPERATIONS = 10_000
 DEFAULT_MAX_AGE_MS = 30 * 24 * 3600 * 1000
@@ -27,7 +30,7 @@ class HistoryLimits(Struct, frozen=True):
 DEFAULT_HISTORY = HistoryLimits()
 
 _OF_USER = operations.c.user_id == bindparam("of_user")
-_FIRST_YOUNG = (
+_FIRST_YOUNG = Statement(
     select(operations.c.revision)
     .where(
         _OF_USER,
@@ -35,9 +38,14 @@ _FIRST_YOUNG = (
         operations.c.recorded_ms >= bindparam("born_after_ms"),
     )
     .order_by(operations.c.revision)
-    .limit(1)
+    .limit(1),
+    "of_user",
+    "first_kept",
+    "born_after_ms",
 )
-_DELETE_OLDER = delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept"))
+_DELETE_OLDER = Statement(
+    delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept")), "of_user", "first_kept"
+)
 
 
 def is_due(before: int, after: int) -> bool:
@@ -46,25 +54,22 @@ def is_due(before: int, after: int) -> bool:
 
 
 def prune(
-    connection: Connection,
+    transaction: Transaction,
     user_id: str,
-    revision: int,
+    head: JournalHead,
     now_ms: int,
     limits: HistoryLimits,
     answers: AnswerKeeping,
 ) -> int:
-    """Delete what is beyond the limits in a history that ends at ``revision``; return the first revision kept.
+    """Delete what is beyond the limits in a history that ends at ``head``; return the first revision kept.
 
     The answers that are still needed are moved to ``answers``.
 
     Cost: O(operations deleted).
     """
-    first_kept = revision - limits.max_operations + 1
-    first_young = connection.scalar(
-        _FIRST_YOUNG,
-        {"of_user": user_id, "first_kept": first_kept, "born_after_ms": now_ms - limits.max_age_ms},
-    )
-    first_kept = max(1, revision + 1 if first_young is None else first_young)
-    answers.keep_dropped(connection, user_id, first_kept, now_ms)
-    connection.execute(_DELETE_OLDER, {"of_user": user_id, "first_kept": first_kept})
+    first_kept = head.revision - limits.max_operations + 1
+    young = transaction.execute(_FIRST_YOUNG, (user_id, first_kept, now_ms - limits.max_age_ms)).fetchall()
+    first_kept = max(1, young[0][0] if young else head.revision + 1)
+    answers.keep_dropped(transaction, user_id, range(head.first_revision, first_kept), now_ms)
+    transaction.execute(_DELETE_OLDER, (user_id, first_kept))
     return first_kept

@@ -2,18 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from msgspec import Struct
-from sqlalchemy import Connection, Executable, false, func, insert, select, text
+from sqlalchemy import false, func, insert, select, text
 
 from crdt.hlc import HLCTimestamp
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.schema import HEAD, check_may_migrate, schema_version
+from storage.statements import Statement
 from storage.tables import heads, metadata
 
 LOCK_TIMEOUT_S = 2.0
 ROUND_TRIPS = 3
 """The fastest of these counts: the others may have waited for this process."""
+
+_ONE = Statement(select(1))
+_SERVER_TIME = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
+_NEWEST_CLOCK = Statement(select(func.max(heads.c.clock)))
+_CREATE_A_TABLE = Statement(text("CREATE TABLE syncd_check (number INTEGER)"))
 
 
 class Inspection(Struct, frozen=True):
@@ -40,49 +47,53 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
     schema = schema_version(url)
     database = Database(url, LOCK_TIMEOUT_S)
     try:
-        with database.transaction(writing=False) as connection:
-            round_trip_s = min(_round_trip_s(connection) for _ in range(ROUND_TRIPS))
-            is_server = connection.dialect.name == "postgresql"
-            server_ahead_s = _server_ahead_s(connection, now_s) if is_server else None
-            newest_s = _newest_s(connection) if schema and not is_server else None
-        with database.transaction(writing=True) as connection:
-            _rehearse(connection, schema)
+        with database.transaction(writing=False) as transaction:
+            round_trip_s = min(_round_trip_s(transaction) for _ in range(ROUND_TRIPS))
+            is_server = transaction.dialect.name == "postgresql"
+            server_ahead_s = _server_ahead_s(transaction, now_s) if is_server else None
+            newest_s = _newest_s(transaction) if schema and not is_server else None
+        with suppress(_Rehearsed), database.transaction(writing=True) as transaction:
+            _rehearse(transaction, schema)
+            raise _Rehearsed
     finally:
         database.close()
     return Inspection(schema, round_trip_s, server_ahead_s, newest_s)
 
 
-def _round_trip_s(connection: Connection) -> float:
+class _Rehearsed(Exception):
+    """Ends the transaction without effect."""
+
+
+def _round_trip_s(transaction: Transaction) -> float:
     since_s = time.perf_counter()
-    connection.scalar(select(1))
+    transaction.execute(_ONE).fetchall()
     return time.perf_counter() - since_s
 
 
-def _server_ahead_s(connection: Connection, now_s: Callable[[], float]) -> float:
+def _server_ahead_s(transaction: Transaction, now_s: Callable[[], float]) -> float:
     asked_s = now_s()
-    server_s = float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")))
-    return server_s - (asked_s + now_s()) / 2
+    ((server_s,),) = transaction.execute(_SERVER_TIME).fetchall()
+    return float(server_s) - (asked_s + now_s()) / 2
 
 
-def _newest_s(connection: Connection) -> float | None:
-    packed = connection.scalar(select(func.max(heads.c.clock)))
+def _newest_s(transaction: Transaction) -> float | None:
+    ((packed,),) = transaction.execute(_NEWEST_CLOCK).fetchall()
     return None if packed is None else HLCTimestamp.unpack(packed, "").physical / 1000
 
 
-def _rehearse(connection: Connection, schema: str | None) -> None:
-    """Try a node's writes without effect: the database still checks rights and locks."""
+def _rehearse(transaction: Transaction, schema: str | None) -> None:
+    """Try a node's writes without rows: the database still checks rights and locks."""
     if schema == HEAD:
         for statement in _writes_without_rows():
-            connection.execute(statement)
+            transaction.execute(statement)
     else:
-        check_may_migrate(connection)
-        connection.execute(text("CREATE TABLE syncd_check (number INTEGER)"))
-    if (transaction := connection.get_transaction()) is not None:
-        transaction.rollback()
+        check_may_migrate(transaction)
+        transaction.execute(_CREATE_A_TABLE)
+    transaction.execute(_ONE).fetchall()  # waits for the others
 
 
-def _writes_without_rows() -> Iterator[Executable]:
+def _writes_without_rows() -> Iterator[Statement]:
     for table in metadata.sorted_tables:
-        yield insert(table).from_select(list(table.columns.keys()), select(table).where(false()))
-        yield table.update().where(false()).values({column: column for column in table.columns})
-        yield table.delete().where(false())
+        yield Statement(insert(table).from_select(list(table.columns.keys()), select(table).where(false())))
+        yield Statement(table.update().where(false()).values({column: column for column in table.columns}))
+        yield Statement(table.delete().where(false()))

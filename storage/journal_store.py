@@ -8,17 +8,14 @@ restored, so ``storage.schema.renew_epoch`` has to be run before the service sta
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import select
-
 from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
 from storage.answers import AnswerKeeping
-from storage.commit import UnknownUsers, commit
+from storage.commit import commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.listing import read_changes, read_page
-from storage.reads import read_heads, read_since
+from storage.reads import read_epoch, read_heads, read_since
 from storage.schema import bring_up_to_date
-from storage.tables import meta
 
 
 def open_store(
@@ -63,42 +60,43 @@ class SqlJournalStore:
 
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""
-        try:
-            return self._commit(operations, create_heads=False)
-        except UnknownUsers:
-            return self._commit(operations, create_heads=True)
+        if not operations:
+            return []
+        outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
+        assert outcomes is not None, "their heads were created"
+        return outcomes
 
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
         """Return each user's head, same order."""
-        with self._database.transaction(writing=False) as connection:
-            return read_heads(connection, user_ids)
+        with self._database.transaction(writing=False) as transaction:
+            return read_heads(transaction, user_ids)
 
     def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
         """Return every update after ``revision``, or a snapshot with its reason."""
-        with self._database.transaction(writing=False) as connection:
-            return read_since(connection, user_id, revision, epoch)
+        with self._database.transaction(writing=False) as transaction:
+            return read_since(transaction, user_id, revision, epoch)
 
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""
-        with self._database.transaction(writing=False) as connection:
-            return read_page(connection, user_id, limit, after)
+        with self._database.transaction(writing=False) as transaction:
+            return read_page(transaction, user_id, limit, after)
 
     def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
         """Return up to ``limit`` updates after ``revision``, or a page with its reason."""
-        with self._database.transaction(writing=False) as connection:
-            return read_changes(connection, user_id, revision, limit, epoch)
+        with self._database.transaction(writing=False) as transaction:
+            return read_changes(transaction, user_id, revision, limit, epoch)
 
     def check(self) -> None:
         """Read one row."""
-        with self._database.transaction(writing=False) as connection:
-            connection.execute(select(meta.c.value)).first()
+        with self._database.transaction(writing=False) as transaction:
+            read_epoch(transaction)
 
     def close(self) -> None:
         """Close the connection; idempotent."""
         self._database.close()
 
-    def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome]:
-        with self._database.transaction(writing=True) as connection:
+    def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
+        with self._database.transaction(writing=True) as transaction:
             return commit(
-                connection, operations, self._now_ms(), self._history, self._answers, create_heads=create_heads
+                transaction, operations, self._now_ms(), self._history, self._answers, create_heads=create_heads
             )

@@ -10,15 +10,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, select, true, tuple_
+from sqlalchemy import BigInteger, BindParameter, bindparam, select, true, tuple_
 
 from actors.messages.journal import Bookmark, Changes, Item, Page, PageExpired, Update
 from crdt.hlc import HLCTimestamp
+from storage.database import Transaction
 from storage.reads import SnapshotReason, read_updates
 from storage.rows import update_of
+from storage.statements import Row, Statement
 from storage.tables import EPOCH, entries, heads, meta, operations
 
 _END = (1 << 63) - 1
@@ -52,70 +53,76 @@ _PAGE = (
     .subquery("page")
 )
 # At least one row, as in ``reads``; one statement, and therefore one revision, at any isolation level.
-_HEAD_AND_PAGE = (
-    select(meta.c.value.label("epoch"), heads.c.revision, heads.c.first_revision, _PAGE)
+_HEAD_AND_PAGE = Statement(
+    select(meta.c.value, heads.c.revision, heads.c.first_revision, _PAGE)
     .select_from(meta.outerjoin(heads, heads.c.user_id == _OF_USER).outerjoin(_PAGE, true()))
-    .where(meta.c.key == EPOCH)
+    .where(meta.c.key == EPOCH),
+    "of_user",
+    "at",
+    "timestamp",
+    "added_revision",
+    "size",
 )
-_OF_TOUCHED = (
-    select(operations, heads.c.first_revision)
+_OF_TOUCHED = Statement(
+    select(heads.c.first_revision, operations)
     .join(heads, heads.c.user_id == operations.c.user_id)
     .where(
         operations.c.user_id == _OF_USER,
         operations.c.revision <= bindparam("up_to"),
         operations.c.content_id.in_(_TOUCHED.where(operations.c.revision <= bindparam("up_to"))),
     )
-    .order_by(operations.c.revision)
+    .order_by(operations.c.revision),
+    "of_user",
+    "at",
+    "up_to",
 )
 
 
-def read_changes(connection: Connection, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+def read_changes(
+    transaction: Transaction, user_id: str, revision: int, limit: int, epoch: str | None
+) -> Changes | Page:
     """Return up to ``limit`` updates after ``revision``, or the first page of the list with its reason."""
-    updates = read_updates(connection, user_id, revision, limit, epoch)
-    return updates if isinstance(updates, Changes) else _first_page(connection, user_id, limit, updates)
+    updates = read_updates(transaction, user_id, revision, limit, epoch)
+    return updates if isinstance(updates, Changes) else _first_page(transaction, user_id, limit, updates)
 
 
-def read_page(connection: Connection, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
     Cost: O(limit), and O(live tags of a content) where there are several; O(history) as well if the list has changed.
     """
     if after is None:
-        return _first_page(connection, user_id, limit, None)
-    rows = _rows(connection, user_id, limit, after)
-    head, first_kept = rows[0].revision or 0, rows[0].first_revision or 1
-    if after.epoch != rows[0].epoch or after.revision > head:
+        return _first_page(transaction, user_id, limit, None)
+    rows = _rows(transaction, user_id, limit, after)
+    epoch, head, first_kept = rows[0][:3]
+    head, first_kept = head or 0, first_kept or 1
+    if after.epoch != epoch or after.revision > head:
         return PageExpired("epoch_changed")
     if after.revision + 1 < first_kept:
         return PageExpired("history_pruned")
     items = _items(rows)
     if after.revision < head:
-        span = {"of_user": user_id, "at": after.revision, "up_to": head}
-        touched = connection.execute(_OF_TOUCHED, span).all()
-        if sum(row.revision > after.revision for row in touched) != head - after.revision:
+        touched = transaction.execute(_OF_TOUCHED, (user_id, after.revision, head)).fetchall()
+        history = [update_of(row[1:]) for row in touched]
+        if sum(update.revision > after.revision for update in history) != head - after.revision:
             return PageExpired("history_pruned")  # another node pruned between the two statements
         try:
-            items += _items_at(map(update_of, touched), after, is_whole=touched[0].first_revision == 1)
+            items += _items_at(history, after, is_whole=touched[0][0] == 1)
         except _Unknown:
             return PageExpired("history_pruned")
     return _page(user_id, after.epoch, after.revision, items, limit)
 
 
-def _first_page(connection: Connection, user_id: str, limit: int, reason: SnapshotReason | None) -> Page:
+def _first_page(transaction: Transaction, user_id: str, limit: int, reason: SnapshotReason | None) -> Page:
     everything = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
-    rows = _rows(connection, user_id, limit, everything)
-    return _page(user_id, rows[0].epoch, rows[0].revision or 0, _items(rows), limit, reason)
+    rows = _rows(transaction, user_id, limit, everything)
+    epoch, head = rows[0][:2]
+    return _page(user_id, epoch, head or 0, _items(rows), limit, reason)
 
 
-def _rows(connection: Connection, user_id: str, limit: int, after: Bookmark) -> Sequence[Row[Any]]:
-    parameters = {
-        "of_user": user_id,
-        "at": after.revision,
-        "timestamp": after.timestamp,
-        "added_revision": after.added_revision,
-        "size": limit + 1,
-    }
-    return connection.execute(_HEAD_AND_PAGE, parameters).all()
+def _rows(transaction: Transaction, user_id: str, limit: int, after: Bookmark) -> list[Row]:
+    parameters = (user_id, after.revision, after.timestamp, after.added_revision, limit + 1)
+    return transaction.execute(_HEAD_AND_PAGE, parameters).fetchall()
 
 
 def _page(
@@ -181,15 +188,15 @@ def _item(add: Update) -> Item:
     )
 
 
-def _items(rows: Sequence[Row[Any]]) -> list[Item]:
+def _items(rows: Sequence[Row]) -> list[Item]:
     return [
         Item(
-            content_id=row.content_id,
-            tag=row.tag,
-            added_revision=row.added_revision,
-            timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
-            device_id=row.device_id,
+            content_id=content_id,
+            tag=tag,
+            added_revision=added_revision,
+            timestamp=HLCTimestamp.unpack(timestamp, node),
+            device_id=device_id,
         )
-        for row in rows
-        if row.content_id is not None
+        for _, _, _, _, content_id, tag, added_revision, timestamp, node, device_id in rows
+        if content_id is not None
     ]

@@ -1,9 +1,8 @@
-"""What is PostgreSQL's own: how to connect, and how a transaction begins."""
+"""What is PostgreSQL's own: how to connect, and how a transaction begins and ends."""
 
+from contextlib import ExitStack, suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING
-
-from sqlalchemy import Connection
 
 from actors.errors import StoreUnavailable
 from storage.database_url import postgresql_parameters
@@ -48,23 +47,37 @@ class PostgreSQL:
 
     def __init__(self, url: str, lock_timeout_s: float, *, is_read_only: bool = False) -> None:
         self._parameters = {**DEFAULTS, **postgresql_parameters(url), **OURS}
+        # Imported here: SQLite needs none of it.
+        import psycopg  # noqa: PLC0415
+        from sqlalchemy.dialects.postgresql import dialect  # noqa: PLC0415
+
+        self.driver = psycopg
+        self.dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call] # SQLAlchemy's own
+        self._in_pipeline = ExitStack()
+        # The server's defaults are not ours: at a higher isolation level two nodes that write at once fail each other.
+        self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED{' READ ONLY' if is_read_only else ''}"
         lock_timeout_ms = int(lock_timeout_s * 1000)
-        # One message, hence one round trip. The server's defaults are not ours: at a higher isolation level two nodes
-        # that write at once fail each other. SET without LOCAL would stay behind in a pooler's session.
-        self._begin = (
-            f"BEGIN ISOLATION LEVEL READ COMMITTED{' READ ONLY' if is_read_only else ''};"
-            f"SET LOCAL lock_timeout = {lock_timeout_ms};"
-            f"SET LOCAL statement_timeout = {2 * lock_timeout_ms};"
-            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS};"
-            "SET LOCAL plan_cache_mode = force_custom_plan"  # one made on empty tables would scan full ones for ever
-        )
+        settings = {
+            "lock_timeout": lock_timeout_ms,
+            "statement_timeout": 2 * lock_timeout_ms,
+            "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            "plan_cache_mode": "force_custom_plan",  # one made on empty tables would scan full ones for ever
+        }
+        # Until the transaction ends: whatever is set for longer would stay behind in a pooler's session.
+        self._settings = f"SELECT {', '.join(f'set_config({n!r}, {str(v)!r}, true)' for n, v in settings.items())}"
+        self.begin_at_once = f"{self._begin};{self._settings}"
 
     def connect(self) -> "psycopg.Connection":
         """Return a new connection of psycopg's. Raises: psycopg.Error; StoreUnavailable, the encoding is wrong."""
-        import psycopg  # noqa: PLC0415 - SQLite needs none of it
+        from psycopg.types.numeric import Int8Dumper  # noqa: PLC0415 - as above
+        from psycopg.types.string import StrDumper  # noqa: PLC0415
 
-        connection = psycopg.connect(**self._parameters)
+        connection = self.driver.connect(**self._parameters)
         try:
+            # One type for all numbers, so that a statement is prepared once, and one for all texts, so that the server
+            # does not try to read them as something else, and quotes them when it cannot.
+            connection.adapters.register_dumper(int, Int8Dumper)
+            connection.adapters.register_dumper(str, StrDumper)
             _check_encoding(connection)
             if _is_pooled(connection):
                 connection.prepare_threshold = None
@@ -73,20 +86,38 @@ class PostgreSQL:
             raise
         return connection
 
-    def begin(self, connection: Connection, *, writing: bool) -> None:
-        """Begin a transaction, a reading one just as a writing one."""
-        connection.exec_driver_sql(self._begin)
+    def begin(self, connection: "psycopg.Connection", *, writing: bool) -> None:
+        """Begin a transaction, a reading one just as a writing one; from now on nothing waits for its answer.
+
+        Most of a small transaction's time is round trips. A statement that fails lets those behind it fail, too: also
+        the COMMIT that was sent with them.
+        """
+        self._pipeline = self._in_pipeline.enter_context(connection.pipeline())
+        connection.execute(self._begin)
+        connection.execute(self._settings)
+
+    def commit(self, connection: "psycopg.Connection") -> None:
+        """Commit the transaction. Raises: psycopg.Error: a statement's, if it is the first that waits for it."""
+        connection.execute("COMMIT")
+        self._pipeline.sync()
+        self._in_pipeline.close()
+
+    def rollback(self, connection: "psycopg.Connection") -> None:
+        """End the transaction, if there is one, without effect."""
+        with suppress(self.driver.Error):  # what led here says more
+            self._in_pipeline.close()
+        connection.rollback()
 
     def check_place(self) -> None:
         """Do nothing: COMMIT goes to the server that the connection was made to."""
 
-    def was_hung_up(self, connection: Connection) -> bool:
+    def was_hung_up(self, connection: "psycopg.Connection") -> bool:
         """Return whether a server that has restarted since the last transaction has closed this connection.
 
         Between transactions a server sends nothing: anything to read means that it has closed the connection.
         """
         with DefaultSelector() as selector:
-            selector.register(connection.connection.driver_connection, EVENT_READ)  # type: ignore[arg-type]
+            selector.register(connection, EVENT_READ)
             return bool(selector.select(timeout=0))
 
 

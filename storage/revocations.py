@@ -6,15 +6,24 @@ a node that asks for those after the last version it saw misses none, whichever 
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from storage.database import Database
+from storage.database import Database, Transaction
+from storage.statements import Statement
 from storage.tables import REVOCATIONS, meta, revocations
 
 KEPT_LONGER_S = 3600
 """How much longer than the token: nodes' clocks may differ."""
 
-_LOCK_VERSION = select(meta.c.value).where(meta.c.key == REVOCATIONS).with_for_update()
+_LOCK_VERSION = Statement(select(meta.c.value).where(meta.c.key == REVOCATIONS).with_for_update())
+_MOVE_VERSION = Statement(update(meta).where(meta.c.key == REVOCATIONS).values(value=bindparam("version")))
+_FIND = Statement(select(revocations.c.expires_at).where(revocations.c.token_id == bindparam("id")))
+_INSERT = Statement(insert(revocations))
+_DELETE = Statement(delete(revocations).where(revocations.c.token_id == bindparam("id")))
+_DELETE_ENDED = Statement(delete(revocations).where(revocations.c.expires_at < bindparam("ended_at")))
+_NEWER = Statement(
+    select(revocations).where(revocations.c.version > bindparam("after")).order_by(revocations.c.version)
+)
 
 
 class SqlRevocationStore:
@@ -31,31 +40,30 @@ class SqlRevocationStore:
 
     def revoke(self, token_id: str, expires_at: int | None) -> None:
         """Refuse ``token_id`` from now on, until ``expires_at``."""
-        with self._database.transaction(writing=True) as connection:
-            version = int(connection.scalars(_LOCK_VERSION).one()) + 1
-            if not _is_revoked_until(connection, token_id, expires_at):
-                connection.execute(delete(revocations).where(revocations.c.token_id == token_id))
-                connection.execute(
-                    insert(revocations), {"token_id": token_id, "expires_at": expires_at, "version": version}
-                )
-                connection.execute(update(meta).where(meta.c.key == REVOCATIONS).values(value=str(version)))
-            ended = revocations.c.expires_at < int(self._now_s()) - KEPT_LONGER_S
-            connection.execute(delete(revocations).where(ended))
+        with self._database.transaction(writing=True) as transaction:
+            ((last,),) = transaction.execute(_LOCK_VERSION).fetchall()
+            version = int(last) + 1
+            if not _is_revoked_until(transaction, token_id, expires_at):
+                transaction.execute(_DELETE, (token_id,))
+                transaction.execute(_INSERT, (token_id, expires_at, version))
+                transaction.execute(_MOVE_VERSION, (str(version),))
+            transaction.execute(_DELETE_ENDED, (int(self._now_s()) - KEPT_LONGER_S,))
 
     def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:
         """Return the newest version, and the revocations newer than version ``after``."""
-        with self._database.transaction(writing=False) as connection:
-            newer = select(revocations).where(revocations.c.version > after).order_by(revocations.c.version)
-            rows = connection.execute(newer).all()
-            return max((row.version for row in rows), default=after), [(row.token_id, row.expires_at) for row in rows]
+        with self._database.transaction(writing=False) as transaction:
+            rows = transaction.execute(_NEWER, (after,)).fetchall()
+        newest = rows[-1][-1] if rows else after
+        return newest, [(token_id, expires_at) for token_id, expires_at, _ in rows]
 
     def close(self) -> None:
         """Close the connection; idempotent."""
         self._database.close()
 
 
-def _is_revoked_until(connection: Connection, token_id: str, expires_at: int | None) -> bool:
-    row = connection.execute(select(revocations).where(revocations.c.token_id == token_id)).first()
-    if row is None:
-        return False
-    return row.expires_at is None or (expires_at is not None and expires_at <= row.expires_at)
+def _is_revoked_until(transaction: Transaction, token_id: str, expires_at: int | None) -> bool:
+    """Return whether ``token_id`` is refused at least until ``expires_at`` already."""
+    return any(
+        end is None or (expires_at is not None and expires_at <= end)
+        for (end,) in transaction.execute(_FIND, (token_id,)).fetchall()
+    )

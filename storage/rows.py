@@ -1,18 +1,15 @@
-"""Conversions between rows of the tables and the values they hold."""
+"""Conversions between rows of the tables and the values they hold: a row has its table's columns, in their order."""
 
-from typing import Any
 from uuid import UUID
 
 from msgspec import json
-from sqlalchemy import Row
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Outcome, Status, Update
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
+from storage.statements import Row
 from storage.user_journal import Answer, JournalHead, LiveTag
-
-Params = dict[str, Any]
 
 KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
 """Values of ``operations.kind``: the collection and the action."""
@@ -29,102 +26,112 @@ def tags_text(tags: tuple[str, ...]) -> str:
     return json.encode(tags).decode()
 
 
-def update_params(update: Update, status: Status, now_ms: int) -> Params:
+def update_row(update: Update, status: Status, now_ms: int) -> Row:
     """Return the row of ``operations`` for ``update``, answered with ``status`` and recorded at ``now_ms``."""
-    return {
-        "user_id": update.user_id,
-        "revision": update.revision,
-        "kind": KINDS[update.change.action],
-        "content_id": update.content_id,
-        "tags": tags_text(update.tags),
-        "timestamp": update.timestamp.pack(),
-        "node": update.timestamp.node,
-        "device_id": update.device_id,
-        "operation_id": update.change.operation_id,
-        "recorded_ms": now_ms,
-        "status": status.value,
-    }
-
-
-def update_of(row: Row[Any]) -> Update:
-    """Return the update in a row of ``operations`` or ``answers``."""
-    return Update(
-        user_id=row.user_id,
-        revision=row.revision,
-        change=Change(_ACTIONS[row.kind], UUID(row.content_id), row.operation_id),
-        tags=_decode_tags(row.tags),
-        timestamp=HLCTimestamp.unpack(row.timestamp, row.node),
-        device_id=row.device_id,
+    change, timestamp = update.change, update.timestamp
+    return (
+        update.user_id,
+        update.revision,
+        KINDS[change.action],
+        update.content_id,
+        tags_text(update.tags),
+        timestamp.pack(),
+        timestamp.node,
+        update.device_id,
+        change.operation_id,
+        now_ms,
+        status.value,
     )
 
 
-def recorded_answer_of(row: Row[Any]) -> Answer:
+def update_of(row: Row) -> Update:
+    """Return the update in a row of ``operations``."""
+    user_id, revision, kind, content_id, tags, timestamp, node, device_id, operation_id, _, _ = row
+    return Update(
+        user_id=user_id,
+        revision=revision,
+        change=Change(_ACTIONS[kind], UUID(content_id), operation_id),
+        tags=_decode_tags(tags),
+        timestamp=HLCTimestamp.unpack(timestamp, node),
+        device_id=device_id,
+    )
+
+
+def recorded_answer_of(row: Row) -> Answer:
     """Return what the operation in a row of ``operations`` was answered."""
-    update = update_of(row)
-    status = Status(row.status) if row.status else DONE[update.change.action]
-    return _answer_of(row, Outcome(status=status, update=update))
+    update, status = update_of(row), row[-1]
+    return Answer(
+        action=update.change.action,
+        content_id=update.content_id,
+        outcome=Outcome(status=Status(status) if status else DONE[update.change.action], update=update),
+    )
 
 
-def answer_params(user_id: str, operation_id: str, answer: Answer, now_ms: int) -> Params:
+def answer_row(user_id: str, operation_id: str, answer: Answer, now_ms: int) -> Row:
     """Return the row of ``answers`` for an answer to the user's ``operation_id``, given at ``now_ms``."""
     outcome, update = answer.outcome, answer.outcome.update
-    return {
-        "user_id": user_id,
-        "operation_id": operation_id,
-        "kind": KINDS[answer.action],
-        "content_id": answer.content_id,
-        "status": outcome.status.value,
-        "reason": outcome.reason,
-        "field": outcome.field,
-        "revision": update and update.revision,
-        "tags": update and tags_text(update.tags),
-        "timestamp": update and update.timestamp.pack(),
-        "node": update and update.timestamp.node,
-        "device_id": update and update.device_id,
-        "recorded_ms": now_ms,
-    }
+    return (
+        user_id,
+        operation_id,
+        KINDS[answer.action],
+        answer.content_id,
+        outcome.status.value,
+        outcome.reason,
+        outcome.field,
+        update and update.revision,
+        update and tags_text(update.tags),
+        update and update.timestamp.pack(),
+        update and update.timestamp.node,
+        update and update.device_id,
+        now_ms,
+    )
 
 
-def answer_of(row: Row[Any]) -> Answer:
+def answer_of(row: Row) -> Answer:
     """Return the answer in a row of ``answers``; its update shows this row's ``operation_id``.
 
     That is another than it was recorded with if it is the add of a ``tag`` that came again.
     """
-    update = None if row.revision is None else update_of(row)
-    return _answer_of(row, Outcome(status=Status(row.status), update=update, reason=row.reason, field=row.field))
+    user_id, operation_id, kind, content_id, status, reason, field, revision, *update, recorded_ms = row
+    recorded = (user_id, revision, kind, content_id, *update, operation_id, recorded_ms, status)
+    outcome = Outcome(
+        status=Status(status),
+        update=None if revision is None else update_of(recorded),
+        reason=reason,
+        field=field,
+    )
+    return Answer(action=_ACTIONS[kind], content_id=content_id, outcome=outcome)
 
 
-def _answer_of(row: Row[Any], outcome: Outcome) -> Answer:
-    return Answer(action=_ACTIONS[row.kind], content_id=row.content_id, outcome=outcome)
-
-
-def live_params(user_id: str, live: LiveTag) -> Params:
+def live_row(user_id: str, live: LiveTag) -> Row:
     """Return the row of ``entries`` for a live tag of the user."""
-    return {
-        "user_id": user_id,
-        "content_id": live.content_id,
-        "tag": str(live.tag),
-        "added_revision": live.added_revision,
-        "timestamp": live.timestamp.pack(),
-        "node": live.timestamp.node,
-        "device_id": live.device_id,
-    }
-
-
-def live_of(row: Row[Any]) -> LiveTag:
-    """Return the live tag in a row of ``entries``."""
-    return LiveTag(
-        row.content_id,
-        Tag.parse(row.tag),
-        row.added_revision,
-        HLCTimestamp.unpack(row.timestamp, row.node),
-        row.device_id,
+    timestamp = live.timestamp
+    return (
+        user_id,
+        live.content_id,
+        str(live.tag),
+        live.added_revision,
+        timestamp.pack(),
+        timestamp.node,
+        live.device_id,
     )
 
 
-def head_of(row: Row[Any]) -> JournalHead:
+def live_of(row: Row) -> LiveTag:
+    """Return the live tag in a row of ``entries``."""
+    _, content_id, tag, added_revision, timestamp, node, device_id = row
+    return LiveTag(content_id, Tag.parse(tag), added_revision, HLCTimestamp.unpack(timestamp, node), device_id)
+
+
+def head_row(user_id: str, head: JournalHead) -> Row:
+    """Return the row of ``heads`` for the user's head."""
+    return (user_id, head.revision, head.first_revision, head.minted, head.clock.pack(), head.clock.node)
+
+
+def head_of(row: Row) -> JournalHead:
     """Return the head in a row of ``heads``."""
-    return JournalHead(row.revision, row.first_revision, row.minted, HLCTimestamp.unpack(row.clock, row.clock_node))
+    _, revision, first_revision, minted, clock, clock_node = row
+    return JournalHead(revision, first_revision, minted, HLCTimestamp.unpack(clock, clock_node))
 
 
 def context_text(context: CausalContext) -> str:
@@ -132,6 +139,7 @@ def context_text(context: CausalContext) -> str:
     return json.encode(context.to_wire()).decode()
 
 
-def context_of(row: Row[Any]) -> CausalContext:
+def context_of(row: Row) -> CausalContext:
     """Return the context in a row of ``contexts``."""
-    return CausalContext.from_wire(json.decode(row.context))
+    _, _, text = row
+    return CausalContext.from_wire(json.decode(text))

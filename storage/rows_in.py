@@ -1,4 +1,6 @@
-"""Rows whose user and key are in a list of pairs.
+"""Rows that a list names: whose user and key are one of its pairs, or whose key is one of its values.
+
+A statement has a fixed number of places, so there is one for each power of two up to a most: lists are cut and padded.
 
 ``(user_id, key) IN (VALUES …)`` would be shorter, but SQLite scans the whole table for it; ``OR`` of equalities uses
 the index in both databases.
@@ -6,32 +8,50 @@ the index in both databases.
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from itertools import chain, repeat
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, Column, and_, bindparam, or_, select
 
-PAIRS_PER_STATEMENT = 64
-"""Measured with SQLite: a pair costs 5 µs in statements of 64, 10 µs in one of 512."""
+from storage.database import Transaction
+from storage.statements import Row, Statement
+
+MOST = 64
+"""Places, or pairs of them. Measured with SQLite: a pair costs 5 µs in a statement of 1, 2.7 of 16, 2.6 of 64."""
+
+T = TypeVar("T")
 
 
-def rows_in(connection: Connection, key: Column[Any], pairs: Sequence[tuple[str, str]]) -> Iterator[Row[Any]]:
-    """Yield the rows of ``key``'s table whose ``user_id`` and ``key`` are one of ``pairs``."""
-    for start in range(0, len(pairs), PAIRS_PER_STATEMENT):
-        chunk = list(pairs[start : start + PAIRS_PER_STATEMENT])
-        size = 1 << (len(chunk) - 1).bit_length()
-        chunk += chunk[-1:] * (size - len(chunk))  # so that only a few sizes of the statement are compiled
-        wanted = {}
-        for number, (user_id, value) in enumerate(chunk):
-            wanted[f"user_{number}"] = user_id
-            wanted[f"key_{number}"] = value
-        yield from connection.execute(_select(key, size), wanted)
+def rows_in(transaction: Transaction, key: Column[Any], pairs: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """Ask for the rows of ``key``'s table whose ``user_id`` and ``key`` are one of ``pairs``; yield them later."""
+    results = [
+        transaction.execute(_select(key, len(chunk)), tuple(chain.from_iterable(chunk))) for chunk in chunks(pairs)
+    ]
+    return chain.from_iterable(result.fetchall() for result in results)
+
+
+def chunks(values: Sequence[T]) -> Iterator[tuple[T, ...]]:
+    """Yield ``values`` in chunks of 1, 2, 4 … ``MOST``, of which the last may be padded."""
+    for start in range(0, len(values), MOST):
+        yield padded(values[start : start + MOST])
+
+
+def padded(values: Sequence[T]) -> tuple[T, ...]:
+    """Return ``values``, at least one, with the last of them repeated until their number is a power of two."""
+    size = 1 << (len(values) - 1).bit_length()
+    return (*values, *repeat(values[-1], size - len(values)))
+
+
+def places(size: int) -> list[BindParameter[str]]:
+    """Return ``size`` parameters, to be given in this order."""
+    return [bindparam(f"wanted_{number}") for number in range(size)]
 
 
 @cache
-def _select(key: Column[Any], size: int) -> Select[Any]:
+def _select(key: Column[Any], size: int) -> Statement:
     table = key.table
     pairs = (
         and_(table.c.user_id == bindparam(f"user_{number}"), key == bindparam(f"key_{number}"))
         for number in range(size)
     )
-    return select(table).where(or_(*pairs))
+    return Statement(select(table).where(or_(*pairs)))

@@ -3,11 +3,12 @@
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, inspect, text, update
+from sqlalchemy import Connection, bindparam, text, update
 
 from actors.errors import StoreUnavailable, ValueRefused
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import SchemaTooNew
+from storage.statements import Statement
 from storage.tables import EPOCH, meta
 
 HEAD = "0004"
@@ -15,8 +16,15 @@ HEAD = "0004"
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together
 
-
-_MAY_CREATE = text("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')")
+_LOCK_MIGRATIONS = Statement(text("SELECT pg_advisory_xact_lock(:key)"))
+_TAKE_LONG = Statement(text("SET LOCAL statement_timeout = 0"))
+_MAY_CREATE = Statement(text("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')"))
+_HAS_VERSION = {
+    "sqlite": Statement(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")),
+    "postgresql": Statement(text("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")),
+}
+_VERSION = Statement(text("SELECT version_num FROM alembic_version"))
+_RENEW_EPOCH = Statement(update(meta).where(meta.c.key == EPOCH).values(value=bindparam("epoch")))
 
 
 def schema_version(url: str) -> str | None:
@@ -27,8 +35,8 @@ def schema_version(url: str) -> str | None:
     """
     database = Database(url)
     try:
-        with database.transaction(writing=False) as connection:
-            return _version(connection)
+        with database.transaction(writing=False) as transaction:
+            return _version(transaction)
     finally:
         database.close()
 
@@ -58,34 +66,34 @@ def renew_epoch(url: str) -> None:
     """
     database = Database(url)
     try:
-        with database.transaction(writing=True) as connection:
-            connection.execute(update(meta).where(meta.c.key == EPOCH).values(value=uuid4().hex))
+        with database.transaction(writing=True) as transaction:
+            transaction.execute(_RENEW_EPOCH, (uuid4().hex,))
     finally:
         database.close()
 
 
 def bring_up_to_date(database: Database) -> None:
     """``migrate`` on an open database."""
-    with database.transaction(writing=False) as connection:
-        if _checked(_version(connection)) == HEAD:
+    with database.transaction(writing=False) as transaction:
+        if _checked(_version(transaction)) == HEAD:
             return
     try:
-        with database.transaction(writing=True) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-                connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take long
-            if _checked(_version(connection)) != HEAD:  # another node may have upgraded it meanwhile
-                check_may_migrate(connection)
+        with database.migration() as (transaction, connection):
+            if transaction.dialect.name == "postgresql":
+                transaction.execute(_LOCK_MIGRATIONS, (_MIGRATION_LOCK,))
+                transaction.execute(_TAKE_LONG)  # a large table may
+            if _checked(_version(transaction)) != HEAD:  # another node may have upgraded it meanwhile
+                check_may_migrate(transaction)
                 _upgrade(connection)
     except ValueRefused as error:
         raise StoreUnavailable(f"its rows do not fit schema {HEAD}: {error}") from error
 
 
-def check_may_migrate(connection: Connection) -> None:
+def check_may_migrate(transaction: Transaction) -> None:
     """Check that this role may make tables where the journal's are. Raises: StoreUnavailable, with the fix."""
-    if connection.dialect.name != "postgresql":
+    if transaction.dialect.name != "postgresql":
         return
-    schema, role, may_create = connection.execute(_MAY_CREATE).one()
+    ((schema, role, may_create),) = transaction.execute(_MAY_CREATE).fetchall()
     if schema is None:
         raise StoreUnavailable("postgresql: the search_path names no schema that exists: CREATE SCHEMA, or set another")
     if not may_create:
@@ -95,11 +103,11 @@ def check_may_migrate(connection: Connection) -> None:
         )
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+def _version(transaction: Transaction) -> str | None:
+    if not transaction.execute(_HAS_VERSION[transaction.dialect.name]).fetchall():
         return None
-    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return version
+    versions = transaction.execute(_VERSION).fetchall()
+    return versions[0][0] if versions else None
 
 
 def _checked(version: str | None) -> str | None:

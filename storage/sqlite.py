@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import dialect
 
 from actors.errors import StoreUnavailable
 
@@ -29,7 +29,10 @@ class SQLite:
     """
 
     name = "sqlite"
+    driver = sqlite3
+    dialect = dialect(paramstyle="qmark")
     engine_url = "sqlite://"
+    begin_at_once = "BEGIN IMMEDIATE"
 
     def __init__(
         self, file: Path, lock_timeout_s: float, *, is_read_only: bool = False, makes_file: bool = True
@@ -76,12 +79,21 @@ class SQLite:
             raise
         return connection
 
-    def begin(self, connection: Connection, *, writing: bool) -> None:
+    def begin(self, connection: sqlite3.Connection, *, writing: bool) -> None:
         """Begin a transaction; a writing one acquires the file's one write lock at once.
 
         A lock acquired later could fail half-way, because a reader with an old snapshot may not become a writer.
         """
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        connection.execute(self.begin_at_once if writing else "BEGIN")
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit the transaction."""
+        connection.execute("COMMIT")
+
+    def rollback(self, connection: sqlite3.Connection) -> None:
+        """End the transaction, if there is one, without effect."""
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def check_place(self) -> None:
         """Check that the file and its WAL still have their names. Raises: StoreUnavailable, naming what happened.
@@ -97,7 +109,7 @@ class SQLite:
             # The last connection to close removes both. So another one is open, and a new WAL would not be its.
             raise StoreUnavailable(f"sqlite: {self._wal} was removed while in use: {_FIX}")
 
-    def was_hung_up(self, connection: Connection) -> bool:
+    def was_hung_up(self, connection: sqlite3.Connection) -> bool:
         """Return false: nobody else can close the connection."""
         return False
 

@@ -3,7 +3,7 @@
 ``commit.py`` loads a ``UserJournal`` under the user's lock, applies a batch to it and writes what it changed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
@@ -65,6 +65,9 @@ class Answer(Struct, frozen=True, kw_only=True):
         return self.outcome
 
 
+_NOTHING = CausalContext()
+
+
 class UserJournal:
     """One user's journal while a batch is applied to it.
 
@@ -74,7 +77,8 @@ class UserJournal:
     Args:
         user_id: whose journal.
         head: as stored before the batch.
-        contexts: replica -> what was seen of it, for every replica but the journal's that the batch names in a tag.
+        contexts: replica -> what was seen of it, if anything was: of every replica but the journal's that the batch
+            names in a tag.
         answers_since_ms: every ``operation_id`` used since then is known, milliseconds since 1970.
     """
 
@@ -97,6 +101,7 @@ class UserJournal:
             self._context = self._context.merge(context)
         self._loaded_live: dict[Tag, LiveTag] = {}
         self._live: dict[str, dict[Tag, LiveTag]] = {}
+        self._named_tags: set[Tag] = set()
         self._by_operation_id: dict[str, Answer] = {}
         self._adds: dict[str, Answer] = {}
 
@@ -140,6 +145,11 @@ class UserJournal:
         """The counter of the last tag that the journal minted."""
         return self._context.next_tag(JOURNAL_REPLICA).counter - 1
 
+    @property
+    def new_head(self) -> JournalHead:
+        """The head after the batch."""
+        return JournalHead(self.revision, self.head.first_revision, self.minted, self.clock)
+
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
         live = {tag: born for tags in self._live.values() for tag, born in tags.items()}
@@ -148,15 +158,15 @@ class UserJournal:
             [born for tag, born in self._loaded_live.items() if tag not in live],
         )
 
-    def context_changes(self, named: Iterable[Tag]) -> dict[str, CausalContext]:
-        """Return the contexts that changed, by replica; ``named``: the tags that the batch names."""
-        contexts = dict(self._loaded_contexts)
-        for tag in named:
-            if tag.replica in contexts and tag in self._context:
-                contexts[tag.replica] = contexts[tag.replica].with_tags(tag)
-        return {
-            replica: context for replica, context in contexts.items() if context is not self._loaded_contexts[replica]
-        }
+    def context_changes(self) -> dict[str, CausalContext]:
+        """Return the contexts that changed, by replica; what the journal minted is in its head."""
+        changed: dict[str, CausalContext] = {}
+        for tag in self._named_tags:
+            if tag.replica != JOURNAL_REPLICA and tag in self._context:
+                known = changed.get(tag.replica) or self._loaded_contexts.get(tag.replica, _NOTHING)
+                if tag not in known:
+                    changed[tag.replica] = known.with_tags(tag)
+        return changed
 
     def _decide(self, operation: Operation) -> Outcome:
         try:
@@ -236,6 +246,7 @@ class UserJournal:
             raise _Refused(str(error)) from error
         if tag.replica == JOURNAL_REPLICA and tag not in self._context:
             raise _Refused(f"tag {text!r} is not known here, and only the journal names tags {JOURNAL_REPLICA!r}")
+        self._named_tags.add(tag)
         return tag
 
     def _record(self, operation: Operation, tags: tuple[str, ...], status: Status) -> Outcome:

@@ -1,14 +1,12 @@
 """An operation that comes again under its ``operation_id`` is answered as at first, whatever the answer was."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Barrier
 from typing import NamedTuple, Protocol
 
 import pytest
 from msgspec import json
-from sqlalchemy import Engine, event, func, select
 
 from actors.errors import StoreUnavailable
 from actors.messages.device import answer_to
@@ -19,7 +17,7 @@ from storage.answers import PRUNE_EVERY as PRUNE_ANSWERS_EVERY
 from storage.database import Database
 from storage.history import DEFAULT_MIN_ANSWER_AGE_MS, PRUNE_EVERY, HistoryLimits
 from storage.journal_store import SqlJournalStore
-from storage.tables import answers
+from tests.storage.executed import executed
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 from transport.http.answers import write_response
@@ -212,10 +210,10 @@ def fill_answers(journal: SqlJournalStore, author: Writes, name: str, number: in
 
 def kept(url: str) -> int:
     database = Database(url)
-    with database.transaction(writing=False) as connection:
-        number: int = connection.execute(select(func.count()).select_from(answers)).scalar_one()
+    with database.transaction(writing=False) as transaction:
+        ((number,),) = transaction.connection.execute("SELECT count(*) FROM answers").fetchall()
     database.close()
-    return number
+    return int(number)
 
 
 def test_an_answer_is_kept_for_thirty_days_and_then_forgotten(
@@ -301,34 +299,19 @@ def test_a_timestamp_just_within_the_window_is_not_too_old(journal: SqlJournalSt
 # What it costs
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect what is executed meanwhile."""
-    executed: list[str] = []
-
-    def collect(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        executed.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    try:
-        yield executed
-    finally:
-        event.remove(Engine, "before_cursor_execute", collect)
-
-
 def test_answers_cost_a_look_up_where_ids_are_named_and_an_insert_where_nothing_was_recorded(
     journal: SqlJournalStore, author: Writes
 ) -> None:
     commit(journal, author.add("alien"), author.remove("x", operation_id="not due any more"))
-    with statements() as without_ids:
+    with executed() as without_ids:
         journal.commit([author.add(f"film {n}") for n in range(20)])
-    assert not [statement for statement in without_ids if "answers" in statement]
-    with statements() as with_ids:
+    assert not [statement for statement, _ in without_ids if "answers" in statement]
+    with executed() as with_ids:
         journal.commit([author.add(f"film {n + 20}", operation_id=f"a {n}") for n in range(20)])
-    assert [statement.split()[0] for statement in with_ids if "answers" in statement] == ["SELECT"]
-    with statements() as with_nothing_to_record:
+    assert [statement.split()[0] for statement, _ in with_ids if "answers" in statement] == ["SELECT"]
+    with executed() as with_nothing_to_record:
         journal.commit([author.remove("x", operation_id=f"b {n}") for n in range(20)])
-    assert [statement.split()[0] for statement in with_nothing_to_record if "answers" in statement] == [
+    assert [statement.split()[0] for statement, _ in with_nothing_to_record if "answers" in statement] == [
         "SELECT",
         "INSERT",
     ]

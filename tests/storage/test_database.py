@@ -1,15 +1,17 @@
 """One connection to either database: private, opened when needed, dropped when it fails; no transaction by half."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, insert, select
 
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
+from storage.statements import Statement
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 
@@ -67,51 +69,113 @@ def test_an_exception_within_a_transaction_rolls_it_back(
 ) -> None:
     open_journal(database_url).commit([author.add("alien")])
     database = Database(database_url)
-    with suppress(KeyError), database.transaction(writing=True) as connection:
-        connection.exec_driver_sql("DELETE FROM heads")
+    with suppress(KeyError), database.transaction(writing=True) as transaction:
+        transaction.connection.execute("DELETE FROM heads")
         raise KeyError
-    with database.transaction(writing=False) as connection:
-        assert connection.exec_driver_sql("SELECT revision FROM heads").all() == [(1,)]
+    with database.transaction(writing=False) as transaction:
+        assert transaction.connection.execute("SELECT revision FROM heads").fetchall() == [(1,)]
     database.close()
 
 
 def test_what_a_transaction_wrote_is_there_for_the_next_and_after_a_close(database_url: str) -> None:
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
-        connection.execute(text("CREATE TABLE film (title TEXT)"))
-        connection.execute(text("INSERT INTO film VALUES ('Alien')"))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT)")
+        transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
     for _ in range(2):
-        with database.transaction(writing=False) as connection:
-            assert connection.scalar(text("SELECT title FROM film")) == "Alien"
+        with database.transaction(writing=False) as transaction:
+            assert transaction.connection.execute("SELECT title FROM film").fetchall() == [("Alien",)]
         database.close()
         database.close()
 
 
 def test_a_write_waits_for_anothers_lock_only_so_long_and_a_read_does_not(database_url: str) -> None:
     holder, other = Database(database_url), Database(database_url, lock_timeout_s=0.05)
-    with holder.transaction(writing=True) as connection:
-        connection.execute(text("CREATE TABLE film (title TEXT)"))
-        connection.execute(text("INSERT INTO film VALUES ('Alien')"))
-    lock = text("UPDATE film SET title = 'Brazil'")
-    with holder.transaction(writing=True) as connection:
-        connection.execute(lock)
+    with holder.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT)")
+        transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
+    lock = "UPDATE film SET title = 'Brazil'"
+    with holder.transaction(writing=True) as transaction:
+        transaction.connection.execute(lock)
         with pytest.raises(StoreUnavailable), other.transaction(writing=True) as waiting:
-            waiting.execute(lock)
+            waiting.connection.execute(lock)
         with other.transaction(writing=False) as reading:
-            assert reading.scalar(text("SELECT title FROM film")) == "Alien"
-    with other.transaction(writing=True) as connection:
-        connection.execute(lock)
+            assert reading.connection.execute("SELECT title FROM film").fetchall() == [("Alien",)]
+    with other.transaction(writing=True) as transaction:
+        transaction.connection.execute(lock)
     holder.close()
     other.close()
 
 
 def test_a_value_that_is_refused_is_no_outage(database_url: str) -> None:
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
-        connection.execute(text("CREATE TABLE film (title TEXT PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO film VALUES ('Alien')"))
-    with pytest.raises(ValueRefused), database.transaction(writing=True) as connection:
-        connection.execute(text("INSERT INTO film VALUES ('Alien')"))
-    with database.transaction(writing=False) as connection:
-        assert connection.scalar(text("SELECT count(*) FROM film")) == 1
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT PRIMARY KEY)")
+        transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
+    with pytest.raises(ValueRefused), database.transaction(writing=True) as transaction:
+        transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
+    with database.transaction(writing=False) as transaction:
+        assert transaction.connection.execute("SELECT count(*) FROM film").fetchall() == [(1,)]
     database.close()
+
+
+# Statements
+
+
+FILMS = Table("film", MetaData(), Column("title", Text, primary_key=True), Column("year", BigInteger))
+INSERT = Statement(insert(FILMS))
+BY_YEAR = Statement(select(FILMS.c.title).where(FILMS.c.year == bindparam("of")).order_by(FILMS.c.title), "of")
+
+
+@pytest.fixture
+def films(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT PRIMARY KEY, year BIGINT)")
+    yield database
+    database.close()
+
+
+def test_results_are_fetched_in_any_order_after_all_was_asked_for(films: Database) -> None:
+    with films.transaction(writing=True) as transaction:
+        transaction.execute_many(INSERT, [("Alien", 1979), ("Brazil", 1985), ("Ran", 1985), ("Clue", None)])
+        transaction.execute_many(INSERT, [])
+        first, second, none = (transaction.execute(BY_YEAR, (year,)) for year in (1979, 1985, 1 << 40))
+        transaction.execute(INSERT, ("Dune", 1984))
+        assert second.fetchall() == [("Brazil",), ("Ran",)]
+        assert none.fetchall() == []
+        assert first.fetchall() == [("Alien",)]
+    with films.transaction(writing=False) as transaction:
+        assert transaction.execute(BY_YEAR, (1984,)).fetchall() == [("Dune",)]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_of_several_statements_the_one_that_fails_is_told_of_and_none_takes_effect(
+    films: Database, waits: bool
+) -> None:
+    def write() -> None:
+        with films.transaction(writing=True) as transaction:
+            transaction.execute_many(INSERT, [("Alien", 1979), ("Brazil", 1985)])
+            transaction.execute_many(INSERT, [("Ran", 1985), ("Ran", 1985), ("Clue", None)])
+            found = transaction.execute(BY_YEAR, (1985,))
+            transaction.execute(INSERT, ("Dune", 1984))
+            if waits:
+                found.fetchall()
+
+    for _ in range(20):  # how much has come when the first is looked at is a matter of luck
+        with pytest.raises(ValueRefused):
+            write()
+        with films.transaction(writing=False) as transaction:
+            assert transaction.execute(BY_YEAR, (1985,)).fetchall() == []
+
+
+def test_a_failure_that_a_block_hides_is_told_of_at_the_end_or_had_no_effect(films: Database) -> None:
+    with suppress(StoreUnavailable), films.transaction(writing=True) as transaction:
+        transaction.execute(INSERT, ("Alien", 1979))
+        with suppress(Exception):
+            transaction.execute(INSERT, ("Alien", 1979))
+            transaction.execute(BY_YEAR, (1979,)).fetchall()
+        transaction.execute(INSERT, ("Ran", 1985))
+    with films.transaction(writing=False) as transaction:
+        found = [transaction.execute(BY_YEAR, (year,)).fetchall() for year in (1979, 1985)]
+    assert found in ([[], []], [[("Alien",)], [("Ran",)]])

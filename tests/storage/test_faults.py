@@ -1,6 +1,7 @@
 """What a database refuses: final only where a value is to blame; else the same store works again once it can."""
 
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from actors.messages.journal import Operation, Status
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from storage.schema import migrate
+from storage.statements import Statement
 from storage.tables import meta, revocations
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
@@ -27,6 +29,9 @@ def refuses_for_now(journal: SqlJournalStore, operation: Operation) -> StoreUnav
     with pytest.raises(StoreUnavailable) as refused:
         journal.commit([operation])
     assert "\n" not in str(refused.value)
+    logged = "".join(traceback.format_exception(refused.value))
+    assert "storage/commit.py" in logged or not isinstance(refused.value, StatementRefused)
+    assert operation.content_id not in logged
     return refused.value
 
 
@@ -43,15 +48,15 @@ def database(database_url: str) -> Iterator[Database]:
 
 def test_a_row_that_exists_is_the_values_fault_and_leaves_the_connection_in_use(database: Database) -> None:
     with pytest.raises(ValueRefused) as refused, database.transaction(writing=True) as first:
-        first.execute(insert(meta), {"key": "epoch", "value": "another"})
+        first.execute(Statement(insert(meta)), ("epoch", "another"))
     assert "\n" not in str(refused.value)
     with database.transaction(writing=True) as second:
-        assert second is first
+        assert second.connection is first.connection
 
 
 def test_a_number_beyond_64_bits_is_the_values_fault(database: Database) -> None:
-    with pytest.raises(ValueRefused), database.transaction(writing=True) as connection:
-        connection.execute(insert(revocations), {"token_id": "t", "expires_at": 1 << 64, "version": 1})
+    with pytest.raises(ValueRefused), database.transaction(writing=True) as transaction:
+        transaction.execute(Statement(insert(revocations)), ("t", 1 << 64, 1))
 
 
 def test_a_text_that_is_no_unicode_is_the_values_fault(journal: SqlJournalStore, author: Author) -> None:
@@ -64,14 +69,14 @@ def test_a_text_that_is_no_unicode_is_the_values_fault(journal: SqlJournalStore,
 
 
 def test_wrong_sql_is_told_apart_from_an_outage(database: Database) -> None:
-    with pytest.raises(StatementRefused, match="no_such_column"), database.transaction(writing=True) as connection:
-        connection.exec_driver_sql("SELECT no_such_column FROM meta")
+    with pytest.raises(StatementRefused, match="no_such_column"), database.transaction(writing=True) as transaction:
+        transaction.connection.execute("SELECT no_such_column FROM meta")
 
 
 def test_a_value_of_a_type_that_no_column_has_is_our_defect(sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    with pytest.raises(StatementRefused), database.transaction(writing=True) as connection:
-        connection.exec_driver_sql("SELECT ?", (object(),))
+    with pytest.raises(StatementRefused), database.transaction(writing=True) as transaction:
+        transaction.connection.execute("SELECT ?", (object(),))
     database.close()
 
 

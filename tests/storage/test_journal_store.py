@@ -34,12 +34,12 @@ def test_opening_an_empty_database_makes_its_tables(open_journal: OpenJournal, d
 def test_a_store_that_cannot_be_opened_keeps_no_connection(sqlite_url: str) -> None:
     migrate(sqlite_url)
     database = Database(sqlite_url, lock_timeout_s=0.05)
-    with database.transaction(writing=True) as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SchemaTooNew):
         open_store(sqlite_url, now_ms=lambda: 0)
-    with database.transaction(writing=True) as connection:  # nobody holds a lock
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9998'")
+    with database.transaction(writing=True) as transaction:  # nobody holds a lock
+        transaction.connection.execute("UPDATE alembic_version SET version_num = '9998'")
     database.close()
 
 

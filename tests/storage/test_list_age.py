@@ -1,18 +1,17 @@
 """A page is read by an index on age: it costs the same however long the list is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any, Protocol
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
 
 from actors.messages.journal import Bookmark, Item, Operation, Page
 from crdt.hlc import HLCTimestamp
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
+from tests.storage.executed import Executed, executed
 from tests.whole_list import whole_list
 
 NOW_MS = 1_700_000_000_000
@@ -38,33 +37,16 @@ def page(journal: SqlJournalStore, user: str, limit: int, after: Bookmark | None
 
 # The plan
 
-Executed = list[tuple[str, Any]]
 
-
-@contextmanager
-def reads() -> Iterator[Executed]:
-    """Collect the queries that are executed meanwhile."""
-    executed: Executed = []
-
-    def collect(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT"):
-            executed.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    try:
-        yield executed
-    finally:
-        event.remove(Engine, "before_cursor_execute", collect)
-
-
-def plans(url: str, executed: Executed) -> list[str]:
+def plans(url: str, queries: Executed) -> list[str]:
     """Return how the database would execute each query, a step a line."""
     database = Database(url)
     explain = "EXPLAIN QUERY PLAN" if url.startswith("sqlite") else "EXPLAIN"
-    with database.transaction(writing=True) as connection:
+    with database.transaction(writing=True) as transaction:
+        driver = transaction.connection
         if not url.startswith("sqlite"):
-            connection.exec_driver_sql("ANALYZE")
-        planned = [connection.exec_driver_sql(f"{explain} {query}", given).all() for query, given in executed]
+            driver.execute("ANALYZE")
+        planned = [driver.execute(f"{explain} {query}", given).fetchall() for query, given in queries]
     database.close()
     return ["\n".join(row[-1] for row in rows) for rows in planned]
 
@@ -72,11 +54,11 @@ def plans(url: str, executed: Executed) -> list[str]:
 def test_a_page_is_read_in_the_order_of_an_index(journal: SqlJournalStore, author: Writes, database_url: str) -> None:
     fill(journal, author, LONG, "ann")
     fill(journal, author, 10, "bob")
-    with reads() as executed:
+    with executed() as seen:
         first = page(journal, "ann", PAGE, None)
         page(journal, "ann", PAGE, first.after)
         journal.changes("ann", LONG + 1, PAGE, None)
-    queries = [(query, given) for query, given in executed if "FROM entries" in query]
+    queries = [(query, given) for query, given in seen if "FROM entries" in query]
     assert len(queries) == 3
     for plan in plans(database_url, queries):
         assert "entries_by_age" in plan
@@ -89,29 +71,21 @@ def test_a_page_is_read_in_the_order_of_an_index(journal: SqlJournalStore, autho
 # The work
 
 
-@contextmanager
-def steps_of_sqlite() -> Iterator[list[int]]:
-    """Count the instructions that SQLite executes meanwhile."""
-    steps = [0]
+def work(journal: SqlJournalStore, user: str, after: Bookmark | None = None) -> int:
+    """Return how many instructions SQLite executes for one page."""
+    steps = 0
 
     def count_one() -> int:
-        steps[0] += 1
+        nonlocal steps
+        steps += 1
         return 0
 
-    def watch(_connection: object, cursor: Any, *_: object) -> None:
-        cursor.connection.set_progress_handler(count_one, 1)
+    def watch(connection: Any) -> None:
+        connection.set_progress_handler(count_one, 1)
 
-    event.listen(Engine, "before_cursor_execute", watch)
-    try:
-        yield steps
-    finally:
-        event.remove(Engine, "before_cursor_execute", watch)
-
-
-def work(journal: SqlJournalStore, user: str, after: Bookmark | None = None) -> int:
-    with steps_of_sqlite() as steps:
+    with executed(watch):
         page(journal, user, PAGE, after)
-    return steps[0]
+    return steps
 
 
 def test_a_page_is_the_same_work_in_a_long_list(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import Changes, Page, Status
@@ -131,8 +130,8 @@ def test_a_transaction_has_our_settings_in_every_session_and_leaves_none_behind(
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "transaction_isolation")
     databases = [Database(url, lock_timeout_s=0.5) for _ in range(2 * POOL_SIZE)]
     for database in databases:
-        with database.transaction(writing=True) as connection:
-            values = [connection.execute(text(f"SHOW {name}")).scalar() for name in names]
+        with database.transaction(writing=True) as transaction:
+            values = [transaction.connection.execute(f"SHOW {name}").fetchall()[0][0] for name in names]
             assert values == ["500ms", "1s", "10s", "read committed"]
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as stranger:
         for _ in range(POOL_SIZE):

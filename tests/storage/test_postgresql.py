@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import Status
@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.inspection import inspect_database
 from storage.journal_store import open_store
 from storage.schema import migrate
+from storage.statements import Statement
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
 from tests.storage.author import Author
@@ -50,8 +51,8 @@ def test_every_transaction_has_our_settings_and_leaves_none_in_the_session(postg
         return [connection.execute(f"SHOW {name}".encode()).fetchall()[0][0] for name in names]
 
     for writing in (False, True):
-        with database.transaction(writing=writing) as connection:
-            driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        with database.transaction(writing=writing) as transaction:
+            driver = transaction.connection
             assert settings(driver) == ["read committed", "500ms", "1s", "UTF8"]
         assert settings(driver)[1:3] == ["7s", "0"]
     database.close()
@@ -59,12 +60,14 @@ def test_every_transaction_has_our_settings_and_leaves_none_in_the_session(postg
 
 def test_without_a_pooler_statements_are_prepared_and_still_planned_for_their_values(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    for _ in range(20):
-        with database.transaction(writing=False) as connection:
-            connection.execute(select(func.generate_series(1, bindparam("limit", 3))))
-    with database.transaction(writing=False) as connection:
-        plans = text("SELECT sum(generic_plans), sum(custom_plans) > 10 FROM pg_prepared_statements")
-        assert connection.execute(plans).one() == (0, True)
+    statement = Statement(select(func.generate_series(bindparam("number"), bindparam("number"))))
+    for number in (1, 1 << 20, 1 << 40) * 7:
+        with database.transaction(writing=False) as transaction:
+            transaction.execute(statement, (number,))
+    with database.transaction(writing=False) as transaction:
+        plans = "SELECT count(*), sum(generic_plans), sum(custom_plans) > 10 FROM pg_prepared_statements"
+        prepared = f"{plans} WHERE statement LIKE '%generate_series%'"
+        assert transaction.connection.execute(prepared).fetchall() == [(1, 0, True)]
     database.close()
 
 

@@ -79,8 +79,8 @@ def test_a_history_with_a_hole_is_never_passed_off_as_whole(
 ) -> None:
     journal.commit([author.add("alien"), author.add("brazil"), author.add("clue")])
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:  # as a node does that prunes while another reads
-        connection.exec_driver_sql("DELETE FROM operations WHERE revision = 2")
+    with database.transaction(writing=True) as transaction:  # as a node does that prunes while another reads
+        transaction.connection.execute("DELETE FROM operations WHERE revision = 2")
     database.close()
     assert snapshot(journal, 0).reason == "history_pruned"
     assert len(changes(journal, 2).updates) == 1

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import text
 
 from actors.errors import StoreUnavailable
 from storage.database import Database
@@ -113,8 +112,8 @@ def test_a_database_that_does_not_answer_is_unavailable_and_nothing_is_revoked(
     store: SqlRevocationStore, database_url: str, clock: HandClock
 ) -> None:
     blocker, waiting = Database(database_url), Database(database_url, lock_timeout_s=0.05)
-    with blocker.transaction(writing=True) as connection:
-        connection.execute(text("UPDATE meta SET value = value"))  # locks the version
+    with blocker.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE meta SET value = value")  # locks the version
         with pytest.raises(StoreUnavailable):
             SqlRevocationStore(waiting, clock).revoke("a", None)
     waiting.close()

@@ -3,43 +3,46 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import insert
 
-from storage.database import Database
-from storage.rows_in import PAIRS_PER_STATEMENT, rows_in
+from storage.database import Database, Transaction
+from storage.rows_in import MOST, padded, rows_in
 from storage.schema import migrate
+from storage.statements import Statement
 from storage.tables import contexts
 
 
 @pytest.fixture
-def connection(database_url: str) -> Iterator[Connection]:
+def transaction(database_url: str) -> Iterator[Transaction]:
     """With the contexts ``r0`` to ``r199`` of Ann and of Bob."""
     migrate(database_url)
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
-        rows = [
-            {"user_id": user_id, "replica": f"r{number}", "context": f"{user_id} {number}"}
-            for user_id in ("ann", "bob")
-            for number in range(200)
-        ]
-        connection.execute(insert(contexts), rows)
-        yield connection
+    with database.transaction(writing=True) as transaction:
+        rows = [(user_id, f"r{number}", f"{user_id} {number}") for user_id in ("ann", "bob") for number in range(200)]
+        transaction.execute_many(Statement(insert(contexts)), rows)
+        yield transaction
     database.close()
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, PAIRS_PER_STATEMENT - 1, PAIRS_PER_STATEMENT, PAIRS_PER_STATEMENT + 1, 200])
-def test_every_pair_is_found_once_and_no_other(connection: Connection, count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 3, MOST - 1, MOST, MOST + 1, 200])
+def test_every_pair_is_found_once_and_no_other(transaction: Transaction, count: int) -> None:
     pairs = [("ann", f"r{number}") for number in range(count)]
-    found = [(row.user_id, row.replica) for row in rows_in(connection, contexts.c.replica, pairs)]
+    found = [row[:2] for row in rows_in(transaction, contexts.c.replica, pairs)]
     assert sorted(found) == sorted(pairs)
 
 
-def test_pairs_of_several_users_do_not_mix(connection: Connection) -> None:
+def test_pairs_of_several_users_do_not_mix(transaction: Transaction) -> None:
     pairs = [("ann", "r1"), ("bob", "r2")]
-    found = {(row.user_id, row.replica, row.context) for row in rows_in(connection, contexts.c.replica, pairs)}
+    found = set(rows_in(transaction, contexts.c.replica, pairs))
     assert found == {("ann", "r1", "ann 1"), ("bob", "r2", "bob 2")}
 
 
-def test_a_pair_that_is_not_there_is_left_out(connection: Connection) -> None:
+def test_a_pair_that_is_not_there_is_left_out(transaction: Transaction) -> None:
     pairs = [("ann", "r1"), ("ann", "elsewhere"), ("cid", "r1")]
-    assert [row.context for row in rows_in(connection, contexts.c.replica, pairs)] == ["ann 1"]
+    assert [context for _, _, context in rows_in(transaction, contexts.c.replica, pairs)] == ["ann 1"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 2), (3, 4), (5, 8), (64, 64), (100, 128)])
+def test_a_list_is_padded_with_its_last_value_to_a_power_of_two(count: int, size: int) -> None:
+    values = list(range(count))
+    assert padded(values) == (*values, *[count - 1] * (size - count))

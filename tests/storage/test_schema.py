@@ -10,7 +10,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
 
 import storage
 from storage.database import Database
@@ -50,7 +49,7 @@ def test_migrating_brings_an_empty_database_to_the_head_and_changes_nothing_twic
 def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
     migrate(database_url)
     database = Database(database_url)
-    with database.transaction(writing=False) as connection:
+    with database.migration() as (_, connection):
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
 
@@ -71,8 +70,8 @@ def test_nodes_that_start_together_on_an_empty_database_migrate_it_once(
 def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> None:
     migrate(database_url)
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
     for refuse in (migrate, epoch_of):
         with pytest.raises(SchemaTooNew, match=f"schema 9999, this release supports up to {HEAD}"):
@@ -82,13 +81,13 @@ def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
-        connection.execute(text("CREATE TABLE operations (oops INTEGER)"))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE operations (oops INTEGER)")
     with pytest.raises(Exception, match="already exists"):
         migrate(database_url)
     assert schema_version(database_url) is None
-    with database.transaction(writing=True) as connection:
-        connection.execute(text("DROP TABLE operations"))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("DROP TABLE operations")
     database.close()
     migrate(database_url)
     assert schema_version(database_url) == HEAD

@@ -35,7 +35,7 @@ class Writes(Protocol):
 
 def create_0002(url: str) -> None:
     database = Database(url)
-    with database.transaction(writing=True) as connection:
+    with database.migration() as (_, connection):
         config = Config()
         config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
@@ -45,10 +45,10 @@ def create_0002(url: str) -> None:
 
 def write_as_0002(url: str) -> None:
     database = Database(url)
-    with database.transaction(writing=True) as connection:
+    with database.transaction(writing=True) as transaction:
         for statement in RECORDED.read_text().split(";\n"):
             if statement:
-                connection.exec_driver_sql(statement)
+                transaction.connection.execute(statement)
     database.close()
 
 
@@ -100,13 +100,13 @@ def test_its_list_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes)
 def test_indexes_that_the_operator_made_beforehand_are_taken(database_url: str) -> None:
     create_0002(database_url)
     database = Database(database_url)
-    with database.transaction(writing=True) as connection:
+    with database.migration() as (transaction, connection):
         for statement in re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", OPERATIONS.read_text(), re.MULTILINE):
-            connection.exec_driver_sql(statement.replace("CONCURRENTLY ", ""))  # not within a transaction
+            transaction.connection.execute(statement.replace("CONCURRENTLY ", ""))  # not within a transaction
         made = {index["name"] for index in inspect(connection).get_indexes("entries")}
     database.close()
     migrate(database_url)
-    with database.transaction(writing=False) as connection:
+    with database.migration() as (_, connection):
         assert {index["name"] for index in inspect(connection).get_indexes("entries")} == made
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()

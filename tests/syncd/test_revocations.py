@@ -108,8 +108,8 @@ async def test_an_outage_is_told_once_and_what_is_known_stays_refused(
         return sum("revocations of other nodes cannot be read" in record.getMessage() for record in caplog.records)
 
     def rename(table: str, name: str) -> None:
-        with database.transaction(writing=True) as connection:
-            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+        with database.transaction(writing=True) as transaction:
+            transaction.connection.execute(f"ALTER TABLE {table} RENAME TO {name}")
 
     database = Database(database_url)
     async with running(database_url) as here, running(database_url, poll_s=0.0) as there:
