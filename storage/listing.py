@@ -9,73 +9,68 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import takewhile
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, BindParameter, bindparam, select, true, tuple_
+from sqlalchemy import BigInteger, bindparam, select, tuple_
 
 from actors.messages.journal import Bookmark, Changes, Item, Page, PageExpired, Update
-from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
-from storage.reads import SnapshotReason, read_updates
-from storage.rows import update_of
+from storage.reads import SnapshotReason, read_head, read_updates
+from storage.rows import age_of, item_of, update_of
+from storage.rows_in import chunks, places
 from storage.statements import Row, Statement
-from storage.tables import EPOCH, entries, heads, meta, operations
+from storage.tables import entries, operations
+
+MAX_SLICE: Final = 4096
+"""Live tags read at once at most; the first slice is as long as the page."""
 
 _END = (1 << 63) - 1
 """Above every timestamp and every revision."""
+_TOP = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
 
-_OF_USER: BindParameter[str] = bindparam("of_user")
-_AT = bindparam("at", type_=BigInteger)
-_TOUCHED = select(operations.c.content_id).where(operations.c.user_id == _OF_USER, operations.c.revision > _AT)
-_OTHER = entries.alias("other")
-_ENTRY_AGE = tuple_(entries.c.timestamp, entries.c.added_revision)
+_CONTENT_ID = entries.c.keys().index("content_id")
+_AGE = tuple_(entries.c.timestamp, entries.c.added_revision)
 _BOOKMARK_AGE = tuple_(bindparam("timestamp", type_=BigInteger), bindparam("added_revision", type_=BigInteger))
-# No EXISTS and no equality: PostgreSQL would make a join of the one, and of the other expect so few rows that it would
-# sort the whole list. One index has the order of the page, another the newest tag: few rows are read but not shown.
-_NEWEST_OF_CONTENT = (
-    select(_OTHER.c.timestamp, _OTHER.c.added_revision)
-    .where(_OTHER.c.user_id == entries.c.user_id, _OTHER.c.content_id == entries.c.content_id)
-    .order_by(_OTHER.c.timestamp.desc(), _OTHER.c.added_revision.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_PAGE = (
+_OLDER = Statement(
     select(entries)
-    .where(
-        entries.c.user_id == _OF_USER,
-        _ENTRY_AGE < _BOOKMARK_AGE,
-        entries.c.content_id.not_in(_TOUCHED),
-        _ENTRY_AGE >= _NEWEST_OF_CONTENT,
-    )
+    .where(entries.c.user_id == bindparam("of_user"), _AGE < _BOOKMARK_AGE)
     .order_by(entries.c.timestamp.desc(), entries.c.added_revision.desc())
-    .limit(bindparam("size"))
-    .subquery("page")
-)
-# At least one row, as in ``reads``; one statement, and therefore one revision, at any isolation level.
-_HEAD_AND_PAGE = Statement(
-    select(meta.c.value, heads.c.revision, heads.c.first_revision, _PAGE)
-    .select_from(meta.outerjoin(heads, heads.c.user_id == _OF_USER).outerjoin(_PAGE, true()))
-    .where(meta.c.key == EPOCH),
+    .limit(bindparam("size")),
     "of_user",
-    "at",
     "timestamp",
     "added_revision",
     "size",
 )
+_TOUCHED = select(operations.c.content_id).where(
+    operations.c.user_id == bindparam("of_user"),
+    operations.c.revision > bindparam("at"),
+)
 _OF_TOUCHED = Statement(
-    select(heads.c.first_revision, operations)
-    .join(heads, heads.c.user_id == operations.c.user_id)
-    .where(
-        operations.c.user_id == _OF_USER,
-        operations.c.revision <= bindparam("up_to"),
-        operations.c.content_id.in_(_TOUCHED.where(operations.c.revision <= bindparam("up_to"))),
-    )
+    select(operations)
+    .where(operations.c.user_id == bindparam("of_user"), operations.c.content_id.in_(_TOUCHED))
     .order_by(operations.c.revision),
     "of_user",
     "at",
-    "up_to",
 )
+
+
+@cache
+def _not_older(size: int) -> Statement:
+    wanted = places(size)
+    # + 0: by the index on age, PostgreSQL might read all that is newer instead of the contents.
+    age = tuple_(entries.c.timestamp + 0, entries.c.added_revision)
+    return Statement(
+        select(entries.c.content_id)
+        .where(entries.c.user_id == bindparam("of_user"), entries.c.content_id.in_(wanted), age >= _BOOKMARK_AGE)
+        .distinct(),
+        "of_user",
+        "timestamp",
+        "added_revision",
+        *(place.key for place in wanted),
+    )
 
 
 def read_changes(
@@ -93,53 +88,74 @@ def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmar
     """
     if after is None:
         return _first_page(transaction, user_id, limit, None)
-    rows = _rows(transaction, user_id, limit, after)
-    epoch, head, first_kept = rows[0][:3]
-    head, first_kept = head or 0, first_kept or 1
+    epoch, head, first_kept = read_head(transaction, user_id)
     if after.epoch != epoch or after.revision > head:
         return PageExpired("epoch_changed")
     if after.revision + 1 < first_kept:
         return PageExpired("history_pruned")
-    items = _items(rows)
+    touched: list[Update] = []
     if after.revision < head:
-        touched = transaction.execute(_OF_TOUCHED, (user_id, after.revision, head)).fetchall()
-        history = [update_of(row[1:]) for row in touched]
-        if sum(update.revision > after.revision for update in history) != head - after.revision:
-            return PageExpired("history_pruned")  # another node pruned between the two statements
-        try:
-            items += _items_at(history, after, is_whole=touched[0][0] == 1)
-        except _Unknown:
-            return PageExpired("history_pruned")
+        touched = list(map(update_of, transaction.execute(_OF_TOUCHED, (user_id, after.revision)).fetchall()))
+        if sum(update.revision > after.revision for update in touched) != head - after.revision:
+            return PageExpired("history_pruned")  # it has a hole
+    try:
+        items = _items_at(touched, after, is_whole=first_kept == 1)
+    except _Unknown:
+        return PageExpired("history_pruned")
+    items += _items(transaction, user_id, after, limit + 1, {update.content_id for update in touched})
     return _page(user_id, after.epoch, after.revision, items, limit)
 
 
 def _first_page(transaction: Transaction, user_id: str, limit: int, reason: SnapshotReason | None) -> Page:
-    everything = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
-    rows = _rows(transaction, user_id, limit, everything)
-    epoch, head = rows[0][:2]
-    return _page(user_id, epoch, head or 0, _items(rows), limit, reason)
+    epoch, head, _ = read_head(transaction, user_id)
+    return _page(user_id, epoch, head, _items(transaction, user_id, _TOP, limit + 1, set()), limit, reason)
 
 
-def _rows(transaction: Transaction, user_id: str, limit: int, after: Bookmark) -> list[Row]:
-    parameters = (user_id, after.revision, after.timestamp, after.added_revision, limit + 1)
-    return transaction.execute(_HEAD_AND_PAGE, parameters).fetchall()
+def _items(transaction: Transaction, user_id: str, after: Bookmark, count: int, left_out: set[str]) -> list[Item]:
+    """Return the first ``count`` items that follow ``after`` in the list as it is now, but none of ``left_out``.
+
+    A content stands where its newest live tag does: at the first one met, unless another one is before ``after``.
+    """
+    items: list[Item] = []
+    met = left_out.copy()
+    age, size = (after.timestamp, after.added_revision), count
+    while len(items) < count:
+        older = transaction.execute(_OLDER, (user_id, *age, size)).fetchall()
+        first_met: dict[str, Row] = {}
+        for row in older:
+            content_id = row[_CONTENT_ID]
+            if content_id not in met:
+                met.add(content_id)
+                first_met[content_id] = row
+        before = _contents_before(transaction, user_id, after, list(first_met))
+        items += [item_of(row) for content_id, row in first_met.items() if content_id not in before]
+        if len(older) < size:
+            break
+        age, size = age_of(item_of(older[-1])), min(2 * size, MAX_SLICE)
+    return items[:count]
+
+
+def _contents_before(
+    transaction: Transaction, user_id: str, bookmark: Bookmark, content_ids: Sequence[str]
+) -> set[str]:
+    """Return those of ``content_ids`` with a live tag that stands before ``bookmark``, or at it."""
+    if bookmark is _TOP:
+        return set()
+    age = bookmark.timestamp, bookmark.added_revision
+    results = [transaction.execute(_not_older(len(wanted)), (user_id, *age, *wanted)) for wanted in chunks(content_ids)]
+    return {content_id for result in results for (content_id,) in result.fetchall()}
 
 
 def _page(
     user_id: str, epoch: str, revision: int, items: list[Item], limit: int, reason: SnapshotReason | None = None
 ) -> Page:
-    items.sort(key=_age, reverse=True)
+    items.sort(key=age_of, reverse=True)
     shown = tuple(items[:limit])
     after = None
     if len(items) > limit:
-        timestamp, added_revision = _age(shown[-1])
+        timestamp, added_revision = age_of(shown[-1])
         after = Bookmark(epoch=epoch, revision=revision, timestamp=timestamp, added_revision=added_revision)
     return Page(user_id=user_id, epoch=epoch, revision=revision, items=shown, after=after, reason=reason)
-
-
-def _age(item: Item) -> tuple[int, int]:
-    """Return the key that the statement orders by."""
-    return item.timestamp.pack(), item.added_revision
 
 
 class _Unknown(Exception):
@@ -158,7 +174,7 @@ def _items_at(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> 
     for update in history:
         by_content[update.change.content_id].append(update)
     items = (_item_at(updates, after.revision, is_whole) for updates in by_content.values())
-    return [item for item in items if item is not None and _age(item) < (after.timestamp, after.added_revision)]
+    return [item for item in items if item is not None and age_of(item) < (after.timestamp, after.added_revision)]
 
 
 def _item_at(updates: Sequence[Update], revision: int, is_whole: bool) -> Item | None:
@@ -186,17 +202,3 @@ def _item(add: Update) -> Item:
         timestamp=add.timestamp,
         device_id=add.device_id,
     )
-
-
-def _items(rows: Sequence[Row]) -> list[Item]:
-    return [
-        Item(
-            content_id=content_id,
-            tag=tag,
-            added_revision=added_revision,
-            timestamp=HLCTimestamp.unpack(timestamp, node),
-            device_id=device_id,
-        )
-        for _, _, _, _, content_id, tag, added_revision, timestamp, node, device_id in rows
-        if content_id is not None
-    ]

@@ -54,8 +54,11 @@ class PostgreSQL:
         self.driver = psycopg
         self.dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call] # SQLAlchemy's own
         self._in_pipeline = ExitStack()
-        # The server's defaults are not ours: at a higher isolation level two nodes that write at once fail each other.
-        self._begin = f"BEGIN ISOLATION LEVEL READ COMMITTED{' READ ONLY' if is_read_only else ''}"
+        # Writers wait for each other at the users' heads, and then see what the other wrote; at a higher level they
+        # would fail each other. Whoever only reads sees one state of the database throughout.
+        access = " READ ONLY" if is_read_only else ""
+        self._begin_writing = f"BEGIN ISOLATION LEVEL READ COMMITTED{access}"
+        self._begin_reading = f"BEGIN ISOLATION LEVEL REPEATABLE READ{access}"
         lock_timeout_ms = int(lock_timeout_s * 1000)
         settings = {
             "lock_timeout": lock_timeout_ms,
@@ -65,7 +68,7 @@ class PostgreSQL:
         }
         # Until the transaction ends: whatever is set for longer would stay behind in a pooler's session.
         self._settings = f"SELECT {', '.join(f'set_config({n!r}, {str(v)!r}, true)' for n, v in settings.items())}"
-        self.begin_at_once = f"{self._begin};{self._settings}"
+        self.begin_at_once = f"{self._begin_writing};{self._settings}"
 
     def connect(self) -> "psycopg.Connection":
         """Return a new connection of psycopg's. Raises: psycopg.Error; StoreUnavailable, the encoding is wrong."""
@@ -87,13 +90,13 @@ class PostgreSQL:
         return connection
 
     def begin(self, connection: "psycopg.Connection", *, writing: bool) -> None:
-        """Begin a transaction, a reading one just as a writing one; from now on nothing waits for its answer.
+        """Begin a transaction, in which statements are sent without waiting for those before.
 
         Most of a small transaction's time is round trips. A statement that fails lets those behind it fail, too: also
         the COMMIT that was sent with them.
         """
         self._pipeline = self._in_pipeline.enter_context(connection.pipeline())
-        connection.execute(self._begin)
+        connection.execute(self._begin_writing if writing else self._begin_reading)
         connection.execute(self._settings)
 
     def commit(self, connection: "psycopg.Connection") -> None:

@@ -9,11 +9,10 @@ from sqlalchemy import bindparam, select
 from actors.messages.journal import Changes, Head, Item, Snapshot
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
-from storage.rows import head_of, live_of, update_of
+from storage.rows import age_of, head_of, item_of, update_of
 from storage.rows_in import chunks, places
 from storage.statements import Statement
 from storage.tables import EPOCH, entries, heads, meta, operations
-from storage.user_journal import LiveTag
 
 SnapshotReason = Literal["history_pruned", "epoch_changed"]
 
@@ -21,14 +20,11 @@ SnapshotReason = Literal["history_pruned", "epoch_changed"]
 _EPOCH = meta.c.value
 _CURRENT_EPOCH = Statement(select(_EPOCH).where(meta.c.key == EPOCH))
 _WITH_HEAD = meta.outerjoin(heads, heads.c.user_id == bindparam("of_user"))
-_WITH_ENTRIES = _WITH_HEAD.outerjoin(entries, entries.c.user_id == heads.c.user_id)
 _HEAD = Statement(
     select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH),
     "of_user",
 )
-_LIST = Statement(
-    select(_EPOCH, heads.c.revision, entries).select_from(_WITH_ENTRIES).where(meta.c.key == EPOCH), "of_user"
-)
+_LIST = Statement(select(entries).where(entries.c.user_id == bindparam("of_user")))
 _UPDATES = Statement(
     select(operations)
     .where(
@@ -53,6 +49,12 @@ def read_epoch(transaction: Transaction) -> str:
     """Return the database's epoch."""
     ((epoch,),) = transaction.execute(_CURRENT_EPOCH).fetchall()
     return str(epoch)
+
+
+def read_head(transaction: Transaction, user_id: str) -> tuple[str, int, int]:
+    """Return the epoch, the user's head, and the first revision that the history still has."""
+    ((epoch, head, first_kept),) = transaction.execute(_HEAD, (user_id,)).fetchall()
+    return epoch, head or 0, first_kept or 1
 
 
 def read_heads(transaction: Transaction, user_ids: Sequence[str]) -> list[Head]:
@@ -85,15 +87,14 @@ def read_updates(
 
     Cost: O(updates).
     """
-    ((current_epoch, head, first_kept),) = transaction.execute(_HEAD, (user_id,)).fetchall()
-    head, first_kept = head or 0, first_kept or 1
+    current_epoch, head, first_kept = read_head(transaction, user_id)
     if revision > head or epoch not in (None, current_epoch):
         return "epoch_changed"
     if revision + 1 < first_kept:
         return "history_pruned"
     up_to = head if limit is None else min(head, revision + limit)
     updates = tuple(map(update_of, transaction.execute(_UPDATES, (user_id, revision, up_to)).fetchall()))
-    if len(updates) != up_to - revision:  # another node pruned between the two statements
+    if len(updates) != up_to - revision:  # it has a hole
         return "history_pruned"
     return Changes(user_id=user_id, epoch=current_epoch, revision=up_to, updates=updates, has_more=up_to < head)
 
@@ -101,30 +102,13 @@ def read_updates(
 def _snapshot(transaction: Transaction, user_id: str, reason: SnapshotReason) -> Snapshot:
     """Return the whole list, newest first.
 
-    Cost: O(items). One statement, and therefore one revision, at any isolation level.
+    Cost: O(items).
     """
-    rows = transaction.execute(_LIST, (user_id,)).fetchall()
-    newest: dict[str, LiveTag] = {}
-    for row in rows:
-        if row[2] is not None:
-            live = live_of(row[2:])
-            if live.content_id not in newest or newest[live.content_id].age_key < live.age_key:
-                newest[live.content_id] = live
-    epoch, revision = rows[0][:2]
-    return Snapshot(
-        user_id=user_id,
-        epoch=epoch,
-        revision=revision or 0,
-        items=tuple(map(_item, sorted(newest.values(), key=lambda live: live.age_key, reverse=True))),
-        reason=reason,
-    )
-
-
-def _item(live: LiveTag) -> Item:
-    return Item(
-        content_id=live.content_id,
-        tag=str(live.tag),
-        added_revision=live.added_revision,
-        timestamp=live.timestamp,
-        device_id=live.device_id,
-    )
+    epoch, head, _ = read_head(transaction, user_id)
+    newest: dict[str, Item] = {}
+    for item in map(item_of, transaction.execute(_LIST, (user_id,)).fetchall()):
+        known = newest.get(item.content_id)
+        if known is None or age_of(known) < age_of(item):
+            newest[item.content_id] = item
+    items = tuple(sorted(newest.values(), key=age_of, reverse=True))
+    return Snapshot(user_id=user_id, epoch=epoch, revision=head, items=items, reason=reason)

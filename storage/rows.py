@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import convert, json
 
 from actors.messages.change import Change, WatchlistAction
-from actors.messages.journal import Outcome, Status, Update
+from actors.messages.journal import Item, Outcome, Status, Update
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.statements import Row
@@ -121,6 +121,23 @@ def live_of(row: Row) -> LiveTag:
     """Return the live tag in a row of ``entries``."""
     _, content_id, tag, added_revision, timestamp, node, device_id = row
     return LiveTag(content_id, Tag.parse(tag), added_revision, HLCTimestamp.unpack(timestamp, node), device_id)
+
+
+def item_of(row: Row) -> Item:
+    """Return what a list shows of the live tag in a row of ``entries``."""
+    _, content_id, tag, added_revision, timestamp, node, device_id = row
+    return Item(
+        content_id=content_id,
+        tag=tag,
+        added_revision=added_revision,
+        timestamp=HLCTimestamp.unpack(timestamp, node),
+        device_id=device_id,
+    )
+
+
+def age_of(item: Item) -> tuple[int, int]:
+    """Return what lists are ordered by, as the index on age has it."""
+    return item.timestamp.pack(), item.added_revision
 
 
 def head_row(user_id: str, head: JournalHead) -> Row:

@@ -11,7 +11,7 @@ from storage.errors import SchemaTooNew
 from storage.statements import Statement
 from storage.tables import EPOCH, meta
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together

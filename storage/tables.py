@@ -54,15 +54,8 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
-# For lists: a user's newest tags first, and the newest tag of one content.
+# For lists: a user's newest tags first.
 Index("entries_by_age", entries.c.user_id, entries.c.timestamp, entries.c.added_revision)
-Index(
-    "entries_by_content_and_age",
-    entries.c.user_id,
-    entries.c.content_id,
-    entries.c.timestamp,
-    entries.c.added_revision,
-)
 
 operations = Table(
     "operations",

@@ -1,8 +1,9 @@
 """Reading back, on both databases: changes since a revision, snapshots, epochs."""
 
-from actors.messages.journal import Snapshot
+from actors.messages.journal import Changes, Snapshot
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
+from storage.reads import read_head, read_since
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.storage.reading import changes, snapshot
@@ -92,3 +93,17 @@ def test_every_head_names_the_databases_epoch(journal: SqlJournalStore, author: 
     assert (known.revision, unknown.revision) == (1, 0)
     assert known.epoch == unknown.epoch == whole_list(journal).epoch
     assert journal.heads([]) == []
+
+
+def test_a_transaction_that_reads_sees_one_revision_throughout(
+    journal: SqlJournalStore, author: Author, database_url: str
+) -> None:
+    journal.commit([author.add("alien")])
+    database = Database(database_url)
+    with database.transaction(writing=False) as transaction:
+        assert read_head(transaction, "ann")[1] == 1
+        journal.commit([author.add("brazil"), author.remove("alien")])
+        answer = read_since(transaction, "ann", 0, None)
+    database.close()
+    assert isinstance(answer, Changes)
+    assert [update.content_id for update in answer.updates] == [author.content("alien")]

@@ -33,13 +33,13 @@ class Writes(Protocol):
     def remove(self, name: str, **options: object) -> Operation: ...
 
 
-def create_0002(url: str) -> None:
+def migrate_to(revision: str, url: str) -> None:
     database = Database(url)
     with database.migration() as (_, connection):
         config = Config()
         config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+        command.upgrade(config, revision)
     database.close()
 
 
@@ -57,7 +57,7 @@ def journal(
     request: pytest.FixtureRequest, open_journal: Callable[..., SqlJournalStore], database_url: str
 ) -> SqlJournalStore:
     """A journal whose every row was written by the older release."""
-    create_0002(database_url)
+    migrate_to("0002", database_url)
     assert schema_version(database_url) == "0002"
     if "before" in request.param:
         write_as_0002(database_url)
@@ -98,7 +98,7 @@ def test_its_list_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes)
 
 
 def test_indexes_that_the_operator_made_beforehand_are_taken(database_url: str) -> None:
-    create_0002(database_url)
+    migrate_to("0002", database_url)
     database = Database(database_url)
     with database.migration() as (transaction, connection):
         for statement in re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", OPERATIONS.read_text(), re.MULTILINE):
@@ -109,4 +109,16 @@ def test_indexes_that_the_operator_made_beforehand_are_taken(database_url: str) 
     with database.migration() as (_, connection):
         assert {index["name"] for index in inspect(connection).get_indexes("entries")} == made
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def test_an_index_that_pages_do_without_is_dropped(database_url: str) -> None:
+    migrate_to("0004", database_url)
+    database = Database(database_url)
+    columns = "user_id, content_id, timestamp, added_revision"
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute(f"CREATE INDEX entries_by_content_and_age ON entries ({columns})")
+    migrate(database_url)
+    with database.migration() as (_, connection):
+        assert {index["name"] for index in inspect(connection).get_indexes("entries")} == {"entries_by_age"}
     database.close()

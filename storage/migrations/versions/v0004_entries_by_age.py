@@ -7,11 +7,5 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create the indexes, unless the operator has done so before to keep writes from waiting."""
+    """Create the index, unless the operator has done so before to keep writes from waiting."""
     op.create_index("entries_by_age", "entries", ["user_id", "timestamp", "added_revision"], if_not_exists=True)
-    op.create_index(
-        "entries_by_content_and_age",
-        "entries",
-        ["user_id", "content_id", "timestamp", "added_revision"],
-        if_not_exists=True,
-    )
