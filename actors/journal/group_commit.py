@@ -1,4 +1,4 @@
-"""The journal's writes: what is told while a transaction is under way goes into the next one together."""
+"""The journal's writes: what is told while transactions are under way goes into the next one together."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
@@ -22,6 +22,12 @@ from actors.runtime.tell import Tell
 MAX_BATCH: Final = 128
 """Commits in one transaction at most: beyond it a batch gains little, and the first writer waits longer."""
 
+MIN_BATCH: Final = 8
+"""So few are not divided: a transaction of its own would cost them more than the wait."""
+
+MAX_UNDER_WAY: Final = 2
+"""Transactions handed to the store at once, so that it need not wait for the event loop between two."""
+
 RETRY_AFTER_S: Final = 2.0
 """What writers are asked to wait while the store is unavailable."""
 
@@ -29,13 +35,46 @@ _UNAVAILABLE: Final = Outcome(status=Status.REFUSED, reason="the journal is unav
 _NEVER: Final = Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
 _NOT_NOW: Final = structs.replace(_NEVER, retry_after_s=RETRY_AFTER_S)
 
-Batch = Sequence[Commit]
-
 logger = logging.getLogger(__name__)
 
 
+class _Before(Struct, eq=False):
+    """The commits that were added before a barrier, and after the one before it."""
+
+    unanswered: int = 0
+    reply_to: Tell[Settled] | None = None
+    """Who is to be told when they are answered; ``None``: the barrier has not come yet."""
+
+
+class _Pending(Struct, frozen=True, eq=False):
+    """A commit that is not answered yet."""
+
+    commit: Commit
+    before: _Before
+
+    @property
+    def user_id(self) -> str:
+        """Whose journal it changes."""
+        return self.commit.operation.user_id
+
+
+Batch = Sequence[_Pending]
+
+
+class _Transaction(Struct, frozen=True, eq=False):
+    """One that is under way."""
+
+    user_ids: frozenset[str]
+    """Whose journals it changes."""
+    is_in_outage: bool
+    """It was begun after another had failed."""
+
+
 class GroupCommit:
-    """Part of the ``Journal``: one transaction under way at a time, and what has been told meanwhile.
+    """Part of the ``Journal``: the transactions under way, and what has been told meanwhile.
+
+    A user's operations are committed in the order told: while one of them is under way, the user's others wait. What is
+    unanswered is divided between two transactions, so that the store works on one while the event loop answers another.
 
     Thread: the event loop.
 
@@ -49,50 +88,62 @@ class GroupCommit:
         self._store = store
         self._metrics = metrics
         self._refusals = refusals
-        self._gathered: list[Commit] = []
+        self._gathered: list[_Pending] = []
         self._halves: deque[Batch] = deque()
-        """Of a batch that raised; they go before what was gathered."""
-        self._under_way: asyncio.Future[BatchCommitted] | None = None
+        """Of batches that raised; they go before what was gathered."""
+        self._under_way: dict[asyncio.Future[BatchCommitted], _Transaction] = {}
         self._unanswered = 0
-        self._answered = 0
-        self._barriers: deque[tuple[int, Tell[Settled]]] = deque()
-        """How many commits must have been answered before, and who is to be told."""
+        self._barriers = deque([_Before()])
 
     @property
-    def under_way(self) -> asyncio.Future[BatchCommitted] | None:
-        """The transaction under way."""
-        return self._under_way
+    def under_way(self) -> set[asyncio.Future[BatchCommitted]]:
+        """The transactions under way."""
+        return set(self._under_way)
 
     def add(self, commit: Commit) -> None:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
-        self._gathered.append(commit)
+        before = self._barriers[-1]
+        before.unanswered += 1
         self._unanswered += 1
+        self._gathered.append(_Pending(commit, before))
 
     def settle(self, reply_to: Tell[Settled]) -> None:
         """Tell ``reply_to`` once every commit added before is answered."""
-        self._barriers.append((self._answered + self._unanswered, reply_to))
+        self._barriers[-1].reply_to = reply_to
+        self._barriers.append(_Before())
         self._tell_settled()
 
     def send(self) -> None:
-        """Begin a transaction, unless one is under way or there is nothing to commit."""
-        if self._under_way is not None:
-            return
-        if self._halves:
-            batch = self._halves.popleft()
-        elif self._gathered:
-            batch, self._gathered = self._gathered[:MAX_BATCH], self._gathered[MAX_BATCH:]
-        else:
-            return
-        self._under_way = self._store.write(CommitBatch(tuple([commit.operation for commit in batch])))
-        self._under_way.add_done_callback(partial(self._finish, batch))
+        """Begin what may begin."""
+        while len(self._under_way) < MAX_UNDER_WAY and (batch := self._next_batch()):
+            committed = self._store.write(CommitBatch(tuple([pending.commit.operation for pending in batch])))
+            user_ids = frozenset([pending.user_id for pending in batch])
+            self._under_way[committed] = _Transaction(user_ids, self._metrics.unavailable is not None)
+            committed.add_done_callback(partial(self._finish, batch))
+
+    def _next_batch(self) -> Batch:
+        if self._halves:  # one after the other, and alone: they are few, and may be of the same users
+            return () if self._under_way else self._halves.popleft()
+        gathered = self._gathered
+        size = min(max((self._unanswered + 1) // 2, MIN_BATCH), MAX_BATCH)
+        if not self._under_way:
+            batch, self._gathered = gathered[:size], gathered[size:]
+            return batch
+        (other,) = self._under_way.values()
+        batch, others = list[_Pending](), list[_Pending]()
+        for pending in gathered[: 2 * MAX_BATCH]:  # of more, one user's flood may be most
+            is_free = len(batch) < size and pending.user_id not in other.user_ids
+            (batch if is_free else others).append(pending)
+        self._gathered = others + gathered[2 * MAX_BATCH :]
+        return batch
 
     def _finish(self, batch: Batch, committed: "asyncio.Future[BatchCommitted]") -> None:
-        self._under_way = None
+        transaction = self._under_way.pop(committed)
         outcomes: Sequence[Outcome]
         try:
             done = committed.result()
         except StoreUnavailable as error:
-            if self._metrics.unavailable is not None:  # not the first time: whoever waits would only wait for the same
+            if transaction.is_in_outage:  # whoever waits would only wait for the same
                 batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
                 self._halves.clear()
                 self._gathered = []
@@ -126,19 +177,20 @@ class GroupCommit:
     def _answer(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         """Answer each ``reply_to`` once."""
         answers: dict[Tell[Committed], tuple[list[Commit], list[Outcome]]] = {}
-        for commit, outcome in zip(batch, outcomes, strict=True):
-            commits, answered = answers.setdefault(commit.reply_to, ([], []))
-            commits.append(commit)
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            commits, answered = answers.setdefault(pending.commit.reply_to, ([], []))
+            commits.append(pending.commit)
             answered.append(outcome)
+            pending.before.unanswered -= 1
         for reply_to, (commits, answered) in answers.items():
             tell_answer(reply_to, Committed(tuple(commits), tuple(answered)), self._metrics)
-        self._answered += len(batch)
         self._unanswered -= len(batch)
         self._tell_settled()
 
     def _tell_settled(self) -> None:
-        while self._barriers and self._barriers[0][0] <= self._answered:
-            tell_answer(self._barriers.popleft()[1], Settled(), self._metrics)
+        while not (first := self._barriers[0]).unanswered and first.reply_to is not None:
+            self._barriers.popleft()
+            tell_answer(first.reply_to, Settled(), self._metrics)
 
     def _note_committed(self, done: BatchCommitted) -> None:
         self._metrics.transactions += 1

@@ -76,5 +76,4 @@ class Journal(SupervisedActor):
             await asyncio.wait(under_way)  # whatever waits behind these begins before this goes on
 
     def _all_under_way(self) -> set[asyncio.Future[Any]]:
-        transaction = self._commits.under_way
-        return self._reads.under_way | ({transaction} if transaction is not None else set())
+        return self._reads.under_way | self._commits.under_way

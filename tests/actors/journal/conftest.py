@@ -73,7 +73,7 @@ class StoreByHand:
         self.asked: list[tuple[Any, asyncio.Future[Any]]] = []
 
     def write(self, request: Any) -> asyncio.Future[Any]:
-        raise AssertionError(request)
+        return self.read(request)
 
     def read(self, request: Any) -> asyncio.Future[Any]:
         self.asked.append((request, asyncio.get_running_loop().create_future()))

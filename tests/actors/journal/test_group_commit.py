@@ -1,12 +1,17 @@
-"""One transaction under way at a time, and what has been told meanwhile."""
+"""Two transactions under way at a time, never of the same user, and what has been told meanwhile."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
 from actors.errors import StoreUnavailable, ValueRefused
-from actors.journal.group_commit import MAX_BATCH, RETRY_AFTER_S
+from actors.journal.group_commit import MAX_BATCH, MIN_BATCH, RETRY_AFTER_S, GroupCommit
+from actors.journal.refusals import Refusals
+from actors.messages.change import Change
 from actors.messages.journal import (
+    Commit,
     Committed,
     Operation,
     Outcome,
@@ -14,8 +19,12 @@ from actors.messages.journal import (
     Settled,
     Status,
 )
-from tests.actors.journal.conftest import Harness, contents, fail
-from tests.fakes.fake_store import Gate
+from actors.messages.store import BatchCommitted
+from actors.metrics import JournalMetrics
+from actors.ports import StoreClient
+from tests.actors.conftest import content
+from tests.actors.journal.conftest import Harness, StoreByHand, contents, fail
+from tests.fakes.fake_store import CLOCK, Gate
 
 
 async def test_what_piled_up_while_the_store_was_busy_is_one_transaction(harness: Harness) -> None:
@@ -162,3 +171,110 @@ async def test_an_operation_that_the_store_can_never_hold_is_refused_for_good_an
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "an operation can never be committed: too long"
     ]
+
+
+class ByHand:
+    """Group commit on a store that answers when the test says so; commits are named by their user and a number."""
+
+    def __init__(self) -> None:
+        self.store = StoreByHand()
+        self.metrics = JournalMetrics()
+        self.commits = GroupCommit(cast("StoreClient", self.store), self.metrics, Refusals(self.metrics))
+        self.answered: list[str] = []
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            user_id, _, number = name.partition(" ")
+            operation = Operation(user_id=user_id, device_id=number, change=Change("add", content(1)), timestamp=CLOCK)
+            self.commits.add(Commit(operation, self._note))
+        self.commits.send()
+
+    @property
+    def transactions(self) -> list[list[str]]:
+        """Everything that the store was asked, in order."""
+        return [list(map(_name, request.operations)) for request, _ in self.store.asked]
+
+    async def commit(self, number: int) -> None:
+        """Let the store's answer to a transaction be that it was done."""
+        request, answer = self.store.asked[number]
+        outcomes = tuple(Outcome(status=Status.ADDED) for _ in request.operations)
+        answer.set_result(BatchCommitted(outcomes, 0.0))
+        await asyncio.sleep(0)
+
+    async def fail(self, number: int, error: Exception) -> None:
+        self.store.asked[number][1].set_exception(error)
+        await asyncio.sleep(0)
+
+    def _note(self, committed: Committed) -> None:
+        self.answered += [_name(commit.operation) for commit in committed.commits]
+
+
+def _name(operation: Operation) -> str:
+    return f"{operation.user_id} {operation.device_id}"
+
+
+@pytest.fixture
+async def by_hand() -> ByHand:
+    return ByHand()
+
+
+async def test_while_one_transaction_is_answered_the_store_works_on_another(by_hand: ByHand) -> None:
+    by_hand.add("ann 1")
+    by_hand.add("bob 1")
+    by_hand.add("cem 1")
+    assert by_hand.transactions == [["ann 1"], ["bob 1"]]
+    await by_hand.commit(0)
+    assert by_hand.transactions[2:] == [["cem 1"]]
+
+
+async def test_what_is_unanswered_is_divided_between_two_transactions(by_hand: ByHand) -> None:
+    names = [f"user{number} 1" for number in range(4 * MIN_BATCH)]
+    by_hand.add(*names)
+    assert by_hand.transactions == [names[: 2 * MIN_BATCH], names[2 * MIN_BATCH :]]
+
+
+async def test_a_users_later_writes_wait_for_the_earlier_and_nobody_waits_with_them(by_hand: ByHand) -> None:
+    by_hand.add("ann 1", "bob 1")
+    by_hand.add("ann 2", "cem 1", "bob 2", "ann 3")
+    assert by_hand.transactions[1:] == [["cem 1"]]
+    await by_hand.commit(0)
+    assert by_hand.transactions[2:] == [["ann 2", "bob 2", "ann 3"]]
+
+
+async def test_the_halves_of_a_transaction_that_raised_go_before_what_was_told_later(by_hand: ByHand) -> None:
+    by_hand.add("ann 1", "ann 2")
+    by_hand.add("bob 1")
+    by_hand.add("ann 3", "cem 1")
+    await by_hand.fail(0, KeyError("a defect"))
+    assert by_hand.transactions[2:] == []  # they wait for the other transaction
+    await by_hand.commit(1)
+    await by_hand.commit(2)
+    await by_hand.commit(3)
+    assert by_hand.transactions[2:] == [["ann 1"], ["ann 2"], ["cem 1"], ["ann 3"]]
+
+
+async def test_a_barrier_waits_for_what_was_told_before_it_however_late_that_is_answered(by_hand: ByHand) -> None:
+    settled: list[Settled] = []
+    by_hand.add("ann 1", "ann 2")
+    by_hand.commits.settle(settled.append)
+    by_hand.add("bob 1", "cem 1")
+    await by_hand.fail(0, KeyError("a defect"))
+    await by_hand.commit(1)
+    assert (by_hand.answered, settled) == (["bob 1", "cem 1"], [])
+    await by_hand.commit(2)
+    assert settled == []
+    await by_hand.commit(3)
+    assert settled == [Settled()]
+
+
+async def test_the_loss_of_two_transactions_at_once_is_one_failure_for_those_who_wait(by_hand: ByHand) -> None:
+    by_hand.add("ann 1")
+    by_hand.add("bob 1")
+    by_hand.add("ann 2", "bob 2")
+    await by_hand.fail(0, StoreUnavailable("the writer has ended"))
+    await by_hand.fail(1, StoreUnavailable("the writer has ended"))
+    assert by_hand.answered == ["ann 1", "bob 1"]
+    await by_hand.commit(2)
+    assert by_hand.answered[2:4] == ["ann 2"]
+    await by_hand.commit(3)
+    assert by_hand.answered[3:] == ["bob 2"]
