@@ -110,11 +110,17 @@ class JournalMetrics:
         self.errors = 0
         """Operations, reads and replies that failed by a defect of ours."""
         self.unavailable: str | None = None
-        """Why the latest transaction failed; ``None``: it worked."""
+        """Why the latest transaction or probe failed; ``None``: it worked."""
         self.unreadable: str | None = None
         """Why the latest read failed; ``None``: it worked."""
         self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})
         """Starts of a process in the place of one that was lost."""
+
+    @property
+    def problem(self) -> str | None:
+        """What cannot be done with the journal at the moment, and why; ``None``: it can be written and read."""
+        problems = {"written": self.unavailable, "read": self.unreadable}
+        return "; ".join(f"cannot be {verb}: {why}" for verb, why in problems.items() if why is not None) or None
 
 
 class BusMetrics:

@@ -1,17 +1,18 @@
 """Inspecting a database without changing it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec import Struct
-from sqlalchemy import false, func, insert, select, text
+from sqlalchemy import func, select, text
 
 from crdt.hlc import HLCTimestamp
 from storage.database import Database, Transaction
+from storage.rehearsal import rehearse
 from storage.schema import HEAD, check_may_migrate, schema_version
 from storage.statements import Statement
-from storage.tables import heads, metadata
+from storage.tables import heads
 
 LOCK_TIMEOUT_S = 2.0
 ROUND_TRIPS = 3
@@ -82,18 +83,10 @@ def _newest_s(transaction: Transaction) -> float | None:
 
 
 def _rehearse(transaction: Transaction, schema: str | None) -> None:
-    """Try a node's writes without rows: the database still checks rights and locks."""
+    """Try a node's writes, or its migration."""
     if schema == HEAD:
-        for statement in _writes_without_rows():
-            transaction.execute(statement)
+        rehearse(transaction)
     else:
         check_may_migrate(transaction)
         transaction.execute(_CREATE_A_TABLE)
     transaction.execute(_ONE).fetchall()  # waits for the others
-
-
-def _writes_without_rows() -> Iterator[Statement]:
-    for table in metadata.sorted_tables:
-        yield Statement(insert(table).from_select(list(table.columns.keys()), select(table).where(false())))
-        yield Statement(table.update().where(false()).values({column: column for column in table.columns}))
-        yield Statement(table.delete().where(false()))

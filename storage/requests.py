@@ -14,6 +14,7 @@ from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.store import (
     BatchCommitted,
     Check,
+    CheckWriting,
     CommitBatch,
     Done,
     FindChanges,
@@ -33,6 +34,7 @@ from storage.database import Database
 from storage.errors import SchemaTooNew
 from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
+from storage.rehearsal import prove_writable
 from storage.replica import ReplicaReads
 from storage.revocations import SqlRevocationStore
 from storage.schema import bring_up_to_date
@@ -134,6 +136,8 @@ class OpenedStore:
                 bring_up_to_date(self._database)
             case Check():
                 journal.check()
+            case CheckWriting():
+                prove_writable(self._database, _now_ms())
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 self._revocations.revoke(token_id, expires_at)
             case FindRevocations(after=version):

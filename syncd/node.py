@@ -4,17 +4,17 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from msgspec import Struct, field
 from pykka import ActorRef, ActorRegistry
 
-from actors.bus.subscriber import PubNubSubscriber
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads
+from actors.messages.journal import Probe
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
@@ -39,6 +39,12 @@ FLUSH_SHARE = 0.7
 
 SWEEP_S = 30.0
 """How often users whom nobody needs are stopped, and the others' heads compared with the journal."""
+
+PROBE_S = 5.0
+"""How often the journal is probed: so long after the database it knows what works, if nobody writes or reads."""
+
+
+OnStorm = Callable[[str], None]
 
 
 class Node(Struct, frozen=True, eq=False, kw_only=True):
@@ -69,7 +75,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
 
 
 @asynccontextmanager
-async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], None]) -> AsyncIterator[Node]:
+async def running_node(settings: Settings, bus: Bus, give_up: OnStorm, probe_s: float = PROBE_S) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
     On leaving, what is committed is published, then every actor stops, last started first, within ``shutdown_timeout``.
@@ -77,7 +83,8 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
     Args:
         settings: where the journal is (its data directory exists), how long to wait for what.
         bus: how to reach the other nodes; closed on leaving.
-        escalate: called once if restarting actors does not help.
+        give_up: called once if restarting actors does not help.
+        probe_s: between two looks whether the database can be written and read.
 
     Raises:
         SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
@@ -89,12 +96,11 @@ async def running_node(settings: Settings, bus: Bus, escalate: Callable[[str], N
         wiring = _wiring(settings, name, stack, metrics, tracer)
         journal, store = await _start_journal(wiring, settings)
         begin_stop = _stop_clock(wiring.grace, store)
-        supervisor = await start_supervisor(wiring, escalate)
+        supervisor = await start_supervisor(wiring, give_up)
         stack.push_async_callback(bus.close)
         fanout = await start_fanout(wiring, supervisor)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)
-        for chore in (_sweep(channels.users, channels.subscriber), watch(metrics.loop_lag)):
-            stack.callback(asyncio.create_task(chore).cancel)
+        _keep_doing(stack, _sweep(channels), _probe(journal, probe_s), watch(metrics.loop_lag))
         stack.callback(begin_stop)
         yield Node(
             name=name,
@@ -168,11 +174,22 @@ def _sources(
     )
 
 
-async def _sweep(users: ActiveUsers, subscriber: ActorRef[PubNubSubscriber]) -> None:
+def _keep_doing(stack: AsyncExitStack, *chores: Coroutine[None, None, None]) -> None:
+    for chore in chores:
+        stack.callback(asyncio.create_task(chore).cancel)
+
+
+async def _sweep(channels: Channels) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
-        users.sweep()
-        subscriber.tell(CompareHeads())
+        channels.users.sweep()
+        channels.subscriber.tell(CompareHeads())
+
+
+async def _probe(journal: ActorRef[Journal], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        journal.tell(Probe())
 
 
 def _limits(settings: Settings) -> Limits:

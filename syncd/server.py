@@ -114,7 +114,7 @@ def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozens
         figures=node.figures.documented,
         allowed_origins=allowed_origins,
         tracer=node.tracer,
-        journal_problem=lambda: node.metrics.journal.unreadable,
+        journal_problem=lambda: node.metrics.journal.problem,
     )
 
 

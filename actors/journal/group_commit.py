@@ -10,9 +10,9 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
+from actors.errors import StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
-from actors.journal.refusals import Refusals
+from actors.journal.writability import Writability
 from actors.messages.journal import Commit, Committed, Outcome, Settled, Status
 from actors.messages.store import BatchCommitted, CommitBatch
 from actors.metrics import JournalMetrics
@@ -81,13 +81,13 @@ class GroupCommit:
     Args:
         store: commits a batch; one that raises is halved until the operation that raises is alone.
         metrics: counted into.
-        refusals: told of statements that were refused.
+        writability: told of every transaction, whether it worked.
     """
 
-    def __init__(self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals) -> None:
+    def __init__(self, store: StoreClient, metrics: JournalMetrics, writability: Writability) -> None:
         self._store = store
         self._metrics = metrics
-        self._refusals = refusals
+        self._writability = writability
         self._gathered: list[_Pending] = []
         self._halves: deque[Batch] = deque()
         """Of batches that raised; they go before what was gathered."""
@@ -147,7 +147,7 @@ class GroupCommit:
                 batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
                 self._halves.clear()
                 self._gathered = []
-            self._note_unavailable(error)
+            self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
             if len(batch) > 1:
@@ -197,14 +197,4 @@ class GroupCommit:
         self._metrics.operations += len(done.outcomes)
         self._metrics.last_batch = len(done.outcomes)
         self._metrics.commit_seconds += done.seconds
-        if self._metrics.unavailable is not None:
-            logger.info("the journal can be written again")
-            self._metrics.unavailable = None
-
-    def _note_unavailable(self, error: StoreUnavailable) -> None:
-        self._metrics.failures += 1
-        if isinstance(error, StatementRefused):
-            self._refusals.note(error)
-        if self._metrics.unavailable is None:  # once per outage, however many writes it refuses
-            logger.error("the journal cannot be written: %s", error)
-        self._metrics.unavailable = str(error)
+        self._writability.note_success()

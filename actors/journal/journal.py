@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from typing import Any, Never
+from typing import Any, Final, Never
 
 from actors.journal.group_commit import MAX_BATCH, GroupCommit
 from actors.journal.read_turns import ReadTurns
 from actors.journal.refusals import Refusals
+from actors.journal.writability import Writability
 from actors.messages.journal import (
     Commit,
     JournalMessage,
     LoadHeads,
+    Probe,
     ReadChanges,
     ReadPage,
     ReadSince,
@@ -19,6 +21,9 @@ from actors.messages.journal import (
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 from actors.runtime.supervisor import SupervisedActor
+
+PROBED_USER: Final = "probe"
+"""Of whom nothing is to be known, but that it can be read."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +45,8 @@ class Journal(SupervisedActor):
         super().__init__()
         self._metrics = metrics
         refusals = Refusals(metrics)
-        self._commits = GroupCommit(store, metrics, refusals)
+        self._writability = Writability(store, metrics, refusals)
+        self._commits = GroupCommit(store, metrics, self._writability)
         self._reads = ReadTurns(store, metrics, refusals)
         self._gathered = 0
 
@@ -58,6 +64,9 @@ class Journal(SupervisedActor):
                 self._reads.add(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)
+            case Probe():
+                self._writability.probe()
+                self._reads.add_heads(LoadHeads((PROBED_USER,), lambda _: None))
             case _:  # pyright: ignore[reportUnnecessaryComparison] # it must not end the journal, whatever it is
                 stranger: Never = message
                 self._metrics.errors += 1

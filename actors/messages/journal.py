@@ -254,4 +254,8 @@ class Settle(Struct, frozen=True, eq=False):
     reply_to: Tell[Settled]
 
 
-JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges | Settle
+class Probe(Struct, frozen=True):
+    """Look whether the database can be written and read, as far as nobody's use of it shows that. Not answered."""
+
+
+JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges | Settle | Probe

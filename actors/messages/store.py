@@ -69,7 +69,11 @@ class Prepare(Request[Done], frozen=True, tag=True):
 
 
 class Check(Request[Done], frozen=True, tag=True):
-    """Do the cheapest thing that shows that the database works."""
+    """Do the cheapest thing that shows that the database can be read."""
+
+
+class CheckWriting(Request[Done], frozen=True, tag=True):
+    """Commit something that means nothing: it shows that the database can be written."""
 
 
 class RevokeToken(Request[Done], frozen=True, tag=True):
@@ -93,6 +97,15 @@ class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
 
 
 StoreRequest = (
-    CommitBatch | FindHeads | FindSince | FindPage | FindChanges | Prepare | Check | RevokeToken | FindRevocations
+    CommitBatch
+    | FindHeads
+    | FindSince
+    | FindPage
+    | FindChanges
+    | Prepare
+    | Check
+    | CheckWriting
+    | RevokeToken
+    | FindRevocations
 )
 StoreAnswer = BatchCommitted | HeadsFound | Changes | Snapshot | Page | PageExpired | Done | RevocationsFound

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.store import (
     BatchCommitted,
+    CheckWriting,
     CommitBatch,
     Done,
     FindChanges,
@@ -66,6 +67,8 @@ class StoreInProcess:
         match request:
             case CommitBatch(operations=operations):
                 return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
+            case CheckWriting():
+                return self._check
             case FindHeads(user_ids=user_ids):
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
             case FindSince(user_id=user_id, revision=revision, epoch=epoch):
@@ -80,6 +83,10 @@ class StoreInProcess:
                 return lambda: self._revoked(version)
             case _:
                 raise AssertionError(request)
+
+    def _check(self) -> Done:
+        self._store.check()
+        return Done()
 
     def _revoke(self, token_id: str, expires_at: int | None) -> Done:
         assert self._revocations is not None

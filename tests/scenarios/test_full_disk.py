@@ -1,8 +1,6 @@
 """A node's own disk: full while apps write, read-only at the start."""
 
-import resource
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +8,7 @@ import aiohttp
 import pytest
 
 from syncd.errors import ClusterError
+from tests.full_disk import files_limited_to
 from tests.processes import store_process
 from tests.scenarios.conftest import WATCHLIST, Bearer, ClusterNode, Watch
 
@@ -27,17 +26,6 @@ async def node(tmp_path: Path) -> AsyncIterator[ClusterNode]:
     await node.child.kill()
 
 
-@contextmanager
-def full_disk(pid: int, wal: Path) -> Iterator[None]:
-    """Let no file of the process grow: what a full disk does, without filling one."""
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal.stat().st_size, hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
-
-
 async def test_a_full_disk_refuses_writes_keeps_sockets_and_reads_and_has_lost_nothing_when_there_is_room(
     node: ClusterNode, http: aiohttp.ClientSession, bearer: Bearer, watch: Watch, tmp_path: Path
 ) -> None:
@@ -52,7 +40,8 @@ async def test_a_full_disk_refuses_writes_keeps_sockets_and_reads_and_has_lost_n
     device = await watch(node)
     async with http.post(node.url + WATCHLIST, json=first, headers=headers) as response:
         assert response.status == 200
-    with full_disk(store_process(node.child.pid, "writer"), tmp_path / "data" / "journal.db-wal"):
+    wal = tmp_path / "data" / "journal.db-wal"
+    with files_limited_to(wal.stat().st_size, store_process(node.child.pid, "writer")):
         async with http.post(node.url + BULK, json=batch, headers=headers) as response:
             assert response.status == 503
             assert int(response.headers["Retry-After"]) >= 1

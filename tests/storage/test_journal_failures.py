@@ -1,7 +1,6 @@
 """Databases that are locked, full, read-only or gone: nothing is half written, and the same store works again."""
 
 import os
-import resource
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from actors.errors import StoreUnavailable
 from actors.messages.journal import Status
 from storage.journal_store import SqlJournalStore
 from syncd.cluster import LocalPostgreSQL
+from tests.full_disk import files_limited_to
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.timeouts import TIMEOUT_S
@@ -29,17 +29,6 @@ def execute(server: LocalPostgreSQL, statement: str) -> None:
 
 def revision(journal: SqlJournalStore, user: str = "ann") -> int:
     return journal.heads([user])[0].revision
-
-
-@contextmanager
-def files_limited_to(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond ``size`` bytes: what a full disk does, without filling one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_sqlite_locked_by_another_process_refuses_writes_and_goes_on_reading(

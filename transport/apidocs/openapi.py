@@ -165,10 +165,10 @@ def _health() -> Json:
 
 
 def _ready() -> Json:
-    down = {"status": "not ready", "problems": {"journal": "The journal cannot be read now."}}
+    down = {"status": "not ready", "problems": {"journal": "cannot be written: sqlite: database or disk is full"}}
     answers = {
         "200": answer("It can do its work.", "Readiness", {"status": "ready", "problems": {}}),
-        "503": answer("The journal cannot be read.", "Readiness", down),
+        "503": answer("The journal cannot be written or not be read.", "Readiness", down),
     }
     return _open("ready", "Can the service do its work?", answers)
 

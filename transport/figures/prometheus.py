@@ -106,7 +106,7 @@ class Figures(Collector):
         yield _counter("journal_commit_seconds", "Time spent in transactions.", journal.commit_seconds)
         yield _counter("journal_failures", "Times that the database was unavailable.", journal.failures)
         yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
-        yield _gauge("journal_up", "1 if the latest transaction worked.", journal.unavailable is None)
+        yield _gauge("journal_up", "1 if the latest transaction or probe worked.", journal.unavailable is None)
         yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
 
     def _children(self) -> Iterator[Metric]:

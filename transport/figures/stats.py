@@ -79,7 +79,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         broadcast_latency=_latency(metrics.broadcast.broadcast_latency),
         write_latency=_latency(registry.write_latency),
         journal=JournalStats(
-            problem=journal.unavailable or journal.unreadable,
+            problem=journal.problem,
             operations=journal.operations,
             transactions=journal.transactions,
             failures=journal.failures,

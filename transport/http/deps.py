@@ -29,6 +29,6 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may use the API, as they may the WebSocket."""
     tracer: Tracer = field(default_factory=untraced)
     journal_problem: Callable[[], str | None] = lambda: None
-    """Why the latest use of the journal failed, for operators; ``None``: it worked, or nothing is known."""
+    """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""

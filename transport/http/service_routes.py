@@ -22,12 +22,17 @@ class ServiceRoutes:
         return json_response(Health("healthy", self._deps.name, self._deps.version))
 
     async def ready(self, _request: HttpRequest) -> Response:
-        """Say whether the service can do its work, and why not."""
+        """Say whether the service can do its work, and why not.
+
+        Reading is tried now; writing is not, because anybody may ask: the journal's probe has tried it.
+        """
         problems: dict[str, str] = {}
         try:
             await journal_head(self._deps, "ready")
         except Problem as problem:
-            problems["journal"] = self._deps.journal_problem() or problem.detail
+            problems["journal"] = problem.detail
+        if (journal_problem := self._deps.journal_problem()) is not None:
+            problems["journal"] = journal_problem
         bus_problem = self._deps.bus_status()
         if bus_problem is not None:
             problems["bus"] = bus_problem

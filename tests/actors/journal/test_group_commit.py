@@ -9,6 +9,7 @@ import pytest
 from actors.errors import StoreUnavailable, ValueRefused
 from actors.journal.group_commit import MAX_BATCH, MIN_BATCH, RETRY_AFTER_S, GroupCommit
 from actors.journal.refusals import Refusals
+from actors.journal.writability import Writability
 from actors.messages.change import Change
 from actors.messages.journal import (
     Commit,
@@ -179,7 +180,9 @@ class ByHand:
     def __init__(self) -> None:
         self.store = StoreByHand()
         self.metrics = JournalMetrics()
-        self.commits = GroupCommit(cast("StoreClient", self.store), self.metrics, Refusals(self.metrics))
+        store = cast("StoreClient", self.store)
+        writability = Writability(store, self.metrics, Refusals(self.metrics))
+        self.commits = GroupCommit(store, self.metrics, writability)
         self.answered: list[str] = []
 
     def add(self, *names: str) -> None:

@@ -22,8 +22,10 @@ def test_stats_are_of_the_node_and_of_now(sources: Sources) -> None:
 def test_what_does_not_work_is_named(sources: Sources) -> None:
     assert stats(sources).journal.problem is stats(sources).bus.problem is None
     sources.metrics.journal.unavailable = "disk full"
-    told = stats(structs.replace(sources, bus_status=lambda: "no answer"))
-    assert (told.journal.problem, told.bus.problem) == ("disk full", "no answer")
+    sources.metrics.journal.unreadable = "no answer"
+    told = stats(structs.replace(sources, bus_status=lambda: "it is away"))
+    assert told.journal.problem == "cannot be written: disk full; cannot be read: no answer"
+    assert told.bus.problem == "it is away"
 
 
 def test_latencies_are_in_milliseconds_over_the_last_thousand(sources: Sources) -> None:

@@ -24,6 +24,7 @@ def api_deps(
     journal: Callable[[JournalMessage], None] = lambda message: None,
     write: Callable[[DeviceWrite], None] = lambda write: None,
     bus_status: Callable[[], str | None] = lambda: None,
+    journal_problem: Callable[[], str | None] = lambda: None,
     limits: Limits | None = None,
     tracer: Tracer | None = None,
     answer_timeout_s: float = 10.0,
@@ -41,6 +42,7 @@ def api_deps(
         figures=figures,
         allowed_origins=allowed_origins,
         tracer=tracer or untraced(),
+        journal_problem=journal_problem,
         answer_timeout_s=answer_timeout_s,
     )
 

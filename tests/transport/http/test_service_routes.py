@@ -42,6 +42,15 @@ async def test_ready_names_what_does_not_work_and_stays_in_without_the_bus(
     assert response.json() == {"status": "not ready" if problems else "ready", "problems": problems}
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+async def test_ready_says_what_cannot_be_done_with_the_journal_also_while_it_can_be_read(is_readable: bool) -> None:
+    problem = "cannot be written: disk full"
+    deps = api_deps(journal=answering(is_readable=is_readable), journal_problem=lambda: problem)
+    async with client(http_api(deps)) as api:
+        response = await api.get("/ready")
+    assert (response.status_code, response.json()["problems"]) == (503, {"journal": problem})
+
+
 async def test_a_journal_that_does_not_answer_is_not_ready() -> None:
     async with client(http_api(api_deps(answer_timeout_s=0.01))) as api:
         response = await api.get("/ready")
