@@ -13,6 +13,7 @@ from sqlalchemy import Dialect
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database_url import sqlite_file
 from storage.faults import fault
+from storage.high_water_mark import HighWaterMark
 from storage.postgresql import PostgreSQL
 from storage.sqlite import SQLite
 from storage.statements import Row, Statement
@@ -109,10 +110,14 @@ class Database:
             yield Transaction(connection, self._backend.dialect)
             self._backend.check_place()
             self._backend.commit(connection)
+            if writing:
+                self._backend.note_commit()
 
     @contextmanager
     def migration(self) -> Iterator[tuple[Transaction, "sqlalchemy.Connection"]]:
         """Run the block in one writing transaction of SQLAlchemy's, for Alembic, on a connection of its own.
+
+        The other is closed before: a backend knows of one at a time.
 
         Raises: as ``transaction``.
         """
@@ -121,22 +126,34 @@ class Database:
         from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
         from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
+        self.close()
         backend = self._backend
         engine = create_engine(backend.engine_url, creator=backend.connect, poolclass=NullPool, hide_parameters=True)
         with self._failing_by_fault():
             try:
-                with engine.begin() as connection:
+                with backend.closing(), engine.begin() as connection:
                     connection.exec_driver_sql(backend.begin_at_once)
                     yield Transaction(connection.connection.driver_connection, backend.dialect), connection
                     backend.check_place()
             except DBAPIError as error:
                 raise error.orig or error from None
 
+    @property
+    def high_water_mark(self) -> HighWaterMark | None:
+        """What the database must not be older than, where that can be known."""
+        return self._backend.high_water_mark
+
+    def check_high_water_mark(self) -> None:
+        """Check that the database has not gone back in time, without a lock. Raises: StoreUnavailable."""
+        with self.transaction(writing=False) as transaction:
+            self._backend.check_high_water_mark(transaction.connection)
+
     def close(self) -> None:
         """Close the connection; the next transaction opens another. Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with self._backend.closing():
+                connection.close()
 
     def _opened(self) -> Any:
         if self._connection is not None and self._backend.was_hung_up(self._connection):

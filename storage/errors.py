@@ -4,13 +4,18 @@ PeerError               what others left in it: the same again ends the same way
 └── SchemaTooNew
 TemporaryError          the moment
 └── StoreUnavailable    of the port (``actors.errors``)
+    └── DatabaseOverwritten
 DefectError             ours: whatever has no name here
 
 A URL that names no database is a ``ValueError``.
 """
 
-from actors.errors import PeerError
+from actors.errors import PeerError, StoreUnavailable
 
 
 class SchemaTooNew(PeerError):
     """The database was migrated by a newer release, so this one must not write to it."""
+
+
+class DatabaseOverwritten(StoreUnavailable):
+    """Somebody has written over the open database: it is lost, and has to be restored."""

@@ -3,7 +3,8 @@
 About epochs. A database gets a random epoch when it is created, so an emptied or replaced database is recognised
 whatever its revisions are. A *restored backup* keeps its epoch: a device that had seen more than the backup holds is
 recognised by its revision, but only until new writes have passed it. Nothing in a restored database shows that it was
-restored, so ``storage.schema.renew_epoch`` has to be run before the service starts again.
+restored, so ``storage.schema.renew_epoch`` has to be run before the service starts again. On the machine that was
+acknowledged more than a SQLite database holds, its high-water mark knows, and it is refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ class SqlJournalStore:
             return []
         outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
         assert outcomes is not None, "their heads were created"
+        self._note_latest(outcomes)
         return outcomes
 
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
@@ -94,6 +96,12 @@ class SqlJournalStore:
     def close(self) -> None:
         """Close the connection; idempotent."""
         self._database.close()
+
+    def _note_latest(self, outcomes: Sequence[Outcome]) -> None:
+        mark = self._database.high_water_mark
+        latest = next((outcome.update for outcome in reversed(outcomes) if outcome.update and outcome.is_new), None)
+        if mark is not None and latest is not None:
+            mark.raise_to(latest.user_id, latest.revision)
 
     def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
         with self._database.transaction(writing=True) as transaction:

@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: how to connect, and how a transaction begins and ends."""
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class PostgreSQL:
     """
 
     name = "postgresql"
+    high_water_mark = None
+    """Several nodes write: none knows what the others were acknowledged."""
     engine_url = "postgresql+psycopg://"
 
     def __init__(self, url: str, lock_timeout_s: float, *, is_read_only: bool = False) -> None:
@@ -113,6 +116,17 @@ class PostgreSQL:
 
     def check_place(self) -> None:
         """Do nothing: COMMIT goes to the server that the connection was made to."""
+
+    def check_high_water_mark(self, connection: "psycopg.Connection") -> None:
+        """Do nothing: there is none."""
+
+    def note_commit(self) -> None:
+        """Do nothing: the server knows."""
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close the connection in the block."""
+        yield
 
     def was_hung_up(self, connection: "psycopg.Connection") -> bool:
         """Return whether a server that has restarted since the last transaction has closed this connection.

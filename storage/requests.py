@@ -134,6 +134,7 @@ class OpenedStore:
                 return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
             case Prepare():
                 bring_up_to_date(self._database)
+                self._database.check_high_water_mark()
             case Check():
                 journal.check()
             case CheckWriting():

@@ -56,16 +56,21 @@ def migrate(url: str) -> None:
 
 
 def renew_epoch(url: str) -> None:
-    """Give the database a new epoch, so that every device starts from a snapshot. Run it after a restore.
+    """Upgrade the schema, and give the database a new epoch: every device starts from a snapshot. For after a restore.
 
     A restored backup has its old epoch and lower revisions. A device that had seen more is recognised by its revision,
     but only until new writes have passed it.
 
     Raises:
+        OSError: the high-water mark cannot be written.
+        SchemaTooNew: a newer release has migrated the database.
         StoreUnavailable: the database does not answer.
     """
     database = Database(url)
     try:
+        if database.high_water_mark is not None:
+            database.high_water_mark.forget()
+        bring_up_to_date(database)
         with database.transaction(writing=True) as transaction:
             transaction.execute(_RENEW_EPOCH, (uuid4().hex,))
     finally:

@@ -2,24 +2,23 @@
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy.dialects.sqlite import dialect
 
 from actors.errors import StoreUnavailable
-
-_FileId = tuple[int, int]
-"""Device and inode: what a name stands for."""
-
-_FIX = "put it back, or restart the daemon"
+from storage.errors import DatabaseOverwritten
+from storage.high_water_mark import HighWaterMark
+from storage.sqlite_files import OpenedFiles
 
 
 class SQLite:
-    """A file, made for its owner only when it is opened first; from then on it has to stay where it is.
+    """A file, made for its owner only when it is opened first; from then on it has to stay where and what it is.
 
-    A file that is removed or replaced goes on without its name: SQLite would write into it, and everything would be
-    gone with the process. So ``check_place`` comes before each commit, and a missing file is never made a second time.
+    So ``check_place`` comes before each commit, the high-water mark is looked at in each transaction that writes, and a
+    missing file is never made a second time.
 
     Args:
         file: where it is, or will be.
@@ -41,9 +40,8 @@ class SQLite:
         self._is_read_only = is_read_only
         self._makes_file = makes_file
         self._lock_timeout_s = lock_timeout_s
-        self._wal = file.with_name(f"{file.name}-wal")
-        self._shared_memory = file.with_name(f"{file.name}-shm")
-        self._opened: dict[Path, _FileId] = {}
+        self._files = OpenedFiles(file)
+        self.high_water_mark = None if is_read_only else HighWaterMark(file)
 
     def connect(self) -> sqlite3.Connection:
         """Return a new connection to the file.
@@ -52,10 +50,10 @@ class SQLite:
             StoreUnavailable: it cannot be made, or is not the one that was opened before.
             sqlite3.Error: it cannot be opened.
         """
-        if self._opened:
-            self._check_before_opening_again()
-        elif not self._makes_file and not self._file.exists():  # another process of the daemon has had it open
-            raise StoreUnavailable(f"sqlite: {self._file} was removed while in use: {_FIX}")
+        if self._files.are_known:
+            self._files.check_before_opening_again()
+        elif not self._makes_file:
+            self._files.check_exists()
         else:
             try:
                 _create_private_file(self._file)
@@ -72,8 +70,7 @@ class SQLite:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the WAL
             if self._is_read_only:
                 connection.execute("PRAGMA query_only = ON")
-            # A file system that cannot have a WAL has none.
-            self._opened = {path: _file_id(path) for path in (self._file, self._wal) if path.exists()}
+            self._files.note_opened()
         except BaseException:
             connection.close()
             raise
@@ -85,6 +82,8 @@ class SQLite:
         A lock acquired later could fail half-way, because a reader with an old snapshot may not become a writer.
         """
         connection.execute(self.begin_at_once if writing else "BEGIN")
+        if writing:
+            self.check_high_water_mark(connection)
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """Commit the transaction."""
@@ -95,19 +94,35 @@ class SQLite:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
+    def check_high_water_mark(self, connection: sqlite3.Connection) -> None:
+        """Check, in a transaction, that the database has not gone back in time. Raises: StoreUnavailable."""
+        if self.high_water_mark is not None:
+            self.high_water_mark.check(connection)
+
     def check_place(self) -> None:
-        """Check that the file and its WAL still have their names. Raises: StoreUnavailable, naming what happened.
+        """Check that the file is where and what it was. Raises: StoreUnavailable, naming what happened."""
+        try:
+            self._files.check()
+        except DatabaseOverwritten:
+            if self.high_water_mark is not None:
+                self.high_water_mark.spoil()
+            raise
 
-        The connection stays open: it holds what was acknowledged, and goes on when the file is back.
-        """
-        for path, opened in self._opened.items():
-            _check_is(path, opened)
+    def note_commit(self) -> None:
+        """A transaction was committed, which may have written to the file."""
+        self._files.note_written()
 
-    def _check_before_opening_again(self) -> None:
-        _check_is(self._file, self._opened[self._file])
-        if self._shared_memory.exists() and not self._wal.exists():
-            # The last connection to close removes both. So another one is open, and a new WAL would not be its.
-            raise StoreUnavailable(f"sqlite: {self._wal} was removed while in use: {_FIX}")
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Close the connection in the block: what is in the WAL may then be written to whatever the file is now."""
+        with suppress(StoreUnavailable):  # an overwritten one is told at the next start, by its mark
+            self.check_place()
+        try:
+            yield
+        finally:
+            self._files.note_closed()
+            if self.high_water_mark is not None:
+                self.high_water_mark.close()
 
     def was_hung_up(self, connection: sqlite3.Connection) -> bool:
         """Return false: nobody else can close the connection."""
@@ -121,19 +136,3 @@ def _create_private_file(path: Path) -> None:
     # of this process holds on it (POSIX), and with them SQLite's safety.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _file_id(path: Path) -> _FileId:
-    status = path.stat()
-    return status.st_dev, status.st_ino
-
-
-def _check_is(path: Path, opened: _FileId) -> None:
-    try:
-        if _file_id(path) == opened:
-            return
-    except FileNotFoundError:
-        raise StoreUnavailable(f"sqlite: {path} was removed while in use: {_FIX}") from None
-    except OSError as error:
-        raise StoreUnavailable(f"sqlite: {path}: {error.strerror}") from error
-    raise StoreUnavailable(f"sqlite: {path} was replaced while in use: {_FIX}")

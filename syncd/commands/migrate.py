@@ -31,9 +31,8 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     try:
         with journal_lock(chosen):
             before = schema_version(url)
-            migrate(url)
-            if arguments.renew_epoch:
-                renew_epoch(url)
+            upgrade = renew_epoch if arguments.renew_epoch else migrate
+            upgrade(url)
             print(f"schema: {before or 'none'} -> {schema_version(url)}")
     except (StoreUnavailable, SchemaTooNew) as error:
         raise CommandError(str(error)) from None

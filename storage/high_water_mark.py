@@ -1,0 +1,132 @@
+"""What a SQLite journal must not be older than: kept beside it, so that one that has gone back in time is noticed.
+
+It goes back when a backup is put in its place, or when its WAL is damaged in the middle, where SQLite ends its recovery
+without a word. Then revisions would be given a second time, for other changes.
+"""
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.errors import StoreUnavailable
+
+_HEAD: Final = "SELECT revision FROM heads WHERE user_id = ?"
+_EPOCH: Final = "SELECT value FROM meta WHERE key = 'epoch'"
+_HAS_TABLES: Final = "SELECT count(*) = 2 FROM sqlite_master WHERE name IN ('heads', 'meta')"
+
+_FIX: Final = "restore it while no daemon runs, then run 'syncd migrate --renew-epoch'"
+
+logger = logging.getLogger(__name__)
+
+
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """In a database with this ``epoch``, the user of the latest commit stands at ``revision``, or later."""
+
+    epoch: str
+    user_id: str
+    revision: int
+    is_overwritten: bool = False
+    """The database was overwritten while in use: it is a mixture, wherever its users seem to stand."""
+
+
+class HighWaterMark:
+    """The mark of one database: every commit raises it before it is acknowledged, at the cost of a few microseconds.
+
+    It outlives the process in a file, which is written without waiting for the disk: whatever ends the process leaves
+    it whole, and after a power failure it may be lower than it was. A mark of another epoch means nothing.
+
+    Args:
+        database: the file of the database; the mark's is beside it.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._file = database.with_name(f"{database.name}.high-water")
+        self._descriptor: int | None = None
+        self._epoch: str | None = None
+        self._mark: Mark | None = None
+        self._was_told = False
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """Check, in a transaction, that the database has not gone back. Raises: StoreUnavailable, with the fix."""
+        if self._epoch is None:
+            self._epoch = _epoch(connection)
+            self._mark = None if self._epoch is None else self._read()
+        mark = self._mark
+        if mark is None:
+            return
+        revision = 0 if mark.is_overwritten else _revision(connection, mark.user_id)
+        if revision < mark.revision or mark.is_overwritten:
+            self._epoch = _epoch(connection)
+            self._refuse(mark, revision)
+
+    def raise_to(self, user_id: str, revision: int) -> None:
+        """Note where a user stands by a commit of this process, whose transaction was checked."""
+        if self._epoch is not None:
+            self._write(Mark(self._epoch, user_id, revision))
+
+    def spoil(self) -> None:
+        """Let nobody use the database under its epoch again: it was overwritten."""
+        if self._epoch is not None:
+            self._write(Mark(self._epoch, "", 0, is_overwritten=True))
+
+    def forget(self) -> None:
+        """Take the database as it is: its epoch is about to be renewed. Raises: OSError."""
+        self._epoch, self._mark = None, None
+        if self._file.exists():
+            os.truncate(self._file, 0)
+
+    def close(self) -> None:
+        """Close the file; idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _refuse(self, mark: Mark, revision: int) -> None:
+        if self._epoch != mark.epoch:  # it was renewed meanwhile, or this is another database
+            self._mark = None
+        elif mark.is_overwritten:
+            raise StoreUnavailable(f"sqlite: {self._database} was overwritten while in use: {_FIX}")
+        else:
+            raise StoreUnavailable(
+                f"sqlite: {self._database} has gone back, a user's revision from {mark.revision} to {revision}: {_FIX}"
+            )
+
+    def _read(self) -> Mark | None:
+        try:
+            line = self._file.read_bytes().partition(b"\n")[0]  # the rest is of a longer one before
+            mark = msgspec.json.decode(line, type=Mark) if line else None
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            logger.warning("%s cannot be read, and says nothing of the journal: %s", self._file, error)
+            return None
+        return mark if mark is not None and mark.epoch == self._epoch else None
+
+    def _write(self, mark: Mark) -> None:
+        self._mark = mark
+        try:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.pwrite(self._descriptor, msgspec.json.encode(mark) + b"\n", 0)
+        except OSError as error:
+            if not self._was_told:
+                logger.warning("%s cannot be written, and will say nothing at the next start: %s", self._file, error)
+            self._was_told = True
+
+
+def _revision(connection: sqlite3.Connection, user_id: str) -> int:
+    row = connection.execute(_HEAD, (user_id,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _epoch(connection: sqlite3.Connection) -> str | None:
+    """Return the database's; ``None``: it has no tables yet."""
+    ((has_tables,),) = connection.execute(_HAS_TABLES).fetchall()
+    row = connection.execute(_EPOCH).fetchone() if has_tables else None
+    return None if row is None else str(row[0])

@@ -1,0 +1,128 @@
+"""The files of an open SQLite database, which have to stay where they are and what they are.
+
+A file that is removed or replaced goes on without its name: SQLite would write into it, and everything would be gone
+with the process. One that is overwritten (``cp backup.db journal.db``) becomes a mixture: what SQLite holds in memory
+and in the WAL is of another database. SQLite notices none of this.
+"""
+
+import os
+from pathlib import Path
+from struct import Struct as Layout
+from typing import Final
+
+from actors.errors import StoreUnavailable
+from storage.errors import DatabaseOverwritten
+
+_FIX = "put it back, or restart the daemon"
+
+_CHECKPOINTS: Final = Layout("=32x8s56xI28xI")
+"""In a WAL-index: the WAL's salts, how many of its frames are in the database's file, and how many a checkpoint has
+begun to bring there.
+
+Source: https://www.sqlite.org/walformat.html#the_wal_index_file_format. Programs of different releases share the
+WAL-index, so its format stays.
+"""
+
+_Checkpoints = tuple[bytes, int, int]
+
+
+class OpenedFiles:
+    """What was at a database's names when its connection was opened.
+
+    In WAL mode only a checkpoint writes to the database's file, by whichever process, and the WAL-index shows it before
+    and after. So a file that has changed without one was overwritten.
+
+    Args:
+        file: the database's.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._wal = file.with_name(f"{file.name}-wal")
+        self._shared_memory = file.with_name(f"{file.name}-shm")
+        self._opened: dict[Path, os.stat_result] = {}
+        self._wal_index: int | None = None
+        self._checkpoints: _Checkpoints | None = None
+
+    @property
+    def are_known(self) -> bool:
+        """Whether they have been opened before."""
+        return bool(self._opened)
+
+    def note_opened(self) -> None:
+        """A connection was opened, the only one: remember what it has opened."""
+        if self._shared_memory.exists():  # a file system that cannot have a WAL has none
+            self._wal_index = os.open(self._shared_memory, os.O_RDONLY)
+        self._checkpoints = self._read_checkpoints()
+        self._opened = {path: path.stat() for path in (self._file, self._wal) if path.exists()}
+
+    def note_closed(self) -> None:
+        """The connection was closed. Not before: closing a descriptor drops SQLite's locks on its file (POSIX)."""
+        if self._wal_index is not None:
+            os.close(self._wal_index)
+            self._wal_index = None
+
+    def note_written(self) -> None:
+        """This process may have written to the database's file."""
+        # First: what a checkpoint of another process writes meanwhile must be seen to come from one.
+        self._checkpoints = self._read_checkpoints()
+        self._opened[self._file] = self._file.stat()
+
+    def check(self) -> None:
+        """Check that the files are those that were opened, and what they were.
+
+        Raises:
+            DatabaseOverwritten: what was in the file is lost.
+            StoreUnavailable: one is gone or replaced. The connection holds what was acknowledged, and may go on when
+                the file is back.
+        """
+        for path, opened in self._opened.items():
+            found = _check_is(path, opened)
+            if path == self._file and _written(found) != _written(opened):
+                self._check_was_checkpoint(found)
+
+    def check_before_opening_again(self) -> None:
+        """Check that another connection would open what was opened before. Raises: StoreUnavailable."""
+        _check_is(self._file, self._opened[self._file])
+        if self._shared_memory.exists() and not self._wal.exists():
+            # The last connection to close removes both. So another one is open, and a new WAL would not be its.
+            raise _removed(self._wal)
+
+    def check_exists(self) -> None:
+        """Check that a file is there which another process of the daemon has had open. Raises: StoreUnavailable."""
+        if not self._file.exists():
+            raise _removed(self._file)
+
+    def _check_was_checkpoint(self, found: os.stat_result) -> None:
+        before, self._checkpoints = self._checkpoints, self._read_checkpoints()
+        self._opened[self._file] = found
+        if self._checkpoints is not None:
+            _, done, begun = self._checkpoints
+            if self._checkpoints == before and done == begun:
+                raise DatabaseOverwritten(f"sqlite: {self._file} was overwritten while in use")
+
+    def _read_checkpoints(self) -> _Checkpoints | None:
+        if self._wal_index is None:
+            return None
+        salts, done, begun = _CHECKPOINTS.unpack(os.pread(self._wal_index, _CHECKPOINTS.size, 0))
+        return salts, done, begun
+
+
+def _check_is(path: Path, opened: os.stat_result) -> os.stat_result:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise _removed(path) from None
+    except OSError as error:
+        raise StoreUnavailable(f"sqlite: {path}: {error.strerror}") from error
+    if not os.path.samestat(found, opened):
+        raise StoreUnavailable(f"sqlite: {path} was replaced while in use: {_FIX}")
+    return found
+
+
+def _removed(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(f"sqlite: {path} was removed while in use: {_FIX}")
+
+
+def _written(file: os.stat_result) -> tuple[int, int]:
+    return file.st_mtime_ns, file.st_size
