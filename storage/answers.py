@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select, text
 from storage.database import Transaction
 from storage.rows import DONE, KINDS, answer_of, answer_row, recorded_answer_of
 from storage.rows_in import rows_in
-from storage.statements import Statement
+from storage.statements import Statement, for_update
 from storage.tables import answers, operations
 from storage.user_journal import Answer
 
@@ -41,11 +41,13 @@ _KEEP_DROPPED = Statement(
     "since_ms",
 )
 _OLDEST = Statement(
-    select(answers.c.user_id, answers.c.operation_id)
-    .where(answers.c.recorded_ms < bindparam("since_ms"))
-    .order_by(answers.c.recorded_ms)
-    .limit(bindparam("size"))
-    .with_for_update(skip_locked=True),  # what another node is deleting is not waited for
+    for_update(
+        select(answers.c.user_id, answers.c.operation_id)
+        .where(answers.c.recorded_ms < bindparam("since_ms"))
+        .order_by(answers.c.recorded_ms)
+        .limit(bindparam("size")),
+        skip_locked=True,  # what another node is deleting is not waited for
+    ),
     "since_ms",
     "size",
 )

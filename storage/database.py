@@ -15,11 +15,12 @@ from storage.database_url import sqlite_file
 from storage.faults import fault
 from storage.high_water_mark import HighWaterMark
 from storage.postgresql import PostgreSQL
-from storage.sqlite import SQLite
 from storage.statements import Row, Statement
 
 if TYPE_CHECKING:
     import sqlalchemy
+
+    from storage.sqlite import SQLite
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 
@@ -87,12 +88,7 @@ class Database:
         is_read_only: bool = False,
         makes_file: bool = True,
     ) -> None:
-        file = sqlite_file(url)
-        self._backend: SQLite | PostgreSQL = (
-            PostgreSQL(url, lock_timeout_s, is_read_only=is_read_only)
-            if file is None
-            else SQLite(file, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file)
-        )
+        self._backend = _backend(url, lock_timeout_s, is_read_only, makes_file)
         self._connection: Any = None
 
     @contextmanager
@@ -188,3 +184,12 @@ class Database:
                 self._backend.rollback(self._connection)
             except self._backend.driver.Error:  # it is broken, and closing it rolls back
                 self.close()
+
+
+def _backend(url: str, lock_timeout_s: float, is_read_only: bool, makes_file: bool) -> "SQLite | PostgreSQL":
+    file = sqlite_file(url)
+    if file is None:
+        return PostgreSQL(url, lock_timeout_s, is_read_only=is_read_only)
+    from storage.sqlite import SQLite  # noqa: PLC0415 - PostgreSQL needs none of it, as SQLite needs no psycopg
+
+    return SQLite(file, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file)

@@ -4,7 +4,6 @@ Only a value's fault is final, because it makes a device drop its change. So tha
 whatever else a database, a pooler or a driver says passes for the moment's.
 """
 
-import sqlite3
 from types import ModuleType
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
@@ -24,14 +23,6 @@ _FOREIGN_SCHEMA = {
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 
-_SQLITE_VALUE = {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
-_SQLITE_FOREIGN_SCHEMA = {
-    sqlite3.SQLITE_CONSTRAINT_NOTNULL,
-    sqlite3.SQLITE_CONSTRAINT_CHECK,
-    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
-}
-_SQLITE_STATEMENT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE}
-
 
 def fault(error: Exception, backend: str, driver: ModuleType) -> ValueRefused | StoreUnavailable:
     """Return what ``error`` means to who asked for the transaction; its text is one line, without a row's values.
@@ -48,7 +39,7 @@ def fault(error: Exception, backend: str, driver: ModuleType) -> ValueRefused | 
     if sqlstate is not None:
         return _of_sqlstate(sqlstate)(text)
     if sqlite_code is not None:
-        return _of_sqlite_code(sqlite_code)(text)
+        return _of_sqlite_code(sqlite_code, driver)(text)
     return _of_driver(error, driver)(text)
 
 
@@ -68,11 +59,18 @@ def _of_sqlstate(sqlstate: str) -> type[ValueRefused | StoreUnavailable]:
     return StoreUnavailable
 
 
-def _of_sqlite_code(code: int) -> type[ValueRefused | StoreUnavailable]:
+def _of_sqlite_code(code: int, sqlite: ModuleType) -> type[ValueRefused | StoreUnavailable]:
+    foreign_schema = {
+        sqlite.SQLITE_CONSTRAINT_NOTNULL,
+        sqlite.SQLITE_CONSTRAINT_CHECK,
+        sqlite.SQLITE_CONSTRAINT_FOREIGNKEY,
+    }
     primary = code & 0xFF  # the rest of an extended code says more
-    if code in _SQLITE_FOREIGN_SCHEMA or primary in _SQLITE_STATEMENT:
+    if code in foreign_schema or primary in {sqlite.SQLITE_ERROR, sqlite.SQLITE_MISUSE, sqlite.SQLITE_RANGE}:
         return StatementRefused
-    return ValueRefused if primary in _SQLITE_VALUE else StoreUnavailable
+    if primary in {sqlite.SQLITE_CONSTRAINT, sqlite.SQLITE_TOOBIG, sqlite.SQLITE_MISMATCH}:
+        return ValueRefused
+    return StoreUnavailable
 
 
 def _of_driver(error: Exception, driver: ModuleType) -> type[ValueRefused | StoreUnavailable]:

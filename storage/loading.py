@@ -12,7 +12,7 @@ from storage.answers import read_answers
 from storage.database import Transaction
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.rows_in import chunks, padded, places, rows_in
-from storage.statements import Statement
+from storage.statements import Statement, for_update
 from storage.tables import contexts, entries, heads, operations
 from storage.user_journal import JOURNAL_REPLICA, UserJournal
 
@@ -23,7 +23,7 @@ Journals = dict[str, UserJournal]
 @cache
 def _lock_heads(size: int) -> Statement:
     wanted = heads.c.user_id.in_(places(size))
-    return Statement(select(heads).where(wanted).order_by(heads.c.user_id).with_for_update())
+    return Statement(for_update(select(heads).where(wanted).order_by(heads.c.user_id)))
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from actors.errors import StoreUnavailable
 from storage.database_url import postgresql_parameters
+from storage.statements import standard_sql
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,18 +45,16 @@ class PostgreSQL:
     """
 
     name = "postgresql"
+    dialect = standard_sql("postgresql", "format")
     high_water_mark = None
     """Several nodes write: none knows what the others were acknowledged."""
     engine_url = "postgresql+psycopg://"
 
     def __init__(self, url: str, lock_timeout_s: float, *, is_read_only: bool = False) -> None:
         self._parameters = {**DEFAULTS, **postgresql_parameters(url), **OURS}
-        # Imported here: SQLite needs none of it.
-        import psycopg  # noqa: PLC0415
-        from sqlalchemy.dialects.postgresql import dialect  # noqa: PLC0415
+        import psycopg  # noqa: PLC0415 - SQLite needs none of it
 
         self.driver = psycopg
-        self.dialect = dialect(paramstyle="format")  # type: ignore[no-untyped-call] # SQLAlchemy's own
         self._in_pipeline = ExitStack()
         # Writers wait for each other at the users' heads, and then see what the other wrote; at a higher level they
         # would fail each other. Whoever only reads sees one state of the database throughout.

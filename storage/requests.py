@@ -32,12 +32,13 @@ from actors.messages.store import (
 from actors.ports import JournalStore
 from storage.database import Database
 from storage.errors import SchemaTooNew
+from storage.forked import do_in_fork
 from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
 from storage.rehearsal import prove_writable
 from storage.replica import ReplicaReads
 from storage.revocations import SqlRevocationStore
-from storage.schema import bring_up_to_date
+from storage.schema import bring_up_to_date, is_up_to_date
 from storage.wire import LENGTH_BYTES, Failed, Logged, Open, decode_request, encode
 
 R = TypeVar("R")
@@ -133,7 +134,7 @@ class OpenedStore:
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
                 return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
             case Prepare():
-                bring_up_to_date(self._database)
+                self._prepare()
                 self._database.check_high_water_mark()
             case Check():
                 journal.check()
@@ -147,6 +148,13 @@ class OpenedStore:
             case _:
                 assert_never(request)
         return Done()
+
+    def _prepare(self) -> None:
+        """Bring the schema up to date; Alembic's 10 MB do not stay with this process."""
+        if not is_up_to_date(self._database):
+            self._database.close()
+            do_in_fork(lambda: bring_up_to_date(self._database))
+        bring_up_to_date(self._database)  # it is, or this says why not
 
     def _read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
         return read(self._journal) if self._replica is None else self._replica.read(user_id, read)

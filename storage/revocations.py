@@ -9,13 +9,13 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.database import Database, Transaction
-from storage.statements import Statement
+from storage.statements import Statement, for_update
 from storage.tables import REVOCATIONS, meta, revocations
 
 KEPT_LONGER_S = 3600
 """How much longer than the token: nodes' clocks may differ."""
 
-_LOCK_VERSION = Statement(select(meta.c.value).where(meta.c.key == REVOCATIONS).with_for_update())
+_LOCK_VERSION = Statement(for_update(select(meta.c.value).where(meta.c.key == REVOCATIONS)))
 _MOVE_VERSION = Statement(update(meta).where(meta.c.key == REVOCATIONS).values(value=bindparam("version")))
 _FIND = Statement(select(revocations.c.expires_at).where(revocations.c.token_id == bindparam("id")))
 _INSERT = Statement(insert(revocations))

@@ -77,11 +77,16 @@ def renew_epoch(url: str) -> None:
         database.close()
 
 
+def is_up_to_date(database: Database) -> bool:
+    """Return whether the schema is this code's. Raises: as ``migrate``."""
+    with database.transaction(writing=False) as transaction:
+        return _checked(_version(transaction)) == HEAD
+
+
 def bring_up_to_date(database: Database) -> None:
     """``migrate`` on an open database."""
-    with database.transaction(writing=False) as transaction:
-        if _checked(_version(transaction)) == HEAD:
-            return
+    if is_up_to_date(database):
+        return
     try:
         with database.migration() as (transaction, connection):
             if transaction.dialect.name == "postgresql":

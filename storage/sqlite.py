@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy.dialects.sqlite import dialect
-
 from actors.errors import StoreUnavailable
 from storage.errors import DatabaseOverwritten
 from storage.high_water_mark import HighWaterMark
 from storage.sqlite_files import OpenedFiles
+from storage.statements import standard_sql
 
 
 class SQLite:
@@ -29,7 +28,7 @@ class SQLite:
 
     name = "sqlite"
     driver = sqlite3
-    dialect = dialect(paramstyle="qmark")
+    dialect = standard_sql("sqlite", "qmark")
     engine_url = "sqlite://"
     begin_at_once = "BEGIN IMMEDIATE"
 

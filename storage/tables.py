@@ -4,6 +4,8 @@ A user's state is spread over rows, so that a write reads and writes only a few 
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
 the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
 ``revocations`` are separate: the tokens that are refused before they expire.
+
+What only one database knows, as ``WITHOUT ROWID``, is in the migrations alone: naming it would load its dialect.
 """
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
@@ -28,7 +30,6 @@ heads = Table(
     Column("minted", BigInteger, nullable=False),  # the counter of the last tag that the journal minted
     Column("clock", BigInteger, nullable=False),  # HLC, packed; so is every ``timestamp`` below
     Column("clock_node", Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # The journal's own replica is ``heads.minted``; there is a row here for every other replica that ever named a tag.
@@ -38,7 +39,6 @@ contexts = Table(
     Column("user_id", Text, primary_key=True),
     Column("replica", Text, primary_key=True),
     Column("context", Text, nullable=False),  # ``CausalContext.to_wire`` of this replica alone, as JSON
-    sqlite_with_rowid=False,
 )
 
 entries = Table(
@@ -51,7 +51,6 @@ entries = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("node", Text, nullable=False),
     Column("device_id", Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # For lists: a user's newest tags first.
@@ -71,15 +70,12 @@ operations = Table(
     Column("operation_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; ``timestamp`` may be much older
     Column("status", Text),  # what was answered; NULL: written by a release that did not keep it
-    sqlite_with_rowid=False,
 )
 Index(
     "operations_by_operation_id",
     operations.c.user_id,
     operations.c.operation_id,
     unique=True,
-    sqlite_where=operations.c.operation_id.is_not(None),
-    postgresql_where=operations.c.operation_id.is_not(None),
 )
 
 # From ``revision`` to ``device_id`` as in ``operations``: the update that was answered with, NULL if there was none.
@@ -100,7 +96,6 @@ answers = Table(
     Column("device_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock when it was first given
     Index("answers_by_recorded_ms", "recorded_ms"),
-    sqlite_with_rowid=False,
 )
 
 revocations = Table(
@@ -110,5 +105,4 @@ revocations = Table(
     Column("expires_at", BigInteger),  # seconds since 1970; NULL: never
     Column("version", BigInteger, nullable=False),
     Index("revocations_by_version", "version", unique=True),
-    sqlite_with_rowid=False,
 )

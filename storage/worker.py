@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     _, descriptor, parent = arguments
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if not _dies_with(int(parent)):
+    if not die_with(int(parent)):
         return 1
     from storage.requests import serve  # noqa: PLC0415 - it takes a while, which the parent may not outlive
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _dies_with(parent: int) -> bool:
+def die_with(parent: int) -> bool:
     """Let the system kill this process when its parent dies; return whether the parent still lives."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,5 +1,7 @@
 """One connection to either database: private, opened when needed, dropped when it fails; no transaction by half."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,12 +10,14 @@ from stat import S_IMODE
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, insert, select
 
+import storage
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 from storage.statements import Statement
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.timeouts import TIMEOUT_S
 
 
 def revision(journal: SqlJournalStore) -> int:
@@ -38,6 +42,22 @@ def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
     with pytest.raises(ValueError, match=r"^this is not the URL of a database: write .* percent-encoded$") as refused:
         open_store(url, now_ms=lambda: 0)
     assert "ss:" not in str(refused.value)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("url", "strangers"), [("sqlite:///journal.db", {"psycopg"}), ("postgresql://localhost/journal", {"sqlite3"})]
+)
+def test_a_process_has_only_its_own_databases_driver(url: str, strangers: set[str]) -> None:
+    program = (
+        "import sys, storage.requests; from storage.database import Database; Database(sys.argv[1]);print(*sys.modules)"
+    )
+    root = Path(storage.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", program, url], cwd=root, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    )
+    dialects = {"sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql"}
+    assert not (strangers | dialects) & set(done.stdout.split())
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """What a process of the store does with each request, seen from the daemon."""
 
+import subprocess
+import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from msgspec import structs
 
+import storage
 from actors.errors import StoreDefect, StoreUnavailable
 from actors.messages.journal import Status
 from actors.messages.store import (
@@ -15,8 +19,11 @@ from actors.messages.store import (
     FindSince,
     RevokeToken,
 )
+from storage.database import Database
 from storage.journal_store import open_store
+from storage.schema import HEAD, schema_version
 from tests.storage.store_processes import Writes, running
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -66,3 +73,37 @@ async def test_a_database_that_cannot_be_opened_is_an_error_of_the_start(url: st
     with pytest.raises(expected):
         async with running(url):
             pass
+
+
+PREPARE = (
+    "import sys; from actors.messages.store import Prepare; from storage.requests import OpenedStore;"
+    "from storage.wire import Open; opening = Open(database_url=sys.argv[1], is_read_only=False, makes_file=True);"
+    "print(OpenedStore(opening).answer(Prepare())); print('alembic' in sys.modules)"
+)
+
+
+def prepare(url: str) -> list[str]:
+    """Return what a process answers that is asked to prepare the database, and whether it has Alembic then."""
+    root = Path(storage.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARE, url], cwd=root, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    )
+    return done.stdout.splitlines()
+
+
+def test_who_prepares_a_database_does_not_keep_what_migrated_it(database_url: str) -> None:
+    assert schema_version(database_url) is None
+    assert prepare(database_url) == ["Done()", "False"]
+    assert schema_version(database_url) == HEAD
+    assert prepare(database_url) == ["Done()", "False"]
+
+
+def test_why_a_database_cannot_be_prepared_is_told(database_url: str) -> None:
+    database = Database(database_url)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE operations (oops INTEGER)")
+    database.close()
+    answer, _ = prepare(database_url)
+    assert answer.startswith("Failed(")
+    assert "already exists" in answer
+    assert schema_version(database_url) is None

@@ -2,12 +2,11 @@
 
 import pytest
 from sqlalchemy import Dialect, bindparam, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.statements import Row, Statement
+from storage.statements import Row, Statement, for_update, standard_sql
 from storage.tables import contexts
 
-DIALECTS = [sqlite.dialect(paramstyle="qmark"), postgresql.dialect(paramstyle="format")]  # type: ignore[no-untyped-call]
+DIALECTS = [standard_sql("sqlite", "qmark"), standard_sql("postgresql", "format")]
 
 
 @pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.name)
@@ -28,7 +27,7 @@ def test_it_is_compiled_once_for_each_database() -> None:
         compiled = statement.compiled(dialect)
         assert statement.compiled(dialect) is compiled
         texts.append(compiled.text.partition("WHERE ")[2])
-    assert texts == ["contexts.user_id = ?", "contexts.user_id = %s::VARCHAR"]
+    assert texts == ["contexts.user_id = ?", "contexts.user_id = %s"]
 
 
 def test_an_insert_takes_rows_of_its_table_as_they_are(dialect: Dialect) -> None:
@@ -65,3 +64,15 @@ def test_a_parameter_that_the_order_forgets_is_named(dialect: Dialect) -> None:
     )
     with pytest.raises(KeyError, match="of_user"):
         Statement(clause, "of_replica").compiled(dialect)
+
+
+@pytest.mark.parametrize("skip_locked", [False, True])
+def test_only_a_server_locks_rows(skip_locked: bool) -> None:
+    statement = Statement(for_update(select(contexts).limit(bindparam("size")), skip_locked=skip_locked))
+    ends = [statement.compiled(dialect).text.partition("LIMIT ")[2].strip() for dialect in DIALECTS]
+    assert ends == ["?", "%s FOR UPDATE SKIP LOCKED" if skip_locked else "%s FOR UPDATE"]
+
+
+def test_a_percent_sign_is_no_place(dialect: Dialect) -> None:
+    written = Statement(text("SELECT 7 % 4")).compiled(dialect).text
+    assert written == ("SELECT 7 %% 4" if dialect.paramstyle == "format" else "SELECT 7 % 4")
