@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,30 +33,32 @@ StartDaemon = Callable[..., str]
 OpenPage = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture
-def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
-    """``start_daemon(secret=None)``: the URL of a daemon; without a secret it is for development, with the page."""
-    daemons: list[subprocess.Popen[bytes]] = []
-
-    def start(secret: str | None = None) -> str:
-        with (tmp_path / "log").open("wb") as log:
-            daemon = subprocess.Popen(
-                [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path / "data")],
-                cwd=ROOT,
-                env={"PATH": os.environ["PATH"], **MEASURED, **({"SYNCD_JWT_SECRET": secret} if secret else {})},
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        daemons.append(daemon)
+@contextmanager
+def running_daemon(directory: Path, secret: str | None = None) -> Iterator[str]:
+    """Run a daemon and return its URL; without a secret it is for development, with the page."""
+    with (directory / "log").open("wb") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(directory / "data")],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **MEASURED, **({"SYNCD_JWT_SECRET": secret} if secret else {})},
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    try:
         assert daemon.stdout is not None
         welcome = daemon.stdout.readline().decode()
-        assert " listens on " in welcome, (tmp_path / "log").read_text()
-        return welcome.split()[-1]
-
-    yield start
-    for daemon in daemons:
+        assert " listens on " in welcome, (directory / "log").read_text()
+        yield welcome.split()[-1]
+    finally:
         daemon.terminate()
         daemon.communicate()
+
+
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
+    """``start_daemon(secret=None)``: the URL of a daemon of the test's own."""
+    with ExitStack() as stack:
+        yield lambda secret=None: stack.enter_context(running_daemon(tmp_path, secret))
 
 
 @pytest.fixture(scope="session")

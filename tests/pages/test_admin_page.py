@@ -1,30 +1,41 @@
 """The page at ``/admin``, by clicking, on a real daemon with real devices."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from itertools import count
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.pages.conftest import SECRET, OpenPage, StartDaemon
+from tests.pages.conftest import SECRET, OpenPage, running_daemon
 from transport.access.minting import mint
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOKEN = mint(SECRET, "ops", "console", 3600, scope="syncd:admin")
 TOKEN_FIELD = "Operator\u2019s token"
-USER = "ann & bob"  # it has to be escaped
 
 OpenAdmin = Callable[..., Awaitable[Page]]
 Device = Callable[[str], Awaitable[ClientConnection]]
 
 
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a daemon that the tests share."""
+    with running_daemon(tmp_path_factory.mktemp("daemon"), SECRET) as url:
+        yield url
+
+
 @pytest.fixture
-def url(start_daemon: StartDaemon) -> str:
-    return start_daemon(secret=SECRET)
+def user() -> str:
+    """A user nobody else has, whose name has to be escaped."""
+    return f"ann & bob {next(_numbers)}"
 
 
 @pytest.fixture
@@ -38,12 +49,12 @@ def open_admin(url: str, open_page: OpenPage) -> OpenAdmin:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def device(url: str) -> AsyncIterator[Device]:
-    """``await device(device_id)``: a connected device of ``USER``."""
+async def device(url: str, user: str) -> AsyncIterator[Device]:
+    """``await device(device_id)``: a connected device of ``user``."""
     async with AsyncExitStack() as stack:
 
         async def connected(device_id: str) -> ClientConnection:
-            headers = {"Authorization": f"Bearer {mint(SECRET, USER, device_id, 3600)}"}
+            headers = {"Authorization": f"Bearer {mint(SECRET, user, device_id, 3600)}"}
             address = url.replace("http", "ws", 1) + "/ws?since=0"
             socket = await stack.enter_async_context(connect(address, additional_headers=headers, max_queue=None))
             await socket.recv()  # resumed: it is registered
@@ -57,8 +68,8 @@ async def sign_in(page: Page, token: str = TOKEN) -> None:
     await page.get_by_role("button", name="Open").click()
 
 
-async def show_user(page: Page) -> None:
-    await page.get_by_label("User id").fill(USER)
+async def show_user(page: Page, user: str) -> None:
+    await page.get_by_label("User id").fill(user)
     await page.get_by_role("button", name="Show").click()
 
 
@@ -116,11 +127,11 @@ async def test_the_page_waits_for_a_daemon_that_is_away(open_admin: OpenAdmin) -
     await expect(page.locator("#status")).to_contain_text("version")
 
 
-async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Device) -> None:
+async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Device, user: str) -> None:
     tv, phone = await device("tv"), await device("phone")
     page = await open_admin()
     await sign_in(page)
-    await show_user(page)
+    await show_user(page, user)
     await expect(page.locator("#user-summary")).to_have_text("2 connections to this node.")
     await page.get_by_role("button", name="Disconnect phone").click()
     await expect(page.locator("#user-summary")).to_contain_text("1 connection ended.")
@@ -160,10 +171,12 @@ async def test_the_token_stays_in_the_tab_until_it_is_forgotten(open_admin: Open
     assert await page.evaluate("() => sessionStorage.length + localStorage.length + document.cookie.length") == 0
 
 
-async def test_on_a_narrow_screen_the_page_needs_no_scrolling_sideways(open_admin: OpenAdmin, device: Device) -> None:
+async def test_on_a_narrow_screen_the_page_needs_no_scrolling_sideways(
+    open_admin: OpenAdmin, device: Device, user: str
+) -> None:
     await device("living-room-tv")
     page = await open_admin(width=360)
     await sign_in(page)
-    await show_user(page)
+    await show_user(page, user)
     await expect(page.locator("#connections-table")).to_be_visible()
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 360

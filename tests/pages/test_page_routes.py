@@ -1,6 +1,7 @@
 """What the pages' files and tokens are served with, and to whom."""
 
 import json
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 
@@ -8,13 +9,17 @@ import jwt
 import pytest
 
 from pages.files import demo_files, operator_files
-from tests.pages.conftest import SECRET, StartDaemon
+from tests.pages.conftest import SECRET, StartDaemon, running_daemon
 from tests.timeouts import TIMEOUT_S
 
+pytestmark = pytest.mark.integration
 
-@pytest.fixture
-def url(start_daemon: StartDaemon) -> str:
-    return start_daemon()
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a daemon for development that the tests share."""
+    with running_daemon(tmp_path_factory.mktemp("daemon")) as url:
+        yield url
 
 
 def ask(
