@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -34,6 +35,7 @@ class Operator:
     def __init__(self, http: aiohttp.ClientSession, daemon: DaemonProcess) -> None:
         self._http = http
         self._daemon = daemon
+        self._log_begins = daemon.log.stat().st_size  # others may have called it before
 
     async def call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -67,14 +69,16 @@ class Operator:
         return found
 
     def _audited(self, action: str) -> list[dict[str, str]]:
-        whole = self._daemon.log.read_text().rpartition("\n")[0]
-        lines = map(json.loads, whole.splitlines())
+        with self._daemon.log.open() as log:
+            log.seek(self._log_begins)
+            lines = [json.loads(line) for line in log if line.endswith("\n")]
         return [line for line in lines if line["logger"] == "syncd.audit" and line["action"] == action]
 
 
 @pytest.fixture
-def daemon(start_daemon: StartDaemon) -> DaemonProcess:
-    return start_daemon("--log-format", "json")
+def lone_daemon(start_daemon: StartDaemon) -> DaemonProcess:
+    """A daemon of the test's own, which counts the whole node."""
+    return start_daemon()
 
 
 @pytest.fixture
@@ -134,8 +138,11 @@ async def test_a_user_must_be_named_once(admin: Operator, query: str) -> None:
     assert "user_id" in problem["detail"]
 
 
-async def test_stats_tell_connections_users_and_counters(admin: Operator, daemon: DaemonProcess) -> None:
-    async with connect(daemon.ws_url, additional_headers=bearer("ann", "tv")) as tv:
+async def test_stats_tell_connections_users_and_counters(
+    http: aiohttp.ClientSession, lone_daemon: DaemonProcess
+) -> None:
+    admin = Operator(http, lone_daemon)
+    async with connect(lone_daemon.ws_url, additional_headers=bearer("ann", "tv")) as tv:
         await tv.send(
             '{"type":"watchlist_update","operation":"add","content_id":"0b0e6a4e-52a5-4a5b-9a1f-000000000001","id":1}'
         )
@@ -152,21 +159,24 @@ async def test_stats_tell_connections_users_and_counters(admin: Operator, daemon
     assert stats["refusals"] == {"connections": 0, "connections_per_user": 0, "messages": 0}
 
 
-async def test_a_users_devices_are_shown_and_disconnected_one_or_all(admin: Operator, daemon: DaemonProcess) -> None:
+async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
+    admin: Operator, daemon: DaemonProcess, user: str
+) -> None:
     began_s = int(time.time())
-    user = "ann/ä b"  # whatever a token may say
+    other, user = user, f"{user}/ä b"  # whatever a token may say
+    quoted = quote(user, safe="")
     sockets = [await connect(daemon.ws_url, additional_headers=bearer(user, name)) for name in ("tv", "phone", "pad")]
-    bystander = await connect(daemon.ws_url, additional_headers=bearer("bob", "tv"))
-    shown = await admin.sees("ann%2F%C3%A4%20b", 3)
+    bystander = await connect(daemon.ws_url, additional_headers=bearer(other, "tv"))
+    shown = await admin.sees(quoted, 3)
     assert [connection["device_id"] for connection in shown] == ["tv", "phone", "pad"]
     assert all(time.gmtime(began_s)[:1] == time.strptime(c["connected_at"][:4], "%Y")[:1] for c in shown)
     assert await admin.post("disconnect", user_id=user, device_id="phone") == {"disconnected": 1}
     assert await end_of(sockets[1]) == 4004
     assert await admin.post("disconnect", user_id=user, device_id="fridge") == {"disconnected": 0}
-    await admin.sees("ann%2F%C3%A4%20b", 2)
+    await admin.sees(quoted, 2)
     assert await admin.post("disconnect", user_id=user) == {"disconnected": 2}
     assert [await end_of(sockets[0]), await end_of(sockets[2])] == [4004, 4004]
-    await admin.sees("bob", 1)
+    await admin.sees(other, 1)
     await bystander.close()
     async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):
         pass
@@ -175,8 +185,11 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(admin: Oper
     assert [line["outcome"].split()[0] for line in calls] == ["1", "0", "2"]
 
 
-async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(admin: Operator, daemon: DaemonProcess) -> None:
-    sockets = [await connect(daemon.ws_url, additional_headers=bearer(user)) for user in ("ann", "bob")]
+async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(
+    http: aiohttp.ClientSession, lone_daemon: DaemonProcess
+) -> None:
+    admin = Operator(http, lone_daemon)
+    sockets = [await connect(lone_daemon.ws_url, additional_headers=bearer(user)) for user in ("ann", "bob")]
     for user in ("ann", "bob"):
         await admin.sees(user, 1)
     assert await admin.post("notice", message="Back at 5 — promised", level="warning") == {"notified": 2}
@@ -224,19 +237,20 @@ async def assert_refused(http: aiohttp.ClientSession, node: DaemonProcess, heade
 
 
 async def test_a_connection_that_has_renewed_its_token_outlives_the_old_ones_revocation(
-    admin: Operator, daemon: DaemonProcess
+    admin: Operator, daemon: DaemonProcess, user: str
 ) -> None:
-    async with connect(daemon.ws_url, additional_headers=with_id("old")) as tv:
-        new = with_id("new")["Authorization"].split()[1]
+    old_id, new_id = f"old {user}", f"new {user}"
+    async with connect(daemon.ws_url, additional_headers=with_id(old_id)) as tv:
+        new = with_id(new_id)["Authorization"].split()[1]
         await tv.send(json.dumps({"type": "authenticate", "token": new}))
         assert json.loads(await tv.recv())["type"] == "authenticated"
-        assert await admin.post("revoke", token_id="old") == {"disconnected": 0}
-        assert await admin.post("revoke", token_id="new") == {"disconnected": 1}
+        assert await admin.post("revoke", token_id=old_id) == {"disconnected": 0}
+        assert await admin.post("revoke", token_id=new_id) == {"disconnected": 1}
         assert await end_of(tv) == 4501
 
 
 async def test_a_token_minted_on_the_command_line_has_an_id_and_the_scope(
-    admin: Operator, daemon: DaemonProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    admin: Operator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from syncd.cli import main
 
