@@ -21,17 +21,17 @@ Connect = Callable[..., Any]
 
 
 @pytest.fixture
-def daemon(start_daemon: StartDaemon) -> DaemonProcess:
-    """A daemon with nothing in it, so that revisions and figures start from the beginning."""
+def lone_daemon(start_daemon: StartDaemon) -> DaemonProcess:
+    """A daemon of the test's own, so that figures start from the beginning."""
     return start_daemon()
 
 
 @pytest.fixture
-async def device(daemon: DaemonProcess) -> AsyncIterator[Connect]:
-    """``await device(user, device_id)``: an open WebSocket."""
+async def device() -> AsyncIterator[Connect]:
+    """``await device(daemon, user, device_id)``: an open WebSocket."""
     async with AsyncExitStack() as stack:
 
-        async def opened(user: str, device_id: str, query: str = "") -> ClientConnection:
+        async def opened(daemon: DaemonProcess, user: str, device_id: str, query: str = "") -> ClientConnection:
             url = daemon.ws_url + query
             return await stack.enter_async_context(connect(url, additional_headers=bearer(user, device_id)))
 
@@ -55,21 +55,31 @@ async def has_nothing_more(socket: ClientConnection) -> bool:
     return False
 
 
-async def write(
-    http: aiohttp.ClientSession, daemon: DaemonProcess, operation: str, content_id: str = CONTENT_ID, **more: Any
-) -> tuple[int, dict[str, Any]]:
-    body = {"operation": operation, "content_id": content_id, **more}
-    headers = bearer("ann", "device-a")
-    async with http.post(f"{daemon.url}/api/v1/sync/watchlist", json=body, headers=headers) as response:
-        return response.status, await response.json(content_type=None)
+class Author:
+    """Writes a user's list over HTTP."""
+
+    def __init__(self, http: aiohttp.ClientSession, daemon: DaemonProcess, user: str) -> None:
+        self._http = http
+        self._url = f"{daemon.url}/api/v1/sync/watchlist"
+        self._headers = bearer(user, "device-a")
+
+    async def write(self, operation: str, content_id: str = CONTENT_ID, **more: Any) -> tuple[int, dict[str, Any]]:
+        body = {"operation": operation, "content_id": content_id, **more}
+        async with self._http.post(self._url, json=body, headers=self._headers) as response:
+            return response.status, await response.json(content_type=None)
+
+
+@pytest.fixture
+def author(http: aiohttp.ClientSession, daemon: DaemonProcess, user: str) -> Author:
+    return Author(http, daemon, user)
 
 
 async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_else(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    daemon: DaemonProcess, author: Author, user: str, device: Connect
 ) -> None:
-    devices = [await device("ann", name) for name in ("device-b", "device-c", "device-d")]
-    stranger = await device("bob", "device-x")
-    status, answer = await write(http, daemon, "add")
+    devices = [await device(daemon, user, name) for name in ("device-b", "device-c", "device-d")]
+    stranger = await device(daemon, f"{user}-other", "device-x")
+    status, answer = await author.write("add")
     assert status == 200
     assert answer["success"] is True
     assert (answer["operation"], answer["content_id"], answer["revision"]) == ("add", CONTENT_ID, 1)
@@ -82,7 +92,7 @@ async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_e
             "action": "add",
         }
         assert (message["revision"], message["unique_tag"]) == (1, answer["unique_tag"])
-    status, _ = await write(http, daemon, "remove")
+    status, _ = await author.write("remove")
     assert status == 200
     for socket in devices:
         message = await received(socket)
@@ -92,9 +102,9 @@ async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_e
 
 
 async def test_the_same_write_over_the_socket_does_the_same_and_is_acknowledged(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    daemon: DaemonProcess, user: str, device: Connect
 ) -> None:
-    writer, other = await device("ann", "device-a"), await device("ann", "device-b")
+    writer, other = await device(daemon, user, "device-a"), await device(daemon, user, "device-b")
     message = {"type": "watchlist_update", "operation": "add", "content_id": CONTENT_ID, "id": "w1"}
     await writer.send(json.dumps(message))
     answers = [await received(writer), await received(writer)]
@@ -106,31 +116,31 @@ async def test_the_same_write_over_the_socket_does_the_same_and_is_acknowledged(
     assert await has_nothing_more(writer)
 
 
-async def test_a_remove_of_what_is_not_there_is_404(daemon: DaemonProcess, http: aiohttp.ClientSession) -> None:
-    status, problem = await write(http, daemon, "remove")
+async def test_a_remove_of_what_is_not_there_is_404(author: Author) -> None:
+    status, problem = await author.write("remove")
     assert status == 404
     assert "content_id" in problem["detail"]
 
 
 async def test_a_repeated_operation_gets_the_first_answer_and_reaches_devices_once(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    daemon: DaemonProcess, author: Author, user: str, device: Connect
 ) -> None:
-    socket = await device("ann", "device-b")
-    first = await write(http, daemon, "add", operation_id="once")
-    again = await write(http, daemon, "add", operation_id="once")
+    socket = await device(daemon, user, "device-b")
+    first = await author.write("add", operation_id="once")
+    again = await author.write("add", operation_id="once")
     assert first == again
     assert (await received(socket))["revision"] == 1
     assert await has_nothing_more(socket)
 
 
 async def test_a_device_that_was_away_gets_what_it_missed_and_then_live_updates(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    daemon: DaemonProcess, author: Author, user: str, device: Connect
 ) -> None:
     contents = [str(uuid4()) for _ in range(5)]
     for content_id in contents[:4]:
-        await write(http, daemon, "add", content_id)
-    socket = await device("ann", "device-b", "?since=1")
-    await write(http, daemon, "add", contents[4])
+        await author.write("add", content_id)
+    socket = await device(daemon, user, "device-b", "?since=1")
+    await author.write("add", contents[4])
     resumed = await received(socket)
     assert (resumed["type"], resumed["recovered"]) == ("resumed", True)
     assert [(await received(socket))["revision"] for _ in range(4)] == [2, 3, 4, 5]
@@ -138,14 +148,14 @@ async def test_a_device_that_was_away_gets_what_it_missed_and_then_live_updates(
 
 
 async def test_a_vanished_device_is_unregistered_and_the_others_go_on(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    lone_daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
 ) -> None:
-    gone, stays = await device("ann", "device-b"), await device("ann", "device-c")
+    gone, stays = await device(lone_daemon, "ann", "device-b"), await device(lone_daemon, "ann", "device-c")
     gone.transport.abort()
     async with asyncio.timeout(TIMEOUT_S):
-        while (await figures(http, daemon))["total_connections"] != 1:
+        while (await figures(http, lone_daemon))["total_connections"] != 1:
             await asyncio.sleep(0.01)
-    await write(http, daemon, "add")
+    await Author(http, lone_daemon, "ann").write("add")
     assert (await received(stays))["revision"] == 1
 
 
@@ -156,19 +166,19 @@ async def figures(http: aiohttp.ClientSession, daemon: DaemonProcess) -> dict[st
 
 
 async def test_the_documented_figures_count_the_flow(
-    daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
+    lone_daemon: DaemonProcess, http: aiohttp.ClientSession, device: Connect
 ) -> None:
-    before = await figures(http, daemon)
+    before = await figures(http, lone_daemon)
     assert (before["messages_relayed"], before["broadcast_latency_p99_ms"]) == (0, 0)
-    devices = [await device("ann", name) for name in ("device-b", "device-c", "device-d")]
-    await write(http, daemon, "add")
+    devices = [await device(lone_daemon, "ann", name) for name in ("device-b", "device-c", "device-d")]
+    await Author(http, lone_daemon, "ann").write("add")
     for socket in devices:
         await received(socket)
-    after = await figures(http, daemon)
+    after = await figures(http, lone_daemon)
     assert (after["messages_relayed"], after["messages_sent"]) == (1, 3)
     assert (after["active_connections"], after["total_connections"], after["active_users"]) == (3, 3, 1)
     assert after["broadcast_latency_p99_ms"] >= after["broadcast_latency_p50_ms"] > 0
-    async with http.get(f"{daemon.url}/metrics") as response:
+    async with http.get(f"{lone_daemon.url}/metrics") as response:
         text = await response.text()
     for line in (
         "syncd_messages_relayed_total 1.0",
@@ -188,9 +198,9 @@ async def test_the_first_run_prints_where_to_look_and_a_token_that_works(start_d
         assert socket.subprotocol == "syncd.v1"
 
 
-async def test_sigterm_says_goodbye_and_ends_with_0(daemon: DaemonProcess, device: Connect) -> None:
-    socket = await device("ann", "device-b")
-    ended = asyncio.create_task(daemon.terminate())
+async def test_sigterm_says_goodbye_and_ends_with_0(lone_daemon: DaemonProcess, device: Connect) -> None:
+    socket = await device(lone_daemon, "ann", "device-b")
+    ended = asyncio.create_task(lone_daemon.terminate())
     goodbye = await received(socket)
     assert goodbye["type"] == "goodbye"
     assert goodbye["reconnect_in_ms"] >= 0
@@ -200,14 +210,14 @@ async def test_sigterm_says_goodbye_and_ends_with_0(daemon: DaemonProcess, devic
 
 
 async def test_a_token_that_ends_closes_its_socket_with_4500_and_a_renewed_one_goes_on(
-    daemon: DaemonProcess, device: Connect
+    daemon: DaemonProcess, user: str
 ) -> None:
     async with AsyncExitStack() as stack:
         short, renewed = [
-            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer("ann", name, ttl_s=4)))
+            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer(user, name, ttl_s=4)))
             for name in ("short", "renewed")
         ]
-        await renewed.send(json.dumps({"type": "authenticate", "token": token("ann", "renewed"), "id": 1}))
+        await renewed.send(json.dumps({"type": "authenticate", "token": token(user, "renewed"), "id": 1}))
         answer = await received(renewed)
         assert (answer["type"], answer["id"]) == ("authenticated", 1)
         async with asyncio.timeout(TIMEOUT_S):
