@@ -17,13 +17,15 @@ __all__ = ["bystander", "daemon", "database_url", "http", "postgresql", "start_d
 
 Serve = Callable[..., Awaitable[int]]
 
+ON_BOTH_LOOPS = ("websocket/test_device_protocol", "http/test_protocol", "http/test_upgrades")
+
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run tests of sockets on both loops: their transports differ, and the service runs on the second."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if f"{item.path.parent.name}/{item.path.stem}" in ("websocket/test_device_protocol", "http/test_protocol"):
+    if f"{item.path.parent.name}/{item.path.stem}" in ON_BOTH_LOOPS:
         loops["uvloop"] = uvloop.new_event_loop
     return loops
 

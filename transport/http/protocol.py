@@ -5,6 +5,7 @@ import enum
 from http import HTTPStatus
 from typing import Any, Final
 
+import httptools
 from msgspec import Struct
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -12,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from transport.errors import Problem
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.slow_reader_guard import SlowReaderGuard
+from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.problems import refusal
 from transport.time_sliced_queue import time_sliced_queue
 
@@ -123,7 +125,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
             return
         was_in_body, self._has_body = self._phase is _Phase.BODY, False
-        super().data_received(data)
+        self._feed(data)
         if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
@@ -133,6 +135,39 @@ class HttpProtocol(HttpToolsProtocol):
             if self._framing_bytes > self._limits.head_bytes:
                 self._refuse(Problem(HTTPStatus.BAD_REQUEST, "The trailers, or the chunks' extensions, are too large."))
         self._time_phase()
+
+    def _feed(self, data: bytes) -> None:
+        """Let the parser read ``data``: at an upgrade it stops, takes the body for another protocol's, and starts anew.
+
+        A WebSocket takes the connection over. Any other upgrade is ignored, and the request read again without it.
+        """
+        self._unset_keepalive_if_required()
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._should_upgrade():
+                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                    self.parser = self._new_parser()
+                    continue
+                self.handle_websocket_upgrade()
+            return
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        return parser
+
+    def _head_without_upgrade(self) -> bytes:
+        parser = self.parser
+        return head_without_upgrade(parser.get_method(), self.url, parser.get_http_version(), self.headers)
+
+    @override
+    def _should_upgrade(self) -> bool:
+        is_possible = self.ws_protocol_class is not None and self.parser.get_http_version() == "1.1"
+        return is_possible and offers_websocket(self.headers)
 
     @override
     def on_message_begin(self) -> None:
@@ -158,6 +193,11 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
             raise _Refused
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":  # counts as an upgrade, whatever its headers
+                self._problem = Problem(HTTPStatus.BAD_REQUEST, "CONNECT is for proxies, and this is none.")
+                raise _Refused
+            return
         self._phase = _Phase.BODY
         super().on_headers_complete()
         self.headers = _Headers(self.headers)
@@ -169,13 +209,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # ``_feed`` goes on
         self._phase = _Phase.IDLE
         super().on_message_complete()
-
-    @override
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser has refused."""
-        self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
 
     @override
     def handle_websocket_upgrade(self) -> None:
@@ -187,6 +224,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._slow_reader.end()
         self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
+        self.scope["method"] = self.parser.get_method().decode()
+        self.scope["headers"] = with_websocket_alone(self.headers)
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 

@@ -1,7 +1,7 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,22 +9,13 @@ import msgspec
 import pytest
 
 from tests.timeouts import TIMEOUT_S
+from tests.transport.http.raw_client import streams
 from transport.http import protocol as http_protocol
 from transport.http.protocol import MAX_FIELDS, HttpProtocol, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
 SHORT = RequestLimits(head_s=0.05, body_s=0.05)
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        await writer.wait_closed()
 
 
 async def refusal(reader: asyncio.StreamReader) -> Any:
@@ -55,7 +46,7 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
     ],
 )
 async def test_a_request_that_does_not_come_whole_is_given_up(serve: Serve, sent: bytes, part: str) -> None:
-    async with connected(await serve(limits=SHORT)) as (reader, writer):
+    async with streams(await serve(limits=SHORT)) as (reader, writer):
         writer.write(sent)
         problem = await refusal(reader)
     assert problem["status"] == 408
@@ -63,7 +54,7 @@ async def test_a_request_that_does_not_come_whole_is_given_up(serve: Serve, sent
 
 
 async def test_a_head_that_keeps_dripping_is_given_up_too(serve: Serve) -> None:
-    async with connected(await serve(limits=SHORT)) as (reader, writer):
+    async with streams(await serve(limits=SHORT)) as (reader, writer):
         given_up = asyncio.create_task(refusal(reader))
         writer.write(b"GET / HTTP/1.1\r\n")
         while not given_up.done():
@@ -73,7 +64,7 @@ async def test_a_head_that_keeps_dripping_is_given_up_too(serve: Serve) -> None:
 
 
 async def test_an_idle_connection_between_requests_is_left_alone(serve: Serve) -> None:
-    async with connected(await serve(limits=SHORT)) as (reader, writer):
+    async with streams(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await answer(reader) == b"0"
         await asyncio.sleep(0.2)  # four times as long as a request may stay unfinished
@@ -83,7 +74,7 @@ async def test_an_idle_connection_between_requests_is_left_alone(serve: Serve) -
 
 
 async def test_a_second_request_that_stays_unfinished_is_given_up(serve: Serve) -> None:
-    async with connected(await serve(limits=SHORT)) as (reader, writer):
+    async with streams(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         assert await answer(reader) == b"0"
         writer.write(b"GET / HT")
@@ -93,7 +84,7 @@ async def test_a_second_request_that_stays_unfinished_is_given_up(serve: Serve) 
 @pytest.mark.parametrize("pieces", [1, 40])
 async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, pieces: int) -> None:
     head = b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X-Large: %b\r\n" % (b"x" * 1000) * 40 + b"\r\n"
-    async with connected(await serve(limits=RequestLimits(head_bytes=32 * 1024))) as (reader, writer):
+    async with streams(await serve(limits=RequestLimits(head_bytes=32 * 1024))) as (reader, writer):
         for at in range(0, len(head), len(head) // pieces):
             writer.write(head[at : at + len(head) // pieces])
             await writer.drain()
@@ -111,7 +102,7 @@ async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, piec
 async def test_more_fields_than_anybody_needs_are_refused(serve: Serve, start: bytes, end: bytes) -> None:
     field = b"a: b\r\n"
     has_own = start.count(b": ")
-    async with connected(await serve()) as (reader, writer):
+    async with streams(await serve()) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\n" + start + field * (MAX_FIELDS - has_own) + end)
         await answer(reader)
         writer.write(b"POST / HTTP/1.1\r\n" + start + field * (MAX_FIELDS - has_own + 1) + end)
@@ -121,13 +112,13 @@ async def test_more_fields_than_anybody_needs_are_refused(serve: Serve, start: b
 
 
 async def test_one_endless_header_is_refused_although_it_never_ends(serve: Serve) -> None:
-    async with connected(await serve()) as (reader, writer):
+    async with streams(await serve()) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nX-Endless: " + b"x" * 200_000)
         assert (await refusal(reader))["status"] == 431
 
 
 async def test_headers_within_the_limit_and_a_large_body_are_accepted(serve: Serve) -> None:
-    async with connected(await serve()) as (reader, writer):
+    async with streams(await serve()) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nX-Large: " + b"x" * 30_000 + b"\r\nContent-Length: 90000\r\n\r\n")
         writer.write(b"y" * 90_000)
         assert await answer(reader) == b"9"
@@ -135,7 +126,7 @@ async def test_headers_within_the_limit_and_a_large_body_are_accepted(serve: Ser
 
 @pytest.mark.parametrize("sent", [b"garbage\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9\r\n\r\n"])
 async def test_garbage_is_answered_with_a_problem(serve: Serve, sent: bytes) -> None:
-    async with connected(await serve()) as (reader, writer):
+    async with streams(await serve()) as (reader, writer):
         writer.write(sent)
         assert (await refusal(reader))["status"] == 400
 
@@ -149,14 +140,14 @@ async def test_the_application_of_a_request_given_up_learns_of_it(serve: Serve) 
         await send({"type": "http.response.start", "status": 200, "headers": []})
         told.set_result(message["type"])
 
-    async with connected(await serve(limits=SHORT, app=app)) as (reader, writer):
+    async with streams(await serve(limits=SHORT, app=app)) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
         assert (await refusal(reader))["status"] == 408
         assert await asyncio.wait_for(told, TIMEOUT_S) == "http.disconnect"
 
 
 async def test_a_connection_that_is_lost_early_leaves_no_timer(serve: Serve) -> None:
-    async with connected(await serve(limits=SHORT)) as (reader, writer):
+    async with streams(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HT")
         writer.write_eof()
         async with asyncio.timeout(TIMEOUT_S):
@@ -223,7 +214,7 @@ async def test_what_comes_before_its_turn_is_not_read_without_end(
     """In a storm a new connection waits; meanwhile two reads are kept, and the rest stays in the network."""
     waiting: list[Callable[[], None]] = []
     monkeypatch.setattr(http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=waiting.append))
-    async with connected(await serve()) as (reader, writer):
+    async with streams(await serve()) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * LARGE)
         unsent = [writer.transport.get_write_buffer_size()]
         while len(unsent) < 20 or unsent[-1] != unsent[-20]:
