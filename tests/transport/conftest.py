@@ -51,13 +51,16 @@ async def serve() -> AsyncIterator[Serve]:
     """Start uvicorn with our HTTP protocol and the given WebSocket protocol; returns the port."""
     started: list[tuple[uvicorn.Server, socket.socket]] = []
 
-    async def start(ws: Any = "none", limits: RequestLimits | None = None, app: Any = _plain_app) -> int:
+    async def start(
+        ws: Any = "none", limits: RequestLimits | None = None, app: Any = _plain_app, keep_alive_s: Any = 5
+    ) -> int:
         config = uvicorn.Config(
             app,
             http=partial(HttpProtocol, limits or RequestLimits()),  # type: ignore[arg-type]  # any callable will do
             ws=ws,
             lifespan="off",
             log_config=None,
+            timeout_keep_alive=keep_alive_s,
         )
         config.load()
         server = uvicorn.Server(config)

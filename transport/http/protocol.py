@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.errors import Problem
 from transport.http.head_coalescer import HeadCoalescer
+from transport.http.moving_deadline import MovingDeadline
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.problems import refusal
@@ -26,7 +27,7 @@ LINGER_S: Final = 5.0
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
-    """What one request may use; an idle kept-alive connection is uvicorn's ``timeout_keep_alive``."""
+    """What one request may use; between two requests a connection is kept for uvicorn's ``timeout_keep_alive``."""
 
     head_s: float = 10.0
     body_s: float = 30.0
@@ -64,7 +65,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._phase = self._timed_phase = _Phase.IDLE
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = MovingDeadline(self.loop, self._on_timeout)  # of the phase
         self._head_bytes = 0  # of a head that is not complete yet
         self._read_bytes = 0  # of it and the latest read
         self._fields = 0  # headers and trailers of the request so far
@@ -84,10 +85,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the timers too."""
+        """Let go of the timers too: they would hold the connection."""
         self._slow_reader.end()
-        self._phase = _Phase.IDLE
-        self._time_phase()
+        self._deadline.end()
         super().connection_lost(exc)
 
     @override
@@ -120,7 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._parse(data[at : at + piece])
 
     def _parse(self, data: bytes) -> None:
-        """Parse ``data``; the timer runs only when the request needs more than that."""
+        """Parse ``data``; a request has a deadline only when it needs more than that."""
         self._read_bytes = self._head_bytes + len(data)
         if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
             return
@@ -141,7 +141,6 @@ class HttpProtocol(HttpToolsProtocol):
 
         A WebSocket takes the connection over. Any other upgrade is ignored, and the request read again without it.
         """
-        self._unset_keepalive_if_required()
         while True:
             try:
                 self.parser.feed_data(data)
@@ -222,7 +221,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._phase = _Phase.UPGRADED
         self._slow_reader.end()
-        self._time_phase()
+        self._deadline.end()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
         self.scope["method"] = self.parser.get_method().decode()
         self.scope["headers"] = with_websocket_alone(self.headers)
@@ -231,9 +230,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_response_complete(self) -> None:
+        """Go on with the next request; as uvicorn's, but without a timer for each time that there is none."""
         self.transport.flush()  # type: ignore[attr-defined]
         self._slow_reader.begin()
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._phase is _Phase.IDLE:
+            self._deadline.move(self.timeout_keep_alive)
 
     @override
     def pause_writing(self) -> None:
@@ -249,39 +256,42 @@ class HttpProtocol(HttpToolsProtocol):
         return Problem(status, f"The request line and headers are larger than {limit} bytes.")
 
     def _time_phase(self) -> None:
-        if self._phase is self._timed_phase:
+        if self._phase is self._timed_phase or self._phase is _Phase.UPGRADED:
             return
         self._timed_phase = self._phase
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        timeout_s = {
-            _Phase.HEAD: self._limits.head_s,
-            _Phase.BODY: self._limits.body_s,
-            _Phase.REFUSED: LINGER_S,
-        }.get(self._phase)
-        if timeout_s is not None:
-            self._timer = self.loop.call_later(timeout_s, self._on_timeout)
+        match self._phase:
+            case _Phase.IDLE:
+                self._deadline.move(self.timeout_keep_alive)
+            case _Phase.HEAD:
+                self._deadline.move(self._limits.head_s)
+            case _Phase.BODY:
+                self._deadline.move(self._limits.body_s)
+            case _Phase.REFUSED:
+                self._deadline.move(LINGER_S)
 
     def _on_timeout(self) -> None:
-        self._timer = None
-        if self._phase is _Phase.REFUSED:
-            self.transport.abort()
-        else:
-            part = self._phase.value
-            self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
+        match self._phase:
+            case _Phase.IDLE if self._is_answering():
+                return  # what answers has a deadline of its own
+            case _Phase.IDLE:
+                self.transport.close()
+            case _Phase.REFUSED:
+                self.transport.abort()
+            case _:
+                part = self._phase.value
+                self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with ``problem``, unless an answer has begun, and end the connection."""
+        """Answer with ``problem``, unless the request's answer has begun, and end the connection."""
+        cycle, is_answering = self.cycle, self._is_answering()
+        has_begun = cycle.response_started if is_answering else self._phase is _Phase.BODY
+        if not has_begun:
+            self.transport.write(refusal(problem))
         self._phase = _Phase.REFUSED
         self.pipeline.clear()  # their answers would go nowhere
-        cycle = self.cycle
-        is_answering = self._is_answering()
-        if not (is_answering and cycle.response_started):
-            self.transport.write(refusal(problem))
         if is_answering:
             cycle.disconnected = True  # what the application still says goes nowhere
             cycle.message_event.set()

@@ -73,6 +73,27 @@ async def test_an_idle_connection_between_requests_is_left_alone(serve: Serve) -
         assert await answer(reader) == b"3"
 
 
+async def test_a_connection_between_requests_is_kept_for_a_while(serve: Serve) -> None:
+    async with streams(await serve(keep_alive_s=0.2)) as (reader, writer):
+        for _ in range(3):
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert await answer(reader) == b"0"
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await reader.read() == b""
+
+
+async def test_an_answer_may_take_longer_than_a_connection_is_kept(serve: Serve) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.3)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        await send({"type": "http.response.body", "body": b"0"})
+
+    async with streams(await serve(keep_alive_s=0.1, app=app)) as (reader, writer):
+        for _ in range(2):
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert await answer(reader) == b"0"
+
+
 async def test_a_second_request_that_stays_unfinished_is_given_up(serve: Serve) -> None:
     async with streams(await serve(limits=SHORT)) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -129,6 +150,23 @@ async def test_garbage_is_answered_with_a_problem(serve: Serve, sent: bytes) -> 
     async with streams(await serve()) as (reader, writer):
         writer.write(sent)
         assert (await refusal(reader))["status"] == 400
+
+
+async def early_app(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    await send({"type": "http.response.body", "body": b"!"})
+
+
+@pytest.mark.parametrize("rest", [b"", b"zz\r\n"], ids=["nothing", "garbage"])
+async def test_a_request_that_was_answered_before_its_body_goes_wrong_gets_no_second_answer(
+    serve: Serve, rest: bytes
+) -> None:
+    async with streams(await serve(limits=SHORT, app=early_app)) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert await answer(reader) == b"!"
+        writer.write(rest)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await reader.read() == b""
 
 
 async def test_the_application_of_a_request_given_up_learns_of_it(serve: Serve) -> None:

@@ -1,0 +1,104 @@
+"""On a loop whose clock is moved by hand: what matters is which timers are made, and when they fire."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from transport.http.moving_deadline import MovingDeadline
+
+
+class Timer:
+    def __init__(self, at_s: float, callback: Callable[[], None]) -> None:
+        self.at_s = at_s
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class Clock:
+    """The part of a loop that is about time."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.timers: list[Timer] = []
+        """All that were ever made."""
+
+    def time(self) -> float:
+        return self.now_s
+
+    def call_at(self, at_s: float, callback: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(at_s, callback))
+        return self.timers[-1]
+
+    def pass_time(self, until_s: float, early_s: float = 0.0) -> None:
+        """Fire what is due; ``early_s`` too soon, as a clock of milliseconds does."""
+        while due := [timer for timer in self.timers if timer.at_s <= until_s and not timer.is_cancelled]:
+            first = min(due, key=lambda timer: timer.at_s)
+            self.now_s = max(self.now_s, first.at_s - early_s)
+            first.is_cancelled = True
+            first.callback()
+        self.now_s = until_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def missed() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def deadline(clock: Clock, missed: list[float]) -> MovingDeadline:
+    return MovingDeadline(cast("asyncio.AbstractEventLoop", clock), lambda: missed.append(clock.now_s))
+
+
+def test_it_is_missed_once(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+    deadline.move(5)
+    clock.pass_time(104)
+    assert missed == []
+    clock.pass_time(200)
+    assert missed == [105]
+
+
+def test_moving_it_on_makes_no_timer(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+    for _ in range(1000):
+        deadline.move(5)
+        clock.pass_time(clock.now_s + 0.001)
+    assert len(clock.timers) == 1
+    clock.pass_time(200)
+    assert missed == [pytest.approx(105.999)]
+    assert len(clock.timers) == 2
+
+
+def test_it_may_move_to_an_earlier_time(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+    deadline.move(30)
+    deadline.move(5)
+    clock.pass_time(200)
+    assert missed == [105]
+
+
+def test_a_timer_that_fires_a_moment_early_is_not_set_again_and_again(
+    clock: Clock, deadline: MovingDeadline, missed: list[float]
+) -> None:
+    deadline.move(5)
+    clock.pass_time(200, early_s=0.0009)
+    assert len(missed) == len(clock.timers) == 1
+
+
+def test_one_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+    deadline.end()
+    deadline.move(5)
+    deadline.end()
+    assert clock.timers[-1].is_cancelled  # what it would call is free
+    clock.pass_time(200)
+    assert missed == []
+    deadline.move(5)
+    clock.pass_time(300)
+    assert missed == [205]

@@ -1,0 +1,55 @@
+"""A deadline that moves on with every request, at the price of an addition: timers are made when they run out."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Final
+
+_TICK_S: Final = 0.001
+"""uvloop counts in milliseconds: a timer may fire that much before the time it was set for."""
+
+
+class MovingDeadline:
+    """Calls ``missed`` when the time that was set last has passed. Thread: the event loop.
+
+    A timer that was set for an earlier time goes on when the deadline moves, and is set anew when it fires.
+    """
+
+    __slots__ = ("_at_s", "_loop", "_missed", "_timer", "_timer_at_s")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None]) -> None:
+        self._loop = loop
+        self._missed = missed
+        self._at_s = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at_s = math.inf
+
+    def move(self, timeout_s: float) -> None:
+        """Set it ``timeout_s`` from now, whatever it was before."""
+        self._at_s = at_s = self._loop.time() + timeout_s
+        if at_s < self._timer_at_s:
+            self._set_timer(at_s)
+
+    def end(self) -> None:
+        """Let go of everything: ``missed`` is not called any more."""
+        self._at_s = math.inf
+        self._drop_timer()
+
+    def _set_timer(self, at_s: float) -> None:
+        self._drop_timer()
+        self._timer = self._loop.call_at(at_s, self._look)
+        self._timer_at_s = at_s
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at_s = math.inf
+
+    def _look(self) -> None:
+        self._timer, self._timer_at_s = None, math.inf
+        if self._loop.time() + _TICK_S < self._at_s:
+            self._set_timer(self._at_s)
+        else:
+            self._at_s = math.inf
+            self._missed()
