@@ -2,20 +2,18 @@
 
 from types import MappingProxyType
 
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
-
 from transport.http.app import HttpApp, Routes
+from transport.http.cors import Cors
 from transport.http.deps import ApiDeps
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.writes import WriteRoutes
 
 
-def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> ASGIApp:
+def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApp:
     """Return the ASGI application, which serves ``more`` too."""
     reads, writes, service = ReadRoutes(deps), WriteRoutes(deps), ServiceRoutes(deps)
-    app = HttpApp(
+    return HttpApp(
         {
             "/api/v1/sync/watchlist": {"GET": reads.watchlist, "POST": writes.watchlist},
             "/api/v1/sync/operations": {"POST": writes.operations},
@@ -26,14 +24,6 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> ASGIApp:
             "/metrics": {"GET": service.prometheus},
             "/ws": {"GET": service.websocket},
             **more,
-        }
-    )
-    if not deps.allowed_origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=[origin for origin in deps.allowed_origins if origin != "*"],  # which is no origin
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "If-None-Match", "traceparent"),
-        expose_headers=("ETag", "Retry-After"),
+        },
+        Cors(deps.allowed_origins),
     )

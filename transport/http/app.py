@@ -13,32 +13,29 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from transport.errors import ClientGone, Problem
+from transport.http.cors import Cors
+from transport.http.request_head import RequestHead
 from transport.problems import problem_response
 from transport.query import refuse_tokens
 
 logger = logging.getLogger(__name__)
 
 
-class HttpRequest:
+class HttpRequest(RequestHead):
     """One request as an endpoint sees it."""
 
-    __slots__ = ("_receive", "_scope", "headers")
+    __slots__ = ("_receive", "_scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope["headers"])
         self._scope = scope
         self._receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        """Lower-case name -> value; of a header sent twice, the last."""
 
     @property
     def query(self) -> bytes:
         """What follows the path's question mark."""
         query: bytes = self._scope["query_string"]
         return query
-
-    def header(self, name: bytes) -> str:
-        """Return a header's value, empty if it was not sent; its lines are one list (RFC 9110 section 5.3)."""
-        return b",".join(value for key, value in self._scope["headers"] if key == name).decode("latin-1")
 
     async def chunk(self) -> tuple[bytes, bool]:
         """Return the next part of the body and whether more follows.
@@ -59,16 +56,21 @@ Routes = Mapping[str, Mapping[str, Endpoint]]
 """Path -> method -> endpoint."""
 
 
+NO_CORS: Final = Cors()
+
+
 class HttpApp:
     """The application: ``Config(app=HttpApp(routes))``.
 
     Args:
         routes: what to serve. HEAD comes with GET (the server leaves the body out), OPTIONS with all.
+        cors: which pages from elsewhere may use it.
 
     Thread: the event loop.
     """
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Routes, cors: Cors = NO_CORS) -> None:
+        self._cors = cors
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._allow: dict[str, str] = {}
         for path, by_method in routes.items():
@@ -80,11 +82,9 @@ class HttpApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
+        request = HttpRequest(scope, receive)
         try:
-            if scope["query_string"]:
-                refuse_tokens(scope["query_string"])
-            endpoint = self._endpoints.get((scope["method"], scope["path"]))
-            response = await endpoint(HttpRequest(scope, receive)) if endpoint else self._without_endpoint(scope)
+            response = await self._respond(scope, request)
         except Problem as problem:
             response = problem_response(problem)
         except ClientGone:
@@ -92,10 +92,19 @@ class HttpApp:
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             response = problem_response(_BUG)
+        response.raw_headers += self._cors.response_headers(request.headers.get(b"origin"))
         await response(scope, receive, send)
 
-    def _without_endpoint(self, scope: Scope) -> Response:
+    async def _respond(self, scope: Scope, request: HttpRequest) -> Response:
+        if scope["query_string"]:
+            refuse_tokens(scope["query_string"])
         method, path = scope["method"], scope["path"]
+        if method == "OPTIONS" and (preflight := self._cors.preflight(request.headers)):
+            return preflight
+        endpoint = self._endpoints.get((method, path))
+        return await endpoint(request) if endpoint else self._without_endpoint(method, path)
+
+    def _without_endpoint(self, method: str, path: str) -> Response:
         if path not in self._allow:
             raise Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
         allow = {"Allow": self._allow[path]}

@@ -6,8 +6,7 @@ Source: RFC 9110 section 7.8.
 from collections.abc import Iterable
 from typing import Final
 
-Field = tuple[bytes, bytes]
-"""A header as it was sent, its name in lower case."""
+from transport.http.request_head import Field
 
 _WEBSOCKET: Final = b"websocket"
 

@@ -11,11 +11,11 @@ from transport.http.app import HttpRequest
 PAGE = "https://tv.example"
 
 
-def preflight(origin: str) -> dict[str, str]:
+def preflight(origin: str, headers: str = "authorization,content-type") -> dict[str, str]:
     return {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Headers": headers,
     }
 
 

@@ -1,0 +1,50 @@
+"""Pages from elsewhere that may use the API: what their browsers must be told.
+
+Source: the Fetch standard, "HTTP extensions: CORS protocol".
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from starlette.responses import Response
+
+from transport.http.request_head import Field
+
+MAX_AGE_S: Final = 600
+"""For a browser to ask once before it sends as many requests as it likes."""
+
+_EXPOSED: Final = (b"access-control-expose-headers", b"ETag, Retry-After")
+_DEPENDS_ON_ORIGIN: Final = (b"vary", b"Origin")
+
+
+class Cors:
+    """Admits pages of ``allowed_origins``; their scripts bring a token with each request, there are no cookies.
+
+    A ``*`` among them is no origin and admits nobody. What others send is served too, but their pages do not see the
+    answer.
+    """
+
+    def __init__(self, allowed_origins: Collection[str] = ()) -> None:
+        self._allowed = frozenset(origin.encode() for origin in allowed_origins if origin != "*")
+
+    def response_headers(self, origin: bytes | None) -> tuple[Field, ...]:
+        """Return what to add to any answer to a request with this ``Origin``."""
+        if not self._allowed:
+            return ()
+        if origin not in self._allowed:
+            return (_DEPENDS_ON_ORIGIN,)
+        return (_EXPOSED, (b"access-control-allow-origin", origin), _DEPENDS_ON_ORIGIN)
+
+    def preflight(self, headers: Mapping[bytes, bytes]) -> Response | None:
+        """Return the answer to a browser that asks before it sends a page's request; ``None``: it does not, or may not.
+
+        The page may send any header: one that is not known here changes nothing.
+        """
+        if b"access-control-request-method" not in headers or headers.get(b"origin") not in self._allowed:
+            return None
+        allow = {
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": headers.get(b"access-control-request-headers", b"").decode("latin-1"),
+            "Access-Control-Max-Age": str(MAX_AGE_S),
+        }
+        return Response(headers=allow)

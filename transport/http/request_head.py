@@ -1,0 +1,25 @@
+"""The headers of a request, whoever answers it."""
+
+from collections.abc import Sequence
+
+Field = tuple[bytes, bytes]
+"""A header line as it was sent, its name in lower case."""
+
+
+class RequestHead:
+    """A request's header lines, by name."""
+
+    __slots__ = ("_lines", "headers")
+
+    def __init__(self, lines: Sequence[Field]) -> None:
+        self._lines = lines
+        self.headers: dict[bytes, bytes] = dict(lines)
+        """Lower-case name -> value; of a header sent twice, the last."""
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, empty if it was not sent; its lines are one list (RFC 9110 section 5.3)."""
+        return b",".join(value for key, value in self._lines if key == name).decode("latin-1")
+
+    def is_repeated(self, name: bytes) -> bool:
+        """Return whether a header was sent in more than one line."""
+        return len(self.headers) < len(self._lines) and sum(key == name for key, _ in self._lines) > 1
