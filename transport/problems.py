@@ -15,6 +15,10 @@ from transport.errors import Problem
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
+OUR_ERROR: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")
+"""For the client of a request that ended in an error of ours; who uses it logs the error."""
+
+
 class ProblemDetails(Struct, frozen=True, kw_only=True):
     """Why a request had no effect: ``detail`` names the field and the fix."""
 

@@ -18,6 +18,8 @@ from transport.query import cursor_of
 Revision = Annotated[int, Meta(ge=0)]
 ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 
+JSON_TYPE: Final = "application/json"
+
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -94,7 +96,12 @@ class Readiness(Struct, frozen=True):
 
 def json_response(body: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
     """Return the response with this body."""
-    return Response(_ENCODER.encode(body), status.value, headers, "application/json")
+    return Response(json_body(body), status.value, headers, JSON_TYPE)
+
+
+def json_body(body: object) -> bytes:
+    """Return ``body`` as JSON."""
+    return _ENCODER.encode(body)
 
 
 def write_response(change: Change, outcome: Outcome) -> WriteResponse:

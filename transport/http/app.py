@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from transport.errors import ClientGone, Problem
 from transport.http.cors import Cors
 from transport.http.request_head import RequestHead
-from transport.problems import problem_response
+from transport.problems import OUR_ERROR, problem_response
 from transport.query import refuse_tokens
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class HttpApp:
             return
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            response = problem_response(_BUG)
+            response = problem_response(OUR_ERROR)
         response.raw_headers += self._cors.response_headers(request.headers.get(b"origin"))
         await response(scope, receive, send)
 
@@ -111,6 +111,3 @@ class HttpApp:
         if method != "OPTIONS":
             raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible at {path}.", allow)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
-
-
-_BUG: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")

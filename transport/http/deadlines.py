@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from transport.errors import Problem
+from transport.http.moving_deadline import TICK_S
 from transport.problems import unavailable
 
 T = TypeVar("T")
@@ -21,26 +22,50 @@ async def with_deadline(answer: Awaitable[T], timeout_s: float) -> T:
         raise _too_late(timeout_s) from None
 
 
-async def outcome_with_deadline(pending: asyncio.Future[T], timeout_s: float) -> T:
-    """As ``with_deadline``, for a future that nobody else awaits: half the cost."""
-    timer = pending.get_loop().call_later(timeout_s, _expire, pending)
-    try:
-        return await pending
-    except TimeoutError:
-        raise _too_late(timeout_s) from None
-    finally:
-        timer.cancel()
+class GivesUp(Protocol):
+    """What waits for an answer."""
+
+    def give_up(self, problem: Problem) -> None:
+        """Wait no longer, and say ``problem``, a 503, to the client. Must not raise."""
 
 
-def set_outcome(pending: asyncio.Future[T], outcome: T) -> None:
-    """Answer ``pending``, if anybody still waits."""
-    if not pending.done():
-        pending.set_result(outcome)
+class AnswerDeadlines:
+    """Gives up on answers that do not come within ``timeout_s``.
 
+    All wait equally long, so who began first is late first: one timer, for the first, does for all.
 
-def _expire(pending: asyncio.Future[T]) -> None:
-    if not pending.done():
-        pending.set_exception(TimeoutError())
+    Thread: the event loop. Cost: O(1), but for those that are late.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._due_s: dict[GivesUp, float] = {}
+        """In the order of the times, on the loop's clock."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, waiting: GivesUp) -> None:
+        """Give ``waiting`` its time from now."""
+        loop = asyncio.get_running_loop()
+        self._due_s[waiting] = loop.time() + self._timeout_s
+        if self._timer is None:
+            self._timer = loop.call_later(self._timeout_s, self._look, loop)
+
+    def end(self, waiting: GivesUp) -> bool:
+        """Wait no longer, and return whether it was in time and for the first time."""
+        return self._due_s.pop(waiting, None) is not None
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now_s = loop.time() + TICK_S
+        late: list[GivesUp] = []
+        for waiting, due_s in self._due_s.items():
+            if due_s > now_s:
+                self._timer = loop.call_at(due_s, self._look, loop)
+                break
+            late.append(waiting)
+        for waiting in late:
+            if self.end(waiting):
+                waiting.give_up(_too_late(self._timeout_s))
 
 
 def _too_late(timeout_s: float) -> Problem:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-_TICK_S: Final = 0.001
+TICK_S: Final = 0.001
 """uvloop counts in milliseconds: a timer may fire that much before the time it was set for."""
 
 
@@ -48,7 +48,7 @@ class MovingDeadline:
 
     def _look(self) -> None:
         self._timer, self._timer_at_s = None, math.inf
-        if self._loop.time() + _TICK_S < self._at_s:
+        if self._loop.time() + TICK_S < self._at_s:
             self._set_timer(self._at_s)
         else:
             self._at_s = math.inf

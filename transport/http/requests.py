@@ -11,6 +11,7 @@ from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, unauthorized
 from transport.errors import Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
+from transport.http.request_head import RequestHead
 
 T = TypeVar("T")
 
@@ -32,48 +33,75 @@ class BulkRequest(Struct, frozen=True):
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
 
 
-async def authenticated(request: HttpRequest, authenticator: Authenticator) -> Claims:
-    """Return what the request's token says. Raises: Problem, a 401."""
-    token = bearer_token(request.headers.get(b"authorization", b"").decode("latin-1"))
+def claims_of(head: RequestHead, authenticator: Authenticator) -> Claims:
+    """Return what the request's token says.
+
+    Raises:
+        Problem: 401; 400, there are several.
+        SigningKeyMissing: its key is not known here, ``authenticated`` may still find it.
+    """
+    token = _token(head)
     try:
-        try:
-            return authenticator.authenticate(token)
-        except SigningKeyMissing:
-            return await authenticator.authenticate_fetching(token)
+        return authenticator.authenticate(token)
+    except SigningKeyMissing:
+        raise
     except TokenRefused as refused:
         raise unauthorized(str(refused)) from None
 
 
-def traceparent(request: HttpRequest) -> str | None:
+async def authenticated(head: RequestHead, authenticator: Authenticator) -> Claims:
+    """Return what the request's token says; fetches the issuer's keys first if need be. Raises: as ``claims_of``."""
+    try:
+        return claims_of(head, authenticator)
+    except SigningKeyMissing:
+        try:
+            return await authenticator.authenticate_fetching(_token(head))
+        except TokenRefused as refused:
+            raise unauthorized(str(refused)) from None
+
+
+def traceparent(head: RequestHead) -> str | None:
     """Return the header ``traceparent`` as it was sent; sent twice it is a list, which is no valid one."""
-    return request.header(b"traceparent") if b"traceparent" in request.headers else None
+    return head.header(b"traceparent") if b"traceparent" in head.headers else None
+
+
+def check_body_head(head: RequestHead, max_bytes: int) -> None:
+    """Check what the headers say of the body: it must be JSON, plain, and of at most ``max_bytes``.
+
+    Raises:
+        Problem: 413, more is announced; 415, it is something else.
+    """
+    content_type = head.headers.get(b"content-type", b"")
+    if content_type != _JSON:
+        _check_media_type(content_type.decode("latin-1"))
+    if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        detail = "Content-Encoding: the body must not be compressed."
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
+    check_body_size(int(head.headers.get(b"content-length", b"0")), max_bytes)  # the parser lets only numbers through
+
+
+def check_body_size(size_bytes: int, max_bytes: int) -> None:
+    """Check how much of a body was announced or sent. Raises: Problem, a 413."""
+    if size_bytes > max_bytes:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {max_bytes} bytes.")
 
 
 async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
-    """Return the body, which must be JSON as far as its headers say.
+    """Return the body.
 
     Raises:
-        Problem: 413, as soon as more than ``max_bytes`` are announced or sent; 415, when it is something else.
+        Problem: as ``check_body_head``, and 413 as soon as more than ``max_bytes`` are sent.
         ClientGone: it broke off.
     """
-    content_type = request.headers.get(b"content-type", b"")
-    if content_type != _JSON:
-        _check_media_type(content_type.decode("latin-1"))
-    if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        detail = "Content-Encoding: the body must not be compressed."
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
-    if int(request.headers.get(b"content-length", b"0")) > max_bytes:  # the parser lets only numbers through
-        raise _too_large(max_bytes)
+    check_body_head(request, max_bytes)
     body, has_more = await request.chunk()
-    if has_more or len(body) > max_bytes:
-        collected = bytearray(body)
-        while has_more and len(collected) <= max_bytes:
-            chunk, has_more = await request.chunk()
-            collected += chunk
-        if len(collected) > max_bytes:
-            raise _too_large(max_bytes)
-        body = bytes(collected)
-    return body
+    collected = bytearray(body)
+    check_body_size(len(collected), max_bytes)
+    while has_more:
+        chunk, has_more = await request.chunk()
+        collected += chunk
+        check_body_size(len(collected), max_bytes)
+    return bytes(collected)
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -88,6 +116,12 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
 
 
+def _token(head: RequestHead) -> str:
+    if head.is_repeated(b"authorization"):
+        raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
+    return bearer_token(head.headers.get(b"authorization", b"").decode("latin-1"))
+
+
 def _check_media_type(content_type: str) -> None:
     media_type, _, parameters = (part.strip() for part in content_type.lower().partition(";"))
     if media_type not in _READ_AS_JSON and media_type != _JSON.decode() and not media_type.endswith("+json"):
@@ -98,7 +132,3 @@ def _check_media_type(content_type: str) -> None:
 
 def _not_json(expected: str) -> Problem:
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: {expected}.", {"Accept": _JSON.decode()})
-
-
-def _too_large(max_bytes: int) -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {max_bytes} bytes.")

@@ -1,100 +1,145 @@
-"""The routes that change a watchlist: each write is answered once it is in the database, or refused."""
+"""The routes that change a watchlist: each write is answered once it is in the database, or refused.
+
+Their rules wait for nothing: ``judge`` looks at a request's head, ``submit`` at its body, and the answer comes by a
+callback. So they serve an ASGI endpoint, and the HTTP protocol without one.
+"""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
+from typing_extensions import override
 
 from actors.messages.change import Change
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.errors import Problem
-from transport.http.answers import BulkResponse, WriteResponse, json_response, write_response
+from transport.http.answers import JSON_TYPE, WriteResponse
 from transport.http.app import HttpRequest
-from transport.http.deadlines import outcome_with_deadline, set_outcome, with_deadline
+from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
+from transport.http.pending_answers import Answer, Answered, BulkAnswer, WriteAnswer
+from transport.http.request_head import RequestHead
 from transport.http.requests import (
     MAX_BULK_BYTES,
     MAX_WRITE_BYTES,
     BulkRequest,
     authenticated,
+    check_body_head,
+    claims_of,
     decode,
     read_body,
     traceparent,
 )
-from transport.problems import unavailable
 
 CHANGE_DECODER: Final = msgspec.json.Decoder(Change)
 BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
 
-_PendingWrite = tuple[Change, asyncio.Future[Outcome]]
-"""A change, and its outcome to be."""
 
+class WriteRoute(ABC):
+    """What is done with a POST. Thread: the event loop."""
 
-class WriteRoutes:
-    """One write, or many at once. Thread: the event loop."""
+    max_bytes: int
+    """Of a body."""
 
-    def __init__(self, deps: ApiDeps) -> None:
+    def __init__(self, deps: ApiDeps, deadlines: AnswerDeadlines) -> None:
         self._deps = deps
+        self._deadlines = deadlines
 
-    async def watchlist(self, request: HttpRequest) -> Response:
-        """Add or remove one content."""
+    def judge(self, head: RequestHead) -> Claims:
+        """Return whose write it is, if nothing is wrong with the request's head.
+
+        Raises:
+            Problem: something is.
+            SigningKeyMissing: its token's key has to be fetched first.
+        """
+        claims = claims_of(head, self._deps.authenticator)
+        check_body_head(head, self.max_bytes)
+        return claims
+
+    @abstractmethod
+    def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
+        """Tell the user's actor what ``body`` asks for, and ``answered`` what became of it, now or later.
+
+        Args:
+            claims: whose write it is.
+            body: whole, and not too large.
+            trace: the header ``traceparent``.
+            answered: is told once, unless this raises.
+
+        Raises:
+            Problem: the body is not as documented, or the user has sent too much; nobody was told.
+        """
+
+    async def post(self, request: HttpRequest) -> Response:
+        """Do the same as an endpoint of an ASGI application."""
         claims = await authenticated(request, self._deps.authenticator)
-        change = decode(CHANGE_DECODER, await read_body(request, MAX_WRITE_BYTES))
-        self._deps.quotas.acquire_messages(claims.user_id, 1, time.monotonic())
-        pending = self._submit(change, claims, traceparent(request))
-        outcome = await outcome_with_deadline(pending, self._deps.answer_timeout_s)
-        match outcome.status:
-            case Status.NOT_FOUND:
-                raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the watchlist.")
-            case Status.REFUSED if outcome.retry_after_s is not None:
-                raise unavailable(outcome.reason or "The write was not accepted.", outcome.retry_after_s)
-            case Status.REFUSED:
-                raise Problem(HTTPStatus.BAD_REQUEST, outcome.reason or "The write was refused.")
-        return json_response(write_response(change, outcome))
+        body = await read_body(request, self.max_bytes)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.submit(claims, body, traceparent(request), partial(_set_answer, answer))
+        return Response(await answer, media_type=JSON_TYPE)
 
-    async def operations(self, request: HttpRequest) -> Response:
-        """Add or remove many; a bad operation leaves the rest alone."""
-        claims = await authenticated(request, self._deps.authenticator)
-        bulk = decode(BULK_DECODER, await read_body(request, MAX_BULK_BYTES))
-        self._deps.quotas.acquire_messages(claims.user_id, len(bulk.operations), time.monotonic())
-        trace = traceparent(request)
-        accepted = [self._accept(raw, claims, trace) for raw in bulk.operations]  # all, before the first is answered
-        return json_response(BulkResponse(await with_deadline(_results(accepted), self._deps.answer_timeout_s)))
+    def _acquire(self, claims: Claims, count: int) -> None:
+        self._deps.quotas.acquire_messages(claims.user_id, count, time.monotonic())
 
-    def _accept(self, raw: msgspec.Raw, claims: Claims, trace: str | None) -> _PendingWrite | WriteResponse:
-        try:
-            change = CHANGE_DECODER.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
-        return change, self._submit(change, claims, trace)
-
-    def _submit(self, change: Change, claims: Claims, trace: str | None) -> asyncio.Future[Outcome]:
-        pending: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    def _write(self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome]) -> None:
         self._deps.write(
             DeviceWrite(
                 user_id=claims.user_id,
                 device_id=claims.device_id,
                 change=change,
-                answer=partial(set_outcome, pending),
+                answer=decide,
                 trace=self._deps.tracer.accept(trace, claims.user_id, claims.device_id, "http"),
             )
         )
-        return pending
 
 
-async def _results(accepted: Sequence[_PendingWrite | WriteResponse]) -> list[WriteResponse]:
-    return [one if isinstance(one, WriteResponse) else await _result(*one) for one in accepted]
+class WatchlistRoute(WriteRoute):
+    """Add or remove one content."""
+
+    max_bytes = MAX_WRITE_BYTES
+
+    @override
+    def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
+        change = decode(CHANGE_DECODER, body)
+        self._acquire(claims, 1)
+        self._write(change, claims, trace, WriteAnswer(self._deadlines, answered, change).decide)
 
 
-async def _result(change: Change, pending: asyncio.Future[Outcome]) -> WriteResponse:
-    outcome = await pending
-    if outcome.retry_after_s is not None:  # as a result it would look final, and the device would drop the write
-        detail = f"Not every operation was accepted; repeat them all ({outcome.reason})."
-        raise unavailable(detail, outcome.retry_after_s)
-    return write_response(change, outcome)
+class OperationsRoute(WriteRoute):
+    """Add or remove many; a bad operation leaves the rest alone."""
+
+    max_bytes = MAX_BULK_BYTES
+
+    @override
+    def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
+        bulk = decode(BULK_DECODER, body)
+        self._acquire(claims, len(bulk.operations))
+        judged = [_change_or_refusal(raw) for raw in bulk.operations]
+        results = [one if isinstance(one, WriteResponse) else None for one in judged]
+        answer = BulkAnswer(self._deadlines, answered, results)
+        for index, change in enumerate(judged):  # all are told before the first is answered
+            if isinstance(change, Change):
+                self._write(change, claims, trace, partial(answer.decide, index, change))
+        answer.finish_if_decided()
+
+
+def _change_or_refusal(raw: msgspec.Raw) -> Change | WriteResponse:
+    try:
+        return CHANGE_DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
+
+
+def _set_answer(pending: asyncio.Future[bytes], answer: Answer) -> None:
+    if pending.done():  # the request's task was cancelled
+        return
+    if isinstance(answer, Problem):
+        pending.set_exception(answer)
+    else:
+        pending.set_result(answer)

@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from tests.daemon import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
+from transport.access.signing_keys import shared_secret
 from transport.errors import ClientGone, Problem, SigningKeyMissing
 from transport.http.app import HttpRequest
 from transport.http.requests import authenticated, read_body, traceparent
@@ -178,6 +179,13 @@ def test_a_traceparent_is_as_it_was_sent_and_sent_twice_it_is_a_list() -> None:
     assert traceparent(request()) is None
     assert traceparent(request(headers=[sent])) == "00-a-b-01"
     assert traceparent(request(headers=[sent, sent])) == "00-a-b-01,00-a-b-01"
+
+
+async def test_several_tokens_are_400_as_they_are_at_the_websocket() -> None:
+    sent = (b"authorization", bearer()["Authorization"].encode())
+    with pytest.raises(Problem, match="Send one token, not several") as refused:
+        await authenticated(request(headers=[sent, sent]), Authenticator(shared_secret(SECRET)))
+    assert refused.value.status == 400
 
 
 class LateKeys:
