@@ -8,7 +8,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["transport", "fuzz.targets", "websockets"]):
-    from fuzz.targets import SECRET, TARGETS
+    from fuzz.targets import SECRET, TARGETS, TOKEN
 
 CORPUS = Path("fuzz-corpus")
 
@@ -18,6 +18,16 @@ SEEDS = {
         b"\xffGET /health HTTP/1.1\r\nHost: h\r\n\r\n",
         b"\xffPOST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\na: b\r\n\r\n",
         b"\xff" + _WS + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer x\r\n\r\n",
+    ],
+    "writes": [
+        b"\xffPOST /api/v1/sync/watchlist HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "
+        + TOKEN.encode()
+        + b"\r\nContent-Length: 71\r\n\r\n"
+        + b'{"operation":"add","content_id":"0b0e6a4e-52a5-4a5b-9a1f-000000000001"}'
+        + b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"\x01POST /api/v1/sync/operations HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "
+        + TOKEN.encode()
+        + b'\r\nTransfer-Encoding: chunked\r\n\r\n11\r\n{"operations":[]}\r\n0\r\n\r\n',
     ],
     "frames": [b"\x07\x81\x82\0\0\0\0{}\x01\x81\0\0\0\0a\x80\x81\0\0\0\0b\x89\x80\0\0\0\0\x88\x82\0\0\0\0\x03\xe8"],
     "device-message": [

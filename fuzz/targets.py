@@ -19,12 +19,19 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.errors import BusMessageRefused
+from actors.messages.journal import DeviceWrite, Outcome, Status
 from transport.access.authentication import Authenticator
+from transport.access.limits import Limits, Quotas
+from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of
 from transport.bus.codec import BusCodec
 from transport.errors import TokenRefused
-from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.http.api import http_api
+from transport.http.deps import ApiDeps
+from transport.http.direct_writes import NO_WRITES
+from transport.http.protocol import HttpProtocol
+from transport.http.request_limits import RequestLimits
 from transport.websocket.device_codec import decode
 from transport.websocket.frame_reader import FrameReader, rfc6455_logger
 from transport.websocket.handshake import connect_request
@@ -32,6 +39,7 @@ from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.state import State
 
 SECRET: Final = "a secret of the fuzzers, and long enough"  # noqa: S105 - it guards nothing
+TOKEN: Final = mint(SECRET, "ann", "tv", 10**9)
 MAX_SIZE: Final = 300
 """Of a message in bytes: small, so that short inputs reach beyond it."""
 
@@ -116,7 +124,24 @@ def http(data: bytes) -> None:
     assert not _problems, _problems
 
 
-async def _converse(config: uvicorn.Config, wire: "Wire", pieces: list[bytes]) -> None:
+def writes(data: bytes) -> None:
+    """The API answers the same bytes whether the protocol answers writes or the application does."""
+    stream = data[1:]
+    cut = max(1 + data[0] * 16 if data else 1, len(stream) // 32)  # a piece costs many turns
+    loop, configs = _apis()
+    answers: list[bytes] = []
+    for config in configs:
+        wire = Wire()
+        pieces = [stream[at : at + cut] for at in range(0, len(stream), cut)]
+        loop.run_until_complete(_converse(config, wire, pieces, turns=40))
+        answers.append(b"".join(wire.written))
+    direct, asgi = answers
+    assert direct == asgi, (direct, asgi)
+    assert not _problems, _problems
+
+
+async def _converse(config: uvicorn.Config, wire: "Wire", pieces: list[bytes], turns: int = 3) -> None:
+    """Let each piece arrive when the loop has made ``turns``."""
     state = ServerState()
     http_protocol = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
     wire.set_protocol(http_protocol(config=config, server_state=state, app_state={}))
@@ -124,10 +149,10 @@ async def _converse(config: uvicorn.Config, wire: "Wire", pieces: list[bytes]) -
     for piece in pieces:
         if not wire.is_over:
             wire.protocol.data_received(piece)
-        for _ in range(3):
+        for _ in range(turns):
             await asyncio.sleep(0)
     wire.protocol.connection_lost(None)
-    for _ in range(3):
+    for _ in range(turns):
         await asyncio.sleep(0)
     assert not state.connections
     assert not state.tasks
@@ -223,8 +248,42 @@ def _server() -> tuple[asyncio.AbstractEventLoop, uvicorn.Config]:
     return asyncio.new_event_loop(), config
 
 
+@cache
+def _apis() -> tuple[asyncio.AbstractEventLoop, list[uvicorn.Config]]:
+    loop, _ = _server()
+    api = http_api(
+        ApiDeps(
+            name="syncd",
+            version="0",
+            authenticator=Authenticator(shared_secret(SECRET)),
+            quotas=Quotas(Limits(messages_per_second=1e9, message_burst=10**9)),
+            write=_accept,
+            journal=lambda _message: None,
+            bus_status=lambda: None,
+            prometheus=lambda: b"",
+            figures=dict,
+            allowed_origins=("https://tv.example",),
+        )
+    )
+    configs = []
+    for direct_writes in (api.direct_writes, NO_WRITES):
+        http_class = partial(HttpProtocol, RequestLimits(), direct_writes)
+        config = uvicorn.Config(
+            api.app, http=cast("Any", http_class), ws=_Guest, lifespan="off", log_config=None, access_log=False
+        )
+        config.load()
+        configs.append(config)
+    return loop, configs
+
+
+def _accept(write: DeviceWrite) -> None:
+    assert write.answer is not None
+    write.answer(Outcome(status=Status.EXISTING))
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "http": http,
+    "writes": writes,
     "frames": frames,
     "device-message": device_message,
     "token": token,

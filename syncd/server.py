@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
@@ -27,11 +26,12 @@ from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.apidocs.routes import document_routes
 from transport.http.admin import AdminDeps, admin_routes
-from transport.http.api import http_api
+from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
 from transport.http.deps import ApiDeps
 from transport.http.device_tokens import device_token_routes
-from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.http.protocol import HttpProtocol
+from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
@@ -68,8 +68,8 @@ async def serving(
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         admin = admin_routes(_admin_deps(node, authenticator, revocations))
         routes = {**document_routes(__version__), **admin, **_pages(settings)}
-        app = http_api(_api_deps(node, authenticator, origins), routes)
-        server = _Server(_config(settings, app, _device_deps(settings, node, authenticator, origins)), connections)
+        api = http_api(_api_deps(node, authenticator, origins), routes)
+        server = _Server(_config(settings, api, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
         ticking = asyncio.create_task(server.main_loop())
         try:
@@ -85,10 +85,10 @@ def _disconnect_revoked(connections: Collection[object], token_ids: Collection[s
     return sum(device.disconnect_if_revoked(token_ids) for device in devices)
 
 
-def _config(settings: Settings, app: ASGIApp, deps: DeviceProtocolDeps) -> uvicorn.Config:
+def _config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:
     config = uvicorn.Config(
-        app,
-        http=partial(HttpProtocol, RequestLimits()),  # type: ignore[arg-type]  # it is only called
+        api.app,
+        http=partial(HttpProtocol, RequestLimits(), api.direct_writes),  # type: ignore[arg-type]  # it is only called
         ws=partial(DeviceProtocol, deps),  # type: ignore[arg-type] # it is only called
         lifespan="off",
         access_log=False,

@@ -124,6 +124,13 @@ def user() -> str:
     return f"user-{uuid4()}"
 
 
+@pytest.fixture(params=["", "?asgi"], ids=["direct", "asgi"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Put behind the path of a write, this lets the protocol answer it, or the application: a query is unusual."""
+    way: str = request.param
+    return way
+
+
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A client of whatever the test starts."""

@@ -1,5 +1,5 @@
 """The daemon under attack is a real process; see tests/daemon.py."""
 
-from tests.daemon import bystander, daemon, http, start_daemon, user
+from tests.daemon import bystander, daemon, http, start_daemon, user, way
 
-__all__ = ["bystander", "daemon", "http", "start_daemon", "user"]
+__all__ = ["bystander", "daemon", "http", "start_daemon", "user", "way"]

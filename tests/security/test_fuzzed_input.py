@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.targets import MAX_SIZE, TARGETS
+from fuzz.targets import MAX_SIZE, TARGETS, TOKEN
 
 HEADERS = [
     *(b"Host: h", b"Connection: Upgrade", b"Connection: close", b"Upgrade: websocket", b"Upgrade: h2c"),
@@ -47,6 +47,34 @@ requests = st.builds(
     st.sampled_from(BODIES) | st.binary(max_size=30),
 )
 
+CHANGE = b'{"operation":"add","content_id":"0b0e6a4e-52a5-4a5b-9a1f-000000000001"}'
+WRITTEN = [CHANGE, b'{"operations":[%b, 7]}' % CHANGE, b"{}", b"", b"{" + b" " * 20_000]
+BEARER = b"Authorization: Bearer " + TOKEN.encode()
+
+
+def post(target: bytes, version: bytes, headers: list[bytes], body: bytes, chunk: int, excess: int) -> bytes:
+    """Return a write with its body in chunks, or whole if they are of nothing; ``excess``: by how much it is cut."""
+    if chunk:
+        parts = [body[at : at + chunk] for at in range(0, len(body), chunk)]
+        framing = b"Transfer-Encoding: chunked"
+        body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (*parts, b""))
+    else:
+        framing = b"Content-Length: %d" % len(body)
+    head = b"\r\n".join([b"POST %b HTTP/%b" % (target, version), framing, *headers])
+    return head + b"\r\n\r\n" + (body[:-excess] if excess else body)
+
+
+posts = st.builds(
+    post,
+    st.sampled_from([b"/api/v1/sync/watchlist", b"/api/v1/sync/operations", b"/health"])
+    | st.sampled_from([b"/api/v1/sync/watchlist?x", b"/api/v1/sync/watchlist?token=x"]),
+    st.sampled_from([b"1.1"] * 4 + [b"1.0"]),
+    st.lists(st.sampled_from([BEARER] * 8 + [*HEADERS, b"Origin: https://tv.example"]), max_size=3, unique=True),
+    st.sampled_from(WRITTEN),
+    st.sampled_from([0, 0, 5, 500]),
+    st.sampled_from([0] * 6 + [1, 10]),
+)
+
 frames = st.builds(
     lambda first, payload, mask, is_masked: (
         bytes((first, (0x80 if is_masked else 0) | (min(126, len(payload)))))
@@ -80,6 +108,14 @@ STAMP = {"physical": 1, "logical": 0, "node": "n"}
 @given(cut=st.integers(0, 255), stream=st.lists(requests | st.binary(max_size=40), max_size=4).map(b"".join))
 def test_any_requests_get_an_answer_or_a_refusal(cut: int, stream: bytes) -> None:
     TARGETS["http"](bytes((cut,)) + stream)
+
+
+@given(
+    cut=st.integers(0, 255),
+    stream=st.lists(posts | requests | st.binary(max_size=9), max_size=4).map(b"".join),
+)
+def test_any_writes_are_answered_alike_by_the_protocol_and_the_application(cut: int, stream: bytes) -> None:
+    TARGETS["writes"](bytes((cut,)) + stream)
 
 
 @given(cut=st.integers(0, 255), stream=st.lists(frames | st.binary(max_size=9), max_size=12).map(b"".join))

@@ -11,11 +11,10 @@ import pytest
 from bench.processes import memory_bytes
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
-from transport.http.protocol import MAX_PIPELINED
+from transport.http.request_limits import MAX_PIPELINED
 
 pytestmark = pytest.mark.usefixtures("bystander")
 
-CHUNKED = b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" % WATCHLIST.encode()
 GET = b"GET /ready HTTP/1.1\r\nHost: h\r\n\r\n"
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -23,6 +22,11 @@ UPGRADE = (
 )
 MEMORY_BYTES = 32 << 20
 """How much a daemon's memory may move for reasons of its own."""
+
+
+def chunked(way: str = "") -> bytes:
+    """Return the head of a write, but for its last line."""
+    return b"POST %b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" % (WATCHLIST + way).encode()
 
 
 async def answers(daemon: DaemonProcess, sent: bytes) -> bytes:
@@ -46,13 +50,15 @@ async def answers(daemon: DaemonProcess, sent: bytes) -> bytes:
     ids=["trailers", "one-trailer", "first-chunk-extension", "later-chunk-extension"],
 )
 async def test_what_surrounds_a_body_is_bounded_as_its_head_is(
-    daemon: DaemonProcess, start: bytes, endless: bytes, status: int
+    daemon: DaemonProcess, way: str, start: bytes, endless: bytes, status: int
 ) -> None:
     before = memory_bytes(daemon.process.pid)
     reader, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
     answered = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
     async with asyncio.timeout(TIMEOUT_S):
-        for part in chain([CHUNKED + b"Authorization: Bearer %b\r\n\r\n" % token().encode(), start], repeat(endless)):
+        for part in chain(
+            [chunked(way) + b"Authorization: Bearer %b\r\n\r\n" % token().encode(), start], repeat(endless)
+        ):
             writer.write(part)
             await writer.drain()
             if answered.done():
@@ -62,10 +68,10 @@ async def test_what_surrounds_a_body_is_bounded_as_its_head_is(
     writer.close()
 
 
-async def test_a_trailer_is_never_taken_for_a_header(daemon: DaemonProcess) -> None:
+async def test_a_trailer_is_never_taken_for_a_header(daemon: DaemonProcess, way: str) -> None:
     body = b'{"operation":"add","content_id":"%b"}' % FILM.encode()
     trailer = b"Authorization: Bearer %b\r\n\r\n" % token().encode()
-    sent = CHUNKED + b"Connection: close\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body) + trailer
+    sent = chunked(way) + b"Connection: close\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body) + trailer
     assert (await answers(daemon, sent)).startswith(b"HTTP/1.1 401 ")
 
 
@@ -79,7 +85,7 @@ async def test_a_websocket_is_not_opened_behind_an_unanswered_request(daemon: Da
 @pytest.mark.parametrize("count", [1, 2, 50])
 @pytest.mark.parametrize(
     "garbage",
-    [b"\0garbage\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000, CHUNKED + b"\r\nzz\r\n"],
+    [b"\0garbage\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000, chunked() + b"\r\nzz\r\n"],
     ids=["no-request", "large-head", "broken-chunk"],
 )
 async def test_garbage_behind_good_requests_ends_that_connection_only(
@@ -126,7 +132,7 @@ async def test_a_thousand_half_open_connections_cost_a_bounded_memory_and_no_one
 ) -> None:
     count = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
     before = memory_bytes(daemon.process.pid)
-    parts = (b"", b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgr", CHUNKED + b"\r\n2\r\n{")
+    parts = (b"", b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgr", chunked() + b"\r\n2\r\n{")
     writers = []
     for number in range(count):
         _, writer = await asyncio.open_connection("127.0.0.1", daemon.port)

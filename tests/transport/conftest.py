@@ -11,13 +11,20 @@ import uvloop
 from tests.daemon import bystander, daemon, http, start_daemon, user
 from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
-from transport.http.protocol import HttpProtocol, RequestLimits
+from transport.http.direct_writes import NO_WRITES, DirectWrites
+from transport.http.protocol import HttpProtocol
+from transport.http.request_limits import RequestLimits
 
 __all__ = ["bystander", "daemon", "database_url", "http", "postgresql", "start_daemon", "user"]
 
 Serve = Callable[..., Awaitable[int]]
 
-ON_BOTH_LOOPS = ("websocket/test_device_protocol", "http/test_protocol", "http/test_upgrades")
+ON_BOTH_LOOPS = (
+    "websocket/test_device_protocol",
+    "http/test_protocol",
+    "http/test_upgrades",
+    "http/test_direct_writes",
+)
 
 
 def pytest_asyncio_loop_factories(
@@ -52,15 +59,21 @@ async def serve() -> AsyncIterator[Serve]:
     started: list[tuple[uvicorn.Server, socket.socket]] = []
 
     async def start(
-        ws: Any = "none", limits: RequestLimits | None = None, app: Any = _plain_app, keep_alive_s: Any = 5
+        ws: Any = "none",
+        limits: RequestLimits | None = None,
+        app: Any = _plain_app,
+        direct_writes: DirectWrites = NO_WRITES,
+        keep_alive_s: Any = 5,
+        access_log: bool = False,
     ) -> int:
         config = uvicorn.Config(
             app,
-            http=partial(HttpProtocol, limits or RequestLimits()),  # type: ignore[arg-type]  # any callable will do
+            http=partial(HttpProtocol, limits or RequestLimits(), direct_writes),  # type: ignore[arg-type]  # any callable will do
             ws=ws,
             lifespan="off",
             log_config=None,
             timeout_keep_alive=keep_alive_s,
+            access_log=access_log,
         )
         config.load()
         server = uvicorn.Server(config)

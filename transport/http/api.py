@@ -2,29 +2,42 @@
 
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from transport.http.app import HttpApp, Routes
 from transport.http.cors import Cors
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
+from transport.http.direct_writes import DirectWrites
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.writes import OperationsRoute, WatchlistRoute
 
+WATCHLIST = "/api/v1/sync/watchlist"
+OPERATIONS = "/api/v1/sync/operations"
 
-def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApp:
-    """Return the ASGI application, which serves ``more`` too."""
-    reads, service, deadlines = ReadRoutes(deps), ServiceRoutes(deps), AnswerDeadlines(deps.answer_timeout_s)
-    return HttpApp(
-        {
-            "/api/v1/sync/watchlist": {"GET": reads.watchlist, "POST": WatchlistRoute(deps, deadlines).post},
-            "/api/v1/sync/operations": {"POST": OperationsRoute(deps, deadlines).post},
-            "/api/v1/sync/last_activities": {"GET": reads.last_activities},
-            "/api/v1/metrics": {"GET": service.figures},
-            "/health": {"GET": service.health},
-            "/ready": {"GET": service.ready},
-            "/metrics": {"GET": service.prometheus},
-            "/ws": {"GET": service.websocket},
-            **more,
-        },
-        Cors(deps.allowed_origins),
-    )
+
+class HttpApi(Struct, frozen=True):
+    """The ASGI application, and those of its routes that the HTTP protocol can answer without it."""
+
+    app: HttpApp
+    direct_writes: DirectWrites
+
+
+def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
+    """Return the API, which serves ``more`` too."""
+    cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
+    watchlist, operations = WatchlistRoute(deps, deadlines), OperationsRoute(deps, deadlines)
+    reads, service = ReadRoutes(deps), ServiceRoutes(deps)
+    routes: Routes = {
+        WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
+        OPERATIONS: {"POST": operations.post},
+        "/api/v1/sync/last_activities": {"GET": reads.last_activities},
+        "/api/v1/metrics": {"GET": service.figures},
+        "/health": {"GET": service.health},
+        "/ready": {"GET": service.ready},
+        "/metrics": {"GET": service.prometheus},
+        "/ws": {"GET": service.websocket},
+        **more,
+    }
+    return HttpApi(HttpApp(routes, cors), DirectWrites({WATCHLIST: watchlist, OPERATIONS: operations}, cors))

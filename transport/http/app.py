@@ -7,13 +7,12 @@ five coroutines: here every path is fixed, and a dict finds it.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from transport.errors import ClientGone, Problem
-from transport.http.cors import Cors
+from transport.http.cors import NO_CORS, Cors
 from transport.http.request_head import RequestHead
 from transport.problems import OUR_ERROR, problem_response
 from transport.query import refuse_tokens
@@ -54,9 +53,6 @@ Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 
 Routes = Mapping[str, Mapping[str, Endpoint]]
 """Path -> method -> endpoint."""
-
-
-NO_CORS: Final = Cors()
 
 
 class HttpApp:

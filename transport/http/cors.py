@@ -48,3 +48,6 @@ class Cors:
             "Access-Control-Max-Age": str(MAX_AGE_S),
         }
         return Response(headers=allow)
+
+
+NO_CORS: Final = Cors()

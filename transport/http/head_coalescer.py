@@ -13,6 +13,7 @@ class HeadCoalescer:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        self.is_closing = transport.is_closing  # asked for each response: ``__getattr__`` would take longer
         self.written_bytes = 0
         self._head = b""
         self._has_ended = False

@@ -31,8 +31,8 @@ class MovingDeadline:
             self._set_timer(at_s)
 
     def end(self) -> None:
-        """Let go of everything: ``missed`` is not called any more."""
-        self._at_s = math.inf
+        """Let go of everything, for good: ``missed`` belongs to who holds this, and would make a cycle of it."""
+        self._missed = _nobody
         self._drop_timer()
 
     def _set_timer(self, at_s: float) -> None:
@@ -53,3 +53,7 @@ class MovingDeadline:
         else:
             self._at_s = math.inf
             self._missed()
+
+
+def _nobody() -> None:
+    """Is not there any more."""

@@ -1,55 +1,34 @@
 """uvicorn's HTTP protocol with time-outs and bounds: for slow, oversized and garbled requests."""
 
 import asyncio
-import enum
 from http import HTTPStatus
 from typing import Any, Final
 
 import httptools
-from msgspec import Struct
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.errors import Problem
+from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
 from transport.http.head_coalescer import HeadCoalescer
-from transport.http.moving_deadline import MovingDeadline
+from transport.http.phases import Phase, PhaseDeadline
+from transport.http.request_head import Field
+from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.problems import refusal
 from transport.time_sliced_queue import time_sliced_queue
 
-MAX_PIPELINED: Final = 64
-"""Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
-MAX_FIELDS: Final = 256
-"""Headers and trailers of a request, together: each costs a call, and 32 KiB hold 5,000."""
-LINGER_S: Final = 5.0
-"""For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
 
-
-class RequestLimits(Struct, frozen=True, kw_only=True):
-    """What one request may use; between two requests a connection is kept for uvicorn's ``timeout_keep_alive``."""
-
-    head_s: float = 10.0
-    body_s: float = 30.0
-    answer_s: float = 30.0
-    """For the client to read another part of its answer; see ``SlowReaderGuard``."""
-    head_bytes: int = 32 * 1024
-
-
-class _Phase(enum.Enum):
-    IDLE = "idle"
-    HEAD = "head"
-    BODY = "body"
-    REFUSED = "answer"
-    UPGRADED = "upgraded"
-
-
-class _Headers(list[tuple[bytes, bytes]]):
-    """A request's, all of them: a trailer must not count as one (RFC 9110 section 6.5.1), as uvicorn does."""
+class _Trailers(list[Field]):
+    """Where trailers go: one must not count as a header (RFC 9110 section 6.5.1), as to uvicorn it does."""
 
     @override
-    def append(self, _trailer: tuple[bytes, bytes]) -> None:
+    def append(self, _trailer: Field) -> None:
         """Forget it."""
+
+
+_TRAILERS: Final = _Trailers()
 
 
 class _Refused(Exception):
@@ -57,15 +36,27 @@ class _Refused(Exception):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Give uvicorn ``partial(HttpProtocol, limits)`` as ``Config(http=…)``."""
+    """Give uvicorn ``partial(HttpProtocol, limits, direct_writes)`` as ``Config(http=…)``."""
+
+    cycle: Any
+    """Of the latest request: uvicorn's own, or a ``DirectWrite``."""
 
     def __init__(
-        self, limits: RequestLimits, config: Any, server_state: Any, app_state: Any, _loop: Any = None
+        self,
+        limits: RequestLimits,
+        direct_writes: DirectWrites = NO_WRITES,
+        *,
+        config: Any,
+        server_state: Any,
+        app_state: Any,
+        _loop: Any = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
-        self._phase = self._timed_phase = _Phase.IDLE
-        self._deadline = MovingDeadline(self.loop, self._on_timeout)  # of the phase
+        self._direct_writes = NO_WRITES if self.access_log else direct_writes  # uvicorn logs what it answers itself
+        self._write: DirectWrite | None = None  # a direct one, until its body is complete
+        self._phase = self._timed_phase = Phase.IDLE
+        self._deadline = PhaseDeadline(self.loop, self._on_timeout, limits, self.timeout_keep_alive)
         self._head_bytes = 0  # of a head that is not complete yet
         self._read_bytes = 0  # of it and the latest read
         self._fields = 0  # headers and trailers of the request so far
@@ -80,15 +71,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = writer = HeadCoalescer(transport)  # type: ignore[assignment]  # a transport in every respect
         self._slow_reader = SlowReaderGuard(writer, self._limits.answer_s)
-        self._phase = _Phase.HEAD
+        self._phase = Phase.HEAD
         self._time_phase()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the timers too: they would hold the connection."""
+        """Let go of everything that holds the connection: an answer to a write may come long after."""
         self._slow_reader.end()
         self._deadline.end()
         super().connection_lost(exc)
+        self.cycle = self._write = None
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -122,15 +114,17 @@ class HttpProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         """Parse ``data``; a request has a deadline only when it needs more than that."""
         self._read_bytes = self._head_bytes + len(data)
-        if self._phase in (_Phase.REFUSED, _Phase.UPGRADED):
+        if self._phase in (Phase.REFUSED, Phase.UPGRADED) or self.transport.is_closing():
             return
-        was_in_body, self._has_body = self._phase is _Phase.BODY, False
+        was_in_body, self._has_body = self._phase is Phase.BODY, False
         self._feed(data)
-        if self._phase is _Phase.HEAD:
+        if self._write is not None and self._write.proceed():
+            self._write = None
+        if self._phase is Phase.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse(self._head_too_large())
-        elif was_in_body and self._phase is _Phase.BODY:
+        elif was_in_body and self._phase is Phase.BODY:
             self._framing_bytes = 0 if self._has_body else self._framing_bytes + len(data)
             if self._framing_bytes > self._limits.head_bytes:
                 self._refuse(Problem(HTTPStatus.BAD_REQUEST, "The trailers, or the chunks' extensions, are too large."))
@@ -170,9 +164,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._phase = _Phase.HEAD
+        """Begin with everything but the scope, which only ASGI needs."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._phase = Phase.HEAD
         self._head_bytes = self._fields = 0
+
+    def _make_scope(self) -> None:
+        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects_100_continue
+        self.headers += headers  # the scope's
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
@@ -181,7 +184,10 @@ class HttpProtocol(HttpToolsProtocol):
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             self._problem = Problem(status, f"The request has more than {MAX_FIELDS} headers and trailers.")
             raise _Refused
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     @override
     def on_headers_complete(self) -> None:
@@ -197,21 +203,45 @@ class HttpProtocol(HttpToolsProtocol):
                 self._problem = Problem(HTTPStatus.BAD_REQUEST, "CONNECT is for proxies, and this is none.")
                 raise _Refused
             return
-        self._phase = _Phase.BODY
-        super().on_headers_complete()
-        self.headers = _Headers(self.headers)
+        self._phase = Phase.BODY
+        write = self._direct_write()
+        if write is None:
+            self._make_scope()
+            super().on_headers_complete()
+        else:
+            self.cycle = self._write = write
+        self.headers = _TRAILERS
+
+    def _direct_write(self) -> DirectWrite | None:
+        """Begin a direct write if this request is one, and nothing about it is unusual."""
+        if (
+            self.url not in self._direct_writes
+            or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
+            or self.expect_100_continue
+            or self.flow.write_paused  # only a task can wait for a client to read its answers
+            or self._is_answering()
+        ):
+            return None
+        return self._direct_writes.begin(self.url, self.headers, self, keep_alive=self.parser.should_keep_alive())
 
     @override
     def on_body(self, body: bytes) -> None:
-        super().on_body(body)
         self._has_body = True
+        if self._write is not None and self._write is self.cycle:
+            self._write.receive(body)
+        else:
+            super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # ``_feed`` goes on
-        self._phase = _Phase.IDLE
-        super().on_message_complete()
+        self._phase = Phase.IDLE
+        if self._write is not None and self._write is self.cycle:
+            self._write.end()
+        else:
+            super().on_message_complete()
 
     @override
     def handle_websocket_upgrade(self) -> None:
@@ -219,10 +249,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_answering():  # its answer would end up among the frames
             self._refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before opening a WebSocket."))
             return
-        self._phase = _Phase.UPGRADED
+        self._phase = Phase.UPGRADED
         self._slow_reader.end()
-        self._deadline.end()
+        self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
+        self._make_scope()
         self.scope["method"] = self.parser.get_method().decode()
         self.scope["headers"] = with_websocket_alone(self.headers)
         super().handle_websocket_upgrade()
@@ -239,8 +270,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._phase is _Phase.IDLE:
-            self._deadline.move(self.timeout_keep_alive)
+        elif self._phase is Phase.IDLE:
+            self._deadline.begin(Phase.IDLE)
 
     @override
     def pause_writing(self) -> None:
@@ -256,41 +287,35 @@ class HttpProtocol(HttpToolsProtocol):
         return Problem(status, f"The request line and headers are larger than {limit} bytes.")
 
     def _time_phase(self) -> None:
-        if self._phase is self._timed_phase or self._phase is _Phase.UPGRADED:
-            return
-        self._timed_phase = self._phase
-        match self._phase:
-            case _Phase.IDLE:
-                self._deadline.move(self.timeout_keep_alive)
-            case _Phase.HEAD:
-                self._deadline.move(self._limits.head_s)
-            case _Phase.BODY:
-                self._deadline.move(self._limits.body_s)
-            case _Phase.REFUSED:
-                self._deadline.move(LINGER_S)
+        if self._phase is not self._timed_phase:
+            self._timed_phase = self._phase
+            self._deadline.begin(self._phase)
 
     def _on_timeout(self) -> None:
         match self._phase:
-            case _Phase.IDLE if self._is_answering():
+            case Phase.IDLE if self._is_answering():
                 return  # what answers has a deadline of its own
-            case _Phase.IDLE:
+            case Phase.IDLE:
                 self.transport.close()
-            case _Phase.REFUSED:
+            case Phase.REFUSED:
                 self.transport.abort()
             case _:
                 part = self._phase.value
                 self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
 
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with ``problem``, unless the request's answer has begun, and end the connection."""
+        """Answer with ``problem``, unless the request's answer has begun, and end the connection if it does not yet."""
+        if self.transport.is_closing():
+            return
         cycle, is_answering = self.cycle, self._is_answering()
-        has_begun = cycle.response_started if is_answering else self._phase is _Phase.BODY
+        has_begun = cycle.response_started if is_answering else self._phase is Phase.BODY
         if not has_begun:
             self.transport.write(refusal(problem))
-        self._phase = _Phase.REFUSED
+        self._phase = Phase.REFUSED
+        self._write = None
         self.pipeline.clear()  # their answers would go nowhere
         if is_answering:
             cycle.disconnected = True  # what the application still says goes nowhere

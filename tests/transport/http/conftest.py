@@ -1,9 +1,19 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 
-from tests.daemon import DaemonProcess
+from tests.daemon import DaemonProcess, way
+from tests.transport.conftest import Serve
+from transport.http.api import http_api
+from transport.http.deps import ApiDeps
+
+__all__ = ["way"]
+
+ServeApi = Callable[..., Awaitable[int]]
+Connect = Callable[[ApiDeps], Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
@@ -11,3 +21,28 @@ async def api(daemon: DaemonProcess) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the shared daemon, which names paths only."""
     async with aiohttp.ClientSession(daemon.url) as session:
         yield session
+
+
+@pytest.fixture
+def serve_api(serve: Serve) -> ServeApi:
+    """Start uvicorn with the API alone, over stand-ins for its actors; returns the port."""
+
+    async def start(deps: ApiDeps, **arguments: Any) -> int:
+        api = http_api(deps)
+        return await serve(app=api.app, direct_writes=api.direct_writes, **arguments)
+
+    return start
+
+
+@pytest.fixture
+async def connect(serve_api: ServeApi) -> AsyncIterator[Connect]:
+    """Start the API alone and return a client of it, which names paths only."""
+    clients: list[httpx.AsyncClient] = []
+
+    async def start(deps: ApiDeps) -> httpx.AsyncClient:
+        clients.append(httpx.AsyncClient(base_url=f"http://127.0.0.1:{await serve_api(deps)}"))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        await client.aclose()

@@ -26,6 +26,7 @@ def api_deps(
     bus_status: Callable[[], str | None] = lambda: None,
     journal_problem: Callable[[], str | None] = lambda: None,
     limits: Limits | None = None,
+    authenticator: Authenticator | None = None,
     tracer: Tracer | None = None,
     answer_timeout_s: float = 10.0,
 ) -> ApiDeps:
@@ -33,7 +34,7 @@ def api_deps(
     return ApiDeps(
         name="syncd",
         version="0",
-        authenticator=Authenticator(shared_secret(SECRET)),
+        authenticator=authenticator or Authenticator(shared_secret(SECRET)),
         quotas=Quotas(limits or Limits()),
         write=write,
         journal=journal,

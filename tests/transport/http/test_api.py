@@ -20,7 +20,7 @@ def preflight(origin: str, headers: str = "authorization,content-type") -> dict[
 
 
 async def test_a_page_of_an_allowed_origin_may_use_the_api() -> None:
-    async with client(http_api(api_deps(allowed_origins=(PAGE,)))) as api:
+    async with client(http_api(api_deps(allowed_origins=(PAGE,))).app) as api:
         asked = await api.options(WATCHLIST, headers=preflight(PAGE))
         assert asked.status_code == 200
         assert asked.headers["Access-Control-Allow-Origin"] == PAGE
@@ -36,7 +36,7 @@ async def test_a_page_of_an_allowed_origin_may_use_the_api() -> None:
 
 @pytest.mark.parametrize("allowed", [(), (PAGE,), ("*",)])
 async def test_a_page_of_another_origin_may_not(allowed: tuple[str, ...]) -> None:
-    async with client(http_api(api_deps(allowed_origins=allowed))) as api:
+    async with client(http_api(api_deps(allowed_origins=allowed)).app) as api:
         for response in (
             await api.options(WATCHLIST, headers=preflight("https://evil.example")),
             await api.get("/health", headers={"Origin": "https://evil.example"}),
@@ -48,7 +48,7 @@ async def test_other_routes_are_served_beside_it_and_it_has_no_others_of_its_own
     async def more(_request: HttpRequest) -> Response:
         return Response("more")
 
-    async with client(http_api(api_deps(), {"/more": {"GET": more}})) as api:
+    async with client(http_api(api_deps(), {"/more": {"GET": more}}).app) as api:
         assert (await api.get("/more")).text == "more"
         for path, allowed in (
             (WATCHLIST, "GET, HEAD, OPTIONS, POST"),

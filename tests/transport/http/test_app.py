@@ -100,5 +100,5 @@ async def test_a_client_that_hangs_up_in_the_middle_of_its_body_is_let_go(caplog
 
     headers = [(b"authorization", bearer()["Authorization"].encode())]
     scope = {"type": "http", "method": "POST", "path": WATCHLIST, "query_string": b"", "headers": headers}
-    await http_api(api_deps())(scope, receive, send)
+    await http_api(api_deps()).app(scope, receive, send)
     assert (parts, answered, caplog.records) == ([], [], [])

@@ -11,7 +11,8 @@ import pytest
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.raw_client import streams
 from transport.http import protocol as http_protocol
-from transport.http.protocol import MAX_FIELDS, HttpProtocol, RequestLimits
+from transport.http.protocol import HttpProtocol
+from transport.http.request_limits import MAX_FIELDS, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 

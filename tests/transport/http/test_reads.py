@@ -241,7 +241,7 @@ async def test_that_nothing_has_changed_is_answered_from_the_users_head_alone(qu
         if isinstance(message, LoadHeads):
             message.reply_to(HeadsLoaded((HEAD,)))
 
-    async with client(http_api(api_deps(journal=journal))) as api:
+    async with client(http_api(api_deps(journal=journal)).app) as api:
         response = await api.get(WATCHLIST + query, headers=bearer() | {"If-None-Match": '"e-7"'})
     assert response.status_code == 304
     assert [type(message) for message in asked] == [LoadHeads]
@@ -252,7 +252,7 @@ async def test_a_journal_that_cannot_read_is_told_with_its_reason() -> None:
         assert isinstance(message, ReadPage)
         message.reply_to(ReadFailed("It is away."))
 
-    async with client(http_api(api_deps(journal=journal))) as api:
+    async with client(http_api(api_deps(journal=journal)).app) as api:
         response = await api.get(WATCHLIST, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     assert response.json()["detail"] == "It is away."

@@ -26,20 +26,20 @@ VALID = {"operation": "add", "content_id": FILM}
 @integration
 @pytest.mark.usefixtures("bystander")
 @pytest.mark.parametrize("size", [17 * 1024, 1024 * 1024])
-async def test_a_body_that_is_too_large_is_413(api: aiohttp.ClientSession, size: int) -> None:
-    async with api.post(WATCHLIST, data=b" " * size, headers=bearer()) as response:
+async def test_a_body_that_is_too_large_is_413(api: aiohttp.ClientSession, way: str, size: int) -> None:
+    async with api.post(WATCHLIST + way, data=b" " * size, headers=bearer()) as response:
         assert response.status == 413
         assert "16384 bytes" in (await response.json(content_type=None))["detail"]
 
 
 @integration
 @pytest.mark.usefixtures("bystander")
-async def test_an_endless_body_without_a_length_is_413(api: aiohttp.ClientSession) -> None:
+async def test_an_endless_body_without_a_length_is_413(api: aiohttp.ClientSession, way: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(1024):
             yield b" " * 1024
 
-    async with api.post(WATCHLIST, data=chunks(), headers=bearer()) as response:
+    async with api.post(WATCHLIST + way, data=chunks(), headers=bearer()) as response:
         assert response.status == 413
 
 
@@ -54,9 +54,9 @@ async def test_an_endless_body_without_a_length_is_413(api: aiohttp.ClientSessio
     ],
 )
 async def test_a_request_without_a_valid_token_is_401(
-    daemon: DaemonProcess, api: aiohttp.ClientSession, headers: dict[str, str], said: str
+    daemon: DaemonProcess, api: aiohttp.ClientSession, way: str, headers: dict[str, str], said: str
 ) -> None:
-    async with api.post(WATCHLIST, json=VALID, headers=headers) as response:
+    async with api.post(WATCHLIST + way, json=VALID, headers=headers) as response:
         assert response.status == 401
         assert response.content_type == "application/problem+json"
         assert said in (await response.json(content_type=None))["detail"]
@@ -93,12 +93,12 @@ async def exchange(port: int, request: bytes, until: bytes) -> bytes:
     ],
 )
 async def test_json_is_accepted_however_a_simple_client_calls_it(
-    daemon: DaemonProcess, user: str, content_type: str | None
+    daemon: DaemonProcess, way: str, user: str, content_type: str | None
 ) -> None:
     body = json.dumps(VALID)
     named = f"Content-Type: {content_type}\r\n" if content_type else ""
     request = (
-        f"POST {WATCHLIST} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token(user)}\r\n{named}"
+        f"POST {WATCHLIST}{way} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token(user)}\r\n{named}"
         f"Content-Length: {len(body)}\r\n\r\n{body}"
     )
     assert (await exchange(daemon.port, request.encode(), b"\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -115,9 +115,9 @@ async def test_json_is_accepted_however_a_simple_client_calls_it(
     ],
 )
 async def test_what_says_that_it_is_no_plain_json_is_415(
-    api: aiohttp.ClientSession, user: str, headers: dict[str, str], named: str
+    api: aiohttp.ClientSession, way: str, user: str, headers: dict[str, str], named: str
 ) -> None:
-    async with api.post(WATCHLIST, data=b"{}", headers=bearer(user) | headers, compress=None) as response:
+    async with api.post(WATCHLIST + way, data=b"{}", headers=bearer(user) | headers, compress=None) as response:
         assert response.status == 415
         assert named in (await response.json(content_type=None))["detail"]
         assert {"Accept", "Accept-Encoding"} & set(response.headers)
@@ -125,9 +125,9 @@ async def test_what_says_that_it_is_no_plain_json_is_415(
 
 @integration
 async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it_or_the_refusal_at_once(
-    daemon: DaemonProcess, user: str
+    daemon: DaemonProcess, way: str, user: str
 ) -> None:
-    head = f"POST {WATCHLIST} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
+    head = f"POST {WATCHLIST}{way} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n"
     authorized = f"{head}Authorization: Bearer {token(user)}\r\n"
     leave = f"{authorized}Content-Length: {len(json.dumps(VALID))}\r\n\r\n"
     assert await exchange(daemon.port, leave.encode(), b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"

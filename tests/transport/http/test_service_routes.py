@@ -18,7 +18,7 @@ def answering(*, is_readable: bool) -> Callable[[JournalMessage], None]:
 
 
 async def test_health_says_that_the_process_is_alive_whatever_the_journal_does() -> None:
-    async with client(http_api(api_deps())) as api:
+    async with client(http_api(api_deps()).app) as api:
         response = await api.get("/health")
     assert response.json() == {"status": "healthy", "service": "syncd", "version": "0"}
 
@@ -36,7 +36,7 @@ async def test_ready_names_what_does_not_work_and_stays_in_without_the_bus(
     is_readable: bool, bus: str | None, status: int, problems: dict[str, str]
 ) -> None:
     deps = api_deps(journal=answering(is_readable=is_readable), bus_status=lambda: bus)
-    async with client(http_api(deps)) as api:
+    async with client(http_api(deps).app) as api:
         response = await api.get("/ready")
     assert response.status_code == status
     assert response.json() == {"status": "not ready" if problems else "ready", "problems": problems}
@@ -52,14 +52,14 @@ async def test_ready_says_what_cannot_be_done_with_the_journal_also_while_it_can
 
 
 async def test_a_journal_that_does_not_answer_is_not_ready() -> None:
-    async with client(http_api(api_deps(answer_timeout_s=0.01))) as api:
+    async with client(http_api(api_deps(answer_timeout_s=0.01)).app) as api:
         response = await api.get("/ready")
     assert response.status_code == 503
     assert response.json()["problems"]["journal"].startswith("No answer within")
 
 
 async def test_the_figures_are_those_of_the_node() -> None:
-    async with client(http_api(api_deps(figures=lambda: {"messages_relayed": 12.0}))) as api:
+    async with client(http_api(api_deps(figures=lambda: {"messages_relayed": 12.0})).app) as api:
         documented, prometheus = await api.get("/api/v1/metrics"), await api.get("/metrics")
     assert documented.json() == {"messages_relayed": 12.0}
     assert prometheus.text == "figures 1\n"
@@ -67,6 +67,6 @@ async def test_the_figures_are_those_of_the_node() -> None:
 
 
 async def test_the_websockets_path_asks_for_an_upgrade() -> None:
-    async with client(http_api(api_deps())) as api:
+    async with client(http_api(api_deps()).app) as api:
         response = await api.get("/ws")
     assert (response.status_code, response.headers["Upgrade"]) == (426, "websocket")

@@ -10,9 +10,9 @@ import pytest
 
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.daemon import FILM, WATCHLIST, bearer
-from tests.transport.http.lone_api import api_deps, client
+from tests.transport.http.conftest import Connect
+from tests.transport.http.lone_api import api_deps
 from transport.access.limits import Limits
-from transport.http.api import http_api
 
 integration = pytest.mark.integration
 
@@ -54,8 +54,10 @@ async def post(
         (VALID | {"tag": "syncd:99"}, "tag"),
     ],
 )
-async def test_a_malformed_write_is_400_and_names_the_field(api: aiohttp.ClientSession, body: Any, named: str) -> None:
-    status, problem = await post(api, WATCHLIST, body)
+async def test_a_malformed_write_is_400_and_names_the_field(
+    api: aiohttp.ClientSession, way: str, body: Any, named: str
+) -> None:
+    status, problem = await post(api, WATCHLIST + way, body)
     assert status == 400
     assert problem["status"] == 400
     assert named in problem["detail"]
@@ -65,30 +67,34 @@ async def test_a_malformed_write_is_400_and_names_the_field(api: aiohttp.ClientS
 @pytest.mark.parametrize("field", ["operation_id", "tag"])
 @pytest.mark.parametrize("name", ["a\x00b", "a\n", "\x7f", "a\x85b"])
 async def test_control_characters_in_names_are_refused_by_name(
-    api: aiohttp.ClientSession, user: str, field: str, name: str
+    api: aiohttp.ClientSession, way: str, user: str, field: str, name: str
 ) -> None:
-    async with api.post(WATCHLIST, json=VALID | {field: name}, headers=bearer(user)) as response:
+    async with api.post(WATCHLIST + way, json=VALID | {field: name}, headers=bearer(user)) as response:
         assert response.status == 400
         assert f"$.{field}" in (await response.json(content_type=None))["detail"]
 
 
 @integration
-async def test_names_of_any_script_are_accepted(api: aiohttp.ClientSession, user: str) -> None:
+async def test_names_of_any_script_are_accepted(api: aiohttp.ClientSession, way: str, user: str) -> None:
     name = f"Wohnzimmer-Fernseher ё 電視 🎬 {uuid4()}"
-    async with api.post(WATCHLIST, json=VALID | {"operation_id": name}, headers=bearer(user)) as response:
+    async with api.post(WATCHLIST + way, json=VALID | {"operation_id": name}, headers=bearer(user)) as response:
         assert response.status == 200
 
 
 @integration
-async def test_a_body_nested_deeper_than_the_parser_goes_is_400(api: aiohttp.ClientSession, user: str) -> None:
+async def test_a_body_nested_deeper_than_the_parser_goes_is_400(
+    api: aiohttp.ClientSession, way: str, user: str
+) -> None:
     nested = b'{"operation":"add","timestamp":' + b"[" * 8000
     for path, body in ((WATCHLIST, nested), (OPERATIONS, b'{"operations":' + b"[" * 8000)):
-        async with api.post(path, data=body, headers=bearer(user)) as response:
+        async with api.post(path + way, data=body, headers=bearer(user)) as response:
             assert response.status == 400
 
 
 @integration
-async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(api: aiohttp.ClientSession, user: str) -> None:
+async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(
+    api: aiohttp.ClientSession, way: str, user: str
+) -> None:
     contents = [str(uuid4()) for _ in range(3)]
     far_ahead = {"physical": 4_000_000_000_000, "logical": 0, "node": "phone"}
     operations = [
@@ -100,27 +106,27 @@ async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(api: aiohttp.Cl
         {"operation": "add", "content_id": contents[0]},
         {"operation": "add", "content_id": contents[0]},
     ]
-    status, answer = await post(api, OPERATIONS, {"operations": operations}, bearer(user))
+    status, answer = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user))
     assert status == 200
     assert [result["status"] for result in answer["results"]] == [
         "added", "refused", "refused", "not_found", "removed", "added", "existing",
     ]  # fmt: skip
     assert "content_id" in answer["results"][1]["detail"]
     assert "timestamp" in answer["results"][2]["detail"]
-    status, problem = await post(api, OPERATIONS, {"operations": [VALID] * 501})
+    status, problem = await post(api, OPERATIONS + way, {"operations": [VALID] * 501})
     assert status == 400
     assert "$.operations" in problem["detail"]
 
 
-async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeated() -> None:
+async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeated(connect: Connect, way: str) -> None:
     outcomes = [Outcome(status=Status.REMOVED), Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0)]
 
     def write(write: DeviceWrite) -> None:
         assert write.answer is not None
         write.answer(outcomes.pop(0))
 
-    async with client(http_api(api_deps(write=write))) as api:
-        response = await api.post(OPERATIONS, json={"operations": [VALID, VALID]}, headers=bearer())
+    api = await connect(api_deps(write=write))
+    response = await api.post(OPERATIONS + way, json={"operations": [VALID, VALID]}, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert "it is away" in response.json()["detail"]
 
@@ -135,18 +141,20 @@ async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeat
         (Outcome(status=Status.REFUSED, retry_after_s=2.0), 503, "The write was not accepted."),
     ],
 )
-async def test_a_write_that_came_to_nothing_is_told_why(outcome: Outcome, status: int, detail: str) -> None:
+async def test_a_write_that_came_to_nothing_is_told_why(
+    connect: Connect, way: str, outcome: Outcome, status: int, detail: str
+) -> None:
     def write(write: DeviceWrite) -> None:
         assert write.answer is not None
         write.answer(outcome)
 
-    async with client(http_api(api_deps(write=write))) as api:
-        response = await api.post(WATCHLIST, json=VALID, headers=bearer())
+    api = await connect(api_deps(write=write))
+    response = await api.post(WATCHLIST + way, json=VALID, headers=bearer())
     assert (response.status_code, response.json()["detail"]) == (status, detail)
     assert response.headers.get("Retry-After") == ("2" if status == 503 else None)
 
 
-async def test_what_is_written_says_who_wrote_it_what_and_where() -> None:
+async def test_what_is_written_says_who_wrote_it_what_and_where(connect: Connect, way: str) -> None:
     written: list[DeviceWrite] = []
 
     def write(write: DeviceWrite) -> None:
@@ -154,8 +162,8 @@ async def test_what_is_written_says_who_wrote_it_what_and_where() -> None:
         assert write.answer is not None
         write.answer(Outcome(status=Status.EXISTING))
 
-    async with client(http_api(api_deps(write=write))) as api:
-        response = await api.post(WATCHLIST, json=VALID | {"operation_id": "once"}, headers=bearer("ann", "tv"))
+    api = await connect(api_deps(write=write))
+    response = await api.post(WATCHLIST + way, json=VALID | {"operation_id": "once"}, headers=bearer("ann", "tv"))
     assert response.json() == {"success": True, "operation": "add", "content_id": FILM, "status": "existing"}
     (told,) = written
     assert (told.user_id, told.device_id) == ("ann", "tv")
@@ -164,11 +172,11 @@ async def test_what_is_written_says_who_wrote_it_what_and_where() -> None:
 
 @pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])
 async def test_a_write_that_is_not_answered_in_time_may_be_repeated_and_its_answer_comes_to_nothing(
-    path: str, body: Any
+    connect: Connect, way: str, path: str, body: Any
 ) -> None:
     written: list[DeviceWrite] = []
-    async with client(http_api(api_deps(write=written.append, answer_timeout_s=0.01))) as api:
-        response = await api.post(path, json=body, headers=bearer())
+    api = await connect(api_deps(write=written.append, answer_timeout_s=0.01))
+    response = await api.post(path + way, json=body, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     (late,) = written
     assert late.answer is not None
@@ -176,11 +184,13 @@ async def test_a_write_that_is_not_answered_in_time_may_be_repeated_and_its_answ
 
 
 @pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])
-async def test_a_write_beyond_the_limit_is_not_told_to_anybody(path: str, body: Any) -> None:
+async def test_a_write_beyond_the_limit_is_not_told_to_anybody(
+    connect: Connect, way: str, path: str, body: Any
+) -> None:
     written: list[DeviceWrite] = []
     limits = Limits(messages_per_second=0.1, message_burst=1)
     deps = api_deps(write=written.append, limits=limits)
     deps.quotas.acquire_messages("ann", 1, time.monotonic())
-    async with client(http_api(deps)) as api:
-        response = await api.post(path, json=body, headers=bearer())
+    api = await connect(deps)
+    response = await api.post(path + way, json=body, headers=bearer())
     assert (response.status_code, written) == (429, [])

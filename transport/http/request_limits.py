@@ -1,0 +1,22 @@
+"""What one request may use: time, bytes, fields."""
+
+from typing import Final
+
+from msgspec import Struct
+
+MAX_PIPELINED: Final = 64
+"""Requests that wait while one before them on their connection is answered; a large read could hold 10,000."""
+MAX_FIELDS: Final = 256
+"""Headers and trailers of a request, together: each costs a call, and 32 KiB hold 5,000."""
+LINGER_S: Final = 5.0
+"""For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
+
+
+class RequestLimits(Struct, frozen=True, kw_only=True):
+    """Those that tests change; between two requests a connection is kept for uvicorn's ``timeout_keep_alive``."""
+
+    head_s: float = 10.0
+    body_s: float = 30.0
+    answer_s: float = 30.0
+    """For the client to read another part of its answer; see ``SlowReaderGuard``."""
+    head_bytes: int = 32 * 1024
