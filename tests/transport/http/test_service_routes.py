@@ -46,7 +46,7 @@ async def test_ready_names_what_does_not_work_and_stays_in_without_the_bus(
 async def test_ready_says_what_cannot_be_done_with_the_journal_also_while_it_can_be_read(is_readable: bool) -> None:
     problem = "cannot be written: disk full"
     deps = api_deps(journal=answering(is_readable=is_readable), journal_problem=lambda: problem)
-    async with client(http_api(deps)) as api:
+    async with client(http_api(deps).app) as api:
         response = await api.get("/ready")
     assert (response.status_code, response.json()["problems"]) == (503, {"journal": problem})
 
