@@ -14,10 +14,14 @@ from storage.tables import EPOCH, meta
 HEAD = "0005"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
+MIGRATION_IDLE_MS = 60_000
+"""Between two statements of a migration: on a busy machine Alembic takes its time to be imported, and to read them."""
+
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nodes queue on when they start together
 
 _LOCK_MIGRATIONS = Statement(text("SELECT pg_advisory_xact_lock(:key)"))
 _TAKE_LONG = Statement(text("SET LOCAL statement_timeout = 0"))
+_PAUSE = Statement(text(f"SET LOCAL idle_in_transaction_session_timeout = {MIGRATION_IDLE_MS}"))
 _MAY_CREATE = Statement(text("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')"))
 _HAS_VERSION = {
     "sqlite": Statement(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")),
@@ -92,6 +96,7 @@ def bring_up_to_date(database: Database) -> None:
             if transaction.dialect.name == "postgresql":
                 transaction.execute(_LOCK_MIGRATIONS, (_MIGRATION_LOCK,))
                 transaction.execute(_TAKE_LONG)  # a large table may
+                transaction.execute(_PAUSE)
             if _checked(_version(transaction)) != HEAD:  # another node may have upgraded it meanwhile
                 check_may_migrate(transaction)
                 _upgrade(connection)

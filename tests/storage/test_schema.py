@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event
 
 import storage
 from storage.database import Database
@@ -65,6 +66,22 @@ def test_nodes_that_start_together_on_an_empty_database_migrate_it_once(
     with ThreadPoolExecutor(3) as nodes:
         stores = list(nodes.map(open_journal, [postgresql_url] * 3))
     assert len({whole_list(store).epoch for store in stores}) == 1
+
+
+@pytest.mark.integration
+def test_a_migration_may_take_long_and_pause_on_a_busy_machine(postgresql_url: str) -> None:
+    limits: dict[str, str] = {}
+
+    def note_limits(connection: Connection) -> None:
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            limits[name] = str(connection.exec_driver_sql(f"SHOW {name}").scalar())
+
+    event.listen(Engine, "commit", note_limits)
+    try:
+        migrate(postgresql_url)
+    finally:
+        event.remove(Engine, "commit", note_limits)
+    assert limits == {"statement_timeout": "0", "idle_in_transaction_session_timeout": "1min"}
 
 
 def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> None:
