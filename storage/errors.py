@@ -4,7 +4,8 @@ PeerError               what others left in it: the same again ends the same way
 └── SchemaTooNew
 TemporaryError          the moment
 └── StoreUnavailable    of the port (``actors.errors``)
-    └── DatabaseOverwritten
+    ├── DatabaseOverwritten
+    └── ReplicaUnavailable
 DefectError             ours: whatever has no name here
 
 A URL that names no database is a ``ValueError``.
@@ -19,3 +20,7 @@ class SchemaTooNew(PeerError):
 
 class DatabaseOverwritten(StoreUnavailable):
     """Somebody has written over the open database: it is lost, and has to be restored."""
+
+
+class ReplicaUnavailable(StoreUnavailable):
+    """It is the copy of the database that cannot be read now."""

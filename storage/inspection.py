@@ -49,7 +49,7 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
     database = Database(url, LOCK_TIMEOUT_S)
     try:
         with database.transaction(writing=False) as transaction:
-            round_trip_s = min(_round_trip_s(transaction) for _ in range(ROUND_TRIPS))
+            fastest_s = fastest_round_trip_s(transaction)
             is_server = transaction.dialect.name == "postgresql"
             server_ahead_s = _server_ahead_s(transaction, now_s) if is_server else None
             newest_s = _newest_s(transaction) if schema and not is_server else None
@@ -58,11 +58,16 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
             raise _Rehearsed
     finally:
         database.close()
-    return Inspection(schema, round_trip_s, server_ahead_s, newest_s)
+    return Inspection(schema, fastest_s, server_ahead_s, newest_s)
 
 
 class _Rehearsed(Exception):
     """Ends the transaction without effect."""
+
+
+def fastest_round_trip_s(transaction: Transaction) -> float:
+    """Return how long the database takes to answer, in seconds."""
+    return min(_round_trip_s(transaction) for _ in range(ROUND_TRIPS))
 
 
 def _round_trip_s(transaction: Transaction) -> float:

@@ -12,6 +12,7 @@ from syncd.checks.configuration import check_configuration
 from syncd.checks.database import check_database
 from syncd.checks.host import check_address, check_directory, check_open_files
 from syncd.checks.keys import check_keys
+from syncd.checks.replica import check_replica
 from syncd.checks.results import Checked, CheckResult, failed, setting
 from syncd.checks.secret_settings import redacted
 from syncd.checks.timeouts import CHECK_TIMEOUT_S
@@ -23,6 +24,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = 
     ("directory", check_directory, "data_dir"),
     ("open files", check_open_files, "max_connections"),
     ("database", check_database, "database_url"),
+    ("replica", check_replica, "database_read_url"),
     ("bus", check_bus, "bus"),
 )
 """Name, check, and the setting to look at if the check itself cannot say more."""
