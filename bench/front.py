@@ -47,6 +47,12 @@ class Front:
             half.transport.abort()
         return len(halves) // 2
 
+    def silence(self) -> int:
+        """Pass nothing more on over the connections that there are, which stay open; return how many there were."""
+        for half in self._halves:
+            half.transport.pause_reading()
+        return len(self._halves) // 2
+
     def _accept(self) -> "_Half":
         def connect(device: _Half) -> None:
             task = asyncio.get_running_loop().create_task(self._connect(device))
