@@ -85,7 +85,7 @@ class RevocationStore(Protocol):
     def revoke(self, token_id: str, expires_at: int | None) -> None:
         """Refuse ``token_id`` from now on, until ``expires_at`` (seconds since 1970; ``None``: for ever).
 
-        Of two revocations of one token the longer holds. Raises: StoreUnavailable.
+        Of two revocations of one token the later end holds. Raises: StoreUnavailable.
         """
 
     def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:

@@ -43,6 +43,8 @@ class Revocations:
     async def revoke(self, token_id: str, expires_at: int | None) -> int:
         """Refuse a token on every node, on this one at once; return how many connections that closed here.
 
+        Of two revocations of one token the later end holds, whatever their order.
+
         Raises:
             StoreUnavailable: it could not be kept, and is not refused.
         """
@@ -75,10 +77,16 @@ class Revocations:
         if not revoked:
             return 0
         now_s = time.time()
-        self._token_ids.update(revoked)
+        for token_id, end in revoked:
+            self._token_ids[token_id] = _later(end, self._token_ids.get(token_id, end))
         for token_id in [token_id for token_id, end in self._token_ids.items() if end is not None and end <= now_s]:
             del self._token_ids[token_id]  # its token is refused for its age
         return self._disconnect([token_id for token_id, _ in revoked])
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    """Return the later of two ends; ``None`` is never, and later than all."""
+    return None if one is None or other is None else max(one, other)
 
 
 @asynccontextmanager

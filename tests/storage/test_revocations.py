@@ -1,4 +1,4 @@
-"""Revocations on both databases: versions in the order of commits, the longer one holds, ended ones are forgotten."""
+"""Revocations on both databases: versions in the order of commits, the later end holds, ended ones are forgotten."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +66,7 @@ def test_revocations_survive_their_writer(open_store: OpenStore) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "holds"), [(60, 30, 60), (30, 60, 60), (60, None, None), (None, 60, None), (60, 60, 60)]
 )
-def test_of_two_revocations_the_longer_holds(
+def test_of_two_revocations_the_later_end_holds(
     store: SqlRevocationStore, first: int | None, second: int | None, holds: int | None
 ) -> None:
     for expiry in (first, second):

@@ -86,6 +86,27 @@ async def test_a_node_that_starts_knows_what_was_revoked_before(database_url: st
         assert node.token_ids == {"stolen": None}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "holds"), [(60, 30, 60), (30, 60, 60), (60, None, None), (None, 60, None), (None, -60, None)]
+)
+async def test_of_two_revocations_the_later_end_holds_on_every_node(
+    database_url: str, first: int | None, second: int | None, holds: int | None
+) -> None:
+    now_s = int(time.time())
+    first_end, second_end, later_end = (end and now_s + end for end in (first, second, holds))
+    async with AsyncExitStack() as stack:
+        here, there, third = [await stack.enter_async_context(running(database_url)) for _ in range(3)]
+        await here.revocations.revoke("stolen", first_end)
+        await third.revocations.refresh()
+        await there.revocations.revoke("stolen", second_end)  # it has not heard of the first
+        await here.revocations.revoke("stolen", second_end)
+        for node in (here, there, third):
+            await node.revocations.refresh()
+            assert node.token_ids == {"stolen": later_end}
+        late = await stack.enter_async_context(running(database_url))
+        assert late.token_ids == {"stolen": later_end}
+
+
 async def test_a_token_that_has_ended_is_refused_for_its_age_and_forgotten(database_url: str) -> None:
     async with running(database_url) as node:
         await node.revocations.revoke("old", int(time.time()) - 1)

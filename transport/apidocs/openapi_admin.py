@@ -72,7 +72,7 @@ def _disconnect() -> Json:
 
 def _revoke() -> Json:
     summary = "Refuse the token with this jti, on every node within seconds."
-    asked = {"token_id": "token-7", "expires_at": 1764086400}
+    asked = {"token_id": "token-7", "expires_at": 4102444800}
     answered = answer("It is kept; connections of this node are told to close.", "Disconnected", {"disconnected": 1})
     return _call("revoke", summary, "RevokeRequest", asked, answered, "503")
 

@@ -5,6 +5,7 @@ on whom, with which outcome.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -52,7 +53,9 @@ class RevokeRequest(Struct, frozen=True):
 
     token_id: Name
     expires_at: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
-    """The token's ``exp``, after which there is nothing to refuse; without it the revocation is kept for ever."""
+    """The token's ``exp``, after which there is nothing to refuse; without it the revocation is kept for ever. Of two
+    revocations of one token the later end holds.
+    """
 
 
 class NoticeRequest(Struct, frozen=True):
@@ -181,6 +184,9 @@ class _AdminApi:
     async def revoke(self, call: _Call) -> Disconnected:
         asked = await call.body(RevokeRequest)
         call.target = f"token id {asked.token_id}"
+        if asked.expires_at is not None and asked.expires_at <= time.time():
+            fix = "give the exp of a token that is still accepted, or leave it out to revoke for ever"
+            raise Problem(HTTPStatus.BAD_REQUEST, f"expires_at: {asked.expires_at} is in the past; {fix}.")
         try:
             closed = await self._deps.revoke(asked.token_id, asked.expires_at)
         except StoreUnavailable:

@@ -117,6 +117,8 @@ async def test_only_tokens_with_the_scope_may(admin: Operator) -> None:
         ("revoke", {"token_id": "a\nb"}, "token_id"),
         ("revoke", {"token_id": "a", "expires_at": -1}, "expires_at"),
         ("revoke", {"token_id": "a", "expires_at": 1 << 63}, "expires_at"),
+        ("revoke", {"token_id": "a", "expires_at": 0}, "expires_at"),
+        ("revoke", {"token_id": "a", "expires_at": int(time.time())}, "expires_at"),
         ("notice", {"message": ""}, "message"),
         ("notice", {"message": "a\u001b[2Jb"}, "message"),
         ("notice", {"message": "a", "level": "loud"}, "level"),
@@ -226,6 +228,23 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
     (line,) = await admin.audited("revoke")
     assert (line["target"], line["outcome"]) == ("token id stolen", "revoked, 1 disconnected")
     assert revoked["Authorization"].split()[1] not in here.log.read_text()
+
+
+async def test_no_later_revocation_lets_a_token_in_again_that_was_revoked_for_ever(
+    http: aiohttp.ClientSession, admin: Operator, daemon: DaemonProcess
+) -> None:
+    revoked = with_id("stolen")
+    now_s = int(time.time())
+    await admin.post("revoke", token_id="stolen")
+    assert (await admin.call("POST", "revoke", {"token_id": "stolen", "expires_at": now_s - 5}))[0] == 400
+    await assert_refused(http, daemon, revoked)
+    await admin.post("revoke", token_id="stolen", expires_at=now_s + 2)
+    await admin.post("revoke", token_id="another")  # which forgets what has ended
+    async with asyncio.timeout(TIMEOUT_S):
+        while time.time() <= now_s + 2:
+            await assert_refused(http, daemon, revoked)
+    await admin.post("revoke", token_id="a third")
+    await assert_refused(http, daemon, revoked)
 
 
 async def assert_refused(http: aiohttp.ClientSession, node: DaemonProcess, headers: dict[str, str]) -> None:
