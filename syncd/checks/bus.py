@@ -12,9 +12,10 @@ from actors.messages.channel import HeadMoved
 from actors.ports import Bus
 from syncd.buses import bus_codec, open_bus
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
-from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch, in_thread
+from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
 from syncd.errors import SettingsError, Unreachable
 from syncd.settings import Settings
+from transport.blocking_calls import in_thread
 from transport.bus.none import NoBus
 
 NAME = "bus"

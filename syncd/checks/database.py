@@ -8,8 +8,8 @@ from storage.inspection import Inspection, inspect_database
 from storage.schema import HEAD
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning
-from syncd.checks.timeouts import in_thread
 from syncd.settings import Settings
+from transport.blocking_calls import in_thread
 
 NAME = "database"
 SOURCE = "the database"

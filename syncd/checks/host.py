@@ -8,11 +8,12 @@ from tempfile import TemporaryFile
 
 from storage.database_url import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import fetch, in_thread
+from syncd.checks.timeouts import fetch
 from syncd.data_dir import uses_data_dir
 from syncd.errors import SettingsError, Unreachable
 from syncd.server import bind
 from syncd.settings import Settings
+from transport.blocking_calls import in_thread
 
 ENOUGH_BYTES = 1024**3
 """Less is a warning. A list of a thousand titles needs about a megabyte."""

@@ -7,11 +7,12 @@ import jwt
 from syncd.checks.clock import date_reading
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import fetch, in_thread
+from syncd.checks.timeouts import fetch
 from syncd.errors import SettingsError, Unreachable
 from syncd.keys.kept_secret import FILE_NAME
 from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.settings import Settings
+from transport.blocking_calls import in_thread
 
 NAME = "keys"
 ISSUER = "the issuer of the keys"

@@ -1,21 +1,14 @@
-"""Requests and blocking calls that a check can stop waiting for."""
+"""How long a check waits, and requests that end in that time."""
 
-import asyncio
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
 from email.message import Message
 from http.client import HTTPException
-from threading import Thread
-from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from msgspec import Struct
 
 from syncd.errors import Unreachable
-
-T = TypeVar("T")
 
 ANSWER_TIMEOUT_S = 5.0
 """For one answer of a server."""
@@ -30,25 +23,6 @@ class Answer(Struct, frozen=True):
     headers: Message
     asked_s: float
     answered_s: float
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run ``work()`` in a thread and return its result.
-
-    It is a daemon thread: unlike that of ``asyncio.to_thread``, it cannot keep the program from exiting when it hangs,
-    for example in a DNS look-up, which nothing can cancel.
-    """
-    outcome: Future[T] = Future()
-    outcome.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
-            outcome.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return await asyncio.wrap_future(outcome)
 
 
 def fetch(url: str) -> Answer:
