@@ -140,6 +140,19 @@ class BusMetrics:
         """Messages that wait for the bus now."""
 
 
+class IssuerMetrics:
+    """What is known of the issuer of the keys that tokens are verified with; of none, if the keys are fixed."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        """Why tokens of keys that are not known cannot be judged; ``None``: they can."""
+        self.keys = 0
+        """Usable keys of its set."""
+        self.fetch_failures = 0
+        self.tokens_undecided = 0
+        """Tokens that were neither accepted nor refused."""
+
+
 LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -151,6 +164,7 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     writes: WriteMetrics = field(default_factory=WriteMetrics)
     journal: JournalMetrics = field(default_factory=JournalMetrics)
     bus: BusMetrics = field(default_factory=BusMetrics)
+    issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LOOP_LAG_BOUNDS_S))
     """Seconds by which timers of the event loop are late."""
     restarts: Counter[str] = field(default_factory=Counter)

@@ -75,7 +75,9 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
 
 
 @asynccontextmanager
-async def running_node(settings: Settings, bus: Bus, give_up: OnStorm, probe_s: float = PROBE_S) -> AsyncIterator[Node]:
+async def running_node(
+    settings: Settings, bus: Bus, give_up: OnStorm, metrics: NodeMetrics | None = None, probe_s: float = PROBE_S
+) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
     On leaving, what is committed is published, then every actor stops, last started first, within ``shutdown_timeout``.
@@ -84,6 +86,7 @@ async def running_node(settings: Settings, bus: Bus, give_up: OnStorm, probe_s: 
         settings: where the journal is (its data directory exists), how long to wait for what.
         bus: how to reach the other nodes; closed on leaving.
         give_up: called once if restarting actors does not help.
+        metrics: counted into, if others count there too.
         probe_s: between two looks whether the database can be written and read.
 
     Raises:
@@ -91,7 +94,7 @@ async def running_node(settings: Settings, bus: Bus, give_up: OnStorm, probe_s: 
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
     name = secrets.token_hex(4)
-    codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), NodeMetrics()
+    codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), metrics or NodeMetrics()
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer)
         journal, store = await _start_journal(wiring, settings)
@@ -103,18 +106,10 @@ async def running_node(settings: Settings, bus: Bus, give_up: OnStorm, probe_s: 
         _keep_doing(stack, _sweep(channels), _probe(journal, probe_s), watch(metrics.loop_lag))
         stack.callback(begin_stop)
         yield Node(
-            name=name,
-            users=channels.users,
-            journal=journal,
-            store=store,
-            begin_stop=begin_stop,
-            registry=fanout.registry,
-            bus=bus,
-            metrics=metrics,
-            quotas=quotas,
+            name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
+            registry=fanout.registry, bus=bus, metrics=metrics, quotas=quotas, tracer=tracer,
             figures=Figures(_sources(metrics, quotas.refusals, bus, store, journal, fanout, channels)),
-            tracer=tracer,
-        )
+        )  # fmt: skip
 
 
 def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeMetrics, tracer: Tracer) -> Wiring:

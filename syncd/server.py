@@ -20,6 +20,7 @@ from syncd import __version__
 from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.signing import uses_kept_secret
+from syncd.keys.watching import watching_keys
 from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
@@ -33,6 +34,7 @@ from transport.http.device_tokens import device_token_routes
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
+from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
@@ -55,7 +57,7 @@ async def serving(
     Args:
         settings: which origins and pages are served, how long to wait for what.
         node: its actors, which run already.
-        authenticator: checks tokens.
+        authenticator: checks tokens; its keys are kept up to date here.
         revoked_token_ids: what ``authenticator`` looks into; kept up to date here.
         listener: see ``bind``.
 
@@ -63,8 +65,10 @@ async def serving(
         StoreUnavailable: the revoked tokens cannot be read.
     """
     connections: set[Any] = set()
-    disconnect = partial(_disconnect_revoked, connections)
-    async with watching_revocations(node.store, revoked_token_ids, disconnect) as revocations:
+    async with (
+        watching_revocations(node.store, revoked_token_ids, partial(_disconnect_revoked, connections)) as revocations,
+        watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
+    ):
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         admin = admin_routes(_admin_deps(node, authenticator, revocations))
         routes = {**document_routes(__version__), **admin, **_pages(settings)}
@@ -83,6 +87,13 @@ async def serving(
 def _disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
     devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
     return sum(device.disconnect_if_revoked(token_ids) for device in devices)
+
+
+def _disconnect_withdrawn(connections: Collection[object], known: Collection[str]) -> None:
+    """Close what came with a token whose key is not ``known`` any more; in slices, since it may be most of them."""
+    for connection in list(connections):
+        if isinstance(connection, DeviceProtocol) and connection.is_of_other_key_than(known):
+            time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known))
 
 
 def _config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:
@@ -115,6 +126,7 @@ def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozens
         allowed_origins=allowed_origins,
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
+        issuer=node.metrics.issuer,
     )
 
 

@@ -69,10 +69,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     jwt_algorithms: Annotated[
-        tuple[str, ...], _about("accepted token algorithms, comma-separated, all of one family")
+        tuple[str, ...],
+        _about(
+            "accepted token algorithms, comma-separated; default: HS256, or all that a public key's type can verify"
+        ),
     ] = ()
-    jwt_public_key_file: Annotated[Path | None, _about("PEM file of the public key (RS256, ES256, EdDSA)")] = None
-    jwks_url: Annotated[str | None, _about("URL of the issuer's key set (RS256, ES256, EdDSA)")] = None
+    jwt_public_key_file: Annotated[Path | None, _about("PEM file of the public key (RSA, EC or Ed25519)")] = None
+    jwks_url: Annotated[str | None, _about("URL of the issuer's key set, fetched every 30 s")] = None
     jwt_audience: Annotated[str | None, _about("aud that tokens must have")] = None
     jwt_issuer: Annotated[str | None, _about("iss that tokens must have")] = None
     allowed_origins: Annotated[

@@ -42,7 +42,8 @@ class DaemonProcess:
             )
         try:
             assert self.process.stdout is not None
-            self.welcome = [self.process.stdout.readline().decode() for _ in range(1 if secret else 4)]
+            is_in_development = secret is None and not any(flag.startswith(("--jwt-", "--jwks-")) for flag in flags)
+            self.welcome = [self.process.stdout.readline().decode() for _ in range(4 if is_in_development else 1)]
             assert " listens on http://" in self.welcome[0], self.log.read_text()
         except BaseException:  # a time-out, too
             self.kill()

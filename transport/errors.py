@@ -4,7 +4,9 @@ PeerError                    what a client sent: the same again ends the same wa
 ├── TokenRefused
 │   └── SigningKeyMissing    fetching the issuer's keys may still help
 └── ClientGone
-TemporaryError               the moment: those of the ports (``actors.errors``)
+TemporaryError               the moment: also those of the ports (``actors.errors``)
+├── IssuerUnavailable
+└── KeysUnavailable
 DefectError                  ours: whatever has no name here
 
 Problem                      the form in which any of them reaches an HTTP client; its status says whose fault it is
@@ -12,8 +14,9 @@ Problem                      the form in which any of them reaches an HTTP clien
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
-from actors.errors import PeerError
+from actors.errors import PeerError, TemporaryError
 
 
 class TokenRefused(PeerError):
@@ -21,11 +24,26 @@ class TokenRefused(PeerError):
 
 
 class SigningKeyMissing(TokenRefused):
-    """The token names a key that is not known here: ``Authenticator.authenticate_fetching`` may still accept it."""
+    """No known key verifies the token, one that the issuer publishes may: see ``Authenticator.authenticate_fetching``.
+
+    ``known``: the ``KeySet`` whose keys were tried.
+    """
+
+    def __init__(self, reason: str, known: Any) -> None:
+        super().__init__(reason)
+        self.known = known
 
 
 class ClientGone(PeerError):
     """The client hung up before its request was whole; nobody waits for an answer."""
+
+
+class IssuerUnavailable(TemporaryError):
+    """An issuer's key set could not be fetched; the text says why, for operators."""
+
+
+class KeysUnavailable(TemporaryError):
+    """Whether a token is valid cannot be said now, for want of its key; the text may be shown to the client."""
 
 
 class Problem(Exception):

@@ -256,8 +256,9 @@ class SyncWebSocket(LoopActor):
                     self._writes.submit(message)
                 case Ping():
                     self._send(Pong())
-                case Malformed(code=code, field=field, id=message_id):
-                    self._send(Error(id=message_id, code=code, field=field, message=message.message))
+                case Malformed(code=code, field=field, id=message_id, retry_after_ms=wait_ms):
+                    text = message.message
+                    self._send(Error(id=message_id, code=code, field=field, message=text, retry_after_ms=wait_ms))
                 case DeviceHeartbeat() | Pong():
                     pass
                 case _:

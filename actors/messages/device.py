@@ -46,13 +46,15 @@ class Pong(Struct, frozen=True, tag="pong", tag_field="type"):
 class Malformed(Struct, frozen=True):
     """A text message that is none of the above; answered by ``error``, the connection stays.
 
-    ``code`` and ``message`` are fit for the device to see; ``field`` names the culprit where there is one.
+    ``code`` and ``message`` are fit for the device to see; ``field`` names the culprit where there is one;
+    ``retry_after_ms``: the same may succeed later.
     """
 
     code: "ErrorCode"
     message: str
     field: str | None = None
     id: str | int | None = None
+    retry_after_ms: int | None = None
 
 
 DeviceMessage = WatchlistWrite | DeviceHeartbeat | Ping | Pong | Malformed

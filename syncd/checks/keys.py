@@ -1,21 +1,26 @@
 """Whether tokens can be verified: the key exists and is of the right kind."""
 
+import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
-
-import jwt
 
 from syncd.checks.clock import date_reading
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import fetch
-from syncd.errors import SettingsError, Unreachable
+from syncd.checks.timeouts import Answer
+from syncd.errors import SettingsError
 from syncd.keys.kept_secret import FILE_NAME
-from syncd.keys.signing import authenticator, uses_kept_secret
+from syncd.keys.signing import USER_AGENT, authenticator, uses_kept_secret
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.access.key_fetch import fetch_key_set
+from transport.access.key_set import parse_key_set
+from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS
+from transport.errors import IssuerUnavailable
 
 NAME = "keys"
 ISSUER = "the issuer of the keys"
+MAX_NAMED = 3
+"""Unusable keys that a line names."""
 
 
 async def check_keys(settings: Settings) -> Checked:
@@ -23,51 +28,45 @@ async def check_keys(settings: Settings) -> Checked:
     if uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists():
         return Checked((ok(NAME, "none is set: the first start creates a secret, for development"),))
     try:
-        authenticator(settings)
+        algorithms = authenticator(settings).keys.algorithms
     except SettingsError as error:
         fix = f"'syncd serve --help' explains the settings; {setting('jwt_secret')} is the simplest"
         return Checked((failed(NAME, str(error), fix),))
     if settings.jwks_url is not None:
-        url = settings.jwks_url
-        return await in_thread(lambda: _check_key_set(url, settings.jwt_algorithms or ("RS256",)))
-    return Checked((_check_key(settings),))
+        return await _check_key_set(settings.jwks_url, settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS)
+    return Checked((_check_key(settings, ", ".join(algorithms)),))
 
 
-def _check_key(settings: Settings) -> CheckResult:
+def _check_key(settings: Settings, algorithms: str) -> CheckResult:
     file = settings.jwt_public_key_file
-    default, described = ("HS256", "a shared secret") if file is None else ("RS256", str(file))
-    algorithm = (settings.jwt_algorithms or (default,))[0]
     kept = settings.data_dir / FILE_NAME
     if uses_kept_secret(settings) and others_may_access(kept):
         fix = f"chmod 600 {kept}, in {setting('data_dir')}"
         return warning(NAME, f"other users have access to the secret in {kept}", fix)
-    return ok(NAME, f"tokens are verified with {described}, {algorithm}")
+    for name, secret in (("jwt_secret", settings.jwt_secret), ("jwt_previous_secret", settings.jwt_previous_secret)):
+        if secret is not None and secret != secret.strip():
+            detail = "there is whitespace around a secret: tokens signed with it and without it are accepted"
+            return warning(NAME, detail, f"remove it here and at the issuer, often a last line break: {setting(name)}")
+    return ok(NAME, f"tokens are verified with {'a shared secret' if file is None else file}, {algorithms}")
 
 
-def _described(key: jwt.PyJWK) -> str:
-    kid = "" if key.key_id else " without kid"
-    use = f" for {key.public_key_use}" if key.public_key_use not in (None, "sig") else ""
-    return f"{key.algorithm_name}{kid}{use}"
-
-
-def _check_key_set(url: str, algorithms: tuple[str, ...]) -> Checked:
-    host = urlsplit(url).netloc.rpartition("@")[2]
+async def _check_key_set(url: str, algorithms: Sequence[str]) -> Checked:
+    host = urlsplit(url).netloc
+    asked_s = time.time()
     try:
-        answer = fetch(url)
-        keys = jwt.PyJWKSet.from_json(answer.body.decode()).keys
-    except Unreachable as error:
+        answer = await fetch_key_set(url, USER_AGENT)
+        found = parse_key_set(answer.body or b"", algorithms)
+    except IssuerUnavailable as error:
         fix = f"is the address right, and can this machine reach it? {setting('jwks_url')}"
         return Checked((failed(NAME, f"{host}: {error}", fix),))
-    except (jwt.PyJWTError, ValueError, AttributeError, TypeError) as error:
+    except ValueError as error:
         fix = f"set the issuer's jwks_uri: {setting('jwks_url')}"
-        return Checked((failed(NAME, f"{host}: the answer is not a key set: {error}", fix),))
-    usable = [
-        key for key in keys if key.key_id and key.public_key_use in (None, "sig") and key.algorithm_name in algorithms
-    ]
-    reading = date_reading(ISSUER, answer)
+        return Checked((failed(NAME, f"{host}: the answer is {error}", fix),))
+    reading = date_reading(ISSUER, Answer(b"", answer.headers, asked_s, time.time()))
     clocks = () if reading is None else (reading,)
-    if not usable:
-        kinds = ", ".join(map(_described, keys))
+    if not len(found):
+        why = "; ".join(found.unusable[:MAX_NAMED]) or "it is empty"
         fix = f"allow the algorithm that the issuer uses: {setting('jwt_algorithms')}"
-        return Checked((failed(NAME, f"{host}: no key for {', '.join(algorithms)} among {kinds}", fix),), clocks)
-    return Checked((ok(NAME, f"{host}: {len(usable)} of {len(keys)} keys for {', '.join(algorithms)}"),), clocks)
+        return Checked((failed(NAME, f"{host}: no usable key in the key set: {why}", fix),), clocks)
+    usable = f"{len(found)} of {len(found) + len(found.unusable)} keys for {', '.join(found.algorithms)}"
+    return Checked((ok(NAME, f"{host}: {usable}"),), clocks)

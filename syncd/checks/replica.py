@@ -5,8 +5,8 @@ from storage.errors import ReplicaUnavailable
 from storage.replica_inspection import ReplicaInspection, inspect_replica
 from storage.schema import HEAD
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import in_thread
 from syncd.settings import Settings
+from transport.blocking_calls import in_thread
 
 NAME = "replica"
 _WHERE = setting("database_read_url")

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 
 from actors.errors import StoreUnavailable
+from actors.metrics import NodeMetrics
 from storage.errors import SchemaTooNew
 from syncd import __version__, settings
 from syncd.buses import open_bus
@@ -67,11 +68,12 @@ async def _serve(chosen: Settings) -> int:
     dump = Dump()
     dump.listen()
     revoked: RevokedTokenIds = {}
-    tokens = authenticator(chosen, revoked)
+    metrics = NodeMetrics()
+    tokens = authenticator(chosen, revoked, metrics.issuer)
     try:
         with bind(chosen) as listener:
             async with (
-                running_node(chosen, open_bus(chosen), give_up) as node,
+                running_node(chosen, open_bus(chosen), give_up, metrics) as node,
                 serving(chosen, node, tokens, revoked, listener) as url,
                 supervised(os.environ),
             ):

@@ -2,11 +2,18 @@
 
 from collections.abc import Container
 
+from actors.metrics import IssuerMetrics
+from syncd import __version__
 from syncd.errors import SettingsError
 from syncd.keys.kept_secret import kept_secret
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
-from transport.access.signing_keys import JwksKeys, SigningKeys, public_key_file, shared_secret
+from transport.access.jwks_keys import JwksKeys
+from transport.access.signing_keys import SigningKeys, public_key_file, shared_secret
+from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS
+
+USER_AGENT = f"syncd/{__version__}"
+"""What an issuer is told: some refuse the names of libraries."""
 
 
 def uses_kept_secret(settings: Settings) -> bool:
@@ -32,17 +39,19 @@ def signing_secret(settings: Settings) -> str:
         raise SettingsError(f"--data-dir: {error}") from error
 
 
-def authenticator(settings: Settings, revoked_token_ids: Container[str] = frozenset()) -> Authenticator:
+def authenticator(
+    settings: Settings, revoked_token_ids: Container[str] = frozenset(), metrics: IssuerMetrics | None = None
+) -> Authenticator:
     """Return what checks the tokens; ``revoked_token_ids`` is looked into for each. Raises: SettingsError."""
     return Authenticator(
-        _keys(settings),
+        _keys(settings, metrics),
         audience=settings.jwt_audience,
         issuer=settings.jwt_issuer,
         revoked_token_ids=revoked_token_ids,
     )
 
 
-def _keys(settings: Settings) -> SigningKeys:
+def _keys(settings: Settings, metrics: IssuerMetrics | None) -> SigningKeys:
     sources = {
         "--jwt-secret": settings.jwt_secret,
         "--jwt-public-key-file": settings.jwt_public_key_file,
@@ -53,9 +62,10 @@ def _keys(settings: Settings) -> SigningKeys:
         raise SettingsError(f"{' and '.join(given)} exclude each other: tokens are verified with keys of one kind")
     try:
         if settings.jwt_public_key_file is not None:
-            return public_key_file(settings.jwt_public_key_file, settings.jwt_algorithms or ("RS256",))
+            return public_key_file(settings.jwt_public_key_file, settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS)
         if settings.jwks_url is not None:
-            return JwksKeys(settings.jwks_url, settings.jwt_algorithms or ("RS256",))
+            algorithms = settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS
+            return JwksKeys(settings.jwks_url, algorithms, user_agent=USER_AGENT, metrics=metrics)
         return shared_secret(
             signing_secret(settings), settings.jwt_previous_secret, settings.jwt_algorithms or ("HS256",)
         )

@@ -9,9 +9,11 @@ from collections.abc import Callable, Container
 from typing import Any, Final
 
 import jwt
+from jwt.types import Options
 from msgspec import Struct
 
 from transport.access.signing_keys import SigningKeys
+from transport.access.verification_key import VerificationKey
 from transport.errors import SigningKeyMissing, TokenRefused
 
 MAX_TOKEN_LENGTH: Final = 8192
@@ -20,6 +22,12 @@ MAX_NAME_LENGTH: Final = 128
 MAX_CLOCK_SKEW_S: Final = 10
 """How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; ``exp`` is never extended."""
 MAX_REMEMBERED: Final = 10_000
+ALGORITHM_NOT_ALLOWED: Final = "The token's algorithm is not allowed."
+WRONG_SIGNATURE: Final = "The token's signature is wrong."
+_CHECKED_UNSIGNED: Final[Options] = {
+    "verify_exp": True, "verify_nbf": True, "verify_iat": True, "verify_iss": True, "verify_sub": True,
+}  # fmt: skip
+"""Without a signature to verify, PyJWT checks only what is asked for."""
 
 
 class Claims(Struct, frozen=True):
@@ -31,12 +39,15 @@ class Claims(Struct, frozen=True):
     """Seconds since 1970."""
     token_id: str | None = None
     scope: str | None = None
+    thumbprint: str = ""
+    """Of the key that verified it."""
 
 
 class Authenticator:
     """Checks signature, algorithm, times, audience, issuer and the claims ``exp``, ``sub`` and ``device_id``.
 
-    A token whose ``jti`` is in ``revoked_token_ids``, which others keep up to date, is refused.
+    A token whose ``jti`` is in ``revoked_token_ids``, which others keep up to date, is refused. A token seen before is
+    checked again if its key is not known any more.
 
     Thread: the event loop. Cost: a digest and a dict look-up for a token seen before.
     """
@@ -50,28 +61,25 @@ class Authenticator:
         revoked_token_ids: Container[str] = frozenset(),
         now_s: Callable[[], float] = time.time,
     ) -> None:
-        self._keys = keys
+        self.keys = keys
         self._audience = audience
         self._issuer = issuer
         self._revoked_token_ids = revoked_token_ids
         self._now_s = now_s
         self._decoder = jwt.PyJWT(options={"require": ["exp", "sub", "device_id"], "verify_aud": audience is not None})
         self._remembered: dict[bytes, Claims] = {}
-        self._generation = keys.generation
 
     def authenticate(self, token: str) -> Claims:
         """Return what ``token`` says, without ever waiting.
 
         Raises:
             TokenRefused: it is not valid, or no longer.
-            SigningKeyMissing: its key is not known here.
+            SigningKeyMissing: no known key verifies it, and others may be published.
         """
-        if self._generation != self._keys.generation:
-            self._generation = self._keys.generation
-            self._remembered.clear()
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         claims = self._remembered.get(digest)
-        if claims is None:
+        if claims is None or claims.thumbprint not in self.keys.known.thumbprints:
+            self._remembered.pop(digest, None)
             claims = self._remembered[digest] = self._check(token)
             if len(self._remembered) > MAX_REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
@@ -82,55 +90,78 @@ class Authenticator:
             raise TokenRefused("The token was revoked.")
         return claims
 
-    async def authenticate_fetching(self, token: str) -> Claims:
-        """Return what ``token`` says; fetches the issuer's keys first when its key is missing.
+    async def authenticate_fetching(self, token: str, missing: SigningKeyMissing) -> Claims:
+        """Return what ``token`` says, for which ``authenticate`` raised ``missing``, by the keys published now.
 
         Raises:
-            TokenRefused: it is not valid, or its key could not be fetched.
+            TokenRefused: it is not valid.
+            KeysUnavailable: the issuer is away, so that nobody can say.
         """
-        try:
-            return self.authenticate(token)
-        except SigningKeyMissing:
-            await self._keys.refresh()
-            return self.authenticate(token)
+        for _ in range(2):  # the first set may have been asked for before the token's key was published
+            await self.keys.refresh(missing.known)
+            if self.keys.known is missing.known:
+                break
+            try:
+                return self.authenticate(token)
+            except SigningKeyMissing as error:
+                missing = error
+        raise missing
 
     def _check(self, token: str) -> Claims:
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenRefused(f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
         try:
-            key_id = jwt.get_unverified_header(token).get("kid")
-            claims = self._decode(token, key_id)
+            claims, key = self._verify(token)
             return Claims(
                 user_id=_name(claims, "sub"),
                 device_id=_name(claims, "device_id"),
                 expires_at=int(float(claims["exp"])),  # infinity is an OverflowError
                 token_id=_text(claims.get("jti")),
                 scope=_text(claims.get("scope")),
+                thumbprint=key.thumbprint,
             )
         except jwt.PyJWTError as error:
             raise TokenRefused(_reason(error)) from None
         except (ValueError, TypeError, OverflowError, RecursionError):
             raise TokenRefused("The token is malformed.") from None
 
-    def _decode(self, token: str, key_id: str | None) -> dict[str, Any]:
-        *others, last = self._keys.candidates(key_id)
-        for key in others:
+    def _verify(self, token: str) -> tuple[dict[str, Any], VerificationKey]:
+        header = jwt.get_unverified_header(token)
+        algorithm, known = header.get("alg"), self.keys.known
+        if algorithm not in self.keys.algorithms:
+            raise TokenRefused(ALGORITHM_NOT_ALLOWED)
+        candidates = known.candidates(algorithm, header.get("kid"))
+        for key in candidates:
             try:
-                return self._decode_with(key, token)
+                return self._decode(token, key), key
             except jwt.InvalidSignatureError:
                 continue
-        return self._decode_with(last, token)
+        reason = WRONG_SIGNATURE if candidates else "The token is signed with an unknown key."
+        if not self.keys.may_change:
+            raise TokenRefused(reason)
+        self._refuse_if_hopeless(token)
+        raise SigningKeyMissing(reason, known)
 
-    def _decode_with(self, key: Any, token: str) -> dict[str, Any]:
+    def _decode(self, token: str, key: VerificationKey) -> dict[str, Any]:
         claims: dict[str, Any] = self._decoder.decode(
             token,
-            key,
-            algorithms=list(self._keys.algorithms),
+            key.key,
+            algorithms=key.algorithms,
             audience=self._audience,
             issuer=self._issuer,
             leeway=MAX_CLOCK_SKEW_S,
         )
         return claims
+
+    def _refuse_if_hopeless(self, token: str) -> None:
+        """Refuse what no key would make valid, so that it causes no fetch. Nothing that it says is believed."""
+        self._decoder.decode(
+            token,
+            options={"verify_signature": False, "verify_aud": self._audience is not None, **_CHECKED_UNSIGNED},
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=MAX_CLOCK_SKEW_S,
+        )
 
 
 def _name(claims: dict[str, Any], claim: str) -> str:
@@ -159,8 +190,6 @@ def _reason(error: jwt.PyJWTError) -> str:
         case jwt.exceptions.InvalidSubjectError():
             return "The token's claim 'sub' must be text."
         case jwt.InvalidAlgorithmError():
-            return "The token's algorithm is not allowed."
-        case jwt.InvalidSignatureError():
-            return "The token's signature is wrong."
+            return ALGORITHM_NOT_ALLOWED
         case _:
             return "The token is malformed."

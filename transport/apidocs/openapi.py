@@ -168,7 +168,7 @@ def _ready() -> Json:
     down = {"status": "not ready", "problems": {"journal": "cannot be written: sqlite: database or disk is full"}}
     answers = {
         "200": answer("It can do its work.", "Readiness", {"status": "ready", "problems": {}}),
-        "503": answer("The journal cannot be written or not be read.", "Readiness", down),
+        "503": answer("The journal cannot be written or not be read, or no token verified.", "Readiness", down),
     }
     return _open("ready", "Can the service do its work?", answers)
 
@@ -200,7 +200,7 @@ def _open(operation_id: str, summary: str, answers: Json) -> Json:
 
 
 def _of_a_user(operation_id: str, summary: str, *, responses: Json, **more: Any) -> Json:
-    return of_a_bearer(operation_id, summary, "watchlist", responses | problems("503"), **more)
+    return of_a_bearer(operation_id, summary, "watchlist", responses, **more)
 
 
 def _not_modified() -> Json:

@@ -74,7 +74,7 @@ def _revoke() -> Json:
     summary = "Refuse the token with this jti, on every node within seconds."
     asked = {"token_id": "token-7", "expires_at": 4102444800}
     answered = answer("It is kept; connections of this node are told to close.", "Disconnected", {"disconnected": 1})
-    return _call("revoke", summary, "RevokeRequest", asked, answered, "503")
+    return _call("revoke", summary, "RevokeRequest", asked, answered)
 
 
 def _notice() -> Json:
@@ -83,9 +83,9 @@ def _notice() -> Json:
     return _call("notice", "Show every device of the node a line of text.", "NoticeRequest", asked, answered)
 
 
-def _call(name: str, summary: str, request: str, example: Json, answered: Json, *more_problems: str) -> Json:
+def _call(name: str, summary: str, request: str, example: Json, answered: Json) -> Json:
     """Return an operation with a body."""
-    responses = {"200": answered} | problems("413", "415", *more_problems)
+    responses = {"200": answered} | problems("413", "415")
     asked = body(request, f"At most {MAX_WRITE_BYTES} bytes.", example)
     return _of_an_operator(name, summary, responses, requestBody=asked)
 

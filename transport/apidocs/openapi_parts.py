@@ -25,7 +25,10 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "429": ("This user sends too much; repeat after Retry-After.", "This user sends more than 5000 messages a second."),
     "431": ("The headers are too large, or too many.", "The request's head is larger than 32768 bytes."),
     "500": ("An error of the service.", "An error in syncd; it has been logged."),
-    "503": ("The database is away; repeat after Retry-After.", "the journal is unavailable"),
+    "503": (
+        "The database, or the issuer of the keys, is away; repeat after Retry-After.",
+        "the journal is unavailable",
+    ),
 }
 _RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": 2}}
 _HEADERS: Final = {
@@ -50,7 +53,7 @@ def of_a_bearer(operation_id: str, summary: str, tag: str, responses: Json, **mo
         "tags": [tag],
         "security": [{"token": []}],
         **more,
-        "responses": responses | problems(*ANY_REQUEST, "401"),
+        "responses": responses | problems(*ANY_REQUEST, "401", "503"),
     }
 
 

@@ -76,6 +76,7 @@ class Figures(Collector):
         yield from self._writes()
         yield from self._children()
         yield from self._bus()
+        yield from self._issuer()
         yield from self._actors()
 
     def _relays(self) -> Iterator[Metric]:
@@ -135,6 +136,13 @@ class Figures(Collector):
         yield _counter("bus_duplicates", "Updates dropped by their revision.", bus.duplicates)
         yield _counter("gaps_healed", "Reads of missing revisions from the journal.", bus.gaps_healed)
         yield _gauge("outbox", "Messages that wait for the bus.", bus.outbox)
+
+    def _issuer(self) -> Iterator[Metric]:
+        issuer = self.sources.metrics.issuer
+        yield _gauge("issuer_up", "1 if every token can be judged.", issuer.problem is None)
+        yield _gauge("issuer_keys", "Usable keys of the issuer's key set.", issuer.keys)
+        yield _counter("issuer_fetch_failures", "Fetches of the key set that failed.", issuer.fetch_failures)
+        yield _counter("tokens_undecided", "Tokens that could not be judged.", issuer.tokens_undecided)
 
     def _actors(self) -> Iterator[Metric]:
         sources = self.sources

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from msgspec import Struct, field
 
 from actors.messages.journal import DeviceWrite, JournalMessage
+from actors.metrics import IssuerMetrics
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator
@@ -30,5 +31,7 @@ class ApiDeps(Struct, frozen=True, eq=False):
     tracer: Tracer = field(default_factory=untraced)
     journal_problem: Callable[[], str | None] = lambda: None
     """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""
+    issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
+    """Whether every token can be judged."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from transport.access.authentication import Authenticator, Claims
-from transport.access.bearer import bearer_token, unauthorized
-from transport.errors import Problem, SigningKeyMissing, TokenRefused
+from transport.access.bearer import bearer_token, token_problem
+from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
 from transport.http.request_head import RequestHead
 
@@ -46,18 +46,22 @@ def claims_of(head: RequestHead, authenticator: Authenticator) -> Claims:
     except SigningKeyMissing:
         raise
     except TokenRefused as refused:
-        raise unauthorized(str(refused)) from None
+        raise token_problem(refused) from None
 
 
 async def authenticated(head: RequestHead, authenticator: Authenticator) -> Claims:
-    """Return what the request's token says; fetches the issuer's keys first if need be. Raises: as ``claims_of``."""
+    """Return what the request's token says; fetches the issuer's keys first if need be.
+
+    Raises:
+        Problem: as ``claims_of``; 503, nobody can say whether it is valid.
+    """
     try:
         return claims_of(head, authenticator)
-    except SigningKeyMissing:
+    except SigningKeyMissing as missing:
         try:
-            return await authenticator.authenticate_fetching(_token(head))
-        except TokenRefused as refused:
-            raise unauthorized(str(refused)) from None
+            return await authenticator.authenticate_fetching(_token(head), missing)
+        except (TokenRefused, KeysUnavailable) as error:
+            raise token_problem(error) from None
 
 
 def traceparent(head: RequestHead) -> str | None:

@@ -36,8 +36,13 @@ class ServiceRoutes:
         bus_problem = self._deps.bus_status()
         if bus_problem is not None:
             problems["bus"] = bus_problem
-        # Without the bus this node still serves its own users at full speed: it says so, and stays in.
-        status = HTTPStatus.SERVICE_UNAVAILABLE if "journal" in problems else HTTPStatus.OK
+        issuer = self._deps.issuer
+        if issuer.problem is not None:
+            problems["issuer"] = issuer.problem
+        # Without the bus, or with keys that may be old, this node still serves its users: it says so, and stays in.
+        admits_nobody = issuer.problem is not None and not issuer.keys
+        is_out = "journal" in problems or admits_nobody
+        status = HTTPStatus.SERVICE_UNAVAILABLE if is_out else HTTPStatus.OK
         return json_response(Readiness("not ready" if problems else "ready", problems), status)
 
     async def prometheus(self, _request: HttpRequest) -> Response:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from websockets.http11 import Request
 
 from actors.connection.deps import HandshakeResult
-from actors.messages.close_codes import TOKEN_REVOKED, TOO_FAST
+from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED, TOO_FAST
 from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
@@ -28,9 +28,9 @@ from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
-from transport.access.bearer import unauthorized
+from transport.access.bearer import RETRY_AFTER_S, token_problem
 from transport.access.limits import Quotas
-from transport.errors import Problem, SigningKeyMissing, TokenRefused
+from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.time_sliced_queue import time_sliced_queue
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request
@@ -60,7 +60,7 @@ class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
 class DeviceProtocol(WebSocketProtocol):
     """Give uvicorn ``partial(DeviceProtocol, deps)`` as ``Config(ws=…)``."""
 
-    __slots__ = ("_deps", "_task", "_tell", "_token_id", "_user_id")
+    __slots__ = ("_deps", "_task", "_tell", "_thumbprint", "_token_id", "_user_id")
 
     def __init__(
         self, deps: DeviceProtocolDeps, config: Any, server_state: Any, app_state: Any, _loop: Any = None
@@ -70,6 +70,7 @@ class DeviceProtocol(WebSocketProtocol):
         self._tell: Tell[ConnectionMessage] = _to_nobody  # from its opening to its end: to its actor
         self._user_id: str  # once it is open
         self._token_id: str | None = None
+        self._thumbprint: str | None = None  # of the key that verified the token in use
         self._task: asyncio.Task[None] | None = None  # waits for an issuer's keys
 
     def handshake_received(self, request: Request) -> None:
@@ -77,11 +78,11 @@ class DeviceProtocol(WebSocketProtocol):
         asked = connect_request(request, self._deps.allowed_origins)
         try:
             claims = self._deps.authenticator.authenticate(asked.token)
-        except SigningKeyMissing:
+        except SigningKeyMissing as missing:
             self.pause_reading()
-            self._task = asyncio.get_running_loop().create_task(self._admit_later(asked))
+            self._task = asyncio.get_running_loop().create_task(self._admit_later(asked, missing))
         except TokenRefused as refused:
-            raise unauthorized(str(refused)) from None
+            raise token_problem(refused) from None
         else:
             self._admit(asked, claims)
 
@@ -137,9 +138,19 @@ class DeviceProtocol(WebSocketProtocol):
         """Close if the token in use is one of those, and say whether it was."""
         is_revoked = self._token_id is not None and self._token_id in revoked
         if is_revoked:
-            self._token_id = None
+            self._token_id = self._thumbprint = None
             self._tell(Disconnect(TOKEN_REVOKED))
         return is_revoked
+
+    def is_of_other_key_than(self, known: Container[str]) -> bool:
+        """Return whether the token in use was verified by a key whose thumbprint is not ``known``."""
+        return self._thumbprint is not None and self._thumbprint not in known
+
+    def disconnect_if_withdrawn(self, known: Container[str]) -> None:
+        """Close if the token in use was verified by a key whose thumbprint is not ``known``."""
+        if self.is_of_other_key_than(known):
+            self._token_id = self._thumbprint = None
+            self._tell(Disconnect(TOKEN_ENDED))
 
     def _admit(self, asked: ConnectRequest, claims: Claims) -> None:
         """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, there is no room."""
@@ -147,7 +158,7 @@ class DeviceProtocol(WebSocketProtocol):
             return
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
-        self._token_id = claims.token_id
+        self._token_id, self._thumbprint = claims.token_id, claims.thumbprint
         self.accept(asked.subprotocol)
         handshake = HandshakeResult(
             user_id=claims.user_id,
@@ -159,11 +170,11 @@ class DeviceProtocol(WebSocketProtocol):
         )
         self._tell = self._deps.spawn(self, handshake)
 
-    async def _admit_later(self, asked: ConnectRequest) -> None:
+    async def _admit_later(self, asked: ConnectRequest, missing: SigningKeyMissing) -> None:
         try:
-            self._admit(asked, await self._deps.authenticator.authenticate_fetching(asked.token))
-        except TokenRefused as refused:
-            self.refuse(unauthorized(str(refused)))
+            self._admit(asked, await self._deps.authenticator.authenticate_fetching(asked.token, missing))
+        except (TokenRefused, KeysUnavailable) as error:
+            self.refuse(token_problem(error))
         except Problem as problem:
             self.refuse(problem)
         else:
@@ -175,21 +186,24 @@ class DeviceProtocol(WebSocketProtocol):
             self._renewed(message, self._deps.authenticator.authenticate(message.token))
         except SigningKeyMissing as missing:
             if self._task is None:
-                self._task = asyncio.get_running_loop().create_task(self._renew_later(message))
+                self._task = asyncio.get_running_loop().create_task(self._renew_later(message, missing))
             else:
                 self._renewal_refused(message, missing)
         except TokenRefused as refused:
             self._renewal_refused(message, refused)
 
-    async def _renew_later(self, message: Authenticate) -> None:
+    async def _renew_later(self, message: Authenticate, missing: SigningKeyMissing) -> None:
         try:
-            self._renewed(message, await self._deps.authenticator.authenticate_fetching(message.token))
+            self._renewed(message, await self._deps.authenticator.authenticate_fetching(message.token, missing))
         except TokenRefused as refused:
             self._renewal_refused(message, refused)
+        except KeysUnavailable as unavailable:
+            answer = Malformed("try_again_later", str(unavailable), "token", message.id, round(RETRY_AFTER_S * 1000))
+            self._tell(Received((answer,)))
         self._task = None
 
     def _renewed(self, message: Authenticate, claims: Claims) -> None:
-        self._token_id = claims.token_id
+        self._token_id, self._thumbprint = claims.token_id, claims.thumbprint
         self._tell(
             TokenRenewed(
                 user_id=claims.user_id,

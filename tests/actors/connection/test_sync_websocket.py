@@ -350,6 +350,16 @@ async def test_ping_heartbeat_and_nonsense_are_answered_each_in_its_way(live: De
         {"type": "pong"},
         {"type": "error", "id": 7, "code": "invalid_field", "field": "content_id", "message": "Invalid UUID."},
     ]
+    await live.tell(Received((Malformed("try_again_later", "The issuer is away.", "token", retry_after_ms=2000),)))
+    assert live.socket.answers[2:] == [
+        {
+            "type": "error",
+            "code": "try_again_later",
+            "field": "token",
+            "message": "The issuer is away.",
+            "retry_after_ms": 2000,
+        }
+    ]
     assert live.socket.closes == []
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm
 
 from syncd.checks.keys import check_keys
 from syncd.keys.kept_secret import FILE_NAME, kept_secret
 from syncd.settings import Settings
+from tests.daemon import SECRET
 from tests.fakes.issuer import Issuer
 from tests.syncd.checks.conftest import Check, key_set
 from tests.syncd.checks.report import assert_result
@@ -19,19 +21,39 @@ pytestmark = pytest.mark.integration
 
 
 async def test_an_issuer_without_a_usable_key_fails(check: Check, issuer: Issuer, public_jwk: dict[str, Any]) -> None:
-    nameless = {name: value for name, value in public_jwk.items() if name != "kid"}
-    for algorithms, key, said in (
-        (("ES256",), public_jwk, "no key for ES256 among RS256"),
-        (("RS256",), nameless, "no key for RS256 among RS256 without kid"),
-        (("RS256",), public_jwk | {"use": "enc"}, "no key for RS256 among RS256 for enc"),
+    for algorithms, keys, said in (
+        (("ES256",), [public_jwk | {"alg": "RS256"}], "key 1: it is for RS256, which is not allowed"),
+        (
+            ("RS256",),
+            [public_jwk | {"use": "enc"}, {"kty": "oct"}],
+            "not for verifying signatures; key 2: it is no RSA",
+        ),
+        ((), [], "no usable key in the key set: it is empty"),
     ):
-        found = await check(jwt_secret=None, jwks_url=await issuer.start(key_set(key)), jwt_algorithms=algorithms)
+        found = await check(jwt_secret=None, jwks_url=await issuer.start(key_set(*keys)), jwt_algorithms=algorithms)
         assert_result(found["keys"], "failed", said, "--jwt-algorithms (SYNCD_JWT_ALGORITHMS)")
-    for body in (b"<html>", b"[]", b'{"keys": []}', b'{"keys": 1}', b"\xff"):
+    for body in (b"<html>", b"[]", b'{"keys": 1}', b"\xff"):
         found = await check(jwt_secret=None, jwks_url=await issuer.start(body))
         assert_result(found["keys"], "failed", "the answer is not a key set", "jwks_uri")
-    found = await check(jwt_secret=None, jwks_url=await issuer.start(b"", status="404 Not Found"))
-    assert_result(found["keys"], "failed", "HTTP 404 Not Found", "is the address right")
+    for status in ("404 Not Found", "302 Found"):
+        found = await check(jwt_secret=None, jwks_url=await issuer.start(b"", status=status))
+        assert_result(found["keys"], "failed", f"HTTP {status}", "is the address right")
+
+
+async def test_keys_that_the_daemon_accepts_are_counted(
+    check: Check, issuer: Issuer, public_jwk: dict[str, Any]
+) -> None:
+    nameless = {name: value for name, value in public_jwk.items() if name != "kid"}
+    curve = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key(), as_dict=True)
+    url = await issuer.start(key_set(nameless | {"alg": "PS512"}, curve, {"kty": "oct"}))
+    found = await check(jwt_secret=None, jwks_url=url)
+    assert_result(found["keys"], "ok", "2 of 3 keys for PS512, ES384")
+
+
+async def test_whitespace_around_a_secret_is_told(check: Check) -> None:
+    for settings in ({"jwt_secret": f"{SECRET}\n"}, {"jwt_secret": SECRET, "jwt_previous_secret": f" {SECRET}"}):
+        found = await check(**settings)
+        assert_result(found["keys"], "warning", "whitespace around a secret", "secret (SYNCD_JWT_")
 
 
 async def test_a_private_key_in_the_place_of_the_public_one_is_told(
@@ -41,7 +63,7 @@ async def test_a_private_key_in_the_place_of_the_public_one_is_told(
     pem = serialization.Encoding.PEM
     file.write_bytes(rsa_key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
     found = await check(jwt_secret=None, jwt_public_key_file=file)
-    assert_result(found["keys"], "ok", "RS256")
+    assert_result(found["keys"], "ok", f"{file}, RS256, RS384, RS512, PS256, PS384, PS512")
     private = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for key, algorithm in ((rsa_key, "RS256"), (ec.generate_private_key(ec.SECP256R1()), "ES256")):
         file.write_bytes(key.private_bytes(*private))

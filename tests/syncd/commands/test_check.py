@@ -43,8 +43,8 @@ def test_a_setting_that_cannot_be_read_is_the_only_result(variable: str, value: 
     ("flags", "name", "said", "fix"),
     [
         (("--jwt-secret", "short"), "keys", "jwt-secret must hold at least 32 bytes", "--jwt-secret"),
-        (("--jwt-algorithms", "HS256,RS256"), "keys", "of one family", "serve --help"),
-        (("--jwt-public-key-file", "/nowhere"), "keys", "/nowhere holds no RS256 public key", "serve --help"),
+        (("--jwt-algorithms", "HS256,RS256"), "keys", "must be of HS256, HS384, HS512, not RS256", "serve --help"),
+        (("--jwt-public-key-file", "/nowhere"), "keys", "/nowhere holds no usable public key", "serve --help"),
         (("--bus", "pigeon"), "bus", "must be none, pubnub or nats", "--bus (SYNCD_BUS)"),
         (("--bus", "pubnub"), "bus", "needs --pubnub-subscribe-key", "--bus (SYNCD_BUS)"),
         (("--database-url", "nonsense"), "database", "not the URL of a database", "postgresql://user:password@"),

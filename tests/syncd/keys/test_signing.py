@@ -3,16 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from actors.metrics import IssuerMetrics
+from syncd import __version__
 from syncd.errors import SettingsError
 from syncd.keys.kept_secret import FILE_NAME
 from syncd.keys.signing import authenticator, signing_secret, uses_kept_secret
 from syncd.settings import Settings
+from tests.fakes.key_issuer import key_issuer, public_jwk
 from transport.access.minting import mint
-from transport.errors import TokenRefused
+from transport.errors import SigningKeyMissing, TokenRefused
 
 SECRET = "a secret of the tests, and long enough"
 PREVIOUS = "the secret before it, long enough as well"
@@ -53,6 +57,30 @@ def test_a_token_of_the_shared_secret_is_accepted_and_while_secrets_are_rotated_
         assert authenticator(settings).authenticate(mint(secret, "ann", "tv", 60)).user_id == "ann"
     with pytest.raises(TokenRefused):
         authenticator(Settings(jwt_secret=SECRET)).authenticate(mint(PREVIOUS, "ann", "tv", 60))
+
+
+def test_a_line_break_after_a_secret_is_forgiven() -> None:
+    for settings in (
+        Settings(jwt_secret=f"{SECRET}\n"),
+        Settings(jwt_secret=PREVIOUS, jwt_previous_secret=f"{SECRET}\n"),
+    ):
+        for secret in (SECRET, f"{SECRET}\n"):
+            assert authenticator(settings).authenticate(mint(secret, "ann", "tv", 60)).user_id == "ann"
+
+
+async def test_an_issuer_is_asked_as_syncd_and_by_default_for_keys_of_every_type() -> None:
+    key = ec.generate_private_key(ec.SECP521R1())
+    async with key_issuer() as issuer:
+        issuer.publish(public_jwk(key, kid="one"))
+        metrics = IssuerMetrics()
+        tokens = authenticator(Settings(jwks_url=issuer.url), metrics=metrics)
+        assert metrics.problem == "the issuer's keys have not been fetched yet"
+        signed = jwt.encode({"sub": "ann", "device_id": "tv", "exp": 9_999_999_999}, key, "ES512", {"kid": "one"})
+        with pytest.raises(SigningKeyMissing) as missing:
+            tokens.authenticate(signed)
+        assert (await tokens.authenticate_fetching(signed, missing.value)).user_id == "ann"
+        assert metrics.keys == 1
+    assert f"\r\nUser-Agent: syncd/{__version__}\r\n" in issuer.requests[0]
 
 
 def test_audience_and_issuer_are_checked_if_they_are_set() -> None:
@@ -97,8 +125,13 @@ def test_a_public_key_is_read_from_its_file(tmp_path: Path) -> None:
             "--jwt-public-key-file and --jwks-url exclude each other",
         ),
         ({"jwt_secret": "short"}, "--jwt-secret must hold at least 32 bytes"),
+        ({"jwks_url": "issuer.example/keys"}, "--jwks-url: it is no http:// or https:// address"),
+        ({"jwks_url": "https://issuer.example", "jwt_algorithms": ("HS256",)}, "--jwt-algorithms must be of RS256"),
         ({"jwt_public_key_file": Path("/nowhere/key.pem")}, "--jwt-public-key-file.*/nowhere/key.pem"),
-        ({"jwt_secret": SECRET, "jwt_algorithms": ("HS256", "RS256")}, "--jwt-algorithms.*one family"),
+        (
+            {"jwt_secret": SECRET, "jwt_algorithms": ("HS256", "RS256")},
+            "--jwt-algorithms must be of HS256, .*, not RS256",
+        ),
     ],
 )
 def test_keys_that_cannot_be_are_refused_by_their_settings(chosen: dict[str, Any], said: str) -> None:

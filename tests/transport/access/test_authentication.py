@@ -17,7 +17,7 @@ def authenticator() -> Authenticator:
 
 def test_token_id_and_scope_are_kept_if_they_are_text(authenticator: Authenticator) -> None:
     assert authenticator.authenticate(token({**GOOD, "jti": "j", "scope": "sync"})) == Claims(
-        "ann", "tv", NOW + 600, "j", "sync"
+        "ann", "tv", NOW + 600, "j", "sync", "jwt-secret"
     )
     assert authenticator.authenticate(token({**GOOD, "scope": ["sync"]})).scope is None
 
@@ -84,7 +84,11 @@ def test_an_audience_is_ignored_when_none_is_set(authenticator: Authenticator) -
 
 def test_tokens_of_the_previous_secret_stay_valid_while_secrets_rotate() -> None:
     rotating = Authenticator(shared_secret(OTHER_SECRET, previous=SECRET))
-    assert rotating.authenticate(token()) == rotating.authenticate(token(key=OTHER_SECRET))
+    claims = [rotating.authenticate(token(key=secret)) for secret in (SECRET, OTHER_SECRET)]
+    assert [(found.user_id, found.thumbprint) for found in claims] == [
+        ("ann", "jwt-previous-secret"),
+        ("ann", "jwt-secret"),
+    ]
 
 
 def test_a_remembered_token_ends_in_time_and_costs_no_second_check(monkeypatch: pytest.MonkeyPatch) -> None:

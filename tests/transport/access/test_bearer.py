@@ -1,7 +1,7 @@
 import pytest
 
-from transport.access.bearer import bearer_token, unauthorized
-from transport.errors import Problem
+from transport.access.bearer import bearer_token, token_problem, unauthorized
+from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 
 
 @pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c "])
@@ -20,3 +20,15 @@ def test_a_client_without_a_valid_token_is_told_the_scheme() -> None:
     problem = unauthorized("The token has expired.")
     assert (problem.status, problem.detail) == (401, "The token has expired.")
     assert problem.headers == {"WWW-Authenticate": "Bearer"}
+
+
+@pytest.mark.parametrize("refused", [TokenRefused("The token has expired."), SigningKeyMissing("Unknown key.", None)])
+def test_a_token_that_is_refused_is_401(refused: TokenRefused) -> None:
+    problem = token_problem(refused)
+    assert (problem.status, problem.detail) == (401, str(refused))
+
+
+def test_a_token_that_nobody_can_judge_now_is_503_and_not_401() -> None:
+    problem = token_problem(KeysUnavailable("The issuer of the keys is away."))
+    assert (problem.status, problem.detail) == (503, "The issuer of the keys is away.")
+    assert problem.headers == {"Retry-After": "2"}

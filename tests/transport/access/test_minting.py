@@ -9,7 +9,8 @@ from transport.access.signing_keys import shared_secret
 
 def test_a_minted_token_is_accepted_and_says_who_and_until_when() -> None:
     minted = mint(SECRET, "ann", "tv", 600, now_s=lambda: NOW)
-    assert Authenticator(shared_secret(SECRET)).authenticate(minted) == Claims("ann", "tv", NOW + 600)
+    claims = Authenticator(shared_secret(SECRET)).authenticate(minted)
+    assert claims == Claims("ann", "tv", NOW + 600, thumbprint="jwt-secret")
 
 
 def test_what_is_not_asked_for_is_not_claimed() -> None:

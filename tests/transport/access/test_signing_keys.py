@@ -1,46 +1,62 @@
-"""Where keys come from: a secret, a file, an issuer that rotates its keys, is slow, or broken."""
+"""Keys that stay the same: a shared secret and the one before it, a public key in a file."""
 
-import asyncio
-import base64
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tests.transport.access.tokens import GOOD, SECRET, token, unsigned
-from transport.access import signing_keys
+from tests.transport.access.tokens import OTHER_SECRET, SECRET, token
 from transport.access.authentication import Authenticator
-from transport.access.signing_keys import JwksKeys, public_key_file, shared_secret
-from transport.errors import SigningKeyMissing, TokenRefused
+from transport.access.key_set import KeySet
+from transport.access.signing_keys import public_key_file, shared_secret
+from transport.errors import TokenRefused
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
-RSA_KEY_2 = rsa.generate_private_key(65537, 2048)
+EC_KEY = ec.generate_private_key(ec.SECP384R1())
 
 
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: shared_secret("short"), "jwt-secret"),
+        (lambda: shared_secret("short"), "jwt-secret must hold at least 32 bytes"),
+        (lambda: shared_secret("short" + 32 * "\n"), "jwt-secret must hold at least 32 bytes"),
         (lambda: shared_secret(SECRET, previous="short"), "jwt-previous-secret"),
         (lambda: shared_secret(SECRET, algorithms=["HS512"]), "64 bytes"),
-        (lambda: shared_secret(SECRET, algorithms=["RS256"]), "jwt-algorithms"),
+        (lambda: shared_secret(SECRET, algorithms=["RS256"]), "jwt-algorithms must be of HS256, HS384, HS512, not RS"),
         (lambda: shared_secret(SECRET, algorithms=["HS256", "RS256"]), "jwt-algorithms"),
         (lambda: shared_secret(SECRET, algorithms=["none"]), "jwt-algorithms"),
         (lambda: shared_secret(SECRET, algorithms=[]), "jwt-algorithms"),
-        (lambda: public_key_file(Path("/nowhere"), ["RS256"]), "jwt-public-key-file"),
-        (lambda: public_key_file(Path(__file__), ["RS256"]), "jwt-public-key-file"),
+        (lambda: public_key_file(Path("/nowhere")), "jwt-public-key-file /nowhere holds no usable"),
+        (lambda: public_key_file(Path(__file__)), "jwt-public-key-file"),
         (lambda: public_key_file(Path("/nowhere"), ["HS256"]), "jwt-algorithms"),
-        (lambda: JwksKeys("file:///etc/passwd", ["RS256"]), "jwks-url"),
+        (lambda: public_key_file(Path("/nowhere"), []), "jwt-algorithms"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(make: Any, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         make()
+
+
+@pytest.mark.parametrize("setting", [SECRET, f"{SECRET}\n", f" {SECRET} \r\n"])
+def test_whitespace_around_a_secret_may_be_part_of_it_for_the_issuer_or_not(setting: str) -> None:
+    for authenticator in (
+        Authenticator(shared_secret(setting)),
+        Authenticator(shared_secret(OTHER_SECRET, previous=setting)),
+    ):
+        for secret in (SECRET, setting):
+            assert authenticator.authenticate(token(key=secret)).user_id == "ann"
+        with pytest.raises(TokenRefused, match="signature is wrong"):
+            authenticator.authenticate(token(key=f"{SECRET}?"))
+
+
+def test_a_secret_may_sign_by_several_algorithms_if_they_are_allowed() -> None:
+    authenticator = Authenticator(shared_secret(SECRET * 2, algorithms=["HS256", "HS512"]))
+    for algorithm in ("HS256", "HS512"):
+        assert authenticator.authenticate(token(key=SECRET * 2, algorithm=algorithm)).user_id == "ann"
+    with pytest.raises(TokenRefused, match="algorithm is not allowed"):
+        authenticator.authenticate(token(key=SECRET * 2, algorithm="HS384"))
 
 
 def pem(key: Any) -> bytes:
@@ -50,130 +66,49 @@ def pem(key: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "key"),
+    ("key", "algorithms"),
     [
-        ("RS256", RSA_KEY),
-        ("ES256", ec.generate_private_key(ec.SECP256R1())),
-        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+        (RSA_KEY, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
+        (EC_KEY, ["ES384"]),
+        (ed25519.Ed25519PrivateKey.generate(), ["EdDSA"]),
     ],
 )
-def test_a_public_key_file_checks_tokens_of_its_algorithm_only(tmp_path: Path, algorithm: str, key: Any) -> None:
+def test_a_public_key_file_verifies_what_its_keys_type_can(tmp_path: Path, key: Any, algorithms: list[str]) -> None:
     file = tmp_path / "key.pem"
-    file.write_bytes(pem(key))
-    authenticator = Authenticator(public_key_file(file, [algorithm]))
-    assert authenticator.authenticate(token(key=key, algorithm=algorithm)).user_id == "ann"
-    signed_with_public_key = unsigned(GOOD).replace(*_as_hs256())
+    file.write_bytes(pem(key) + b"\n")
+    authenticator = Authenticator(public_key_file(file))
+    for algorithm in algorithms:
+        assert authenticator.authenticate(token(key=key, algorithm=algorithm, kid="any")).user_id == "ann"
     with pytest.raises(TokenRefused, match="algorithm is not allowed"):
-        authenticator.authenticate(signed_with_public_key + "AAAA")
-    with pytest.raises(TokenRefused, match="algorithm is not allowed"):
-        authenticator.authenticate(unsigned(GOOD))
+        authenticator.authenticate(token())
 
 
-def test_a_private_key_is_refused_where_a_public_one_belongs(tmp_path: Path) -> None:
+def test_of_that_only_what_is_allowed(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    file.write_bytes(pem(RSA_KEY))
+    authenticator = Authenticator(public_key_file(file, ["PS256", "ES256"]))
+    assert authenticator.authenticate(token(key=RSA_KEY, algorithm="PS256")).user_id == "ann"
+    with pytest.raises(TokenRefused, match="algorithm is not allowed"):
+        authenticator.authenticate(token(key=RSA_KEY, algorithm="RS256"))
+    file.write_bytes(pem(EC_KEY))
+    with pytest.raises(ValueError, match="holds no usable public key: it is for ES384, which is not allowed"):
+        public_key_file(file, ["PS256", "ES256"])
+
+
+@pytest.mark.parametrize("key", [RSA_KEY, EC_KEY])
+def test_a_private_key_is_refused_where_a_public_one_belongs(tmp_path: Path, key: Any) -> None:
+    file = tmp_path / "key.pem"
     file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    with pytest.raises(ValueError, match="holds a private key"):
-        public_key_file(file, ["RS256"])
+    with pytest.raises(ValueError, match="it is a private key"):
+        public_key_file(file)
 
 
-def _as_hs256() -> tuple[str, str]:
-    headers = [json.dumps({"alg": name, "typ": "JWT"}).encode() for name in ("none", "HS256")]
-    old, new = (base64.urlsafe_b64encode(header).decode().rstrip("=") for header in headers)
-    return old, new
-
-
-class Issuer:
-    """A real HTTP server that publishes keys."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, Any] = {"one": RSA_KEY}
-        self.fetches = 0
-        self.is_broken = False
-        self.url = ""
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        self.fetches += 1
-        keys = [
-            {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "alg": "RS256"}
-            for kid, key in self.keys.items()
-        ]
-        body = b"oops" if self.is_broken else json.dumps({"keys": keys}).encode()
-        writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        await writer.drain()
-        writer.close()
-
-
-@pytest.fixture
-async def issuer() -> AsyncIterator[Issuer]:
-    issuer = Issuer()
-    server = await asyncio.start_server(issuer.answer, "127.0.0.1", 0)
-    issuer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
-    async with server:
-        yield issuer
-
-
-async def test_the_issuers_keys_are_fetched_when_they_are_needed_first_and_once(issuer: Issuer) -> None:
-    authenticator = Authenticator(JwksKeys(issuer.url, ["RS256"]))
-    signed = token(key=RSA_KEY, algorithm="RS256", kid="one")
-    with pytest.raises(SigningKeyMissing):
-        authenticator.authenticate(signed)
-    both = await asyncio.gather(*(authenticator.authenticate_fetching(signed) for _ in range(2)))
-    assert [claims.user_id for claims in both] == ["ann", "ann"]
-    assert authenticator.authenticate(signed).user_id == "ann"
-    assert issuer.fetches == 1
-
-
-async def test_a_rotated_key_is_fetched_and_the_old_ones_tokens_end(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signing_keys, "JWKS_COOLDOWN_S", 0.0)
-    authenticator = Authenticator(JwksKeys(issuer.url, ["RS256"]))
-    old = token(key=RSA_KEY, algorithm="RS256", kid="one")
-    await authenticator.authenticate_fetching(old)
-    issuer.keys = {"two": RSA_KEY_2}
-    new = token(key=RSA_KEY_2, algorithm="RS256", kid="two")
-    assert (await authenticator.authenticate_fetching(new)).user_id == "ann"
-    with pytest.raises(TokenRefused, match="unknown key"):
-        authenticator.authenticate(old)
-
-
-async def test_known_keys_go_on_while_the_issuer_is_broken_and_are_not_asked_for_too_often(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    authenticator = Authenticator(JwksKeys(issuer.url, ["RS256"]))
-    signed = token(key=RSA_KEY, algorithm="RS256", kid="one")
-    await authenticator.authenticate_fetching(signed)
-    issuer.is_broken = True
-    unknown = token(key=RSA_KEY, algorithm="RS256", kid="three")
-    for _ in range(5):
-        with pytest.raises(TokenRefused, match="unknown key"):
-            await authenticator.authenticate_fetching(unknown)
-    assert issuer.fetches == 1
-    monkeypatch.setattr(signing_keys, "JWKS_COOLDOWN_S", 0.0)
-    with pytest.raises(TokenRefused, match="unknown key"):
-        await authenticator.authenticate_fetching(unknown)
-    assert issuer.fetches == 2
-    assert "known ones stay in use" in caplog.text
-    assert authenticator.authenticate(token({**GOOD, "jti": "2"}, RSA_KEY, "RS256", kid="one")).user_id
-
-
-async def test_stale_keys_are_fetched_again_beside_the_requests(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = JwksKeys(issuer.url, ["RS256"])
-    await keys.refresh()
-    monkeypatch.setattr(signing_keys, "JWKS_LIFESPAN_S", 0.0)
-    monkeypatch.setattr(signing_keys, "JWKS_COOLDOWN_S", 0.0)
-    assert keys.candidates("one")
-    await keys.refresh()  # joins the fetch under way
-    assert issuer.fetches == 2
-
-
-async def test_a_token_without_key_id_is_checked_with_the_only_key(issuer: Issuer) -> None:
-    authenticator = Authenticator(JwksKeys(issuer.url, ["RS256"]))
-    nameless = token(key=RSA_KEY, algorithm="RS256")
-    assert (await authenticator.authenticate_fetching(nameless)).user_id == "ann"
+async def test_keys_that_stay_the_same_are_neither_asked_for_nor_watched() -> None:
+    keys = shared_secret(SECRET)
+    known = keys.known
+    await keys.refresh(KeySet(()))
+    await keys.watch(lambda known: pytest.fail(f"{known}"))
+    assert keys.known is known
+    assert not keys.may_change

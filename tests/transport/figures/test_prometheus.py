@@ -45,6 +45,16 @@ def test_writing_and_reading_are_two_facts(sources: Sources) -> None:
     assert (found[("syncd_journal_up",)], found[("syncd_journal_readable",)]) == (1, 0)
 
 
+def test_an_issuer_that_is_away_is_shown_with_what_is_known_of_it(sources: Sources) -> None:
+    issuer = sources.metrics.issuer
+    assert samples(Figures(sources))[("syncd_issuer_up",)] == 1
+    issuer.problem, issuer.keys, issuer.fetch_failures, issuer.tokens_undecided = "HTTP 500", 2, 3, 4
+    found = samples(Figures(sources))
+    assert (found[("syncd_issuer_up",)], found[("syncd_issuer_keys",)]) == (0, 2)
+    assert found[("syncd_issuer_fetch_failures_total",)] == 3
+    assert found[("syncd_tokens_undecided_total",)] == 4
+
+
 def test_the_stores_processes_are_shown_while_they_run(sources: Sources) -> None:
     sources.metrics.journal.child_restarts["reader"] += 1
     found = samples(Figures(sources))

@@ -11,6 +11,7 @@ import pytest
 
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.daemon import FILM, SECRET, WATCHLIST, DaemonProcess, StartDaemon, bearer, token
+from tests.fakes.late_keys import LateKeys
 from tests.processes import frozen, store_process
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.conftest import ServeApi
@@ -18,7 +19,7 @@ from tests.transport.http.lone_api import api_deps
 from tests.transport.http.raw_client import connected
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits
-from transport.errors import SigningKeyMissing
+from transport.access.signing_keys import shared_secret
 from transport.http.direct_writes import DirectWrite
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import MAX_PIPELINED, RequestLimits
@@ -214,27 +215,11 @@ async def test_a_client_that_asks_for_leave_gets_it_from_the_application(serve_a
         assert (await client.answer()).status == 200
 
 
-class LateKeys:
-    """Keys of an issuer that has to be asked first."""
-
-    algorithms: Sequence[str] = ("HS256",)
-    generation = 0
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-
-    def candidates(self, _key_id: str | None) -> list[str]:
-        if not self.keys:
-            raise SigningKeyMissing("The token is signed with an unknown key.")
-        return self.keys
-
-    async def refresh(self) -> None:
-        self.keys = [SECRET]
-
-
 async def test_only_a_key_that_must_be_fetched_needs_the_application(serve_api: ServeApi) -> None:
     told = Told()
-    deps = api_deps(write=told.tell, authenticator=Authenticator(LateKeys()))
+    keys = LateKeys(shared_secret(SECRET))
+    keys.answered.set()
+    deps = api_deps(write=told.tell, authenticator=Authenticator(keys))
     async with connected(await serve_api(deps)) as client:
         for tasks in (1, 0):
             await client.send(post(write()))

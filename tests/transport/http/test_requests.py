@@ -11,10 +11,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.daemon import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
+from tests.fakes.late_keys import LateKeys
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
-from transport.access.signing_keys import shared_secret
-from transport.errors import ClientGone, Problem, SigningKeyMissing
+from transport.access.signing_keys import FixedKeys, shared_secret
+from transport.errors import ClientGone, Problem
 from transport.http.app import HttpRequest
 from transport.http.requests import authenticated, read_body, traceparent
 
@@ -188,25 +189,20 @@ async def test_several_tokens_are_400_as_they_are_at_the_websocket() -> None:
     assert refused.value.status == 400
 
 
-class LateKeys:
-    """Keys of an issuer that has to be asked first."""
-
-    algorithms: Sequence[str] = ("HS256",)
-    generation = 0
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-
-    def candidates(self, _key_id: str | None) -> list[str]:
-        if not self.keys:
-            raise SigningKeyMissing("The token is signed with an unknown key.")
-        return self.keys
-
-    async def refresh(self) -> None:
-        self.keys = [SECRET]
-
-
 async def test_a_token_whose_key_is_not_known_yet_waits_for_it() -> None:
     ann = request(headers=[(b"authorization", bearer("ann", "tv")["Authorization"].encode())])
-    claims = await authenticated(ann, Authenticator(LateKeys()))
+    keys = LateKeys(shared_secret(SECRET))
+    keys.answered.set()
+    claims = await authenticated(ann, Authenticator(keys))
     assert (claims.user_id, claims.device_id) == ("ann", "tv")
+
+
+@pytest.mark.parametrize(("found", "status"), [(None, 503), (shared_secret(SECRET[::-1]), 401)])
+async def test_only_a_token_that_was_judged_is_401(found: FixedKeys | None, status: int) -> None:
+    ann = request(headers=[(b"authorization", bearer("ann", "tv")["Authorization"].encode())])
+    keys = LateKeys(found)
+    keys.answered.set()
+    with pytest.raises(Problem) as refused:
+        await authenticated(ann, Authenticator(keys))
+    assert refused.value.status == status
+    assert ("Retry-After" in (refused.value.headers or {})) == (status == 503)

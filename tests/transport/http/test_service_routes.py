@@ -51,6 +51,18 @@ async def test_ready_says_what_cannot_be_done_with_the_journal_also_while_it_can
     assert (response.status_code, response.json()["problems"]) == (503, {"journal": problem})
 
 
+@pytest.mark.parametrize(("keys", "status"), [(3, 200), (0, 503)])
+async def test_ready_says_that_the_issuer_is_away_and_stays_in_with_the_keys_that_it_has(
+    keys: int, status: int
+) -> None:
+    deps = api_deps(journal=answering(is_readable=True))
+    deps.issuer.problem, deps.issuer.keys = "HTTP 500", keys
+    async with client(http_api(deps).app) as api:
+        response = await api.get("/ready")
+    assert response.status_code == status
+    assert response.json() == {"status": "not ready", "problems": {"issuer": "HTTP 500"}}
+
+
 async def test_a_journal_that_does_not_answer_is_not_ready() -> None:
     async with client(http_api(api_deps(answer_timeout_s=0.01)).app) as api:
         response = await api.get("/ready")

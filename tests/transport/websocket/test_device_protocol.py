@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -30,12 +30,12 @@ from actors.messages.connection import (
 )
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
+from tests.fakes.late_keys import LateKeys
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
-from transport.access.signing_keys import SigningKeys, shared_secret
-from transport.errors import SigningKeyMissing
+from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.http import protocol as http_protocol
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
@@ -397,49 +397,75 @@ async def test_a_revoked_token_ends_its_connection_once(serve: Serve) -> None:
     await service.next_left()
 
 
-class SlowKeys:
-    """Keys of an issuer that answers when the test says so."""
+async def test_a_token_whose_key_was_withdrawn_ends_its_connection_and_another_does_not(serve: Serve) -> None:
+    watchlist = Watchlist()
+    deps = make_deps(watchlist, shared_secret(SECRET, previous=SECRET[::-1]))
+    sockets: list[DeviceSocket] = []
 
-    algorithms: Sequence[str] = ("HS256",)
-    generation = 0
+    def spawn(socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
+        sockets.append(socket)
+        return deps.spawn(socket, handshake)
 
-    def __init__(self) -> None:
-        self.found: list[str] = []
-        self.asked = asyncio.Event()
-        self.answered = asyncio.Event()
-        self.given_up = asyncio.Event()
-
-    def candidates(self, key_id: str | None) -> list[str]:
-        if not self.found:
-            raise SigningKeyMissing("not yet")
-        return self.found
-
-    async def refresh(self) -> None:
-        self.asked.set()
-        try:
-            await self.answered.wait()
-        except asyncio.CancelledError:
-            self.given_up.set()
-            raise
+    service = Service(await serve(partial(DeviceProtocol, structs.replace(deps, spawn=spawn))), watchlist)
+    async with service.connect() as client:
+        (protocol,) = sockets
+        assert isinstance(protocol, DeviceProtocol)
+        known = ({"jwt-secret", "another"}, {"another"})
+        assert [protocol.is_of_other_key_than(left) for left in known] == [False, True]
+        protocol.disconnect_if_withdrawn({"jwt-secret", "another"})
+        renewed = await say(client, type="authenticate", token=mint(SECRET[::-1], "ann", "tv", 600))
+        assert renewed["type"] == "authenticated"
+        protocol.disconnect_if_withdrawn({"jwt-previous-secret"})
+        assert await say(client, type="ping") == {"type": "pong"}
+        for _ in range(2):
+            protocol.disconnect_if_withdrawn({"jwt-secret"})
+        assert await closed(client) == 4500
+        assert not protocol.is_of_other_key_than(set())
+    await service.next_left()
 
 
-@pytest.mark.parametrize(("found", "status"), [([SECRET], b"101"), ([], b"401")])
-async def test_a_handshake_waits_for_the_issuers_keys(start: Start, found: list[str], status: bytes) -> None:
-    keys = SlowKeys()
+@pytest.mark.parametrize(
+    ("found", "status"), [(shared_secret(SECRET), b"101"), (shared_secret(SECRET[::-1]), b"401"), (None, b"503")]
+)
+async def test_a_handshake_waits_for_the_issuers_keys(start: Start, found: FixedKeys | None, status: bytes) -> None:
+    keys = LateKeys()
     service = await start(keys=keys)
     reader, writer = await service.ask_raw()
     await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
     assert service.watchlist.joined.empty()
     keys.found = found
     keys.answered.set()
-    assert (await asyncio.wait_for(reader.readline(), TIMEOUT_S)).split()[1] == status
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)
+    assert answer.split()[1] == status
+    assert (b"Retry-After: 2\r\n" in answer) == (status == b"503")
     writer.close()
     if status == b"101":
         await service.next_left()
 
 
+async def test_a_renewal_that_nobody_can_judge_now_may_be_tried_again_and_the_old_token_stays(start: Start) -> None:
+    keys = LateKeys()
+    keys.found = shared_secret(SECRET)
+    keys.answered.set()
+    service = await start(keys=keys)
+    async with service.connect() as client:
+        keys.found = None
+        answer = await say(client, type="authenticate", token=mint(SECRET[::-1], "ann", "tv", 600), id="r")
+        assert answer == {
+            "type": "error",
+            "id": "r",
+            "code": "try_again_later",
+            "field": "token",
+            "message": "The issuer is away.",
+            "retry_after_ms": 2000,
+        }
+        keys.found = shared_secret(SECRET[::-1])
+        renewed = await say(client, type="authenticate", token=mint(SECRET[::-1], "ann", "tv", 600), id="s")
+        assert (renewed["type"], renewed["id"]) == ("authenticated", "s")
+
+
 async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_after_its_handshake(start: Start) -> None:
-    keys = SlowKeys()
+    keys = LateKeys()
     service = await start(keys=keys)
     reader, writer = await service.ask_raw()
     await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
@@ -448,7 +474,7 @@ async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_afte
     another_writer.write(b"GET /ws HTTP/1.1\r\nHost: h\r\n\r\n")
     await other.readline()  # the server has been through every socket that had something for it
     another_writer.close()
-    keys.found = [SECRET]
+    keys.found = shared_secret(SECRET)
     keys.answered.set()
     assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S)).startswith(b"HTTP/1.1 101 ")
     pong = await anext(read_frames(reader))
@@ -467,7 +493,7 @@ def start_stoppable(deps: DeviceProtocolDeps) -> tuple[uvicorn.Server, asyncio.T
 
 
 async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fetched() -> None:
-    watchlist, keys = Watchlist(), SlowKeys()
+    watchlist, keys = Watchlist(), LateKeys()
     server, serving, port = start_stoppable(make_deps(watchlist, keys))
     _, writer = await Service(port, watchlist).ask_raw()
     await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)

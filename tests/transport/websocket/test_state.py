@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
@@ -16,13 +16,14 @@ from actors.messages.close_codes import TOO_FAST
 from actors.messages.connection import ConnectionMessage
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
+from tests.fakes.late_keys import LateKeys
 from tests.fakes.recording_transport import RecordingTransport
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import SigningKeys, shared_secret
-from transport.errors import Problem, SigningKeyMissing
+from transport.errors import Problem
 from transport.websocket.device_codec import frame
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 from transport.websocket.protocol import WebSocketProtocol
@@ -222,23 +223,6 @@ async def test_the_table_begins_in_every_state() -> None:
     assert {start().state for start in STARTS} == set(State)
 
 
-class SlowKeys:
-    """Keys of an issuer that has not answered yet."""
-
-    algorithms: Sequence[str] = ("HS256",)
-    generation = 0
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-
-    def candidates(self, key_id: str | None) -> list[str]:
-        raise SigningKeyMissing("not yet")
-
-    async def refresh(self) -> None:
-        self.asked.set()
-        await asyncio.Event().wait()
-
-
 class Device(DeviceProtocol):
     """Writes down what its actor is told."""
 
@@ -255,7 +239,7 @@ class Device(DeviceProtocol):
 
 
 async def waiting_device() -> Device:
-    keys = SlowKeys()
+    keys = LateKeys()
     device = Device(keys)
     await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
     return device
