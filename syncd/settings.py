@@ -121,6 +121,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return sqlite_url(self.data_dir / "journal.db") if self.database_url is None else self.database_url
 
 
+_KEPT_AS_WRITTEN = {"jwt_secret", "jwt_previous_secret"}
+"""Whitespace around these may be part of them, for who signs with them: ``shared_secret`` in ``transport.access``."""
+
 _SWITCHES = {"on": True, "off": False, "yes": True, "no": False}
 
 _TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
@@ -180,6 +183,8 @@ def _help(name: str) -> str:
 
 def _convert(name: str, source: str, value: object) -> object:
     kind = _TYPES[name]
+    if isinstance(value, str) and name not in _KEPT_AS_WRITTEN:
+        value = value.strip()  # a file's last line break, mostly
     if (
         isinstance(value, str)
         and value.lower() in _SWITCHES

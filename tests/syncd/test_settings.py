@@ -41,6 +41,23 @@ def test_a_wrong_value_is_told_with_its_source(
         load(flags, environment)
 
 
+def test_whitespace_around_a_value_is_none_of_it_but_may_be_of_a_jwt_secret(tmp_path: Path) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text('jwt_issuer = " us\\n"')
+    environment = {
+        "SYNCD_JWT_AUDIENCE": "syncd\n",
+        "SYNCD_BUS_KEY": f" {'k' * 32}\r\n",
+        "SYNCD_JWT_PUBLIC_KEY_FILE": "key.pem\n",
+        "SYNCD_PUBNUB_TLS": "off\n",
+        "SYNCD_PORT": " 80\n",
+        "SYNCD_JWT_SECRET": "secret\n",
+    }
+    loaded = load({"config": file}, environment)
+    assert (loaded.jwt_issuer, loaded.jwt_audience, loaded.bus_key) == ("us", "syncd", "k" * 32)
+    assert (loaded.jwt_public_key_file, loaded.pubnub_tls, loaded.port) == (Path("key.pem"), False, 80)
+    assert loaded.jwt_secret == "secret\n"
+
+
 @pytest.mark.parametrize(("text", "said"), [("hots = 1", "hots"), ("host = ", "syncd.toml"), ("port = 'x'", "port")])
 def test_a_wrong_file_is_told(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "syncd.toml"

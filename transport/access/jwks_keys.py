@@ -165,11 +165,12 @@ class JwksKeys:
         self._metrics.keys = len(found)
         if found is self.known:
             return
-        before, self.known = self.known.thumbprints, found
-        gone = before - found.thumbprints
-        new = found.thumbprints - before
-        logger.info("the issuer publishes %d usable keys: %d new, %d withdrawn", len(found), len(new), len(gone))
-        if found.unusable:
+        before, self.known = self.known, found
+        gone = before.thumbprints - found.thumbprints
+        new = found.thumbprints - before.thumbprints
+        if gone or new:
+            logger.info("the issuer publishes %d usable keys: %d new, %d withdrawn", len(found), len(new), len(gone))
+        if found.unusable and found.unusable != before.unusable:
             named = "; ".join(found.unusable[:_MAX_LOGGED])
             logger.warning("%d keys of the issuer's set are not used: %s", len(found.unusable), named)
         if gone:

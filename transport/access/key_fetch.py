@@ -42,13 +42,13 @@ def check_url(url: str) -> None:
     Raises:
         ValueError: it is another; the text says why, without any password in it.
     """
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("it holds characters that no URL has")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is no http:// or https:// address")
     if parts.username is not None:
         raise ValueError("it must not hold a user name or password")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("it holds characters that no URL has")
     _ = parts.port  # raises ValueError
 
 

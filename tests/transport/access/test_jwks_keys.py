@@ -307,6 +307,9 @@ async def test_a_set_is_read_once_for_each_change_and_its_unusable_keys_are_name
         issuer.headers = {"ETag": '"another"'}  # the same set, sent again
         await until(lambda: len(issuer.requests) >= 10)
         assert verifier.keys.known is known
+        issuer.body += b" "
+        issuer.headers = {}
+        await until(lambda: verifier.keys.known is not known)
     named = [record.getMessage() for record in caplog.records if "not used" in record.getMessage()]
     assert len(named) == 1
     assert named[0].startswith("2 keys of the issuer's set are not used: key 2: it is no RSA")

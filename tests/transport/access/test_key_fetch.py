@@ -180,6 +180,8 @@ async def test_an_answer_that_never_ends_is_given_up_and_leaves_no_thread(scheme
         ("https:///keys", "no http:// or https://"),
         ("https://user:secret@issuer.example/keys", "user name or password"),
         ("https://issuer.example/ke ys", "characters"),
+        ("https://issuer.example/keys\n", "characters"),
+        ("https://user:secret@issuer\u2100.example/keys", "characters"),
         ("https://issuer.example/schlüssel", "characters"),
         ("https://issuer.example:port/keys", "[Pp]ort"),
         ("https://[issuer.example/keys", "IPv6"),
