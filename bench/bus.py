@@ -18,7 +18,7 @@ from bench.servers import free_port, nats_server
 from crdt.hlc import HLCTimestamp
 from pubnub_broker.server import serve
 from transport.bus.codec import BusCodec
-from transport.bus.nats import NatsBus, NatsSettings
+from transport.bus.nats.bus import NatsBus, NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.subscribing import FULL_QUEUE
 

@@ -25,7 +25,7 @@ def open_bus(settings: Settings) -> Bus:
         case "pubnub":
             return _pubnub(settings)
         case "nats" | "tls":
-            engine = _engine("nats", "nats")
+            engine = _engine("nats", "nats.bus")
             return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
         case _:
             raise SettingsError(f"--bus {scheme}: must be none, pubnub or nats://host:4222")

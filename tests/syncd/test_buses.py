@@ -12,7 +12,7 @@ from syncd.buses import bus_codec, open_bus
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from tests.daemon import ROOT
-from transport.bus.nats import NatsBus
+from transport.bus.nats.bus import NatsBus
 from transport.bus.none import NoBus
 from transport.bus.pubnub.bus import PubNubBus
 
