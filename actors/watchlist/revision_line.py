@@ -17,17 +17,18 @@ class Step(Enum):
 class RevisionLine:
     """The one rule for whatever reaches a node, by bus or by journal, in any order and any number of times."""
 
-    __slots__ = ("head", "seen")
+    __slots__ = ("_looked_for", "head", "seen")
 
     def __init__(self, head: int = 0) -> None:
         self.head = head
         """The last revision that passed here."""
         self.seen = head
-        """The greatest revision known to exist."""
+        """The greatest revision that was named since the journal was last asked."""
+        self._looked_for = head
 
     @property
     def is_behind(self) -> bool:
-        """Whether a revision is known to exist that has not passed."""
+        """Whether a revision was named that has not passed: the journal is to be asked for it."""
         return self.seen > self.head
 
     def arrive(self, revision: int) -> Step:
@@ -41,8 +42,23 @@ class RevisionLine:
         return Step.NEXT
 
     def see(self, revision: int) -> None:
-        """Learn that ``revision`` exists."""
+        """Hear of ``revision``."""
         self.seen = max(self.seen, revision)
+
+    def begin_look(self) -> None:
+        """Ask the journal for what was seen; what is seen from now on, it may be too late for."""
+        self._looked_for, self.seen = self.seen, 0
+
+    def end_look(self, revision: int) -> bool:
+        """Hear that the journal stands at ``revision``, and say whether that confirms what was looked for.
+
+        What it does not confirm is forgotten: whoever named it was wrong, and another look would find the same.
+        """
+        return revision >= self._looked_for
+
+    def fail_look(self) -> None:
+        """Hear that the journal cannot be asked now: what was looked for is to be looked for again."""
+        self.see(self._looked_for)
 
     def jump(self, revision: int) -> None:
         """Go on from ``revision``: what came before it cannot be had one by one any more."""

@@ -204,23 +204,33 @@ class WatchlistSync(SupervisedActor):
     def _heal_if_behind(self) -> None:
         if self._line.is_behind and not self._is_healing:
             self._is_healing = True
-            self._deps.bus_metrics.gaps_healed += 1
+            self._line.begin_look()
             self._deps.journal(ReadSince(self._user_id, self._line.head, self._reply_to))
 
     def _healed(self, answer: Changes | Snapshot | ReadFailed) -> None:
         self._is_healing = False
         match answer:
-            case Changes(updates=updates):
+            case Changes(revision=revision, updates=updates):
+                self._looked(revision)
                 self._advance(updates)
             case Snapshot(revision=revision):  # the gap is older than the kept history
+                self._looked(revision)
                 self._line.jump(revision)
                 self._replays.tell_snapshot(answer, list(self._connections))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", self._deps.retry_s, reason)
+                self._line.fail_look()
                 self._is_healing = True
                 tell_later(self._deps.retry_s, self.actor_ref, TryAgain())
                 return
         self._heal_if_behind()
+
+    def _looked(self, revision: int) -> None:
+        metrics = self._deps.bus_metrics
+        if self._line.end_look(revision):
+            metrics.gaps_healed += 1
+        else:  # forged, where no bus key prevents that, or from before a restore
+            metrics.refused["unconfirmed"] += 1
 
     # Connections
 

@@ -27,6 +27,47 @@ def test_after_a_jump_it_goes_on_from_there() -> None:
     assert line.arrive(10) is Step.NEXT
 
 
+def test_what_the_journal_does_not_confirm_is_forgotten_after_one_look() -> None:
+    line = RevisionLine(3)
+    line.see(10**9)
+    line.begin_look()
+    assert not line.end_look(3)
+    assert not line.is_behind
+    line.see(4)
+    assert line.is_behind
+
+
+def test_what_is_named_during_a_look_is_looked_for_after_it_however_great_the_wrong_one_was() -> None:
+    line = RevisionLine(3)
+    line.see(10**9)
+    line.begin_look()
+    assert line.arrive(5) is Step.GAP  # perhaps committed after the journal had read
+    assert not line.end_look(3)
+    assert line.is_behind
+    line.begin_look()
+    assert [line.arrive(4), line.arrive(5)] == [Step.NEXT, Step.NEXT]
+    assert line.end_look(5)
+    assert not line.is_behind
+
+
+def test_a_look_that_fails_is_to_be_repeated() -> None:
+    line = RevisionLine(3)
+    line.see(5)
+    line.begin_look()
+    line.fail_look()
+    assert line.is_behind
+
+
+def test_a_journal_that_was_restored_is_followed_back_after_one_look() -> None:
+    line = RevisionLine(50)
+    line.see(51)  # from before the restore
+    line.begin_look()
+    assert not line.end_look(20)
+    line.jump(20)
+    assert (line.head, line.is_behind) == (20, False)
+    assert line.arrive(21) is Step.NEXT
+
+
 @given(st.lists(st.integers(1, 12), max_size=60))
 def test_in_whatever_order_and_number_they_come_each_passes_once_and_in_order(arrivals: list[int]) -> None:
     line = RevisionLine()

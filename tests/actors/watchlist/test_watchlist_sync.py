@@ -407,6 +407,49 @@ async def test_a_hint_that_the_head_moved_fills_the_gap(
     assert [read.revision for read in others.reads()] == [3]
 
 
+async def test_a_head_that_the_journal_does_not_confirm_costs_one_look(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(HeadMoved(10**9, "forged"))
+    await handled(watchlist)
+    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=3, updates=()))
+    await handled(watchlist)
+    assert len(others.reads()) == 1
+    assert (others.metrics.gaps_healed, others.metrics.refused) == (0, {"unconfirmed": 1})
+    watchlist.tell(remote(4))
+    await handled(watchlist)
+    assert others.relayed_revisions() == [4]
+    assert len(others.reads()) == 1
+
+
+async def test_a_change_that_comes_during_a_look_for_a_wrong_head_is_not_lost_with_it(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(HeadMoved(10**9, "forged"))
+    await handled(watchlist)
+    watchlist.tell(HeadMoved(4, "other"))  # committed after the journal had read
+    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=3, updates=()))
+    await handled(watchlist)
+    assert [read.revision for read in others.reads()] == [3, 3]
+    others.reads()[1].reply_to(Changes(user_id="ann", epoch="e", revision=4, updates=(an_update(4),)))
+    await handled(watchlist)
+    assert others.relayed_revisions() == [4]
+    assert len(others.reads()) == 2
+
+
+async def test_a_message_from_before_a_restore_costs_one_look_and_devices_get_the_restored_list(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(remote(50))
+    await handled(watchlist)
+    others.reads()[0].reply_to(Snapshot(user_id="ann", epoch="f", revision=1, items=(), reason="epoch_changed"))
+    await handled(watchlist)
+    watchlist.tell(remote(2))
+    await handled(watchlist)
+    assert len(others.reads()) == 1
+    assert others.relayed_revisions() == [2]
+
+
 async def test_a_gap_older_than_the_kept_history_becomes_a_snapshot_for_every_connection(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
