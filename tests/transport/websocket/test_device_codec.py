@@ -37,7 +37,7 @@ def read_by_websockets(frames: bytes) -> list[Frame]:
     return [event for event in client.events_received() if isinstance(event, Frame)]
 
 
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 1_023, 1_024, 65_535, 65_536, 200_000])
 def test_a_frame_of_any_size_is_read_by_another_implementation(size: int) -> None:
     (read,) = read_by_websockets(frame(b"x" * size))
     assert (read.opcode, read.fin, read.data) == (Opcode.TEXT, True, b"x" * size)
