@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
@@ -60,16 +60,12 @@ class JournalStore(Protocol):
         """Return where each user stands, same order. Raises: StoreUnavailable."""
         ...
 
-    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
-        """Return every update after ``revision``, or a snapshot with its reason. Raises: StoreUnavailable."""
-        ...
-
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
         ...
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
-        """Return up to ``limit`` updates after ``revision``, or a page with its reason. Raises: StoreUnavailable."""
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | ChangesExpired:
+        """Return up to ``limit`` updates after ``revision``, or why not. Raises: StoreUnavailable."""
         ...
 
     def check(self) -> None:

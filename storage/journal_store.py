@@ -9,13 +9,13 @@ acknowledged more than a SQLite database holds, its high-water mark knows, and i
 
 from collections.abc import Callable, Sequence
 
-from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
 from storage.answers import AnswerKeeping
 from storage.commit import commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
-from storage.listing import read_changes, read_page
-from storage.reads import read_epoch, read_heads, read_since
+from storage.listing import read_page
+from storage.reads import read_changes, read_epoch, read_heads
 from storage.schema import bring_up_to_date
 
 
@@ -73,18 +73,13 @@ class SqlJournalStore:
         with self._database.transaction(writing=False) as transaction:
             return read_heads(transaction, user_ids)
 
-    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
-        """Return every update after ``revision``, or a snapshot with its reason."""
-        with self._database.transaction(writing=False) as transaction:
-            return read_since(transaction, user_id, revision, epoch)
-
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""
         with self._database.transaction(writing=False) as transaction:
             return read_page(transaction, user_id, limit, after)
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
-        """Return up to ``limit`` updates after ``revision``, or a page with its reason."""
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | ChangesExpired:
+        """Return up to ``limit`` updates after ``revision``, or why not."""
         with self._database.transaction(writing=False) as transaction:
             return read_changes(transaction, user_id, revision, limit, epoch)
 

@@ -16,9 +16,9 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, bindparam, select, tuple_
 
-from actors.messages.journal import Bookmark, Changes, Item, Page, PageExpired, Update
+from actors.messages.journal import Bookmark, Item, Page, PageExpired, Update
 from storage.database import Transaction
-from storage.reads import SnapshotReason, read_head, read_updates
+from storage.reads import read_head
 from storage.rows import age_of, item_of, update_of
 from storage.rows_in import chunks, places
 from storage.statements import Row, Statement
@@ -73,21 +73,13 @@ def _not_older(size: int) -> Statement:
     )
 
 
-def read_changes(
-    transaction: Transaction, user_id: str, revision: int, limit: int, epoch: str | None
-) -> Changes | Page:
-    """Return up to ``limit`` updates after ``revision``, or the first page of the list with its reason."""
-    updates = read_updates(transaction, user_id, revision, limit, epoch)
-    return updates if isinstance(updates, Changes) else _first_page(transaction, user_id, limit, updates)
-
-
 def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
     Cost: O(limit), and O(live tags of a content) where there are several; O(history) as well if the list has changed.
     """
     if after is None:
-        return _first_page(transaction, user_id, limit, None)
+        return _first_page(transaction, user_id, limit)
     epoch, head, first_kept = read_head(transaction, user_id)
     if after.epoch != epoch or after.revision > head:
         return PageExpired("epoch_changed")
@@ -106,9 +98,9 @@ def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmar
     return _page(user_id, after.epoch, after.revision, items, limit)
 
 
-def _first_page(transaction: Transaction, user_id: str, limit: int, reason: SnapshotReason | None) -> Page:
+def _first_page(transaction: Transaction, user_id: str, limit: int) -> Page:
     epoch, head, _ = read_head(transaction, user_id)
-    return _page(user_id, epoch, head, _items(transaction, user_id, _TOP, limit + 1, set()), limit, reason)
+    return _page(user_id, epoch, head, _items(transaction, user_id, _TOP, limit + 1, set()), limit)
 
 
 def _items(transaction: Transaction, user_id: str, after: Bookmark, count: int, left_out: set[str]) -> list[Item]:
@@ -146,16 +138,14 @@ def _contents_before(
     return {content_id for result in results for (content_id,) in result.fetchall()}
 
 
-def _page(
-    user_id: str, epoch: str, revision: int, items: list[Item], limit: int, reason: SnapshotReason | None = None
-) -> Page:
+def _page(user_id: str, epoch: str, revision: int, items: list[Item], limit: int) -> Page:
     items.sort(key=age_of, reverse=True)
     shown = tuple(items[:limit])
     after = None
     if len(items) > limit:
         timestamp, added_revision = age_of(shown[-1])
         after = Bookmark(epoch=epoch, revision=revision, timestamp=timestamp, added_revision=added_revision)
-    return Page(user_id=user_id, epoch=epoch, revision=revision, items=shown, after=after, reason=reason)
+    return Page(user_id=user_id, epoch=epoch, revision=revision, items=shown, after=after)
 
 
 class _Unknown(Exception):

@@ -1,20 +1,17 @@
-"""Reads of the journal: heads, updates after a revision, the whole list at one revision."""
+"""Reads of the journal: heads, and updates after a revision."""
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Literal
 
 from sqlalchemy import bindparam, select
 
-from actors.messages.journal import Changes, Head, Item, Snapshot
+from actors.messages.journal import Changes, ChangesExpired, Head
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
-from storage.rows import age_of, head_of, item_of, update_of
+from storage.rows import SHOWN, head_of, shown_json
 from storage.rows_in import chunks, places
 from storage.statements import Statement
-from storage.tables import EPOCH, entries, heads, meta, operations
-
-SnapshotReason = Literal["history_pruned", "epoch_changed"]
+from storage.tables import EPOCH, heads, meta, operations
 
 # At least one row, also for a user who never wrote: then every column but the epoch is NULL.
 _EPOCH = meta.c.value
@@ -24,9 +21,8 @@ _HEAD = Statement(
     select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH),
     "of_user",
 )
-_LIST = Statement(select(entries).where(entries.c.user_id == bindparam("of_user")))
 _UPDATES = Statement(
-    select(operations)
+    select(*(operations.c[name] for name in SHOWN))
     .where(
         operations.c.user_id == bindparam("of_user"),
         operations.c.revision > bindparam("after"),
@@ -71,44 +67,23 @@ def read_heads(transaction: Transaction, user_ids: Sequence[str]) -> list[Head]:
     ]
 
 
-def read_since(transaction: Transaction, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
-    """Return every update after ``revision``, or a snapshot with its reason.
-
-    Cost: O(updates), or O(items) for the snapshot.
-    """
-    updates = read_updates(transaction, user_id, revision, None, epoch)
-    return updates if isinstance(updates, Changes) else _snapshot(transaction, user_id, updates)
-
-
-def read_updates(
-    transaction: Transaction, user_id: str, revision: int, limit: int | None, epoch: str | None
-) -> Changes | SnapshotReason:
+def read_changes(
+    transaction: Transaction, user_id: str, revision: int, limit: int, epoch: str | None
+) -> Changes | ChangesExpired:
     """Return up to ``limit`` updates after ``revision``, or why they are not available.
 
     Cost: O(updates).
     """
     current_epoch, head, first_kept = read_head(transaction, user_id)
     if revision > head or epoch not in (None, current_epoch):
-        return "epoch_changed"
+        return ChangesExpired("epoch_changed", head)
     if revision + 1 < first_kept:
-        return "history_pruned"
-    up_to = head if limit is None else min(head, revision + limit)
-    updates = tuple(map(update_of, transaction.execute(_UPDATES, (user_id, revision, up_to)).fetchall()))
+        return ChangesExpired("history_pruned", head)
+    up_to = min(head, revision + limit)
+    updates: tuple[bytes, ...] = ()
+    if up_to > revision:
+        rows = transaction.execute(_UPDATES, (user_id, revision, up_to)).fetchall()
+        updates = tuple([shown_json(*row) for row in rows])
     if len(updates) != up_to - revision:  # it has a hole
-        return "history_pruned"
-    return Changes(user_id=user_id, epoch=current_epoch, revision=up_to, updates=updates, has_more=up_to < head)
-
-
-def _snapshot(transaction: Transaction, user_id: str, reason: SnapshotReason) -> Snapshot:
-    """Return the whole list, newest first.
-
-    Cost: O(items).
-    """
-    epoch, head, _ = read_head(transaction, user_id)
-    newest: dict[str, Item] = {}
-    for item in map(item_of, transaction.execute(_LIST, (user_id,)).fetchall()):
-        known = newest.get(item.content_id)
-        if known is None or age_of(known) < age_of(item):
-            newest[item.content_id] = item
-    items = tuple(sorted(newest.values(), key=age_of, reverse=True))
-    return Snapshot(user_id=user_id, epoch=epoch, revision=head, items=items, reason=reason)
+        return ChangesExpired("history_pruned", head)
+    return Changes(user_id=user_id, epoch=current_epoch, revision=up_to, head=head, updates=updates)

@@ -11,6 +11,8 @@ from typing import BinaryIO, TypeVar, assert_never
 from msgspec import ValidationError
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
+from actors.messages.conversion import snapshot_page
+from actors.messages.journal import Page
 from actors.messages.store import (
     BatchCommitted,
     Check,
@@ -21,7 +23,7 @@ from actors.messages.store import (
     FindHeads,
     FindPage,
     FindRevocations,
-    FindSince,
+    FindSnapshotPage,
     HeadsFound,
     Prepare,
     RevocationsFound,
@@ -127,12 +129,13 @@ class OpenedStore:
                 return BatchCommitted(tuple(outcomes), time.perf_counter() - began_s)
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
-            case FindSince(user_id=user_id, revision=revision, epoch=epoch):
-                return self._read(user_id, lambda store: store.since(user_id, revision, epoch))
-            case FindPage(user_id=user_id, limit=limit, after=after):
-                return self._read(user_id, lambda store: store.page(user_id, limit, after))
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
                 return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
+            case FindPage(user_id=user_id, limit=limit, after=after):
+                return self._read(user_id, lambda store: store.page(user_id, limit, after))
+            case FindSnapshotPage(user_id=user_id, limit=limit, after=after):
+                page = self._read(user_id, lambda store: store.page(user_id, limit, after))
+                return snapshot_page(page) if isinstance(page, Page) else page
             case Prepare():
                 self._prepare()
                 self._database.check_high_water_mark()

@@ -33,7 +33,7 @@ from actors.watchlist.watchlist_sync import WatchlistSync
 from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
-from transport.websocket.device_codec import encode
+from transport.websocket.device_codec import encode, frame
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _users(
         registry=fanout.registry.tell,
         broadcaster=fanout.broadcaster.tell,
         publisher=None if publisher is None else publisher.tell,
-        frame=encode,
+        frame=frame,
         bus_metrics=wiring.metrics.bus,
         write_metrics=wiring.metrics.writes,
         tracer=wiring.tracer,

@@ -39,7 +39,7 @@ class State(IntEnum):
     LIVE = 1
     """The device is at ``revision`` and is shown what comes."""
     RESUMING = 2
-    """Live before; a revision is missing and was asked for, later frames wait."""
+    """A revision is missing, and is asked for as soon as the device reads; later frames wait."""
     CLOSING = 3
     """Our close frame is out (or the device's came); nothing is sent any more."""
     CLOSED = 4
@@ -47,7 +47,7 @@ class State(IntEnum):
 
 
 class GapFound(Struct, frozen=True):
-    """A frame came whose predecessor the device has not been shown."""
+    """A revision is known to exist whose predecessor the device has not been shown."""
 
 
 Step = ConnectionMessage | GapFound
@@ -78,8 +78,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
     State.LIVE: {
         GapFound: State.RESUMING,
         **_CLOSES,
-        # A snapshot is told to all of a user's connections, also to those that had no gap.
-        **_stays(State.LIVE, Replayed, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.LIVE, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.RESUMING: {
         Replayed: State.LIVE,

@@ -90,6 +90,7 @@ class SyncWebSocket(LoopActor):
         self._revision = 0  # the last one written to the device, or in the outbox
         self._outbox: list[bytes] = []
         self._is_slow = False
+        self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
         self._writes = DeviceWrites(self._connection, socket, deps)
         self._deadlines = Deadlines(
@@ -148,10 +149,9 @@ class SyncWebSocket(LoopActor):
             case TimerDue():
                 self._check_time()
             case Joined(revision=revision):
-                self._go_on_from(revision)
+                self._go_on_from(revision, revision)
             case Replayed():
-                if before is not State.LIVE:
-                    self._replay(message, is_first=before is State.JOINING)
+                self._replay(message, is_first=before is State.JOINING)
             case TokenRenewed():
                 self._renew(message)
             case Shutdown(reconnect_in_ms=reconnect_in_ms):
@@ -195,6 +195,8 @@ class SyncWebSocket(LoopActor):
         if self._is_slow and not self._outbox:
             self._is_slow = False
             self._deps.tell_watchlist(ConsumerResumed(self._connection))
+        if self._wants_more:
+            self._ask_for_missing()
 
     # From the watchlist to the device
 
@@ -218,32 +220,43 @@ class SyncWebSocket(LoopActor):
 
     def _fill_gap(self) -> None:
         self._step(GapFound())
-        self._deps.tell_watchlist(Join(self._connection, self._revision, self._epoch))
+        self._ask_for_missing()
+
+    def _ask_for_missing(self) -> None:
+        """Ask when the device has taken what it was sent: the rest waits in the journal, not in memory."""
+        self.on_idle()
+        self._wants_more = self._socket.is_congested()
+        if not self._wants_more:
+            self._deps.tell_watchlist(Join(self._connection, self._revision, self._epoch))
 
     def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
         if is_first:
             self._socket.resume_reading()
+        elif self._socket.is_congested():  # by answers to the device's own messages
+            self._fill_gap()
+            return
         if is_first or not replayed.is_recovered:
             self._send(
                 Resumed(
                     recovered=replayed.is_recovered,
-                    revision=replayed.revision,
+                    revision=replayed.head,
                     epoch=replayed.epoch,
                     reason=replayed.reason,
                 )
             )
         self._outbox += replayed.frames
         self._epoch = replayed.epoch
-        self._go_on_from(replayed.revision)
+        self._go_on_from(replayed.revision, replayed.head)
 
-    def _go_on_from(self, revision: int) -> None:
+    def _go_on_from(self, revision: int, newest: int) -> None:
+        """Show what waits behind ``revision``; revisions up to ``newest`` are known to exist."""
         self._revision = revision
         pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        for delivery in pending.deliveries:
-            self._deliver(delivery)
-        if self._state is State.LIVE and self._revision < pending.newest:
+        if pending is not None:
+            newest = max(newest, pending.newest)
+            for delivery in pending.deliveries:
+                self._deliver(delivery)
+        if self._state is State.LIVE and self._revision < newest:
             self._fill_gap()
 
     # From the device

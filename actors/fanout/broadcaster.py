@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
+import msgspec
 from msgspec import structs
 
 from actors.messages.channel import (
@@ -14,13 +15,15 @@ from actors.messages.channel import (
     PubNubWatchlistUpdate,
 )
 from actors.messages.conversion import channel_change, device_update, shown
-from actors.messages.fanout import BroadcasterMessage, Relay, RelayPubNubMessage, SendToUser
+from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
 from actors.messages.sync import DeviceCommand, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
+
+_decode: Final = msgspec.json.Decoder(WatchlistUpdate).decode
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +56,22 @@ class WebSocketBroadcaster(SupervisedActor):
         match message:
             case Relay(user_id=user_id, updates=updates):
                 self.relay_updates(user_id, updates)
+            case RelayMissed(user_id=user_id, updates=missed):
+                self.relay_missed(user_id, missed)
             case RelayPubNubMessage(user_id=user_id, message=of_channel):
                 self.relay_pubnub_message(user_id, of_channel)
             case _:
                 assert_never(message)
 
     def relay_updates(self, user_id: str, updates: tuple[Update, ...]) -> None:
-        """Send updates of the journal to the user's devices, together: what was committed or read on this node."""
+        """Send updates that were committed on this node to the user's devices, together."""
         began_s = self._now_s()
         self._send(user_id, [device_update(update) for update in updates], began_s)
+
+    def relay_missed(self, user_id: str, updates: tuple[bytes, ...]) -> None:
+        """Send updates that were read back from the journal to the user's devices, together."""
+        began_s = self._now_s()
+        self._send(user_id, [_decode(update) for update in updates], began_s)
 
     def relay_pubnub_message(self, user_id: str, message: PubNubSyncMessage) -> None:
         """Convert ``message`` and send it; what cannot be converted is warned of and not counted as relayed.

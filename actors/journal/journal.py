@@ -15,7 +15,7 @@ from actors.messages.journal import (
     Probe,
     ReadChanges,
     ReadPage,
-    ReadSince,
+    ReadSnapshotPage,
     Settle,
 )
 from actors.metrics import JournalMetrics
@@ -60,7 +60,7 @@ class Journal(SupervisedActor):
                     self.on_idle()
             case LoadHeads():
                 self._reads.add_heads(message)
-            case ReadSince() | ReadPage() | ReadChanges():
+            case ReadChanges() | ReadPage() | ReadSnapshotPage():
                 self._reads.add(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)

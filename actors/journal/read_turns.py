@@ -10,8 +10,15 @@ from typing import Any, Final, TypeVar, assert_never
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
-from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadFailed, ReadPage, ReadSince
-from actors.messages.store import FindChanges, FindHeads, FindPage, FindSince, HeadsFound
+from actors.messages.journal import (
+    HeadsLoaded,
+    LoadHeads,
+    ReadChanges,
+    ReadFailed,
+    ReadPage,
+    ReadSnapshotPage,
+)
+from actors.messages.store import FindChanges, FindHeads, FindPage, FindSnapshotPage, HeadsFound
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 
@@ -20,7 +27,7 @@ MAX_UNDER_WAY: Final = 4
 
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 
-Read = ReadSince | ReadPage | ReadChanges
+Read = ReadChanges | ReadPage | ReadSnapshotPage
 
 R = TypeVar("R")
 
@@ -100,12 +107,12 @@ class ReadTurns:
 
     def _ask(self, message: Read) -> asyncio.Future[Any]:
         match message:
-            case ReadSince(user_id=user_id, revision=revision, epoch=epoch):
-                return self._store.read(FindSince(user_id, revision, epoch))
-            case ReadPage(user_id=user_id, limit=limit, after=after):
-                return self._store.read(FindPage(user_id, limit, after))
             case ReadChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
                 return self._store.read(FindChanges(user_id, revision, limit, epoch))
+            case ReadPage(user_id=user_id, limit=limit, after=after):
+                return self._store.read(FindPage(user_id, limit, after))
+            case ReadSnapshotPage(user_id=user_id, limit=limit, after=after):
+                return self._store.read(FindSnapshotPage(user_id, limit, after))
             case _:
                 assert_never(message)
 

@@ -37,9 +37,10 @@ class Join(Struct, frozen=True, eq=False):
     """Register ``connection`` and tell it where it stands; may come again for the same connection.
 
     ``since`` is ``None``: answered by ``Joined``, and the connection is live from the revision after it.
-    Otherwise: answered by ``Replayed`` with what the device missed after ``since``. The connection must be registered
-    *before* the journal is read, so that nothing falls between; what is delivered meanwhile waits in the connection.
-    A live connection that finds a gap sends its ``Join`` again with ``since`` its own revision.
+    Otherwise: answered by ``Replayed`` with what the device missed after ``since``, or with a slice of it. The
+    connection must be registered *before* the journal is read, so that nothing falls between; what is delivered
+    meanwhile waits in the connection. A connection that finds a gap, or has taken a slice that was not the last, sends
+    its ``Join`` again with ``since`` its own revision.
 
     ``epoch``: the one the device knows from an earlier ``resumed``; ``None`` accepts any.
     """
@@ -78,6 +79,7 @@ WatchlistRequest = Join | Leave | SlowConsumer | ConsumerResumed | DeviceWrite
 class Deliver(Struct, frozen=True, eq=False):
     """Show the device these frames: revisions ``first_revision``, ``first_revision + 1``, … one a frame.
 
+    No frames: it should have been shown everything before ``first_revision``.
     ``first_revision`` is ``None``: not of the journal (``progress_update``, ``device_command``), shown as it comes.
     """
 
@@ -108,6 +110,8 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """
 
     revision: int
+    head: int
+    """Where the journal stood: beyond ``revision`` there is more to ask for."""
     epoch: str
     frames: tuple[bytes, ...]
     is_recovered: bool = True

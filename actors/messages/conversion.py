@@ -1,13 +1,19 @@
 """A change in its other forms, each made here and nowhere else: the channel's message, and what devices are shown."""
 
+from collections.abc import Iterable
+from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.device import SnapshotItem, WatchlistSnapshot
-from actors.messages.journal import Snapshot, Update
+from actors.messages.journal import Page, SnapshotPage, Update
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def channel_update(update: Update, origin: str, traceparent: str | None = None) -> PubNubWatchlistUpdate:
@@ -58,18 +64,18 @@ def shown(
     )
 
 
-def device_snapshot(snapshot: Snapshot) -> WatchlistSnapshot:
-    """Return the form of a whole watchlist that devices are shown."""
-    return WatchlistSnapshot(
-        revision=snapshot.revision,
-        epoch=snapshot.epoch,
-        items=tuple(
-            SnapshotItem(
-                content_id=item.content_id,
-                unique_tag=item.tag,
-                timestamp=item.timestamp,
-                device_id=item.device_id,
-            )
-            for item in snapshot.items
-        ),
-    )
+def snapshot_page(page: Page) -> SnapshotPage:
+    """Return the form of a page that devices are shown."""
+    items = [
+        SnapshotItem(
+            content_id=item.content_id, unique_tag=item.tag, timestamp=item.timestamp, device_id=item.device_id
+        )
+        for item in page.items
+    ]
+    return SnapshotPage(epoch=page.epoch, revision=page.revision, items=_encode(items)[1:-1], after=page.after)
+
+
+def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes]) -> bytes:
+    """Return the JSON of a ``WatchlistSnapshot`` whose items are encoded: ``SnapshotPage.items``, in order."""
+    empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+    return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))

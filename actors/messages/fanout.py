@@ -12,10 +12,18 @@ from actors.runtime.ask import Request
 
 
 class Relay(Struct, frozen=True):
-    """Show the user's devices these consecutive updates of the journal, together and in order."""
+    """Show the user's devices these consecutive updates, committed on this node, together and in order."""
 
     user_id: str
     updates: tuple[Update, ...]
+
+
+class RelayMissed(Struct, frozen=True):
+    """Show the user's devices these consecutive updates, read back from the journal, together and in order."""
+
+    user_id: str
+    updates: tuple[bytes, ...]
+    """As ``Changes.updates``."""
 
 
 class RelayPubNubMessage(Struct, frozen=True):
@@ -25,7 +33,7 @@ class RelayPubNubMessage(Struct, frozen=True):
     message: PubNubSyncMessage
 
 
-BroadcasterMessage = Relay | RelayPubNubMessage
+BroadcasterMessage = Relay | RelayMissed | RelayPubNubMessage
 
 
 # To the ConnectionRegistry.

@@ -5,6 +5,7 @@ those that may answer one request are tagged, so that they can be told apart the
 """
 
 from enum import StrEnum
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -12,6 +13,9 @@ from actors.messages.change import Change
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
+
+SLICE_ROWS: Final = 500
+"""What is read for a device at once: between two slices of one user the others' reads get their turn."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -138,27 +142,47 @@ class HeadsLoaded(Struct, frozen=True):
     heads: tuple[Head, ...] | None
 
 
-class ReadSince(Struct, frozen=True, eq=False):
-    """Ask for every update after ``revision``.
+class ReadChanges(Struct, frozen=True, eq=False):
+    """Ask for up to ``limit`` updates after ``revision``.
 
     ``epoch``: the asker's, from an earlier answer; ``None`` accepts any.
     """
 
     user_id: str
     revision: int
-    reply_to: Tell["Changes | Snapshot | ReadFailed"]
+    limit: int
+    reply_to: Tell["Changes | ChangesExpired | ReadFailed"]
     epoch: str | None = None
 
 
 class Changes(Struct, frozen=True, kw_only=True, tag=True):
-    """Every update of ``user_id`` after the revision asked for, in order, up to ``revision`` inclusive."""
+    """Consecutive updates of ``user_id`` that follow the revision asked for, as every device is shown them."""
 
     user_id: str
     epoch: str
     revision: int
-    updates: tuple[Update, ...]
-    has_more: bool = False
-    """The journal goes on after ``revision``; only if a limit was asked for."""
+    """Of the last one; if there is none, the revision asked for."""
+    head: int
+    """Where the user's journal stands."""
+    updates: tuple[bytes, ...]
+    """The JSON of a ``watchlist_update`` each: no object is made of a row that only passes through."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the journal goes on after ``revision``."""
+        return self.revision < self.head
+
+
+ExpiryReason = Literal["history_pruned", "epoch_changed"]
+"""Older than the kept history; or the database was restored or emptied."""
+
+
+class ChangesExpired(Struct, frozen=True, tag=True):
+    """What follows the revision asked for cannot be told: the whole list has to be read instead."""
+
+    reason: ExpiryReason
+    head: int
+    """Where the user's journal stands."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -169,20 +193,6 @@ class Item(Struct, frozen=True, kw_only=True):
     added_revision: int
     timestamp: HLCTimestamp
     device_id: str
-
-
-class Snapshot(Struct, frozen=True, kw_only=True, tag=True):
-    """The whole watchlist at one revision, newest first.
-
-    ``reason``: why changes could not be given instead: ``history_pruned`` (older than the kept history) or
-    ``epoch_changed`` (the database was restored or emptied).
-    """
-
-    user_id: str
-    epoch: str
-    revision: int
-    items: tuple[Item, ...]
-    reason: str
 
 
 class Bookmark(Struct, frozen=True, kw_only=True):
@@ -197,23 +207,30 @@ class Bookmark(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the watchlist at one revision, newest first; ``after`` asks for the next part, ``None``: that was all.
-
-    ``reason``: why a list is given instead of changes, as in ``Snapshot``.
-    """
+    """A part of the watchlist at one revision, newest first."""
 
     user_id: str
     epoch: str
     revision: int
     items: tuple[Item, ...]
     after: Bookmark | None = None
-    reason: str | None = None
+    """Asks for the next part; ``None``: that was all."""
+
+
+class SnapshotPage(Struct, frozen=True, kw_only=True, tag=True):
+    """A ``Page`` as devices are shown it."""
+
+    epoch: str
+    revision: int
+    items: bytes
+    """The JSON of a ``SnapshotItem`` each, with commas between."""
+    after: Bookmark | None = None
 
 
 class PageExpired(Struct, frozen=True, tag=True):
-    """The list as it was at the bookmark's revision cannot be told any more; ``reason`` as in ``Snapshot``."""
+    """The list as it was at the bookmark's revision cannot be told any more."""
 
-    reason: str
+    reason: ExpiryReason
 
 
 class ReadPage(Struct, frozen=True, eq=False):
@@ -225,17 +242,13 @@ class ReadPage(Struct, frozen=True, eq=False):
     after: Bookmark | None = None
 
 
-class ReadChanges(Struct, frozen=True, eq=False):
-    """Ask for up to ``limit`` updates after ``revision``; a first page of ``limit`` items when they cannot be had.
-
-    ``epoch``: as in ``ReadSince``.
-    """
+class ReadSnapshotPage(Struct, frozen=True, eq=False):
+    """As ``ReadPage``, for devices."""
 
     user_id: str
-    revision: int
     limit: int
-    reply_to: Tell["Changes | Page | ReadFailed"]
-    epoch: str | None = None
+    reply_to: Tell["SnapshotPage | PageExpired | ReadFailed"]
+    after: Bookmark | None = None
 
 
 class ReadFailed(Struct, frozen=True):
@@ -258,4 +271,4 @@ class Probe(Struct, frozen=True):
     """Look whether the database can be written and read, as far as nobody's use of it shows that. Not answered."""
 
 
-JournalMessage = Commit | LoadHeads | ReadSince | ReadPage | ReadChanges | Settle | Probe
+JournalMessage = Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | Settle | Probe

@@ -5,7 +5,17 @@
 
 from msgspec import Struct
 
-from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot
+from actors.messages.journal import (
+    Bookmark,
+    Changes,
+    ChangesExpired,
+    Head,
+    Operation,
+    Outcome,
+    Page,
+    PageExpired,
+    SnapshotPage,
+)
 from actors.runtime.ask import Request
 
 
@@ -35,11 +45,12 @@ class FindHeads(Request[HeadsFound], frozen=True, tag=True):
     user_ids: tuple[str, ...]
 
 
-class FindSince(Request[Changes | Snapshot], frozen=True, tag=True):
-    """As ``ReadSince``."""
+class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
+    """As ``ReadChanges``."""
 
     user_id: str
     revision: int
+    limit: int
     epoch: str | None
 
 
@@ -51,13 +62,12 @@ class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
     after: Bookmark | None
 
 
-class FindChanges(Request[Changes | Page], frozen=True, tag=True):
-    """As ``ReadChanges``."""
+class FindSnapshotPage(Request[SnapshotPage | PageExpired], frozen=True, tag=True):
+    """As ``ReadSnapshotPage``."""
 
     user_id: str
-    revision: int
     limit: int
-    epoch: str | None
+    after: Bookmark | None
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -97,15 +107,10 @@ class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
 
 
 StoreRequest = (
-    CommitBatch
-    | FindHeads
-    | FindSince
-    | FindPage
-    | FindChanges
-    | Prepare
-    | Check
-    | CheckWriting
-    | RevokeToken
-    | FindRevocations
-)
-StoreAnswer = BatchCommitted | HeadsFound | Changes | Snapshot | Page | PageExpired | Done | RevocationsFound
+    CommitBatch | FindHeads | FindChanges | FindPage | FindSnapshotPage | Prepare | Check | CheckWriting
+    | RevokeToken | FindRevocations
+)  # fmt: skip
+StoreAnswer = (
+    BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | SnapshotPage | PageExpired | Done
+    | RevocationsFound
+)  # fmt: skip

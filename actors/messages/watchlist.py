@@ -4,7 +4,16 @@ from msgspec import Struct
 
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
 from actors.messages.connection import ConsumerResumed, Join, Leave, SlowConsumer
-from actors.messages.journal import Changes, Committed, DeviceWrite, HeadsLoaded, ReadFailed, Snapshot
+from actors.messages.journal import (
+    Changes,
+    ChangesExpired,
+    Committed,
+    DeviceWrite,
+    HeadsLoaded,
+    PageExpired,
+    ReadFailed,
+    SnapshotPage,
+)
 
 
 class RemoteUpdate(Struct, frozen=True):
@@ -13,10 +22,16 @@ class RemoteUpdate(Struct, frozen=True):
     message: PubNubWatchlistUpdate
 
 
-class ReplayRead(Struct, frozen=True, eq=False):
+class MissedRead(Struct, frozen=True, eq=False):
     """The journal's answer to what connections have missed."""
 
-    answer: Changes | Snapshot | ReadFailed
+    answer: Changes | ChangesExpired | ReadFailed
+
+
+class ListRead(Struct, frozen=True, eq=False):
+    """The journal's answer to what the list is, page by page."""
+
+    answer: SnapshotPage | PageExpired | ReadFailed
 
 
 class RetireIfIdle(Struct, frozen=True):
@@ -28,6 +43,6 @@ class TryAgain(Struct, frozen=True):
 
 
 WatchlistMessage = (
-    DeviceWrite | Join | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | ReplayRead | RetireIfIdle
-    | TryAgain | Committed | HeadsLoaded | Changes | Snapshot | ReadFailed
+    DeviceWrite | Join | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | MissedRead | ListRead
+    | RetireIfIdle | TryAgain | Committed | HeadsLoaded | Changes | ChangesExpired | ReadFailed
 )  # fmt: skip

@@ -6,10 +6,8 @@ from msgspec import Struct
 
 from actors.messages.bus import Publish
 from actors.messages.connection import ConsumerResumed, SlowConsumer
-from actors.messages.device import WatchlistSnapshot
-from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
-from actors.messages.journal import JournalMessage
-from actors.messages.sync import SyncMessage
+from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
+from actors.messages.journal import SLICE_ROWS, JournalMessage
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
@@ -26,13 +24,15 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     max_clock_drift_ms: int
     journal: Tell[JournalMessage]
     registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed]
-    broadcaster: Tell[Relay | RelayPubNubMessage]
+    broadcaster: Tell[Relay | RelayMissed | RelayPubNubMessage]
     publisher: Tell[Publish] | None
     """``None``: there are no other nodes."""
-    frame: Callable[[SyncMessage | WatchlistSnapshot], bytes]
-    """Makes a finished WebSocket frame."""
+    frame: Callable[[bytes], bytes]
+    """Makes a finished WebSocket frame of JSON."""
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
     tracer: Tracer
     retry_s: float = 1.0
     """The pause after a read that the store could not answer."""
+    slice_rows: int = SLICE_ROWS
+    """What is read at once."""

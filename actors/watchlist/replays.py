@@ -1,36 +1,42 @@
-"""The devices of one user that wait to be brought up to date: one read of the journal, and one encoding, for all."""
+"""The devices of one user that wait for what they have missed: one read of the journal at a time, for all of them."""
 
 from collections.abc import Callable
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.conversion import device_snapshot, device_update
-from actors.messages.device import WatchlistSnapshot
-from actors.messages.journal import Changes, ReadFailed, Snapshot
-from actors.messages.sync import SyncMessage
+from actors.messages.journal import Changes, ChangesExpired, ReadFailed
+
+Position = tuple[int, str | None]
+"""The last revision that a device has seen, and of which epoch."""
 
 
 class Replays:
     """Part of a ``WatchlistSync``, on its turns.
 
-    The read under way is for the device that has missed most; whoever has missed less, or comes meanwhile, shares its
-    answer. So a user's devices that come back together cost one read, and one that comes and goes costs no more.
+    A read is for the device that has missed most of those that wait, and those that have missed less share its answer.
+    So a user's devices that come back together cost one read. It is a slice: a device that has taken it asks for the
+    next. Who comes while a read is under way gets a later one: what was relayed before may not be in its answer.
 
     Args:
-        read: asks the journal for what came after a revision, of an epoch; answered by ``answered``.
-        frame: makes a finished WebSocket frame.
+        read: asks the journal for a slice of what came after a revision, of an epoch; answered by ``answered``.
+        frame: makes a finished WebSocket frame of JSON.
+        show_list: shows a connection the whole list, with the reason.
     """
 
     def __init__(
         self,
         read: Callable[[int, str | None], None],
-        frame: Callable[[SyncMessage | WatchlistSnapshot], bytes],
+        frame: Callable[[bytes], bytes],
+        show_list: Callable[[ConnectionInfo, str], None],
     ) -> None:
         self._read = read
         self._frame = frame
-        self._waiting: dict[ConnectionInfo, tuple[int, str | None]] = {}
-        """Connection -> the last revision it has seen, and of which epoch."""
-        self._asked: tuple[int, str | None] | None = None
+        self._show_list = show_list
+        self._waiting: dict[ConnectionInfo, Position] = {}
+        self._asking: dict[ConnectionInfo, Position] = {}
+        """Who waited when the read under way was begun; empty: there is none."""
+        self._asked: Position | None = None
+        """What the read under way is for."""
 
     def wait(self, join: Join) -> None:
         """Bring ``join``'s connection up to date, soon."""
@@ -40,46 +46,50 @@ class Replays:
     def forget(self, connection: ConnectionInfo) -> None:
         """Do nothing more for a connection that has left."""
         self._waiting.pop(connection, None)
+        self._asking.pop(connection, None)
 
-    def answered(self, answer: Changes | Snapshot | ReadFailed) -> None:
+    def answered(self, answer: Changes | ChangesExpired | ReadFailed) -> None:
         """Tell the journal's ``answer`` to everybody it serves, and ask for the others."""
         assert self._asked is not None
         asked, self._asked = self._asked, None
+        asking, self._asking = self._asking, {}
         match answer:
             case Changes():
-                self._tell_changes(answer, asked[0])
-            case Snapshot():
-                served = [connection for connection, missed in self._waiting.items() if missed == asked]
-                self.tell_snapshot(answer, served)
+                self._waiting |= self._tell_changes(answer, asked[0], asking)
+            case ChangesExpired(reason=reason):
+                for connection, position in asking.items():
+                    if position == asked:
+                        self._show_list(connection, reason)
+                    else:
+                        self._waiting[connection] = position
             case ReadFailed():
-                for connection in self._waiting:
+                for connection in asking:
                     connection.tell(Disconnect(TRY_AGAIN_LATER))
-                self._waiting.clear()
         self._ask()
 
-    def tell_snapshot(self, snapshot: Snapshot, connections: list[ConnectionInfo]) -> None:
-        """Tell the whole list to ``connections``."""
-        replayed = Replayed(
-            revision=snapshot.revision,
-            epoch=snapshot.epoch,
-            frames=(self._frame(device_snapshot(snapshot)),),
-            is_recovered=False,
-            reason=snapshot.reason,
-        )
-        for connection in connections:
-            self._waiting.pop(connection, None)
-            connection.tell(replayed)
-
-    def _tell_changes(self, changes: Changes, first: int) -> None:
-        frames = tuple(self._frame(device_update(update)) for update in changes.updates)
-        for connection, (since, epoch) in list(self._waiting.items()):
-            if first <= since <= changes.revision and epoch in (None, changes.epoch):
-                del self._waiting[connection]
+    def _tell_changes(
+        self, changes: Changes, first: int, asking: dict[ConnectionInfo, Position]
+    ) -> dict[ConnectionInfo, Position]:
+        """Tell ``changes`` after revision ``first``, and return whom they do not serve."""
+        frames = tuple(map(self._frame, changes.updates))
+        others: dict[ConnectionInfo, Position] = {}
+        for connection, (since, epoch) in asking.items():
+            is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
+            if first <= since and is_served and epoch in (None, changes.epoch):
                 connection.tell(
-                    Replayed(revision=changes.revision, epoch=changes.epoch, frames=frames[since - first :])
+                    Replayed(
+                        revision=changes.revision,
+                        head=changes.head,
+                        epoch=changes.epoch,
+                        frames=frames[since - first :],
+                    )
                 )
+            else:
+                others[connection] = since, epoch
+        return others
 
     def _ask(self) -> None:
         if self._asked is None and self._waiting:
-            self._asked = min(self._waiting.values(), key=lambda missed: missed[0])
+            self._asking, self._waiting = self._waiting, {}
+            self._asked = min(self._asking.values(), key=lambda missed: missed[0])
             self._read(*self._asked)

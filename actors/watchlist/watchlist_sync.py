@@ -14,10 +14,22 @@ from msgspec import structs
 
 from actors.messages.bus import Publish
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
-from actors.messages.connection import ConnectionInfo, ConsumerResumed, Join, Joined, Leave, SlowConsumer
-from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
+from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.connection import (
+    ConnectionInfo,
+    ConsumerResumed,
+    Deliver,
+    Disconnect,
+    Join,
+    Joined,
+    Leave,
+    SlowConsumer,
+)
+from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
 from actors.messages.journal import (
+    Bookmark,
     Changes,
+    ChangesExpired,
     Commit,
     Committed,
     DeviceWrite,
@@ -25,18 +37,28 @@ from actors.messages.journal import (
     LoadHeads,
     Operation,
     Outcome,
+    PageExpired,
+    ReadChanges,
     ReadFailed,
-    ReadSince,
-    Snapshot,
+    ReadSnapshotPage,
+    SnapshotPage,
     Status,
     Update,
 )
-from actors.messages.watchlist import RemoteUpdate, ReplayRead, RetireIfIdle, TryAgain, WatchlistMessage
+from actors.messages.watchlist import (
+    ListRead,
+    MissedRead,
+    RemoteUpdate,
+    RetireIfIdle,
+    TryAgain,
+    WatchlistMessage,
+)
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import tell_later
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.replays import Replays
 from actors.watchlist.revision_line import RevisionLine, Step
+from actors.watchlist.snapshots import Snapshots
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 logger = logging.getLogger(__name__)
@@ -56,7 +78,8 @@ class WatchlistSync(SupervisedActor):
         self._clock = HLCTimestamp(0, 0, deps.node)
         self._line = RevisionLine()
         self._connections: set[ConnectionInfo] = set()
-        self._replays = Replays(self._read_missed, deps.frame)
+        self._snapshots = Snapshots(self._read_list, deps.frame)
+        self._replays = Replays(self._read_missed, deps.frame, self._snapshots.wait)
         self._uncommitted = 0
         self._waiting: list[WatchlistMessage] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -81,13 +104,16 @@ class WatchlistSync(SupervisedActor):
                 self._remote(update)
             case Join():
                 self._join(message)
-            case ReplayRead(answer=answer):
+            case MissedRead(answer=answer):
                 self._replays.answered(answer)
-                if isinstance(answer, Changes | Snapshot):
-                    self._saw(answer.revision)
+                if isinstance(answer, Changes | ChangesExpired):
+                    self._saw(answer.head)
+            case ListRead(answer=answer):
+                self._snapshots.answered(answer)
             case Leave(connection=connection):
                 self._connections.discard(connection)
                 self._replays.forget(connection)
+                self._snapshots.forget(connection)
                 self._deps.registry(Unregister(connection.connection_id))
             case SlowConsumer() | ConsumerResumed():
                 self._deps.registry(message)
@@ -95,7 +121,7 @@ class WatchlistSync(SupervisedActor):
                 self._saw(revision)
             case HeadsLoaded():
                 self._head_loaded(message)
-            case Changes() | Snapshot() | ReadFailed():
+            case Changes() | ChangesExpired() | ReadFailed():
                 self._healed(message)
             case TryAgain():
                 self._try_again()
@@ -167,7 +193,7 @@ class WatchlistSync(SupervisedActor):
     # Revisions
 
     def _advance(self, updates: Iterable[Update]) -> None:
-        """Show the devices those of the journal's ``updates`` that are next."""
+        """Show the devices those of the ``updates`` committed here that are next."""
         due = tuple(update for update in updates if self._is_next(update.revision))
         if due and self._has_audience:
             self._deps.broadcaster(Relay(self._user_id, due))
@@ -205,29 +231,44 @@ class WatchlistSync(SupervisedActor):
         if self._line.is_behind and not self._is_healing:
             self._is_healing = True
             self._line.begin_look()
-            self._deps.journal(ReadSince(self._user_id, self._line.head, self._reply_to))
+            self._ask_for_missing()
 
-    def _healed(self, answer: Changes | Snapshot | ReadFailed) -> None:
-        self._is_healing = False
+    def _ask_for_missing(self) -> None:
+        """Ask for a slice of what follows the last revision that passed."""
+        self._deps.journal(ReadChanges(self._user_id, self._line.head, self._deps.slice_rows, self._reply_to))
+
+    def _healed(self, answer: Changes | ChangesExpired | ReadFailed) -> None:
         match answer:
-            case Changes(revision=revision, updates=updates):
-                self._looked(revision)
-                self._advance(updates)
-            case Snapshot(revision=revision):  # the gap is older than the kept history
-                self._looked(revision)
-                self._line.jump(revision)
-                self._replays.tell_snapshot(answer, list(self._connections))
+            case Changes(head=head):
+                self._relay_missed(answer)
+                if answer.has_more:
+                    self._ask_for_missing()
+                    return
+                self._looked(head)
+            case ChangesExpired(reason=reason, head=head):
+                self._looked(head)
+                self._line.jump(head)
+                for connection in self._connections:  # each asks for itself, by a new socket if its revisions are void
+                    is_void = reason == "epoch_changed"
+                    connection.tell(Disconnect(TRY_AGAIN_LATER) if is_void else Deliver(head + 1, ()))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", self._deps.retry_s, reason)
                 self._line.fail_look()
-                self._is_healing = True
                 tell_later(self._deps.retry_s, self.actor_ref, TryAgain())
                 return
+        self._is_healing = False
         self._heal_if_behind()
 
-    def _looked(self, revision: int) -> None:
+    def _relay_missed(self, changes: Changes) -> None:
+        """Show the devices those of ``changes`` that are next."""
+        first = changes.revision - len(changes.updates) + 1
+        due = tuple(update for revision, update in enumerate(changes.updates, first) if self._is_next(revision))
+        if due and self._has_audience:
+            self._deps.broadcaster(RelayMissed(self._user_id, due))
+
+    def _looked(self, head: int) -> None:
         metrics = self._deps.bus_metrics
-        if self._line.end_look(revision):
+        if self._line.end_look(head):
             metrics.gaps_healed += 1
         else:  # forged, where no bus key prevents that, or from before a restore
             metrics.refused["unconfirmed"] += 1
@@ -246,10 +287,18 @@ class WatchlistSync(SupervisedActor):
     def _read_missed(self, since: int, epoch: str | None) -> None:
         reply_to = self._reply_to
 
-        def read(answer: Changes | Snapshot | ReadFailed) -> None:
-            reply_to(ReplayRead(answer))
+        def read(answer: Changes | ChangesExpired | ReadFailed) -> None:
+            reply_to(MissedRead(answer))
 
-        self._deps.journal(ReadSince(self._user_id, since, read, epoch))
+        self._deps.journal(ReadChanges(self._user_id, since, self._deps.slice_rows, read, epoch))
+
+    def _read_list(self, after: Bookmark | None) -> None:
+        reply_to = self._reply_to
+
+        def read(answer: SnapshotPage | PageExpired | ReadFailed) -> None:
+            reply_to(ListRead(answer))
+
+        self._deps.journal(ReadSnapshotPage(self._user_id, self._deps.slice_rows, read, after))
 
     # Life
 

@@ -10,7 +10,7 @@ from actors.messages.sync import SyncMessage
 
 
 class Devices:
-    """Connections that record what they are told; counts how often a message is encoded."""
+    """Connections that record what they are told; counts how often a message is encoded or framed."""
 
     def __init__(self) -> None:
         self.told: dict[str, list[Any]] = {}
@@ -19,6 +19,10 @@ class Devices:
     def connection(self, connection_id: str, user_id: str = "ann", device_id: str = "tv") -> ConnectionInfo:
         self.told[connection_id] = []
         return ConnectionInfo(connection_id, user_id, device_id, self.told[connection_id].append)
+
+    def frame(self, payload: bytes) -> bytes:
+        self.encoded += 1
+        return payload
 
     def encode(self, message: SyncMessage | Answer) -> bytes:
         self.encoded += 1

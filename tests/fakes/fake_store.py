@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Snapshot, Status
+from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Status
 from crdt.hlc import HLCTimestamp
 from tests.timeouts import TIMEOUT_S
 
@@ -33,17 +33,13 @@ class FakeStore:
         revision = sum(map(len, self.batches))
         return [Head(user_id=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
 
-    def since(self, user_id: str, revision: int, epoch: str | None) -> Changes | Snapshot:
-        self.fault(())
-        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, updates=())
-
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         self.fault(())
         return Page(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | Page:
+    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes:
         self.fault(())
-        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision + limit, updates=(), has_more=True)
+        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
 
     def check(self) -> None:
         self.fault(())

@@ -14,9 +14,12 @@ class RecordingSocket:
         self.closes: list[int] = []
         self.is_read = True
         self.congested = False
+        self.becomes_congested = False
+        """By the next write."""
 
     def write(self, frames: bytes) -> None:
         self.writes.append(frames)
+        self.congested |= self.becomes_congested
 
     def is_congested(self) -> bool:
         return self.congested

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
+from actors.messages.conversion import snapshot_page
+from actors.messages.journal import Page, PageExpired, SnapshotPage
 from actors.messages.store import (
     BatchCommitted,
     CheckWriting,
@@ -15,7 +17,7 @@ from actors.messages.store import (
     FindHeads,
     FindPage,
     FindRevocations,
-    FindSince,
+    FindSnapshotPage,
     HeadsFound,
     RevocationsFound,
     RevokeToken,
@@ -27,10 +29,16 @@ R = TypeVar("R")
 
 
 class StoreInProcess:
-    """As the two processes: writes in order on one thread, reads in order on another."""
+    """As the two processes: writes in order on one thread, reads in order on another.
 
-    def __init__(self, store: JournalStore, revocations: RevocationStore | None = None) -> None:
-        self._store = store
+    ``reader``: the same store again, if it is one that only one thread may use.
+    """
+
+    def __init__(
+        self, store: JournalStore, revocations: RevocationStore | None = None, reader: JournalStore | None = None
+    ) -> None:
+        self._writes = store
+        self._reads = reader or store
         self._revocations = revocations
         self._writer = ThreadPoolExecutor(1, "writer")
         self._reader = ThreadPoolExecutor(1, "reader")
@@ -39,22 +47,23 @@ class StoreInProcess:
         """There is nothing to start."""
 
     def write(self, request: Request[R]) -> asyncio.Future[R]:
-        return self._run(self._writer, request)
+        return self._run(self._writer, self._writes, request)
 
     def read(self, request: Request[R]) -> asyncio.Future[R]:
-        return self._run(self._reader, request)
+        return self._run(self._reader, self._reads, request)
 
     async def close(self) -> None:
         for executor in (self._writer, self._reader):
             await asyncio.to_thread(executor.shutdown)
-        self._store.close()
+        self._writes.close()
+        self._reads.close()
         if self._revocations is not None:
             self._revocations.close()
 
-    def _run(self, executor: ThreadPoolExecutor, request: Request[R]) -> asyncio.Future[R]:
+    def _run(self, executor: ThreadPoolExecutor, store: JournalStore, request: Request[R]) -> asyncio.Future[R]:
         def do() -> Any:
             try:
-                return self._call(request)()
+                return self._call(store, request)()
             except (StoreUnavailable, ValueRefused):
                 raise
             except Exception as error:
@@ -62,31 +71,26 @@ class StoreInProcess:
 
         return asyncio.get_running_loop().run_in_executor(executor, do)
 
-    def _call(self, request: Request[Any]) -> Callable[[], Any]:
-        store = self._store
+    def _call(self, store: JournalStore, request: Request[Any]) -> Callable[[], Any]:
         match request:
             case CommitBatch(operations=operations):
                 return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
             case CheckWriting():
-                return self._check
+                return lambda: _checked(store)
             case FindHeads(user_ids=user_ids):
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
-            case FindSince(user_id=user_id, revision=revision, epoch=epoch):
-                return lambda: store.since(user_id, revision, epoch)
             case FindPage(user_id=user_id, limit=limit, after=after):
                 return lambda: store.page(user_id, limit, after)
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
                 return lambda: store.changes(user_id, revision, limit, epoch)
+            case FindSnapshotPage(user_id=user_id, limit=limit, after=after):
+                return lambda: _snapshot_page(store.page(user_id, limit, after))
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 return lambda: self._revoke(token_id, expires_at)
             case FindRevocations(after=version):
                 return lambda: self._revoked(version)
             case _:
                 raise AssertionError(request)
-
-    def _check(self) -> Done:
-        self._store.check()
-        return Done()
 
     def _revoke(self, token_id: str, expires_at: int | None) -> Done:
         assert self._revocations is not None
@@ -97,3 +101,12 @@ class StoreInProcess:
         assert self._revocations is not None
         version, tokens = self._revocations.revoked(after)
         return RevocationsFound(version, tuple(tokens))
+
+
+def _checked(store: JournalStore) -> Done:
+    store.check()
+    return Done()
+
+
+def _snapshot_page(page: Page | PageExpired) -> SnapshotPage | PageExpired:
+    return snapshot_page(page) if isinstance(page, Page) else page

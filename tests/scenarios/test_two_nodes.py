@@ -14,12 +14,11 @@ import pytest
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change, WatchlistAction
-from actors.messages.journal import DeviceWrite, Outcome, ReadSince, Snapshot, Status
+from actors.messages.journal import DeviceWrite, Outcome, Page, ReadPage, Status
 from actors.runtime import LoopFuture
 from syncd.node import Node, running_node
 from syncd.settings import Settings
 from tests.fakes.memory_bus import Deliver, MemoryHub
-from tests.whole_list import UNKNOWN_EPOCH
 from transport.websocket.device_codec import encode
 
 pytestmark = pytest.mark.integration
@@ -121,12 +120,13 @@ async def submit(node: Node, user_id: str, content_id: str, action: WatchlistAct
     return await answered
 
 
-async def the_list(node: Node, user_id: str) -> Snapshot:
+async def the_list(node: Node, user_id: str) -> Page:
     answered: LoopFuture[Any] = LoopFuture()
-    node.journal.tell(ReadSince(user_id, 0, answered.set, epoch=UNKNOWN_EPOCH))
-    snapshot = await answered
-    assert isinstance(snapshot, Snapshot)
-    return snapshot
+    node.journal.tell(ReadPage(user_id, 1_000, answered.set))
+    page = await answered
+    assert isinstance(page, Page)
+    assert page.after is None
+    return page
 
 
 def content(number: int) -> str:

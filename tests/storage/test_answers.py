@@ -10,7 +10,7 @@ from msgspec import json
 
 from actors.errors import StoreUnavailable
 from actors.messages.device import answer_to
-from actors.messages.journal import Operation, Outcome, Snapshot, Status
+from actors.messages.journal import ChangesExpired, Operation, Outcome, Page, Status
 from crdt.hlc import HLCTimestamp
 from storage.answers import MARGIN_MS
 from storage.answers import PRUNE_EVERY as PRUNE_ANSWERS_EVERY
@@ -46,7 +46,7 @@ def on_the_wire(operation: Operation, outcome: Outcome) -> tuple[bytes, bytes]:
     return json.encode(write_response(operation.change, outcome)), json.encode(answer_to("w1", outcome))
 
 
-def state(journal: SqlJournalStore) -> tuple[Snapshot, int]:
+def state(journal: SqlJournalStore) -> tuple[Page, int]:
     return whole_list(journal), journal.heads(["ann"])[0].revision
 
 
@@ -142,7 +142,7 @@ def test_a_repetition_does_so_on_another_node_and_when_its_revision_is_history(
     commit(here, *case.meanwhile)
     assert_repeats(there, case.operation, first)
     here.commit([author.add(f"film {number}") for number in range(PRUNE_EVERY)])
-    assert isinstance(here.since("ann", first.revision or 1, None), Snapshot)
+    assert isinstance(here.changes("ann", first.revision or 1, 1, None), ChangesExpired)
     assert_repeats(there, case.operation, first)
 
 

@@ -3,22 +3,17 @@
 import pytest
 
 from actors.messages.change import Change
-from actors.messages.journal import Changes, Operation, Outcome, Status, Update
+from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
 from tests.storage.author import Author
+from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
 
 def commit(journal: SqlJournalStore, *operations: Operation) -> list[Outcome]:
     """Commit one after the other, each in its own transaction."""
     return [journal.commit([operation])[0] for operation in operations]
-
-
-def history(journal: SqlJournalStore, user: str = "ann") -> tuple[Update, ...]:
-    changes = journal.since(user, 0, None)
-    assert isinstance(changes, Changes)
-    return changes.updates
 
 
 def listed(journal: SqlJournalStore, user: str = "ann") -> list[str]:
@@ -40,7 +35,7 @@ def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: Sq
             device_id="tv",
         ),
     )
-    assert history(journal) == (outcome.update,)
+    assert updates(journal) == shown([outcome])
     assert listed(journal) == [add.content_id]
 
 
@@ -104,7 +99,7 @@ def test_a_batch_builds_on_itself(journal: SqlJournalStore, author: Author) -> N
         Status.ADDED,
         Status.EXISTING,
     ]
-    assert [u.revision for u in history(journal)] == [1, 2, 3, 4]
+    assert [u.revision for u in updates(journal)] == [1, 2, 3, 4]
     assert [item.tag for item in whole_list(journal).items] == ["syncd:3"]
 
 
@@ -120,7 +115,7 @@ def test_a_repeated_operation_id_gets_the_first_answer(
     first, removed, add_again, remove_again = journal.commit(operations) if together else commit(journal, *operations)
     assert add_again == Outcome(status=Status.ADDED, update=first.update)
     assert remove_again == Outcome(status=Status.REMOVED, update=removed.update)
-    assert len(history(journal)) == 2
+    assert len(updates(journal)) == 2
 
 
 def test_an_operation_id_belongs_to_one_user(journal: SqlJournalStore, author: Author) -> None:
@@ -142,7 +137,7 @@ def test_an_operation_id_used_for_something_else_is_refused_and_the_others_go_on
     assert [o.status for o in outcomes] == [Status.ADDED, Status.REFUSED, Status.REFUSED, Status.ADDED]
     assert outcomes[1].reason == f"operation_id 'a' was used before, to add {author.content('alien')}"
     assert outcomes[1].retry_after_s is None
-    assert [u.revision for u in history(journal)] == [1, 2]
+    assert [u.revision for u in updates(journal)] == [1, 2]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -155,7 +150,7 @@ def test_a_repeated_tag_gets_the_first_answer(
     assert first.update is not None
     assert first.update.tags == (tag,)
     assert again == Outcome(status=Status.ADDED, update=first.update)
-    assert len(history(journal)) == 2
+    assert len(updates(journal)) == 2
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -284,7 +279,7 @@ def test_a_tag_removed_before_it_came_is_remembered_without_a_revision(
     early, late = commit(journal, author.remove("alien", tags=(tag,)), author.add("alien", tag=tag))
     assert early == Outcome(status=Status.NOT_FOUND)
     assert late == Outcome(status=Status.REMOVED)
-    assert history(journal) == ()
+    assert updates(journal) == []
     assert listed(journal) == []
 
 
@@ -315,9 +310,7 @@ def test_batches_of_any_size_are_committed_whole(journal: SqlJournalStore, autho
     assert {o.status for o in journal.commit(adds)} == {Status.ADDED}
     removes = journal.commit([author.remove(f"film {n}") for n in range(size)])
     assert {o.status for o in removes} == {Status.REMOVED}
-    changes = journal.since("ann", 0, None)
-    assert isinstance(changes, Changes)
-    assert [update.revision for update in changes.updates] == list(range(1, 2 * size + 1))
+    assert [update.revision for update in updates(journal)] == list(range(1, 2 * size + 1))
 
 
 def test_a_batch_of_nothing_is_nothing(journal: SqlJournalStore) -> None:
@@ -328,8 +321,6 @@ def test_names_of_any_script_and_quoting_are_kept(journal: SqlJournalStore, auth
     odd = "Zoë'; DROP TABLE heads; -- \\ % :name {x} 🎬"
     add = author.add("alien", user=odd, device=odd, operation_id=odd, tag=f"{odd}:3")
     (outcome,) = journal.commit([add])
-    changes = journal.since(odd, 0, None)
-    assert isinstance(changes, Changes)
-    assert changes.updates == (outcome.update,)
+    assert updates(journal, user=odd) == shown([outcome])
     (item,) = whole_list(journal, odd).items
     assert (item.tag, item.device_id) == (f"{odd}:3", odd)

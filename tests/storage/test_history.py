@@ -2,12 +2,14 @@
 
 import pytest
 
+from actors.messages.journal import ChangesExpired
 from storage.history import PRUNE_EVERY, HistoryLimits, is_due
 from storage.journal_store import SqlJournalStore
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
-from tests.storage.reading import changes, snapshot
+from tests.storage.reading import expired, updates
+from tests.whole_list import whole_list
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -25,21 +27,21 @@ def test_history_beyond_its_length_is_dropped_and_the_list_stays(
     short_history: SqlJournalStore, author: Author
 ) -> None:
     fill(short_history, author, PRUNE_EVERY)
-    assert len(changes(short_history, PRUNE_EVERY - 30).updates) == 30
-    answer = snapshot(short_history, PRUNE_EVERY - 31)
-    assert (answer.reason, answer.revision, len(answer.items)) == ("history_pruned", PRUNE_EVERY, PRUNE_EVERY)
+    assert len(updates(short_history, PRUNE_EVERY - 30)) == 30
+    assert expired(short_history, PRUNE_EVERY - 31) == ChangesExpired("history_pruned", PRUNE_EVERY)
+    assert len(whole_list(short_history).items) == PRUNE_EVERY
 
 
 def test_history_is_dropped_write_by_write_and_in_batches_that_jump(
     short_history: SqlJournalStore, author: Author
 ) -> None:
     fill(short_history, author, PRUNE_EVERY - 1)
-    assert len(changes(short_history, 0).updates) == PRUNE_EVERY - 1
+    assert len(updates(short_history)) == PRUNE_EVERY - 1
     fill(short_history, author, PRUNE_EVERY, start=PRUNE_EVERY - 1)
-    assert snapshot(short_history, 0).reason == "history_pruned"
+    assert expired(short_history, 0).reason == "history_pruned"
     fill(short_history, author, 3 * PRUNE_EVERY + 50, start=PRUNE_EVERY)
-    assert len(changes(short_history, 3 * PRUNE_EVERY + 20).updates) == 30
-    assert snapshot(short_history, 3 * PRUNE_EVERY + 19).reason == "history_pruned"
+    assert len(updates(short_history, 3 * PRUNE_EVERY + 20)) == 30
+    assert expired(short_history, 3 * PRUNE_EVERY + 19).reason == "history_pruned"
 
 
 def test_history_beyond_its_age_is_dropped_when_the_user_writes_on(
@@ -50,10 +52,10 @@ def test_history_beyond_its_age_is_dropped_when_the_user_writes_on(
     wall_clock.now_ms += 20 * DAY_MS
     fill(journal, author, 90, start=60)
     wall_clock.now_ms += 20 * DAY_MS
-    assert len(changes(journal, 0).updates) == 90
+    assert len(updates(journal)) == 90
     journal.commit([author.add(f"film {number}") for number in range(90, PRUNE_EVERY)])
-    assert [update.revision for update in changes(journal, 60).updates] == list(range(61, PRUNE_EVERY + 1))
-    assert snapshot(journal, 59).reason == "history_pruned"
+    assert [update.revision for update in updates(journal, 60)] == list(range(61, PRUNE_EVERY + 1))
+    assert expired(journal, 59).reason == "history_pruned"
 
 
 def test_what_the_history_forgot_is_not_done_again(short_history: SqlJournalStore, author: Author) -> None:

@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from actors.messages.journal import Changes, Outcome, Update
+from actors.messages.journal import Outcome, Update
 from storage.journal_store import SqlJournalStore
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.storage.reading import shown, updates
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
 
@@ -43,12 +44,11 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
         assert outcome.update is not None
         assert outcome.update.revision <= head
         answered[outcome.update.user_id].append(outcome.update)
-    for user, updates in answered.items():
-        changes = reader.since(user, 0, None)
-        assert isinstance(changes, Changes)
-        assert [update.revision for update in changes.updates] == list(range(1, len(updates) + 1))
-        assert set(changes.updates) == set(updates)
-        tags = [update.tags for update in changes.updates if update.change.action == "add"]
+    for user, answers in answered.items():
+        read = updates(reader, user=user)
+        assert read == sorted(shown(answers), key=lambda update: update.revision or 0)
+        assert [update.revision for update in read] == list(range(1, len(read) + 1))
+        tags = [update.unique_tag for update in read if update.action == "add"]
         assert len(set(tags)) == NODES * BATCHES
 
 
@@ -63,17 +63,17 @@ def test_a_reader_never_sees_a_revision_before_its_predecessors(
         for number in range(40):
             store.commit([author.add(f"film {number}"), author.add("alien")])
 
-    def read() -> list[list[int]]:
+    def read() -> list[list[int | None]]:
         store = open_journal(database_url)
         together.wait(timeout=TIMEOUT_S)
-        steps, revision = [], 0
+        steps: list[list[int | None]] = []
+        revision = 0
         while revision < 160:
-            changes = store.since("ann", revision, None)
-            assert isinstance(changes, Changes)
+            step = updates(store, revision)
             snapshot = whole_list(store)
             assert max((item.added_revision for item in snapshot.items), default=0) == snapshot.revision
-            revision = changes.revision
-            steps.append([update.revision for update in changes.updates])
+            steps.append([update.revision for update in step])
+            revision += len(step)
         return steps
 
     with ThreadPoolExecutor(3) as threads:

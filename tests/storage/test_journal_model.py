@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.messages.change import Change
-from actors.messages.journal import Changes, Operation, Outcome, Status, Update
+from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from storage.journal_store import SqlJournalStore
+from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
 NOW_MS = 1_700_000_000_000
@@ -157,8 +158,7 @@ def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, histor
             else:
                 assert answered(outcome) == answered(expected)
         for user_id, model in models.items():
-            changes, snapshot = journal.since(user_id, 0, None), whole_list(journal, user_id)
-            assert isinstance(changes, Changes)
-            assert list(changes.updates) == model.history
+            read, snapshot = updates(journal, user=user_id), whole_list(journal, user_id)
+            assert read == shown(model.history)
             assert {item.content_id for item in snapshot.items} == model.listed()
-            assert changes.revision == snapshot.revision == len(model.history)
+            assert len(read) == snapshot.revision == len(model.history)

@@ -6,11 +6,13 @@ It has written everything or nothing, and the same operations, sent again, get o
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import Changes, Operation, Status
-from actors.messages.store import CommitBatch, FindHeads, FindSince
+from actors.messages.journal import SLICE_ROWS, Changes, Operation, Status
+from actors.messages.store import CommitBatch, FindChanges, FindHeads
+from actors.messages.sync import WatchlistUpdate
 from tests.processes import wait_until_gone
 from tests.storage.author import Author
 from tests.storage.store_processes import Store, now, running
@@ -126,11 +128,10 @@ async def killed(store: Store, orders: Orders, author: Author, step: int) -> boo
     assert [outcome.status for outcome in again.outcomes] == AFTERWARDS
     assert not any(outcome.is_new for outcome in again.outcomes)
     assert await revisions(store, step) == [4, 1]
-    changes = await store.client.read(FindSince(f"ann-{step}", 0, None))
+    changes = await store.client.read(FindChanges(f"ann-{step}", 0, SLICE_ROWS, None))
     assert isinstance(changes, Changes)
-    assert [update.change.operation_id for update in changes.updates] == [
-        f"ann-{step}-{number}" for number in range(1, 5)
-    ]
+    updates = [msgspec.json.decode(update, type=WatchlistUpdate) for update in changes.updates]
+    assert [update.operation_id for update in updates] == [f"ann-{step}-{number}" for number in range(1, 5)]
     return found == [4, 1]
 
 

@@ -1,4 +1,4 @@
-"""Pages of one listing show one revision, whatever is written between them; and changes come in parts."""
+"""Pages of one listing show one revision, whatever is written between them."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.messages.journal import Changes, Item, Operation, Page, PageExpired, Update
+from actors.messages.journal import Item, Operation, Page, PageExpired
 from crdt.hlc import HLCTimestamp
 from storage.history import HistoryLimits
 from storage.journal_store import SqlJournalStore
@@ -186,29 +186,3 @@ def test_any_listing_is_its_first_revision_or_says_that_it_expired(
         commit(writes)
         page = journal.page(user, limit, page.after)
     assert tuple(shown) == snapshot.items
-
-
-def test_changes_come_in_parts_that_say_where_they_end(journal: SqlJournalStore, author: Author) -> None:
-    journal.commit([author.add(f"film {number}") for number in range(5)])
-    whole = journal.since("ann", 0, None)
-    assert isinstance(whole, Changes)
-    assert not whole.has_more
-    updates: list[Update] = []
-    revision = parts = 0
-    while True:
-        part = journal.changes("ann", revision, 2, whole.epoch)
-        assert isinstance(part, Changes)
-        updates += part.updates
-        revision, parts = part.revision, parts + 1
-        if not part.has_more:
-            break
-    assert (tuple(updates), revision, parts) == (whole.updates, 5, 3)
-
-
-@pytest.mark.parametrize(("revision", "epoch", "reason"), [(9, None, "epoch_changed"), (0, "other", "epoch_changed")])
-def test_changes_that_cannot_be_had_are_answered_with_a_first_page(
-    journal: SqlJournalStore, author: Author, revision: int, epoch: str | None, reason: str
-) -> None:
-    journal.commit([author.add(f"film {number}") for number in range(5)])
-    page = journal.changes("ann", revision, 2, epoch)
-    assert page == replace(first_page(journal, 2), reason=reason)

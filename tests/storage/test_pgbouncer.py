@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import Changes, Page, Status
+from actors.messages.journal import Page, Status
 from storage.database import Database
 from storage.inspection import inspect_database
 from storage.revocations import SqlRevocationStore
@@ -23,6 +23,7 @@ from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.storage.reading import updates
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
@@ -96,9 +97,7 @@ def test_nodes_start_together_and_write_at_once_through_fewer_sessions_than_they
             return {stores[node].commit([author.add(name, operation_id=name)])[0].status for name in names}
 
         assert list(threads.map(write, range(nodes), timeout=TIMEOUT_S)) == [{Status.ADDED}] * nodes
-    changes = stores[0].since("ann", 0, None)
-    assert isinstance(changes, Changes)
-    assert [update.revision for update in changes.updates] == list(range(1, nodes * writes + 1))
+    assert [update.revision for update in updates(stores[0])] == list(range(1, nodes * writes + 1))
 
 
 def test_writes_repetitions_reads_and_revocations_work(open_journal: OpenJournal, url: str, author: Author) -> None:

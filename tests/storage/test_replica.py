@@ -9,8 +9,8 @@ import pytest
 
 from actors.messages.journal import Changes, Page
 from actors.messages.store import (
+    FindChanges,
     FindPage,
-    FindSince,
 )
 from storage.journal_store import open_store
 from storage.schema import renew_epoch
@@ -46,7 +46,7 @@ async def test_lists_are_read_from_a_replica_while_it_is_not_behind(
         assert await page_of(store) == ["replica"]
         await store.commit(author.add("brazil"))
         assert await page_of(store) == ["tv", "tv"]
-        changes = await store.client.read(FindSince("ann", 2, None))
+        changes = await store.client.read(FindChanges("ann", 2, 10, None))
         assert isinstance(changes, Changes)  # to the replica, revision 2 is from another life
         assert changes.updates == ()
 

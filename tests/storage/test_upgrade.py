@@ -13,11 +13,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 import storage
-from actors.messages.journal import Changes, Operation, Status
+from actors.messages.journal import Operation, Status
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from storage.schema import HEAD, migrate, schema_version
 from storage.tables import metadata
+from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
 RECORDED = Path(__file__).with_name("journal_0002.sql")
@@ -72,8 +73,7 @@ def journal(
 def test_what_an_older_release_recorded_is_what_its_repetitions_are_answered(
     journal: SqlJournalStore, author: Writes
 ) -> None:
-    changes = journal.since("ann", 0, None)
-    assert isinstance(changes, Changes)
+    read = updates(journal)
     again = [
         author.add("alien", operation_id="add-alien"),
         author.add("brazil", operation_id="add-brazil", tag="phone:1"),
@@ -82,7 +82,7 @@ def test_what_an_older_release_recorded_is_what_its_repetitions_are_answered(
     ]
     outcomes = journal.commit(again)
     assert [outcome.status for outcome in outcomes] == [Status.ADDED, Status.ADDED, Status.REMOVED, Status.ADDED]
-    assert [outcome.update for outcome in outcomes] == [changes.updates[n] for n in (0, 2, 3, 2)]
+    assert shown(outcomes) == [read[n] for n in (0, 2, 3, 2)]
     assert not any(outcome.is_new for outcome in outcomes)
     assert journal.heads(["ann"])[0].revision == 6
 

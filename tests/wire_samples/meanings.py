@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, json
 
 from actors.messages.change import Change
 from actors.messages.channel import (
@@ -153,6 +153,11 @@ WRITTEN = WriteResponse(
     detail="why it was refused",
 )
 
+
+def _encoded(update: WatchlistUpdate) -> Raw:
+    return Raw(json.encode(update))
+
+
 HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "write.all": WRITTEN,
     "write.required": WriteResponse(success=False, status=Status.NOT_FOUND),
@@ -168,11 +173,11 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "watchlist-changes.all": WatchlistChanges(
         revision=7,
         epoch="9f86d081",
-        changes=[WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone", FOLLOWED)],
+        changes=[_encoded(WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone", FOLLOWED))],
         has_more=True,
     ),
     "watchlist-changes.required": WatchlistChanges(
-        revision=7, epoch="9f86d081", changes=[WatchlistUpdate(UUID(OTHER_FILM), "remove")]
+        revision=7, epoch="9f86d081", changes=[_encoded(WatchlistUpdate(UUID(OTHER_FILM), "remove"))]
     ),
     "last-activities": LastActivities(9, "9f86d081"),
     "health": Health("healthy", "syncd", "0.1.0"),

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.messages.change import Change
+from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_parts import (
     ANY_REQUEST,
@@ -34,7 +35,7 @@ from transport.problems import ProblemDetails
 from transport.query import CURSOR_PATTERN, MAX_EPOCH_LENGTH, MAX_LIMIT, REVISION_PATTERN
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, LastActivities,
+    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate, LastActivities,
     Health, Readiness, ProblemDetails, *ADMIN_TYPES,
 )  # fmt: skip
 
@@ -60,8 +61,9 @@ _ETAG: Final = {
 def openapi_document(version: str) -> Json:
     """Return the document, as JSON's Python values. Cost: milliseconds; keep it."""
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
-    # The type says Raw: each operation is judged alone.
+    # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
+    schemas["WatchlistChanges"]["properties"]["changes"]["items"] = ref("WatchlistUpdate")
     return {
         "openapi": "3.1.0",
         "info": {

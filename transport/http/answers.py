@@ -9,9 +9,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from actors.messages.change import Change, WatchlistAction
-from actors.messages.conversion import device_update
 from actors.messages.journal import Changes, Item, Outcome, Page, Status
-from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.query import cursor_of
 
@@ -68,7 +66,8 @@ class WatchlistChanges(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     revision: Revision
     epoch: str
-    changes: list[WatchlistUpdate]
+    changes: list[msgspec.Raw]
+    """A ``WatchlistUpdate`` each, as the store has encoded it."""
     has_more: bool = False
 
 
@@ -119,14 +118,14 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
     )
 
 
-def watchlist_page(page: Page) -> WatchlistPage:
-    """Return the answer for a page."""
+def watchlist_page(page: Page, reason: str | None) -> WatchlistPage:
+    """Return the answer for a page; ``reason``: why it is given, when changes were asked for."""
     return WatchlistPage(
         revision=page.revision,
         epoch=page.epoch,
         items=[_listed(item) for item in page.items],
         next=None if page.after is None else cursor_of(page.after),
-        reason=page.reason,
+        reason=reason,
     )
 
 
@@ -135,7 +134,7 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
     return WatchlistChanges(
         revision=changes.revision,
         epoch=changes.epoch,
-        changes=[device_update(update) for update in changes.updates],
+        changes=[msgspec.Raw(update) for update in changes.updates],
         has_more=changes.has_more,
     )
 

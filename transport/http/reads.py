@@ -5,7 +5,15 @@ from typing import Final
 
 from starlette.responses import Response
 
-from actors.messages.journal import Changes, Page, PageExpired, ReadChanges, ReadFailed, ReadPage
+from actors.messages.journal import (
+    Changes,
+    ChangesExpired,
+    Page,
+    PageExpired,
+    ReadChanges,
+    ReadFailed,
+    ReadPage,
+)
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
@@ -35,16 +43,18 @@ class ReadRoutes:
         query = list_query(request.query)
         if query.after is None and (unchanged := await self._unchanged(request, claims)):
             return unchanged
-        match await self._read(claims.user_id, query):
-            case ReadFailed(reason=reason):
-                raise unavailable(reason, RETRY_AFTER_S)
-            case PageExpired():
-                raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
+        if query.since is None:
+            return await self._page(claims.user_id, query)
+        pending: LoopFuture[Changes | ChangesExpired | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, query.epoch))
+        match await with_deadline(pending, self._deps.answer_timeout_s):
+            case ReadFailed() as failed:
+                raise unavailable(failed.reason, RETRY_AFTER_S)
+            case ChangesExpired(reason=reason):
+                return await self._page(claims.user_id, query, reason)
             case Changes() as changes:
                 is_current = not changes.has_more
                 return _list(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
-            case Page() as page:
-                return _list(watchlist_page(page), page.epoch, page.revision, query.after is None)
 
     async def last_activities(self, request: HttpRequest) -> Response:
         """Return the revision of each kind of data."""
@@ -65,13 +75,16 @@ class ReadRoutes:
         etag = entity_tag(head.epoch, head.revision)
         return _not_modified(etag) if is_known(etag, known) else None
 
-    async def _read(self, user_id: str, query: ListQuery) -> Changes | Page | PageExpired | ReadFailed:
-        answer: LoopFuture[Changes | Page | PageExpired | ReadFailed] = LoopFuture()
-        if query.since is None:
-            self._deps.journal(ReadPage(user_id, query.limit, answer.set, query.after))
-        else:
-            self._deps.journal(ReadChanges(user_id, query.since, query.limit, answer.set, query.epoch))
-        return await with_deadline(answer, self._deps.answer_timeout_s)
+    async def _page(self, user_id: str, query: ListQuery, reason: str | None = None) -> Response:
+        pending: LoopFuture[Page | PageExpired | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after))
+        match await with_deadline(pending, self._deps.answer_timeout_s):
+            case ReadFailed() as failed:
+                raise unavailable(failed.reason, RETRY_AFTER_S)
+            case PageExpired():
+                raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
+            case Page() as page:
+                return _list(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
 
 
 def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response:

@@ -32,7 +32,7 @@ NEXT: dict[type, tuple[State | None, ...]] = {
     WriteAnswered: (J, L, R, C, X),
     TimerDue: (J, L, R, C, X),
     Joined: (L, None, None, C, X),
-    Replayed: (L, L, L, C, X),
+    Replayed: (L, None, L, C, X),
     Disconnect: (C, C, C, C, X),
     GapFound: (None, R, None, None, None),
     Shutdown: (C, C, C, C, None),

@@ -172,7 +172,7 @@ async def test_a_resuming_device_is_shown_resumed_then_the_missed_then_the_live(
     device = connect(since=3, epoch="e1")
     await device.tell(deliver(6, 8))
     assert (device.told_of(Join)[0].since, device.told_of(Join)[0].epoch) == (3, "e1")
-    await device.tell(Replayed(revision=7, epoch="e1", frames=(b"4\n", b"5\n", b"6\n", b"7\n")), deliver(9))
+    await device.tell(Replayed(revision=7, head=7, epoch="e1", frames=(b"4\n", b"5\n", b"6\n", b"7\n")), deliver(9))
     resumed, *rest = device.socket.lines
     assert msgspec.json.decode(resumed) == {"type": "resumed", "recovered": True, "revision": 7, "epoch": "e1"}
     assert rest == lines(4, 9)
@@ -180,7 +180,7 @@ async def test_a_resuming_device_is_shown_resumed_then_the_missed_then_the_live(
 
 async def test_a_device_that_missed_nothing_is_shown_resumed_alone(connect: Connect) -> None:
     device = connect(since=7)
-    await device.tell(Replayed(revision=7, epoch="e1", frames=()))
+    await device.tell(Replayed(revision=7, head=7, epoch="e1", frames=()))
     assert [answer["type"] for answer in device.socket.answers] == ["resumed"]
 
 
@@ -188,7 +188,7 @@ async def test_a_snapshot_tells_why_and_continues_from_its_own_revision(connect:
     device = connect(since=90)
     await device.tell(
         deliver(5),
-        Replayed(revision=4, epoch="e2", frames=(b"{}\n",), is_recovered=False, reason="epoch_changed"),
+        Replayed(revision=4, head=4, epoch="e2", frames=(b"{}\n",), is_recovered=False, reason="epoch_changed"),
     )
     resumed, snapshot, live = device.socket.answers
     assert resumed["recovered"] is False
@@ -200,7 +200,7 @@ async def test_a_resuming_device_is_not_read_before_its_resumed(connect: Connect
     device = connect(since=3)
     await device.tell(SignOfLife())
     assert not device.socket.is_read
-    await device.tell(Replayed(revision=3, epoch="e1", frames=()))
+    await device.tell(Replayed(revision=3, head=3, epoch="e1", frames=()))
     assert device.socket.is_read
 
 
@@ -208,20 +208,64 @@ async def test_a_gap_is_filled_without_the_device_noticing(live: Device) -> None
     await live.tell(deliver(11), deliver(14, 15), deliver(16))
     assert live.socket.lines == ["11"]
     assert [join.since for join in live.told_of(Join)] == [None, 11]
-    await live.tell(Replayed(revision=14, epoch="e1", frames=(b"12\n", b"13\n", b"14\n")), deliver(17))
+    await live.tell(Replayed(revision=14, head=14, epoch="e1", frames=(b"12\n", b"13\n", b"14\n")), deliver(17))
     assert live.socket.lines == lines(11, 17)
 
 
 async def test_frames_let_go_during_a_long_replay_are_asked_for_again(live: Device) -> None:
     await live.tell(deliver(12), *(deliver(revision) for revision in range(13, 13 + MAX_WAITING_FRAMES)))
-    await live.tell(Replayed(revision=12, epoch="e1", frames=(b"11\n", b"12\n")))
+    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
     assert live.socket.lines == ["11", "12"]
     assert [join.since for join in live.told_of(Join)] == [None, 10, 12]
 
 
-async def test_a_late_answer_to_an_earlier_resume_changes_nothing(live: Device) -> None:
-    await live.tell(Replayed(revision=3, epoch="e1", frames=(b"3\n",)), deliver(11))
-    assert live.socket.lines == ["11"]
+async def test_a_long_replay_is_asked_for_slice_by_slice_behind_one_resumed(connect: Connect) -> None:
+    device = connect(since=3, epoch="e1")
+    await device.tell(deliver(9), Replayed(revision=5, head=8, epoch="e1", frames=(b"4\n", b"5\n")))
+    resumed, *rest = device.socket.lines
+    assert msgspec.json.decode(resumed) == {"type": "resumed", "recovered": True, "revision": 8, "epoch": "e1"}
+    assert rest == lines(4, 5)
+    assert [(join.since, join.epoch) for join in device.told_of(Join)] == [(3, "e1"), (5, "e1")]
+    await device.tell(Replayed(revision=7, head=8, epoch="e1", frames=(b"6\n", b"7\n")))
+    await device.tell(Replayed(revision=8, head=8, epoch="e1", frames=(b"8\n",)))
+    assert device.socket.lines[1:] == lines(4, 9)
+    assert [join.since for join in device.told_of(Join)] == [3, 5, 7]
+
+
+async def test_the_next_slice_is_asked_for_when_the_device_has_taken_the_last(connect: Connect) -> None:
+    device = connect(since=0)
+    device.socket.becomes_congested = True
+    await device.tell(Replayed(revision=2, head=4, epoch="e1", frames=(b"1\n", b"2\n")))
+    await device.tell(deliver(5))
+    assert [join.since for join in device.told_of(Join)] == [0]
+    device.socket.becomes_congested = device.socket.congested = False
+    await device.tell(SocketWritable())
+    assert [join.since for join in device.told_of(Join)] == [0, 2]
+    await device.tell(SocketWritable())
+    assert [join.since for join in device.told_of(Join)] == [0, 2]
+    await device.tell(Replayed(revision=4, head=4, epoch="e1", frames=(b"3\n", b"4\n")))
+    assert device.socket.lines[1:] == lines(1, 5)
+
+
+async def test_a_slice_that_comes_when_the_device_does_not_read_any_more_is_asked_for_again(live: Device) -> None:
+    await live.tell(deliver(12))
+    live.socket.congested = True
+    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
+    assert [join.since for join in live.told_of(Join)] == [None, 10]
+    live.socket.congested = False
+    await live.tell(SocketWritable())
+    assert [join.since for join in live.told_of(Join)] == [None, 10, 10]
+    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
+    assert live.socket.lines == ["11", "12"]
+
+
+async def test_a_device_that_should_have_been_shown_more_asks_for_it(live: Device) -> None:
+    await live.tell(Deliver(11, ()))
+    assert len(live.told_of(Join)) == 1
+    await live.tell(Deliver(14, ()), Deliver(13, ()))
+    assert [join.since for join in live.told_of(Join)] == [None, 10]
+    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
+    assert [join.since for join in live.told_of(Join)] == [None, 10, 12]
 
 
 @pytest.mark.actors_may_fail
@@ -474,7 +518,7 @@ async def test_a_device_that_waits_for_its_watchlist_is_not_called_silent(connec
     device = connect(since=3)
     await device.time_passes(100)
     assert device.socket.closes == []
-    await device.tell(Replayed(revision=3, epoch="e1", frames=()))
+    await device.tell(Replayed(revision=3, head=3, epoch="e1", frames=()))
     await device.time_passes(60 + 2 * SECOND_LOOK_S)
     assert device.socket.closes == [4001]
 
@@ -528,7 +572,7 @@ async def test_a_drained_connection_says_goodbye_after_what_was_due(live: Device
 
 async def test_a_resume_that_fails_asks_the_device_to_try_again(connect: Connect) -> None:
     device = connect(since=3)
-    await device.tell(Disconnect(TRY_AGAIN_LATER), Replayed(revision=3, epoch="e1", frames=()))
+    await device.tell(Disconnect(TRY_AGAIN_LATER), Replayed(revision=3, head=3, epoch="e1", frames=()))
     assert device.socket.closes == [1013]
     assert device.socket.writes == []
 

@@ -2,6 +2,7 @@ import logging
 from itertools import count
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec import structs
 from pykka import ActorRef
@@ -14,7 +15,8 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
-from actors.messages.fanout import Relay, RelayPubNubMessage, SendToUser
+from actors.messages.conversion import device_update
+from actors.messages.fanout import Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
 from actors.messages.sync import DeviceCommand, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
@@ -91,6 +93,17 @@ async def test_updates_of_one_relay_are_sent_together_and_in_order(
     await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
     (together,) = sent
     assert [message.revision for message in together.messages if isinstance(message, WatchlistUpdate)] == [4, 5]
+
+
+async def test_updates_that_were_read_back_are_shown_as_those_that_were_committed(
+    broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser]
+) -> None:
+    read = tuple(msgspec.json.encode(device_update(update(revision))) for revision in (1, 2))
+    await broadcaster.ask(RelayMissed("ann", read), block=False)
+    await broadcaster.ask(Relay("ann", (update(1), update(2))), block=False)
+    missed, committed = sent
+    assert missed.messages == committed.messages
+    assert missed.messages[0] == SHOWN
 
 
 @pytest.mark.parametrize("kind", [WATCHLIST, PROGRESS, HANDOFF])

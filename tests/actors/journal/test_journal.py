@@ -15,7 +15,7 @@ from actors.messages.journal import (
     ReadChanges,
     ReadFailed,
     ReadPage,
-    ReadSince,
+    ReadSnapshotPage,
     Status,
 )
 from tests.actors.journal.conftest import Harness, fail
@@ -42,10 +42,9 @@ async def test_a_read_sees_every_write_answered_before_it(harness: Harness) -> N
     await harness.settled()
     page = await harness.ask(lambda reply_to: ReadPage("ann", 10, reply_to))
     heads = await harness.ask(lambda reply_to: LoadHeads(("ann", "bob"), reply_to))
-    changes = await harness.ask(lambda reply_to: ReadSince("ann", 7, reply_to, epoch="other"))
-    assert page.revision == 2
+    of_devices = await harness.ask(lambda reply_to: ReadSnapshotPage("ann", 10, reply_to))
+    assert page.revision == of_devices.revision == 2
     assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
-    assert changes == Changes(user_id="ann", epoch="other", revision=7, updates=())
 
 
 async def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:
@@ -82,7 +81,7 @@ async def test_an_unavailable_store_refuses_for_now_and_works_again_when_it_is_b
     assert harness.answers[0].outcomes == (REFUSED_FOR_NOW,)
     failed = ReadFailed("the journal is unavailable")
     assert await harness.ask(lambda reply_to: LoadHeads(("ann",), reply_to)) == HeadsLoaded(None)
-    assert await harness.ask(lambda reply_to: ReadSince("ann", 0, reply_to)) == failed
+    assert await harness.ask(lambda reply_to: ReadChanges("ann", 0, 10, reply_to)) == failed
     assert await harness.ask(lambda reply_to: ReadPage("ann", 10, reply_to)) == failed
     assert (harness.metrics.unavailable, harness.metrics.unreadable) == ("disk full", "disk full")
     assert harness.metrics.transactions == 0
@@ -107,6 +106,6 @@ async def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harnes
     assert harness.metrics.errors == 1
 
 
-async def test_changes_are_read_in_parts(harness: Harness) -> None:
+async def test_changes_are_read_in_slices(harness: Harness) -> None:
     changes = await harness.ask(lambda reply_to: ReadChanges("ann", 7, 2, reply_to, epoch="e1"))
-    assert changes == Changes(user_id="ann", epoch="e1", revision=9, updates=(), has_more=True)
+    assert changes == Changes(user_id="ann", epoch="e1", revision=7, head=9, updates=())

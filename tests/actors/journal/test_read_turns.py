@@ -6,15 +6,16 @@ from actors.errors import StoreUnavailable
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_UNDER_WAY
 from actors.messages.journal import (
+    Changes,
     Head,
     HeadsLoaded,
     LoadHeads,
     Page,
-    PageExpired,
+    ReadChanges,
     ReadFailed,
     ReadPage,
 )
-from actors.messages.store import FindHeads, HeadsFound
+from actors.messages.store import FindChanges, FindHeads, HeadsFound
 from actors.metrics import JournalMetrics
 from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
 from tests.fakes.fake_store import CLOCK
@@ -36,13 +37,44 @@ async def test_a_user_has_one_read_under_way_and_users_take_turns() -> None:
     done = 0
     while done < len(store.asked):
         request, answered = store.asked[done]
-        answered.set_result(PageExpired(f"{request.user_id} {request.limit}"))
+        answered.set_result(Page(user_id=request.user_id, epoch="e", revision=request.limit, items=()))
         done += 1
         await handled(ref)
     await ref.stop(block=False)
-    assert [answer.reason for answer in answers] == [
+    assert [f"{answer.user_id} {answer.revision}" for answer in answers] == [
         "ann 1", "bob 1", "c 1", "d 1", "e 1", "f 1", "g 1", "ann 2", "ann 3", "ann 4", "ann 5",
     ]  # fmt: skip
+
+
+async def test_between_two_slices_of_one_user_every_other_user_has_a_turn() -> None:
+    store = StoreByHand()
+    ref = Journal.start(store, JournalMetrics())
+    slices: list[Any] = []
+
+    def ask_for_next(answer: Any) -> None:
+        slices.append(answer.revision)
+        if answer.has_more:
+            ref.tell(ReadChanges("ann", answer.revision, 500, ask_for_next))
+
+    ref.tell(ReadChanges("ann", 0, 500, ask_for_next))
+    for _ in range(3):
+        for name in ("bob", "cid"):
+            ref.tell(ReadPage(name, 1, lambda answer: None))
+    await handled(ref)
+    done = 0
+    while done < len(store.asked):
+        request, answered = store.asked[done]
+        revision = request.revision + 500 if isinstance(request, FindChanges) else 1
+        answered.set_result(
+            Changes(user_id="ann", epoch="e", revision=revision, head=2_000, updates=())
+            if isinstance(request, FindChanges)
+            else Page(user_id=request.user_id, epoch="e", revision=1, items=())
+        )
+        done += 1
+        await handled(ref)
+    await ref.stop(block=False)
+    assert slices == [500, 1_000, 1_500, 2_000]
+    assert store.users() == ["ann", "bob", "cid"] * 3 + ["ann"]
 
 
 async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() -> None:

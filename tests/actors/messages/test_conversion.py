@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
-from actors.messages.conversion import channel_change, channel_update, device_snapshot, device_update
+from actors.messages.conversion import channel_change, channel_update, device_update, snapshot_json, snapshot_page
 from actors.messages.device import SnapshotItem, WatchlistSnapshot
-from actors.messages.journal import Item, Snapshot, Update
+from actors.messages.journal import Bookmark, Item, Page, Update
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
@@ -56,8 +57,19 @@ def test_devices_are_shown_the_same_of_a_record_as_of_its_message_on_the_channel
 def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
     item = Item(content_id=str(CONTENT), tag="tv:1", added_revision=7, timestamp=STAMP, device_id="tv")
     older = structs.replace(item, tag="tv:0")
-    snapshot = Snapshot(user_id="ann", epoch="e", revision=9, items=(item, older), reason="epoch_changed")
+    after = Bookmark(epoch="e", revision=9, timestamp=5, added_revision=7)
     shown = SnapshotItem(content_id=str(CONTENT), unique_tag="tv:1", timestamp=STAMP, device_id="tv")
-    assert device_snapshot(snapshot) == WatchlistSnapshot(
-        revision=9, epoch="e", items=(shown, structs.replace(shown, unique_tag="tv:0"))
+    second = structs.replace(shown, unique_tag="tv:0")
+    first, last, empty = (
+        snapshot_page(Page(user_id="ann", epoch="e", revision=9, items=items, after=after))
+        for items in ((item, older), (older,), ())
     )
+    assert (first.revision, first.epoch, first.after) == (9, "e", after)
+    for pages, items in (
+        ([first, last], (shown, second, second)),
+        ([first, empty], (shown, second)),
+        ([empty], ()),
+        ([], ()),
+    ):
+        expected = msgspec.json.encode(WatchlistSnapshot(revision=9, epoch="e", items=items))
+        assert snapshot_json(9, "e", [page.items for page in pages]) == expected

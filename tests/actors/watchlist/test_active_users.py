@@ -48,7 +48,7 @@ async def users(devices: Devices, reads: list[str]) -> AsyncIterator[ActiveUsers
         registry=ignore,
         broadcaster=ignore,
         publisher=ignore,
-        frame=devices.encode,
+        frame=devices.frame,
         bus_metrics=BusMetrics(),
         write_metrics=WriteMetrics(),
         now_s=lambda: 0.0,

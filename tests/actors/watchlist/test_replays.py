@@ -1,115 +1,141 @@
+"""Who is served by which read of what was missed."""
+
 from typing import Any
 
 import msgspec
 import pytest
 
-from actors.messages.change import Change
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.journal import Changes, ReadFailed, Snapshot, Update
-from actors.watchlist.replays import Replays
-from crdt.hlc import HLCTimestamp
-from tests.actors.conftest import content
+from actors.messages.journal import Changes, ChangesExpired, ReadFailed
+from actors.watchlist.replays import Position, Replays
 from tests.fakes.devices import Devices
 
-STAMP = HLCTimestamp(1, 0, "n")
+
+def changes(since: int, revision: int, head: int | None = None) -> Changes:
+    updates = tuple(b'{"revision":%d}' % number for number in range(since + 1, revision + 1))
+    return Changes(user_id="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
 
 
-def updates(first: int, last: int) -> tuple[Update, ...]:
-    return tuple(
-        Update(
-            user_id="ann",
-            revision=revision,
-            change=Change("add", content(revision)),
-            tags=(f"syncd:{revision}",),
-            timestamp=STAMP,
-            device_id="tv",
+class Wired(Replays):
+    """Replays that keep what they ask of others."""
+
+    def __init__(self, devices: Devices) -> None:
+        self.reads: list[Position] = []
+        self.listed: list[tuple[str, str]] = []
+        super().__init__(
+            lambda since, epoch: self.reads.append((since, epoch)),
+            devices.frame,
+            lambda connection, reason: self.listed.append((connection.connection_id, reason)),
         )
-        for revision in range(first, last + 1)
-    )
-
-
-def changes(since: int, revision: int) -> Changes:
-    return Changes(user_id="ann", epoch="e", revision=revision, updates=updates(since + 1, revision))
 
 
 @pytest.fixture
-def reads() -> list[tuple[int, str | None]]:
-    return []
+def replays(devices: Devices) -> Wired:
+    return Wired(devices)
 
 
-@pytest.fixture
-def replays(reads: list[tuple[int, str | None]], devices: Devices) -> Replays:
-    return Replays(lambda since, epoch: reads.append((since, epoch)), devices.encode)
+def told(devices: Devices, connection_id: str) -> Replayed:
+    (replayed,) = devices.told[connection_id]
+    assert isinstance(replayed, Replayed)
+    return replayed
 
 
 def revisions(devices: Devices, connection_id: str) -> list[Any]:
-    (replayed,) = devices.told[connection_id]
-    assert isinstance(replayed, Replayed)
-    return [msgspec.json.decode(frame)["revision"] for frame in replayed.frames]
+    return [msgspec.json.decode(frame)["revision"] for frame in told(devices, connection_id).frames]
 
 
-def test_devices_that_come_together_share_one_read_and_one_encoding(
-    replays: Replays, reads: list[tuple[int, str | None]], devices: Devices
-) -> None:
-    for connection_id, since in (("a", 3), ("b", 5), ("c", 8)):
-        replays.wait(Join(devices.connection(connection_id), since))
+def all_at_once(replays: Wired, devices: Devices, *positions: tuple[str, int, str | None]) -> None:
+    """Let devices wait together: the read that one before them asked for serves none of them."""
+    first = devices.connection("first")
+    replays.wait(Join(first, 0))
+    for connection_id, since, epoch in positions:
+        replays.wait(Join(devices.connection(connection_id), since, epoch))
+    replays.forget(first)
+    replays.answered(changes(0, 0))
+    replays.reads.pop(0)
+    devices.encoded = 0
+
+
+def test_devices_that_come_together_share_one_read_and_one_framing(replays: Wired, devices: Devices) -> None:
+    all_at_once(replays, devices, ("a", 5, None), ("b", 3, None), ("c", 8, "e"))
     replays.answered(changes(3, 8))
-    assert reads == [(3, None)]
+    assert replays.reads == [(3, None)]
     assert devices.encoded == 5
-    assert [revisions(devices, connection_id) for connection_id in "abc"] == [[4, 5, 6, 7, 8], [6, 7, 8], []]
+    assert [revisions(devices, connection_id) for connection_id in "abc"] == [[6, 7, 8], [4, 5, 6, 7, 8], []]
 
 
-def test_who_has_missed_more_than_the_read_under_way_gets_the_next_one(
-    replays: Replays, reads: list[tuple[int, str | None]], devices: Devices
-) -> None:
-    replays.wait(Join(devices.connection("a"), 5))
-    replays.wait(Join(devices.connection("b"), 2))
+def test_who_comes_while_a_read_is_under_way_gets_the_next_one(replays: Wired, devices: Devices) -> None:
+    for connection_id, since in (("a", 5), ("b", 2), ("c", 6)):
+        replays.wait(Join(devices.connection(connection_id), since))
     replays.answered(changes(5, 6))
     assert revisions(devices, "a") == [6]
-    assert devices.told["b"] == []
-    assert reads == [(5, None), (2, None)]
-    replays.answered(changes(2, 6))
-    assert revisions(devices, "b") == [3, 4, 5, 6]
+    assert devices.told["b"] == devices.told["c"] == []  # revision 7 may have been relayed before c came
+    assert replays.reads == [(5, None), (2, None)]
+    replays.answered(changes(2, 7))
+    assert [revisions(devices, connection_id) for connection_id in "bc"] == [[3, 4, 5, 6, 7], [7]]
 
 
-@pytest.mark.parametrize("position", [(9, None), (5, "other")])
-def test_a_device_from_another_epoch_or_the_future_is_asked_for_alone(
-    replays: Replays, reads: list[tuple[int, str | None]], devices: Devices, position: tuple[int, str | None]
+def test_a_slice_serves_those_whom_it_takes_further_and_says_that_there_is_more(
+    replays: Wired, devices: Devices
 ) -> None:
-    replays.wait(Join(devices.connection("a"), 4, "e"))
-    replays.wait(Join(devices.connection("b"), *position))
+    all_at_once(replays, devices, ("a", 3, None), ("b", 4, None), ("c", 5, None), ("d", 7, None))
+    replays.answered(changes(3, 5, head=9))
+    assert [revisions(devices, connection_id) for connection_id in "ab"] == [[4, 5], [5]]
+    assert (told(devices, "a").revision, told(devices, "a").head) == (5, 9)
+    assert devices.told["c"] == devices.told["d"] == []
+    assert replays.reads == [(3, None), (5, None)]
+    replays.answered(changes(5, 7, head=9))
+    assert revisions(devices, "c") == [6, 7]
+    replays.answered(changes(7, 9))
+    assert revisions(devices, "d") == [8, 9]
+    assert len(replays.reads) == 3
+
+
+@pytest.mark.parametrize(("since", "epoch"), [(9, None), (5, "other")])
+def test_a_device_from_another_epoch_or_the_future_is_asked_for_alone_and_shown_the_list(
+    replays: Wired, devices: Devices, since: int, epoch: str | None
+) -> None:
+    all_at_once(replays, devices, ("a", 4, "e"), ("b", since, epoch))
     replays.answered(changes(4, 6))
     assert revisions(devices, "a") == [5, 6]
-    assert reads == [(4, "e"), position]
-    replays.answered(Snapshot(user_id="ann", epoch="e", revision=6, items=(), reason="epoch_changed"))
-    (replayed,) = devices.told["b"]
-    assert (replayed.is_recovered, replayed.reason, replayed.revision) == (False, "epoch_changed", 6)
-    assert len(reads) == 2
+    assert replays.reads == [(4, "e"), (since, epoch)]
+    replays.answered(ChangesExpired("epoch_changed", 6))
+    assert replays.listed == [("b", "epoch_changed")]
+    assert devices.told["b"] == []
+    assert len(replays.reads) == 2
 
 
-def test_a_device_that_comes_and_goes_costs_no_more_reads(
-    replays: Replays, reads: list[tuple[int, str | None]], devices: Devices
+def test_a_device_for_which_the_history_is_too_short_does_not_take_others_with_it(
+    replays: Wired, devices: Devices
 ) -> None:
+    all_at_once(replays, devices, ("a", 1, None), ("b", 1, None), ("c", 8, None))
+    replays.answered(ChangesExpired("history_pruned", 9))
+    assert replays.listed == [("a", "history_pruned"), ("b", "history_pruned")]
+    assert replays.reads == [(1, None), (8, None)]
+    replays.answered(changes(8, 9))
+    assert revisions(devices, "c") == [9]
+
+
+def test_a_device_that_comes_and_goes_costs_no_more_reads(replays: Wired, devices: Devices) -> None:
     connections: list[ConnectionInfo] = []
     for number in range(100):
         connections.append(devices.connection(str(number)))
         replays.wait(Join(connections[-1], 4))
         replays.forget(connections[-1])
     replays.answered(changes(4, 6))
-    assert len(reads) == 1
+    assert len(replays.reads) == 1
     assert devices.told["0"] == devices.told["99"] == []
 
 
-def test_when_the_journal_cannot_be_read_everybody_is_asked_to_come_again(
-    replays: Replays, reads: list[tuple[int, str | None]], devices: Devices
+def test_when_the_journal_cannot_be_read_everybody_whom_it_was_for_is_asked_to_come_again(
+    replays: Wired, devices: Devices
 ) -> None:
-    for connection_id in "ab":
-        replays.wait(Join(devices.connection(connection_id), 4))
+    all_at_once(replays, devices, ("a", 4, None), ("b", 5, None))
     replays.answered(ReadFailed("gone"))
     for connection_id in "ab":
         (disconnect,) = devices.told[connection_id]
         assert isinstance(disconnect, Disconnect)
         assert disconnect.close is TRY_AGAIN_LATER
     replays.wait(Join(devices.connection("c"), 4))
-    assert len(reads) == 2
+    assert len(replays.reads) == 2

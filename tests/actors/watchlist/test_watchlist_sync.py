@@ -14,28 +14,30 @@ from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import (
     ConsumerResumed,
+    Deliver,
     Disconnect,
     Join,
-    Joined,
     Leave,
     Replayed,
     SlowConsumer,
 )
-from actors.messages.fanout import Register, Relay, RelayPubNubMessage, Unregister
+from actors.messages.conversion import device_update
+from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
 from actors.messages.journal import (
     Changes,
+    ChangesExpired,
     Commit,
     Committed,
     DeviceWrite,
     Head,
     HeadsLoaded,
-    Item,
     LoadHeads,
     Operation,
     Outcome,
+    ReadChanges,
     ReadFailed,
-    ReadSince,
-    Snapshot,
+    ReadSnapshotPage,
+    SnapshotPage,
     Status,
     Update,
 )
@@ -52,6 +54,7 @@ Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 
 NOW_MS = 1_764_000_000_000
 MAX_DRIFT_MS = 60_000
+SLICE_ROWS = 4
 CONTENT_ID = str(content(1))
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -65,6 +68,12 @@ def an_update(revision: int, device_id: str = "tv") -> Update:
         timestamp=HLCTimestamp(NOW_MS, revision, "other"),
         device_id=device_id,
     )
+
+
+def changes(since: int, revision: int, head: int | None = None) -> Changes:
+    """The journal's answer to who asks for what came after ``since``."""
+    updates = tuple(msgspec.json.encode(device_update(an_update(n))) for n in range(since + 1, revision + 1))
+    return Changes(user_id="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
 
 
 def remote(revision: int, timestamp: HLCTimestamp | None = None) -> RemoteUpdate:
@@ -84,7 +93,7 @@ class Others:
         self.now_ms = NOW_MS
         self.journal: list[Any] = []
         self.registry: list[Any] = []
-        self.relayed: list[Relay | RelayPubNubMessage] = []
+        self.relayed: list[Relay | RelayMissed | RelayPubNubMessage] = []
         self.published: list[Publish] = []
         self.retired: list[str] = []
         self.outcomes: list[Outcome] = []
@@ -102,12 +111,13 @@ class Others:
             registry=self.registry.append,
             broadcaster=self.relayed.append,
             publisher=self.published.append,
-            frame=self.devices.encode,
+            frame=self.devices.frame,
             bus_metrics=self.metrics,
             write_metrics=self.write_metrics,
             now_s=lambda: self.now_ms / 1000,
             tracer=self.tracer,
             retry_s=self.retry_s,
+            slice_rows=SLICE_ROWS,
         )
 
     def write(self, **fields: Any) -> DeviceWrite:
@@ -125,8 +135,8 @@ class Others:
     def commits(self) -> list[Commit]:
         return [message for message in self.journal if isinstance(message, Commit)]
 
-    def reads(self) -> list[ReadSince]:
-        return [message for message in self.journal if isinstance(message, ReadSince)]
+    def reads(self) -> list[ReadChanges]:
+        return [message for message in self.journal if isinstance(message, ReadChanges)]
 
     def relayed_revisions(self) -> list[int | None]:
         revisions: list[int | None] = []
@@ -134,6 +144,8 @@ class Others:
             match relay:
                 case Relay(updates=updates):
                     revisions += [update.revision for update in updates]
+                case RelayMissed(updates=missed):
+                    revisions += [msgspec.json.decode(update)["revision"] for update in missed]
                 case RelayPubNubMessage(message=PubNubWatchlistUpdate(revision=revision)):
                     revisions.append(revision)
         return revisions
@@ -371,12 +383,12 @@ async def test_a_gap_is_filled_from_the_journal_in_order_and_once(
     assert others.relayed == []
     (read,) = others.reads()
     assert read.revision == 3
-    read.reply_to(Changes(user_id="ann", epoch="e", revision=6, updates=tuple(map(an_update, (4, 5, 6)))))
+    read.reply_to(changes(3, 6))
     await handled(watchlist)
     assert others.relayed_revisions() == [4, 5, 6]
     again = others.reads()[1]
     assert again.revision == 6  # 7 was seen meanwhile
-    again.reply_to(Changes(user_id="ann", epoch="e", revision=7, updates=(an_update(7),)))
+    again.reply_to(changes(6, 7))
     await handled(watchlist)
     assert others.relayed_revisions() == [4, 5, 6, 7]
     assert others.metrics.gaps_healed == 2
@@ -391,7 +403,7 @@ async def test_a_commit_behind_another_nodes_unseen_one_waits_for_it_and_is_answ
     await handled(watchlist)
     assert others.relayed == []
     assert len(others.outcomes) == len(others.published) == 1
-    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=5, updates=(an_update(4), an_update(5))))
+    others.reads()[0].reply_to(changes(3, 5))
     await handled(watchlist)
     assert others.relayed_revisions() == [4, 5]
 
@@ -407,12 +419,27 @@ async def test_a_hint_that_the_head_moved_fills_the_gap(
     assert [read.revision for read in others.reads()] == [3]
 
 
+async def test_a_long_gap_is_filled_slice_by_slice_and_counts_once(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(HeadMoved(12, "journal"))
+    await handled(watchlist)
+    for since, revision in ((3, 7), (7, 11), (11, 12)):
+        read = others.reads()[-1]
+        assert (read.revision, read.limit) == (since, SLICE_ROWS)
+        read.reply_to(changes(since, revision, head=12))
+        await handled(watchlist)
+    assert others.relayed_revisions() == list(range(4, 13))
+    assert len(others.reads()) == 3
+    assert others.metrics.gaps_healed == 1
+
+
 async def test_a_head_that_the_journal_does_not_confirm_costs_one_look(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
     watchlist.tell(HeadMoved(10**9, "forged"))
     await handled(watchlist)
-    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=3, updates=()))
+    others.reads()[0].reply_to(changes(3, 3))
     await handled(watchlist)
     assert len(others.reads()) == 1
     assert (others.metrics.gaps_healed, others.metrics.refused) == (0, {"unconfirmed": 1})
@@ -428,49 +455,86 @@ async def test_a_change_that_comes_during_a_look_for_a_wrong_head_is_not_lost_wi
     watchlist.tell(HeadMoved(10**9, "forged"))
     await handled(watchlist)
     watchlist.tell(HeadMoved(4, "other"))  # committed after the journal had read
-    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=3, updates=()))
+    others.reads()[0].reply_to(changes(3, 3))
     await handled(watchlist)
     assert [read.revision for read in others.reads()] == [3, 3]
-    others.reads()[1].reply_to(Changes(user_id="ann", epoch="e", revision=4, updates=(an_update(4),)))
+    others.reads()[1].reply_to(changes(3, 4))
     await handled(watchlist)
     assert others.relayed_revisions() == [4]
     assert len(others.reads()) == 2
 
 
-async def test_a_message_from_before_a_restore_costs_one_look_and_devices_get_the_restored_list(
-    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+async def test_a_message_from_before_a_restore_costs_one_look_and_devices_come_again_for_the_restored_list(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
     watchlist.tell(remote(50))
     await handled(watchlist)
-    others.reads()[0].reply_to(Snapshot(user_id="ann", epoch="f", revision=1, items=(), reason="epoch_changed"))
+    others.reads()[0].reply_to(ChangesExpired("epoch_changed", 1))
     await handled(watchlist)
+    (disconnect,) = devices.told["screen"][1:]
+    assert isinstance(disconnect, Disconnect)
+    assert disconnect.close is TRY_AGAIN_LATER
     watchlist.tell(remote(2))
     await handled(watchlist)
     assert len(others.reads()) == 1
     assert others.relayed_revisions() == [2]
 
 
-async def test_a_gap_older_than_the_kept_history_becomes_a_snapshot_for_every_connection(
+async def test_a_gap_older_than_the_kept_history_is_left_to_every_connection(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
-    watchlist.tell(Join(devices.connection("b")))
+    connection = devices.connection("b")
+    watchlist.tell(Join(connection))
     watchlist.tell(remote(9000))
     await handled(watchlist)
-    item = Item(
-        content_id=CONTENT_ID, tag="syncd:1", added_revision=1, timestamp=HLCTimestamp(1, 0, "n"), device_id="d"
-    )
-    others.reads()[0].reply_to(
-        Snapshot(user_id="ann", epoch="e", revision=9000, items=(item,), reason="history_pruned")
-    )
+    others.reads()[0].reply_to(ChangesExpired("history_pruned", 9000))
     await handled(watchlist)
-    joined, replayed = devices.told["b"]
-    assert isinstance(joined, Joined)
+    (asked,) = devices.told["screen"][1:]
+    assert (asked.first_revision, asked.frames) == (9001, ())
+    assert isinstance(asked, Deliver)
+    assert len(devices.told["b"]) == 2
+    watchlist.tell(Join(connection, since=3))  # as a connection does that is told so
+    await handled(watchlist)
+    others.reads()[1].reply_to(ChangesExpired("history_pruned", 9000))
+    await handled(watchlist)
+    (page,) = (message for message in others.journal if isinstance(message, ReadSnapshotPage))
+    assert (page.after, page.limit) == (None, SLICE_ROWS)
+    page.reply_to(SnapshotPage(epoch="e", revision=9000, items=b'{"content_id":"x"}'))
+    await handled(watchlist)
+    replayed = devices.told["b"][2]
     assert isinstance(replayed, Replayed)
     assert (replayed.is_recovered, replayed.revision, replayed.reason) == (False, 9000, "history_pruned")
-    assert msgspec.json.decode(replayed.frames[0])["items"][0]["content_id"] == CONTENT_ID
+    assert msgspec.json.decode(replayed.frames[0])["items"] == [{"content_id": "x"}]
     watchlist.tell(remote(9001))
     await handled(watchlist)
     assert others.relayed_revisions() == [9001]
+
+
+async def test_what_connections_have_missed_may_show_a_gap_of_the_node(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    watchlist.tell(Join(devices.connection("b"), since=1))
+    await handled(watchlist)
+    others.reads()[0].reply_to(changes(1, 5, head=7))
+    await handled(watchlist)
+    (replayed,) = devices.told["b"]
+    assert (replayed.revision, replayed.head) == (5, 7)
+    assert [read.revision for read in others.reads()] == [1, 3]
+
+
+async def test_a_connection_that_has_left_is_not_told_what_was_read_for_it(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    connection = devices.connection("b")
+    watchlist.tell(Join(connection, since=1))
+    await handled(watchlist)
+    others.reads()[0].reply_to(ChangesExpired("history_pruned", 3))
+    watchlist.tell(Leave(connection))
+    await handled(watchlist)
+    (page,) = (message for message in others.journal if isinstance(message, ReadSnapshotPage))
+    page.reply_to(SnapshotPage(epoch="e", revision=3, items=b""))
+    await handled(watchlist)
+    assert devices.told["b"] == []
 
 
 async def test_a_connection_that_resumes_is_registered_before_the_journal_is_read(
@@ -482,7 +546,7 @@ async def test_a_connection_that_resumes_is_registered_before_the_journal_is_rea
     assert [type(message) for message in others.registry] == [Register]
     (read,) = others.reads()
     assert (read.revision, read.epoch) == (1, "e")
-    read.reply_to(Changes(user_id="ann", epoch="e", revision=3, updates=(an_update(2), an_update(3))))
+    read.reply_to(changes(1, 3))
     await handled(watchlist)
     (replayed,) = devices.told["b"]
     assert (replayed.revision, replayed.is_recovered) == (3, True)
@@ -582,7 +646,7 @@ async def test_an_idle_actor_retires_and_one_that_is_needed_stays(
     unwatched.tell(committed(others.commits(), 5))
     await asked_to_retire()
     assert others.retired == []  # revision 4 is being read
-    others.reads()[0].reply_to(Changes(user_id="ann", epoch="e", revision=5, updates=(an_update(4), an_update(5))))
+    others.reads()[0].reply_to(changes(3, 5))
     await asked_to_retire()
     while unwatched.is_alive():
         await asyncio.sleep(0)

@@ -6,7 +6,7 @@ device that delivers when the example says so, or never.
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,9 +20,9 @@ from syncd_client.outputs import Output, Timer
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
-from actors.messages.conversion import device_snapshot, device_update
+from actors.messages.conversion import device_update, snapshot_json, snapshot_page
 from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to
-from actors.messages.journal import Operation, Outcome, Snapshot, Status, Update
+from actors.messages.journal import SLICE_ROWS, Changes, Operation, Outcome, Status, Update
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 from storage.journal_store import open_store
@@ -46,25 +46,22 @@ class World:
         self.now_ms = START_MS
         self._clock = HLCTimestamp(0, 0, "service")
         self.connected: list[Device] = []
+        self.history: list[Update] = []
         self.misplaced: set[str] = set()
         """A remove took only the newest of several adds: who saw that live keeps showing the content at its place."""
 
-    def history(self) -> list[Update]:
-        changes = self.journal.since(self.user, 0, None)
-        assert not isinstance(changes, Snapshot)
-        return list(changes.updates)
-
     def join(self, device: "Device", since: int, epoch: str | None, *, forgets: bool) -> None:
         """Send what ``device`` missed; a service that ``forgets`` has only the whole list left."""
-        answer = self.journal.since(self.user, since, epoch)
-        if forgets:
-            answer = msgspec.structs.replace(whole_list(self.journal, self.user), reason="history_pruned")
-        if isinstance(answer, Snapshot):
-            resumed = Resumed(recovered=False, revision=answer.revision, epoch=answer.epoch, reason=answer.reason)
-            device.tell(resumed, device_snapshot(answer))
+        answer = self.journal.changes(self.user, since, SLICE_ROWS, epoch)
+        if isinstance(answer, Changes) and not forgets:
+            assert not answer.has_more
+            device.tell(Resumed(recovered=True, revision=answer.revision, epoch=answer.epoch))
+            device.show(answer.updates)
         else:
-            resumed = Resumed(recovered=True, revision=answer.revision, epoch=answer.epoch)
-            device.tell(resumed, *map(device_update, answer.updates))
+            page = snapshot_page(whole_list(self.journal, self.user))
+            reason = "history_pruned" if isinstance(answer, Changes) else answer.reason
+            device.tell(Resumed(recovered=False, revision=page.revision, epoch=page.epoch, reason=reason))
+            device.show([snapshot_json(page.revision, page.epoch, [page.items])])
         self.connected.append(device)
 
     def write(self, device: "Device", text: str, *, answers_first: bool, is_away: bool) -> None:
@@ -96,6 +93,7 @@ class World:
         if answers_first:
             device.tell(answer_to(write.id, outcome))
         if outcome.is_new and outcome.update:
+            self.history.append(outcome.update)
             for other in self.connected:
                 other.tell(device_update(outcome.update))
         if not answers_first:
@@ -132,7 +130,10 @@ class Device:
         return not (self._inbound or self._outbound or self.core.queued)
 
     def tell(self, *sent: Any) -> None:
-        self._inbound += (msgspec.json.encode(message).decode() for message in sent)
+        self.show(map(msgspec.json.encode, sent))
+
+    def show(self, encoded: Iterable[bytes]) -> None:
+        self._inbound += (message.decode() for message in encoded)
 
     def _do(self, out: list[Output]) -> None:
         for output in out:
@@ -272,7 +273,7 @@ def check_what_is_stored(world: World, device: Device) -> None:
     """At every moment a device holds the list as it was at its revision."""
     stored = device.store.load(world.user)
     assert stored is not None
-    assert {item.content_id for item in stored.items} == members_at(world.history(), stored.head.revision)
+    assert {item.content_id for item in stored.items} == members_at(world.history, stored.head.revision)
 
 
 def come_to_rest(devices: list[Device]) -> None:
@@ -290,7 +291,7 @@ def come_to_rest(devices: list[Device]) -> None:
 
 def check_that_all_agree(world: World, devices: list[Device]) -> None:
     listed = [item.content_id for item in whole_list(world.journal, world.user).items]
-    history = world.history()
+    history = world.history
     assert set(listed) == members_at(history, len(history))
     for device in devices:
         assert device.core.state is State.LIVE

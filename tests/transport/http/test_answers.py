@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from actors.messages.change import Change
+from actors.messages.conversion import device_update
 from actors.messages.journal import Bookmark, Changes, Item, Outcome, Page, Status, Update
 from crdt.hlc import HLCTimestamp
 from transport.http.answers import json_response, watchlist_changes, watchlist_page, write_response
@@ -33,7 +34,7 @@ def test_a_write_that_changed_something_tells_revision_tag_and_stamp() -> None:
 def test_a_page_tells_its_items_and_where_the_next_begins() -> None:
     item = Item(content_id=FILM, tag="syncd:7", added_revision=7, timestamp=STAMP, device_id="tv")
     after = Bookmark(epoch="e", revision=9, timestamp=5, added_revision=7)
-    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=(item,), after=after))
+    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=(item,), after=after), None)
     assert msgspec.to_builtins(page) == {
         "revision": 9,
         "epoch": "e",
@@ -43,15 +44,15 @@ def test_a_page_tells_its_items_and_where_the_next_begins() -> None:
 
 
 def test_the_last_page_has_no_next_and_says_why_it_is_a_page() -> None:
-    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=(), reason="epoch_changed"))
+    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=()), "epoch_changed")
     assert msgspec.to_builtins(page) == {"revision": 9, "epoch": "e", "items": [], "reason": "epoch_changed"}
 
 
 def test_changes_are_told_as_devices_are_told() -> None:
-    changes = watchlist_changes(Changes(user_id="ann", epoch="e", revision=7, updates=(UPDATE,), has_more=True))
-    (change,) = changes.changes
-    assert (str(change.content_id), change.action, change.revision) == (FILM, "add", 7)
-    assert (changes.revision, changes.has_more) == (7, True)
+    update = msgspec.json.encode(device_update(UPDATE))
+    changes = watchlist_changes(Changes(user_id="ann", epoch="e", revision=7, head=8, updates=(update,)))
+    expected = b'{"revision":7,"epoch":"e","changes":[%b],"has_more":true}' % update
+    assert msgspec.json.encode(changes) == expected
 
 
 def test_a_response_is_json_with_the_headers_and_the_status_given() -> None:

@@ -8,7 +8,16 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from actors.messages.journal import HeadsLoaded, JournalMessage, LoadHeads, ReadFailed, ReadPage
+from actors.messages.journal import (
+    ChangesExpired,
+    HeadsLoaded,
+    JournalMessage,
+    LoadHeads,
+    Page,
+    ReadChanges,
+    ReadFailed,
+    ReadPage,
+)
 from tests.daemon import WATCHLIST, bearer
 from tests.transport.http.lone_api import HEAD, api_deps, client
 from transport.http.api import http_api
@@ -256,3 +265,18 @@ async def test_a_journal_that_cannot_read_is_told_with_its_reason() -> None:
         response = await api.get(WATCHLIST, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
     assert response.json()["detail"] == "It is away."
+
+
+async def test_changes_that_cannot_be_told_are_answered_with_a_page_and_the_reason() -> None:
+    def journal(message: JournalMessage) -> None:
+        if isinstance(message, ReadChanges):
+            assert (message.revision, message.limit, message.epoch) == (3, 7, "x")
+            message.reply_to(ChangesExpired("history_pruned", 9))
+        else:
+            assert isinstance(message, ReadPage)
+            assert (message.limit, message.after) == (7, None)
+            message.reply_to(Page(user_id="ann", epoch="e", revision=9, items=()))
+
+    async with client(http_api(api_deps(journal=journal)).app) as api:
+        response = await api.get(f"{WATCHLIST}?since=3&limit=7&epoch=x", headers=bearer())
+    assert response.json() == {"revision": 9, "epoch": "e", "items": [], "reason": "history_pruned"}

@@ -63,7 +63,7 @@ class Watchlist:
             case Join(connection=connection, since=since):
                 assert since is not None
                 revision = since + len(self.missed)
-                connection.tell(Replayed(revision=revision, epoch="e", frames=self.missed))
+                connection.tell(Replayed(revision=revision, head=revision, epoch="e", frames=self.missed))
                 self.joined.put_nowait(connection)
             case Leave(connection=connection):
                 self.left.put_nowait(connection)

@@ -1,0 +1,269 @@
+"""Devices come, go, and read at their pace while their user writes and the history is pruned: nobody is misled.
+
+All actors between the store and the sockets are the real ones, and so is the store; slices are small, so that much
+happens between two of them.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.connection.deps import ConnectionDeps, HandshakeResult
+from actors.connection.sync_websocket import SyncWebSocket
+from actors.fanout.broadcaster import WebSocketBroadcaster
+from actors.fanout.connection_registry import ConnectionRegistry
+from actors.journal.journal import Journal
+from actors.messages.change import Change
+from actors.messages.channel import HeadMoved
+from actors.messages.close_codes import SLOW_CONSUMER, TRY_AGAIN_LATER
+from actors.messages.connection import SocketLost, SocketWritable
+from actors.messages.journal import DeviceWrite, Operation, Outcome
+from actors.metrics import BroadcastMetrics, BusMetrics, JournalMetrics, RegistryMetrics, WriteMetrics
+from actors.ports import JournalStore
+from actors.runtime import LoopFuture
+from actors.tracing import untraced
+from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.deps import WatchlistDeps
+from actors.watchlist.watchlist_sync import WatchlistSync
+from crdt.hlc import HLCTimestamp, tick
+from storage.history import PRUNE_EVERY, HistoryLimits
+from storage.journal_store import open_store
+from tests.actors.conftest import Started, content
+from tests.fakes.store_in_process import StoreInProcess
+from tests.timeouts import TIMEOUT_S
+
+NOW_MS = 1_764_000_000_000
+DEVICES = 4
+STEPS = 200
+CONTENTS = 40
+SLICE_ROWS = 7
+KEPT = HistoryLimits(max_operations=30)
+"""Of which 130 are kept at most: a device that is a little late misses what was pruned, or finds it just in time."""
+MORE_THAN_IS_KEPT = KEPT.max_operations + 2 * PRUNE_EVERY
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Service:
+    """One user's part of a node, and another node that writes to the same database."""
+
+    def __init__(self, users: ActiveUsers, other_node: JournalStore) -> None:
+        self.users = users
+        self._other_node = other_node
+        self._clock = HLCTimestamp(NOW_MS, 0, "other")
+        self.lists: list[frozenset[str]] = [frozenset()]
+        """By revision."""
+        self.snapshots = 0
+
+    async def write(self, changes: list[Change]) -> None:
+        """Let ``changes`` be committed, and note the list after each."""
+        answers: list[LoopFuture[Outcome]] = []
+        for change in changes:
+            answers.append(LoopFuture())
+            write = DeviceWrite(user_id="ann", device_id="writer", change=change, answer=answers[-1].set)
+            self.users.tell_watchlist(write)
+        for answer in answers:
+            self._note(await answer)
+
+    def write_elsewhere(self, changes: list[Change]) -> None:
+        """Let the other node commit ``changes``; this one hears of it by ``hint``, if at all."""
+        operations: list[Operation] = []
+        for change in changes:
+            self._clock = tick(self._clock, NOW_MS, "other")
+            operations.append(Operation(user_id="ann", device_id="other", change=change, timestamp=self._clock))
+        for outcome in self._other_node.commit(operations):
+            self._note(outcome)
+
+    def hint(self) -> None:
+        """Let the bus say where the journal stands."""
+        self.users.tell_if_active("ann", HeadMoved(self.revision, origin="other"))
+
+    def _note(self, outcome: Outcome) -> None:
+        update = outcome.update
+        if update is not None:
+            assert update.revision == len(self.lists)
+            change_list = self.lists[-1].union if update.change.action == "add" else self.lists[-1].difference
+            self.lists.append(change_list({update.content_id}))
+
+    @property
+    def revision(self) -> int:
+        return len(self.lists) - 1
+
+
+class Device:
+    """A device; what it is shown is checked as it comes."""
+
+    def __init__(self, service: Service, dice: random.Random) -> None:
+        self.service = service
+        self.dice = dice
+        self.visit: Visit | None = None
+        self.revision = 0
+        self.epoch: str | None = None
+        self.contents: frozenset[str] = frozenset()
+        self.progressed = asyncio.Event()
+        self._ends_at = 0
+        """The revision up to which the last ``resumed`` promised updates."""
+
+    def connect(self) -> None:
+        self.visit = Visit(self)
+
+    def disconnect(self) -> None:
+        visit, self.visit = self.visit, None
+        if visit is not None:
+            visit.tell(SocketLost())
+
+    def read_on(self) -> None:
+        """Read what has piled up in the network."""
+        if self.visit is not None:
+            self.visit.congested = False
+            self.visit.tell(SocketWritable())
+
+    def receive(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "resumed":
+                self.epoch = message["epoch"]
+                self._ends_at = message["revision"]
+            case "watchlist_update":
+                assert message["revision"] == self.revision + 1
+                self.revision += 1
+                change = self.contents.union if message["action"] == "add" else self.contents.difference
+                self.contents = change({message["content_id"]})
+            case "watchlist_snapshot":
+                assert message["revision"] == self._ends_at >= self.revision
+                self.service.snapshots += 1
+                self.revision = message["revision"]
+                listed = [item["content_id"] for item in message["items"]]
+                self.contents = frozenset(listed)
+                assert len(listed) == len(self.contents)
+            case kind:
+                raise AssertionError(kind)
+        if self.revision <= self.service.revision:
+            assert self.contents == self.service.lists[self.revision]
+
+
+class Visit:
+    """One socket of a device."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self.congested = False
+        deps = ConnectionDeps(
+            tell_watchlist=device.service.users.tell_watchlist,
+            frame=lambda answer: _encode(answer) + b"\n",
+            now_s=asyncio.get_running_loop().time,
+        )
+        handshake = HandshakeResult(
+            user_id="ann", device_id="tv", ends_at_s=float("inf"), since=device.revision, epoch=device.epoch
+        )
+        self.tell = SyncWebSocket.launch(deps, self, handshake)
+
+    def write(self, frames: bytes) -> None:
+        if self._device.visit is not self:  # it was lost, which the actor does not know yet
+            return
+        assert not self.congested
+        for line in frames.splitlines():
+            self._device.receive(msgspec.json.decode(line))
+        self.congested = self._device.dice.random() < 0.5
+        self._device.progressed.set()
+
+    def is_congested(self) -> bool:
+        return self.congested
+
+    def ping(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None:
+        if self._device.visit is self:
+            assert code in (TRY_AGAIN_LATER.code, SLOW_CONSUMER.code)
+            self._device.disconnect()
+            self._device.progressed.set()
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+@pytest.fixture
+async def service(started: Started, tmp_path: Path) -> AsyncIterator[Service]:
+    url = f"sqlite:///{tmp_path}/journal.db"
+    writer, reader, other = (open_store(url, now_ms=lambda: NOW_MS, history=KEPT) for _ in range(3))
+    store = StoreInProcess(writer, reader=reader)
+    journal = started(Journal.start(store, JournalMetrics()))
+    relays = BroadcastMetrics()
+    registry = started(
+        ConnectionRegistry.start(lambda message: _encode(message) + b"\n", RegistryMetrics(), relays, untraced())
+    )
+    broadcaster = started(WebSocketBroadcaster.start(registry.tell, relays, lambda: 0.0, untraced()))
+    deps = WatchlistDeps(
+        node="here",
+        now_ms=lambda: NOW_MS,
+        now_s=lambda: 0.0,
+        max_clock_drift_ms=60_000,
+        journal=journal.tell,
+        registry=registry.tell,
+        broadcaster=broadcaster.tell,
+        publisher=None,
+        frame=lambda payload: payload + b"\n",
+        bus_metrics=BusMetrics(),
+        write_metrics=WriteMetrics(),
+        tracer=untraced(),
+        slice_rows=SLICE_ROWS,
+    )
+    users = ActiveUsers(lambda user_id, retired: started(WatchlistSync.start(user_id, deps, retired)))
+    yield Service(users, other)
+    users.sweep()
+    await journal.stop(block=False)
+    await store.close()
+    other.close()
+
+
+def a_change(dice: random.Random) -> Change:
+    return Change("add" if dice.random() < 0.7 else "remove", content(dice.randrange(CONTENTS)))
+
+
+async def live(service: Service, devices: list[Device], dice: random.Random) -> None:
+    """Let something happen, many times."""
+    for _ in range(STEPS):
+        device = dice.choice(devices)
+        match dice.choice(("write", "write", "elsewhere", "connect", "connect", "disconnect", "read", "wait")):
+            case "write":
+                await service.write([a_change(dice) for _ in range(dice.choice((1, 1, 1, 20)))])
+            case "elsewhere":
+                service.write_elsewhere([a_change(dice) for _ in range(dice.choice((1, 1, 30)))])
+                if dice.random() < 0.7:
+                    service.hint()
+            case "connect" if device.visit is None:
+                device.connect()
+            case "disconnect" if dice.random() < 0.3:
+                device.disconnect()
+            case "read":
+                device.read_on()
+            case _:
+                for _ in range(dice.randrange(5)):
+                    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_at_every_moment_a_device_holds_the_list_as_it_was_at_its_revision(service: Service, seed: int) -> None:
+    dice = random.Random(seed)
+    devices = [Device(service, dice) for _ in range(DEVICES)]
+    async with asyncio.timeout(TIMEOUT_S):
+        await live(service, devices, dice)
+        service.write_elsewhere([a_change(dice) for _ in range(dice.choice((1, 10 * SLICE_ROWS, MORE_THAN_IS_KEPT)))])
+        service.hint()
+        for device in devices:
+            while device.revision < service.revision:
+                device.progressed.clear()
+                if device.visit is None:
+                    device.connect()
+                device.read_on()
+                await device.progressed.wait()
+            assert device.contents == service.lists[-1]
+    for device in devices:
+        device.disconnect()
+    assert service.revision > 2 * KEPT.max_operations
+    assert service.snapshots
