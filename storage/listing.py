@@ -4,22 +4,23 @@
 # -------------------------------
 # No state is kept for a listing. Its bookmark names the revision of the first page. When the list has changed since,
 # the operations after that revision say which contents were touched. Every other content is unchanged; each touched one
-# is reconstructed from its own operations. Where that is not certain (the history is pruned, or a content was added
-# several times), the listing has expired: a page is never guessed.
+# is reconstructed from its own operations. Where that is not certain (the history is pruned, or too long to be looked
+# through, or a content was added several times), the listing has expired: a page is never guessed.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import takewhile
-from typing import Final
-from uuid import UUID
+from typing import Final, NamedTuple
 
+from msgspec import json
 from sqlalchemy import BigInteger, bindparam, select, tuple_
 
-from actors.messages.journal import Bookmark, Item, Page, PageExpired, Update
+from actors.messages.journal import Bookmark, Item, Page, PageExpired, Status
+from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
 from storage.reads import read_head
-from storage.rows import age_of, item_of, update_of
+from storage.rows import KINDS, age_of, item_of
 from storage.rows_in import chunks, places
 from storage.statements import Row, Statement
 from storage.tables import entries, operations
@@ -27,9 +28,16 @@ from storage.tables import entries, operations
 MAX_SLICE: Final = 4096
 """Live tags read at once at most; the first slice is as long as the page."""
 
+MAX_LOOKED_THROUGH: Final = 2_000
+"""Operations on touched contents that a page may look through, which takes about as long as the page itself."""
+
 _END = (1 << 63) - 1
 """Above every timestamp and every revision."""
 _TOP = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
+
+_ADD: Final = KINDS["add"]
+_REMOVE: Final = KINDS["remove"]
+_decode_tags: Final = json.Decoder(tuple[str, ...]).decode
 
 _CONTENT_ID = entries.c.keys().index("content_id")
 _AGE = tuple_(entries.c.timestamp, entries.c.added_revision)
@@ -48,12 +56,29 @@ _TOUCHED = select(operations.c.content_id).where(
     operations.c.user_id == bindparam("of_user"),
     operations.c.revision > bindparam("at"),
 )
+
+
+class _Operation(NamedTuple):
+    """What is read of an operation on a touched content: columns of ``operations``."""
+
+    revision: int
+    kind: str
+    content_id: str
+    tags: str
+    timestamp: int
+    node: str
+    device_id: str
+    status: str | None
+
+
 _OF_TOUCHED = Statement(
-    select(operations)
+    select(*(operations.c[name] for name in _Operation._fields))
     .where(operations.c.user_id == bindparam("of_user"), operations.c.content_id.in_(_TOUCHED))
-    .order_by(operations.c.revision),
+    .order_by(operations.c.revision.desc())
+    .limit(bindparam("size")),
     "of_user",
     "at",
+    "size",
 )
 
 
@@ -76,7 +101,8 @@ def _not_older(size: int) -> Statement:
 def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
-    Cost: O(limit), and O(live tags of a content) where there are several; O(history) as well if the list has changed.
+    Cost: O(limit), and O(live tags of a content) where there are several; if the list has changed, also a bounded look
+    through the history.
     """
     if after is None:
         return _first_page(transaction, user_id, limit)
@@ -85,16 +111,17 @@ def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmar
         return PageExpired("epoch_changed")
     if after.revision + 1 < first_kept:
         return PageExpired("history_pruned")
-    touched: list[Update] = []
+    touched: list[_Operation] = []
     if after.revision < head:
-        touched = list(map(update_of, transaction.execute(_OF_TOUCHED, (user_id, after.revision)).fetchall()))
-        if sum(update.revision > after.revision for update in touched) != head - after.revision:
-            return PageExpired("history_pruned")  # it has a hole
+        rows = transaction.execute(_OF_TOUCHED, (user_id, after.revision, MAX_LOOKED_THROUGH)).fetchall()
+        touched = [_Operation(*row) for row in rows]
+        if sum(operation.revision > after.revision for operation in touched) != head - after.revision:
+            return PageExpired("history_pruned")  # it has a hole, or more was written than may be looked through
     try:
-        items = _items_at(touched, after, is_whole=first_kept == 1)
+        items = _items_at(touched, after, is_whole=first_kept == 1 and len(touched) < MAX_LOOKED_THROUGH)
     except _Unknown:
         return PageExpired("history_pruned")
-    items += _items(transaction, user_id, after, limit + 1, {update.content_id for update in touched})
+    items += _items(transaction, user_id, after, limit + 1, {operation.content_id for operation in touched})
     return _page(user_id, after.epoch, after.revision, items, limit)
 
 
@@ -152,29 +179,32 @@ class _Unknown(Exception):
     """The remaining history does not say whether a content was in the list."""
 
 
-def _items_at(history: Iterable[Update], after: Bookmark, *, is_whole: bool) -> list[Item]:
+def _items_at(newest_first: Iterable[_Operation], after: Bookmark, *, is_whole: bool) -> list[Item]:
     """Return the touched contents that were in the list at the bookmark's revision and belong after it.
 
-    ``history``: every kept operation on the touched contents, in order; ``is_whole``: none was pruned.
+    ``is_whole``: these are all operations that there ever were on the touched contents.
 
     Raises:
         _Unknown: that is not certain.
     """
-    by_content: dict[UUID, list[Update]] = defaultdict(list)
-    for update in history:
-        by_content[update.change.content_id].append(update)
-    items = (_item_at(updates, after.revision, is_whole) for updates in by_content.values())
+    by_content: dict[str, list[_Operation]] = defaultdict(list)
+    for operation in newest_first:
+        by_content[operation.content_id].append(operation)
+    items = (_item_at(of_content, after.revision, is_whole) for of_content in by_content.values())
     return [item for item in items if item is not None and age_of(item) < (after.timestamp, after.added_revision)]
 
 
-def _item_at(updates: Sequence[Update], revision: int, is_whole: bool) -> Item | None:
-    """Return one content's item at ``revision``; ``updates``: those kept of the content, at least one of them later."""
-    earlier = [update for update in updates if update.revision <= revision]
-    later = updates[len(earlier)]
-    if later.change.action == "remove":  # it names the tags that it removed, newest first: those were the item
-        added = [update for update in earlier if update.change.action == "add" and update.tags[0] == later.tags[0]]
-    elif is_whole or any(update.change.action == "remove" for update in earlier):
-        added = list(takewhile(lambda update: update.change.action == "add", reversed(earlier)))
+def _item_at(newest_first: Sequence[_Operation], revision: int, is_whole: bool) -> Item | None:
+    """Return one content's item at ``revision``; the first of its operations is later."""
+    *_, next_one = takewhile(lambda operation: operation.revision > revision, newest_first)
+    earlier = [operation for operation in newest_first if operation.revision <= revision]
+    if next_one.kind == _REMOVE:  # it names the tags that it removed, newest first: those were the item
+        tag = _decode_tags(next_one.tags)[0]
+        added = [add for add in earlier if add.kind == _ADD and _decode_tags(add.tags)[0] == tag]
+    elif next_one.status == Status.ADDED:  # so it was not there before
+        return None
+    elif is_whole or any(operation.kind == _REMOVE for operation in earlier):
+        added = list(takewhile(lambda operation: operation.kind == _ADD, earlier))
         if not added:
             return None
     else:  # an add may have been pruned
@@ -184,11 +214,11 @@ def _item_at(updates: Sequence[Update], revision: int, is_whole: bool) -> Item |
     return _item(added[0])
 
 
-def _item(add: Update) -> Item:
+def _item(add: _Operation) -> Item:
     return Item(
         content_id=add.content_id,
-        tag=add.tags[0],
+        tag=_decode_tags(add.tags)[0],
         added_revision=add.revision,
-        timestamp=add.timestamp,
+        timestamp=HLCTimestamp.unpack(add.timestamp, add.node),
         device_id=add.device_id,
     )

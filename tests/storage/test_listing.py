@@ -13,6 +13,7 @@ from actors.messages.journal import Item, Operation, Page, PageExpired
 from crdt.hlc import HLCTimestamp
 from storage.history import HistoryLimits
 from storage.journal_store import SqlJournalStore
+from storage.listing import MAX_LOOKED_THROUGH
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.whole_list import whole_list
@@ -148,9 +149,38 @@ def test_with_a_pruned_past_a_page_is_told_as_long_as_it_is_certain(
     snapshot = whole_list(short_history)
     late = author.remove("film 99")  # its add is kept: what it was is known
     assert listing(short_history, 30, [late]) == (list(snapshot.items), 100)
+    news = [author.add("new"), author.add("newer"), author.remove("newer")]
+    assert listing(short_history, 30, news) == (list(snapshot.items[1:]), 101)
     bookmark = first_page(short_history, 30).after
     short_history.commit([author.remove("film 1")])  # its add is not
     assert short_history.page("ann", 30, bookmark) == PageExpired("history_pruned")
+
+
+@pytest.mark.parametrize("changed", [MAX_LOOKED_THROUGH, MAX_LOOKED_THROUGH + 1])
+def test_a_listing_that_too_much_was_written_behind_has_expired(
+    journal: SqlJournalStore, author: Author, changed: int
+) -> None:
+    journal.commit([author.add(name) for name in "abc"])
+    snapshot, first = whole_list(journal), first_page(journal, 1)
+    journal.commit([author.add(f"film {number}") for number in range(changed)])
+    if changed > MAX_LOOKED_THROUGH:
+        assert journal.page("ann", 2, first.after) == PageExpired("history_pruned")
+    else:
+        (rest,) = pages_after(journal, first, 2)
+        assert (*first.items, *rest.items) == snapshot.items
+
+
+def test_a_history_that_is_too_long_to_be_looked_through_is_not_guessed(
+    journal: SqlJournalStore, author: Author
+) -> None:
+    journal.commit([author.add("b"), author.add("c")])
+    journal.commit([write("a") for _ in range(MAX_LOOKED_THROUGH // 2) for write in (author.add, author.remove)])
+    snapshot, first = whole_list(journal), first_page(journal, 1)
+    journal.commit([author.add("b", device="phone")])
+    (rest,) = pages_after(journal, first, 1)
+    assert (*first.items, *rest.items) == snapshot.items
+    journal.commit([author.add("a")])  # now what is looked through ends behind the first add of b
+    assert journal.page("ann", 1, first.after) == PageExpired("history_pruned")
 
 
 CONTENTS = st.sampled_from("abcdef")
