@@ -131,7 +131,7 @@ async def killed(store: Store, orders: Orders, author: Author, step: int) -> boo
     changes = await store.client.read(FindChanges(f"ann-{step}", 0, SLICE_ROWS, None))
     assert isinstance(changes, Changes)
     updates = [msgspec.json.decode(update, type=WatchlistUpdate) for update in changes.updates]
-    assert [update.operation_id for update in updates] == [f"ann-{step}-{number}" for number in range(1, 5)]
+    assert [update.revision for update in updates] == [1, 2, 3, 4]
     return found == [4, 1]
 
 

@@ -36,7 +36,7 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
-from transport.http import protocol as http_protocol
+from transport.http import phases as http_phases
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
@@ -215,7 +215,7 @@ async def test_what_a_device_says_is_answered(service: Service) -> None:
 async def test_the_time_outs_of_http_are_not_those_of_a_websocket(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "LINGER_S", 0.01)
+    monkeypatch.setattr(http_phases, "LINGER_S", 0.01)
     async with service.connect() as client:
         await asyncio.sleep(0.05)
         assert await say(client, type="ping") == {"type": "pong"}
