@@ -113,6 +113,8 @@ class JournalMetrics:
         """Why the latest transaction or probe failed; ``None``: it worked."""
         self.unreadable: str | None = None
         """Why the latest read failed; ``None``: it worked."""
+        self.reads_refused = 0
+        """Because too many of the same user waited."""
         self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})
         """Starts of a process in the place of one that was lost."""
 

@@ -97,6 +97,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         PerSecond, _about("writes and messages that one user may send to this node per second")
     ] = 5_000.0
     message_burst: Annotated[Count, _about("writes and messages that one user may send at once after a pause")] = 20_000
+    reads_per_second: Annotated[
+        PerSecond, _about("lists, changes and replays that one user may ask this node for per second")
+    ] = 20.0
+    read_burst: Annotated[
+        Count, _about("lists, changes and replays that one user may ask for at once after a pause")
+    ] = 1_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
     log_format: Annotated[
         Literal["auto", "console", "json"], _about("auto (console on a terminal, else json), console or json")

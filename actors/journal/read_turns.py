@@ -16,6 +16,7 @@ from actors.messages.journal import (
     ReadChanges,
     ReadFailed,
     ReadPage,
+    ReadRefused,
     ReadSnapshotPage,
 )
 from actors.messages.store import FindChanges, FindHeads, FindPage, FindSnapshotPage, HeadsFound
@@ -25,7 +26,14 @@ from actors.ports import StoreClient
 MAX_UNDER_WAY: Final = 4
 """Reads handed to the store at once, so that it need not wait for the event loop between two; one while it fails."""
 
+MAX_WAITING_OF_USER: Final = 128
+"""Reads of one user that wait for their turn; each costs memory, and a page of 1,000 items some milliseconds."""
+
+MAX_SHARING: Final = 500
+"""Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
+
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
+_TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
 Read = ReadChanges | ReadPage | ReadSnapshotPage
 
@@ -68,8 +76,11 @@ class ReadTurns:
         if waiting is None:
             self._waiting[message.user_id] = deque((message,))
             self._turns.append(message.user_id)
-        else:
+        elif len(waiting) < MAX_WAITING_OF_USER:
             waiting.append(message)
+        else:
+            self._metrics.reads_refused += 1
+            tell_answer(message.reply_to, _TOO_MANY, self._metrics)
 
     def add_heads(self, message: LoadHeads) -> None:
         """Take ``message`` in; it shares a read with all that have come by then."""
@@ -84,7 +95,7 @@ class ReadTurns:
             self._send_read(self._waiting[self._turns.popleft()].popleft())
 
     def _send_heads(self) -> None:
-        asked, self._heads = self._heads, []
+        asked, self._heads = self._heads[:MAX_SHARING], self._heads[MAX_SHARING:]
         self._are_heads_under_way = True
         found = self._store.read(FindHeads(tuple([user_id for message in asked for user_id in message.user_ids])))
         self._under_way.add(found)

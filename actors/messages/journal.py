@@ -257,6 +257,10 @@ class ReadFailed(Struct, frozen=True):
     reason: str
 
 
+class ReadRefused(ReadFailed, frozen=True):
+    """Too many reads of this user wait already; ``reason`` names the bound."""
+
+
 class Settled(Struct, frozen=True):
     """Every commit that was told before ``Settle`` is answered."""
 

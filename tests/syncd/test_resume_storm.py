@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.daemon import DaemonProcess, bearer
+from tests.daemon import DaemonProcess, StartDaemon, bearer
 
 pytestmark = pytest.mark.integration
 
@@ -56,8 +56,9 @@ class Traveller:
 
 
 async def test_devices_that_are_cut_off_thousands_of_times_under_a_write_storm_miss_nothing_and_see_nothing_twice(
-    daemon: DaemonProcess, user: str
+    start_daemon: StartDaemon, user: str
 ) -> None:
+    daemon = start_daemon("--read-burst", str(2 * DEVICES * CUTS_PER_DEVICE))
     travellers = [Traveller(daemon, user, number) for number in range(DEVICES)]
     written = 0
 

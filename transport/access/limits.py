@@ -1,4 +1,4 @@
-"""Limits for each user and for the node: connections and messages. A refusal says when to try again."""
+"""Limits for each user and for the node: connections, messages and reads. A refusal says when to try again."""
 
 from collections import Counter
 from http import HTTPStatus
@@ -61,16 +61,21 @@ class Limits(Struct, frozen=True, kw_only=True):
     messages_per_second: float = 5_000.0
     """Per user, on this node: writes over HTTP and messages over sockets."""
     message_burst: int = 20_000
+    reads_per_second: float = 20.0
+    """Per user, on this node: requests for a list, changes or a revision, and sockets that ask for what they missed."""
+    read_burst: int = 1_000
+    """As many as a user's devices may ask for when they come back together."""
 
 
 class Quotas:
-    """Counts users' connections and messages against the limits. Thread: the event loop."""
+    """Counts users' connections, messages and reads against the limits. Thread: the event loop."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0)
+        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0, reads=0)
         """By reason."""
         self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
+        self._reads = TokenBuckets(limits.reads_per_second, limits.read_burst)
         self._connections: Counter[str] = Counter()
         self._total = 0
 
@@ -110,6 +115,14 @@ class Quotas:
         if wait_s:
             rate = self.limits.messages_per_second
             raise too_many(f"This user sends more than {rate:g} messages a second to this node.", wait_s)
+
+    def acquire_read(self, user_id: str, now_s: float) -> None:
+        """Acquire one read of the journal. Raises: Problem, a 429; then none was acquired."""
+        wait_s = self._reads.acquire(user_id, now_s)
+        if wait_s:
+            self.refusals["reads"] += 1
+            rate = self.limits.reads_per_second
+            raise too_many(f"This user reads more than {rate:g} times a second from this node.", wait_s)
 
 
 def too_many(detail: str, retry_after_s: float) -> Problem:

@@ -106,7 +106,7 @@ def _write_watchlist() -> Json:
         "Add or remove one content; answered once it is in the database.",
         parameters=[_traceparent()],
         requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
-        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "413", "415", "429"),
+        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "413", "415"),
     )
 
 
@@ -119,7 +119,7 @@ def _write_operations() -> Json:
         parameters=[_traceparent()],
         requestBody=body("BulkRequest", described, {"operations": [_WRITE]}),
         responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
-        | problems("413", "415", "429"),
+        | problems("413", "415"),
     )
 
 
@@ -202,7 +202,7 @@ def _open(operation_id: str, summary: str, answers: Json) -> Json:
 
 
 def _of_a_user(operation_id: str, summary: str, *, responses: Json, **more: Any) -> Json:
-    return of_a_bearer(operation_id, summary, "watchlist", responses, **more)
+    return of_a_bearer(operation_id, summary, "watchlist", responses | problems("429"), **more)
 
 
 def _not_modified() -> Json:

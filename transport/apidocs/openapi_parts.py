@@ -22,7 +22,10 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "410": ("The listing cannot be continued.", "cursor: this listing cannot be continued; start again without it."),
     "413": ("The body is too large.", f"The body is larger than {MAX_WRITE_BYTES} bytes."),
     "415": ("The body is something other than JSON.", "Content-Type: the body must be application/json, not text/xml."),
-    "429": ("This user sends too much; repeat after Retry-After.", "This user sends more than 5000 messages a second."),
+    "429": (
+        "This user sends or reads too much; repeat after Retry-After.",
+        "This user sends more than 5000 messages a second.",
+    ),
     "431": ("The headers are too large, or too many.", "The request's head is larger than 32768 bytes."),
     "500": ("An error of the service.", "An error in syncd; it has been logged."),
     "503": (

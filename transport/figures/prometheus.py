@@ -22,7 +22,7 @@ class Sources(Struct, frozen=True, eq=False):
 
     metrics: NodeMetrics
     refusals: Mapping[str, int]
-    """Connections and messages beyond a limit, by reason."""
+    """Connections, messages and reads beyond a limit, by reason."""
     active_watchlists: Callable[[], int]
     actors: Callable[[], int]
     """Running actors of every kind."""
@@ -93,7 +93,7 @@ class Figures(Collector):
 
     def _limits(self) -> Iterator[Metric]:
         closes = {str(code): count for code, count in self.sources.metrics.closes.items()}
-        yield _counters("refusals", "Connections and messages beyond a limit.", "reason", self.sources.refusals)
+        yield _counters("refusals", "Connections, messages and reads beyond a limit.", "reason", self.sources.refusals)
         yield _counters("connections_closed", "Connections that the node has closed.", "code", closes)
         illegal = {" ".join(step): count for step, count in self.sources.metrics.illegal_steps.items()}
         yield _counters("connection_illegal_steps", "Messages that cannot come in a state and did.", "step", illegal)
@@ -107,6 +107,7 @@ class Figures(Collector):
         yield _counter("journal_commit_seconds", "Time spent in transactions.", journal.commit_seconds)
         yield _counter("journal_failures", "Times that the database was unavailable.", journal.failures)
         yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
+        yield _counter("journal_reads_refused", "Reads refused: too many of a user waited.", journal.reads_refused)
         yield _gauge("journal_up", "1 if the latest transaction or probe worked.", journal.unavailable is None)
         yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
 

@@ -1,5 +1,6 @@
 """The routes that read a watchlist: as pages, as changes since a revision, or only whether anything changed."""
 
+import time
 from http import HTTPStatus
 from typing import Final
 
@@ -13,9 +14,11 @@ from actors.messages.journal import (
     ReadChanges,
     ReadFailed,
     ReadPage,
+    ReadRefused,
 )
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
+from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.answers import LastActivities, json_response, watchlist_changes, watchlist_page
 from transport.http.app import HttpRequest
@@ -41,6 +44,7 @@ class ReadRoutes:
         """Return a page of the list, or what changed."""
         claims = await authenticated(request, self._deps.authenticator)
         query = list_query(request.query)
+        self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
         if query.after is None and (unchanged := await self._unchanged(request, claims)):
             return unchanged
         if query.since is None:
@@ -49,7 +53,7 @@ class ReadRoutes:
         self._deps.journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, query.epoch))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise unavailable(failed.reason, RETRY_AFTER_S)
+                raise _problem(failed)
             case ChangesExpired(reason=reason):
                 return await self._page(claims.user_id, query, reason)
             case Changes() as changes:
@@ -59,6 +63,7 @@ class ReadRoutes:
     async def last_activities(self, request: HttpRequest) -> Response:
         """Return the revision of each kind of data."""
         claims = await authenticated(request, self._deps.authenticator)
+        self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
         head = await journal_head(self._deps, claims.user_id)
         etag = entity_tag(head.epoch, head.revision)
         if is_known(etag, request.header(b"if-none-match")):
@@ -80,7 +85,7 @@ class ReadRoutes:
         self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise unavailable(failed.reason, RETRY_AFTER_S)
+                raise _problem(failed)
             case PageExpired():
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
@@ -94,3 +99,10 @@ def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response
 
 def _not_modified(etag: str) -> Response:
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_OF_A_USER | {"ETag": etag})
+
+
+def _problem(failed: ReadFailed) -> Problem:
+    """Return what the client is told: it is its own fault only if too many of its user's reads wait."""
+    if isinstance(failed, ReadRefused):
+        return too_many(f"{failed.reason}.", RETRY_AFTER_S)
+    return unavailable(failed.reason, RETRY_AFTER_S)

@@ -153,9 +153,11 @@ class DeviceProtocol(WebSocketProtocol):
             self._tell(Disconnect(TOKEN_ENDED))
 
     def _admit(self, asked: ConnectRequest, claims: Claims) -> None:
-        """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, there is no room."""
+        """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, a limit is reached."""
         if self._transport.is_closing():
             return
+        if asked.since is not None:
+            self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
         self._token_id, self._thumbprint = claims.token_id, claims.thumbprint

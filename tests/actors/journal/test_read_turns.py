@@ -1,19 +1,22 @@
 """Whose read is next, and what becomes of those that wait."""
 
+import asyncio
 from typing import Any
 
 from actors.errors import StoreUnavailable
 from actors.journal.journal import Journal
-from actors.journal.read_turns import MAX_UNDER_WAY
+from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY, MAX_WAITING_OF_USER
 from actors.messages.journal import (
     Changes,
     Head,
     HeadsLoaded,
     LoadHeads,
     Page,
+    PageExpired,
     ReadChanges,
     ReadFailed,
     ReadPage,
+    ReadRefused,
 )
 from actors.messages.store import FindChanges, FindHeads, HeadsFound
 from actors.metrics import JournalMetrics
@@ -77,6 +80,31 @@ async def test_between_two_slices_of_one_user_every_other_user_has_a_turn() -> N
     assert store.users() == ["ann", "bob", "cid"] * 3 + ["ann"]
 
 
+async def test_more_reads_of_a_user_than_may_wait_are_refused_by_name_and_cost_nobody_else() -> None:
+    store = StoreByHand()
+    metrics = JournalMetrics()
+    answers: list[Any] = []
+    ref = Journal.start(store, metrics)
+    for _ in range(MAX_WAITING_OF_USER + 2):
+        ref.tell(ReadPage("ann", 1, answers.append))
+    ref.tell(ReadPage("bob", 1, answers.append))
+    await handled(ref)
+    assert answers == [ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")] * 2
+    assert metrics.reads_refused == 2
+    assert store.users() == ["ann", "bob"]
+    store.asked[0][1].set_result(PageExpired("history_pruned"))
+    await handled(ref)
+    ref.tell(ReadPage("ann", 1, answers.append))  # there is room again
+    await handled(ref)
+    assert metrics.reads_refused == 2
+    stopped = ref.stop(block=False)
+    for _, answered in store.asked:
+        if not answered.done():
+            answered.set_exception(StoreUnavailable("stopped"))
+            await asyncio.sleep(0)
+    await stopped
+
+
 async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() -> None:
     store = StoreByHand()
     answers: list[Any] = []
@@ -95,6 +123,26 @@ async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() 
     await ref.stop(block=False)
     assert [request.user_ids for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]
     assert [[head.user_id for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
+
+
+async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    ref.tell(LoadHeads(("first",), answers.append))
+    await handled(ref)
+    for number in range(MAX_SHARING + 1):
+        ref.tell(LoadHeads((str(number),), answers.append))
+    await handled(ref)
+    for _ in range(3):
+        request, answered = store.asked[-1]
+        answered.set_result(
+            HeadsFound(tuple(Head(user_id=user_id, revision=1, clock=CLOCK) for user_id in request.user_ids))
+        )
+        await handled(ref)
+    await ref.stop(block=False)
+    assert [len(request.user_ids) for request, _ in store.asked] == [1, MAX_SHARING, 1]
+    assert [answer.heads[0].user_id for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
 
 
 async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third() -> None:

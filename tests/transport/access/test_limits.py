@@ -20,6 +20,7 @@ from transport.errors import Problem
 integration = pytest.mark.integration
 
 OPERATIONS = "/api/v1/sync/operations"
+ACTIVITIES = "/api/v1/sync/last_activities"
 VALID = {"operation": "add", "content_id": FILM}
 
 
@@ -100,7 +101,7 @@ def test_connections_are_bounded_per_user_and_in_all() -> None:
     quotas.connect("bob")
     assert [refused.value.status for refused in (of_user, of_node)] == [429, 503]
     assert all(refused.value.headers == {"Retry-After": "10"} for refused in (of_user, of_node))
-    assert quotas.refusals == {"connections_per_user": 1, "connections": 1, "messages": 0}
+    assert quotas.refusals == {"connections_per_user": 1, "connections": 1, "messages": 0, "reads": 0}
 
 
 def test_a_refused_connection_leaves_nothing_behind() -> None:
@@ -128,6 +129,26 @@ def test_who_writes_too_fast_is_told_when_to_come_back_in_whole_seconds() -> Non
     assert refused.value.headers == {"Retry-After": "3"}
     quotas.acquire_messages("ann", 1, 3.0)
     quotas.acquire_messages("bob", 2, 0.0)
+
+
+def test_reads_are_bounded_per_user_apart_from_messages() -> None:
+    quotas = Quotas(Limits(reads_per_second=0.4, read_burst=2, messages_per_second=1, message_burst=1))
+    quotas.acquire_messages("ann", 1, 0.0)
+    quotas.acquire_read("ann", 0.0)
+    quotas.acquire_read("ann", 0.0)
+    with pytest.raises(Problem, match=r"reads more than 0\.4 times a second") as refused:
+        quotas.acquire_read("ann", 0.0)
+    assert refused.value.status == 429
+    assert refused.value.headers == {"Retry-After": "3"}
+    assert quotas.refusals["reads"] == 1
+    quotas.acquire_read("ann", 3.0)
+    quotas.acquire_read("bob", 0.0)
+
+
+def test_by_default_all_devices_of_a_user_may_come_back_at_once_and_read_their_list() -> None:
+    quotas = Quotas(Limits())
+    for _ in range(2 * quotas.limits.max_connections_per_user):
+        quotas.acquire_read("ann", 0.0)
 
 
 def test_by_default_one_socket_may_carry_two_thousand_messages_a_second_for_ever() -> None:
@@ -236,3 +257,45 @@ async def test_a_user_who_writes_too_fast_over_http_is_told_when_to_come_back(
     async with http.post(daemon.url + path, json=body, headers=bearer("bob")) as response:
         assert response.status == 200
     assert await refusals(http, daemon, "messages") == 1
+
+
+@integration
+@pytest.mark.parametrize("path", [WATCHLIST, f"{WATCHLIST}?since=0", ACTIVITIES])
+async def test_a_user_who_reads_too_fast_over_http_is_told_when_to_come_back(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession, path: str
+) -> None:
+    daemon = start_daemon("--reads-per-second", "0.01", "--read-burst", "3")
+    for condition in ({}, {"If-None-Match": '"another"'}, {}):
+        async with http.get(daemon.url + path, headers=bearer("ann") | condition) as response:
+            assert response.status == 200
+    async with http.get(daemon.url + path, headers=bearer("ann")) as response:
+        assert response.status == 429
+        assert 90 < int(response.headers["Retry-After"]) <= 100
+        assert response.content_type == "application/problem+json"
+        assert "reads more than 0.01 times a second" in (await response.json(content_type=None))["detail"]
+    async with http.get(daemon.url + path, headers=bearer("bob")) as response:
+        assert response.status == 200
+    async with http.post(daemon.url + WATCHLIST, json=VALID, headers=bearer("ann")) as response:
+        assert response.status == 200
+    assert await refusals(http, daemon, "reads") == 1
+
+
+@integration
+async def test_a_device_that_resumes_too_often_is_refused_before_the_upgrade_and_a_live_one_is_not(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession
+) -> None:
+    daemon = start_daemon("--reads-per-second", "0.01", "--read-burst", "2")
+
+    def resuming(user: str) -> connect:
+        return connect(f"{daemon.ws_url}?since=0", additional_headers=bearer(user))
+
+    for _ in range(2):
+        async with resuming("ann") as socket:
+            assert json.loads(await socket.recv())["type"] == "resumed"
+    status, retry_after, detail = await refused(resuming("ann"))
+    assert (status, detail) == (429, "This user reads more than 0.01 times a second from this node.")
+    assert retry_after is not None
+    assert 90 < int(retry_after) <= 100
+    async with device(daemon, "ann"), resuming("bob") as socket:
+        assert json.loads(await socket.recv())["type"] == "resumed"
+    assert await refusals(http, daemon, "reads") == 1

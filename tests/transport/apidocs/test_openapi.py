@@ -107,6 +107,20 @@ async def test_a_user_who_writes_too_much_is_told_as_documented(start_daemon: St
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("path", ["/api/v1/sync/watchlist", "/api/v1/sync/last_activities"])
+async def test_a_user_who_reads_too_much_is_told_as_documented(start_daemon: StartDaemon, path: str) -> None:
+    daemon = start_daemon("--reads-per-second", "0.1", "--read-burst", "1")
+    documented = DOCUMENT["components"]["responses"]["429"]
+    assert DOCUMENT["paths"][path]["get"]["responses"]["429"] == {"$ref": "#/components/responses/429"}
+    async with aiohttp.ClientSession(daemon.url, headers=bearer("ann")) as http:
+        async with http.get(path) as response:
+            assert response.status == 200
+        async with http.get(path) as response:
+            assert response.status == 429
+            assert problems_of(await response.json(), documented["content"][response.content_type]["schema"]) == []
+
+
+@pytest.mark.integration
 async def test_the_admin_api_is_for_tokens_with_the_scope_as_documented(daemon: DaemonProcess, user: str) -> None:
     admin = [(path, method, operation) for path, method, operation in OPERATIONS if operation["tags"] == ["admin"]]
     assert len(admin) == 5

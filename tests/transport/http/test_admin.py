@@ -158,7 +158,7 @@ async def test_stats_tell_connections_users_and_counters(
     for latency in (stats["broadcast_latency"], stats["write_latency"], stats["journal"]["commit_latency"]):
         assert 0 < latency["p50_ms"] <= latency["p99_ms"]
     assert stats["uptime_s"] > 0
-    assert stats["refusals"] == {"connections": 0, "connections_per_user": 0, "messages": 0}
+    assert stats["refusals"] == {"connections": 0, "connections_per_user": 0, "messages": 0, "reads": 0}
 
 
 async def test_a_users_devices_are_shown_and_disconnected_one_or_all(

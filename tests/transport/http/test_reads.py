@@ -1,6 +1,7 @@
 """Reading over HTTP: pages that belong together, changes in parts, and answers that need not be sent again."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -17,9 +18,11 @@ from actors.messages.journal import (
     ReadChanges,
     ReadFailed,
     ReadPage,
+    ReadRefused,
 )
 from tests.daemon import WATCHLIST, bearer
 from tests.transport.http.lone_api import HEAD, api_deps, client
+from transport.access.limits import Limits
 from transport.http.api import http_api
 
 integration = pytest.mark.integration
@@ -267,6 +270,17 @@ async def test_a_journal_that_cannot_read_is_told_with_its_reason() -> None:
     assert response.json()["detail"] == "It is away."
 
 
+async def test_too_many_reads_that_wait_are_the_users_own_fault() -> None:
+    def journal(message: JournalMessage) -> None:
+        assert isinstance(message, ReadChanges)
+        message.reply_to(ReadRefused("128 reads of this user wait already"))
+
+    async with client(http_api(api_deps(journal=journal))) as api:
+        response = await api.get(f"{WATCHLIST}?since=3", headers=bearer())
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+    assert response.json()["detail"] == "128 reads of this user wait already."
+
+
 async def test_changes_that_cannot_be_told_are_answered_with_a_page_and_the_reason() -> None:
     def journal(message: JournalMessage) -> None:
         if isinstance(message, ReadChanges):
@@ -280,3 +294,13 @@ async def test_changes_that_cannot_be_told_are_answered_with_a_page_and_the_reas
     async with client(http_api(api_deps(journal=journal)).app) as api:
         response = await api.get(f"{WATCHLIST}?since=3&limit=7&epoch=x", headers=bearer())
     assert response.json() == {"revision": 9, "epoch": "e", "items": [], "reason": "history_pruned"}
+
+
+@pytest.mark.parametrize("path", [WATCHLIST, f"{WATCHLIST}?since=3", ACTIVITIES])
+async def test_a_read_beyond_the_limit_is_not_told_to_anybody(path: str) -> None:
+    asked: list[JournalMessage] = []
+    deps = api_deps(journal=asked.append, limits=Limits(reads_per_second=0.1, read_burst=1))
+    deps.quotas.acquire_read("ann", time.monotonic())
+    async with client(http_api(deps)) as api:
+        response = await api.get(path, headers=bearer() | {"If-None-Match": '"e-7"'})
+    assert (response.status_code, response.headers["Retry-After"], asked) == (429, "10", [])
