@@ -70,8 +70,11 @@ class SQLite:
             if self._is_read_only:
                 connection.execute("PRAGMA query_only = ON")
             self._files.note_opened()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, DatabaseOverwritten):
+                self._spoil()
             connection.close()
+            self._files.note_closed()
             raise
         return connection
 
@@ -103,8 +106,7 @@ class SQLite:
         try:
             self._files.check()
         except DatabaseOverwritten:
-            if self.high_water_mark is not None:
-                self.high_water_mark.spoil()
+            self._spoil()
             raise
 
     def note_commit(self) -> None:
@@ -122,6 +124,10 @@ class SQLite:
             self._files.note_closed()
             if self.high_water_mark is not None:
                 self.high_water_mark.close()
+
+    def _spoil(self) -> None:
+        if self.high_water_mark is not None:
+            self.high_water_mark.spoil()
 
     def was_hung_up(self, connection: sqlite3.Connection) -> bool:
         """Return false: nobody else can close the connection."""

@@ -50,9 +50,17 @@ class OpenedFiles:
         return bool(self._opened)
 
     def note_opened(self) -> None:
-        """A connection was opened, the only one: remember what it has opened."""
+        """A connection was opened, the only one: remember what it has opened.
+
+        Raises:
+            DatabaseOverwritten: since the one before was closed, whose WAL is still there.
+        """
         if self._shared_memory.exists():  # a file system that cannot have a WAL has none
             self._wal_index = os.open(self._shared_memory, os.O_RDONLY)
+        if self._checkpoints is not None and any(
+            self._checkpoints[0]
+        ):  # else there was no WAL, and nobody's is like it
+            self._check_content(self._file.stat())
         self._checkpoints = self._read_checkpoints()
         self._opened = {path: path.stat() for path in (self._file, self._wal) if path.exists()}
 
@@ -78,8 +86,8 @@ class OpenedFiles:
         """
         for path, opened in self._opened.items():
             found = _check_is(path, opened)
-            if path == self._file and _written(found) != _written(opened):
-                self._check_was_checkpoint(found)
+            if path == self._file:
+                self._check_content(found)
 
     def check_before_opening_again(self) -> None:
         """Check that another connection would open what was opened before. Raises: StoreUnavailable."""
@@ -93,7 +101,9 @@ class OpenedFiles:
         if not self._file.exists():
             raise _removed(self._file)
 
-    def _check_was_checkpoint(self, found: os.stat_result) -> None:
+    def _check_content(self, found: os.stat_result) -> None:
+        if _written(found) == _written(self._opened[self._file]):
+            return
         before, self._checkpoints = self._checkpoints, self._read_checkpoints()
         self._opened[self._file] = found
         if self._checkpoints is not None:

@@ -18,6 +18,7 @@ from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.storage.store_processes import running
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
@@ -123,6 +124,27 @@ def test_a_role_that_may_make_no_tables_writes_into_those_that_exist(
     journal = open_journal(role_url)
     assert journal.commit([author.add("alien")])[0].status is Status.ADDED
     journal.close()
+
+
+async def test_a_node_takes_two_connections_and_says_that_it_may_have_one_only(
+    postgresql_url: str, role_url: str, author: Author
+) -> None:
+    migrate(postgresql_url)
+    schema = postgresql_url.rpartition("%3D")[2]
+    execute(
+        postgresql_url,
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO node",
+        "ALTER ROLE node CONNECTION LIMIT 2",
+    )
+    async with running(role_url) as store:
+        for revision in (1, 2):
+            await store.commit(author.add(f"film {revision}"))
+            assert await store.revision() == revision
+        assert not store.restarts
+    execute(postgresql_url, "ALTER ROLE node CONNECTION LIMIT 1")
+    with pytest.raises(StoreUnavailable, match='too many connections for role "node"'):
+        async with running(role_url):
+            pass
 
 
 def test_a_search_path_without_a_schema_is_told(postgresql_url: str) -> None:

@@ -79,6 +79,17 @@ def test_a_file_that_is_overwritten_acknowledges_nothing_more_also_after_a_resta
     assert outcome.revision == 2
 
 
+def test_a_connection_that_is_opened_again_notices_that_the_file_was_overwritten_meanwhile(
+    journal: SqlJournalStore, open_journal: OpenJournal, sqlite_url: str, file: Path, backup: Path, author: Author
+) -> None:
+    open_journal(sqlite_url).check()  # keeps the WAL, as the reader does
+    journal.close()
+    overwrite(backup, file)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
+            journal.commit([author.add("charade")])
+
+
 def test_a_file_that_is_overwritten_is_not_read_either(sqlite_url: str, file: Path, backup: Path) -> None:
     database = Database(sqlite_url, is_read_only=True)
     with database.transaction(writing=False):
