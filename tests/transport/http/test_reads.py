@@ -275,7 +275,7 @@ async def test_too_many_reads_that_wait_are_the_users_own_fault() -> None:
         assert isinstance(message, ReadChanges)
         message.reply_to(ReadRefused("128 reads of this user wait already"))
 
-    async with client(http_api(api_deps(journal=journal))) as api:
+    async with client(http_api(api_deps(journal=journal)).app) as api:
         response = await api.get(f"{WATCHLIST}?since=3", headers=bearer())
     assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
     assert response.json()["detail"] == "128 reads of this user wait already."
@@ -301,6 +301,6 @@ async def test_a_read_beyond_the_limit_is_not_told_to_anybody(path: str) -> None
     asked: list[JournalMessage] = []
     deps = api_deps(journal=asked.append, limits=Limits(reads_per_second=0.1, read_burst=1))
     deps.quotas.acquire_read("ann", time.monotonic())
-    async with client(http_api(deps)) as api:
+    async with client(http_api(deps).app) as api:
         response = await api.get(path, headers=bearer() | {"If-None-Match": '"e-7"'})
     assert (response.status_code, response.headers["Retry-After"], asked) == (429, "10", [])
