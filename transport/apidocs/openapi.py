@@ -11,6 +11,7 @@ from actors.messages.change import Change
 from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_parts import (
+    ANY_BODY,
     ANY_REQUEST,
     Json,
     answer,
@@ -106,7 +107,7 @@ def _write_watchlist() -> Json:
         "Add or remove one content; answered once it is in the database.",
         parameters=[_traceparent()],
         requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
-        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "413", "415"),
+        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", *ANY_BODY),
     )
 
 
@@ -119,7 +120,7 @@ def _write_operations() -> Json:
         parameters=[_traceparent()],
         requestBody=body("BulkRequest", described, {"operations": [_WRITE]}),
         responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
-        | problems("413", "415"),
+        | problems(*ANY_BODY),
     )
 
 

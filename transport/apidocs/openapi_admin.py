@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from transport.apidocs.openapi_parts import Json, answer, body, of_a_bearer, problems, query
+from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_bearer, problems, query
 from transport.figures.stats import NodeStats
 from transport.http.admin import (
     PREFIX,
@@ -85,7 +85,7 @@ def _notice() -> Json:
 
 def _call(name: str, summary: str, request: str, example: Json, answered: Json) -> Json:
     """Return an operation with a body."""
-    responses = {"200": answered} | problems("413", "415")
+    responses = {"200": answered} | problems(*ANY_BODY)
     asked = body(request, f"At most {MAX_WRITE_BYTES} bytes.", example)
     return _of_an_operator(name, summary, responses, requestBody=asked)
 

@@ -28,6 +28,10 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     ),
     "431": ("The headers are too large, or too many.", "The request's head is larger than 32768 bytes."),
     "500": ("An error of the service.", "An error in syncd; it has been logged."),
+    "501": (
+        "The body is encoded for its transfer.",
+        "Transfer-Encoding: the body may be chunked, and nothing else.",
+    ),
     "503": (
         "The database, or the issuer of the keys, is away; repeat after Retry-After.",
         "the journal is unavailable",
@@ -41,6 +45,8 @@ _HEADERS: Final = {
 }
 ANY_REQUEST: Final = ("400", "408", "431", "500")
 """The problems that any request may meet."""
+ANY_BODY: Final = ("413", "415", "501")
+"""Those that any request with a body may meet, too."""
 
 
 def problem_responses() -> Json:

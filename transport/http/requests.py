@@ -73,7 +73,7 @@ def check_body_head(head: RequestHead, max_bytes: int) -> None:
     """Check what the headers say of the body: it must be JSON, plain, and of at most ``max_bytes``.
 
     Raises:
-        Problem: 413, more is announced; 415, it is something else.
+        Problem: 413, more is announced; 415, it is something else; 501, it is encoded for the transfer.
     """
     content_type = head.headers.get(b"content-type", b"")
     if content_type != _JSON:
@@ -81,6 +81,8 @@ def check_body_head(head: RequestHead, max_bytes: int) -> None:
     if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         detail = "Content-Encoding: the body must not be compressed."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, {"Accept-Encoding": "identity"})
+    if b"transfer-encoding" in head.headers and head.header(b"transfer-encoding").strip().lower() != "chunked":
+        raise Problem(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding: the body may be chunked, and nothing else.")
     check_body_size(int(head.headers.get(b"content-length", b"0")), max_bytes)  # the parser lets only numbers through
 
 

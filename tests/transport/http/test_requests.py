@@ -125,6 +125,18 @@ async def test_what_says_that_it_is_no_plain_json_is_415(
 
 
 @integration
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked", "chunked "])
+async def test_a_body_that_is_encoded_for_its_transfer_is_501(
+    daemon: DaemonProcess, way: str, user: str, coding: str
+) -> None:
+    head = f"POST {WATCHLIST}{way} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token(user)}\r\n"
+    body = json.dumps(VALID)
+    request = f"{head}Transfer-Encoding: {coding}\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\n\r\n"
+    status = b"200" if coding == "chunked " else b"501"
+    assert (await exchange(daemon.port, request.encode(), b"\r\n")).startswith(b"HTTP/1.1 " + status)
+
+
+@integration
 async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it_or_the_refusal_at_once(
     daemon: DaemonProcess, way: str, user: str
 ) -> None:
