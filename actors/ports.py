@@ -4,16 +4,60 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
 
-OnMessage = Callable[[str, bytes], None]
-"""``on_message(user_id, payload)``: one bus message. Called on the event loop, returns at once, never raises."""
 
-OnGap = Callable[[str], None]
-"""``on_gap(reason)``: messages may have been lost (reconnected, overflowed, silent). Called on the event loop."""
+class BusListener(Struct, frozen=True, eq=False, kw_only=True):
+    """What a node wants of a bus, and whom the bus tells: on the event loop. Each returns at once and never raises."""
+
+    node: str
+    """The ``origin`` of this node's own messages, which need not be delivered to it."""
+    on_message: Callable[[str, bytes], None]
+    """``on_message(user_id, payload)``: a message of a user to whom the node subscribes."""
+    on_gap: Callable[[str], None]
+    """``on_gap(reason)``: messages may have been lost (reconnected, overflowed, silent)."""
+    on_subscribed: Callable[[tuple[str, ...]], None]
+    """``on_subscribed(user_ids)``: their messages arrive from now on; what was published before may be missing."""
+    on_foreign: Callable[[str, bytes], None] | None = None
+    """``on_foreign(user_id, payload)``: what may be a foreign publisher's write, whoever its user is. One node is told,
+    or several are; ``None``: this one does not want to be."""
+
+
+NOBODY = BusListener(
+    node="",
+    on_message=lambda user_id, payload: None,
+    on_gap=lambda reason: None,
+    on_subscribed=lambda user_ids: None,
+)
+"""Whom a bus tells before its start."""
+
+
+class BusFigures(Struct, frozen=True, kw_only=True):
+    """What an engine alone knows, since the start."""
+
+    subscribed: int = 0
+    """Users to whom the node subscribes now."""
+    last_message_age_s: float = 0.0
+    """Seconds since anything arrived (since the start, before the first)."""
+    reconnects: int = 0
+    """Interruptions that ended."""
+    rebuilds: int = 0
+    """Times that a client seemed to work, was silent, and was replaced."""
+    dropped: int = 0
+    """Times that messages were lost, or may have been, because more came than could be taken."""
+    malformed: int = 0
+    """Things that arrived and were not messages, and messages that made the listener raise."""
+    doubles: int = 0
+    """Messages dropped because they had arrived before."""
+    echoes: int = 0
+    """Messages of this node, dropped."""
+    elsewhere: int = 0
+    """Messages of users to whom the node does not subscribe, dropped."""
 
 
 class Bus(Protocol):
@@ -22,8 +66,14 @@ class Bus(Protocol):
     Thread: every method is called on the event loop.
     """
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
-        """Begin to receive, own messages included, and return; outages are retried inside, for ever."""
+    async def start(self, listener: BusListener) -> None:
+        """Begin to receive, and return; outages are retried inside, for ever, and each ends with ``on_gap``."""
+
+    def subscribe(self, user_id: str) -> None:
+        """Deliver this user's messages: at once, or from ``on_subscribed`` or the next ``on_gap`` on. Never blocks."""
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Stop delivering this user's messages, soon. Never blocks."""
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the bus and return when it took it.
@@ -35,6 +85,10 @@ class Bus(Protocol):
 
     def status(self) -> str | None:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
+        ...
+
+    def figures(self) -> BusFigures:
+        """Return what was counted so far."""
         ...
 
     async def close(self) -> None:

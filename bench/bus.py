@@ -14,17 +14,29 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from actors.messages.channel import PubNubWatchlistUpdate
+from actors.ports import BusListener
 from bench.servers import free_port, nats_server
 from crdt.hlc import HLCTimestamp
 from pubnub_broker.server import serve
+from transport.bus.channels import channel_of
 from transport.bus.codec import BusCodec
 from transport.bus.nats.bus import NatsBus, NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
-from transport.bus.pubnub.subscribing import FULL_QUEUE
+from transport.bus.pubnub.ingest import Ingester
+from transport.bus.pubnub.polls import read_poll
 
 IN_FLIGHT = 50
 PUBLISHES = 5_000
-BURSTS = 50
+BURSTS = 40
+BURST_S = 0.25
+"""From one burst to the next, whatever their sizes: a process that has slept longer is slower."""
+AT_ONCE = 99
+"""Less than a full queue, which would count as a loss."""
+HERE = tuple(f"here-{number}" for number in range(1_000))
+ELSEWHERE = tuple(f"elsewhere-{number}" for number in range(1_000))
+LAST = "last"
+"""Is here, too: the message that shows that those before it have arrived."""
+ROUNDS = 200
 
 NewBus = Callable[[int], PubNubBus | NatsBus]
 """A bus on a local port."""
@@ -38,96 +50,146 @@ MESSAGE = PubNubWatchlistUpdate(
     revision=42,
     origin="node-a",
 )
+PAYLOAD = msgspec.json.encode(MESSAGE)
 
 
 class Counter:
-    """A subscriber that decodes each message, as ``PubNubSubscriber`` does."""
+    """A node that decodes each message, as ``PubNubSubscriber`` does."""
 
     def __init__(self) -> None:
-        self.count = 0
         self.subscribed = asyncio.Event()
+        self.last = asyncio.Event()
         self._decode = BusCodec().decode
-        self._wanted = 0
-        self._enough = asyncio.Event()
 
-    def on_message(self, user_id: str, payload: bytes) -> None:
-        """Count one message."""
+    def listener(self) -> BusListener:
+        """Return what a bus tells; the first gap means that it is subscribed."""
+        return BusListener(
+            node="node-b",
+            on_message=self._on_message,
+            on_gap=lambda reason: self.subscribed.set(),
+            on_subscribed=lambda user_ids: None,
+        )
+
+    def _on_message(self, user_id: str, payload: bytes) -> None:
         self._decode(user_id, payload)
-        self.count += 1
-        if self.count >= self._wanted:
-            self._enough.set()
-
-    def on_gap(self, reason: str) -> None:
-        """The first gap means that the bus is subscribed."""
-        self.subscribed.set()
-
-    async def reach(self, wanted: int) -> None:
-        """Return when ``wanted`` messages have arrived."""
-        self._wanted = wanted
-        self._enough.clear()
-        if self.count < wanted:
-            await self._enough.wait()
+        if user_id == LAST:
+            self.last.set()
 
 
 @contextlib.asynccontextmanager
 async def started(bus: PubNubBus | NatsBus) -> AsyncIterator[Counter]:
     """Run ``bus``, subscribed."""
     counter = Counter()
-    await bus.start(counter.on_message, counter.on_gap)
+    for user_id in (*HERE, LAST):
+        bus.subscribe(user_id)
+    await bus.start(counter.listener())
     await counter.subscribed.wait()
     yield counter
     await bus.close()
 
 
-async def publish(bus: PubNubBus | NatsBus, count: int) -> None:
+async def publish(bus: PubNubBus | NatsBus, user_ids: tuple[str, ...], count: int) -> None:
     """Publish ``count`` messages of many users, 50 at once."""
-    payload = msgspec.json.encode(MESSAGE)
     numbers = iter(range(count))
 
     async def work() -> None:
         for number in numbers:
-            await bus.publish(f"user-{number % 1_000}", payload)
+            await bus.publish(user_ids[number % len(user_ids)], PAYLOAD)
 
     await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
 
 
 async def measure_publishing(new_bus: NewBus, port: int) -> None:
-    """Print what a node publishes in a second, its own echoes received and decoded."""
+    """Print what a node publishes in a second, its own echoes received if there are some."""
     bus = new_bus(port)
     async with started(bus):
-        await publish(bus, 200)
+        await publish(bus, HERE, 200)
         start_s, cpu_s = time.perf_counter(), time.process_time()
-        await publish(bus, PUBLISHES)
+        await publish(bus, HERE, PUBLISHES)
         elapsed_s, cpu_s = time.perf_counter() - start_s, time.process_time() - cpu_s
     each_us = cpu_s / PUBLISHES * 1e6
-    print(f"  publish, {IN_FLIGHT} at once {PUBLISHES / elapsed_s:8,.0f} /s {each_us:8.1f} us CPU each, with the echo")
+    print(f"  publish, {IN_FLIGHT} at once {PUBLISHES / elapsed_s:8,.0f} /s {each_us:8.1f} us CPU each")
 
 
 async def measure_receiving(new_bus: NewBus, port: int, sender: Connection) -> None:
-    """Print the CPU from the socket to the subscriber, decoding included: all that this process does.
+    """Print the CPU from the socket to the subscriber: all that this process does.
 
-    The process stands still while the sender publishes, so that messages arrive by the hundred, as under load.
+    The process stands still while the sender publishes, so that messages arrive by the hundred, as under load. What a
+    burst of two takes is what a poll, or a read of the socket, costs by itself.
     """
     async with started(new_bus(port)) as counter:
+        poll_s = await _burst_s(counter, sender, 1, are_here=True)
+        for what, are_here in (("for users here, decoded", True), ("for users elsewhere", False)):
+            burst_s = await _burst_s(counter, sender, AT_ONCE, are_here=are_here)
+            each_us, more_us = burst_s / AT_ONCE * 1e6, (burst_s - poll_s) / (AT_ONCE - 1) * 1e6
+            print(f"  receive {AT_ONCE} at once, {what:24} {each_us:6.1f} us CPU each, one more {more_us:6.1f} us")
+
+
+async def _burst_s(counter: Counter, sender: Connection, count: int, *, are_here: bool) -> float:
+    """Return the CPU of a burst of ``count`` messages, and the last one."""
+    cpu_s = time.process_time()
+    for _ in range(BURSTS):
+        counter.last.clear()
+        sender.send((count, are_here))
+        sender.recv()
+        await counter.last.wait()
+    return (time.process_time() - cpu_s) / BURSTS
+
+
+def measure_looking() -> None:
+    """Print what a message costs a node from a poll's bytes to its end, in one process and without a network."""
+    key = b"k" * 32
+    for what, codec in (("unsigned", BusCodec()), ("signed", BusCodec(key))):
+        for where, user_ids in (("here, decoded", HERE), ("elsewhere", ELSEWHERE)):
+            envelopes = [
+                {
+                    "a": "1",
+                    "f": 0,
+                    "i": "syncd",
+                    "p": {"t": str(17_000_000_000_000_000 + number), "r": 1},
+                    "k": "sub",
+                    "c": channel_of(user_id),
+                    "d": msgspec.Raw(codec.encode(user_id, MESSAGE)),
+                    "b": "user.*",
+                }
+                for number, user_id in enumerate(user_ids[:AT_ONCE])
+            ]
+            body = msgspec.json.encode({"t": {"t": "17000000000000099", "r": 1}, "m": envelopes})
+            print(f"  {what}, for a user {where:14} {_looking_us(body, codec):6.2f} us CPU")
+
+
+def _looking_us(body: bytes, codec: BusCodec) -> float:
+    best_s = float("inf")
+    for _ in range(ROUNDS):
+        ingester = Ingester()
+        for user_id in HERE:
+            ingester.users.add(user_id)
+        ingester.listener = BusListener(
+            node="node-b",
+            on_message=codec.decode,  # type: ignore[arg-type]  # nobody takes what it returns
+            on_gap=print,
+            on_subscribed=print,
+        )
         cpu_s = time.process_time()
-        for burst in range(1, BURSTS + 1):
-            sender.send(FULL_QUEUE)
-            sender.recv()
-            await counter.reach(burst * FULL_QUEUE)
-        each_us = (time.process_time() - cpu_s) / counter.count * 1e6
-    print(f"  receive, {FULL_QUEUE} at once {'':8}    {each_us:8.1f} us CPU each, decoded")
+        ingester.ingest(read_poll(body).m)
+        best_s = min(best_s, time.process_time() - cpu_s)
+    return best_s / AT_ONCE * 1e6
 
 
 async def _send(new_bus: NewBus, port: int, orders: Connection) -> None:
     bus = new_bus(port)
     async with started(bus):
-        while count := await asyncio.to_thread(orders.recv):
-            await publish(bus, count)
+        while order := await asyncio.to_thread(orders.recv):
+            count, are_here = order
+            ends_s = time.monotonic() + BURST_S
+            await publish(bus, HERE if are_here else ELSEWHERE, count)
+            await publish(bus, (LAST,), 1)
+            await asyncio.sleep(ends_s - time.monotonic())
             orders.send(None)
 
 
 def send(new_bus: NewBus, port: int, orders: Connection) -> None:
-    """Publish as many messages as ``orders`` says, again and again; 0 ends it."""
+    """Publish for whom and as often as ``orders`` says, again and again; ``None`` ends it."""
     asyncio.run(_send(new_bus, port, orders))
 
 
@@ -190,8 +252,10 @@ def main() -> None:
             asyncio.run(measure_publishing(new_bus, port))
             sender.start()
             asyncio.run(measure_receiving(new_bus, port, ours))
-            ours.send(0)
+            ours.send(None)
             sender.join()
+    print("from a poll's bytes to the subscriber")
+    measure_looking()
 
 
 if __name__ == "__main__":

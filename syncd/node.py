@@ -164,6 +164,7 @@ def _sources(
         tasks=lambda: len(asyncio.all_tasks()),
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
         bus_status=bus.status,
+        bus_figures=bus.figures,
         children=store.pids,
         log_lines_left_out=logs.lines_left_out,
     )

@@ -15,7 +15,7 @@ from pykka import Actor, ActorRef
 
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.bus.publisher import PubNubPublisher
-from actors.bus.subscriber import PubNubSubscriber
+from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
 from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
@@ -108,17 +108,22 @@ async def start_bus(
     publisher = await _start(
         wiring, PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s), supervisor
     )
-    users = _users(wiring, supervisor, journal, fanout, None if isinstance(bus, NoBus) else publisher)
+    users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     relay = fanout.broadcaster.tell
     handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer)
-    subscriber = await _start(
-        wiring,
-        PubNubSubscriber.start(
-            bus, codec.decode, handler.handle_sync_message, lambda: tuple(users), journal.tell, metrics.bus, retry_s
-        ),
-        supervisor,
+    subscriber_deps = SubscriberDeps(
+        node=node,
+        bus=bus,
+        decode=codec.decode,
+        handle=handler.handle_sync_message,
+        handle_foreign=handler.handle_foreign_message if codec.are_foreign_allowed else None,
+        active_users=lambda: tuple(users),
+        journal=journal.tell,
+        metrics=metrics.bus,
+        retry_s=retry_s,
     )
+    subscriber = await _start(wiring, PubNubSubscriber.start(subscriber_deps), supervisor)
     return Channels(users, publisher, subscriber)
 
 
@@ -127,6 +132,7 @@ def _users(
     supervisor: ActorRef[Supervisor],
     journal: ActorRef[Journal],
     fanout: FanOut,
+    bus: Bus,
     publisher: ActorRef[PubNubPublisher] | None,
 ) -> ActiveUsers:
     deps = WatchlistDeps(
@@ -145,7 +151,13 @@ def _users(
     )
 
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
-        watchlist = WatchlistSync.start(user_id, deps, retired)
+        bus.subscribe(user_id)  # first: what is committed after the actor has read its head, it must hear of
+
+        def unsubscribe(user_id: str) -> None:
+            bus.unsubscribe(user_id)
+            retired(user_id)
+
+        watchlist = WatchlistSync.start(user_id, deps, unsubscribe)
         supervise(watchlist, supervisor, restart=False)
         return watchlist
 

@@ -27,7 +27,6 @@ TESTED_ELSEWHERE = {
     "transport/bus/none.py": "an engine of tests/transport/bus/test_bus_contract.py, and does nothing else",
     "transport/bus/pubnub/bus.py": "an engine of tests/transport/bus/test_bus_contract.py",
     "transport/bus/pubnub/client.py": "tests/transport/bus/pubnub/test_subscribing.py uses it against the broker",
-    "transport/bus/pubnub/ingest.py": "tests/transport/bus/pubnub/test_subscribing.py uses it against the broker",
     "transport/bus/pubnub/publishing.py": "an engine of tests/transport/bus/test_bus_contract.py",
     "transport/bus/tasks.py": "a part of the engines of tests/transport/bus/test_bus_contract.py",
 }

@@ -19,7 +19,7 @@ from actors.tracing import Tracer
 
 
 class BroadcasterMessageHandler:
-    """Hands journaled updates to the user's ``WatchlistSync`` and relays everything else.
+    """Hands updates of the journal and foreign writes to the user's ``WatchlistSync``, and relays everything else.
 
     Args:
         tell_watchlist: reaches the user's ``WatchlistSync``, started if need be.
@@ -43,14 +43,14 @@ class BroadcasterMessageHandler:
         self._tracer = tracer
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
-        """Accept ``message`` of the user's channel.
+        """Accept ``message`` of the channel of a user who is active here.
 
-        Another node's update concerns this node only if the user is active here: the journal has it already.
-        A foreign publisher's becomes an operation, on every node that sees it; its tag makes it one.
+        Another node's update concerns nobody else: the journal has it already. A foreign publisher's write is left to
+        ``handle_foreign_message``, which gets it too, here or on another node.
         """
         match message:
             case PubNubWatchlistUpdate(revision=None):
-                self._ingest(user_id, message)
+                return
             case PubNubWatchlistUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
@@ -59,6 +59,14 @@ class BroadcasterMessageHandler:
                 self._broadcaster(RelayPubNubMessage(user_id, message))
             case _:
                 assert_never(message)
+
+    def handle_foreign_message(self, user_id: str, message: BusMessage) -> None:
+        """Make an operation of a foreign publisher's write, whoever its user is; leave everything else.
+
+        Should several nodes get it, its tag makes it one.
+        """
+        if isinstance(message, PubNubWatchlistUpdate) and message.revision is None:
+            self._ingest(user_id, message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
         change = channel_change(message)

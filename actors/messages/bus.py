@@ -40,10 +40,23 @@ PublisherMessage = Publish | Flush | PublishEnded | ResumePublishing
 
 
 class BusPayload(Struct, frozen=True):
-    """The bus delivered ``payload`` on the user's channel."""
+    """The bus delivered ``payload`` for a user who is active here."""
 
     user_id: str
     payload: bytes
+
+
+class ForeignPayload(Struct, frozen=True):
+    """The bus delivered ``payload``, which may be a foreign publisher's write, for any user."""
+
+    user_id: str
+    payload: bytes
+
+
+class UsersSubscribed(Struct, frozen=True):
+    """The bus delivers these users' messages from now on; what was published before may have been missed."""
+
+    user_ids: tuple[str, ...]
 
 
 class BusGap(Struct, frozen=True):
@@ -60,4 +73,4 @@ class StartBus(Struct, frozen=True):
     """Try again to begin."""
 
 
-SubscriberMessage = StartBus | BusPayload | BusGap | CompareHeads | HeadsLoaded
+SubscriberMessage = StartBus | BusPayload | ForeignPayload | UsersSubscribed | BusGap | CompareHeads | HeadsLoaded

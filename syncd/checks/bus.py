@@ -3,13 +3,14 @@
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.channel import HeadMoved
-from actors.ports import Bus
+from actors.ports import Bus, BusListener
 from syncd.buses import bus_codec, open_bus
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
 from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
@@ -28,48 +29,62 @@ TIMETOKENS_PER_S = 10_000_000
 
 
 async def check_bus(settings: Settings, timeout_s: float = ANSWER_TIMEOUT_S) -> Checked:
-    """Subscribe, publish a message and wait for it for ``timeout_s``; with PubNub, also read its time."""
+    """Publish a message on one connection and wait for it on another, ``timeout_s`` in all; also read PubNub's time."""
     try:
-        bus = open_bus(settings)
+        sender, receiver = open_bus(settings), open_bus(settings)
     except SettingsError as error:
         return Checked((failed(NAME, str(error), f"'syncd serve --help' explains the settings: {setting('bus')}"),))
-    if isinstance(bus, NoBus):
+    if isinstance(sender, NoBus):
         return Checked((ok(NAME, "none: this node runs alone"),))
-    result, clocks = await asyncio.gather(_echo(bus, settings, timeout_s), _clocks(settings))
+    result, clocks = await asyncio.gather(_delivery(sender, receiver, settings, timeout_s), _clocks(settings))
     return Checked((result,), clocks)
 
 
-async def _echo(bus: Bus, settings: Settings, timeout_s: float) -> CheckResult:
+async def _delivery(sender: Bus, receiver: Bus, settings: Settings, timeout_s: float) -> CheckResult:
     name = settings.bus.removeprefix("nats://").rpartition("@")[2]
     if settings.bus == "pubnub":
         name = settings.pubnub_origin
     try:
         async with asyncio.timeout(timeout_s):
-            round_trip_s = await _round_trip_s(bus, settings)
+            delivery_s = await _delivery_s(sender, receiver, settings)
     except (BusUnavailable, MessageRefused, TimeoutError) as error:
-        reason = _silence(bus.status(), timeout_s) if isinstance(error, TimeoutError) else str(error)
+        reason = _silence(receiver.status(), timeout_s) if isinstance(error, TimeoutError) else str(error)
         return failed(NAME, f"{name}: {reason}", _fix(settings, reason))
     finally:
-        await bus.close()
-    return ok(NAME, f"{name}: a message came back in {round_trip_s * 1000:.1f} ms")
+        await asyncio.gather(sender.close(), receiver.close())
+    return ok(NAME, f"{name}: a message came back in {delivery_s * 1000:.1f} ms")
 
 
-async def _round_trip_s(bus: Bus, settings: Settings) -> float:
-    """Return the time from a publish to its delivery here. Raises: BusUnavailable, MessageRefused."""
+async def _delivery_s(sender: Bus, receiver: Bus, settings: Settings) -> float:
+    """Return the time from a publish to its delivery. Raises: BusUnavailable, MessageRefused."""
     payload = bus_codec(settings).encode(USER, HeadMoved(0, origin=secrets.token_hex(8)))
     sent = msgspec.json.decode(payload)
-    is_subscribed, is_delivered = asyncio.Event(), asyncio.Event()
+    is_delivered = asyncio.Event()
 
     def on_message(user_id: str, received: bytes) -> None:
         if user_id == USER and msgspec.json.decode(received) == sent:
             is_delivered.set()
 
-    await bus.start(on_message, lambda reason: is_subscribed.set())
-    await _wait(is_subscribed, bus)
+    receiver.subscribe(USER)
+    await asyncio.gather(_started(receiver, on_message), _started(sender, lambda user_id, received: None))
     since_s = time.perf_counter()
-    await bus.publish(USER, payload)
-    await _wait(is_delivered, bus)
+    await sender.publish(USER, payload)
+    await _wait(is_delivered, receiver)
     return time.perf_counter() - since_s
+
+
+async def _started(bus: Bus, on_message: Callable[[str, bytes], None]) -> None:
+    """Return when ``bus`` receives. Raises: BusUnavailable."""
+    is_subscribed = asyncio.Event()
+    await bus.start(
+        BusListener(
+            node="",
+            on_message=on_message,
+            on_gap=lambda reason: is_subscribed.set(),
+            on_subscribed=lambda user_ids: None,
+        )
+    )
+    await _wait(is_subscribed, bus)
 
 
 async def _wait(event: asyncio.Event, bus: Bus) -> None:

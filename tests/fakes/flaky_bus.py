@@ -1,7 +1,7 @@
 """A bus that is not there at first, and then says what a test wants it to."""
 
 from actors.errors import BusUnavailable
-from actors.ports import OnGap, OnMessage
+from actors.ports import NOBODY, BusFigures, BusListener
 
 
 class FlakyBus:
@@ -9,18 +9,24 @@ class FlakyBus:
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
-        self.on_message: OnMessage | None = None
-        self.on_gap: OnGap | None = None
+        self.listener = NOBODY
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+    async def start(self, listener: BusListener) -> None:
         if self.failures:
             self.failures -= 1
             raise BusUnavailable("nobody listens")
-        self.on_message, self.on_gap = on_message, on_gap
+        self.listener = listener
+
+    def subscribe(self, user_id: str) -> None: ...
+
+    def unsubscribe(self, user_id: str) -> None: ...
 
     async def publish(self, user_id: str, payload: bytes) -> None: ...
 
     def status(self) -> str | None:
         return None
+
+    def figures(self) -> BusFigures:
+        return BusFigures()
 
     async def close(self) -> None: ...

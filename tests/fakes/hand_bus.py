@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from actors.ports import OnGap, OnMessage
+from actors.ports import BusFigures, BusListener
 
 
 class HandBus:
@@ -27,9 +27,16 @@ class HandBus:
             await self.called.wait()
         return self.calls.pop(0)
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None: ...
+    async def start(self, listener: BusListener) -> None: ...
+
+    def subscribe(self, user_id: str) -> None: ...
+
+    def unsubscribe(self, user_id: str) -> None: ...
 
     def status(self) -> str | None:
         return None
+
+    def figures(self) -> BusFigures:
+        return BusFigures()
 
     async def close(self) -> None: ...

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from actors.errors import BusUnavailable, MessageRefused
-from actors.ports import OnGap, OnMessage
+from actors.ports import NOBODY, BusFigures, BusListener
+from transport.bus.peek import peek
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 
@@ -12,7 +13,7 @@ Deliver = Callable[[], None]
 
 
 class MemoryHub:
-    """Carries messages between its ``MemoryBus``es; a publisher hears its own messages, as on PubNub.
+    """Carries messages between its ``MemoryBus``es.
 
     ``is_down`` and ``distort`` break it on purpose. Thread: the event loop.
     """
@@ -22,7 +23,7 @@ class MemoryHub:
         """Publishes fail, and nothing is delivered; turning it off tells every subscriber of a gap."""
         self.distort: Callable[[Deliver], None] = lambda deliver: deliver()
         """Gets each delivery to one subscriber, to run it once, twice, later or never."""
-        self._subscribers: dict[MemoryBus, tuple[OnMessage, OnGap]] = {}
+        self.subscribers: list[MemoryBus] = []
 
     def bus(self) -> "MemoryBus":
         """Return a new node's bus."""
@@ -31,31 +32,18 @@ class MemoryHub:
     def recover(self) -> None:
         """End an outage."""
         self.is_down = False
-        for _, on_gap in tuple(self._subscribers.values()):
-            on_gap("the hub was down")
-
-    def subscribe(self, bus: "MemoryBus", on_message: OnMessage, on_gap: OnGap) -> None:
-        """Deliver to ``bus`` from now on."""
-        self._subscribers[bus] = (on_message, on_gap)
-
-    def unsubscribe(self, bus: "MemoryBus") -> None:
-        """Stop delivering to ``bus``; unknown ones are ignored."""
-        self._subscribers.pop(bus, None)
+        for bus in tuple(self.subscribers):
+            bus.listener.on_gap("the hub was down")
 
     def publish(self, user_id: str, payload: bytes) -> None:
-        """Deliver to every subscriber, each in a later turn of the loop, as a network would."""
+        """Offer it to every bus, each in a later turn of the loop, as a network would."""
         if self.is_down:
             raise BusUnavailable("the hub is down")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageRefused(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are accepted")
         loop = asyncio.get_running_loop()
-        for bus in self._subscribers:
-            loop.call_soon(self.distort, lambda bus=bus: self._deliver(bus, user_id, payload))
-
-    def _deliver(self, bus: "MemoryBus", user_id: str, payload: bytes) -> None:
-        subscriber = self._subscribers.get(bus)
-        if subscriber is not None and not self.is_down:
-            subscriber[0](user_id, payload)
+        for bus in self.subscribers:
+            loop.call_soon(self.distort, lambda bus=bus: bus.deliver(user_id, payload))
 
 
 class MemoryBus:
@@ -63,10 +51,34 @@ class MemoryBus:
 
     def __init__(self, hub: MemoryHub) -> None:
         self._hub = hub
+        self._subscribed: set[str] = set()
+        self.listener = NOBODY
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+    async def start(self, listener: BusListener) -> None:
         """Begin to receive."""
-        self._hub.subscribe(self, on_message, on_gap)
+        self.listener = listener
+        if self not in self._hub.subscribers:
+            self._hub.subscribers.append(self)
+
+    def subscribe(self, user_id: str) -> None:
+        """Deliver this user's messages."""
+        self._subscribed.add(user_id)
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Deliver them no more."""
+        self._subscribed.discard(user_id)
+
+    def deliver(self, user_id: str, payload: bytes) -> None:
+        """Take a message from the hub, if it is wanted."""
+        if self not in self._hub.subscribers or self._hub.is_down:
+            return
+        seems, is_subscribed, on_foreign = peek(payload), user_id in self._subscribed, self.listener.on_foreign
+        if seems.origin == self.listener.node:
+            return
+        if on_foreign is not None and not seems.is_of_node and (seems.is_foreign_write or not is_subscribed):
+            on_foreign(user_id, payload)
+        elif is_subscribed:
+            self.listener.on_message(user_id, payload)
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the hub. Raises: BusUnavailable while it is down."""
@@ -76,6 +88,11 @@ class MemoryBus:
         """Return why the hub does not work, or ``None``."""
         return "the hub is down" if self._hub.is_down else None
 
+    def figures(self) -> BusFigures:
+        """Return how many users it subscribes to."""
+        return BusFigures(subscribed=len(self._subscribed))
+
     async def close(self) -> None:
         """Stop receiving."""
-        self._hub.unsubscribe(self)
+        if self in self._hub.subscribers:
+            self._hub.subscribers.remove(self)

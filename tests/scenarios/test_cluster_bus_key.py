@@ -58,8 +58,9 @@ async def test_forged_and_altered_messages_are_dropped_and_counted_and_signed_on
     refused: Callable[[ClusterNode, str, int], Awaitable[None]],
 ) -> None:
     here, there = [await start_node(*broker.flags, *KEY) for _ in range(2)]
-    device = await watch(there)
+    own, device = await watch(here), await watch(there)
     assert await add(here, 1) == 1
+    assert await own.revisions(1) == [1]
     assert await device.revisions(1) == [1]  # it was signed and accepted as it is: nothing was missing
     assert await there.metric(http, "syncd_gaps_healed_total") == 0
 
@@ -74,14 +75,16 @@ async def test_forged_and_altered_messages_are_dropped_and_counted_and_signed_on
     for forgery in forgeries:
         await publisher.publish("ann", forgery)
     await publisher.publish("ann", FOREIGN)  # unsigned, and with a key those are not allowed
+    await refused(there, "forged", len(forgeries))
+    await refused(here, "forged", 1)  # the others claim to be its own: an echo is dropped unread
     for node in (here, there):
-        await refused(node, "forged", len(forgeries))
         await refused(node, "foreign", 1)
     await publisher.publish("ann", genuine)  # a replay: of a revision that is known
 
     assert await add(here, 2) == 2  # so none of the above got into the journal
-    message = await device.next()
-    assert (message["revision"], message["content_id"]) == (2, str(UUID(int=2)))
+    for each in (own, device):
+        message = await each.next()
+        assert (message["revision"], message["content_id"]) == (2, str(UUID(int=2)))
 
 
 async def test_unsigned_messages_of_foreign_publishers_are_taken_if_that_is_allowed(

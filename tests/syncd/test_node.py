@@ -14,6 +14,7 @@ from pykka import ActorDeadError, ActorRegistry
 from actors.errors import StoreUnavailable
 from actors.messages.change import Change
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.ports import NOBODY
 from actors.runtime import LoopFuture
 from storage.errors import SchemaTooNew
 from storage.schema import migrate
@@ -82,7 +83,10 @@ async def test_on_leaving_everything_is_stopped_and_the_bus_is_closed(settings: 
 async def test_what_is_committed_is_published_before_the_end(settings: Settings) -> None:
     hub, heard = MemoryHub(), list[dict[str, Any]]()
     other = hub.bus()
-    await other.start(lambda _user_id, payload: heard.append(msgspec.json.decode(payload)), lambda _reason: None)
+    other.subscribe("ann")
+    await other.start(
+        msgspec.structs.replace(NOBODY, on_message=lambda _, payload: heard.append(msgspec.json.decode(payload)))
+    )
     async with running_node(settings, hub.bus(), pytest.fail) as node:
         assert (await write(node)).status is Status.ADDED
     async with asyncio.timeout(TIMEOUT_S):
@@ -122,7 +126,7 @@ async def test_a_database_that_cannot_be_used_ends_the_start(settings: Settings,
 @pytest.mark.actors_may_fail
 async def test_a_start_that_fails_half_way_stops_what_had_started(settings: Settings) -> None:
     class BrokenBus(ClosingBus):
-        async def start(self, on_message: object, on_gap: object) -> None:
+        async def start(self, listener: object) -> None:
             raise ZeroDivisionError
 
     bus = BrokenBus()

@@ -106,7 +106,7 @@ async def test_an_actor_that_dies_in_its_start_is_an_error_there(
     wiring: Wiring, store: StoreInProcess, stack: AsyncExitStack
 ) -> None:
     class BrokenBus(HandBus):
-        async def start(self, on_message: Any, on_gap: Any) -> None:
+        async def start(self, listener: Any) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ActorDeadError):

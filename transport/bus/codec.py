@@ -31,7 +31,7 @@ class BusCodec:
 
     def __init__(self, key: bytes | None = None, *, are_foreign_allowed: bool = True) -> None:
         self._key = key
-        self._are_foreign_allowed = are_foreign_allowed
+        self.are_foreign_allowed = are_foreign_allowed
 
     def encode(self, user_id: str, message: BusMessage) -> bytes:
         """Return the payload for the user's channel, signed if there is a key."""
@@ -64,7 +64,7 @@ class BusCodec:
         )
         if claims_node and self._key is not None:
             raise BusMessageRefused("forged", "a node's message without a signature")
-        if not claims_node and not self._are_foreign_allowed:
+        if not claims_node and not self.are_foreign_allowed:
             raise BusMessageRefused("foreign", "a foreign publisher's message, and those are not allowed here")
 
     def _check_signature(self, user_id: str, payload: bytes) -> bool:

@@ -1,13 +1,19 @@
 """The bus of a single node: there are no other nodes."""
 
-from actors.ports import OnGap, OnMessage
+from actors.ports import BusFigures, BusListener
 
 
 class NoBus:
     """Accepts every message and delivers none; the default."""
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+    async def start(self, listener: BusListener) -> None:
         """Do nothing: there is nothing to receive."""
+
+    def subscribe(self, user_id: str) -> None:
+        """Do nothing: nobody else writes."""
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Do nothing: nobody else writes."""
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Do nothing: there is no other node."""
@@ -15,6 +21,10 @@ class NoBus:
     def status(self) -> str | None:
         """Return ``None``: it always works."""
         return None
+
+    def figures(self) -> BusFigures:
+        """Return zeros."""
+        return BusFigures()
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from actors.metrics import Histogram, NodeMetrics
+from actors.ports import BusFigures
 from transport.figures.processes import process_figures
 
 
@@ -31,6 +32,7 @@ class Sources(Struct, frozen=True, eq=False):
     mailboxes: Mapping[str, Callable[[], int]]
     """By actor: how many messages wait for it."""
     bus_status: Callable[[], str | None]
+    bus_figures: Callable[[], BusFigures]
     children: Callable[[], Mapping[str, int]]
     """The store's processes that run: name -> process id."""
     log_lines_left_out: Callable[[], int] = lambda: 0
@@ -77,6 +79,7 @@ class Figures(Collector):
         yield from self._children()
         yield from self._bus()
         yield from self._issuer()
+        yield from self._engine()
         yield from self._actors()
 
     def _relays(self) -> Iterator[Metric]:
@@ -131,7 +134,7 @@ class Figures(Collector):
         refused = {"invalid_content_id": self.sources.metrics.broadcast.messages_refused, **bus.refused}
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
         yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self.sources.bus_status() is None)
-        yield _counter("bus_received", "Messages received from the bus.", bus.received)
+        yield _counter("bus_received", "Messages of active users, and foreign writes.", bus.received)
         yield _counter("bus_published", "Messages the bus accepted.", bus.published)
         yield _counter("bus_publish_failures", "Publishes the bus did not accept.", bus.publish_failures)
         yield _counter("bus_duplicates", "Updates dropped by their revision.", bus.duplicates)
@@ -144,6 +147,17 @@ class Figures(Collector):
         yield _gauge("issuer_keys", "Usable keys of the issuer's key set.", issuer.keys)
         yield _counter("issuer_fetch_failures", "Fetches of the key set that failed.", issuer.fetch_failures)
         yield _counter("tokens_undecided", "Tokens that could not be judged.", issuer.tokens_undecided)
+
+    def _engine(self) -> Iterator[Metric]:
+        engine = self.sources.bus_figures()
+        passed_over = {"double": engine.doubles, "echo": engine.echoes, "elsewhere": engine.elsewhere}
+        yield _gauge("bus_subscribed_users", "Users whose messages the node wants.", engine.subscribed)
+        yield _gauge("bus_last_message_age_seconds", "Since anything arrived.", engine.last_message_age_s)
+        yield _counter("bus_reconnects", "Interruptions that ended.", engine.reconnects)
+        yield _counter("bus_rebuilds", "Clients replaced because they were silent.", engine.rebuilds)
+        yield _counter("bus_dropped", "Times that more came than could be taken.", engine.dropped)
+        yield _counter("bus_malformed", "Things that arrived and were not messages.", engine.malformed)
+        yield _counters("bus_passed_over", "Messages that were not decoded.", "reason", passed_over)
 
     def _actors(self) -> Iterator[Metric]:
         sources = self.sources

@@ -3,7 +3,13 @@ from typing import Any
 import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
-from actors.messages.channel import HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.channel import (
+    BusMessage,
+    HeadMoved,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.watchlist import RemoteUpdate
@@ -69,7 +75,7 @@ def test_a_hint_that_the_head_moved_reaches_an_active_user(handler: BroadcasterM
 
 
 def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMessageHandler, users: Users) -> None:
-    handler.handle_sync_message("bob", FOREIGN_ADD)
+    handler.handle_foreign_message("bob", FOREIGN_ADD)
     (write,) = users.told["bob"]
     assert isinstance(write, DeviceWrite)
     assert (write.user_id, write.device_id, write.change.action) == ("bob", "device-a", "add")
@@ -79,8 +85,8 @@ def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMes
 
 def test_a_foreign_remove_takes_the_tags_it_names(handler: BroadcasterMessageHandler, users: Users) -> None:
     stamp = HLCTimestamp(1_764_000_000_000, 0, "device-a")
-    handler.handle_sync_message("ann", PubNubWatchlistUpdate("remove", CONTENT_ID, "movie-123", stamp, "device-a"))
-    handler.handle_sync_message(
+    handler.handle_foreign_message("ann", PubNubWatchlistUpdate("remove", CONTENT_ID, "movie-123", stamp, "device-a"))
+    handler.handle_foreign_message(
         "ann", PubNubWatchlistUpdate("remove", CONTENT_ID, "b", stamp, "device-a", unique_tags=("b", "a"))
     )
     one, several = users.told["ann"]
@@ -92,9 +98,32 @@ def test_a_foreign_update_without_a_uuid_goes_to_the_broadcaster_which_refuses_i
     handler: BroadcasterMessageHandler, users: Users, relayed: list[RelayPubNubMessage]
 ) -> None:
     broken = PubNubWatchlistUpdate("add", "123", "movie-123", None, "device-a")
-    handler.handle_sync_message("ann", broken)
+    handler.handle_foreign_message("ann", broken)
     assert relayed == [RelayPubNubMessage("ann", broken)]
     assert users.told["ann"] == []
+
+
+def test_a_foreign_write_to_an_active_user_is_left_to_the_node_that_takes_it_in(
+    handler: BroadcasterMessageHandler, users: Users
+) -> None:
+    handler.handle_sync_message("ann", FOREIGN_ADD)
+    assert users.told["ann"] == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:4", None, "tv", revision=4, origin="other"),
+        HeadMoved(4, "other"),
+        PubNubProgressUpdate(CONTENT_ID, 1, 2),
+        PubNubDeviceHandoff("tv", CONTENT_ID),
+    ],
+)
+def test_whoever_takes_in_foreign_writes_takes_in_nothing_else(
+    handler: BroadcasterMessageHandler, users: Users, relayed: list[RelayPubNubMessage], message: BusMessage
+) -> None:
+    handler.handle_foreign_message("ann", message)
+    assert (users.told["ann"], relayed) == ([], [])
 
 
 @pytest.mark.parametrize("message", [PubNubProgressUpdate(CONTENT_ID, 1, 2), PubNubDeviceHandoff("tv", CONTENT_ID)])

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.bus.subscriber import HEADS_PER_READ, PubNubSubscriber
+from actors.bus.subscriber import HEADS_PER_READ, PubNubSubscriber, SubscriberDeps
 from actors.errors import BusMessageRefused
 from actors.messages.bus import CompareHeads
 from actors.messages.channel import BusMessage, HeadMoved, PubNubProgressUpdate
 from actors.messages.journal import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics
+from actors.ports import NOBODY
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision
 from tests.fakes.flaky_bus import FlakyBus
@@ -23,6 +24,7 @@ PROGRESS = PubNubProgressUpdate("0b0e6a4e-52a5-4a5b-9a1f-000000000001", 1, 2)
 class Others:
     def __init__(self) -> None:
         self.handled: list[tuple[str, BusMessage]] = []
+        self.foreign: list[tuple[str, BusMessage]] = []
         self.broken_for: set[str] = set()
         self.journal: list[Any] = []
         self.users = ["ann", "bob"]
@@ -39,15 +41,22 @@ class Others:
             raise ZeroDivisionError
         self.handled.append((user_id, message))
 
-    def start(self, bus: FlakyBus) -> ActorRef[PubNubSubscriber]:
+    def handle_foreign(self, user_id: str, message: BusMessage) -> None:
+        self.foreign.append((user_id, message))
+
+    def start(self, bus: FlakyBus, *, takes_foreign: bool = True) -> ActorRef[PubNubSubscriber]:
         return PubNubSubscriber.start(
-            bus,
-            self.decode,
-            self.handle,
-            lambda: tuple(self.users),
-            self.journal.append,
-            self.metrics,
-            retry_s=0.001,
+            SubscriberDeps(
+                node="here",
+                bus=bus,
+                decode=self.decode,
+                handle=self.handle,
+                handle_foreign=self.handle_foreign if takes_foreign else None,
+                active_users=lambda: tuple(self.users),
+                journal=self.journal.append,
+                metrics=self.metrics,
+                retry_s=0.001,
+            )
         )
 
 
@@ -63,10 +72,8 @@ async def test_a_bus_that_speaks_to_a_stopped_subscriber_is_not_heard_and_not_di
     ref = started(others.start(bus))
     await handled(ref)
     await ref.stop(block=False)
-    assert bus.on_message is not None
-    assert bus.on_gap is not None
-    bus.on_message("ann", msgspec.json.encode(PROGRESS))
-    bus.on_gap("a moment")
+    bus.listener.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.listener.on_gap("a moment")
     assert not others.handled
 
 
@@ -74,8 +81,7 @@ async def test_messages_are_decoded_and_handed_on(started: Started, others: Othe
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_message is not None
-    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.listener.on_message("ann", msgspec.json.encode(PROGRESS))
     await handled(ref)
     assert others.handled == [("ann", PROGRESS)]
 
@@ -86,9 +92,8 @@ async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_message is not None
-    bus.on_message("ann", b"rubbish")
-    bus.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.listener.on_message("ann", b"rubbish")
+    bus.listener.on_message("ann", msgspec.json.encode(PROGRESS))
     await handled(ref)
     assert others.handled == [("ann", PROGRESS)]
     assert others.metrics.refused == {"malformed": 1}
@@ -101,7 +106,7 @@ async def test_an_unreachable_bus_is_tried_again_until_it_answers(
 ) -> None:
     bus = FlakyBus(failures=3)
     ref = started(others.start(bus))
-    while bus.on_message is None:
+    while bus.listener is NOBODY:
         await handled(ref)
     assert caplog.text.count("nobody listens") == 3
 
@@ -112,8 +117,7 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_gap is not None
-    bus.on_gap("reconnected")
+    bus.listener.on_gap("reconnected")
     await handled(ref)
     (load,) = others.journal
     assert isinstance(load, LoadHeads)
@@ -124,6 +128,41 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
     )
     await handled(ref)
     assert others.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
+
+
+async def test_users_subscribed_to_from_now_on_are_compared_and_nobody_else(
+    started: Started, others: Others, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    ref = started(others.start(bus))
+    await handled(ref)
+    bus.listener.on_subscribed(("bob",))
+    bus.listener.on_subscribed(("cat", "dan"))
+    await handled(ref)
+    assert [load.user_ids for load in others.journal] == [("bob",)]
+    others.journal[0].reply_to(HeadsLoaded(()))
+    await handled(ref)
+    assert [load.user_ids for load in others.journal] == [("bob",), ("cat", "dan")]  # together, behind the first
+
+
+async def test_what_may_be_a_foreign_write_goes_its_own_way(started: Started, others: Others, handled: Handled) -> None:
+    bus = FlakyBus()
+    ref = started(others.start(bus))
+    await handled(ref)
+    assert (bus.listener.node, bus.listener.on_foreign is not None) == ("here", True)
+    assert bus.listener.on_foreign is not None
+    bus.listener.on_foreign("zoe", msgspec.json.encode(PROGRESS))
+    await handled(ref)
+    assert (others.handled, others.foreign) == ([], [("zoe", PROGRESS)])
+
+
+async def test_a_node_that_takes_no_foreign_writes_asks_for_none(
+    started: Started, others: Others, handled: Handled
+) -> None:
+    bus = FlakyBus()
+    ref = started(others.start(bus, takes_foreign=False))
+    await handled(ref)
+    assert bus.listener.on_foreign is None
 
 
 async def test_now_and_then_heads_are_compared_without_a_gap(
@@ -142,8 +181,7 @@ async def test_many_users_are_compared_in_several_reads_one_after_another(
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_gap is not None
-    bus.on_gap("reconnected")
+    bus.listener.on_gap("reconnected")
     await handled(ref)
     assert [len(load.user_ids) for load in others.journal] == [HEADS_PER_READ]
     others.journal[0].reply_to(HeadsLoaded(()))
@@ -158,8 +196,7 @@ async def test_a_journal_that_cannot_be_read_is_asked_again(started: Started, ot
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_gap is not None
-    bus.on_gap("reconnected")
+    bus.listener.on_gap("reconnected")
     await handled(ref)
     others.journal[0].reply_to(HeadsLoaded(None))
     while len(others.journal) < 2:
@@ -173,9 +210,8 @@ async def test_gaps_while_the_journal_cannot_be_read_do_not_add_up(
     bus = FlakyBus()
     ref = started(others.start(bus))
     await handled(ref)
-    assert bus.on_gap is not None
     for _ in range(5):
-        bus.on_gap("reconnected")
+        bus.listener.on_gap("reconnected")
     await handled(ref)
     for reads in range(1, 4):
         assert len(others.journal) == reads  # one under way, whatever happened
@@ -191,9 +227,8 @@ async def test_a_subscriber_whose_handler_raises_is_restarted_and_counted_and_ha
     others.broken_for.add("ann")
     ref = supervision.start(others.start(bus))
     await handled(ref)
-    assert bus.on_message is not None
-    bus.on_message("ann", msgspec.json.encode(PROGRESS))
-    bus.on_message("bob", msgspec.json.encode(PROGRESS))
+    bus.listener.on_message("ann", msgspec.json.encode(PROGRESS))
+    bus.listener.on_message("bob", msgspec.json.encode(PROGRESS))
     await handled(ref)
     assert others.handled == [("bob", PROGRESS)]
     assert supervision.restarts == supervision.messages_skipped == {"PubNubSubscriber": 1}

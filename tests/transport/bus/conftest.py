@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 import pytest
 
-from actors.ports import Bus
+from actors.ports import Bus, BusListener
 from pubnub_broker.server import BrokerServer, serve
 from tests.fakes.memory_bus import MemoryHub
 from tests.timeouts import TIMEOUT_S
@@ -21,17 +21,24 @@ from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 
 
 class Inbox:
-    """A subscriber that remembers what it was told."""
+    """A listener that remembers what it was told."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self.foreign: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self.gaps: asyncio.Queue[str] = asyncio.Queue()
+        self.subscribed: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
 
-    def on_message(self, user_id: str, payload: bytes) -> None:
-        self.messages.put_nowait((user_id, msgspec.json.decode(payload)))
-
-    def on_gap(self, reason: str) -> None:
-        self.gaps.put_nowait(reason)
+    def listener(self, *, takes_foreign: bool = False) -> BusListener:
+        return BusListener(
+            node="here",
+            on_message=lambda user_id, payload: self.messages.put_nowait((user_id, msgspec.json.decode(payload))),
+            on_gap=self.gaps.put_nowait,
+            on_subscribed=self.subscribed.put_nowait,
+            on_foreign=(lambda user_id, payload: self.foreign.put_nowait((user_id, msgspec.json.decode(payload))))
+            if takes_foreign
+            else None,
+        )
 
     async def message(self) -> tuple[str, Any]:
         async with asyncio.timeout(TIMEOUT_S):
@@ -47,6 +54,8 @@ class Engine(ABC):
 
     too_large: bytes
     """A payload that it refuses for good."""
+    tells_subscribed = False
+    """Whether it takes a moment until a user is subscribed."""
 
     def __init__(self) -> None:
         self.buses: list[Bus] = []
@@ -63,14 +72,24 @@ class Engine(ABC):
     async def resume(self) -> None:
         """End it, on the same address."""
 
-    async def node(self, *, is_up: bool = True, **changes: Any) -> tuple[Bus, Inbox]:
-        """Return another node's bus, started, and subscribed if the server ``is_up``."""
+    async def node(
+        self, *users: str, is_up: bool = True, takes_foreign: bool = False, **changes: Any
+    ) -> tuple[Bus, Inbox]:
+        """Return another node's bus, started, and subscribed if the server ``is_up``; it subscribes to ``users``."""
         bus, inbox = self.new_bus(**changes), Inbox()
         self.buses.append(bus)
-        await bus.start(inbox.on_message, inbox.on_gap)
+        for user_id in users:
+            bus.subscribe(user_id)
+        await bus.start(inbox.listener(takes_foreign=takes_foreign))
         if is_up and not isinstance(self, MemoryEngine):
             await inbox.gap()  # the first one says that it is subscribed
         return bus, inbox
+
+    async def pair(self, *users: str, **changes: Any) -> tuple[Bus, Inbox]:
+        """Return a node that publishes, and the inbox of another one that subscribes to ``users``."""
+        sender, _ = await self.node()
+        _, inbox = await self.node(*users, **changes)
+        return sender, inbox
 
     async def close(self) -> None:
         """Close the buses, then the server."""
@@ -98,6 +117,7 @@ class MemoryEngine(Engine):
 
 class NatsEngine(Engine):
     too_large = b'"' + b"x" * 1024 * 1024 + b'"'
+    tells_subscribed = True
 
     def __init__(self, *arguments: str) -> None:
         super().__init__()
@@ -163,6 +183,11 @@ class Pipe:
 
     def __init__(self) -> None:
         self.target = 0
+        self.passed = bytearray()
+        """From the server, on all connections."""
+        self.is_open = asyncio.Event()
+        """While it is not set, what comes waits."""
+        self.is_open.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -184,14 +209,16 @@ class Pipe:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers += [writer, far_writer]
-        for source, target in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pump(source, target))
+        for source, target, passed in ((reader, far_writer, bytearray()), (far_reader, writer, self.passed)):
+            task = asyncio.create_task(self._pump(source, target, passed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, passed: bytearray) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
+                passed += data
+                await self.is_open.wait()
                 target.write(data)
             target.close()
 

@@ -1,10 +1,14 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from actors.errors import BusUnavailable, MessageRefused
+from tests.timeouts import TIMEOUT_S
+
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 MESSAGE = {
     "type": "watchlist_update",
@@ -16,12 +20,97 @@ MESSAGE = {
 PAYLOAD = msgspec.json.encode(MESSAGE)
 
 
-async def test_a_message_reaches_every_started_bus_its_publisher_included(engine: Any) -> None:
-    first, first_inbox = await engine.node()
-    _, second_inbox = await engine.node()
-    await first.publish("u1", PAYLOAD)
-    assert await first_inbox.message() == ("u1", MESSAGE)
-    assert await second_inbox.message() == ("u1", MESSAGE)
+FOREIGN = {name: value for name, value in MESSAGE.items() if name != "revision"}
+
+
+async def test_a_message_reaches_every_other_node_that_subscribes_to_its_user(engine: Any) -> None:
+    sender, _ = await engine.node()
+    _, first = await engine.node("u1")
+    _, second = await engine.node("u1", "u2")
+    await sender.publish("u1", PAYLOAD)
+    assert await first.message() == ("u1", MESSAGE)
+    assert await second.message() == ("u1", MESSAGE)
+
+
+async def test_a_message_of_a_user_nobody_subscribes_to_is_not_delivered(engine: Any) -> None:
+    sender, inbox = await engine.pair("u2")
+    await sender.publish("u1", PAYLOAD)
+    await sender.publish("u2", PAYLOAD)
+    assert await inbox.message() == ("u2", MESSAGE)
+    assert inbox.messages.empty()
+
+
+async def test_a_node_may_subscribe_to_a_user_and_unsubscribe_at_any_time(engine: Any) -> None:
+    sender, _ = await engine.node()
+    bus, inbox = await engine.node("u2")
+    bus.subscribe("u1")
+    await _subscribed(engine, inbox, ("u1",))
+    assert bus.figures().subscribed == 2
+    await sender.publish("u1", PAYLOAD)
+    assert await inbox.message() == ("u1", MESSAGE)
+
+    bus.unsubscribe("u1")
+    await sender.publish("u1", PAYLOAD)
+    await sender.publish("u2", PAYLOAD)
+    assert await inbox.message() == ("u2", MESSAGE)
+    assert inbox.messages.empty()
+    assert bus.figures().subscribed == 1
+
+    bus.subscribe("u1")
+    await _subscribed(engine, inbox, ("u1",))
+    await sender.publish("u1", PAYLOAD)
+    assert await inbox.message() == ("u1", MESSAGE)
+
+
+async def _subscribed(engine: Any, inbox: Any, user_ids: tuple[str, ...]) -> None:
+    """Wait until the bus says so: NATS does, the others deliver at once."""
+    if engine.tells_subscribed:
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await inbox.subscribed.get() == user_ids
+    assert inbox.subscribed.empty()
+
+
+async def test_users_who_came_and_went_during_an_outage_are_right_after_it(engine: Any, until: Until) -> None:
+    sender, sender_inbox = await engine.node()
+    bus, inbox = await engine.node("u1", "u2")
+    await engine.stop()
+    await until(lambda: None not in (sender.status(), bus.status()))
+    bus.unsubscribe("u1")
+    bus.subscribe("u3")
+    await engine.resume()
+    await sender_inbox.gap()
+    await inbox.gap()
+    for user_id in ("u1", "u2", "u3"):
+        await sender.publish(user_id, PAYLOAD)
+    assert sorted([await inbox.message() for _ in range(2)]) == [("u2", MESSAGE), ("u3", MESSAGE)]
+    assert inbox.messages.empty()
+
+
+async def test_what_may_be_a_foreign_write_is_told_whoever_its_user_is(engine: Any) -> None:
+    publisher, _ = await engine.node()
+    _, first = await engine.node(takes_foreign=True)
+    _, second = await engine.node(takes_foreign=True)
+    for number in range(20):
+        await publisher.publish(f"u{number}", msgspec.json.encode(FOREIGN))
+        await publisher.publish(f"u{number}", PAYLOAD)  # a node's
+    taken: set[str] = set()
+    async with asyncio.timeout(TIMEOUT_S):
+        while len(taken) < 20:
+            for inbox in (first, second):
+                while not inbox.foreign.empty():
+                    user_id, message = inbox.foreign.get_nowait()
+                    assert message == FOREIGN
+                    taken.add(user_id)
+            await asyncio.sleep(0.005)
+    assert (first.messages.empty(), second.messages.empty()) == (True, True)
+
+
+async def test_a_node_does_not_hear_itself(engine: Any) -> None:
+    bus, inbox = await engine.node("u1")
+    other, _ = await engine.node()
+    await bus.publish("u1", msgspec.json.encode({**MESSAGE, "origin": "here"}))
+    await other.publish("u1", msgspec.json.encode({**MESSAGE, "origin": "there"}))
+    assert (await inbox.message())[1]["origin"] == "there"
 
 
 @pytest.mark.parametrize(
@@ -42,27 +131,27 @@ async def test_a_message_reaches_every_started_bus_its_publisher_included(engine
     ],
 )
 async def test_a_message_arrives_for_the_user_it_was_published_for(engine: Any, user_id: str) -> None:
-    bus, inbox = await engine.node()
+    bus, inbox = await engine.pair(user_id)
     await bus.publish(user_id, PAYLOAD)
     assert await inbox.message() == (user_id, MESSAGE)
 
 
 async def test_many_messages_at_once_all_arrive(engine: Any) -> None:
-    bus, inbox = await engine.node()
+    bus, inbox = await engine.pair(*(f"u{number}" for number in range(90)))
     await asyncio.gather(*(bus.publish(f"u{number}", b"%d" % number) for number in range(90)))
     arrived = [await inbox.message() for _ in range(90)]
     assert sorted(arrived) == sorted((f"u{number}", number) for number in range(90))
 
 
 async def test_a_message_near_the_limit_arrives(engine: Any) -> None:
-    bus, inbox = await engine.node()
+    bus, inbox = await engine.pair("u1")
     payload = msgspec.json.encode({"text": 'ab %/"' * 4_000})
     await bus.publish("u1", payload)
     assert await inbox.message() == ("u1", msgspec.json.decode(payload))
 
 
 async def test_a_message_that_is_too_large_is_refused_and_the_next_one_is_not(engine: Any) -> None:
-    bus, inbox = await engine.node()
+    bus, inbox = await engine.pair("u1")
     with pytest.raises(MessageRefused):
         await bus.publish("u1", engine.too_large)
     await bus.publish("u1", PAYLOAD)
@@ -72,7 +161,7 @@ async def test_a_message_that_is_too_large_is_refused_and_the_next_one_is_not(en
 
 async def test_an_outage_is_told_to_publishers_and_its_end_to_subscribers(engine: Any) -> None:
     first, first_inbox = await engine.node()
-    _, second_inbox = await engine.node()
+    _, second_inbox = await engine.node("u2")
     await engine.stop()
     with pytest.raises(BusUnavailable):
         await first.publish("u1", PAYLOAD)
@@ -82,35 +171,37 @@ async def test_an_outage_is_told_to_publishers_and_its_end_to_subscribers(engine
     await first_inbox.gap()
     await second_inbox.gap()
     await first.publish("u2", PAYLOAD)
-    assert await first_inbox.message() == ("u2", MESSAGE)
     assert await second_inbox.message() == ("u2", MESSAGE)
     assert first.status() is None
 
 
 async def test_a_bus_that_starts_in_an_outage_works_after_it(engine: Any) -> None:
     await engine.stop()
-    bus, inbox = await engine.node(is_up=False)
+    bus, bus_inbox = await engine.node(is_up=False)
+    _, inbox = await engine.node("u1", is_up=False)
     with pytest.raises(BusUnavailable):
         await bus.publish("u1", PAYLOAD)
     await engine.resume()
+    await bus_inbox.gap()
     await inbox.gap()
     await bus.publish("u1", PAYLOAD)
     assert await inbox.message() == ("u1", MESSAGE)
 
 
 async def test_a_subscriber_that_starts_anew_takes_over(engine: Any) -> None:
-    bus, old_inbox = await engine.node()
+    sender, _ = await engine.node()
+    bus, old_inbox = await engine.node("u1")
     other, new_inbox = await engine.node()
     await other.close()
-    await bus.start(new_inbox.on_message, new_inbox.on_gap)
-    await bus.publish("u1", PAYLOAD)
+    await bus.start(new_inbox.listener())
+    await sender.publish("u1", PAYLOAD)
     assert await new_inbox.message() == ("u1", MESSAGE)
     assert old_inbox.messages.empty()
 
 
 async def test_a_closed_bus_is_silent_and_closes_again(engine: Any) -> None:
-    closed, closed_inbox = await engine.node()
-    bus, inbox = await engine.node()
+    closed, closed_inbox = await engine.node("u1")
+    bus, inbox = await engine.pair("u1")
     await closed.close()
     await bus.publish("u1", PAYLOAD)
     await inbox.message()

@@ -4,10 +4,24 @@ from collections import Counter
 import pytest
 
 from actors.metrics import Histogram, NodeMetrics
+from actors.ports import BusFigures
 from transport.figures.prometheus import Sources
 
 NO_PROCESS = 2**22 + 1
 """Above every process id that Linux gives."""
+
+
+ENGINE = BusFigures(
+    subscribed=3,
+    last_message_age_s=0.5,
+    reconnects=1,
+    rebuilds=2,
+    dropped=4,
+    malformed=5,
+    doubles=6,
+    echoes=7,
+    elsewhere=8,
+)
 
 
 @pytest.fixture
@@ -20,5 +34,6 @@ def sources() -> Sources:
         tasks=lambda: 9,
         mailboxes={"Journal": lambda: 3},
         bus_status=lambda: None,
+        bus_figures=lambda: ENGINE,
         children=lambda: {"writer": os.getpid(), "reader": NO_PROCESS},
     )

@@ -35,6 +35,18 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     assert found[("syncd_bus_up",)] == found[("syncd_journal_up",)] == 1
 
 
+def test_what_only_the_bus_engine_knows_is_told(sources: Sources) -> None:
+    found = samples(Figures(sources))
+    assert found[("syncd_bus_subscribed_users",)] == 3
+    assert found[("syncd_bus_last_message_age_seconds",)] == 0.5
+    assert found[("syncd_bus_reconnects_total",)] == 1
+    assert found[("syncd_bus_rebuilds_total",)] == 2
+    assert found[("syncd_bus_dropped_total",)] == 4
+    assert found[("syncd_bus_malformed_total",)] == 5
+    reasons = {"double": 6, "echo": 7, "elsewhere": 8}
+    assert {reason: found[("syncd_bus_passed_over_total", reason)] for reason in reasons} == reasons
+
+
 def test_writing_and_reading_are_two_facts(sources: Sources) -> None:
     figures = Figures(sources)
     sources.metrics.journal.unavailable = "read-only"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,15 +14,21 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from actors.errors import BusUnavailable, MessageRefused
-from actors.ports import OnGap, OnMessage
+from actors.ports import NOBODY, BusFigures, BusListener
 from transport.bus.channels import channel_of, user_of
+from transport.bus.nats.subscriptions import UserSubscriptions
+from transport.bus.peek import peek
 from transport.bus.tasks import end
 
 logger = logging.getLogger(__name__)
 
-SUBJECTS = "user.*.sync"
+EVERY_USER = "user.*.sync"
+QUEUE_GROUP = "syncd"
+"""Of its members one gets each message: so one node takes in each foreign publisher's write."""
 DROP_PAUSE_S = 1.0
 """How long drops may go on before they are reported, once for all of them."""
+CLUSTER_PAUSE_S = 0.2
+"""After a server has confirmed subscriptions, until the other servers of its cluster send it what they are for."""
 
 
 class NatsSettings(Struct, frozen=True, kw_only=True):
@@ -42,14 +49,17 @@ class NatsSettings(Struct, frozen=True, kw_only=True):
 class NatsBus:
     """A node's end of NATS. Built and used on the event loop.
 
+    The server sends what is for subscribed users, but not what this node publishes. If foreign writes are wanted, each
+    message goes to one node of all as well.
+
     Each connection is one client that never reconnects: its successor is made here. The client's own reconnecting
     gives up for good on some errors, and meanwhile accepts messages that it may never send.
     """
 
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
-        self._on_message: OnMessage = lambda user_id, payload: None
-        self._on_gap: OnGap = lambda reason: None
+        self._listener = NOBODY
+        self._subscriptions = UserSubscriptions()
         self._client: Client | None = None
         """Connected and subscribed."""
         self._failure: str | None = "connecting"
@@ -57,23 +67,36 @@ class NatsBus:
         """What the client reported last; its exceptions say less."""
         self._unconfirmed: list[asyncio.Future[bool]] = []
         """Publishes that the client accepted, oldest first; the result: whether the server has it."""
-        self._has_unconfirmed = asyncio.Event()
+        self._has_work = asyncio.Event()
+        """There are publishes to confirm, or users came or went."""
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         """The connection has ended, or is to end. ``close`` sets it, so that the task can clean up."""
         self._is_closed = False
         self._dropped: asyncio.TimerHandle | None = None
-        self.reconnects = 0
-        """Interruptions that ended."""
+        self._reconnects = 0
+        self._drops = 0
+        self._malformed = 0
+        self._elsewhere = 0
         self._latest_at_s = asyncio.get_running_loop().time()
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+    async def start(self, listener: BusListener) -> None:
         """Begin to receive and return at once; outages are retried inside, and each ends with ``on_gap``."""
-        self._on_message, self._on_gap = on_message, on_gap
+        self._listener = listener
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._connect_for_ever())
         elif self._client is not None:
-            on_gap("another subscriber took over")
+            listener.on_gap("another subscriber took over")
+
+    def subscribe(self, user_id: str) -> None:
+        """Subscribe to a user's subject; ``on_subscribed``, or the ``on_gap`` of a reconnect, tells when it works."""
+        self._subscriptions.subscribe(user_id)
+        self._has_work.set()
+
+    def unsubscribe(self, user_id: str) -> None:
+        """End a user's subscription."""
+        self._subscriptions.unsubscribe(user_id)
+        self._has_work.set()
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the server and return when it has it.
@@ -94,7 +117,7 @@ class NatsBus:
             raise BusUnavailable(_text_of(error)) from None
         confirmation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._unconfirmed.append(confirmation)
-        self._has_unconfirmed.set()
+        self._has_work.set()
         if not await confirmation:
             raise BusUnavailable("the server did not confirm the message")
 
@@ -102,10 +125,16 @@ class NatsBus:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
         return self._failure
 
-    @property
-    def last_message_age_s(self) -> float:
-        """Seconds since anything arrived (since the start, before the first)."""
-        return asyncio.get_running_loop().time() - self._latest_at_s
+    def figures(self) -> BusFigures:
+        """Return what was counted so far."""
+        return BusFigures(
+            subscribed=len(self._subscriptions.users),
+            last_message_age_s=asyncio.get_running_loop().time() - self._latest_at_s,
+            reconnects=self._reconnects,
+            dropped=self._drops,
+            malformed=self._malformed,
+            elsewhere=self._elsewhere,
+        )
 
     async def close(self) -> None:
         """Stop receiving and release the connection; idempotent."""
@@ -162,30 +191,55 @@ class NatsBus:
                 max_reconnect_attempts=1,  # of each server; 0 would mean any number
                 reconnect_time_wait=0,
                 ping_interval=self._settings.ping_interval_s,  # type: ignore[arg-type]  # passed to sleep
+                no_echo=True,
                 error_cb=self._note_error,
                 closed_cb=note_end,
                 **_credentials(self._settings.url),
             )
-            interruption, self._failure, self._latest_error = self._failure, None, ""
-            await client.subscribe(SUBJECTS, cb=self._deliver, pending_msgs_limit=self._settings.max_waiting)
-            await self._wait_until_received(client)
+        interruption, self._failure, self._latest_error = self._failure, None, ""
+        await self._subscribe(client)
         self._client = client
         if interruption != "connecting":
-            self.reconnects += 1
+            self._reconnects += 1
         logger.info("subscribed to NATS; before: %s", interruption)
-        self._on_gap(f"subscribed; before: {interruption}")
+        self._listener.on_gap(f"subscribed; before: {interruption}")
+
+    async def _subscribe(self, client: Client) -> None:
+        """Return when the server sends what is wanted. Raises: nats.errors.Error, OSError (TimeoutError is one)."""
+        max_waiting = self._settings.max_waiting
+        self._subscriptions.begin(client, self._deliver, max_waiting)
+        async with asyncio.timeout(self._settings.request_timeout_s):
+            if self._listener.on_foreign is not None:
+                await client.subscribe(
+                    EVERY_USER, QUEUE_GROUP, cb=self._deliver_to_group, pending_msgs_limit=max_waiting
+                )
+            await self._wait_until_received(client)
+        while self._subscriptions.is_untold:
+            await self._tell_and_confirm(client)
 
     async def _confirm_for_ever(self, client: Client) -> None:
-        """Confirm publishes in groups: one round trip for all that were made during the one before.
+        """Confirm publishes and subscriptions in groups: one round trip for all that were made during the one before.
 
         After a round trip without an answer the client is closed: a late answer would silently end its reading.
         """
         while True:
-            await self._has_unconfirmed.wait()
-            self._has_unconfirmed.clear()
-            count = len(self._unconfirmed)
-            await self._wait_until_received(client)
-            self._confirm(count, is_there=True)
+            await self._has_work.wait()
+            self._has_work.clear()
+            subscribed = await self._tell_and_confirm(client)
+            if self._subscriptions.is_untold:
+                self._has_work.set()
+            if subscribed:
+                pause_s = CLUSTER_PAUSE_S if len(client.servers) > 1 else 0
+                asyncio.get_running_loop().call_later(pause_s, self._listener.on_subscribed, subscribed)
+
+    async def _tell_and_confirm(self, client: Client) -> tuple[str, ...]:
+        """Confirm what was published; return the users whose messages the server sends now, and did not before."""
+        published = len(self._unconfirmed)
+        async with asyncio.timeout(self._settings.request_timeout_s):
+            subscribed = await self._subscriptions.tell()
+        await self._wait_until_received(client)
+        self._confirm(published, is_there=True)
+        return subscribed
 
     async def _wait_until_received(self, client: Client) -> None:
         """Return when the server has received everything published so far. Raises: nats.errors.Error, TimeoutError.
@@ -208,18 +262,33 @@ class NatsBus:
         del self._unconfirmed[:count]
 
     async def _deliver(self, message: Msg) -> None:
+        """Pass on a message of a subscribed user."""
         self._latest_at_s = asyncio.get_running_loop().time()
-        user_id = user_of(message.subject)
-        if user_id is None:
+        user_id = self._subscriptions.users.user_of(message.subject)
+        if user_id is not None:  # else no longer, since it was sent
+            self._pass_on(self._listener.on_message, user_id, message.data)
+
+    async def _deliver_to_group(self, message: Msg) -> None:
+        """Pass on what is no node's: that gets to the nodes of its user by itself."""
+        self._latest_at_s = asyncio.get_running_loop().time()
+        if peek(message.data).is_of_node:
+            self._elsewhere += 1
             return
+        user_id, on_foreign = user_of(message.subject), self._listener.on_foreign
+        if user_id is not None and on_foreign is not None:
+            self._pass_on(on_foreign, user_id, message.data)
+
+    def _pass_on(self, tell: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
         try:
-            self._on_message(user_id, message.data)
+            tell(user_id, payload)
         except Exception:  # one bad message must not affect the others
+            self._malformed += 1
             logger.exception("a message on the bus was skipped")
 
     async def _note_error(self, error: Exception) -> None:
         """Record what the client reports besides its exceptions: failed connects, dropped messages, denials."""
         if isinstance(error, nats.errors.SlowConsumerError):
+            self._drops += 1
             if self._dropped is None:
                 self._dropped = asyncio.get_running_loop().call_later(DROP_PAUSE_S, self._report_drops)
             return
@@ -229,7 +298,7 @@ class NatsBus:
 
     def _report_drops(self) -> None:
         self._dropped = None
-        self._on_gap("messages arrived faster than they were handled, and some were dropped")
+        self._listener.on_gap("messages arrived faster than they were handled, and some were dropped")
 
     def _interrupted(self, reason: str) -> None:
         if reason != self._failure:

@@ -3,7 +3,7 @@
 Importing this module imports the SDK, which takes a while: do it only when the engine is chosen.
 """
 
-from actors.ports import OnGap, OnMessage
+from actors.ports import BusFigures, BusListener
 from transport.bus.channels import channel_of
 from transport.bus.pubnub.client import PubNubSettings
 from transport.bus.pubnub.publishing import PubNubPublishing
@@ -19,9 +19,17 @@ class PubNubBus:
         self._publishing = PubNubPublishing(settings)
         self._subscription = PubNubSubscription(settings, self._publishing.send_canary)
 
-    async def start(self, on_message: OnMessage, on_gap: OnGap) -> None:
+    async def start(self, listener: BusListener) -> None:
         """Begin to receive and return at once; outages are retried inside, and each ends with ``on_gap``."""
-        self._subscription.start(on_message, on_gap)
+        self._subscription.start(listener)
+
+    def subscribe(self, user_id: str) -> None:
+        """Pass on a user's messages at once: PubNub sends those of all users."""
+        self._subscription.ingester.users.add(user_id)
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Drop a user's messages from now on."""
+        self._subscription.ingester.users.discard(user_id)
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand the JSON ``payload`` to PubNub and return when it has accepted it.
@@ -36,32 +44,23 @@ class PubNubBus:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""
         return self._subscription.failure or self._publishing.failure
 
+    def figures(self) -> BusFigures:
+        """Return what was counted so far."""
+        subscription = self._subscription
+        ingester = subscription.ingester
+        return BusFigures(
+            subscribed=len(ingester.users),
+            last_message_age_s=subscription.silent_s,
+            reconnects=subscription.reconnects,
+            rebuilds=subscription.rebuilds,
+            dropped=subscription.dropped,
+            malformed=ingester.malformed,
+            doubles=ingester.doubles,
+            echoes=ingester.echoes,
+            elsewhere=ingester.elsewhere,
+        )
+
     async def close(self) -> None:
         """Stop receiving and release every connection; idempotent."""
         await self._subscription.close()
         await self._publishing.close()
-
-    @property
-    def last_message_age_s(self) -> float:
-        """Seconds since anything arrived, canaries included (since the start, before the first)."""
-        return self._subscription.silent_s
-
-    @property
-    def reconnects(self) -> int:
-        """Interruptions that ended."""
-        return self._subscription.reconnects
-
-    @property
-    def rebuilds(self) -> int:
-        """Times that the subscribing client was silent and was replaced."""
-        return self._subscription.rebuilds
-
-    @property
-    def duplicates(self) -> int:
-        """Messages dropped because they had arrived before."""
-        return self._subscription.ingester.duplicates
-
-    @property
-    def malformed(self) -> int:
-        """Things that arrived and were not messages."""
-        return self._subscription.ingester.malformed

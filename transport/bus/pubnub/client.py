@@ -9,6 +9,7 @@ never reports why it fails, and hides cancellation. One request at a time has no
 import logging
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from pubnub.exceptions import PubNubException
 from pubnub.managers import SubscriptionManager
@@ -92,11 +93,21 @@ def explain(error: Exception) -> str:
     """Return a short text for operators that says what went wrong."""
     code = http_status(error)
     if code is not None and isinstance(error, PubNubException):
-        text = _text_of(error.status.original_response)
+        text = _text_of(_parsed(error.status.original_response))
         return f"access denied: {text}" if code == 403 else f"HTTP {code}: {text}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return f"{type(error).__name__}: {error}"
+
+
+def _parsed(answer: Any) -> Any:
+    """Return what is in ``answer``, which is bytes if they were asked for."""
+    if not isinstance(answer, bytes):
+        return answer
+    try:
+        return msgspec.json.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return answer.decode("utf-8", "replace")
 
 
 def _text_of(answer: Any) -> str:

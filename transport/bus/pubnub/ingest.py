@@ -1,67 +1,74 @@
-"""From a poll's answer to the subscriber: selects users' messages, drops doubles, and encodes them as JSON."""
+"""From a poll's answer to the listener: selects whose messages are wanted, and drops doubles and echoes."""
 
-import json
 import logging
 from collections import deque
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import msgspec
-
-from actors.ports import OnMessage
+from actors.ports import NOBODY
 from transport.bus.channels import user_of
+from transport.bus.peek import peek
 from transport.bus.pubnub.client import CANARY_CHANNEL
+from transport.bus.pubnub.polls import Envelope
+from transport.bus.subscribed import SubscribedUsers
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 4_096
 """Messages remembered to recognise doubles; PubNub repeats at most a queue's length, 100 to 500."""
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Ingester:
-    """Passes on each user's message once; never raises, whatever arrives. Thread: the event loop."""
+    """Passes on each message that is wanted once; never raises, whatever arrives. Thread: the event loop."""
 
     def __init__(self) -> None:
-        self.on_message: OnMessage = lambda user_id, payload: None
-        self.duplicates = 0
+        self.listener = NOBODY
+        self.users = SubscribedUsers()
+        self.doubles = 0
+        self.echoes = 0
+        self.elsewhere = 0
         self.malformed = 0
-        """Invalid envelopes, and messages that made the subscriber raise."""
-        self._seen: set[tuple[Any, ...]] = set()
-        self._seen_in_order: deque[tuple[Any, ...]] = deque()
+        """Invalid envelopes, and messages that made the listener raise."""
+        self._seen: set[tuple[str | int, str, str | None]] = set()
+        self._seen_in_order: deque[tuple[str | int, str, str | None]] = deque()
 
-    def ingest(self, envelopes: list[Any]) -> None:
-        """Pass on what one poll brought, in order. Cost: a few microseconds each."""
+    def ingest(self, envelopes: Iterable[Envelope]) -> None:
+        """Pass on what one poll brought, in order. Cost: a fifth of a microsecond for what nobody here wants."""
+        listener = self.listener
         for envelope in envelopes:
-            try:
-                self._ingest_one(envelope)
-            except Exception:  # one bad message must not affect the others, nor end the poll
-                self.malformed += 1
-                logger.exception("a message on the bus was skipped")
+            if envelope.e or envelope.c == CANARY_CHANNEL:
+                continue  # a signal, an object's, action's or file's event, or a canary
+            user_id = self.users.user_of(envelope.c)
+            if user_id is None and listener.on_foreign is None:
+                self.elsewhere += 1
+                continue
+            self._select(envelope, user_id)
 
-    def _ingest_one(self, envelope: dict[str, Any]) -> None:
-        channel: str = envelope["c"]
-        if envelope.get("e") or channel == CANARY_CHANNEL:
-            return  # a signal, an object's, action's or file's event, or a canary
-        user_id = user_of(channel)
-        if user_id is None or not self._is_new((envelope["p"]["t"], channel, envelope.get("i"))):
+    def _select(self, envelope: Envelope, user_id: str | None) -> None:
+        seems, on_foreign = peek(envelope.d), self.listener.on_foreign
+        if seems.origin == self.listener.node:
+            self.echoes += 1
+        elif on_foreign is not None and not seems.is_of_node and (user_id is None or seems.is_foreign_write):
+            self._pass_on(on_foreign, user_of(envelope.c), envelope)
+        elif user_id is None:
+            self.elsewhere += 1
+        else:
+            self._pass_on(self.listener.on_message, user_id, envelope)
+
+    def _pass_on(self, tell: Callable[[str, bytes], None], user_id: str | None, envelope: Envelope) -> None:
+        if user_id is None or not self._is_new((envelope.p.t, envelope.c, envelope.i)):
             return
-        self.on_message(user_id, _bytes_of(envelope["d"]))
+        try:
+            tell(user_id, bytes(envelope.d))
+        except Exception:  # one bad message must not affect the others, nor end the poll
+            self.malformed += 1
+            logger.exception("a message on the bus was skipped")
 
-    def _is_new(self, key: tuple[Any, ...]) -> bool:
+    def _is_new(self, key: tuple[str | int, str, str | None]) -> bool:
         if key in self._seen:
-            self.duplicates += 1
+            self.doubles += 1
             return False
         self._seen.add(key)
         self._seen_in_order.append(key)
         if len(self._seen_in_order) > REMEMBERED:
             self._seen.discard(self._seen_in_order.popleft())
         return True
-
-
-def _bytes_of(message: Any) -> bytes:
-    """Encode again what the SDK has parsed."""
-    try:
-        return _encode(message)
-    except (OverflowError, UnicodeEncodeError):  # huge integers, lone surrogates: for the codec to refuse and count
-        return json.dumps(message).encode()

@@ -3,10 +3,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from actors.errors import BusUnavailable
+from actors.ports import Bus
 from tests.timeouts import TIMEOUT_S
+from tests.transport.bus.conftest import Inbox, NatsEngine, free_port
+from transport.bus.nats.subscriptions import AT_ONCE
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -16,28 +21,31 @@ def with_arguments(*arguments: str) -> pytest.MarkDecorator:
 
 
 async def test_a_payload_arrives_byte_by_byte(nats_engine: Any) -> None:
-    bus = nats_engine.new_bus()
-    nats_engine.buses.append(bus)
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node("u1")
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
-    subscribed = asyncio.Event()
-    await bus.start(lambda user_id, payload: arrived.put_nowait(payload), lambda reason: subscribed.set())
+    listener = structs.replace(inbox.listener(), on_message=lambda user_id, payload: arrived.put_nowait(payload))
+    await bus.start(listener)
     async with asyncio.timeout(TIMEOUT_S):
-        await subscribed.wait()
-        await bus.publish("u1", b'{ "spaces" : 1 }')
+        await sender.publish("u1", b'{ "spaces" : 1 }')
         assert await arrived.get() == b'{ "spaces" : 1 }'
 
 
 @with_arguments("--user", "us:er", "--pass", "p@ss/word")
 async def test_a_user_and_password_of_the_address_are_decoded_and_used(nats_engine: Any) -> None:
-    bus, inbox = await nats_engine.node(url=f"nats://us%3Aer:p%40ss%2Fword@127.0.0.1:{nats_engine.port}")
-    await bus.publish("u1", b"1")
+    url = f"nats://us%3Aer:p%40ss%2Fword@127.0.0.1:{nats_engine.port}"
+    sender, _ = await nats_engine.node(url=url)
+    _, inbox = await nats_engine.node("u1", url=url)
+    await sender.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
 
 
 @with_arguments("--auth", "t0ken+")
 async def test_a_token_of_the_address_is_used(nats_engine: Any) -> None:
-    bus, inbox = await nats_engine.node(url=f"nats://t0ken%2B@127.0.0.1:{nats_engine.port}")
-    await bus.publish("u1", b"1")
+    url = f"nats://t0ken%2B@127.0.0.1:{nats_engine.port}"
+    sender, _ = await nats_engine.node(url=url)
+    _, inbox = await nats_engine.node("u1", url=url)
+    await sender.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
 
 
@@ -50,8 +58,8 @@ async def test_a_wrong_token_is_called_what_it_is(nats_engine: Any, until: Until
 
 
 async def test_another_server_of_the_cluster_takes_over(nats_engine: Any) -> None:
-    bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:1,{nats_engine.url}")
-    await bus.publish("u1", b"1")
+    sender, inbox = await nats_engine.pair("u1", url=f"nats://127.0.0.1:1,{nats_engine.url}")
+    await sender.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
 
 
@@ -73,18 +81,31 @@ async def test_a_denied_subject_is_called_what_it_is(nats_engine: Any, denying: 
 
 async def test_a_server_that_falls_silent_is_found_by_the_next_publish(nats_engine: Any, pipe: Any) -> None:
     pipe.target = nats_engine.port
+    _, other_inbox = await nats_engine.node("u1")
     bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", request_timeout_s=0.2)
     pipe.freeze()
     with pytest.raises(BusUnavailable, match="did not confirm"):
         await bus.publish("u1", b"1")
     await inbox.gap()
     await bus.publish("u1", b"2")
-    assert await inbox.message() == ("u1", 2)
-    assert bus.reconnects == 1
+    assert await other_inbox.message() == ("u1", 2)
+    assert bus.figures().reconnects == 1
+
+
+async def test_a_server_that_falls_silent_is_found_by_the_next_subscription(nats_engine: Any, pipe: Any) -> None:
+    pipe.target = nats_engine.port
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", request_timeout_s=0.2)
+    pipe.freeze()
+    bus.subscribe("u1")
+    await inbox.gap()  # the next connection was told of u1
+    await sender.publish("u1", b"1")
+    assert await inbox.message() == ("u1", 1)
 
 
 async def test_a_server_that_stops_reading_holds_nobody_up(nats_engine: Any, pipe: Any) -> None:
     pipe.target = nats_engine.port
+    _, other_inbox = await nats_engine.node("u1")
     bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", request_timeout_s=0.5)
     pipe.freeze()
     publishes = (bus.publish("u1", b"x" * 1_000_000) for _ in range(20))  # more than the sockets' buffers hold
@@ -92,7 +113,7 @@ async def test_a_server_that_stops_reading_holds_nobody_up(nats_engine: Any, pip
         assert isinstance(outcome, BusUnavailable)
     await inbox.gap()
     await bus.publish("u1", b"2")
-    assert await inbox.message() == ("u1", 2)
+    assert await other_inbox.message() == ("u1", 2)
 
 
 async def test_a_server_that_falls_silent_is_found_by_pings(nats_engine: Any, pipe: Any) -> None:
@@ -103,7 +124,8 @@ async def test_a_server_that_falls_silent_is_found_by_pings(nats_engine: Any, pi
 
 
 async def test_publishes_that_are_cancelled_leave_the_connection_as_it_is(nats_engine: Any) -> None:
-    bus, inbox = await nats_engine.node()
+    bus, _ = await nats_engine.node()
+    _, inbox = await nats_engine.node("u1", "u2", "u3")
     for _ in range(20):
         publish = asyncio.create_task(bus.publish("u1", b"1"))
         await asyncio.sleep(0)
@@ -113,32 +135,156 @@ async def test_publishes_that_are_cancelled_leave_the_connection_as_it_is(nats_e
         pass
     await bus.publish("u3", b"3")
     assert await inbox.message() == ("u3", 3)
-    assert bus.reconnects == 0
+    assert bus.figures().reconnects == 0
 
 
 async def test_a_subscriber_that_raises_misses_one_message_and_gets_the_next(
     nats_engine: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bus, inbox = await nats_engine.node()
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node("u1")
 
     def fussy(user_id: str, payload: bytes) -> None:
         if payload == b"1":
             raise RuntimeError("not this one")
-        inbox.on_message(user_id, payload)
+        listener.on_message(user_id, payload)
 
-    await bus.start(fussy, inbox.on_gap)
-    await bus.publish("u1", b"1")
-    await bus.publish("u1", b"2")
+    listener = inbox.listener()
+    await bus.start(structs.replace(listener, on_message=fussy))
+    await sender.publish("u1", b"1")
+    await sender.publish("u1", b"2")
     assert await inbox.message() == ("u1", 2)
     assert "a message on the bus was skipped" in caplog.text
+    assert bus.figures().malformed == 1
 
 
 async def test_messages_dropped_because_they_came_too_fast_are_one_gap(nats_engine: Any) -> None:
-    slow, slow_inbox = await nats_engine.node(max_waiting=2)
-    bus, inbox = await nats_engine.node()
-    await asyncio.gather(*(bus.publish("u1", b"1") for _ in range(200)))
+    users = [f"u{number}" for number in range(20)]
+    slow, slow_inbox = await nats_engine.node(*users, max_waiting=2)  # for all of them together
+    sender, inbox = await nats_engine.pair(*users)
+    await asyncio.gather(*(sender.publish(user_id, b"1") for user_id in users * 10))
     for _ in range(200):
-        assert await inbox.message() == ("u1", 1)
+        assert (await inbox.message())[1] == 1
     assert "dropped" in await slow_inbox.gap()
     assert slow_inbox.gaps.empty()
     assert slow.status() is None
+    assert slow.figures().dropped > 0
+
+
+async def test_the_server_sends_a_node_nothing_of_other_users(nats_engine: Any, pipe: Any) -> None:
+    """Counted where it matters: what passes the wire."""
+    pipe.target = nats_engine.port
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node("u1", url=f"nats://127.0.0.1:{pipe.port}")
+    for _ in range(100):
+        await sender.publish("u2", b'"somebody else\'s"')
+    await sender.publish("u1", b'"mine"')
+    assert await inbox.message() == ("u1", "mine")
+    assert b"mine" in pipe.passed
+    assert b"somebody" not in pipe.passed
+    assert bus.figures().elsewhere == 0
+
+
+async def test_each_foreign_write_goes_to_one_node_whoever_subscribes_to_its_user(nats_engine: Any) -> None:
+    foreign = {"type": "watchlist_update", "content_id": "c"}
+    publisher, _ = await nats_engine.node()
+    nodes = [await nats_engine.node("u0", takes_foreign=True) for _ in range(3)]
+    for number in range(60):
+        await publisher.publish(f"u{number % 3}", msgspec.json.encode({**foreign, "n": number}))
+    await publisher.publish("u0", b'{"type":"head_moved","revision":1,"origin":"x"}')
+    for _, inbox in nodes:  # who subscribes to the user gets it as every message, and leaves it to the one
+        while (await inbox.message())[1]["type"] != "head_moved":
+            pass
+    taken = [inbox.foreign.get_nowait()[1]["n"] for _, inbox in nodes for _ in range(inbox.foreign.qsize())]
+    assert sorted(taken) == list(range(60))
+    assert sum(bus.figures().elsewhere for bus, _ in nodes) == 1
+
+
+async def test_a_node_that_takes_no_foreign_writes_is_in_no_group(nats_engine: Any) -> None:
+    publisher, _ = await nats_engine.node()
+    _, inbox = await nats_engine.node("u2")
+    await publisher.publish("u1", b'{"type":"watchlist_update"}')
+    await publisher.publish("u2", b"2")
+    assert await inbox.message() == ("u2", 2)
+    assert inbox.messages.empty()
+
+
+async def test_a_node_with_many_users_is_back_with_all_of_them(nats_engine: Any, until: Until) -> None:
+    users = [f"u{number}" for number in range(3 * AT_ONCE + 1)]
+    sender, sender_inbox = await nats_engine.node()
+    bus, inbox = await nats_engine.node(*users)
+    await nats_engine.stop()
+    await until(lambda: None not in (sender.status(), bus.status()))
+    await nats_engine.resume()
+    await sender_inbox.gap()
+    await inbox.gap()
+    await asyncio.gather(*(sender.publish(user_id, b"1") for user_id in users))
+    assert sorted([await inbox.message() for _ in users]) == sorted((user_id, 1) for user_id in users)
+
+
+async def test_a_user_is_not_said_to_be_subscribed_before_the_server_knows(nats_engine: Any, pipe: Any) -> None:
+    pipe.target = nats_engine.port
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", request_timeout_s=TIMEOUT_S)
+    pipe.is_open.clear()
+    bus.subscribe("u1")
+    for number in range(5):  # each a round trip
+        await sender.publish("u1", b"%d" % number)
+    assert (inbox.subscribed.empty(), inbox.messages.empty()) == (True, True)
+    pipe.is_open.set()
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await inbox.subscribed.get() == ("u1",)
+    await sender.publish("u1", b"5")
+    assert await inbox.message() == ("u1", 5)
+
+
+async def test_nothing_is_missed_between_a_users_coming_and_on_subscribed(nats_engine: Any) -> None:
+    sender, _ = await nats_engine.node()
+    bus, inbox = await nats_engine.node()
+    await assert_nothing_is_missed(sender, bus, inbox, times=20)
+
+
+async def test_nothing_is_missed_in_a_cluster_either_whose_servers_tell_each_other_later(nats_engine: Any) -> None:
+    first, second = (f"nats://127.0.0.1:{free_port()}" for _ in range(2))
+    await nats_engine.stop()
+    await nats_engine.resume("--cluster_name", "c", "--cluster", first)
+    other_engine = NatsEngine("--cluster_name", "c", "--cluster", second, "--routes", first)
+    await other_engine.resume()
+    try:
+        sender, _ = await other_engine.node()
+        bus, inbox = await nats_engine.node()
+        await assert_nothing_is_missed(sender, bus, inbox, times=3)
+    finally:
+        await other_engine.close()
+
+
+async def assert_nothing_is_missed(sender: Bus, bus: Bus, inbox: Inbox, times: int) -> None:
+    """Who reads the journal after ``on_subscribed`` finds what was committed before it; what comes later arrives."""
+    committed = 0
+
+    async def publish_for_ever() -> None:
+        nonlocal committed
+        while True:
+            committed += 1
+            await sender.publish("u1", b"%d" % committed)
+
+    async def subscribed(user_id: str) -> None:
+        bus.subscribe(user_id)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await inbox.subscribed.get() == (user_id,)
+
+    publishing = asyncio.create_task(publish_for_ever())
+    try:
+        for _ in range(times):
+            await subscribed("u1")
+            head = committed
+            arrived = [(await inbox.message())[1] for _ in range(5)]
+            assert arrived == list(range(arrived[0], arrived[0] + 5))
+            assert arrived[0] <= head + 1
+            bus.unsubscribe("u1")
+            await subscribed("u2")  # told behind it, and confirmed: nothing of u1 is on its way any more
+            bus.unsubscribe("u2")
+            while not inbox.messages.empty():
+                inbox.messages.get_nowait()
+    finally:
+        publishing.cancel()

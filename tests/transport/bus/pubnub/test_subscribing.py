@@ -13,16 +13,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.channel import HeadMoved
+from actors.ports import NOBODY
 from pubnub_broker.faults import Fault, FaultRules
 from tests.timeouts import TIMEOUT_S
 from transport.bus.codec import BusCodec
 from transport.bus.pubnub import subscribing
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.client import build_client
-from transport.bus.pubnub.ingest import REMEMBERED, Ingester
 
 DESCRIPTORS = Path("/proc/self/fd")
 SENT = b'[1,"Sent","17000000000000001"]'
@@ -110,11 +111,12 @@ def polls(*answers: bytes) -> Answer:
 
 @contextlib.asynccontextmanager
 async def subscribed(origin: str, on_message: Callable[[str, bytes], None], **changes: Any) -> AsyncIterator[PubNubBus]:
-    """Run a bus on a scripted server."""
+    """Run a bus that subscribes to ``a`` on a scripted server."""
     keys = {"subscribe_key": "sub", "publish_key": "pub", "is_tls": False, "retry_s": 0.01}
     bus = PubNubBus(PubNubSettings(**{**keys, "origin": origin, **changes}))
     try:
-        await bus.start(on_message, lambda reason: None)
+        bus.subscribe("a")
+        await bus.start(structs.replace(NOBODY, node="here", on_message=on_message))
         yield bus
     finally:
         await bus.close()
@@ -154,7 +156,7 @@ async def test_a_subscriber_that_raises_misses_one_message_and_gets_the_next() -
     )
     async with ScriptedServer(answers) as server, subscribed(server.origin, fussy) as bus:
         assert [await messages.next(), await messages.next()] == [("a", b"2"), ("a", b"3")]
-        assert bus.malformed == 1
+        assert bus.figures().malformed == 1
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 4])
@@ -176,7 +178,7 @@ async def test_an_envelope_that_is_none_costs_no_other(broken: Any) -> None:
     answers = polls(http(news(broken, envelope("user.a.sync", 1))))
     async with ScriptedServer(answers) as server, subscribed(server.origin, messages) as bus:
         assert await messages.next() == ("a", b"1")
-        assert bus.malformed == 1
+        assert bus.figures().malformed == 1
 
 
 @pytest.mark.parametrize("text", [b"123456789012345678901234567890", b'"\\ud800"', b"NaN", b"1e999"])
@@ -191,7 +193,7 @@ async def test_json_beyond_ours_is_handed_on_for_the_codec_to_refuse(text: bytes
 
 
 async def test_other_channels_and_canaries_are_nobodys_messages(pubnub_engine: Any) -> None:
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u1", "=canary")
     client = build_client(pubnub_engine.settings())
     for channel in ("user.u1.devices", "user.u1", "user.sync", "user.=canary.sync", "other.u1.sync"):
         await client.publish().channel(channel).message("not for us").result()
@@ -201,30 +203,22 @@ async def test_other_channels_and_canaries_are_nobodys_messages(pubnub_engine: A
 
 
 async def test_a_message_that_pubnub_delivers_twice_arrives_once(pubnub_engine: Any) -> None:
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u1")
     with pubnub_engine.broker.faults.duplicating(1.0):
         for number in range(5):
             await bus.publish("u1", b"%d" % number)
             assert await inbox.message() == ("u1", number)
     await bus.publish("u1", b'"last"')
     assert await inbox.message() == ("u1", "last")
-    assert bus.duplicates >= 5
-
-
-def test_the_memory_for_doubles_is_bounded() -> None:
-    arrived: list[str] = []
-    ingester = Ingester()
-    ingester.on_message = lambda user_id, payload: arrived.append(user_id)
-    ingester.ingest([envelope("user.a.sync", 1, timetoken) for timetoken in range(REMEMBERED + 1)])
-    ingester.ingest([envelope("user.a.sync", 1, timetoken) for timetoken in (REMEMBERED, 1, 0)])
-    assert len(arrived) == REMEMBERED + 2  # the oldest was forgotten, the others were not
+    assert bus.figures().doubles >= 5
 
 
 async def test_signatures_between_nodes_survive_pubnub(pubnub_engine: Any, until: Until) -> None:
     messages = Messages()
     bus = pubnub_engine.new_bus()
     pubnub_engine.buses.append(bus)
-    await bus.start(messages, lambda reason: None)
+    bus.subscribe("u1")
+    await bus.start(structs.replace(NOBODY, on_message=messages))
     await until(lambda: bus.status() is None)
     codec = BusCodec(b"k" * 32, are_foreign_allowed=False)
     message = HeadMoved(2**53 + 1, "nöde/1")
@@ -239,7 +233,7 @@ async def test_signatures_between_nodes_survive_pubnub(pubnub_engine: Any, until
 async def test_what_was_published_while_polls_failed_arrives_once_and_in_order(
     pubnub_engine: Any, until: Until
 ) -> None:
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u1")
     await bus.publish("u1", b"0")
     assert await inbox.message() == ("u1", 0)
     with pubnub_engine.broker.faults.refusing("subscribe"):
@@ -250,7 +244,7 @@ async def test_what_was_published_while_polls_failed_arrives_once_and_in_order(
     assert await inbox.gap()
     await bus.publish("u1", b"6")
     assert await inbox.message() == ("u1", 6)
-    assert bus.reconnects == 1
+    assert bus.figures().reconnects == 1
 
 
 async def test_there_is_no_last_try() -> None:
@@ -309,11 +303,22 @@ async def test_an_answer_that_is_none_is_outlasted(answer: bytes) -> None:
         assert await messages.next() == ("a", b"1")
 
 
+async def test_a_message_nested_too_deeply_to_be_read_is_passed_over_and_is_a_gap(until: Until) -> None:
+    messages, gaps = Messages(), list[str]()
+    nested = news(envelope("user.b.sync", "?")).replace(b'"?"', b"[" * 12_000 + b"]" * 12_000)
+    answers = polls(http(nested), http(news(envelope("user.a.sync", 1), cursor=17_000_000_000_000_001)))
+    async with ScriptedServer(answers) as server, subscribed(server.origin, messages) as bus:
+        await bus.start(structs.replace(NOBODY, on_message=messages, on_gap=gaps.append))
+        assert await messages.next() == ("a", b"1")
+        await until(lambda: "a poll could not be read: what it brought is lost" in gaps)
+        assert (bus.status(), bus.figures().dropped) == (None, 1)
+
+
 async def test_an_overflow_is_reported_as_a_gap_once(
     pubnub_engine: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscribing, "OVERFLOW_PAUSE_S", 0.1)
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u1")
     with pubnub_engine.broker.faults.refusing("subscribe"):
         await until(lambda: bus.status() is not None)
         for number in range(120):
@@ -331,13 +336,13 @@ async def test_an_overflow_is_reported_as_a_gap_once(
 async def test_a_connection_that_is_open_and_dead_is_found_by_its_canary(pubnub_engine: Any, pipe: Any) -> None:
     pipe.target = pubnub_engine.port
     timeouts = {"canary_interval_s": 0.2, "canary_timeout_s": 0.2, "request_timeout_s": 0.5}
-    bus, inbox = await pubnub_engine.node(origin=f"127.0.0.1:{pipe.port}", **timeouts)
+    bus, inbox = await pubnub_engine.node("u1", origin=f"127.0.0.1:{pipe.port}", **timeouts)
     pipe.freeze()
     await inbox.gap()
     other, _ = await pubnub_engine.node()
     await other.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
-    assert bus.rebuilds >= 1
+    assert bus.figures().rebuilds >= 1
 
 
 async def test_a_subscription_that_is_answered_but_brings_no_messages_is_found_too(until: Until) -> None:
@@ -346,15 +351,15 @@ async def test_a_subscription_that_is_answered_but_brings_no_messages_is_found_t
 
     timeouts = {"canary_interval_s": 0.05, "canary_timeout_s": 0.05}
     async with ScriptedServer(empty) as server, subscribed(server.origin, Messages(), **timeouts) as bus:
-        await until(lambda: bus.rebuilds >= 2)
+        await until(lambda: bus.figures().rebuilds >= 2)
 
 
 async def test_canaries_keep_a_quiet_node_as_it_is(pubnub_engine: Any, until: Until) -> None:
     bus, _ = await pubnub_engine.node(canary_interval_s=0.1, canary_timeout_s=5)
     for _ in range(3):
-        await until(lambda: bus.last_message_age_s > 0.09)
-        await until(lambda: bus.last_message_age_s < 0.08)
-    assert bus.rebuilds == 0
+        await until(lambda: bus.figures().last_message_age_s > 0.09)
+        await until(lambda: bus.figures().last_message_age_s < 0.08)
+    assert bus.figures().rebuilds == 0
 
 
 async def test_a_canary_that_cannot_be_sent_proves_nothing(pubnub_engine: Any, until: Until) -> None:
@@ -362,7 +367,7 @@ async def test_a_canary_that_cannot_be_sent_proves_nothing(pubnub_engine: Any, u
         bus, _ = await pubnub_engine.node(canary_interval_s=0.02, canary_timeout_s=0.02)
         await until(lambda: bus.status() == "HTTP 500: Internal Server Error")
         await asyncio.sleep(0.2)  # time enough for a rebuild
-        rebuilds = bus.rebuilds
+        rebuilds = bus.figures().rebuilds
     assert rebuilds == 0
 
 
@@ -370,9 +375,9 @@ async def test_a_canary_that_cannot_be_sent_proves_nothing(pubnub_engine: Any, u
 async def test_clients_built_anew_leave_no_open_files(pubnub_engine: Any, until: Until) -> None:
     bus, _ = await pubnub_engine.node(canary_interval_s=0.001, canary_timeout_s=0.01)
     with pubnub_engine.broker.faults.dropping(1.0):
-        await until(lambda: bus.rebuilds >= 1)
+        await until(lambda: bus.figures().rebuilds >= 1)
         before = len(list(DESCRIPTORS.iterdir()))
-        await until(lambda: bus.rebuilds >= 15)
+        await until(lambda: bus.figures().rebuilds >= 15)
         assert len(list(DESCRIPTORS.iterdir())) <= before + 5
 
 
@@ -394,7 +399,7 @@ async def test_a_denied_subscription_is_called_what_it_is(
 
 
 async def test_a_denied_publish_is_called_what_it_is_and_may_be_tried_again(pubnub_engine: Any) -> None:
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u1")
     with pubnub_engine.broker.faults.answering(403, "publish"):
         with pytest.raises(BusUnavailable, match=r"access denied: Forbidden \(user\.u1\.sync\)"):
             await bus.publish("u1", b"1")
@@ -478,7 +483,7 @@ async def test_a_message_that_is_too_large_is_not_even_sent() -> None:
 
 
 async def test_a_channel_name_longer_than_pubnub_takes_is_refused(pubnub_engine: Any) -> None:
-    bus, inbox = await pubnub_engine.node()
+    bus, inbox = await pubnub_engine.node("u" * 82)
     with pytest.raises(MessageRefused, match="93"):
         await bus.publish("u" * 83, b"1")
     await bus.publish("u" * 82, b"1")
