@@ -26,7 +26,7 @@ def open_bus(settings: Settings) -> Bus:
             return _pubnub(settings)
         case "nats" | "tls":
             engine = _engine("nats", "nats.bus")
-            return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus)))
+            return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus, retry_s=settings.nats_retry)))
         case _:
             raise SettingsError(f"--bus {scheme}: must be none, pubnub or nats://host:4222")
 
@@ -34,8 +34,20 @@ def open_bus(settings: Settings) -> Bus:
 def bus_codec(settings: Settings) -> BusCodec:
     """Return the codec that signs messages, and decides which to accept."""
     key = settings.bus_key.encode() if settings.bus_key is not None else None
-    are_foreign_allowed = settings.bus_foreign if settings.bus_foreign is not None else key is None
-    return BusCodec(key, are_foreign_allowed=are_foreign_allowed)
+    return BusCodec(key, are_foreign_allowed=settings.bus_foreign)
+
+
+def bus_retry_s(settings: Settings) -> float:
+    """Return the pause of whoever could not use the bus: its engine's."""
+    return settings.pubnub_retry if settings.bus == "pubnub" else settings.nats_retry
+
+
+def bus_risk(settings: Settings) -> str | None:
+    """Say what anyone who can publish on the bus may do, for want of a key; ``None``: there is one, or no bus."""
+    if settings.bus == "none" or settings.bus_key is not None:
+        return None
+    harm = "change any user's list" if settings.bus_foreign else "show any user's devices changes that never happened"
+    return f"without a bus key, anyone who can publish on the bus can {harm}"
 
 
 def _pubnub(settings: Settings) -> Bus:

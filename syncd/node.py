@@ -22,7 +22,7 @@ from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from storage.client import StoreProcesses
 from syncd import __version__
-from syncd.buses import bus_codec
+from syncd.buses import bus_codec, bus_retry_s
 from syncd.errors import SettingsError
 from syncd.process import logs
 from syncd.process.grace import Grace
@@ -119,7 +119,7 @@ def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeM
         metrics=metrics,
         tracer=tracer,
         max_clock_drift_ms=round(settings.max_clock_drift * 1000),
-        bus_retry_s=settings.pubnub_retry,
+        bus_retry_s=bus_retry_s(settings),
         grace=Grace(settings.shutdown_timeout),
     )
 

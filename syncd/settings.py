@@ -45,8 +45,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _about("secret shared by all nodes, at least 32 characters; signs their messages on the bus"),
     ] = None
     bus_foreign: Annotated[
-        bool | None, _about("accept unsigned messages from other publishers, on or off; default: on without --bus-key")
-    ] = None
+        bool, _about("take in what foreign publishers, who sign nothing, write on the bus: on or off")
+    ] = False
+    nats_retry: Annotated[Seconds, _about("seconds between attempts while NATS does not answer")] = 2.0
     pubnub_subscribe_key: Annotated[str | None, _about("PubNub's subscribe key")] = None
     pubnub_publish_key: Annotated[str | None, _about("PubNub's publish key")] = None
     pubnub_secret_key: Annotated[str | None, _about("PubNub's secret key; if set, requests are signed")] = None

@@ -127,7 +127,7 @@ async def running_service(nodes: int, directory: Path, ledger: Ledger) -> AsyncI
         broker = Process(ledger, directory / "broker.log", "faults", "broker", "--port", str(port))
         broker.port = port
         flags = ["--port", "0", "--shutdown-timeout", "5", "--pubnub-origin", f"127.0.0.1:{port}"]
-        flags += ["--bus", "pubnub", "--pubnub-tls", "off", "--pubnub-retry", "0.5"]
+        flags += ["--bus", "pubnub", "--pubnub-tls", "off", "--pubnub-retry", "0.5", "--bus-foreign", "on"]
         flags += ["--pubnub-subscribe-key", "dev", "--pubnub-publish-key", "dev"]
         flags += ["--data-dir", str(directory / "data")]
         flags += ["--database-url", postgresql.url] if postgresql else []

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
 from syncd.checks.secret_settings import secrets_of
@@ -83,10 +84,10 @@ def _nodes(settings: Settings) -> Iterator[CheckResult]:
             "a bus connects nodes that share a database, and SQLite is not shared",
             f"several nodes need PostgreSQL: {setting('database_url')}",
         )
-    if has_bus and settings.bus_key is None:
+    if risk := bus_risk(settings):
         yield warning(
             NAME,
-            "without a bus key, anyone who can publish on the bus can change any user's list",
+            risk,
             f"give every node the same secret of 32 characters or more: {setting('bus_key')}",
         )
     if settings.bus == "pubnub" and not (settings.pubnub_tls or _is_loopback(_host(f"//{settings.pubnub_origin}"))):

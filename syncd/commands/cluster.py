@@ -62,7 +62,7 @@ async def _run(data_dir: Path, port: int) -> None:
                 *arguments,
                 log=data_dir / f"{name}.log",
                 announces=announces,
-                environment={"SYNCD_JWT_SECRET": secret, "SYNCD_DATABASE_URL": database.url},
+                environment={"SYNCD_JWT_SECRET": secret, "SYNCD_BUS_KEY": secret, "SYNCD_DATABASE_URL": database.url},
             )
             stack.push_async_callback(child.terminate)
             stack.callback(asyncio.create_task(_report_end(name, child)).cancel)

@@ -11,7 +11,7 @@ from actors.errors import StoreUnavailable
 from actors.metrics import NodeMetrics
 from storage.errors import SchemaTooNew
 from syncd import __version__, settings
-from syncd.buses import open_bus
+from syncd.buses import bus_risk, open_bus
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError
 from syncd.journal_lock import journal_lock
@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         journal_lock(chosen),
         asyncio.Runner(loop_factory=_event_loop()) as runner,
     ):
+        if risk := bus_risk(chosen):
+            logger.warning("%s: set --bus-key", risk)
         return runner.run(_serve(chosen))
 
 

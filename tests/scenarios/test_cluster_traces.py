@@ -87,7 +87,7 @@ async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_followed_write_and
 async def test_a_foreign_publishers_write_is_followed_too(
     broker: PubNubBroker, start_node: StartNode, publisher: Publisher, watch: Watch, until: Until
 ) -> None:
-    node = await start_node(*broker.flags)
+    node = await start_node(*broker.flags, "--bus-foreign", "on")
     tv = await watch(node, "ann", "tv")
     message = {
         "type": "watchlist_update", "operation": "add", "content_id": str(UUID(int=1)), "unique_tag": "movie-1",

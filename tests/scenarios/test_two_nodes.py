@@ -89,7 +89,7 @@ def hub() -> MemoryHub:
 
 @pytest.fixture
 async def nodes(tmp_path: Path, hub: MemoryHub) -> AsyncIterator[list[Node]]:
-    settings = Settings(data_dir=tmp_path, shutdown_timeout=1.0)
+    settings = Settings(data_dir=tmp_path, shutdown_timeout=1.0, bus_foreign=True)
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(running_node(settings, hub.bus(), pytest.fail)) for _ in range(2)]
 

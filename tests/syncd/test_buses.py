@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import BusMessageRefused
 from actors.messages.channel import HeadMoved, PubNubProgressUpdate
-from syncd.buses import bus_codec, open_bus
+from syncd.buses import bus_codec, bus_retry_s, open_bus
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from tests.daemon import ROOT
@@ -52,6 +52,26 @@ async def test_a_bus_that_cannot_be_is_refused_by_its_setting(chosen: dict[str, 
         open_bus(Settings(**chosen))
 
 
+@pytest.mark.parametrize(
+    ("chosen", "retry_s"),
+    [
+        (PUBNUB, 5.0),
+        (PUBNUB | {"pubnub_retry": 7.0, "nats_retry": 1.0}, 7.0),
+        ({"bus": "nats://127.0.0.1:9"}, 2.0),
+        ({"bus": "tls://127.0.0.1:9", "pubnub_retry": 7.0, "nats_retry": 1.0}, 1.0),
+    ],
+)
+async def test_each_engine_has_its_own_pause_and_the_outbox_has_its_engines(
+    chosen: dict[str, Any], retry_s: float
+) -> None:
+    settings = Settings(**chosen)
+    assert bus_retry_s(settings) == retry_s
+    bus: Any = open_bus(settings)
+    engine = bus._subscription._settings if isinstance(bus, PubNubBus) else bus._settings
+    assert engine.retry_s == retry_s
+    await bus.close()
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(("name", "bus"), [("pubnub", "pubnub"), ("nats", "nats://127.0.0.1:9")])
 def test_an_engine_without_its_library_says_what_to_install(name: str, bus: str) -> None:
@@ -69,15 +89,13 @@ def test_an_engine_without_its_library_says_what_to_install(name: str, bus: str)
 @pytest.mark.parametrize(
     ("chosen", "is_accepted"),
     [
-        ({}, True),
-        ({"bus_foreign": False}, False),
+        ({}, False),
+        ({"bus_foreign": True}, True),
         ({"bus_key": KEY}, False),
         ({"bus_key": KEY, "bus_foreign": True}, True),
     ],
 )
-def test_a_foreign_publisher_is_heard_without_a_key_or_when_asked_for(
-    chosen: dict[str, Any], is_accepted: bool
-) -> None:
+def test_a_foreign_publisher_is_heard_only_where_a_setting_says_so(chosen: dict[str, Any], is_accepted: bool) -> None:
     unsigned = bus_codec(Settings()).encode("ann", PROGRESS)
     codec = bus_codec(Settings(**chosen))
     if is_accepted:

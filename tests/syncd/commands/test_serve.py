@@ -30,3 +30,22 @@ def test_a_database_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("syncd serve: the journal's database cannot be used: postgresql: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((), ""),
+        (("--bus", "nats://127.0.0.1:9"), "show any user's devices changes that never happened"),
+        (("--bus", "nats://127.0.0.1:9", "--bus-foreign", "on"), "change any user's list"),
+        (("--bus", "nats://127.0.0.1:9", "--bus-key", "k" * 32), ""),
+    ],
+)
+async def test_a_bus_without_a_key_is_warned_of(start_daemon: StartDaemon, flags: tuple[str, ...], said: str) -> None:
+    daemon = start_daemon("--log-format", "json", *flags)
+    assert await daemon.terminate() == 0
+    warnings = [line for line in daemon.log.read_text().splitlines() if "without a bus key" in line]
+    assert len(warnings) == bool(said)
+    for warning in warnings:
+        assert '"level": "warning"' in warning
+        assert f"anyone who can publish on the bus can {said}: set --bus-key" in warning
