@@ -57,13 +57,18 @@ def load(transaction: Transaction, batch: Sequence[Operation], answers_since_ms:
 
     ``None``: a user has no head yet.
     """
-    user_ids = sorted({operation.user_id for operation in batch})
+    user_ids = {operation.user_id for operation in batch}
+    touched = {(operation.user_id, operation.content_id) for operation in batch}
+    replicas = {(operation.user_id, replica) for operation in batch for replica in _foreign_replicas(operation)}
+    operation_ids = [
+        (operation.user_id, name) for operation in batch if (name := operation.change.operation_id) is not None
+    ]
     # Everything is asked for before the first answer is waited for. The rest is read when the heads are locked.
-    wanted = padded(user_ids)
+    wanted = padded(sorted(user_ids))
     locked = transaction.execute(_lock_heads(len(wanted)), wanted)
-    seen = rows_in(transaction, contexts.c.replica, _foreign_replicas(batch))
-    live = rows_in(transaction, entries.c.content_id, _touched_contents(batch))
-    answered = read_answers(transaction, _operation_ids(batch))
+    seen = rows_in(transaction, contexts.c.replica, list(replicas))
+    live = rows_in(transaction, entries.c.content_id, list(touched))
+    answered = read_answers(transaction, operation_ids)
 
     head_of_user = {row[0]: head_of(row) for row in locked.fetchall()}
     if len(head_of_user) < len(user_ids):
@@ -84,27 +89,10 @@ def load(transaction: Transaction, batch: Sequence[Operation], answers_since_ms:
     return journals
 
 
-def _foreign_replicas(batch: Sequence[Operation]) -> list[tuple[str, str]]:
-    """Return user and replica, once each, of every tag that ``batch`` names and the journal has not minted."""
-    named = {
-        (operation.user_id, Tag.parse(text).replica)
-        for operation in batch
-        for text in (operation.removed_tags if operation.change.action == "remove" else (operation.change.tag,))
-        if text
-    }
-    return [(user_id, replica) for user_id, replica in named if replica != JOURNAL_REPLICA]
-
-
-def _touched_contents(batch: Sequence[Operation]) -> list[tuple[str, str]]:
-    return list({(operation.user_id, operation.content_id) for operation in batch})
-
-
-def _operation_ids(batch: Sequence[Operation]) -> list[tuple[str, str]]:
-    return [
-        (operation.user_id, operation.change.operation_id)
-        for operation in batch
-        if operation.change.operation_id is not None
-    ]
+def _foreign_replicas(operation: Operation) -> set[str]:
+    """Return the replicas of the tags that ``operation`` names, except the journal's own."""
+    texts = operation.removed_tags if operation.change.action == "remove" else (operation.change.tag,)
+    return {Tag.parse(text).replica for text in texts if text} - {JOURNAL_REPLICA}
 
 
 def _learn_repeated_adds(transaction: Transaction, journals: Journals, batch: Sequence[Operation]) -> None:
