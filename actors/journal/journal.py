@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 class Journal(SupervisedActor):
     """Messages in: ``JournalMessage``. Messages out: to each message's ``reply_to`` what its type says.
 
-    Group commit: what is told while a transaction is under way goes into the next one together. Nobody is answered
+    Group commit: what is told while transactions are under way goes into the next one together. Nobody is answered
     before it has committed. Reads go their own way, and no read waits for a write, nor a write for a read: a read sees
     every commit that was answered before it was told. Nothing that a store, an operation or a ``reply_to`` raises ends
     the actor.
