@@ -6,14 +6,16 @@ without a word. Then revisions would be given a second time, for other changes.
 
 import logging
 import os
-import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from actors.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _HEAD: Final = "SELECT revision FROM heads WHERE user_id = ?"
 _EPOCH: Final = "SELECT value FROM meta WHERE key = 'epoch'"
@@ -52,7 +54,7 @@ class HighWaterMark:
         self._mark: Mark | None = None
         self._was_told = False
 
-    def check(self, connection: sqlite3.Connection) -> None:
+    def check(self, connection: "sqlite3.Connection") -> None:
         """Check, in a transaction, that the database has not gone back. Raises: StoreUnavailable, with the fix."""
         if self._epoch is None:
             self._epoch = _epoch(connection)
@@ -120,12 +122,12 @@ class HighWaterMark:
             self._was_told = True
 
 
-def _revision(connection: sqlite3.Connection, user_id: str) -> int:
+def _revision(connection: "sqlite3.Connection", user_id: str) -> int:
     row = connection.execute(_HEAD, (user_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _epoch(connection: sqlite3.Connection) -> str | None:
+def _epoch(connection: "sqlite3.Connection") -> str | None:
     """Return the database's; ``None``: it has no tables yet."""
     ((has_tables,),) = connection.execute(_HAS_TABLES).fetchall()
     row = connection.execute(_EPOCH).fetchone() if has_tables else None

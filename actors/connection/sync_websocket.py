@@ -93,9 +93,8 @@ class SyncWebSocket(LoopActor):
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
         self._writes = DeviceWrites(self._connection, socket, deps)
-        self._deadlines = Deadlines(
-            deps.now_s(), deps.heartbeat_interval_s, deps.heartbeat_timeout_s, handshake.ends_at_s
-        )
+        timeouts_s = deps.heartbeat_interval_s, deps.heartbeat_timeout_s, handshake.ends_at_s
+        self._deadlines = Deadlines(deps.now_s(), *timeouts_s)
         self._timer: TimerHandle | None = None
 
     @classmethod

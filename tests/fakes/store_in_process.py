@@ -56,7 +56,8 @@ class StoreInProcess:
         for executor in (self._writer, self._reader):
             await asyncio.to_thread(executor.shutdown)
         self._writes.close()
-        self._reads.close()
+        if self._reads is not self._writes:
+            self._reads.close()
         if self._revocations is not None:
             self._revocations.close()
 

@@ -26,6 +26,7 @@ def revision(journal: SqlJournalStore) -> int:
 
 def test_a_sqlite_file_is_its_owners_only(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/new/journal.db", now_ms=lambda: 0)
+    store.check()
     files = sorted((tmp_path / "new").iterdir())
     assert [path.name for path in files] == ["journal.db", "journal.db-shm", "journal.db-wal"]
     assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}

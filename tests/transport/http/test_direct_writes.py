@@ -20,6 +20,7 @@ from tests.transport.http.raw_client import connected
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits
 from transport.access.signing_keys import shared_secret
+from transport.http import phases
 from transport.http.direct_writes import DirectWrite
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import MAX_PIPELINED, RequestLimits
@@ -243,7 +244,10 @@ async def test_what_is_pipelined_behind_a_write_is_answered_behind_it(serve_api:
                 assert (await client.answer()).json()["status"] == "healthy"
 
 
-async def test_what_piles_up_behind_a_write_is_refused(serve_api: ServeApi, way: str) -> None:
+async def test_what_piles_up_behind_a_write_is_refused(
+    serve_api: ServeApi, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "LINGER_S", 0.1)
     told = Told()
     async with connected(await serve_api(api_deps(write=told.tell))) as client:
         await client.send(post(write(), way=way) + GET * (MAX_PIPELINED + 1))

@@ -317,7 +317,7 @@ async def test_a_message_nested_too_deeply_to_be_read_is_passed_over_and_is_a_ga
 async def test_an_overflow_is_reported_as_a_gap_once(
     pubnub_engine: Any, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscribing, "OVERFLOW_PAUSE_S", 0.1)
+    monkeypatch.setattr(subscribing, "LOSS_PAUSE_S", 0.1)
     bus, inbox = await pubnub_engine.node("u1")
     with pubnub_engine.broker.faults.refusing("subscribe"):
         await until(lambda: bus.status() is not None)
