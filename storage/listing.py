@@ -167,12 +167,13 @@ def _contents_before(
 
 def _page(user_id: str, epoch: str, revision: int, items: list[Item], limit: int) -> Page:
     items.sort(key=age_of, reverse=True)
-    shown = tuple(items[:limit])
     after = None
     if len(items) > limit:
-        timestamp, added_revision = age_of(shown[-1])
+        timestamp, added_revision = age_of(items[limit - 1])
         after = Bookmark(epoch=epoch, revision=revision, timestamp=timestamp, added_revision=added_revision)
-    return Page(user_id=user_id, epoch=epoch, revision=revision, items=shown, after=after)
+    # As devices sort: of two stamps of one moment that of the greater node is the later.
+    shown = sorted(items[:limit], key=lambda item: (item.timestamp, item.added_revision), reverse=True)
+    return Page(user_id=user_id, epoch=epoch, revision=revision, items=tuple(shown), after=after)
 
 
 class _Unknown(Exception):
