@@ -129,10 +129,10 @@ class GroupCommit:
         if not self._under_way:
             batch, self._gathered = gathered[:size], gathered[size:]
             return batch
-        (other,) = self._under_way.values()
+        busy = frozenset[str]().union(*(transaction.user_ids for transaction in self._under_way.values()))
         batch, others = list[_Pending](), list[_Pending]()
         for pending in gathered[: 2 * MAX_BATCH]:  # of more, one user's flood may be most
-            is_free = len(batch) < size and pending.user_id not in other.user_ids
+            is_free = len(batch) < size and pending.user_id not in busy
             (batch if is_free else others).append(pending)
         self._gathered = others + gathered[2 * MAX_BATCH :]
         return batch

@@ -18,11 +18,13 @@ Cause = tuple[str, int, object]
 class _Window:
     """What has come of one cause since the window began."""
 
-    __slots__ = ("began_s", "first", "left_out", "passed")
+    __slots__ = ("began_s", "left_out", "level", "passed", "text")
 
     def __init__(self, began_s: float, first: logging.LogRecord) -> None:
+        # Not the record: it holds the frames of what it tells of, and its text is about to be filled in.
         self.began_s = began_s
-        self.first = first
+        self.level = first.levelno
+        self.text = str(first.msg)[:MAX_SHOWN]
         self.passed = 0
         self.left_out = 0
 
@@ -64,9 +66,9 @@ class LogBounds(logging.Filter):
                 continue
             del self._windows[cause]
             if window.left_out:
-                first = window.first
-                text = f"left out within a minute: {window.left_out} more lines like {str(first.msg)[:MAX_SHOWN]!r}"
-                yield logging.LogRecord(first.name, first.levelno, first.pathname, first.lineno, text, None, None)
+                logger, line, _ = cause
+                text = f"left out within a minute: {window.left_out} more lines like {window.text!r}"
+                yield logging.LogRecord(logger, window.level, "", line, text, None, None)
 
 
 def _kind(record: logging.LogRecord) -> object:

@@ -12,7 +12,7 @@ TICK_S: Final = 0.001
 class MovingDeadline:
     """Calls ``missed`` when the time that was set last has passed. Thread: the event loop.
 
-    A timer that was set for an earlier time goes on when the deadline moves, and is set anew when it fires.
+    A timer that was set for an earlier time goes on when the deadline moves, and is set again when it fires.
     """
 
     __slots__ = ("_at_s", "_loop", "_missed", "_timer", "_timer_at_s")

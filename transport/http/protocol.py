@@ -131,7 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._time_phase()
 
     def _feed(self, data: bytes) -> None:
-        """Let the parser read ``data``: at an upgrade it stops, takes the body for another protocol's, and starts anew.
+        """Let the parser read ``data``. At an upgrade it stops, and takes a body for another protocol's bytes.
 
         A WebSocket takes the connection over. Any other upgrade is ignored, and the request read again without it.
         """

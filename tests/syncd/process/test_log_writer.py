@@ -60,6 +60,6 @@ def test_the_end_says_what_was_left_out_within_the_minute(reader: Reader) -> Non
     reader.is_free.set()
     writer = LogWriter(reader, LogBounds(per_minute=1))
     for _ in range(3):
-        say(writer, "again")
+        say(writer, "again %s", "ann")
     writer.close()
-    assert reader.lines == ["again", "left out within a minute: 2 more lines like 'again'"]
+    assert reader.lines == ["again ann", "left out within a minute: 2 more lines like 'again %s'"]
