@@ -92,7 +92,8 @@ class DirectWrite:
             check_body_size(len(self._body), self._route.max_bytes)
             if self._has_more:
                 return False
-            self._route.submit(judgement, bytes(self._body), traceparent(self._head), self.answer)
+            body, self._body = bytes(self._body), bytearray()  # an idle connection holds this object
+            self._route.submit(judgement, body, traceparent(self._head), self.answer)
         except Problem as problem:
             self.answer(problem)
         except Exception:
