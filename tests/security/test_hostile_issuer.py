@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import aiohttp
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.daemon import WATCHLIST, StartDaemon
+from tests.keys import rsa_key
 from tests.timeouts import TIMEOUT_S
 
 
@@ -42,7 +42,7 @@ async def test_keys_that_never_stop_coming_hold_up_neither_a_device_nor_the_stop
     dripping: str, start_daemon: StartDaemon, http: aiohttp.ClientSession
 ) -> None:
     daemon = start_daemon("--jwks-url", dripping, secret=None)
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_key()
     token = jwt.encode({"sub": "ann", "device_id": "tv", "exp": 9_999_999_999}, key, "RS256", {"kid": "one"})
     headers = {"Authorization": f"Bearer {token}"}
     async with asyncio.timeout(TIMEOUT_S):

@@ -9,15 +9,16 @@ from typing import Any
 import aiohttp
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.daemon import WATCHLIST, DaemonProcess, StartDaemon
 from tests.fakes.key_issuer import KeyIssuer, key_issuer, public_jwk
+from tests.keys import rsa_key
 from tests.timeouts import TIMEOUT_S
 
-STOLEN, SAFE, NEW = (rsa.generate_private_key(65537, 2048) for _ in range(3))
+STOLEN, SAFE, NEW = rsa_key(1), rsa_key(2), rsa_key(3)
 
 
 def bearer(key: Any, kid: str | None, algorithm: str = "RS256", **claims: Any) -> dict[str, str]:

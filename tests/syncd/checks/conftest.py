@@ -16,6 +16,7 @@ from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.checks.timeouts import CHECK_TIMEOUT_S
 from syncd.settings import Settings
+from tests import keys
 from tests.daemon import SECRET
 from tests.fakes.issuer import Issuer
 
@@ -50,7 +51,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 @pytest.fixture(scope="module")
 def rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
+    return keys.rsa_key()
 
 
 @pytest.fixture

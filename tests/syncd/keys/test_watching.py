@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Collection
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from syncd.keys.watching import watching_keys
 from tests.fakes.key_issuer import key_issuer, public_jwk
+from tests.keys import rsa_key
 from tests.timeouts import TIMEOUT_S
 from transport.access.jwks_keys import JwksKeys
 from transport.access.signing_keys import shared_secret
@@ -15,7 +14,7 @@ from transport.access.signing_keys import shared_secret
 async def test_keys_are_watched_for_the_length_of_the_context() -> None:
     left: asyncio.Queue[Collection[str]] = asyncio.Queue()
     async with key_issuer() as issuer:
-        issuer.publish(public_jwk(rsa.generate_private_key(65537, 2048)))
+        issuer.publish(public_jwk(rsa_key()))
         keys = JwksKeys(issuer.url, refresh_s=0.01)
         async with watching_keys(keys, left.put_nowait):
             async with asyncio.timeout(TIMEOUT_S):

@@ -7,17 +7,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from actors.metrics import IssuerMetrics
 from tests.fakes.key_issuer import KeyIssuer, key_issuer, public_jwk
+from tests.keys import rsa_key
 from tests.timeouts import TIMEOUT_S
 from tests.transport.access.tokens import GOOD, NOW, token
 from transport.access.authentication import Authenticator, Claims
 from transport.access.jwks_keys import ASKED_BURST, JwksKeys
 from transport.errors import KeysUnavailable, SigningKeyMissing, TokenRefused
 
-KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+KEY, OTHER_KEY = rsa_key(1), rsa_key(2)
 EC_KEY = ec.generate_private_key(ec.SECP384R1())
 LONG_S = 3600.0
 
@@ -101,7 +102,7 @@ async def test_keys_and_tokens_without_an_id_find_each_other(
     verifier = Verifier(issuer)
     assert (await verifier.judge(signed(kid=named))).user_id == "ann"
     with pytest.raises(TokenRefused, match="signature is wrong"):
-        await verifier.judge(signed(rsa.generate_private_key(65537, 2048), named))
+        await verifier.judge(signed(rsa_key(3), named))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.key_issuer import public_jwk
+from tests.keys import rsa_key
 from transport.access.key_set import MAX_CANDIDATES, MAX_KEYS, KeySet, parse_key_set
 from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS, from_jwk
 from transport.errors import TokenRefused
 
-RSA_1, RSA_2 = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+RSA_1, RSA_2 = rsa_key(1), rsa_key(2)
 P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
 
 

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from tests.keys import rsa_key
 from tests.transport.access.tokens import OTHER_SECRET, SECRET, token
 from transport.access.authentication import Authenticator
 from transport.access.key_set import KeySet
 from transport.access.signing_keys import public_key_file, shared_secret
 from transport.errors import TokenRefused
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
+RSA_KEY = rsa_key()
 EC_KEY = ec.generate_private_key(ec.SECP384R1())
 
 

@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x
 from jwt.algorithms import RSAAlgorithm
 
 from tests.fakes.key_issuer import public_jwk
+from tests.keys import rsa_key
 from tests.transport.access.tokens import GOOD, token, unsigned
 from transport.access.authentication import Authenticator
 from transport.access.signing_keys import FixedKeys
 from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS, from_jwk, from_pem
 from transport.errors import TokenRefused
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
+RSA_KEY = rsa_key()
 P256, P384, P521 = (ec.generate_private_key(curve) for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()))
 ED25519, ED448 = ed25519.Ed25519PrivateKey.generate(), ed448.Ed448PrivateKey.generate()
 RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")

@@ -1,4 +1,4 @@
-"""Whatever is sent to a running daemon is answered as its OpenAPI document says; `make unit` does not collect this."""
+"""The OpenAPI document, as Schemathesis reads it, and the daemon's answers by it; `make unit` does not collect this."""
 
 from typing import Any
 
@@ -20,7 +20,8 @@ from tests.daemon import SECRET, DaemonProcess
 from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
 
-SCHEMA = schemathesis.openapi.from_dict(openapi_document("1"))
+DOCUMENT = openapi_document("1")
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 CHECKS: list[schemathesis.CheckFunction] = [
     content_type_conformance,
     ignored_auth,
@@ -31,6 +32,11 @@ CHECKS: list[schemathesis.CheckFunction] = [
     status_code_conformance,
     unsupported_method,
 ]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    SCHEMA.validate()
+    assert DOCUMENT["openapi"].startswith("3.1.")
 
 
 @pytest.mark.integration
