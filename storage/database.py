@@ -72,6 +72,7 @@ class Database:
             run twice as long.
         is_read_only: let the database refuse to change anything on this connection.
         makes_file: whether a SQLite file that is missing is made.
+        checkpoints_aside: let SQLite bring its WAL home on a thread, not within commits.
 
     Raises:
         ImportError: PostgreSQL's driver is not installed.
@@ -87,8 +88,11 @@ class Database:
         *,
         is_read_only: bool = False,
         makes_file: bool = True,
+        checkpoints_aside: bool = False,
     ) -> None:
-        self._backend = _backend(url, lock_timeout_s, is_read_only, makes_file)
+        self._backend = _backend(
+            url, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file, checkpoints_aside=checkpoints_aside
+        )
         self._connection: Any = None
 
     @contextmanager
@@ -166,7 +170,7 @@ class Database:
             yield
         except backend.driver.Error as error:
             self._roll_back()
-            meaning = fault(error, backend.name, backend.driver)
+            meaning = self._displaced() or fault(error, backend.name, backend.driver)
             if isinstance(meaning, StoreUnavailable):
                 self.close()
             # Not from the driver's: its text may quote what users have, and a chain is logged whole.
@@ -178,6 +182,16 @@ class Database:
             self._roll_back()
             raise
 
+    def _displaced(self) -> StoreUnavailable | None:
+        """Return what has become of an open database's file: that explains whatever SQLite says of its content."""
+        if self._connection is None:
+            return None
+        try:
+            self._backend.check_place()
+        except StoreUnavailable as error:
+            return error
+        return None
+
     def _roll_back(self) -> None:
         if self._connection is not None:
             try:
@@ -186,10 +200,18 @@ class Database:
                 self.close()
 
 
-def _backend(url: str, lock_timeout_s: float, is_read_only: bool, makes_file: bool) -> "SQLite | PostgreSQL":
+def _backend(
+    url: str, lock_timeout_s: float, *, is_read_only: bool, makes_file: bool, checkpoints_aside: bool
+) -> "SQLite | PostgreSQL":
     file = sqlite_file(url)
     if file is None:
         return PostgreSQL(url, lock_timeout_s, is_read_only=is_read_only)
     from storage.sqlite import SQLite  # noqa: PLC0415 - PostgreSQL needs none of it, as SQLite needs no psycopg
 
-    return SQLite(file, lock_timeout_s, is_read_only=is_read_only, makes_file=makes_file)
+    return SQLite(
+        file,
+        lock_timeout_s,
+        is_read_only=is_read_only,
+        makes_file=makes_file,
+        checkpoints_aside=checkpoints_aside,
+    )

@@ -58,7 +58,8 @@ class HighWaterMark:
         """Check, in a transaction, that the database has not gone back. Raises: StoreUnavailable, with the fix."""
         if self._epoch is None:
             self._epoch = _epoch(connection)
-            self._mark = None if self._epoch is None else self._read()
+            mark = None if self._epoch is None else self._read()
+            self._mark = mark if mark is not None and mark.epoch == self._epoch else None
         mark = self._mark
         if mark is None:
             return
@@ -66,6 +67,12 @@ class HighWaterMark:
         if revision < mark.revision or mark.is_overwritten:
             self._epoch = _epoch(connection)
             self._refuse(mark, revision)
+
+    def check_not_spoilt(self) -> None:
+        """Check that a database that cannot be read is not one that was overwritten. Raises: StoreUnavailable."""
+        mark = self._mark or self._read()
+        if mark is not None and mark.is_overwritten:
+            raise self._overwritten()
 
     def raise_to(self, user_id: str, revision: int) -> None:
         """Note where a user stands by a commit of this process, whose transaction was checked."""
@@ -93,22 +100,24 @@ class HighWaterMark:
         if self._epoch != mark.epoch:  # it was renewed meanwhile, or this is another database
             self._mark = None
         elif mark.is_overwritten:
-            raise StoreUnavailable(f"sqlite: {self._database} was overwritten while in use: {_FIX}")
+            raise self._overwritten()
         else:
             raise StoreUnavailable(
                 f"sqlite: {self._database} has gone back, a user's revision from {mark.revision} to {revision}: {_FIX}"
             )
 
+    def _overwritten(self) -> StoreUnavailable:
+        return StoreUnavailable(f"sqlite: {self._database} was overwritten while in use: {_FIX}")
+
     def _read(self) -> Mark | None:
         try:
             line = self._file.read_bytes().partition(b"\n")[0]  # the rest is of a longer one before
-            mark = msgspec.json.decode(line, type=Mark) if line else None
+            return msgspec.json.decode(line, type=Mark) if line else None
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
             logger.warning("%s cannot be read, and says nothing of the journal: %s", self._file, error)
             return None
-        return mark if mark is not None and mark.epoch == self._epoch else None
 
     def _write(self, mark: Mark) -> None:
         self._mark = mark

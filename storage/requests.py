@@ -86,7 +86,10 @@ class OpenedStore:
 
     def __init__(self, opening: Open) -> None:
         self._database = Database(
-            opening.database_url, is_read_only=opening.is_read_only, makes_file=opening.makes_file
+            opening.database_url,
+            is_read_only=opening.is_read_only,
+            makes_file=opening.makes_file,
+            checkpoints_aside=not opening.is_read_only,
         )
         self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
         self._revocations = SqlRevocationStore(self._database, time.time)

@@ -15,9 +15,9 @@ from storage.errors import DatabaseOverwritten
 
 _FIX = "put it back, or restart the daemon"
 
-_CHECKPOINTS: Final = Layout("=32x8s56xI28xI")
-"""In a WAL-index: the WAL's salts, how many of its frames are in the database's file, and how many a checkpoint has
-begun to bring there.
+_WAL_INDEX: Final = Layout("=16xI12x8s56xI28xI")
+"""In a WAL-index: the WAL's frames, its salts, how many frames are in the database's file, and how many a checkpoint
+has begun to bring there.
 
 Source: https://www.sqlite.org/walformat.html#the_wal_index_file_format. Programs of different releases share the
 WAL-index, so its format stays.
@@ -43,6 +43,12 @@ class OpenedFiles:
         self._opened: dict[Path, os.stat_result] = {}
         self._wal_index: int | None = None
         self._checkpoints: _Checkpoints | None = None
+        self._frames = 0
+
+    @property
+    def frames_to_bring(self) -> int:
+        """How many frames of the WAL were not in the database's file at the last commit."""
+        return 0 if self._checkpoints is None else self._frames - self._checkpoints[1]
 
     @property
     def are_known(self) -> bool:
@@ -114,7 +120,7 @@ class OpenedFiles:
     def _read_checkpoints(self) -> _Checkpoints | None:
         if self._wal_index is None:
             return None
-        salts, done, begun = _CHECKPOINTS.unpack(os.pread(self._wal_index, _CHECKPOINTS.size, 0))
+        self._frames, salts, done, begun = _WAL_INDEX.unpack(os.pread(self._wal_index, _WAL_INDEX.size, 0))
         return salts, done, begun
 
 

@@ -1,0 +1,95 @@
+"""A SQLite journal whose WAL is brought home beside its writer."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.checkpoints import BEGIN_AT_FRAMES, Checkpoints
+from storage.database import Database
+from storage.history import DEFAULT_HISTORY
+from storage.journal_store import SqlJournalStore
+from storage.schema import bring_up_to_date
+from tests.storage.author import Author
+
+FRAME_BYTES = 24 + 2048
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(file: Path) -> Iterator[SqlJournalStore]:
+    database = Database(f"sqlite:///{file}", checkpoints_aside=True)
+    bring_up_to_date(database)
+    with closing(SqlJournalStore(database, lambda: 0, DEFAULT_HISTORY)) as journal:
+        yield journal
+
+
+def write_frames(journal: SqlJournalStore, author: Author, file: Path, frames: int) -> int:
+    """Commit until the WAL has had so many frames, and return how many operations that took."""
+    wal = file.with_name("journal.db-wal")
+    number = 0
+    while number == 0 or wal.stat().st_size < frames * FRAME_BYTES:
+        journal.commit([author.add(f"{number} {film}") for film in range(100)])
+        number += 100
+    return number
+
+
+def test_what_is_committed_while_the_wal_is_brought_home_is_all_there(
+    journal: SqlJournalStore, file: Path, author: Author
+) -> None:
+    operations = write_frames(journal, author, file, 3 * BEGIN_AT_FRAMES)
+    assert journal.heads(["ann"])[0].revision == operations
+    journal.close()
+    assert not file.with_name("journal.db-wal").exists()  # nobody else has it open
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT count(*) FROM operations").fetchone() == (operations,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_wal_is_brought_home_without_a_commit_that_does_it(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE numbers (number INTEGER)")
+        before = file.stat().st_size
+        checkpoints = Checkpoints(sqlite3.connect(file, check_same_thread=False))
+        checkpoints.begin()
+        checkpoints.close()
+        assert file.stat().st_size > before
+
+
+def test_why_a_checkpoint_failed_is_told_once_and_the_next_is_tried(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = sqlite3.connect(file, check_same_thread=False)
+    checkpoints = Checkpoints(connection)
+    connection.close()
+    for _ in range(2):
+        checkpoints.begin()
+        checkpoints.close()
+    assert caplog.record_tuples == [
+        (
+            "storage.checkpoints",
+            logging.WARNING,
+            "sqlite: a checkpoint failed, and commits do its work: Cannot operate on a closed database.",
+        )
+    ]
+
+
+def test_a_journal_of_larger_pages_is_written_on(file: Path, author: Author) -> None:
+    with closing(sqlite3.connect(file)) as older:
+        older.execute("PRAGMA page_size = 4096")
+        older.execute("CREATE TABLE numbers (number INTEGER)")
+    database = Database(f"sqlite:///{file}", checkpoints_aside=True)
+    bring_up_to_date(database)
+    with closing(SqlJournalStore(database, lambda: 0, DEFAULT_HISTORY)) as journal:
+        journal.commit([author.add("alien")])
+        assert journal.heads(["ann"])[0].revision == 1
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (4096,)
