@@ -34,7 +34,7 @@ from transport.http.device_tokens import device_token_routes
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
-from transport.time_sliced_queue import time_sliced_queue
+from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
@@ -93,7 +93,7 @@ def _disconnect_withdrawn(connections: Collection[object], known: Collection[str
     """Close what came with a token whose key is not ``known`` any more; in slices, since it may be most of them."""
     for connection in list(connections):
         if isinstance(connection, DeviceProtocol) and connection.is_of_other_key_than(known):
-            time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known))
+            time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known), Storm.DEPARTURES)
 
 
 def _config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:

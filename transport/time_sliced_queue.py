@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -13,34 +14,51 @@ SLICE_WORKS: Final = 32
 slice: a storm of devices that come or go may delay a live update by a few slices, not by all of it."""
 
 
+class Storm(Enum):
+    """Whose work it is: each storm has a line of its own, and its turn after the other's."""
+
+    ARRIVALS = "arrivals"
+    DEPARTURES = "departures"
+
+
 class TimeSlicedQueue:
-    """Runs what it is given in order, a slice per turn of the loop. Thread: the event loop."""
+    """Runs each storm's work in order, a slice per turn of the loop.
+
+    While there is work of both, it alternates: a newcomer never waits for all who leave. Thread: the event loop.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, now_s: Callable[[], float] = time.perf_counter) -> None:
         self._loop = loop
         self._now_s = now_s
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: dict[Storm, deque[Callable[[], None]]] = {storm: deque() for storm in Storm}
+        self._next, self._after = self._waiting.values()
+        self._is_slice_due = False
 
-    def run(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], None], storm: Storm) -> None:
         """Run ``work`` in this turn or a later one; what it raises goes to the loop's exception handler."""
-        self._waiting.append(work)
-        if len(self._waiting) == 1:
+        self._waiting[storm].append(work)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_slice_due:
+            self._is_slice_due = True
             self._loop.call_soon(self._run_slice)
 
     def _run_slice(self) -> None:
+        self._is_slice_due = False
         ends_s = self._now_s() + SLICE_S
         try:
-            for _ in range(min(SLICE_WORKS, len(self._waiting))):
-                self._waiting[0]()
-                self._waiting.popleft()
+            for _ in range(SLICE_WORKS):
+                waiting = self._next or self._after
+                if not waiting:
+                    break
+                self._next, self._after = self._after, self._next
+                waiting.popleft()()
                 if self._now_s() >= ends_s:
                     break
-        except BaseException:
-            self._waiting.popleft()
-            raise
         finally:
-            if self._waiting:
-                self._loop.call_soon(self._run_slice)
+            if self._next or self._after:
+                self._schedule()
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, TimeSlicedQueue] = WeakKeyDictionary()

@@ -4,7 +4,7 @@ from itertools import count
 import pytest
 
 from tests.timeouts import TIMEOUT_S
-from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, TimeSlicedQueue, time_sliced_queue
+from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, Storm, TimeSlicedQueue, time_sliced_queue
 
 
 async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:
@@ -14,7 +14,7 @@ async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices(
         asyncio.get_running_loop(), lambda: next(clock) * SLICE_S
     )  # each look at the clock is a whole slice
     for number in range(3):
-        slow.run(lambda number=number: done.append(f"work {number}"))  # type: ignore[misc]
+        slow.run(lambda number=number: done.append(f"work {number}"), Storm.ARRIVALS)  # type: ignore[misc]
     for _ in range(3):
         await asyncio.sleep(0)
         done.append("others")
@@ -25,14 +25,36 @@ async def test_quick_work_shares_a_slice_but_not_too_much_of_it() -> None:
     done: list[int] = []
     quick = TimeSlicedQueue(asyncio.get_running_loop(), lambda: 0.0)
     for number in range(SLICE_WORKS + 1):
-        quick.run(lambda number=number: done.append(number))  # type: ignore[misc]
+        quick.run(lambda number=number: done.append(number), Storm.ARRIVALS)  # type: ignore[misc]
     await asyncio.sleep(0)
     assert done == list(range(SLICE_WORKS))
     await asyncio.sleep(0)
     assert done[-1] == SLICE_WORKS
-    quick.run(lambda: done.append(-1))
+    quick.run(lambda: done.append(-1), Storm.ARRIVALS)
     await asyncio.sleep(0)
     assert done[-1] == -1
+
+
+async def test_a_newcomer_does_not_wait_for_all_who_leave() -> None:
+    done: list[str] = []
+    queue = TimeSlicedQueue(asyncio.get_running_loop(), lambda: 0.0)
+    for number in range(1_000):
+        queue.run(lambda number=number: done.append(f"{number} left"), Storm.DEPARTURES)  # type: ignore[misc]
+    await asyncio.sleep(0)
+    queue.run(lambda: done.append("came"), Storm.ARRIVALS)
+    await asyncio.sleep(0)
+    assert "came" in done[SLICE_WORKS : SLICE_WORKS + 2]
+    assert len(done) == 2 * SLICE_WORKS  # who leave go on, too
+
+
+async def test_who_leave_do_not_wait_for_all_who_come() -> None:
+    done: list[str] = []
+    queue = TimeSlicedQueue(asyncio.get_running_loop(), lambda: 0.0)
+    for number in range(1_000):
+        queue.run(lambda number=number: done.append(f"{number} came"), Storm.ARRIVALS)  # type: ignore[misc]
+    queue.run(lambda: done.append("left"), Storm.DEPARTURES)
+    await asyncio.sleep(0)
+    assert done.index("left") == 1
 
 
 async def test_work_that_raises_does_not_stop_the_rest() -> None:
@@ -44,8 +66,8 @@ async def test_work_that_raises_does_not_stop_the_rest() -> None:
     def fail() -> None:
         raise ValueError("no")
 
-    time_sliced_queue().run(fail)
-    time_sliced_queue().run(lambda: done.append("after"))
+    time_sliced_queue().run(fail, Storm.ARRIVALS)
+    time_sliced_queue().run(lambda: done.append("after"), Storm.ARRIVALS)
     for _ in range(2):
         await asyncio.sleep(0)
     assert done == ["after"]
@@ -59,5 +81,5 @@ async def test_a_loop_has_one_queue() -> None:
 @pytest.mark.parametrize("_", [1, 2])
 async def test_another_loop_has_another(_: int) -> None:
     done = asyncio.Event()
-    time_sliced_queue().run(done.set)
+    time_sliced_queue().run(done.set, Storm.ARRIVALS)
     await asyncio.wait_for(done.wait(), TIMEOUT_S)

@@ -17,7 +17,7 @@ from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimi
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.problems import refusal
-from transport.time_sliced_queue import time_sliced_queue
+from transport.time_sliced_queue import Storm, time_sliced_queue
 
 
 class _Trailers(list[Field]):
@@ -90,7 +90,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._first_data.append(data)
             if len(self._first_data) == 1:
-                time_sliced_queue().run(self._parse_first)
+                time_sliced_queue().run(self._parse_first, Storm.ARRIVALS)
             elif len(self._first_data) == 2:
                 self.transport.pause_reading()
 

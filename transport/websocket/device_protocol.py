@@ -31,7 +31,7 @@ from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
 from transport.access.limits import Quotas
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
-from transport.time_sliced_queue import time_sliced_queue
+from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request
 from transport.websocket.protocol import WebSocketProtocol
@@ -125,7 +125,7 @@ class DeviceProtocol(WebSocketProtocol):
             self._deps.quotas.disconnect(self._user_id)
             tell, self._tell = self._tell, _to_nobody
             # It may be one of thousands that lose their network at once.
-            time_sliced_queue().run(partial(tell, SocketLost()))
+            time_sliced_queue().run(partial(tell, SocketLost()), Storm.DEPARTURES)
 
     def shutdown(self) -> None:
         """Say goodbye, with a moment to come back at that differs from device to device."""

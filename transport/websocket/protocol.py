@@ -15,6 +15,7 @@ from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
 from transport.errors import Problem
 from transport.problems import refusal
+from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import parse
 from transport.websocket.state import CLOSED, OPEN, OPENING, State
@@ -149,6 +150,13 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         else:  # what came before a close frame may still be answered
             self.messages_received(messages)
             self._flush(reader)
+
+    def eof_received(self) -> bool:
+        """End the connection in its turn: thousands of peers may vanish at once, whom the loop would all end first."""
+        if not self._transport.can_write_eof():  # TLS: it ends itself
+            return False
+        time_sliced_queue().run(self._transport.close, Storm.DEPARTURES)
+        return True
 
     def pause_writing(self) -> None:
         """Count as congested from here."""

@@ -252,7 +252,9 @@ async def test_what_comes_before_its_turn_is_not_read_without_end(
 ) -> None:
     """In a storm a new connection waits; meanwhile two reads are kept, and the rest stays in the network."""
     waiting: list[Callable[[], None]] = []
-    monkeypatch.setattr(http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=waiting.append))
+    monkeypatch.setattr(
+        http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=lambda work, _: waiting.append(work))
+    )
     async with streams(await serve()) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * LARGE)
         unsent = [writer.transport.get_write_buffer_size()]
