@@ -88,7 +88,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             return
         self._end()
         self._transport.write(refusal(problem))
-        self._transport.close()
+        self._end_stream()
 
     # The socket
 

@@ -141,7 +141,7 @@ STARTS: Final = (asked, opened, closing, closed_by_peer, refused, lost)
 TABLE: Final[dict[str, tuple[Callable[[Echo], None], tuple[str, ...]]]] = {
     "another request": (
         lambda echo: echo.data_received(request()),
-        ("CLOSED 400 gone", "CLOSING close-1002 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "CLOSING close-1002 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "accept": (
         lambda echo: echo.accept(None),
@@ -149,23 +149,23 @@ TABLE: Final[dict[str, tuple[Callable[[Echo], None], tuple[str, ...]]]] = {
     ),
     "refuse": (
         lambda echo: echo.refuse(REFUSAL),
-        ("CLOSED 403 gone", "OPEN", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 403 end", "OPEN", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "a text": (
         lambda echo: echo.data_received(masked(0x81, b"hello")),
-        ("CLOSED 400 gone", "OPEN text", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "OPEN text", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "a ping": (
         lambda echo: echo.data_received(PING),
-        ("CLOSED 400 gone", "OPEN pong", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "OPEN pong", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "a text and a close frame": (
         lambda echo: echo.data_received(masked(0x81, b"hello") + CLOSE),
-        ("CLOSED 400 gone", "CLOSING text close-1000 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "CLOSING text close-1000 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "a broken rule": (
         lambda echo: echo.data_received(b"\xf1\x80" + bytes(4)),
-        ("CLOSED 400 gone", "CLOSING close-1002 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "CLOSING close-1002 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "write": (
         lambda echo: echo.write(frame(b"news")),
@@ -189,7 +189,7 @@ TABLE: Final[dict[str, tuple[Callable[[Echo], None], tuple[str, ...]]]] = {
     ),
     "catch up": (
         catch_up,
-        ("CLOSED 400 gone", "OPEN pong", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
+        ("CLOSED 400 end", "OPEN pong", "CLOSING", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "connection lost": (
         lambda echo: echo.connection_lost(None),
