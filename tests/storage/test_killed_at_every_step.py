@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(10 * TIMEOUT_S)]
 
 # In the writer: counts what it asks of the database's driver, and its answer, from when the order is there.
 DYING = """
-import os, signal, sys
+import os, signal, socket, sys
 
 DIRECTORY = {directory!r}
 steps = []
@@ -57,8 +57,13 @@ def watch(frame, event, argument):
     elif name == "sendall" and is_before:
         step("answer")
 
-if sys.orig_argv[-3:-2] == ["writer"]:
+def begin(connection, *arguments):  # not before it serves: imports are most of what it does
     sys.setprofile(watch)
+    return makefile(connection, *arguments)
+
+makefile = socket.socket.makefile
+if sys.orig_argv[-3:-2] == ["writer"]:
+    socket.socket.makefile = begin
 """
 
 
