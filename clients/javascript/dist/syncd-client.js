@@ -159,8 +159,10 @@ var Exchange = class {
         this.#update(message);
         break;
       case "watchlist_snapshot":
-        this.#watchlist.applySnapshot(message);
-        this.#goLive(false);
+        this.#replaceList(message);
+        break;
+      case "watchlist_snapshot_piece":
+        this.#collect(message);
         break;
       case "resumed":
         this.#resume(message);
@@ -197,11 +199,25 @@ var Exchange = class {
   #resume(resumed) {
     this.#resumed = resumed;
     if (resumed.recovered) {
+      this.#watchlist.pieces.drop();
       this.#watchlist.adoptEpoch(resumed.epoch);
       this.#checkLive();
     } else {
+      this.#watchlist.pieces.keepOnly(resumed.revision, resumed.epoch);
       this.#isLive = false;
     }
+  }
+  #collect(piece) {
+    const { pieces } = this.#watchlist;
+    if (!pieces.collect(piece))
+      throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
+    const snapshot = pieces.snapshot();
+    if (snapshot !== null) this.#replaceList(snapshot);
+  }
+  #replaceList(snapshot) {
+    this.#watchlist.pieces.drop();
+    this.#watchlist.applySnapshot(snapshot);
+    this.#goLive(false);
   }
   #update(update) {
     const { content_id, action, revision, timestamp = NEVER, device_id = null } = update;
@@ -273,6 +289,54 @@ var Silence = class {
   }
 };
 
+// src/target.ts
+function targetOf({ revision, epoch, pieces: { cursor } }) {
+  let target = `/ws?snapshot=pieces&since=${revision}`;
+  if (epoch !== null) target += `&epoch=${encodeURIComponent(epoch)}`;
+  if (cursor !== null) target += `&snapshot_cursor=${encodeURIComponent(cursor)}`;
+  return target;
+}
+
+// src/snapshot_pieces.ts
+var SnapshotPieces = class {
+  #last = null;
+  #items = [];
+  /** Where the service is asked to go on; null: nothing was collected. */
+  get cursor() {
+    return this.#last?.next ?? null;
+  }
+  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
+  collect(piece) {
+    if (piece.start) {
+      this.drop();
+    } else if (!this.#isOf(piece.revision, piece.epoch)) {
+      this.drop();
+      return false;
+    }
+    this.#last = piece;
+    for (const item of piece.items) this.#items.push(item);
+    return true;
+  }
+  /** The list, once its last piece was collected. */
+  snapshot() {
+    if (this.#last === null || this.#last.next !== void 0) return null;
+    const { revision, epoch } = this.#last;
+    return { type: "watchlist_snapshot", revision, epoch, items: this.#items };
+  }
+  /** Drop what is of another list than this one. */
+  keepOnly(revision, epoch) {
+    if (!this.#isOf(revision, epoch)) this.drop();
+  }
+  /** Keep nothing. */
+  drop() {
+    this.#last = null;
+    this.#items = [];
+  }
+  #isOf(revision, epoch) {
+    return this.#last?.revision === revision && this.#last.epoch === epoch;
+  }
+};
+
 // src/write_queue.ts
 var MAX_IN_FLIGHT = 64;
 var WriteQueue = class {
@@ -328,6 +392,7 @@ var Watchlist = class {
   userId;
   state;
   queue;
+  pieces = new SnapshotPieces();
   #newReplica;
   #changes = [];
   #hasUpdated = true;
@@ -627,11 +692,10 @@ var Core = class {
     this.#state = "token";
     this.#put({ type: "ask_token" });
   }
-  #open({ revision, epoch }, token) {
+  #open(watchlist, token) {
     this.#state = "opening";
     this.#useToken(token);
-    const target = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
-    this.#put({ type: "open", target, token: token.value });
+    this.#put({ type: "open", target: targetOf(watchlist), token: token.value });
     this.#silence = new Silence();
     this.#start("silence", SILENCE_MS);
   }

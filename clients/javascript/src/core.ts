@@ -12,6 +12,7 @@ import { Exchange, GapError } from "./exchange.js";
 import type { Action, ServerMessage } from "./messages.js";
 import { type Output, TIMERS, type Timer } from "./outputs.js";
 import { Silence } from "./silence.js";
+import { targetOf } from "./target.js";
 import type { Token } from "./token.js";
 import type { UserState } from "./user_state.js";
 import { Watchlist } from "./watchlist.js";
@@ -223,11 +224,10 @@ export class Core {
     this.#put({ type: "ask_token" });
   }
 
-  #open({ revision, epoch }: Watchlist, token: Token): void {
+  #open(watchlist: Watchlist, token: Token): void {
     this.#state = "opening";
     this.#useToken(token);
-    const target = `/ws?since=${revision}${epoch === null ? "" : `&epoch=${encodeURIComponent(epoch)}`}`;
-    this.#put({ type: "open", target, token: token.value });
+    this.#put({ type: "open", target: targetOf(watchlist), token: token.value });
     this.#silence = new Silence();
     this.#start("silence", SILENCE_MS);
   }

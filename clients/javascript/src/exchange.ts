@@ -10,7 +10,7 @@ import type { Watchlist } from "./watchlist.js";
 const STABLE_MS = 10_000;
 const RETRY_MS = 1000;
 
-/** A revision is missing: only a new connection brings it. */
+/** A revision, or a piece of a list, is missing: only a new connection brings it. */
 export class GapError extends Error {}
 
 /** Brings a watchlist and the service's list together. */
@@ -46,8 +46,10 @@ export class Exchange {
         this.#update(message);
         break;
       case "watchlist_snapshot":
-        this.#watchlist.applySnapshot(message);
-        this.#goLive(false);
+        this.#replaceList(message);
+        break;
+      case "watchlist_snapshot_piece":
+        this.#collect(message);
         break;
       case "resumed":
         this.#resume(message);
@@ -87,11 +89,27 @@ export class Exchange {
   #resume(resumed: Message<"resumed">): void {
     this.#resumed = resumed;
     if (resumed.recovered) {
+      this.#watchlist.pieces.drop();
       this.#watchlist.adoptEpoch(resumed.epoch);
       this.#checkLive();
     } else {
+      this.#watchlist.pieces.keepOnly(resumed.revision, resumed.epoch);
       this.#isLive = false;
     }
+  }
+
+  #collect(piece: Message<"watchlist_snapshot_piece">): void {
+    const { pieces } = this.#watchlist;
+    if (!pieces.collect(piece))
+      throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
+    const snapshot = pieces.snapshot();
+    if (snapshot !== null) this.#replaceList(snapshot);
+  }
+
+  #replaceList(snapshot: Message<"watchlist_snapshot">): void {
+    this.#watchlist.pieces.drop();
+    this.#watchlist.applySnapshot(snapshot);
+    this.#goLive(false);
   }
 
   #update(update: Message<"watchlist_update">): void {

@@ -31,6 +31,16 @@ export type ServerMessage =
       readonly items: readonly SnapshotItem[];
     }
   | {
+      /** A part of such a list: the first one has `start`, the last one no `next`. */
+      readonly type: "watchlist_snapshot_piece";
+      readonly revision: number;
+      readonly epoch: string;
+      readonly items: readonly SnapshotItem[];
+      readonly start?: boolean;
+      /** Names, to the service, what comes after this part. */
+      readonly next?: string;
+    }
+  | {
       readonly type: "ack";
       readonly id?: string;
       readonly status: Status;

@@ -2,6 +2,7 @@
 
 import { compareTimestamps, follow, type Timestamp, tick } from "./hlc.js";
 import type { Action, Message } from "./messages.js";
+import { SnapshotPieces } from "./snapshot_pieces.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
@@ -20,11 +21,12 @@ export type Update = Pick<Message<"watchlist_update">, "content_id" | "action"> 
   readonly device_id: string | null;
 };
 
-/** Confirmed items, queue and numbering of one user. */
+/** Confirmed items, queue and numbering of one user, and the pieces that have come of its next list. */
 export class Watchlist {
   readonly userId: string;
   readonly state: UserState;
   readonly queue: WriteQueue;
+  readonly pieces = new SnapshotPieces();
   readonly #newReplica: () => string;
   #changes: Change[] = [];
   #hasUpdated = true; // it is shown for the first time

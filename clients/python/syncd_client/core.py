@@ -7,7 +7,6 @@ put in any more; a token asked for it is such a thing too.
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from syncd_client.exchange import Exchange, GapError
 from syncd_client.list_view import Item
 from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
 from syncd_client.silence import Silence, Verdict
+from syncd_client.target import target_of
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite, UserState
 from syncd_client.watchlist import Watchlist
@@ -193,6 +193,11 @@ class Core:
             self._ended(then, code, reason)
         return self._done()
 
+    def heard(self) -> list[Output]:
+        """Bytes came, of a message perhaps that is not whole yet: the connection lives."""
+        self._silence.heard()
+        return []
+
     def received(self, message: messages.ServerMessage | None) -> list[Output]:
         """One message came; ``None``: one that we do not know."""
         self._silence.heard()
@@ -229,8 +234,7 @@ class Core:
     def _open(self, watchlist: Watchlist, token: Token) -> None:
         self._state = State.OPENING
         self._use_token(token)
-        epoch = "" if watchlist.epoch is None else f"&epoch={quote(watchlist.epoch, safe='')}"
-        self._put(Open(f"/ws?since={watchlist.revision}{epoch}", token.value))
+        self._put(Open(target_of(watchlist), token.value))
         self._silence = Silence()
         self._start(Timer.SILENCE, SILENCE_MS)
 

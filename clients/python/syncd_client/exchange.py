@@ -14,7 +14,7 @@ RETRY_MS: Final = 1_000
 
 
 class GapError(Exception):
-    """A revision is missing: only a new connection brings it."""
+    """A revision, or a piece of a list, is missing: only a new connection brings it."""
 
 
 class Exchange:
@@ -41,8 +41,9 @@ class Exchange:
             case WatchlistUpdate():
                 self._update(message)
             case messages.WatchlistSnapshot():
-                self._watchlist.apply_snapshot(message)
-                self._go_live(recovered=False)
+                self._replace_list(message)
+            case messages.WatchlistSnapshotPiece():
+                self._collect(message)
             case messages.Resumed():
                 self._resume(message)
             case Ack():
@@ -74,10 +75,24 @@ class Exchange:
     def _resume(self, resumed: messages.Resumed) -> None:
         self._resumed = resumed
         if resumed.recovered:
+            self._watchlist.pieces.drop()
             self._watchlist.adopt_epoch(resumed.epoch)
             self._check_live()
         else:
+            self._watchlist.pieces.keep_only(resumed.revision, resumed.epoch)
             self.is_live = False
+
+    def _collect(self, piece: messages.WatchlistSnapshotPiece) -> None:
+        pieces = self._watchlist.pieces
+        if not pieces.collect(piece):
+            raise GapError(f"a piece of the list at revision {piece.revision} came without those before it")
+        if snapshot := pieces.snapshot():
+            self._replace_list(snapshot)
+
+    def _replace_list(self, snapshot: messages.WatchlistSnapshot) -> None:
+        self._watchlist.pieces.drop()
+        self._watchlist.apply_snapshot(snapshot)
+        self._go_live(recovered=False)
 
     def _update(self, update: WatchlistUpdate) -> None:
         if update.revision is None or update.revision <= self._watchlist.revision:

@@ -45,6 +45,17 @@ class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field
     items: tuple[SnapshotItem, ...]
 
 
+class WatchlistSnapshotPiece(Struct, frozen=True, tag="watchlist_snapshot_piece", tag_field="type"):
+    """A part of such a list: the first one has ``start``, the last one no ``next``."""
+
+    revision: int
+    epoch: str
+    items: tuple[SnapshotItem, ...]
+    start: bool = False
+    next: str | None = None
+    """Names, to the service, what comes after this part."""
+
+
 class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
     """A write was decided; without ``revision`` nothing had to change."""
 
@@ -94,8 +105,8 @@ class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type"):
 
 
 ServerMessage = (
-    WatchlistUpdate | Resumed | WatchlistSnapshot | Ack | Error | Goodbye | ProgressUpdate | DeviceCommand
-    | Pong | Authenticated
+    WatchlistUpdate | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | Ack | Error | Goodbye | ProgressUpdate
+    | DeviceCommand | Pong | Authenticated
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ class Silence:
         self._has_asked = False
 
     def heard(self) -> None:
-        """Note that a message came."""
+        """Note that something came."""
         self._has_heard = True
 
     def check(self) -> Verdict:

@@ -9,6 +9,7 @@ from msgspec import structs
 from syncd_client.hlc import Timestamp, follow, tick
 from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
+from syncd_client.snapshot_pieces import SnapshotPieces
 from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
 
@@ -28,7 +29,7 @@ def canonical(content_id: str) -> str:
 
 
 class Watchlist:
-    """Confirmed items, queue and numbering of one user.
+    """Confirmed items, queue and numbering of one user, and the pieces that have come of its next list.
 
     Args:
         user_id: whose list it is.
@@ -41,6 +42,7 @@ class Watchlist:
         self._new_replica = new_replica
         state = stored or UserState(Head(replica=new_replica()))
         self.queue = WriteQueue(state.queue)
+        self.pieces = SnapshotPieces()
         self._head = state.head
         self._saved_head = None if stored is None else state.head
         self._confirmed = {item.content_id: item for item in state.items}

@@ -98,7 +98,7 @@ async def test_the_token_goes_into_the_header_and_never_into_the_url(service: Se
         client.sign_in("alice", get_token)
         await until(client, State.LIVE)
         (request,) = service.requests
-        assert request.path == "/ws?since=0"
+        assert request.path == "/ws?snapshot=pieces&since=0"
         assert request.headers["Authorization"] == "Bearer a token"
 
 
@@ -213,7 +213,10 @@ async def test_after_a_goodbye_it_comes_back_with_what_it_has(service: Service) 
         async with asyncio.timeout(TIMEOUT_S):
             await client.wait_until(lambda: client.state is State.LIVE and len(service.requests) == 2)
         assert [item.content_id for item in client.items] == [A]
-    assert [request.path for request in service.requests] == ["/ws?since=0", "/ws?since=1&epoch=e1"]
+    assert [request.path for request in service.requests] == [
+        "/ws?snapshot=pieces&since=0",
+        "/ws?snapshot=pieces&since=1&epoch=e1",
+    ]
 
 
 async def test_who_signs_out_for_good_leaves_nothing_in_the_store(service: Service) -> None:
