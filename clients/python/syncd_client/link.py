@@ -36,6 +36,17 @@ class _Connect(connect):
         return exc
 
 
+class _Connection(ClientConnection):
+    """Tells of all bytes that come, those of messages that are not whole yet included."""
+
+    on_bytes: Callable[[], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.on_bytes is not None:
+            self.on_bytes()
+
+
 class Link:
     """Reports to the core through ``put``, up to the end of the connection or until dropped. Thread: the event loop."""
 
@@ -105,6 +116,7 @@ class Link:
         try:
             socket = await _Connect(
                 self._url + target,
+                create_connection=_Connection,
                 additional_headers={"Authorization": f"Bearer {bearer}"},
                 compression=None,
                 open_timeout=None,  # the core has a timer of its own, before and after opening
@@ -122,7 +134,9 @@ class Link:
             await self._carry(socket)
 
     async def _carry(self, socket: ClientConnection) -> None:
+        assert isinstance(socket, _Connection)
         sending = self._run(self._send_all(socket))
+        socket.on_bytes = partial(self._put, Core.heard)
         try:
             self._put(Core.opened)
             while True:

@@ -20,9 +20,12 @@ from syncd_client import (
     State,
     Updated,
 )
+from syncd_client.core import Core
+from syncd_client.link import Input, Link
 from syncd_client.user_state import Changes
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import InvalidURI
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 from tests.timeouts import TIMEOUT_S
@@ -276,6 +279,24 @@ async def test_a_service_that_never_answers_does_not_hold_up_the_end() -> None:
             await is_connected.wait()
             assert client.state is State.OPENING
         may_end.set()
+
+
+async def test_bytes_of_a_message_that_is_not_whole_yet_are_a_sign_of_life(service: Service) -> None:
+    reported: asyncio.Queue[Input] = asyncio.Queue()
+    link = Link(service.url, reported.put_nowait)
+    link.open("/ws", "a token")
+    while getattr(await soon(reported), "func", None) is not Core.received:  # of the service's first message
+        pass
+    assert service.connection is not None
+    message = Frame(Opcode.TEXT, json.dumps(ADD_A).encode()).serialize(mask=False)
+    service.connection.transport.write(message[: len(message) // 2])
+    assert await soon(reported) == Core.heard
+    assert reported.empty()
+    service.connection.transport.write(message[len(message) // 2 :])
+    assert await soon(reported) == Core.heard
+    assert (await soon(reported)).func is Core.received
+    link.drop()
+    await link.wait_closed()
 
 
 async def test_a_store_that_fails_leaves_only_what_it_holds(service: Service) -> None:

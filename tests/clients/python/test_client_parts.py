@@ -5,9 +5,11 @@ import json
 
 import pytest
 from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
+from syncd_client.core import SILENCE_MS, Core, CoreDeps
 from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.list_view import Item, list_view
-from syncd_client.messages import Write, encode
+from syncd_client.messages import Ping, Write, encode
+from syncd_client.outputs import Send, StartTimer, Timer
 from syncd_client.token import Token, read_token
 from syncd_client.user_state import ConfirmedItem
 from syncd_client.watchlist import Watchlist
@@ -47,6 +49,20 @@ def test_a_backoff_doubles_its_bound_up_to_the_cap_and_stays_below_it() -> None:
 
 def test_a_full_logical_counter_carries_into_physical() -> None:
     assert tick(Timestamp(7, MAX_LOGICAL, "x"), 5, "me") == Timestamp(8, 0, "me")
+
+
+def test_a_connection_on_which_a_long_message_is_coming_is_neither_asked_nor_given_up() -> None:
+    core = Core(CoreDeps(now_ms=lambda: 0, random=lambda: 0.5, new_replica=lambda: "r1"))
+    core.sign_in("alice", None)
+    core.token(Token("t"))
+    core.opened()
+    go_on = StartTimer(Timer.SILENCE, SILENCE_MS)
+    for _ in range(5):
+        assert core.heard() == []
+        assert core.due(Timer.SILENCE) == [go_on]
+    assert core.due(Timer.SILENCE) == [Send(Ping()), go_on]
+    assert core.heard() == []
+    assert core.due(Timer.SILENCE) == [go_on]
 
 
 def test_an_add_of_what_is_confirmed_with_the_same_stamp_keeps_who_added_it() -> None:
