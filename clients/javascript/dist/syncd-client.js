@@ -129,6 +129,7 @@ var UserState = class _UserState {
 // src/exchange.ts
 var STABLE_MS = 1e4;
 var RETRY_MS = 1e3;
+var MAX_TAGS = 3;
 var GapError = class extends Error {
 };
 var Exchange = class {
@@ -256,6 +257,8 @@ var Exchange = class {
       this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
     } else if (field === "timestamp" && !write2.isUnstamped) {
       this.#watchlist.unstamp(write2);
+    } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0 && (write2.refusedTags ?? 0) < MAX_TAGS - 1) {
+      this.#watchlist.retag(write2);
     } else {
       this.#watchlist.refuse(write2);
       this.#emit({ type: "refused", ...nameOf(write2), code, message });
@@ -265,6 +268,9 @@ var Exchange = class {
     this.#put({ type: "emit", event });
   }
 };
+function hasNoRoomForTag(code, field) {
+  return code === "quota_exceeded" && field === "tag";
+}
 function nameOf({ operation_id, operation, content_id }) {
   return { operation_id, operation, content_id };
 }
@@ -463,10 +469,18 @@ var Watchlist = class {
   unstamp(write2) {
     this.#change({ queue: { ...write2, isUnstamped: true } });
   }
-  /** Undo what can never succeed. */
+  /** Number an add again, for a service that keeps no more of the replica that numbered it. */
+  retag(write2) {
+    this.#leaveReplica(write2);
+    const { replica } = this.state.head;
+    const adds = this.state.head.adds + 1;
+    this.#change({ set: { adds } });
+    this.#change({ queue: { ...write2, tag: `${replica}:${adds}`, refusedTags: (write2.refusedTags ?? 0) + 1 } });
+  }
+  /** Undo what the service does not accept. */
   refuse(write2) {
     this.#changeQueue({ settle: write2.number });
-    if (write2.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+    this.#leaveReplica(write2);
   }
   // What the service says
   /** Note the journal that the revisions to come count in. */
@@ -507,6 +521,10 @@ var Watchlist = class {
     this.#change({ erase: true });
   }
   // Within
+  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  #leaveReplica({ tag }) {
+    if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
   /** Keep the clock from falling behind what it has seen. */
   #follow(timestamp) {
     const clock = follow(this.state.head.clock, timestamp);

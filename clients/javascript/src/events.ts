@@ -12,7 +12,7 @@ export interface SyncEvents {
   updated: object;
   /** A write of this device was answered; without `revision` nothing had to change. */
   confirmed: WriteName & { readonly status: Status; readonly revision: number | null };
-  /** A write of this device can never succeed; its effect is undone. */
+  /** The service does not accept a write (`quota_exceeded`: the list is full); its effect is undone. */
   refused: WriteName & { readonly code: string; readonly message: string };
   /** A connection or attempt ended; without `retry_in_ms` it is for the app to connect again. */
   disconnected: {

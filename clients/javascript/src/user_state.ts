@@ -40,6 +40,8 @@ export interface PendingWrite {
   readonly timestamp: Timestamp;
   /** The service found `timestamp` too far ahead: it is only shown, no longer sent. */
   readonly isUnstamped?: true;
+  /** How many tags of this add the service had no room for. */
+  readonly refusedTags?: number;
   /** The call that it came from. */
   readonly origin?: string;
   /** The revision that answers it: settled once the list has come so far. */

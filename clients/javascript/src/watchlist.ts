@@ -106,11 +106,19 @@ export class Watchlist {
     this.#change({ queue: { ...write, isUnstamped: true } });
   }
 
-  /** Undo what can never succeed. */
+  /** Number an add again, for a service that keeps no more of the replica that numbered it. */
+  retag(write: PendingWrite): void {
+    this.#leaveReplica(write);
+    const { replica } = this.state.head;
+    const adds = this.state.head.adds + 1;
+    this.#change({ set: { adds } });
+    this.#change({ queue: { ...write, tag: `${replica}:${adds}`, refusedTags: (write.refusedTags ?? 0) + 1 } });
+  }
+
+  /** Undo what the service does not accept. */
   refuse(write: PendingWrite): void {
     this.#changeQueue({ settle: write.number });
-    // A gap in the counting of adds would be remembered by the service for ever.
-    if (write.operation === "add") this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+    this.#leaveReplica(write);
   }
 
   // What the service says
@@ -158,6 +166,11 @@ export class Watchlist {
   }
 
   // Within
+
+  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  #leaveReplica({ tag }: PendingWrite): void {
+    if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
 
   /** Keep the clock from falling behind what it has seen. */
   #follow(timestamp: Timestamp): void {

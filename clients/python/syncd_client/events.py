@@ -35,7 +35,7 @@ class Confirmed(Event, frozen=True):
 
 
 class Refused(Event, frozen=True):
-    """The service will never accept a write; its effect on the list was undone."""
+    """The service does not accept a write (``quota_exceeded``: the list is full); its effect on the list was undone."""
 
     operation_id: str
     operation: Action

@@ -36,7 +36,7 @@ class ConfirmedItem(Struct, frozen=True):
         return self.timestamp, self.rank
 
 
-class PendingWrite(Struct, frozen=True, kw_only=True):
+class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A write of the user that is not settled yet, as it is sent."""
 
     operation_id: str
@@ -47,6 +47,8 @@ class PendingWrite(Struct, frozen=True, kw_only=True):
     timestamp: Timestamp
     is_unstamped: bool = field(default=False, name="is_stamped_by_service")  # its name where it is stored
     """The service found ``timestamp`` too far ahead: it is only shown, no longer sent."""
+    refused_tags: int = 0
+    """How many tags of this add the service had no room for."""
 
     def as_message(self) -> Write:
         """Return the message that asks for it: the same, however often it is sent."""
@@ -77,8 +79,5 @@ class Changes(Struct, kw_only=True):
     """Delete all items first."""
     items: dict[str, ConfirmedItem | None] = field(default_factory=dict)
     queue: dict[str, PendingWrite | None] = field(default_factory=dict)
-
-    @property
-    def are_visible(self) -> bool:
-        """Whether the list may look different now."""
-        return self.replaces_items or bool(self.items) or bool(self.queue)
+    are_visible: bool = False
+    """Whether the list may look different now."""

@@ -69,7 +69,7 @@ class Watchlist:
     def take_changes(self) -> Changes | None:
         """Return what is to be stored since the last call, if anything."""
         changes = self._changes
-        if self._saved_head is self._head and not changes.are_visible:
+        if self._saved_head is self._head and not (changes.are_visible or changes.queue):
             return None
         changes.head = self._saved_head = self._head
         self._changes = Changes(head=self._head)
@@ -99,6 +99,7 @@ class Watchlist:
             timestamp=timestamp,
         )
         self._put(write)
+        self._changes.are_visible = True
         return write
 
     def acknowledge(self, write: PendingWrite, revision: int | None, timestamp: Timestamp) -> None:
@@ -111,12 +112,16 @@ class Watchlist:
         """Leave the stamp to the service."""
         self._put(structs.replace(write, is_unstamped=True))
 
+    def retag(self, write: PendingWrite) -> None:
+        """Number an add again, for a service that keeps no more of the replica that numbered it."""
+        self._leave_replica(write)
+        self._head = head = structs.replace(self._head, adds=self._head.adds + 1)
+        self._put(structs.replace(write, tag=f"{head.replica}:{head.adds}", refused_tags=write.refused_tags + 1))
+
     def refuse(self, write: PendingWrite) -> None:
-        """Undo what can never succeed."""
+        """Undo what the service does not accept."""
         self._drop(write.operation_id)
-        # A gap in the counting of adds would be remembered by the service for ever.
-        if write.operation == "add":
-            self._head = structs.replace(self._head, replica=self._new_replica(), adds=0)
+        self._leave_replica(write)
 
     # What the service says
 
@@ -136,6 +141,7 @@ class Watchlist:
         else:
             self._confirmed.pop(update.content_id, None)
         self._changes.items[update.content_id] = self._confirmed.get(update.content_id)
+        self._changes.are_visible = True
         self._settle()
 
     def apply_snapshot(self, snapshot: WatchlistSnapshot) -> None:
@@ -150,12 +156,18 @@ class Watchlist:
             self._follow(item.timestamp)
         self._changes.replaces_items = True
         self._changes.items = dict(self._confirmed)
+        self._changes.are_visible = True
         self._settle(all_answered=is_other_journal)
         if is_other_journal:  # the old numbers mean nothing now: what is still wanted is wanted as of here
             for write in list(self.queue):
                 self._put(structs.replace(write, observed=snapshot.revision))
 
     # Within
+
+    def _leave_replica(self, write: PendingWrite) -> None:
+        """Number adds under another name: the service would remember a gap in the old one's for ever."""
+        if write.tag is not None and write.tag.startswith(f"{self._head.replica}:"):
+            self._head = structs.replace(self._head, replica=self._new_replica(), adds=0)
 
     def _follow(self, timestamp: Timestamp) -> None:
         clock = follow(self._head.clock, timestamp)
@@ -173,3 +185,4 @@ class Watchlist:
     def _drop(self, operation_id: str) -> None:
         self.queue.drop(operation_id)
         self._changes.queue[operation_id] = None
+        self._changes.are_visible = True
