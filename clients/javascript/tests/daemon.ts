@@ -9,8 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 
-const ROOT = join(process.cwd(), "../..");
-const PYTHON = process.env["SYNCD_PYTHON"] ?? join(ROOT, ".venv/bin/python");
+export const ROOT = join(process.cwd(), "../..");
+export const PYTHON = process.env["SYNCD_PYTHON"] ?? join(ROOT, ".venv/bin/python");
 const SECRET = "the secret of these tests, 32 bytes and more";
 
 export class Daemon {
