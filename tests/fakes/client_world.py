@@ -4,21 +4,22 @@ The network is a pair of queues per device that delivers when the test says so, 
 """
 
 import itertools
-from collections import deque
-from collections.abc import Iterable
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from syncd_client import MemoryStore, messages, outputs
 from syncd_client.core import Core, CoreDeps
+from syncd_client.exchange import MAX_TAGS
 from syncd_client.outputs import Output, Timer
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
-from actors.messages.conversion import device_update, snapshot_json, snapshot_page
+from actors.messages.conversion import device_update
 from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to
-from actors.messages.journal import SLICE_ROWS, Changes, Operation, Outcome, Status, Update
+from actors.messages.journal import SLICE_ROWS, Changes, Operation, Outcome, Page, Status, Update
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 from tests.whole_list import whole_list
@@ -27,6 +28,13 @@ from transport.websocket import device_codec
 MAX_DRIFT_MS = 60_000
 START_MS = 1_764_000_000_000
 USERS = itertools.count()
+
+Catching = Literal["changes", "list", "pieces", "new pieces"]
+"""How a device is brought up to date: by a list also where the changes would do, as if they had been pruned; in new
+pieces where the rest of the old ones would do.
+"""
+Answering = Literal["commit", "away", "no room"]
+"""What the service does with a write: the database may be away, or the tag one too many."""
 
 
 class World:
@@ -41,27 +49,48 @@ class World:
         self.history: list[Update] = []
         self.misplaced: set[str] = set()
         """A remove took only the newest of several adds: who saw that live keeps showing the content at its place."""
+        self._list: Page | None = None
+        """The one that was sent last: the rest of an older one cannot be told."""
+        self._refused_tags: Counter[str | None] = Counter()
+        """By operation id."""
 
-    def join(self, device: "Device", since: int, epoch: str | None, *, forgets: bool) -> None:
-        """Send what ``device`` missed; a service that ``forgets`` has only the whole list left."""
-        answer = self.journal.changes(self.user, since, SLICE_ROWS, epoch)
-        if isinstance(answer, Changes) and not forgets:
+    def join(self, device: "Device", query: dict[str, str], catching: Catching) -> None:
+        """Send what ``device`` missed."""
+        answer = self.journal.changes(self.user, int(query["since"]), SLICE_ROWS, query.get("epoch"))
+        if isinstance(answer, Changes) and catching == "changes":
             assert not answer.has_more
             device.tell(Resumed(recovered=True, revision=answer.revision, epoch=answer.epoch))
             device.show(answer.updates)
         else:
-            page = snapshot_page(whole_list(self.journal, self.user))
             reason = "history_pruned" if isinstance(answer, Changes) else answer.reason
-            device.tell(Resumed(recovered=False, revision=page.revision, epoch=page.epoch, reason=reason))
-            device.show([snapshot_json(page.revision, page.epoch, [page.items])])
+            if catching == "new pieces":
+                self._list = None
+            self._send_list(device, reason, None if catching == "list" else query.get("snapshot_cursor", ""))
         self.connected.append(device)
 
-    def write(self, device: "Device", text: str, *, answers_first: bool, is_away: bool) -> None:
+    def _send_list(self, device: "Device", reason: str, cursor: str | None) -> None:
+        """Send the list and what came after it: whole, or in pieces behind ``cursor`` if that is of this list."""
+        revision, _, place = (cursor or "").partition("/")
+        if self._list is None or str(self._list.revision) != revision:
+            self._list, place = whole_list(self.journal, self.user), "0"
+        page = self._list
+        device.tell(Resumed(recovered=False, revision=page.revision, epoch=page.epoch, reason=reason))
+        whole = {"type": "watchlist_snapshot", "revision": page.revision, "epoch": page.epoch, "items": page.items}
+        device.tell(*[whole] if cursor is None else pieces(whole, int(place)))
+        behind = self.journal.changes(self.user, page.revision, SLICE_ROWS, page.epoch)
+        assert isinstance(behind, Changes)
+        device.show(behind.updates)
+
+    def write(self, device: "Device", text: str, answering: Answering, *, answers_first: bool) -> None:
         """Do what a device asks for, as a node does."""
         write = device_codec.decode(text)
         assert isinstance(write, WatchlistWrite)
         stamp = write.timestamp
-        if is_away:
+        if answering == "no room" and write.tag and self._refused_tags[write.operation_id] < MAX_TAGS - 1:
+            self._refused_tags[write.operation_id] += 1
+            device.tell({"type": "error", "id": write.id, "code": "quota_exceeded", "field": "tag", "message": "full"})
+            return
+        if answering == "away":
             outcome = Outcome(status=Status.REFUSED, reason="the database is away", retry_after_s=1)
             device.tell(answer_to(write.id, outcome))
             return
@@ -90,6 +119,14 @@ class World:
                 other.tell(device_update(outcome.update))
         if not answers_first:
             device.tell(answer_to(write.id, outcome))
+
+
+def pieces(whole: dict[str, Any], place: int) -> Iterator[dict[str, Any]]:
+    """Yield the pieces of a list, of one content each, from the ``place``-th on."""
+    items = whole["items"]
+    for first in range(place, max(len(items), 1)):
+        piece = whole | {"type": "watchlist_snapshot_piece", "items": items[first : first + 1], "start": first == 0}
+        yield piece if first + 1 >= len(items) else piece | {"next": f"{whole['revision']}/{first + 1}"}
 
 
 class Device:
@@ -157,7 +194,7 @@ class Device:
     def last_word(self, content_id: str) -> list[PendingWrite]:
         return [write for write in self.writes if write.content_id == content_id][-1:]
 
-    def connect(self, *, forgets: bool = False) -> None:
+    def connect(self, catching: Catching = "changes") -> None:
         if self in self._world.connected:
             return
         self._do(self.core.connect())
@@ -165,17 +202,16 @@ class Device:
             self._is_asked = False
             self._do(self.core.token(Token("t", self._world.user)))
         assert self._target is not None
-        query = parse_qs(urlsplit(self._target).query)
         self._do(self.core.opened())
-        self._world.join(self, int(query["since"][0]), query.get("epoch", [None])[0], forgets=forgets)
+        self._world.join(self, dict(parse_qsl(urlsplit(self._target).query)), catching)
 
     def receive(self, count: int) -> None:
         for _ in range(min(count, len(self._inbound))):
             self._do(self.core.received(messages.decode(self._inbound.popleft())))
 
-    def transmit(self, count: int, *, answers_first: bool, is_away: bool) -> None:
+    def transmit(self, count: int, answering: Answering, *, answers_first: bool) -> None:
         for _ in range(min(count, len(self._outbound))):
-            self._world.write(self, self._outbound.popleft(), answers_first=answers_first, is_away=is_away)
+            self._world.write(self, self._outbound.popleft(), answering, answers_first=answers_first)
 
     def retry(self) -> None:
         if self._pauses:

@@ -35,14 +35,16 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalStore]:
 
 content = st.integers(0, OWN)
 few = st.integers(1, 4)
+catching = st.sampled_from(["changes", "list", "pieces"])
+answering = st.sampled_from(["commit", "commit", "away", "no room"])
 step = st.tuples(
     st.integers(0, 2),
     st.one_of(
         st.tuples(st.just("add"), content),
         st.tuples(st.just("remove"), content),
-        st.tuples(st.just("connect"), st.booleans()),
+        st.tuples(st.just("connect"), catching),
         st.tuples(st.just("receive"), few),
-        st.tuples(st.just("transmit"), few, st.booleans(), st.sampled_from([False, False, False, True])),
+        st.tuples(st.just("transmit"), few, answering, st.booleans()),
         st.tuples(st.just("lose_connection")),
         st.tuples(st.just("die")),
         st.tuples(st.just("retry")),
@@ -64,12 +66,12 @@ def test_devices_agree_with_the_journal_whatever_happens(
         match what, how:
             case "add" | "remove", [int() as place]:
                 device.enqueue(what, CONTENTS[OWN + number if place == OWN else place])
-            case "connect", [bool() as forgets]:
-                device.connect(forgets=forgets)
+            case "connect", [way]:
+                device.connect(way)
             case "receive", [int() as count]:
                 device.receive(count)
-            case "transmit", [int() as count, bool() as answers_first, bool() as is_away]:
-                device.transmit(count, answers_first=answers_first, is_away=is_away)
+            case "transmit", [int() as count, answer, bool() as answers_first]:
+                device.transmit(count, answer, answers_first=answers_first)
             case "time", [int() as span_ms]:
                 world.now_ms += span_ms
             case _:
@@ -77,6 +79,47 @@ def test_devices_agree_with_the_journal_whatever_happens(
         check_what_is_stored(world, device)
     come_to_rest(devices)
     check_that_all_agree(world, devices)
+
+
+breaking = st.one_of(
+    st.tuples(st.just("other adds"), st.integers(0, 4)),
+    st.tuples(st.just("other removes"), st.integers(0, 4)),
+    st.tuples(st.just("add"), st.integers(0, 4)),
+    st.tuples(st.just("connect"), st.sampled_from(["pieces", "new pieces", "changes"])),
+    st.tuples(st.just("receive"), few),
+    st.tuples(st.just("transmit"), answering),
+    st.tuples(st.just("lose_connection"), st.none()),
+)
+
+
+@settings(deadline=None)
+@given(steps=st.lists(breaking, min_size=40, max_size=80))
+def test_a_device_whose_lists_come_in_pieces_on_a_breaking_line_never_has_half_of_one(
+    journal: JournalStore, steps: list[tuple[str, Any]]
+) -> None:
+    world = World(journal)
+    phone, other = Device(world, "phone", 0), Device(world, "tv", 0)
+    for what, how in steps:
+        match what:
+            case "other adds" | "other removes":
+                other.enqueue("add" if what == "other adds" else "remove", CONTENTS[how])
+                come_to_rest([other])
+            case "add":
+                phone.enqueue("add", CONTENTS[how])
+            case "connect":
+                phone.connect(how)
+            case "receive":
+                phone.receive(how)
+            case "transmit":
+                phone.transmit(1, how, answers_first=True)
+                phone.retry()
+            case _:
+                phone.lose_connection()
+        check_what_is_stored(world, phone)
+    phone.lose_connection()
+    phone.connect("pieces")
+    come_to_rest([phone, other])
+    check_that_all_agree(world, [phone, other])
 
 
 def check_what_is_stored(world: World, device: Device) -> None:
@@ -91,7 +134,7 @@ def come_to_rest(devices: list[Device]) -> None:
         device.connect()
     for _ in range(1000):
         for device in devices:
-            device.transmit(1000, answers_first=True, is_away=False)
+            device.transmit(1000, "commit", answers_first=True)
             device.receive(1000)
             device.retry()
         if all(device.is_quiet for device in devices):
