@@ -245,7 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     @override
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over and let go of everything: uvicorn leaves a reference cycle per handshake."""
+        """Hand the request and the connection over, and let go of everything."""
         if self._is_answering():  # its answer would end up among the frames
             self._refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before opening a WebSocket."))
             return
@@ -253,10 +253,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._slow_reader.end()
         self._time_phase()
         self.transport = self.transport.transport  # type: ignore[attr-defined]
-        self._make_scope()
-        self.scope["method"] = self.parser.get_method().decode()
-        self.scope["headers"] = with_websocket_alone(self.headers)
-        super().handle_websocket_upgrade()
+        self.connections.discard(self)
+        websocket: Any = self.ws_protocol_class(  # type: ignore[misc, call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        websocket.connection_made(self.transport)
+        websocket.request_received(self.parser.get_method(), self.url, with_websocket_alone(self.headers))
+        self.transport.set_protocol(websocket)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 
     @override

@@ -1,15 +1,16 @@
-"""A WebSocket as an asyncio protocol: what uvicorn hands an upgraded connection to (``Config(ws=…)``).
+"""A WebSocket as an asyncio protocol: what ``HttpProtocol`` hands an upgraded connection to (``Config(ws=…)``).
 
 Owns the opening and closing handshake, frames, backpressure and the end of the TCP connection; knows nothing of what
 is said on it. ``DeviceProtocol`` does.
 """
 
 import asyncio
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
 from typing_extensions import override
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 
 from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
@@ -17,7 +18,7 @@ from transport.errors import Problem
 from transport.problems import refusal
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.frame_reader import FrameReader
-from transport.websocket.handshake import parse
+from transport.websocket.handshake import answer, opening_request
 from transport.websocket.state import CLOSED, OPEN, OPENING, State
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
@@ -32,12 +33,12 @@ _PING: Final = b"\x89\x00"
 class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     """One WebSocket. Subclasses say who is admitted and what is done with messages.
 
-    uvicorn's contract: it makes the object, calls ``connection_made`` and then ``data_received`` once with the whole
-    request; the object keeps itself in ``server_state.connections`` and obeys ``shutdown()``.
+    The contract: ``HttpProtocol`` makes the object, calls ``connection_made`` and then ``request_received``, once; the
+    object keeps itself in ``server_state.connections`` and obeys ``shutdown()``, for uvicorn.
     Slots, because there is one per device. Thread: the event loop.
     """
 
-    __slots__ = ("_close_timer", "_connections", "_is_congested", "_late_pong", "_reader", "_response", "_transport")
+    __slots__ = ("_accept", "_close_timer", "_connections", "_is_congested", "_late_pong", "_reader", "_transport")
 
     max_message_bytes = MAX_MESSAGE_BYTES
 
@@ -45,7 +46,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         self._connections: set[Any] = server_state.connections
         self._transport: asyncio.Transport
         self._reader = FrameReader(self.max_message_bytes, OPENING)
-        self._response: Response | None = None  # from the request to its answer: what opens the WebSocket
+        self._accept: str | None = None  # from the request to its answer: its Sec-WebSocket-Accept
         self._is_congested = False
         self._late_pong = b""  # to the newest ping of a congested peer
         self._close_timer: asyncio.TimerHandle | None = None
@@ -76,11 +77,9 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     def accept(self, subprotocol: str | None) -> None:
         """Open the WebSocket. Raises: IllegalStepError, it is not ``OPENING``."""
         self._reader.open()
-        response, self._response = self._response, None
-        assert response is not None
-        if subprotocol is not None:
-            response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self._transport.write(response.serialize())
+        accept, self._accept = self._accept, None
+        assert accept is not None
+        self._transport.write(answer(accept, subprotocol))
 
     def refuse(self, problem: Problem) -> None:
         """Answer the request with an error and end the connection, unless it has ended."""
@@ -127,7 +126,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             self._flush(reader)
             self._abort_later()  # unless the peer answers with its close frame
 
-    # Called by the event loop and by uvicorn
+    # Called by the event loop, by HttpProtocol and by uvicorn
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Take the connection over from the HTTP protocol."""
@@ -135,11 +134,19 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         self._transport = transport
         transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
 
+    def request_received(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take the request, as its parser has found it: names in lower case."""
+        try:
+            request, self._accept = opening_request(method, target, headers)
+            self.handshake_received(request)
+        except Problem as problem:
+            self.refuse(problem)
+
     def data_received(self, data: bytes) -> None:
-        """Read the request first, then frames."""
+        """Read frames."""
         reader = self._reader
-        if reader.state is OPENING:
-            self._shake_hands(data)
+        if reader.state is OPENING:  # RFC 6455 section 4.1
+            self.refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before sending frames."))
             return
         if reader.state is CLOSED:
             return
@@ -181,19 +188,9 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         """Close: the server stops."""
         self.close(GOING_AWAY.code, GOING_AWAY.reason)
 
-    def _shake_hands(self, data: bytes) -> None:
-        if self._response is not None:  # sent before our answer, against RFC 6455 section 4.1
-            self.refuse(Problem(HTTPStatus.BAD_REQUEST, "Wait for the answer before sending frames."))
-            return
-        try:
-            request, self._response = parse(data)
-            self.handshake_received(request)
-        except Problem as problem:
-            self.refuse(problem)
-
     def _end(self) -> None:
         self._reader.end()
-        self._response = None
+        self._accept = None
 
     def _flush(self, reader: FrameReader) -> None:
         """Write what RFC 6455 asks for: pongs, close frames, the end of the stream."""

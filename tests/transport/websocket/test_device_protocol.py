@@ -37,6 +37,8 @@ from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.http import phases as http_phases
+from transport.http.protocol import HttpProtocol
+from transport.http.request_limits import RequestLimits
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode, frame
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
@@ -491,7 +493,8 @@ async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_afte
 def start_stoppable(deps: DeviceProtocolDeps) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
     """Return a server that stops once it is told to, its end, and its port."""
     protocol: Any = partial(DeviceProtocol, deps)
-    server = uvicorn.Server(uvicorn.Config(lambda: None, ws=protocol, lifespan="off", log_config=None))
+    http: Any = partial(HttpProtocol, RequestLimits())
+    server = uvicorn.Server(uvicorn.Config(lambda: None, http=http, ws=protocol, lifespan="off", log_config=None))
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     return server, serving, listener.getsockname()[1]

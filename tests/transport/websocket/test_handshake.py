@@ -116,6 +116,19 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
 ]
 
 
+async def test_headers_that_http_takes_are_taken(port: int) -> None:
+    many = {f"X-Trace-{number}": "0" for number in range(200)}
+    status, _, _ = await answer(port, Cookie="c" * 12_000, **many)
+    assert status == 101
+
+
+async def test_a_request_with_a_body_opens_nothing(port: int, admitted: Admitted) -> None:
+    for header, value in (("Content_Length", "2"), ("Transfer_Encoding", "chunked")):
+        status, _, problem = await answer(port, **{header: value})
+        assert (status, problem["detail"]) == (400, "A request that opens a WebSocket has no body.")
+    assert not admitted.handshakes
+
+
 @pytest.mark.parametrize(("request_", "status", "names"), REFUSED)
 async def test_a_request_that_is_wrong_is_refused_with_a_problem_that_names_it(
     port: int, admitted: Admitted, request_: dict[str, str], status: int, names: str

@@ -38,11 +38,16 @@ def masked(first: int, payload: bytes) -> bytes:
     return bytes((first, 0x80 | len(payload))) + bytes(4) + payload
 
 
-def request(token: str = "token") -> bytes:
-    return (
-        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer %b\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    ) % token.encode()
+def ask(protocol: WebSocketProtocol, token: str = "token") -> None:
+    headers = {
+        b"host": b"h",
+        b"connection": b"Upgrade",
+        b"upgrade": b"websocket",
+        b"authorization": b"Bearer %b" % token.encode(),
+        b"sec-websocket-version": b"13",
+        b"sec-websocket-key": b"dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    protocol.request_received(b"GET", b"/ws", headers.items())
 
 
 def told(done: list[bytes | str]) -> list[str]:
@@ -92,7 +97,7 @@ class Echo(WebSocketProtocol):
 
 def asked() -> Echo:
     echo = Echo()
-    echo.data_received(request())
+    ask(echo)
     return echo
 
 
@@ -140,7 +145,7 @@ PING: Final = masked(0x89, b"")
 STARTS: Final = (asked, opened, closing, closed_by_peer, refused, lost)
 TABLE: Final[dict[str, tuple[Callable[[Echo], None], tuple[str, ...]]]] = {
     "another request": (
-        lambda echo: echo.data_received(request()),
+        lambda echo: echo.data_received(b"GET /ws HTTP/1.1\r\n\r\n"),
         ("CLOSED 400 end", "CLOSING close-1002 end", "CLOSING end", "CLOSING", "CLOSED", "CLOSED"),
     ),
     "accept": (
@@ -250,7 +255,7 @@ class Device(DeviceProtocol):
         deps = DeviceProtocolDeps(authenticator=Authenticator(keys), quotas=self.quotas, spawn=self._spawn)
         super().__init__(deps, None, SimpleNamespace(connections=set()), None)
         self.connection_made(RecordingTransport())
-        self.data_received(request(mint(SECRET, "ann", "tv", 600, token_id="jti")))
+        ask(self, mint(SECRET, "ann", "tv", 600, token_id="jti"))
 
     def _spawn(self, _socket: DeviceSocket, _handshake: HandshakeResult) -> Tell[ConnectionMessage]:
         return lambda message: self.told.append(type(message).__name__)
