@@ -49,6 +49,7 @@ SCENARIOS = {
     "start-postgresql": start.POSTGRESQL_SCENARIO,
     "list-size": list_size.SCENARIO,
     "saturated": saturated.SCENARIO,
+    "single": saturated.SINGLE_SCENARIO,
     "idle": idle.SCENARIO,
     "slow-consumers": slow_consumers.SCENARIO,
 }

@@ -50,7 +50,7 @@ class Load(Struct, frozen=True, kw_only=True):
     devices: int = 3
     messages: int = 5_000
     inflight: int = 32
-    """Messages under way over HTTP; four times as many over WebSockets."""
+    """Messages under way: not answered, or over WebSockets, where nothing answers, not delivered to every device."""
     rate: float = 0.0
     """Publishes per second; 0: as fast as ``inflight`` allows."""
     tokens: Mapping[str, str] = {}
@@ -212,7 +212,7 @@ async def _publish_paced(load: Load, deliveries: Deliveries, publish: Publish) -
 
 async def _publish_saturating(load: Load, deliveries: Deliveries, publish: Publish) -> None:
     if load.publish == "ws":  # nothing answers, so the bound is what has not been delivered yet
-        bound = 4 * load.inflight * load.devices
+        bound = (load.inflight - 1) * load.devices
         for number in range(load.messages):
             await publish(number)
             while (number + 1) * load.devices - deliveries.count > bound:  # noqa: ASYNC110 - at once
