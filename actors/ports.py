@@ -26,6 +26,8 @@ class BusListener(Struct, frozen=True, eq=False, kw_only=True):
     on_foreign: Callable[[str, bytes], None] | None = None
     """``on_foreign(user_id, payload)``: what may be a foreign publisher's write, whoever its user is. One node is told,
     or several are; ``None``: this one does not want to be."""
+    on_control: Callable[[bytes], None] | None = None
+    """``on_control(payload)``: what a node, perhaps this one, says to all; ``None``: it is not wanted."""
 
 
 NOBODY = BusListener(
@@ -81,6 +83,12 @@ class Bus(Protocol):
         Raises:
             BusUnavailable: not now.
             MessageRefused: not ever.
+        """
+
+    async def publish_control(self, payload: bytes) -> None:
+        """Hand ``payload`` to the bus for every node that wants the control channel; nobody stores it.
+
+        Raises: as ``publish``.
         """
 
     def status(self) -> str | None:

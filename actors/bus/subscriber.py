@@ -41,6 +41,8 @@ class SubscriberDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Takes the messages of active users."""
     handle_foreign: Callable[[str, BusMessage], None] | None
     """Takes the writes of foreign publishers; ``None``: they are not wanted."""
+    handle_control: Callable[[bytes], None] | None = None
+    """Takes what comes on the control channel; ``None``: it is not wanted."""
     active_users: Callable[[], tuple[str, ...]]
     journal: Tell[JournalMessage]
     metrics: BusMetrics
@@ -102,6 +104,7 @@ class PubNubSubscriber(SupervisedActor):
             on_foreign=None
             if self._deps.handle_foreign is None
             else lambda user_id, payload: tell(ForeignPayload(user_id, payload)),
+            on_control=self._deps.handle_control,
         )
         try:
             await self._deps.bus.start(listener)

@@ -23,6 +23,8 @@ class FlakyBus:
 
     async def publish(self, user_id: str, payload: bytes) -> None: ...
 
+    async def publish_control(self, payload: bytes) -> None: ...
+
     def status(self) -> str | None:
         return None
 

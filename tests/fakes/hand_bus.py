@@ -33,6 +33,8 @@ class HandBus:
 
     def unsubscribe(self, user_id: str) -> None: ...
 
+    async def publish_control(self, payload: bytes) -> None: ...
+
     def status(self) -> str | None:
         return None
 

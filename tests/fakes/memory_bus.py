@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.ports import NOBODY, BusFigures, BusListener
@@ -35,15 +36,16 @@ class MemoryHub:
         for bus in tuple(self.subscribers):
             bus.listener.on_gap("the hub was down")
 
-    def publish(self, user_id: str, payload: bytes) -> None:
-        """Offer it to every bus, each in a later turn of the loop, as a network would."""
+    def publish(self, user_id: str | None, payload: bytes) -> None:
+        """Offer it to every bus, each in a later turn of the loop, as a network would; no user: the control channel."""
         if self.is_down:
             raise BusUnavailable("the hub is down")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageRefused(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are accepted")
         loop = asyncio.get_running_loop()
         for bus in self.subscribers:
-            loop.call_soon(self.distort, lambda bus=bus: bus.deliver(user_id, payload))
+            deliver = partial(bus.deliver, user_id) if user_id is not None else bus.deliver_control
+            loop.call_soon(self.distort, partial(deliver, payload))
 
 
 class MemoryBus:
@@ -80,9 +82,19 @@ class MemoryBus:
         elif is_subscribed:
             self.listener.on_message(user_id, payload)
 
+    def deliver_control(self, payload: bytes) -> None:
+        """Take a message of the control channel, if it is wanted."""
+        on_control = self.listener.on_control
+        if self in self._hub.subscribers and not self._hub.is_down and on_control is not None:
+            on_control(payload)
+
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the hub. Raises: BusUnavailable while it is down."""
         self._hub.publish(user_id, payload)
+
+    async def publish_control(self, payload: bytes) -> None:
+        """Hand ``payload`` to the hub for every node. Raises: BusUnavailable while it is down."""
+        self._hub.publish(None, payload)
 
     def status(self) -> str | None:
         """Return why the hub does not work, or ``None``."""

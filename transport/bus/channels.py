@@ -11,6 +11,10 @@ PREFIX = "user."
 SUFFIX = ".sync"
 MAX_CHANNEL_LENGTH = 92
 """PubNub's limit for a channel name."""
+CONTROL_CHANNEL = "user.=control.sync"
+"""Where nodes talk to each other. No user's: in a user's channel two hex digits follow each ``=``. Who may use the
+users' channels may use it, so that it needs no subscription, and no grant, of its own.
+"""
 
 _SAFE = re.compile(r"[A-Za-z0-9_@|~-]")
 
@@ -25,7 +29,7 @@ def channel_of(user_id: str) -> str:
 
 def user_of(channel: str) -> str | None:
     """Return the user of this channel; ``None``: it is not a user's channel."""
-    if not (channel.startswith(PREFIX) and channel.endswith(SUFFIX)):
+    if channel == CONTROL_CHANNEL or not (channel.startswith(PREFIX) and channel.endswith(SUFFIX)):
         return None
     encoded = channel[len(PREFIX) : -len(SUFFIX)]
     if not encoded:

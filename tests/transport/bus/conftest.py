@@ -26,10 +26,11 @@ class Inbox:
     def __init__(self) -> None:
         self.messages: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self.foreign: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self.control: asyncio.Queue[Any] = asyncio.Queue()
         self.gaps: asyncio.Queue[str] = asyncio.Queue()
         self.subscribed: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
 
-    def listener(self, *, takes_foreign: bool = False) -> BusListener:
+    def listener(self, *, takes_foreign: bool = False, is_deaf: bool = False) -> BusListener:
         return BusListener(
             node="here",
             on_message=lambda user_id, payload: self.messages.put_nowait((user_id, msgspec.json.decode(payload))),
@@ -38,11 +39,17 @@ class Inbox:
             on_foreign=(lambda user_id, payload: self.foreign.put_nowait((user_id, msgspec.json.decode(payload))))
             if takes_foreign
             else None,
+            on_control=None if is_deaf else (lambda payload: self.control.put_nowait(msgspec.json.decode(payload))),
         )
 
     async def message(self) -> tuple[str, Any]:
         async with asyncio.timeout(TIMEOUT_S):
             return await self.messages.get()
+
+    async def said(self) -> Any:
+        """Return the next message of the control channel."""
+        async with asyncio.timeout(TIMEOUT_S):
+            return await self.control.get()
 
     async def gap(self) -> str:
         async with asyncio.timeout(TIMEOUT_S):
@@ -73,14 +80,14 @@ class Engine(ABC):
         """End it, on the same address."""
 
     async def node(
-        self, *users: str, is_up: bool = True, takes_foreign: bool = False, **changes: Any
+        self, *users: str, is_up: bool = True, takes_foreign: bool = False, is_deaf: bool = False, **changes: Any
     ) -> tuple[Bus, Inbox]:
         """Return another node's bus, started, and subscribed if the server ``is_up``; it subscribes to ``users``."""
         bus, inbox = self.new_bus(**changes), Inbox()
         self.buses.append(bus)
         for user_id in users:
             bus.subscribe(user_id)
-        await bus.start(inbox.listener(takes_foreign=takes_foreign))
+        await bus.start(inbox.listener(takes_foreign=takes_foreign, is_deaf=is_deaf))
         if is_up and not isinstance(self, MemoryEngine):
             await inbox.gap()  # the first one says that it is subscribed
         return bus, inbox

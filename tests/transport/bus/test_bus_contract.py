@@ -105,6 +105,36 @@ async def test_what_may_be_a_foreign_write_is_told_whoever_its_user_is(engine: A
     assert (first.messages.empty(), second.messages.empty()) == (True, True)
 
 
+async def test_what_a_node_says_to_all_reaches_every_other_node_that_listens(engine: Any) -> None:
+    sender, _ = await engine.node()
+    _, first = await engine.node()
+    _, second = await engine.node("u1", takes_foreign=True)
+    deaf, deaf_inbox = await engine.node("=control", is_deaf=True, takes_foreign=True)
+    await sender.publish_control(PAYLOAD)
+    await sender.publish("u1", PAYLOAD)
+    assert [await first.said(), await second.said()] == [MESSAGE, MESSAGE]
+    assert await second.message() == ("u1", MESSAGE)
+    await sender.publish("=control", PAYLOAD)  # whoever is called so is a user like others
+    assert await deaf_inbox.message() == ("=control", MESSAGE)
+    assert [inbox.control.empty() for inbox in (first, second, deaf_inbox)] == [True, True, True]
+    assert (second.foreign.empty(), deaf_inbox.foreign.empty(), deaf.figures().malformed) == (True, True, 0)
+
+
+async def test_what_a_node_says_to_all_is_refused_as_its_other_messages_are(engine: Any) -> None:
+    bus, own_inbox = await engine.node()
+    _, inbox = await engine.node()
+    with pytest.raises(MessageRefused):
+        await bus.publish_control(engine.too_large)
+    await engine.stop()
+    with pytest.raises(BusUnavailable):
+        await bus.publish_control(PAYLOAD)
+    await engine.resume()
+    await inbox.gap()
+    await own_inbox.gap()
+    await bus.publish_control(PAYLOAD)
+    assert await inbox.said() == MESSAGE
+
+
 async def test_a_node_does_not_hear_itself(engine: Any) -> None:
     bus, inbox = await engine.node("u1")
     other, _ = await engine.node()

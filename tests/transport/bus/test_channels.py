@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport.bus.channels import channel_of, user_of
+from transport.bus.channels import CONTROL_CHANNEL, channel_of, user_of
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,12 @@ def test_every_user_has_a_channel_of_its_own_of_allowed_characters(user_id: str)
     channel = channel_of(user_id)
     assert user_of(channel) == user_id
     assert re.fullmatch(r"user\.[^.,:*/\\\s>]+\.sync", channel)
+
+
+def test_the_nodes_own_channel_is_nobodys_and_no_user_has_it() -> None:
+    assert user_of(CONTROL_CHANNEL) is None
+    assert channel_of("=control") != CONTROL_CHANNEL
+    assert CONTROL_CHANNEL.startswith("user.")  # so that PubNub's wildcard, and grants on it, hold for it
 
 
 @pytest.mark.parametrize("channel", ["", "user.sync", "user..sync", "user.a.devices", "other.a.sync", "user.=FF.sync"])

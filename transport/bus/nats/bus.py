@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,7 @@ from nats.aio.msg import Msg
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.ports import NOBODY, BusFigures, BusListener
-from transport.bus.channels import channel_of, user_of
+from transport.bus.channels import CONTROL_CHANNEL, channel_of, user_of
 from transport.bus.nats.subscriptions import UserSubscriptions
 from transport.bus.peek import peek
 from transport.bus.tasks import end
@@ -105,12 +106,19 @@ class NatsBus:
             BusUnavailable: not now, or the server did not confirm it.
             MessageRefused: not ever.
         """
+        await self._publish(channel_of(user_id), payload)
+
+    async def publish_control(self, payload: bytes) -> None:
+        """Hand ``payload`` to the server for the other nodes. Raises: as ``publish``."""
+        await self._publish(CONTROL_CHANNEL, payload)
+
+    async def _publish(self, subject: str, payload: bytes) -> None:
         if self._client is None:
             raise BusUnavailable(self._failure)
         try:
             # The client waits while its buffers are full, which they are when the server does not read.
             async with asyncio.timeout(self._settings.request_timeout_s):
-                await self._client.publish(channel_of(user_id), payload)
+                await self._client.publish(subject, payload)
         except nats.errors.MaxPayloadError:
             raise MessageRefused(f"the message takes {len(payload)} bytes, the server accepts fewer") from None
         except (nats.errors.Error, OSError) as error:  # a TimeoutError among them
@@ -213,6 +221,8 @@ class NatsBus:
                 await client.subscribe(
                     EVERY_USER, QUEUE_GROUP, cb=self._deliver_to_group, pending_msgs_limit=max_waiting
                 )
+            if self._listener.on_control is not None:
+                await client.subscribe(CONTROL_CHANNEL, cb=self._deliver_control, pending_msgs_limit=max_waiting)
             await self._wait_until_received(client)
         while self._subscriptions.is_untold:
             await self._tell_and_confirm(client)
@@ -266,7 +276,7 @@ class NatsBus:
         self._latest_at_s = asyncio.get_running_loop().time()
         user_id = self._subscriptions.users.user_of(message.subject)
         if user_id is not None:  # else no longer, since it was sent
-            self._pass_on(self._listener.on_message, user_id, message.data)
+            self._pass_on(partial(self._listener.on_message, user_id), message.data)
 
     async def _deliver_to_group(self, message: Msg) -> None:
         """Pass on what is no node's: that gets to the nodes of its user by itself."""
@@ -276,11 +286,17 @@ class NatsBus:
             return
         user_id, on_foreign = user_of(message.subject), self._listener.on_foreign
         if user_id is not None and on_foreign is not None:
-            self._pass_on(on_foreign, user_id, message.data)
+            self._pass_on(partial(on_foreign, user_id), message.data)
 
-    def _pass_on(self, tell: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+    async def _deliver_control(self, message: Msg) -> None:
+        """Pass on what another node says to the nodes."""
+        self._latest_at_s = asyncio.get_running_loop().time()
+        if self._listener.on_control is not None:
+            self._pass_on(self._listener.on_control, message.data)
+
+    def _pass_on(self, tell: Callable[[bytes], None], payload: bytes) -> None:
         try:
-            tell(user_id, payload)
+            tell(payload)
         except Exception:  # one bad message must not affect the others
             self._malformed += 1
             logger.exception("a message on the bus was skipped")

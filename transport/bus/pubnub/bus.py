@@ -4,7 +4,7 @@ Importing this module imports the SDK, which takes a while: do it only when the 
 """
 
 from actors.ports import BusFigures, BusListener
-from transport.bus.channels import channel_of
+from transport.bus.channels import CONTROL_CHANNEL, channel_of
 from transport.bus.pubnub.client import PubNubSettings
 from transport.bus.pubnub.publishing import PubNubPublishing
 from transport.bus.pubnub.subscribing import PubNubSubscription
@@ -39,6 +39,10 @@ class PubNubBus:
             MessageRefused: not ever.
         """
         await self._publishing.publish(channel_of(user_id), payload)
+
+    async def publish_control(self, payload: bytes) -> None:
+        """Hand the JSON ``payload`` to PubNub for every node; it is not stored. Raises: as ``publish``."""
+        await self._publishing.publish(CONTROL_CHANNEL, payload, is_stored=False)
 
     def status(self) -> str | None:
         """Say why the bus does not work at the moment; ``None``: it works, as far as can be seen."""

@@ -4,6 +4,7 @@ from typing import Any
 from zlib import crc32
 
 from actors.errors import MessageRefused
+from transport.bus.channels import CONTROL_CHANNEL
 from transport.bus.pubnub.client import CANARY_CHANNEL, PubNubSettings
 
 MAX_CHANNELS = 2_000
@@ -24,13 +25,15 @@ class ChannelGroups:
         """Group -> its channels, once read."""
 
     async def prepare(self) -> None:
-        """Give every group the canary channel: PubNub refuses to subscribe to an empty group.
+        """Give every group the canary channel: PubNub refuses to subscribe to an empty group. One has the nodes' too.
 
         Raises:
             Exception: whatever the SDK raises.
         """
         for group in self._names:
             await self._add(group, CANARY_CHANNEL)
+        for group in self._names[:1]:
+            await self._add(group, CONTROL_CHANNEL)
 
     async def admit(self, channel: str) -> None:
         """Make sure that ``channel`` is subscribed to.
@@ -39,7 +42,7 @@ class ChannelGroups:
             MessageRefused: its group is full.
             Exception: whatever the SDK raises.
         """
-        if not self._names or channel == CANARY_CHANNEL:
+        if not self._names or channel in (CANARY_CHANNEL, CONTROL_CHANNEL):
             return
         group = self._names[crc32(channel.encode()) % len(self._names)]
         if group not in self._known:

@@ -3,9 +3,10 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from actors.ports import NOBODY
-from transport.bus.channels import user_of
+from transport.bus.channels import CONTROL_CHANNEL, user_of
 from transport.bus.peek import peek
 from transport.bus.pubnub.client import CANARY_CHANNEL
 from transport.bus.pubnub.polls import Envelope
@@ -37,6 +38,9 @@ class Ingester:
         for envelope in envelopes:
             if envelope.e or envelope.c == CANARY_CHANNEL:
                 continue  # a signal, an object's, action's or file's event, or a canary
+            if envelope.c == CONTROL_CHANNEL:
+                self._select_control(envelope)
+                continue
             user_id = self.users.user_of(envelope.c)
             if user_id is None and listener.on_foreign is None:
                 self.elsewhere += 1
@@ -48,17 +52,25 @@ class Ingester:
         if seems.origin == self.listener.node:
             self.echoes += 1
         elif on_foreign is not None and not seems.is_of_node and (user_id is None or seems.is_foreign_write):
-            self._pass_on(on_foreign, user_of(envelope.c), envelope)
+            sender = user_of(envelope.c)
+            if sender is not None:
+                self._pass_on(partial(on_foreign, sender), envelope)
         elif user_id is None:
             self.elsewhere += 1
         else:
-            self._pass_on(self.listener.on_message, user_id, envelope)
+            self._pass_on(partial(self.listener.on_message, user_id), envelope)
 
-    def _pass_on(self, tell: Callable[[str, bytes], None], user_id: str | None, envelope: Envelope) -> None:
-        if user_id is None or not self._is_new((envelope.p.t, envelope.c, envelope.i)):
+    def _select_control(self, envelope: Envelope) -> None:
+        if peek(envelope.d).origin == self.listener.node:
+            self.echoes += 1
+        elif self.listener.on_control is not None:
+            self._pass_on(self.listener.on_control, envelope)
+
+    def _pass_on(self, tell: Callable[[bytes], None], envelope: Envelope) -> None:
+        if not self._is_new((envelope.p.t, envelope.c, envelope.i)):
             return
         try:
-            tell(user_id, bytes(envelope.d))
+            tell(bytes(envelope.d))
         except Exception:  # one bad message must not affect the others, nor end the poll
             self.malformed += 1
             logger.exception("a message on the bus was skipped")

@@ -31,8 +31,8 @@ class PubNubPublishing:
         self.failure: str | None = None
         """Why the latest publish failed; ``None``: it did not."""
 
-    async def publish(self, channel: str, payload: bytes) -> None:
-        """Publish the JSON ``payload``.
+    async def publish(self, channel: str, payload: bytes, *, is_stored: bool = True) -> None:
+        """Publish the JSON ``payload``; ``is_stored``: in the history, if the keyset has one.
 
         Raises:
             BusUnavailable: not now; access denied is one of these, because a token may be granted later.
@@ -45,6 +45,8 @@ class PubNubPublishing:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise MessageRefused(f"not JSON: {error}") from None
         request = self._client.publish().channel(channel).message(message)
+        if not is_stored:
+            request.should_store(False)
         if len(payload) > MAX_GET_BYTES:
             size = len(write_value_as_string(message)) + len(channel)
             if size > MAX_MESSAGE_BYTES:

@@ -21,6 +21,14 @@ async def test_groups_bring_what_any_node_publishes(pubnub_engine: Any) -> None:
         assert await second_inbox.message() == (user_id, number)
 
 
+async def test_what_a_node_says_to_all_comes_through_one_group_once(pubnub_engine: Any) -> None:
+    first, _ = await pubnub_engine.node(channel_groups=3)
+    _, second_inbox = await pubnub_engine.node("u1", channel_groups=3)
+    await first.publish_control(b"1")
+    await first.publish_control(b"2")
+    assert [await second_inbox.said(), await second_inbox.said()] == [1, 2]
+
+
 async def test_canaries_come_back_through_groups(pubnub_engine: Any, until: Until) -> None:
     bus, _ = await pubnub_engine.node(channel_groups=2, canary_interval_s=0.1, canary_timeout_s=5)
     await until(lambda: bus.figures().last_message_age_s > 0.09)
@@ -31,7 +39,7 @@ async def test_canaries_come_back_through_groups(pubnub_engine: Any, until: Unti
 async def test_a_group_takes_no_more_than_pubnub_allows(pubnub_engine: Any) -> None:
     bus, _ = await pubnub_engine.node(channel_groups=1)
     client = build_client(pubnub_engine.settings())
-    channels = [f"user.{number}.sync" for number in range(1_999)]  # and the canary's
+    channels = [f"user.{number}.sync" for number in range(1_998)]  # and the canary's, and the nodes'
     await client.add_channel_to_channel_group().channel_group("syncd-0").channels(channels).result()
     await client.stop()
     await bus.publish("7", b"1")

@@ -21,6 +21,7 @@ class Node:
     def __init__(self, *, takes_foreign: bool) -> None:
         self.messages: list[tuple[str, Any]] = []
         self.foreign: list[tuple[str, Any]] = []
+        self.control: list[Any] = []
         self.ingester = Ingester()
         self.ingester.users.add("ann")
         self.ingester.listener = BusListener(
@@ -31,6 +32,7 @@ class Node:
             on_foreign=(lambda user_id, payload: self.foreign.append((user_id, msgspec.json.decode(payload))))
             if takes_foreign
             else None,
+            on_control=lambda payload: self.control.append(msgspec.json.decode(payload)),
         )
 
     def ingest(self, channel: str, message: Any, timetoken: int = 1) -> None:
@@ -65,6 +67,16 @@ def test_without_foreign_writes_a_message_of_somebody_else_is_not_even_peeked_in
 def test_a_nodes_own_message_is_dropped_by_its_origin(node: Node, message: dict[str, Any]) -> None:
     node.ingest("user.ann.sync", {**message, "origin": "here"})
     assert (node.messages, node.foreign, node.ingester.echoes) == ([], [], 1)
+
+
+def test_what_nodes_say_to_all_is_passed_on_once_and_what_this_one_says_is_an_echo(node: Node) -> None:
+    said = {"id": "1", "origin": "there"}
+    node.ingest("user.=control.sync", said)
+    node.ingest("user.=control.sync", said)  # doubled
+    node.ingest("user.=control.sync", said | {"origin": "here"}, 2)
+    node.ingest("user.=control.sync", WRITE, 3)
+    assert (node.control, node.messages, node.foreign) == ([said, WRITE], [], [])
+    assert (node.ingester.doubles, node.ingester.echoes, node.ingester.malformed) == (1, 1, 0)
 
 
 def test_a_foreign_write_is_taken_once_whoever_its_user_is(taker: Node) -> None:
