@@ -140,6 +140,8 @@ class BusMetrics:
         self.publish_failures = 0
         self.outbox = 0
         """Messages that wait for the bus now."""
+        self.nodes = 0
+        """Nodes that were heard of lately, this one included; 0: this one is on its own."""
 
 
 class IssuerMetrics:

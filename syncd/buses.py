@@ -7,6 +7,7 @@ from actors.ports import Bus
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from transport.bus.codec import BusCodec
+from transport.bus.control_codec import ControlCodec
 from transport.bus.none import NoBus
 
 
@@ -35,6 +36,13 @@ def bus_codec(settings: Settings) -> BusCodec:
     """Return the codec that signs messages, and decides which to accept."""
     key = settings.bus_key.encode() if settings.bus_key is not None else None
     return BusCodec(key, are_foreign_allowed=settings.bus_foreign)
+
+
+def control_codec(settings: Settings) -> ControlCodec | None:
+    """Return the codec of the control channel; ``None``: this node is on its own, for want of a bus or a key."""
+    if settings.bus == "none" or settings.bus_key is None:
+        return None
+    return ControlCodec(settings.bus_key.encode())
 
 
 def bus_retry_s(settings: Settings) -> float:

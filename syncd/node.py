@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from msgspec import Struct, field
 from pykka import ActorRef, ActorRegistry
 
+from actors.bus.deployment import Deployment
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads
@@ -22,14 +24,24 @@ from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from storage.client import StoreProcesses
 from syncd import __version__
-from syncd.buses import bus_codec, bus_retry_s
+from syncd.buses import bus_codec, bus_retry_s, control_codec
 from syncd.errors import SettingsError
 from syncd.process import logs
 from syncd.process.grace import Grace
 from syncd.process.loop_lag import watch
 from syncd.process.tracing import tracing
 from syncd.settings import Settings
-from syncd.starts import Channels, FanOut, Wiring, start_bus, start_fanout, start_journal, start_supervisor
+from syncd.starts import (
+    Channels,
+    FanOut,
+    Wiring,
+    control_handler,
+    start_bus,
+    start_deployment,
+    start_fanout,
+    start_journal,
+    start_supervisor,
+)
 from transport.access.limits import Limits, Quotas
 from transport.figures.prometheus import Figures, Sources
 from transport.figures.stats import NodeStats, node_stats
@@ -59,6 +71,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
     bus: Bus
+    deployment: ActorRef[Deployment]
     metrics: NodeMetrics
     quotas: Quotas
     figures: Figures
@@ -94,7 +107,8 @@ async def running_node(
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
     name = secrets.token_hex(4)
-    codec, quotas, metrics = bus_codec(settings), Quotas(_limits(settings)), metrics or NodeMetrics()
+    quotas, metrics = Quotas(_limits(settings)), metrics or NodeMetrics()
+    codec, control = bus_codec(settings), control_codec(settings)
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer)
         journal, store = await _start_journal(wiring, settings)
@@ -102,13 +116,15 @@ async def running_node(
         supervisor = await start_supervisor(wiring, give_up)
         stack.push_async_callback(bus.close)
         fanout = await start_fanout(wiring, supervisor)
-        channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec)
+        deployment = await start_deployment(wiring, supervisor, bus, control)
+        handle_control = None if control is None else control_handler(deployment)
+        channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec, handle_control)
         _keep_doing(stack, _sweep(channels), _probe(journal, probe_s), watch(metrics.loop_lag))
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
-            registry=fanout.registry, bus=bus, metrics=metrics, quotas=quotas, tracer=tracer,
-            figures=Figures(_sources(metrics, quotas.refusals, bus, store, journal, fanout, channels)),
+            registry=fanout.registry, bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
+            figures=Figures(_sources(metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels)),
         )  # fmt: skip
 
 
@@ -151,11 +167,11 @@ def _sources(
     refusals: Counter[str],
     bus: Bus,
     store: StoreProcesses,
-    journal: ActorRef[Journal],
+    others: tuple[ActorRef[Any], ...],
     fanout: FanOut,
     channels: Channels,
 ) -> Sources:
-    singletons = (journal, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber)
+    singletons = (*others, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber)
     return Sources(
         metrics=metrics,
         refusals=refusals,

@@ -51,11 +51,11 @@ class Revocations:
         await self._store.write(RevokeToken(token_id, expires_at))
         return self._learn([(token_id, expires_at)])
 
-    async def refresh(self) -> None:
-        """Learn what other nodes have revoked. Raises: StoreUnavailable."""
+    async def refresh(self) -> int:
+        """Learn what other nodes have revoked; return how many connections that closed. Raises: StoreUnavailable."""
         found = await self._store.read(FindRevocations(self._version))
         self._version = max(self._version, found.version)
-        self._learn(found.tokens)
+        return self._learn(found.tokens)
 
     async def watch(self, poll_s: float = POLL_S, now_s: Callable[[], float] = time.monotonic) -> None:
         """Refresh every ``poll_s``, for ever. What is known stays refused while nothing can be read."""

@@ -13,14 +13,16 @@ import uvicorn
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
-from actors.messages.fanout import BroadcastToAll, GetUserConnections
-from actors.runtime.ask import ask
+from actors.messages.control import Command
+from actors.messages.deployment import Answers, AskNodes, TakePart
+from actors.runtime import LoopFuture
 from pages.files import demo_files, operator_files
 from syncd import __version__
 from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.signing import uses_kept_secret
 from syncd.keys.watching import watching_keys
+from syncd.local_commands import LocalCommands
 from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
@@ -39,6 +41,9 @@ from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
 BACKLOG = 2048
+
+ASK_TIMEOUT_S = 5.0
+"""For the ``Deployment`` to answer, which gives the nodes a fraction of that."""
 
 
 @asynccontextmanager
@@ -70,11 +75,11 @@ async def serving(
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        admin = admin_routes(_admin_deps(node, authenticator, revocations))
-        routes = {**document_routes(__version__), **admin, **_pages(settings)}
+        routes = _more_routes(settings, _admin_deps(node, authenticator, revocations))
         api = http_api(_api_deps(node, authenticator, origins), routes)
         server = _Server(_config(settings, api, _device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
+        node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
         ticking = asyncio.create_task(server.main_loop())
         try:
             yield _url(listener)
@@ -153,18 +158,24 @@ def _device_deps(
 
 
 def _admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
+    async def ask_nodes(command: Command, to: str | None = None) -> Answers:
+        answers: LoopFuture[Answers] = LoopFuture()
+        node.deployment.tell(AskNodes(command, answers.set, to))
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            return await answers
+
     return AdminDeps(
+        node=node.name,
         authenticator=authenticator,
         stats=node.stats,
-        connections_of=lambda user_id: ask(node.registry, GetUserConnections(user_id)),
-        broadcast=lambda notice: ask(node.registry, BroadcastToAll(notice)),
+        ask_nodes=ask_nodes,
         revoke=revocations.revoke,
     )
 
 
-def _pages(settings: Settings) -> Routes:
-    """Return the operator's page, and in development the page that tries everything, with tokens for its devices."""
-    routes = page_routes(operator_files())
+def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
+    """Return the admin API and its page, and in development the page that tries everything, with tokens for devices."""
+    routes = {**document_routes(__version__), **admin_routes(deps), **page_routes(operator_files())}
     if not uses_kept_secret(settings):
         return routes
     tokens = device_token_routes(development.USER, partial(development.development_token, settings))

@@ -13,6 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 from pykka import Actor, ActorRef
 
+from actors.bus.deployment import ControlChannel, Deployment, DeploymentDeps
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.bus.publisher import PubNubPublisher
 from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
@@ -20,18 +21,22 @@ from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Flush
+from actors.messages.deployment import ControlPayload
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime import LoopFuture
 from actors.runtime.ask import started, stopped
 from actors.runtime.supervisor import Supervisor, supervise
+from actors.runtime.tell import TellIfAlive
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
+from syncd import __version__
 from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
+from transport.bus.control_codec import ControlCodec
 from transport.bus.none import NoBus
 from transport.websocket.device_codec import encode, frame
 
@@ -95,6 +100,22 @@ async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanO
     return FanOut(registry, broadcaster)
 
 
+async def start_deployment(
+    wiring: Wiring, supervisor: ActorRef[Supervisor], bus: Bus, codec: ControlCodec | None
+) -> ActorRef[Deployment]:
+    """Start who knows the other nodes; without a ``codec`` there are none."""
+    deps = DeploymentDeps(
+        node=wiring.node,
+        version=__version__,
+        channel=None if codec is None else ControlChannel(bus, codec.encode, codec.decode),
+        metrics=wiring.metrics.bus,
+        registry=wiring.metrics.registry,
+        now_ms=now_ms,
+        now_s=time.monotonic,
+    )
+    return await _start(wiring, Deployment.start(deps), supervisor)
+
+
 async def start_bus(
     wiring: Wiring,
     supervisor: ActorRef[Supervisor],
@@ -102,6 +123,7 @@ async def start_bus(
     fanout: FanOut,
     bus: Bus,
     codec: BusCodec,
+    handle_control: Callable[[bytes], None] | None = None,
 ) -> Channels:
     """Start what publishes, the users, and what subscribes; on leaving, what is committed is published first."""
     node, metrics, tracer, retry_s = wiring.node, wiring.metrics, wiring.tracer, wiring.bus_retry_s
@@ -118,6 +140,7 @@ async def start_bus(
         decode=codec.decode,
         handle=handler.handle_sync_message,
         handle_foreign=handler.handle_foreign_message if codec.are_foreign_allowed else None,
+        handle_control=handle_control,
         active_users=lambda: tuple(users),
         journal=journal.tell,
         metrics=metrics.bus,
@@ -125,6 +148,12 @@ async def start_bus(
     )
     subscriber = await _start(wiring, PubNubSubscriber.start(subscriber_deps), supervisor)
     return Channels(users, publisher, subscriber)
+
+
+def control_handler(deployment: ActorRef[Deployment]) -> Callable[[bytes], None]:
+    """Return where the bus puts what comes on the control channel."""
+    tell = TellIfAlive(deployment)  # a stopping node hears the bus until that is closed
+    return lambda payload: tell(ControlPayload(payload))
 
 
 def _users(

@@ -10,18 +10,20 @@ import msgspec
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
+from actors.messages import control
 from actors.messages.channel import BusMessage, PubNubSyncMessage
 from tests.wire_samples import meanings
 from tests.wire_samples.meanings import BUS_KEY, USER
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE
 from transport.bus.codec import BusCodec
+from transport.bus.control_codec import ControlCodec
 from transport.figures import stats
-from transport.http import admin, answers, requests
+from transport.http import admin, admin_answers, answers, requests
 from transport.problems import ProblemDetails, problem_body
 from transport.websocket import device_codec
 
 FILES: Final = Path(__file__).parent / "wire_samples"
-UNSIGNED, SIGNED = BusCodec(), BusCodec(BUS_KEY)
+UNSIGNED, SIGNED, AMONG_NODES = BusCodec(), BusCodec(BUS_KEY), ControlCodec(BUS_KEY)
 NEVER_SET: Final = {(ProblemDetails, "type")}
 """Optional fields that nothing of ours ever gives another value."""
 
@@ -82,6 +84,12 @@ DIRECTIONS: Final = {
     "bus-foreign": Direction(
         meanings.BUS_FOREIGN, get_args(PubNubSyncMessage), decode=lambda payload, _: UNSIGNED.decode(USER, payload)
     ),
+    "control": Direction(
+        meanings.CONTROL,
+        structs_of(control),
+        decode=lambda payload, _: AMONG_NODES.decode(payload),
+        encode=AMONG_NODES.encode,
+    ),
     "http-request": Direction(
         meanings.HTTP_REQUESTS,
         structs_of(requests, admin, where=is_request),
@@ -89,9 +97,7 @@ DIRECTIONS: Final = {
     ),
     "http-answer": Direction(
         meanings.HTTP_ANSWERS,
-        {ProblemDetails}
-        | structs_of(answers, stats)
-        | structs_of(admin, where=lambda name: not is_request(name) and name != "AdminDeps"),
+        {ProblemDetails} | structs_of(answers, admin_answers, stats),
         encode=answer,
     ),
 }

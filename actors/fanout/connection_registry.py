@@ -12,8 +12,10 @@ from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.fanout import (
     BroadcastToAll,
+    ConnectedUsers,
     EvictNext,
     GetUserConnections,
+    GetUsers,
     Register,
     RegistryMessage,
     SendToUser,
@@ -98,6 +100,8 @@ class ConnectionRegistry(SupervisedActor):
                 return self.broadcast_to_all(to_all)
             case GetUserConnections(user_id=user_id):
                 return self.get_user_connections(user_id)
+            case GetUsers(limit=limit):
+                return self.get_users(limit)
             case _:
                 assert_never(message)
 
@@ -143,6 +147,13 @@ class ConnectionRegistry(SupervisedActor):
     def get_user_connections(self, user_id: str) -> tuple[ConnectionInfo, ...]:
         """Return the user's connections, oldest first."""
         return tuple(self._user_connections.get(user_id, {}).values())
+
+    def get_users(self, limit: int) -> ConnectedUsers:
+        """Return who has a connection, those who came first in front. Cost: O(limit)."""
+        first = islice(self._user_connections.items(), limit)
+        return ConnectedUsers(
+            tuple((user_id, len(connections)) for user_id, connections in first), len(self._user_connections)
+        )
 
     def _relay(self, relay: SendToUser) -> None:
         connections = self.send_to_user(relay.user_id, *relay.messages)

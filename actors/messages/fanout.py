@@ -75,11 +75,26 @@ class GetUserConnections(Request[tuple[ConnectionInfo, ...]], frozen=True):
     user_id: str
 
 
+class ConnectedUsers(Struct, frozen=True):
+    """Users with a connection."""
+
+    first: tuple[tuple[str, int], ...]
+    """Those who came first, with the number of their connections."""
+    count: int
+    """Of all."""
+
+
+class GetUsers(Request[ConnectedUsers], frozen=True):
+    """Answered with the users who have a connection here, up to ``limit`` of them by name."""
+
+    limit: int
+
+
 class EvictNext(Struct, frozen=True):
     """Disconnect the next few devices for which too much waited."""
 
 
 RegistryMessage = (
     Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser | BroadcastToAll | GetUserConnections
-    | EvictNext
+    | GetUsers | EvictNext
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import BusMessageRefused
 from actors.messages.channel import HeadMoved, PubNubProgressUpdate
-from syncd.buses import bus_codec, bus_retry_s, open_bus
+from syncd.buses import bus_codec, bus_retry_s, control_codec, open_bus
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from tests.daemon import ROOT
@@ -110,3 +110,17 @@ def test_nodes_that_share_a_key_understand_each_other_and_nobody_else() -> None:
     assert bus_codec(Settings(bus_key=KEY)).decode("ann", signed) == HEAD
     with pytest.raises(BusMessageRefused):
         bus_codec(Settings(bus_key=KEY.upper())).decode("ann", signed)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_there"),
+    [
+        ({}, False),
+        ({"bus_key": KEY}, False),
+        ({"bus": "nats://127.0.0.1:9"}, False),
+        ({"bus": "nats://127.0.0.1:9", "bus_key": KEY}, True),
+        (PUBNUB | {"bus_key": KEY}, True),
+    ],
+)
+def test_nodes_command_each_other_only_over_a_bus_and_with_a_key(chosen: dict[str, Any], is_there: bool) -> None:
+    assert (control_codec(Settings(**chosen)) is not None) == is_there

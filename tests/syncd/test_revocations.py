@@ -66,8 +66,7 @@ async def test_another_node_learns_of_it_when_it_looks(database_url: str) -> Non
         here, there = [await stack.enter_async_context(running(database_url)) for _ in range(2)]
         await here.revocations.revoke("stolen", None)
         assert there.token_ids == {}
-        await there.revocations.refresh()
-        await there.revocations.refresh()
+        assert [await there.revocations.refresh() for _ in range(2)] == [1, 0]
         assert (there.token_ids, there.disconnected) == ({"stolen": None}, ["stolen"])
 
 

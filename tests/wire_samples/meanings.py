@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from msgspec import Raw, Struct, json
+from msgspec import Raw, Struct, json, structs
 
 from actors.messages.change import Change
 from actors.messages.channel import (
@@ -12,6 +12,27 @@ from actors.messages.channel import (
     PubNubDeviceHandoff,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
+)
+from actors.messages.control import (
+    Answered,
+    Command,
+    ConnectionsClosed,
+    ConnectionsNotified,
+    ControlMessage,
+    DisconnectUser,
+    FiguresRead,
+    FindUser,
+    FoundConnection,
+    ListedUser,
+    ListUsers,
+    LookForRevocations,
+    NodeAnnounced,
+    NodeLeft,
+    ReadFigures,
+    Result,
+    ShowNotice,
+    UserFound,
+    UsersListed,
 )
 from actors.messages.device import (
     Ack,
@@ -31,13 +52,15 @@ from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
-from transport.http.admin import (
+from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
+from transport.http.admin_answers import (
+    DeploymentStats,
     DeviceConnection,
     Disconnected,
-    DisconnectRequest,
-    NoticeRequest,
+    NodeEntry,
+    NodeUser,
+    NodeUsers,
     Notified,
-    RevokeRequest,
     UserConnections,
 )
 from transport.http.answers import (
@@ -128,6 +151,37 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
 }
 
+
+def _said(body: NodeAnnounced | NodeLeft | Command, to: str | None = None) -> ControlMessage:
+    return ControlMessage(id="0af7651916cd43dd", origin="a1b2c3d4", sent_ms=1_764_000_000_000, to=to, body=body)
+
+
+def _answered(result: Result) -> ControlMessage:
+    answered = Answered("0af7651916cd43dd", result)
+    return ControlMessage(
+        id="b7ad6b7169203331", origin="d4c3b2a1", sent_ms=1_764_000_000_250, to="a1b2c3d4", body=answered
+    )
+
+
+CONTROL: Final[Mapping[str, Struct]] = {
+    "node_announced": _said(NodeAnnounced("0.1.0", 3, 2, 12)),
+    "node_left": _said(NodeLeft()),
+    "disconnect_user.all": _said(DisconnectUser(USER, "tv")),
+    "disconnect_user.required": _said(DisconnectUser(USER)),
+    "look_for_revocations": _said(LookForRevocations()),
+    "show_notice": _said(ShowNotice("Back in five minutes ☃.", "warning")),
+    "read_figures": _said(ReadFigures()),
+    "find_user": _said(FindUser(USER)),
+    "list_users": _said(ListUsers(), to="d4c3b2a1"),
+    "connections_closed": _answered(ConnectionsClosed(2)),
+    "connections_notified": _answered(ConnectionsNotified(3)),
+    "figures_read": _answered(FiguresRead('{"node":"d4c3b2a1"}')),
+    "user_found.all": _answered(UserFound((FoundConnection("c0ffee", "tv", 1_764_000_000),), 7)),
+    "user_found.required": _answered(UserFound(())),
+    "users_listed.all": _answered(UsersListed((ListedUser(USER, 2),), 7)),
+    "users_listed.required": _answered(UsersListed(())),
+}
+
 HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
     "write.all": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
     "write.required": Change("remove", UUID(FILM)),
@@ -151,6 +205,26 @@ WRITTEN = WriteResponse(
     timestamp=STAMP,
     revision=7,
     detail="why it was refused",
+)
+
+
+STATS = NodeStats(
+    node="a1b2c3d4",
+    version="0.1.0",
+    time=1_764_000_000.25,
+    uptime_s=12.5,
+    connections=3,
+    users=2,
+    active_watchlists=2,
+    messages_relayed=7,
+    messages_sent=21,
+    broadcast_latency=LATENCY,
+    write_latency=LATENCY,
+    journal=JournalStats("the disk is full", 7, 5, 1, LATENCY),
+    bus=BusStats(None, 7, 8, 1, 2, 0, 1),
+    writes={"added": 5, "refused": 1},
+    refusals={"messages": 1},
+    closes={1001: 2, 4001: 1},
 )
 
 
@@ -183,25 +257,18 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
     "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),
-    "admin-disconnect": Disconnected(2),
-    "admin-notice": Notified(3),
-    "admin-users": UserConnections(USER, [DeviceConnection("c0ffee", "tv", "2025-11-24T16:00:00+00:00")]),
-    "admin-stats": NodeStats(
-        node="a1b2c3d4",
-        version="0.1.0",
-        time=1_764_000_000.25,
-        uptime_s=12.5,
-        connections=3,
-        users=2,
-        active_watchlists=2,
-        messages_relayed=7,
-        messages_sent=21,
-        broadcast_latency=LATENCY,
-        write_latency=LATENCY,
-        journal=JournalStats("the disk is full", 7, 5, 1, LATENCY),
-        bus=BusStats(None, 7, 8, 1, 2, 0, 1),
-        writes={"added": 5, "refused": 1},
-        refusals={"messages": 1},
-        closes={1001: 2, 4001: 1},
+    "admin-disconnect.nodes": Disconnected(2, nodes=2, known=3),
+    "admin-notice.nodes": Notified(3, nodes=3, known=3),
+    "admin-users.nodes": UserConnections(
+        USER, [DeviceConnection("c0ffee", "tv", "2025-11-24T16:00:00+00:00", "d4c3b2a1")], 7, nodes=2, known=3
+    ),
+    "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
+    "admin-stats": STATS,
+    "admin-stats.nodes": DeploymentStats(
+        **structs.asdict(STATS),
+        nodes=[
+            NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS),
+            NodeEntry("d4c3b2a1", "0.1.0", False, 7, 5, 86_400.0, 4.5, None),
+        ],
     ),
 }

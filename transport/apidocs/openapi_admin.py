@@ -1,22 +1,15 @@
-"""The operator's API in ``/openapi.json``, made from the types of ``transport/http/admin.py``."""
+"""The operator's API in ``/openapi.json``, made from the types that ``transport/http/admin.py`` decodes and answers."""
 
 from typing import Final
 
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_bearer, problems, query
-from transport.figures.stats import NodeStats
-from transport.http.admin import (
-    PREFIX,
-    Disconnected,
-    DisconnectRequest,
-    NoticeRequest,
-    Notified,
-    RevokeRequest,
-    UserConnections,
-)
+from transport.http.admin import PREFIX, DisconnectRequest, NoticeRequest, RevokeRequest
+from transport.http.admin_answers import DeploymentStats, Disconnected, NodeUsers, Notified, UserConnections
 from transport.http.requests import MAX_WRITE_BYTES
 
 ADMIN_TYPES: Final = (
-    NodeStats, UserConnections, DisconnectRequest, RevokeRequest, Disconnected, NoticeRequest, Notified,
+    DeploymentStats, UserConnections, NodeUsers, DisconnectRequest, RevokeRequest, Disconnected, NoticeRequest,
+    Notified,
 )  # fmt: skip
 
 _USER: Final = "user-42"
@@ -34,9 +27,16 @@ _STATS: Final = {
     },
     "writes": {"added": 12}, "refusals": {"connections": 0}, "closes": {"4004": 1},
 }  # fmt: skip
+_ANSWERED: Final = {"nodes": 3, "known": 3}
+_NODES: Final = [
+    {"node": "a1b2c3d4", "version": "0.1.0", "self": True, "connections": 2, "users": 1, "uptime_s": 86400.0,
+     "heard_s": 0.0, "figures": _STATS},
+    {"node": "d4c3b2a1", "version": "0.1.0", "self": False, "connections": 7, "users": 5, "uptime_s": 86000.0,
+     "heard_s": 3.5, "figures": None},
+]  # fmt: skip
 _CONNECTION: Final = {
     "connection_id": "6c1f7c0e-7d0c-4b3c-9f39-5f1d7b6f2a11", "device_id": "tv",
-    "connected_at": "2026-11-24T12:00:00+00:00",
+    "connected_at": "2026-11-24T12:00:00+00:00", "node": "a1b2c3d4",
 }  # fmt: skip
 
 
@@ -45,6 +45,7 @@ def admin_paths() -> Json:
     return {
         f"{PREFIX}/stats": {"get": _stats()},
         f"{PREFIX}/users": {"get": _users()},
+        f"{PREFIX}/node": {"get": _node()},
         f"{PREFIX}/disconnect": {"post": _disconnect()},
         f"{PREFIX}/revoke": {"post": _revoke()},
         f"{PREFIX}/notice": {"post": _notice()},
@@ -52,35 +53,45 @@ def admin_paths() -> Json:
 
 
 def _stats() -> Json:
-    responses = {"200": answer("Since the node started.", "NodeStats", _STATS)}
-    return _of_an_operator("readStats", "Read the node's counters, latencies, journal and bus.", responses)
+    example = _STATS | {"nodes": _NODES}
+    responses = {"200": answer("Since the node started, and the figures of all.", "DeploymentStats", example)}
+    return _of_an_operator("readStats", "Read the figures of this node, and of all nodes.", responses)
 
 
 def _users() -> Json:
     name = {"$ref": "#/components/schemas/DisconnectRequest/properties/user_id"}
     user_id = query("user_id", "Whose connections.", name, _USER) | {"required": True}
-    connections = {"user_id": _USER, "connections": [_CONNECTION]}
+    connections = {"user_id": _USER, "connections": [_CONNECTION], "left_out": 0} | _ANSWERED
     responses = {"200": answer("They are these, oldest first.", "UserConnections", connections)}
-    return _of_an_operator("readUser", "Read a user's connections to the node.", responses, parameters=[user_id])
+    return _of_an_operator("readUser", "Read a user's connections to all nodes.", responses, parameters=[user_id])
+
+
+def _node() -> Json:
+    of_name = {"$ref": "#/components/schemas/DisconnectRequest/properties/user_id"}
+    name = query("name", "Which node, as stats name it; else the one that is called.", of_name, "a1b2c3d4")
+    users = {"node": "a1b2c3d4", "users": [{"user_id": _USER, "connections": 2}], "left_out": 0}
+    responses = {"200": answer("They are these, those who came first in front.", "NodeUsers", users)}
+    more = responses | problems("404")
+    return _of_an_operator("readNode", "Read who is connected to a node.", more, parameters=[name])
 
 
 def _disconnect() -> Json:
-    summary = "Close the connections of a user, or of one device, with 4004; they may come back."
-    answered = answer("They are told to close.", "Disconnected", {"disconnected": 2})
+    summary = "Close the connections of a user, or of one device, to all nodes, with 4004; they may come back."
+    answered = answer("They are told to close.", "Disconnected", {"disconnected": 2} | _ANSWERED)
     return _call("disconnect", summary, "DisconnectRequest", {"user_id": _USER, "device_id": "tv"}, answered)
 
 
 def _revoke() -> Json:
-    summary = "Refuse the token with this jti, on every node within seconds."
+    summary = "Refuse the token with this jti, on every node, and close its connections with 4501."
     asked = {"token_id": "token-7", "expires_at": 4102444800}
-    answered = answer("It is kept; connections of this node are told to close.", "Disconnected", {"disconnected": 1})
+    answered = answer("It is kept; connections are told to close.", "Disconnected", {"disconnected": 1} | _ANSWERED)
     return _call("revoke", summary, "RevokeRequest", asked, answered)
 
 
 def _notice() -> Json:
-    answered = answer("It is on its way.", "Notified", {"notified": 120})
+    answered = answer("It is on its way.", "Notified", {"notified": 120} | _ANSWERED)
     asked = {"message": "Back in five minutes.", "level": "info"}
-    return _call("notice", "Show every device of the node a line of text.", "NoticeRequest", asked, answered)
+    return _call("notice", "Show every device of all nodes a line of text.", "NoticeRequest", asked, answered)
 
 
 def _call(name: str, summary: str, request: str, example: Json, answered: Json) -> Json:

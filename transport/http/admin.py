@@ -1,4 +1,4 @@
-"""The operator's API: look at a node, disconnect, revoke, tell everybody something (docs/protocol.md).
+"""The operator's API: look at all nodes, disconnect, revoke, tell everybody something (docs/protocol.md).
 
 For tokens whose ``scope`` has the word ``syncd:admin``. Every call is one line of the log ``syncd.audit``: who, what,
 on whom, with which outcome.
@@ -7,10 +7,9 @@ on whom, with which outcome.
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -19,12 +18,34 @@ from starlette.responses import Response
 
 from actors.errors import StoreUnavailable
 from actors.messages.change import Name
-from actors.messages.close_codes import DISCONNECTED
-from actors.messages.connection import ConnectionInfo, Disconnect
-from actors.messages.sync import Notice, NoticeLevel
+from actors.messages.control import (
+    Command,
+    ConnectionsClosed,
+    ConnectionsNotified,
+    DisconnectUser,
+    FindUser,
+    ListUsers,
+    LookForRevocations,
+    ReadFigures,
+    ShowNotice,
+    UsersListed,
+)
+from actors.messages.deployment import Answers
+from actors.messages.sync import NoticeLevel
 from transport.access.authentication import Authenticator
 from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
+from transport.http.admin_answers import (
+    DeploymentStats,
+    Disconnected,
+    NodeUsers,
+    Notified,
+    UserConnections,
+    deployment_stats,
+    node_users,
+    results_of,
+    user_connections,
+)
 from transport.http.answers import json_response
 from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
@@ -42,7 +63,7 @@ _NOT_TO_BE_KEPT: Final = {"Cache-Control": "no-store"}
 
 
 class DisconnectRequest(Struct, frozen=True):
-    """Close the connections of a user, or of one of the user's devices, to this node; they may come back."""
+    """Close the connections of a user, or of one of the user's devices; they may come back."""
 
     user_id: Name
     device_id: Name | None = None
@@ -59,50 +80,31 @@ class RevokeRequest(Struct, frozen=True):
 
 
 class NoticeRequest(Struct, frozen=True):
-    """Show every device of this node a line of text."""
+    """Show every device a line of text."""
 
     message: Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+(?![\s\S])")]
     level: NoticeLevel = "info"
 
 
-class Disconnected(Struct, frozen=True):
-    """How many connections were told to close."""
+class AskNodes(Protocol):
+    """Has a command done by every node, or by one of them."""
 
-    disconnected: int
-
-
-class Notified(Struct, frozen=True):
-    """How many connections were sent the notice."""
-
-    notified: int
-
-
-class DeviceConnection(Struct, frozen=True):
-    """One connection of a user's device to this node."""
-
-    connection_id: str
-    device_id: str
-    connected_at: str
-    """RFC 3339, UTC."""
-
-
-class UserConnections(Struct, frozen=True):
-    """A user's connections to this node, oldest first."""
-
-    user_id: str
-    connections: list[DeviceConnection]
+    async def __call__(self, command: Command, to: str | None = None) -> Answers:
+        """Return what became of it. Raises: TimeoutError, this node itself does not answer."""
+        ...
 
 
 class AdminDeps(Struct, frozen=True, eq=False):
     """What the admin API needs of the daemon."""
 
+    node: str
+    """This one."""
     authenticator: Authenticator
     stats: Callable[[], NodeStats]
-    connections_of: Callable[[str], Awaitable[tuple[ConnectionInfo, ...]]]
-    broadcast: Callable[[Notice], Awaitable[int]]
-    """Sends to every connection and returns their number."""
+    """Of this node."""
+    ask_nodes: AskNodes
     revoke: Callable[[str, int | None], Awaitable[int]]
-    """``revoke(token_id, expires_at)`` returns how many connections it closed. Raises: StoreUnavailable."""
+    """``revoke(token_id, expires_at)`` returns how many connections it closed here. Raises: StoreUnavailable."""
 
 
 class _Call:
@@ -124,6 +126,7 @@ def admin_routes(deps: AdminDeps) -> Routes:
     return {
         f"{PREFIX}/stats": {"GET": api.endpoint("stats", api.stats)},
         f"{PREFIX}/users": {"GET": api.endpoint("users", api.user)},
+        f"{PREFIX}/node": {"GET": api.endpoint("node", api.node)},
         f"{PREFIX}/disconnect": {"POST": api.endpoint("disconnect", api.disconnect)},
         f"{PREFIX}/revoke": {"POST": api.endpoint("revoke", api.revoke)},
         f"{PREFIX}/notice": {"POST": api.endpoint("notice", api.notice)},
@@ -160,26 +163,34 @@ class _AdminApi:
             audit.info("admin call", extra=said)
         return json_response(answer, headers=_NOT_TO_BE_KEPT)
 
-    async def stats(self, call: _Call) -> NodeStats:
+    async def stats(self, call: _Call) -> DeploymentStats:
         call.outcome = "read"
-        return self._deps.stats()
+        return deployment_stats(self._deps.stats(), await self._ask(ReadFigures()))
 
     async def user(self, call: _Call) -> UserConnections:
-        user_id = _user_id(call.request.query)
+        user_id = _named("user_id", call.request.query)
         call.target, call.outcome = f"user {user_id}", "read"
-        connections = await self._deps.connections_of(user_id)
-        return UserConnections(user_id, [_device_connection(connection) for connection in connections])
+        return user_connections(user_id, await self._ask(FindUser(user_id)))
+
+    async def node(self, call: _Call) -> NodeUsers:
+        node = _named("name", call.request.query) if call.request.query else self._deps.node
+        call.target = f"node {node}"
+        answers = await self._ask(ListUsers(), node)
+        if not answers.known:
+            raise Problem(HTTPStatus.NOT_FOUND, f"name: no node '{node}' was heard of lately; stats lists them.")
+        listed = answers.results.get(node)
+        if not isinstance(listed, UsersListed):
+            raise unavailable(f"Node '{node}' did not answer.", RETRY_AFTER_S)
+        call.outcome = "read"
+        return node_users(node, listed)
 
     async def disconnect(self, call: _Call) -> Disconnected:
         asked = await call.body(DisconnectRequest)
         call.target = f"user {asked.user_id}" + (f", device {asked.device_id}" if asked.device_id else "")
-        closed = 0
-        for connection in await self._deps.connections_of(asked.user_id):
-            if asked.device_id in (None, connection.device_id):
-                connection.tell(Disconnect(DISCONNECTED))
-                closed += 1
-        call.outcome = f"{closed} disconnected"
-        return Disconnected(closed)
+        answers = await self._ask(DisconnectUser(asked.user_id, asked.device_id))
+        disconnected = _closed(answers)
+        call.outcome = f"{disconnected.disconnected} disconnected, {_nodes(disconnected)}"
+        return disconnected
 
     async def revoke(self, call: _Call) -> Disconnected:
         asked = await call.body(RevokeRequest)
@@ -188,29 +199,42 @@ class _AdminApi:
             fix = "give the exp of a token that is still accepted, or leave it out to revoke for ever"
             raise Problem(HTTPStatus.BAD_REQUEST, f"expires_at: {asked.expires_at} is in the past; {fix}.")
         try:
-            closed = await self._deps.revoke(asked.token_id, asked.expires_at)
+            closed_here = await self._deps.revoke(asked.token_id, asked.expires_at)
         except StoreUnavailable:
             raise unavailable("The revocation could not be kept, the token is still accepted.", RETRY_AFTER_S) from None
-        call.outcome = f"revoked, {closed} disconnected"
-        return Disconnected(closed)
+        disconnected = _closed(await self._ask(LookForRevocations()), closed_here)
+        call.outcome = f"revoked, {disconnected.disconnected} disconnected, {_nodes(disconnected)}"
+        return disconnected
 
     async def notice(self, call: _Call) -> Notified:
         asked = await call.body(NoticeRequest)
-        call.target = f"every device of this node: {asked.level}: {asked.message}"
-        notified = await self._deps.broadcast(Notice(asked.message, asked.level))
-        call.outcome = f"{notified} notified"
-        return Notified(notified)
+        call.target = f"every device: {asked.level}: {asked.message}"
+        answers = await self._ask(ShowNotice(asked.message, asked.level))
+        results = results_of(ConnectionsNotified, answers)
+        notified = Notified(sum(done.connections for _, done in results), len(results), answers.known)
+        call.outcome = f"{notified.notified} notified, {_nodes(notified)}"
+        return notified
+
+    async def _ask(self, command: Command, to: str | None = None) -> Answers:
+        try:
+            return await self._deps.ask_nodes(command, to)
+        except TimeoutError:
+            raise unavailable("This node could not ask the others.", RETRY_AFTER_S) from None
 
 
-def _user_id(query: bytes) -> str:
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("user_id", [])
+def _closed(answers: Answers, already: int = 0) -> Disconnected:
+    results = results_of(ConnectionsClosed, answers)
+    return Disconnected(already + sum(done.connections for _, done in results), len(results), answers.known)
+
+
+def _nodes(answer: Disconnected | Notified) -> str:
+    return f"{answer.nodes} of {answer.known} nodes"
+
+
+def _named(parameter: str, query: bytes) -> str:
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(parameter, [])
     try:
-        (user_id,) = values
-        return msgspec.convert(user_id, Name)
+        (value,) = values
+        return msgspec.convert(value, Name)
     except (ValueError, msgspec.ValidationError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "user_id: must be given once, 1 to 128 characters.") from None
-
-
-def _device_connection(connection: ConnectionInfo) -> DeviceConnection:
-    connected_at = datetime.fromtimestamp(connection.connected_at, UTC)
-    return DeviceConnection(connection.connection_id, connection.device_id, connected_at.isoformat())
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{parameter}: must be given once, 1 to 128 characters.") from None

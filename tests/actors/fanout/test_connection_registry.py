@@ -12,7 +12,15 @@ from actors.fanout.connection_registry import (
 )
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
-from actors.messages.fanout import BroadcastToAll, GetUserConnections, Register, SendToUser, Unregister
+from actors.messages.fanout import (
+    BroadcastToAll,
+    ConnectedUsers,
+    GetUserConnections,
+    GetUsers,
+    Register,
+    SendToUser,
+    Unregister,
+)
 from actors.messages.sync import DeviceCommand, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
@@ -99,6 +107,17 @@ async def test_the_last_connection_takes_its_user_along(
     await registry.ask(Unregister("b"), block=False)
     assert await registry.ask(GetUserConnections("ann"), block=False) == ()
     assert metrics.active_users == 0
+
+
+async def test_users_are_listed_with_their_connections_those_who_came_first_in_front(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    for connection_id, user_id in (("a", "ann"), ("b", "bob"), ("c", "ann"), ("d", "cat")):
+        registry.tell(Register(devices.connection(connection_id, user_id)))
+    assert await registry.ask(GetUsers(2), block=False) == ConnectedUsers((("ann", 2), ("bob", 1)), 3)
+    for connection_id in "abcd":
+        registry.tell(Unregister(connection_id))
+    assert await registry.ask(GetUsers(2), block=False) == ConnectedUsers((), 0)
 
 
 async def test_a_broadcast_reaches_every_user(registry: ActorRef[ConnectionRegistry], devices: Devices) -> None:

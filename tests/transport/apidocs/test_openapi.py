@@ -116,7 +116,7 @@ async def test_a_user_who_reads_too_much_is_told_as_documented(start_daemon: Sta
 @pytest.mark.integration
 async def test_the_admin_api_is_for_tokens_with_the_scope_as_documented(daemon: DaemonProcess, user: str) -> None:
     admin = [(path, method, operation) for path, method, operation in OPERATIONS if operation["tags"] == ["admin"]]
-    assert len(admin) == 5
+    assert len(admin) == 6
     documented = DOCUMENT["components"]["responses"]["403"]
     async with aiohttp.ClientSession(daemon.url, headers=bearer(user)) as http:
         for path, method, operation in admin:

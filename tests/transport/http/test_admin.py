@@ -18,7 +18,14 @@ from transport.access.minting import mint
 pytestmark = pytest.mark.integration
 
 ADMIN = "/api/v1/admin"
-PROTECTED = [("GET", "stats"), ("GET", "users?user_id=ann"), *(("POST", p) for p in ("disconnect", "revoke", "notice"))]
+ALONE = {"nodes": 1, "known": 1}
+"""Of an answer: the node without a bus did it, and there is no other."""
+PROTECTED = [
+    ("GET", "stats"),
+    ("GET", "users?user_id=ann"),
+    ("GET", "node"),
+    *(("POST", p) for p in ("disconnect", "revoke", "notice")),
+]
 
 
 def operator(scope: str | None = "syncd:admin") -> dict[str, str]:
@@ -158,7 +165,31 @@ async def test_stats_tell_connections_users_and_counters(
     for latency in (stats["broadcast_latency"], stats["write_latency"], stats["journal"]["commit_latency"]):
         assert 0 < latency["p50_ms"] <= latency["p99_ms"]
     assert stats["uptime_s"] > 0
+    (node,) = stats.pop("nodes")
+    assert (node["node"], node["self"], node["figures"].keys()) == (stats["node"], True, stats.keys())
     assert stats["refusals"] == {"connections": 0, "connections_per_user": 0, "messages": 0, "reads": 0}
+
+
+async def test_who_is_connected_to_a_node_is_listed(http: aiohttp.ClientSession, lone_daemon: DaemonProcess) -> None:
+    admin = Operator(http, lone_daemon)
+    users = ["ann", "ann", *(f"user {number}" for number in range(101))]
+    sockets = [await connect(lone_daemon.ws_url, additional_headers=bearer(user)) for user in users]
+    await admin.sees("user 100", 1)
+    listed = await admin.get("node")
+    assert listed == await admin.get(f"node?name={listed['node']}")
+    assert listed["users"][:2] == [{"user_id": "ann", "connections": 2}, {"user_id": "user 0", "connections": 1}]
+    assert (len(listed["users"]), listed["left_out"]) == (100, 2)
+    status, problem = await admin.call("GET", "node?name=nobody")
+    assert (status, "nobody" in problem["detail"]) == (404, True)
+    assert (await admin.call("GET", "node?name="))[0] == 400
+    for socket in sockets:
+        await socket.close()
+    assert [line["outcome"] for line in await admin.audited("node", 4)] == [
+        "read",
+        "read",
+        "refused: 404",
+        "refused: 400",
+    ]
 
 
 async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
@@ -172,11 +203,11 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
     shown = await admin.sees(quoted, 3)
     assert [connection["device_id"] for connection in shown] == ["tv", "phone", "pad"]
     assert all(time.gmtime(began_s)[:1] == time.strptime(c["connected_at"][:4], "%Y")[:1] for c in shown)
-    assert await admin.post("disconnect", user_id=user, device_id="phone") == {"disconnected": 1}
+    assert await admin.post("disconnect", user_id=user, device_id="phone") == {"disconnected": 1} | ALONE
     assert await end_of(sockets[1]) == 4004
-    assert await admin.post("disconnect", user_id=user, device_id="fridge") == {"disconnected": 0}
+    assert await admin.post("disconnect", user_id=user, device_id="fridge") == {"disconnected": 0} | ALONE
     await admin.sees(quoted, 2)
-    assert await admin.post("disconnect", user_id=user) == {"disconnected": 2}
+    assert await admin.post("disconnect", user_id=user) == {"disconnected": 2} | ALONE
     assert [await end_of(sockets[0]), await end_of(sockets[2])] == [4004, 4004]
     await admin.sees(other, 1)
     await bystander.close()
@@ -194,14 +225,14 @@ async def test_a_notice_reaches_every_device_and_its_text_the_audit_log(
     sockets = [await connect(lone_daemon.ws_url, additional_headers=bearer(user)) for user in ("ann", "bob")]
     for user in ("ann", "bob"):
         await admin.sees(user, 1)
-    assert await admin.post("notice", message="Back at 5 — promised", level="warning") == {"notified": 2}
+    assert await admin.post("notice", message="Back at 5 — promised", level="warning") == {"notified": 2} | ALONE
     for socket in sockets:
         async with asyncio.timeout(TIMEOUT_S):
             notice = json.loads(await socket.recv())
         assert notice == {"type": "notice", "message": "Back at 5 — promised", "level": "warning"}
         await socket.close()
     (line,) = await admin.audited("notice")
-    assert (line["by"], line["outcome"]) == ("ops", "2 notified")
+    assert (line["by"], line["outcome"]) == ("ops", "2 notified, 1 of 1 nodes")
     assert "warning: Back at 5" in line["target"]
 
 
@@ -214,7 +245,9 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
     sockets = [await connect(node.ws_url, additional_headers=revoked) for node in (here, there)]
     innocent = await connect(there.ws_url, additional_headers=other)
     admin = Operator(http, here)
-    assert await admin.post("revoke", token_id="stolen", expires_at=int(time.time()) + 600) == {"disconnected": 1}
+    assert (
+        await admin.post("revoke", token_id="stolen", expires_at=int(time.time()) + 600) == {"disconnected": 1} | ALONE
+    )
     assert [await end_of(socket) for socket in sockets] == [4501, 4501]
     await innocent.send('{"type":"ping"}')
     assert json.loads(await innocent.recv()) == {"type": "pong"}
@@ -226,7 +259,7 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
     assert await here.terminate() == 0
     await assert_refused(http, start_daemon(*shared), revoked)
     (line,) = await admin.audited("revoke")
-    assert (line["target"], line["outcome"]) == ("token id stolen", "revoked, 1 disconnected")
+    assert (line["target"], line["outcome"]) == ("token id stolen", "revoked, 1 disconnected, 1 of 1 nodes")
     assert revoked["Authorization"].split()[1] not in here.log.read_text()
 
 
@@ -263,8 +296,8 @@ async def test_a_connection_that_has_renewed_its_token_outlives_the_old_ones_rev
         new = with_id(new_id)["Authorization"].split()[1]
         await tv.send(json.dumps({"type": "authenticate", "token": new}))
         assert json.loads(await tv.recv())["type"] == "authenticated"
-        assert await admin.post("revoke", token_id=old_id) == {"disconnected": 0}
-        assert await admin.post("revoke", token_id=new_id) == {"disconnected": 1}
+        assert await admin.post("revoke", token_id=old_id) == {"disconnected": 0} | ALONE
+        assert await admin.post("revoke", token_id=new_id) == {"disconnected": 1} | ALONE
         assert await end_of(tv) == 4501
 
 

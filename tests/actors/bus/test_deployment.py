@@ -1,0 +1,338 @@
+"""Nodes of one process on a memory bus: who is there, and commands that all of them carry out."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from pykka import ActorRef
+
+from actors.bus.deployment import ControlChannel, Deployment, DeploymentDeps
+from actors.errors import BusMessageRefused, StoreUnavailable
+from actors.messages.control import (
+    Answered,
+    Command,
+    ConnectionsClosed,
+    ConnectionsNotified,
+    ControlMessage,
+    DisconnectUser,
+    LookForRevocations,
+    NodeAnnounced,
+    NodeLeft,
+    Result,
+    ShowNotice,
+)
+from actors.messages.deployment import Announce, Answers, AskNodes, ControlPayload, TakePart
+from actors.metrics import BusMetrics, RegistryMetrics
+from actors.ports import NOBODY
+from actors.runtime import LoopFuture
+from actors.runtime.tell import tell_if_alive
+from tests.actors.conftest import Started
+from tests.fakes.memory_bus import MemoryHub
+from tests.timeouts import TIMEOUT_S
+
+Handled = Callable[[ActorRef[Any]], Awaitable[object]]
+
+NOW_MS = 1_764_000_000_000
+ENCODE = msgspec.json.encode
+NOTICE = ShowNotice("Back at five.", "info")
+FOR_EVER_S = 100 * TIMEOUT_S
+"""An answer time that no test waits for."""
+
+
+def decode(payload: bytes) -> ControlMessage:
+    if payload == b"forged":
+        raise BusMessageRefused("forged", "who says that?")
+    return msgspec.json.decode(payload, type=ControlMessage)
+
+
+class Clock:
+    """Both clocks of all nodes, put on by hand."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def now_s(self) -> float:
+        return self.s
+
+    def now_ms(self) -> int:
+        return NOW_MS + round(self.s * 1000)
+
+
+class Node:
+    """A node that notes what it is to do, and says how many connections that concerned."""
+
+    def __init__(self, name: str, connections: int) -> None:
+        self.name = name
+        self.connections = connections
+        self.done: list[Command] = []
+        self.error: Exception | None = None
+        self.metrics = BusMetrics()
+        self.ref: ActorRef[Deployment]
+
+    async def act(self, command: Command) -> Result:
+        self.done.append(command)
+        if self.error is not None:
+            raise self.error
+        if isinstance(command, ShowNotice):
+            return ConnectionsNotified(self.connections)
+        return ConnectionsClosed(self.connections)
+
+    async def ask(self, command: Command, to: str | None = None) -> Answers:
+        answers: LoopFuture[Answers] = LoopFuture()
+        self.ref.tell(AskNodes(command, answers.set, to))
+        async with asyncio.timeout(TIMEOUT_S):
+            return await answers
+
+
+class Nodes:
+    """Starts nodes on one hub."""
+
+    def __init__(self, started: Started) -> None:
+        self._started = started
+        self.hub = MemoryHub()
+        self.clock = Clock()
+
+    async def start(
+        self,
+        name: str,
+        connections: int = 0,
+        *,
+        takes_part: bool = True,
+        is_alone: bool = False,
+        answer_timeout_s: float = FOR_EVER_S,
+    ) -> Node:
+        node, bus = Node(name, connections), self.hub.bus()
+        registry = RegistryMetrics()
+        registry.total_connections = connections
+        node.ref = self._started(
+            Deployment.start(
+                DeploymentDeps(
+                    node=name,
+                    version="0.1.0",
+                    channel=None if is_alone else ControlChannel(bus, ENCODE, decode),
+                    metrics=node.metrics,
+                    registry=registry,
+                    now_ms=self.clock.now_ms,
+                    now_s=self.clock.now_s,
+                    announce_s=FOR_EVER_S / 3,  # by hand
+                    answer_timeout_s=answer_timeout_s,
+                )
+            )
+        )
+        ref = node.ref
+        listener = msgspec.structs.replace(
+            NOBODY, on_control=lambda payload: tell_if_alive(ref, ControlPayload(payload))
+        )
+        await bus.start(listener)
+        if takes_part:
+            node.ref.tell(TakePart(node.act))
+        return node
+
+    async def start_all(self, **connections: int) -> list[Node]:
+        """Return nodes that know each other."""
+        nodes = [await self.start(name, count) for name, count in connections.items()]
+        await until(lambda: all(node.metrics.nodes == len(nodes) for node in nodes))
+        return nodes
+
+
+@pytest.fixture
+def nodes(started: Started) -> Nodes:
+    return Nodes(started)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def message(body: Any, *, message_id: str = "1", sent_ms: int = NOW_MS, to: str | None = None) -> ControlPayload:
+    """Return what the bus delivers when the node ``ghost`` says that."""
+    return ControlPayload(ENCODE(ControlMessage(id=message_id, origin="ghost", sent_ms=sent_ms, to=to, body=body)))
+
+
+async def test_every_node_does_its_part_and_the_answers_are_gathered(nodes: Nodes) -> None:
+    a, b, c = await nodes.start_all(a=1, b=2, c=4)
+    answers = await a.ask(NOTICE)
+    assert [node.done for node in (a, b, c)] == [[NOTICE]] * 3
+    assert answers.results == {"a": ConnectionsNotified(1), "b": ConnectionsNotified(2), "c": ConnectionsNotified(4)}
+    assert (answers.node, answers.known) == ("a", 3)
+    assert sorted((peer.node, peer.version, peer.connections) for peer in answers.peers) == [
+        ("b", "0.1.0", 2),
+        ("c", "0.1.0", 4),
+    ]
+
+
+async def test_a_command_for_one_node_is_done_there_alone(nodes: Nodes) -> None:
+    a, b, c = await nodes.start_all(a=1, b=2, c=4)
+    for asker, to in ((a, b), (a, a)):
+        answers = await asker.ask(NOTICE, to=to.name)
+        assert (answers.results, answers.known) == ({to.name: ConnectionsNotified(to.connections)}, 1)
+    unknown = await a.ask(NOTICE, to="nobody")
+    assert (unknown.results, unknown.known) == ({}, 0)
+    assert [node.done for node in (a, b, c)] == [[NOTICE], [NOTICE], []]
+
+
+async def test_a_node_that_does_not_answer_is_known_and_waited_for_no_longer_than_the_time_out(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1, answer_timeout_s=0.01)
+    a.ref.tell(message(NodeAnnounced("0.1.0", 7, 7, 7)))
+    answers = await a.ask(NOTICE)
+    assert (answers.results, answers.known) == ({"a": ConnectionsNotified(1)}, 2)
+
+
+async def test_what_comes_after_the_time_out_is_dropped(nodes: Nodes, handled: Handled) -> None:
+    a = await nodes.start("a", 1)
+    a.ref.tell(message(Answered("of an old question", ConnectionsClosed(1))))
+    await handled(a.ref)
+    assert (await a.ask(NOTICE)).known == 1
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), ZeroDivisionError()])
+async def test_a_node_that_cannot_do_its_part_says_nothing_and_is_not_counted(nodes: Nodes, error: Exception) -> None:
+    a = await nodes.start("a", 1, answer_timeout_s=0.01)
+    b = await nodes.start("b", 2)
+    await until(lambda: a.metrics.nodes == 2)
+    b.error = error
+    answers = await a.ask(LookForRevocations())
+    assert (answers.results, answers.known) == ({"a": ConnectionsClosed(1)}, 2)
+    a.error, b.error = error, None
+    answers = await a.ask(LookForRevocations())
+    assert (answers.results, answers.known) == ({"b": ConnectionsClosed(2)}, 2)
+
+
+async def test_while_the_bus_is_away_nobody_is_waited_for(nodes: Nodes) -> None:
+    a, b = await nodes.start_all(a=1, b=2)
+    nodes.hub.is_down = True
+    answers = await a.ask(NOTICE)
+    assert (answers.results, answers.known) == ({"a": ConnectionsNotified(1)}, 2)
+    assert b.done == []
+
+
+async def test_a_node_without_a_channel_acts_alone(nodes: Nodes, handled: Handled) -> None:
+    alone = await nodes.start("a", 1, is_alone=True)
+    alone.ref.tell(message(NOTICE))
+    await handled(alone.ref)
+    assert alone.done == []
+    answers = await alone.ask(NOTICE)
+    assert (answers.results, answers.known, answers.peers) == ({"a": ConnectionsNotified(1)}, 1, ())
+    assert alone.metrics.nodes == 0
+
+
+async def test_a_node_that_does_not_serve_yet_hears_the_others_and_is_not_announced(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1)
+    early = await nodes.start("early", takes_part=False)
+    a.ref.tell(Announce())
+    await until(lambda: early.metrics.nodes == 2)
+    assert (await a.ask(NOTICE)).known == 1
+    answers = await early.ask(NOTICE)
+    assert (answers.results, answers.known) == ({"a": ConnectionsNotified(1)}, 2)
+    early.ref.tell(TakePart(early.act))
+    await until(lambda: a.metrics.nodes == 2)
+
+
+async def test_a_node_that_is_silent_for_three_announcements_is_gone(nodes: Nodes, handled: Handled) -> None:
+    a, _ = await nodes.start_all(a=1, b=2)
+    nodes.clock.s = FOR_EVER_S
+    a.ref.tell(Announce())
+    await handled(a.ref)
+    assert a.metrics.nodes == 2
+    nodes.clock.s = FOR_EVER_S + 1
+    assert (await a.ask(NOTICE)).known == 1
+    a.ref.tell(Announce())
+    await handled(a.ref)
+    assert a.metrics.nodes == 1
+
+
+async def test_a_node_that_stops_is_gone_at_once(nodes: Nodes) -> None:
+    a, b = await nodes.start_all(a=1, b=2)
+    await b.ref.stop(block=False)
+    await until(lambda: a.metrics.nodes == 1)
+
+
+async def test_a_node_that_stops_answers_what_it_was_asked(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1)
+    a.ref.tell(message(NodeAnnounced("0.1.0", 7, 7, 7)))
+    answers: LoopFuture[Answers] = LoopFuture()
+    a.ref.tell(AskNodes(NOTICE, answers.set))
+    await a.ref.stop(block=False)
+    assert (await answers).known == 2
+
+
+async def test_a_stop_does_not_wait_for_a_bus_that_is_away(nodes: Nodes) -> None:
+    a, b = await nodes.start_all(a=1, b=2)
+    nodes.hub.is_down = True
+    await b.ref.stop(block=False)
+    assert a.metrics.nodes == 2
+
+
+async def test_a_node_says_that_it_left_and_comes_back(nodes: Nodes, handled: Handled) -> None:
+    a = await nodes.start("a")
+    for number, (body, known) in enumerate([(NodeAnnounced("0.1.0", 1, 1, 1), 2), (NodeLeft(), 1)] * 2):
+        a.ref.tell(message(body, message_id=str(number)))
+        await handled(a.ref)
+        assert a.metrics.nodes == known
+
+
+async def test_a_message_is_acted_on_once_and_only_while_it_is_fresh(
+    nodes: Nodes, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = await nodes.start("a")
+    disconnect = DisconnectUser("ann")
+    a.ref.tell(message(disconnect))
+    a.ref.tell(message(disconnect))
+    a.ref.tell(message(disconnect, message_id="2", sent_ms=NOW_MS - 10_001))
+    a.ref.tell(message(disconnect, message_id="3", sent_ms=NOW_MS + 10_001))
+    a.ref.tell(ControlPayload(b"forged"))
+    with caplog.at_level(logging.WARNING):
+        await handled(a.ref)
+    await until(lambda: bool(a.done))
+    assert a.done == [disconnect]
+    assert a.metrics.refused == {"replayed": 1, "stale": 2, "forged": 1}
+    assert len(caplog.messages) == 4
+
+
+async def test_what_is_for_another_node_is_left_to_it(nodes: Nodes, handled: Handled) -> None:
+    a = await nodes.start("a")
+    a.ref.tell(message(NOTICE, to="b"))
+    await handled(a.ref)
+    assert (a.done, a.metrics.refused) == ([], {})
+
+
+async def test_a_bus_that_doubles_and_reorders_changes_nothing(nodes: Nodes) -> None:
+    a, b, c = await nodes.start_all(a=1, b=2, c=4)
+    later = asyncio.get_running_loop().call_soon
+
+    def twice(deliver: Callable[[], None]) -> None:
+        later(later, deliver)
+        deliver()
+
+    nodes.hub.distort = twice
+    answers = await a.ask(NOTICE)
+    assert (len(answers.results), answers.known) == (3, 3)
+    await until(lambda: b.metrics.refused["replayed"] >= 1 and c.metrics.refused["replayed"] >= 1)
+    assert [node.done for node in (a, b, c)] == [[NOTICE]] * 3
+
+
+async def test_no_more_commands_are_carried_out_at_once_than_a_node_can(nodes: Nodes, handled: Handled) -> None:
+    a = await nodes.start("a")
+    may_go_on = asyncio.Event()
+    running = 0
+
+    async def wait(command: Command) -> Result:
+        nonlocal running
+        running += 1
+        await may_go_on.wait()
+        return await a.act(command)
+
+    a.ref.tell(TakePart(wait))
+    for number in range(100):
+        a.ref.tell(message(NOTICE, message_id=str(number)))
+    await handled(a.ref)
+    await until(lambda: running == 64)
+    may_go_on.set()
+    await until(lambda: len(a.done) == 64)
+    a.ref.tell(message(NOTICE, message_id="one more"))
+    await until(lambda: len(a.done) == 65)
