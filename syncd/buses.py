@@ -51,11 +51,11 @@ def bus_retry_s(settings: Settings) -> float:
 
 
 def bus_risk(settings: Settings) -> str | None:
-    """Say what anyone who can publish on the bus may do, for want of a key; ``None``: there is one, or no bus."""
+    """Say what is amiss for want of a key; ``None``: there is one, or no bus."""
     if settings.bus == "none" or settings.bus_key is not None:
         return None
     harm = "change any user's list" if settings.bus_foreign else "show any user's devices changes that never happened"
-    return f"without a bus key, anyone who can publish on the bus can {harm}"
+    return f"without a bus key, anyone who can publish on the bus can {harm}, and the admin API acts on one node only"
 
 
 def _pubnub(settings: Settings) -> Bus:

@@ -48,4 +48,7 @@ async def test_a_bus_without_a_key_is_warned_of(start_daemon: StartDaemon, flags
     assert len(warnings) == bool(said)
     for warning in warnings:
         assert '"level": "warning"' in warning
-        assert f"anyone who can publish on the bus can {said}: set --bus-key" in warning
+        assert (
+            f"anyone who can publish on the bus can {said}, and the admin API acts on one node only: set --bus-key"
+            in warning
+        )
