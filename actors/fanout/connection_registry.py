@@ -149,7 +149,7 @@ class ConnectionRegistry(SupervisedActor):
         return tuple(self._user_connections.get(user_id, {}).values())
 
     def get_users(self, limit: int) -> ConnectedUsers:
-        """Return who has a connection, those who came first in front. Cost: O(limit)."""
+        """Return who has a connection, longest connected first. Cost: O(limit)."""
         first = islice(self._user_connections.items(), limit)
         return ConnectedUsers(
             tuple((user_id, len(connections)) for user_id, connections in first), len(self._user_connections)

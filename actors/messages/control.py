@@ -118,7 +118,7 @@ class ListedUser(Struct, frozen=True):
 
 
 class UsersListed(Struct, frozen=True, tag="users_listed", tag_field="type"):
-    """The users with a connection, those who came first in front; ``left_out``: how many more there are."""
+    """The users with a connection, longest connected first; ``left_out``: how many more there are."""
 
     users: tuple[ListedUser, ...]
     left_out: Count = 0

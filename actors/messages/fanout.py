@@ -79,7 +79,7 @@ class ConnectedUsers(Struct, frozen=True):
     """Users with a connection."""
 
     first: tuple[tuple[str, int], ...]
-    """Those who came first, with the number of their connections."""
+    """Those connected longest, with the number of their connections."""
     count: int
     """Of all."""
 

@@ -34,11 +34,12 @@ OpenPage = Callable[..., Awaitable[Page]]
 
 
 @contextmanager
-def running_daemon(directory: Path, secret: str | None = None) -> Iterator[str]:
+def running_daemon(directory: Path, secret: str | None = None, *flags: str) -> Iterator[str]:
     """Run a daemon and return its URL; without a secret it is for development, with the page."""
+    directory.mkdir(parents=True, exist_ok=True)
     with (directory / "log").open("wb") as log:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(directory / "data")],
+            [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(directory / "data"), *flags],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], **MEASURED, **({"SYNCD_JWT_SECRET": secret} if secret else {})},
             stdout=subprocess.PIPE,

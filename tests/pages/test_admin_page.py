@@ -1,9 +1,12 @@
 """The page at ``/admin``, by clicking, on a real daemon with real devices."""
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from itertools import count
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +14,7 @@ from playwright.async_api import Page, Route, expect
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.pages.conftest import SECRET, OpenPage, running_daemon
+from tests.scenarios.conftest import NatsServer
 from transport.access.minting import mint
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,6 +24,7 @@ TOKEN_FIELD = "Operator\u2019s token"
 
 OpenAdmin = Callable[..., Awaitable[Page]]
 Device = Callable[[str], Awaitable[ClientConnection]]
+StartNodes = Callable[[int], Awaitable[list[str]]]
 
 
 _numbers = count(1)
@@ -61,6 +66,24 @@ async def device(url: str, user: str) -> AsyncIterator[Device]:
             return socket
 
         yield connected
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def start_nodes(tmp_path: Path) -> AsyncIterator[StartNodes]:
+    """``await start_nodes(2)``: the URLs of nodes on one bus, each with a database of its own."""
+    nats = NatsServer(tmp_path / "bus.log")
+    await nats.start()
+    with ExitStack() as stack:
+
+        async def started(number: int) -> list[str]:
+            flags = (*nats.flags, "--bus-key", "a key that only the nodes of this test have")
+            return [
+                await asyncio.to_thread(stack.enter_context, running_daemon(tmp_path / str(each), SECRET, *flags))
+                for each in range(number)
+            ]
+
+        yield started
+    await nats.kill()
 
 
 async def sign_in(page: Page, token: str = TOKEN) -> None:
@@ -132,7 +155,7 @@ async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Dev
     page = await open_admin()
     await sign_in(page)
     await show_user(page, user)
-    await expect(page.locator("#user-summary")).to_have_text("2 connections to this node.")
+    await expect(page.locator("#user-summary")).to_have_text("2 connections.")
     await page.get_by_role("button", name="Disconnect phone").click()
     await expect(page.locator("#user-summary")).to_contain_text("1 connection ended.")
     await phone.wait_closed()
@@ -142,6 +165,87 @@ async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Dev
     await tv.wait_closed()
     assert tv.close_code == 4004
     await expect(page.locator("#connections-table")).to_be_hidden()
+
+
+async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(
+    open_admin: OpenAdmin, device: Device, user: str
+) -> None:
+    await device("tv")
+    page = await open_admin()
+    await sign_in(page)
+    await expect(page.locator("#nodes-table tbody tr")).to_have_count(1)
+    await expect(page.locator("#nodes-table tbody th")).to_contain_text("(this one)")
+    await page.get_by_role("button", name="Users of").click()
+    await page.get_by_role("button", name=f"Show {user}", exact=True).click()
+    await expect(page.get_by_label("User id")).to_have_value(user)
+    await expect(page.locator("#connections-table tbody th")).to_have_text(["tv"])
+
+
+async def test_what_a_list_of_users_has_no_room_for_is_counted(open_admin: OpenAdmin) -> None:
+    page = await open_admin()
+
+    async def with_many(route: Route) -> None:
+        users = [{"user_id": f"user {number}", "connections": 1} for number in range(100)]
+        await route.fulfill(json={"node": "a1b2c3d4", "users": users, "left_out": 1900})
+
+    await page.route("**/api/v1/admin/node?*", with_many)
+    await sign_in(page)
+    await page.get_by_role("button", name="Users of").click()
+    summary = "100 users, longest connected first. 1,900 more are not listed."
+    await expect(page.locator("#node-users-summary")).to_have_text(summary)
+    await expect(page.locator("#node-users-table tbody tr")).to_have_count(100)
+
+
+async def test_a_token_is_revoked_by_its_id(open_admin: OpenAdmin, url: str, user: str) -> None:
+    headers = {"Authorization": f"Bearer {mint(SECRET, user, 'tv', 3600, token_id='stolen')}"}
+    async with connect(url.replace("http", "ws", 1) + "/ws?since=0", additional_headers=headers) as socket:
+        await socket.recv()
+        page = await open_admin()
+        await sign_in(page)
+        await page.get_by_label("Token id").fill("stolen")
+        await page.get_by_role("button", name="Revoke").click()
+        done = "Token stolen is refused from now on, 1 connection ended."
+        await expect(page.locator("#revoke-summary")).to_have_text(done)
+        await socket.wait_closed()
+        assert socket.close_code == 4501
+    await expect(page.get_by_label("Token id")).to_have_value("")
+
+
+async def test_a_notice_is_shown_on_every_device(open_admin: OpenAdmin, device: Device) -> None:
+    tv = await device("tv")
+    page = await open_admin()
+    await sign_in(page)
+    await page.get_by_label("Text").fill("Back at <five>")
+    await page.get_by_label("Level").select_option("warning")
+    await page.get_by_role("button", name="Send to every device").click()
+    await expect(page.locator("#notice-summary")).to_have_text("Sent to 1 connection.")
+    assert json.loads(await tv.recv()) == {"type": "notice", "message": "Back at <five>", "level": "warning"}
+
+
+async def test_a_call_that_fails_says_why(open_admin: OpenAdmin) -> None:
+    page = await open_admin()
+    await sign_in(page)
+    await page.get_by_label("Text").fill("a\u0085b")
+    await page.get_by_role("button", name="Send to every device").click()
+    await expect(page.locator("#notice-summary")).to_contain_text("message")
+    await expect(page.locator("#notice-summary")).to_have_class(re.compile("is-trouble"))
+
+
+async def test_all_nodes_are_shown_and_who_has_answered(open_page: OpenPage, start_nodes: StartNodes) -> None:
+    here, there = await start_nodes(2)
+    headers = {"Authorization": f"Bearer {mint(SECRET, 'ann', 'tv', 3600)}"}
+    async with connect(there.replace("http", "ws", 1) + "/ws?since=0", additional_headers=headers) as socket:
+        await socket.recv()
+        page = await open_page(f"{here}/admin")
+        await sign_in(page)
+        await expect(page.locator("#nodes")).to_have_text("2")
+        await expect(page.locator("#connections")).to_have_text("1")
+        await expect(page.locator("#nodes-table tbody tr")).to_have_count(2)
+        await show_user(page, "ann")
+        await expect(page.locator("#user-summary")).to_have_text("1 connection. 2 of 2 nodes answered.")
+        await page.get_by_role("button", name="Disconnect tv").click()
+        await expect(page.locator("#user-summary")).to_contain_text("1 connection ended. 2 of 2 nodes answered.")
+        await socket.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def _node() -> Json:
     of_name = {"$ref": "#/components/schemas/DisconnectRequest/properties/user_id"}
     name = query("name", "Which node, as stats name it; else the one that is called.", of_name, "a1b2c3d4")
     users = {"node": "a1b2c3d4", "users": [{"user_id": _USER, "connections": 2}], "left_out": 0}
-    responses = {"200": answer("They are these, those who came first in front.", "NodeUsers", users)}
+    responses = {"200": answer("They are these, longest connected first.", "NodeUsers", users)}
     more = responses | problems("404")
     return _of_an_operator("readNode", "Read who is connected to a node.", more, parameters=[name])
 

@@ -79,7 +79,7 @@ class NodeUser(Struct, frozen=True):
 
 
 class NodeUsers(Struct, frozen=True):
-    """The users with a connection to ``node``, those who came first in front; ``left_out``: how many more there are."""
+    """The users with a connection to ``node``, longest connected first; ``left_out``: how many more there are."""
 
     node: str
     users: list[NodeUser]

@@ -1,14 +1,16 @@
-/** The operator's page: how this node does, second by second, and the connections of a user. */
+/** The operator's page: how all nodes do, second by second, who is connected, and what can be done about it. */
 
+import { ActionsPanel } from "./actions_panel.js";
 import { AdminApi } from "./admin_api.js";
 import { Chart, digits } from "./chart.js";
+import { part } from "./dom.js";
+import { NodesPanel } from "./nodes_panel.js";
 import { Rate, Series } from "./series.js";
 import { UserPanel } from "./user_panel.js";
 
 const TOKEN = "syncd-operator-token";
 const INTERVAL_MS = 1000;
 
-const part = (id) => document.getElementById(id);
 const relays = new Series();
 const relayRate = new Rate();
 const percentiles = { p50: new Series(), p95: new Series(), p99: new Series() };
@@ -20,6 +22,11 @@ const charts = [
   ),
 ];
 const userPanel = new UserPanel();
+const nodesPanel = new NodesPanel((userId) => {
+  part("user").scrollIntoView({ block: "center" });
+  void userPanel.show(userId);
+});
+const panels = [userPanel, nodesPanel, new ActionsPanel()];
 let timer;
 
 part("sign-in").addEventListener("submit", (event) => {
@@ -42,7 +49,7 @@ function open() {
     return;
   }
   const api = new AdminApi(token);
-  userPanel.use(api);
+  for (const panel of panels) panel.use(api);
   clearTimeout(timer);
   void watch(api);
 }
@@ -72,19 +79,31 @@ function render(stats) {
   if (perSecond !== null) relays.push(nowMs, perSecond);
   for (const [name, series] of Object.entries(percentiles)) series.push(nowMs, stats.write_latency[`${name}_ms`]);
   for (const chart of charts) chart.render(nowMs);
-  part("connections").textContent = digits(stats.connections);
-  part("users").textContent = digits(stats.users);
-  part("outbox").textContent = digits(stats.bus.outbox);
-  part("gaps").textContent = digits(stats.bus.gaps_healed);
-  judge(part("journal"), stats.journal.problem);
-  judge(part("bus"), stats.bus.problem);
+  const { nodes } = stats;
+  const answering = nodes.map((node) => ({ ...node, ...(node.self ? stats : node.figures) })).filter(({ bus }) => bus);
+  part("nodes").textContent =
+    answering.length === nodes.length ? digits(nodes.length) : `${answering.length} of ${nodes.length}`;
+  part("nodes").classList.toggle("is-ill", answering.length < nodes.length);
+  part("connections").textContent = total(nodes, ({ connections }) => connections);
+  part("users").textContent = total(nodes, ({ users }) => users);
+  part("outbox").textContent = total(answering, ({ bus }) => bus.outbox);
+  part("gaps").textContent = total(answering, ({ bus }) => bus.gaps_healed);
+  judge(part("journal"), answering, ({ journal }) => journal.problem);
+  judge(part("bus"), answering, ({ bus }) => bus.problem);
+  nodesPanel.render(nodes);
 }
 
-/** Say how a part does: well, or why not. */
-function judge(element, problem) {
-  element.textContent = problem ?? "Works";
-  element.classList.toggle("is-well", problem === null);
-  element.classList.toggle("is-ill", problem !== null);
+function total(nodes, figure) {
+  return digits(nodes.reduce((sum, node) => sum + figure(node), 0));
+}
+
+/** Say how a part does: well on all nodes, or where not, and why. */
+function judge(element, nodes, problemOf) {
+  const ill = nodes.filter((node) => problemOf(node) !== null);
+  const problems = ill.map((node) => (nodes.length === 1 ? problemOf(node) : `${node.node}: ${problemOf(node)}`));
+  element.textContent = problems.join("; ") || "Works";
+  element.classList.toggle("is-well", ill.length === 0);
+  element.classList.toggle("is-ill", ill.length > 0);
 }
 
 function upFor(seconds) {

@@ -1,6 +1,6 @@
-/** A user's connections on this node, and how to end them. */
+/** A user's connections to all nodes, and how to end them. */
 
-const part = (id) => document.getElementById(id);
+import { answered, button, count, part, row, tell } from "./dom.js";
 
 export class UserPanel {
   #api = null;
@@ -11,8 +11,7 @@ export class UserPanel {
   constructor() {
     part("find").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#userId = part("user").value.trim();
-      void this.#show();
+      void this.show(part("user").value.trim());
     });
     part("disconnect-all").addEventListener("click", () => this.#disconnect());
   }
@@ -22,33 +21,28 @@ export class UserPanel {
     this.#api = api;
   }
 
-  async #show() {
+  async show(userId) {
+    this.#userId = userId;
+    part("user").value = userId;
     this.#render([]); // nobody shall disconnect what is another user's
-    await this.#tell(async () => {
-      const { connections } = await this.#api.user(this.#userId);
-      this.#render(connections);
-      return `${count(connections.length, "connection")} to this node.`;
+    await tell(part("user-summary"), async () => {
+      const found = await this.#api.user(userId);
+      this.#render(found.connections);
+      const rest = found.left_out === 0 ? "" : ` ${found.left_out.toLocaleString("en")} more are not listed.`;
+      return `${count(found.connections.length, "connection")}.${rest}${answered(found)}`;
     });
   }
 
   async #disconnect(deviceId) {
     const ended = this.#connections.filter(({ device_id }) => deviceId === undefined || device_id === deviceId);
     const endedIds = new Set(ended.map(({ connection_id }) => connection_id));
-    await this.#tell(async () => {
-      const { disconnected } = await this.#api.disconnect(this.#userId, deviceId);
+    await tell(part("user-summary"), async () => {
+      const done = await this.#api.disconnect(this.#userId, deviceId);
       const { connections } = await this.#api.user(this.#userId); // those just ended may still be on their way out
       this.#render(connections.filter(({ connection_id }) => !endedIds.has(connection_id)));
-      return `${count(disconnected, "connection")} ended. Devices come back by themselves while their tokens are good.`;
+      const back = "Devices come back by themselves while their tokens are good.";
+      return `${count(done.disconnected, "connection")} ended.${answered(done)} ${back}`;
     });
-  }
-
-  /** Say what `action` answers with, or why it failed. */
-  async #tell(action) {
-    try {
-      part("user-summary").textContent = await action();
-    } catch (error) {
-      part("user-summary").textContent = error.message;
-    }
   }
 
   #render(connections) {
@@ -59,24 +53,8 @@ export class UserPanel {
     table.tBodies[0].replaceChildren(...connections.map((connection) => this.#row(connection)));
   }
 
-  #row({ device_id, connected_at }) {
-    const row = document.createElement("tr");
-    const device = make("th", { scope: "row", textContent: device_id });
-    const since = make("td", { textContent: new Date(connected_at).toLocaleString() });
-    const button = make("button", { type: "button", className: "action", textContent: "Disconnect" });
-    button.setAttribute("aria-label", `Disconnect ${device_id}`);
-    button.addEventListener("click", () => this.#disconnect(device_id));
-    const action = make("td", {});
-    action.append(button);
-    row.append(device, since, action);
-    return row;
+  #row({ device_id, connected_at, node }) {
+    const end = button("Disconnect", `Disconnect ${device_id}`, () => this.#disconnect(device_id));
+    return row(part("connections-table"), [device_id, node, new Date(connected_at).toLocaleString(), end]);
   }
-}
-
-function make(name, properties) {
-  return Object.assign(document.createElement(name), properties);
-}
-
-function count(number, noun) {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -109,7 +109,7 @@ async def test_the_last_connection_takes_its_user_along(
     assert metrics.active_users == 0
 
 
-async def test_users_are_listed_with_their_connections_those_who_came_first_in_front(
+async def test_users_are_listed_with_their_connections_longest_connected_first(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     for connection_id, user_id in (("a", "ann"), ("b", "bob"), ("c", "ann"), ("d", "cat")):
