@@ -13,7 +13,17 @@ from msgspec import Struct, structs
 from actors.bus.freshness import Freshness
 from actors.bus.peers import Peers
 from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused, TemporaryError
-from actors.messages.control import Answered, Command, ControlMessage, NodeAnnounced, NodeLeft, Result
+from actors.messages.control import (
+    Answered,
+    Command,
+    ControlMessage,
+    DisconnectUser,
+    LookForRevocations,
+    NodeAnnounced,
+    NodeLeft,
+    Result,
+    ShowNotice,
+)
 from actors.messages.deployment import (
     Act,
     Acted,
@@ -173,7 +183,8 @@ class Deployment(SupervisedActor):
     def _act_for(self, message: ControlMessage, command: Command) -> None:
         if self._act is None or self._acting >= MAX_ACTING:
             return
-        logger.info("%s, asked for by node %s", type(command).__name__, message.origin)
+        level = logging.INFO if isinstance(command, DisconnectUser | LookForRevocations | ShowNotice) else logging.DEBUG
+        logger.log(level, "node %s asks for %s", message.origin, command)
         self._acting += 1
         self._do(self._answer(self._act, message, command))
 
@@ -192,22 +203,25 @@ class Deployment(SupervisedActor):
             self._next_announcement.cancel()
         if self._deps.channel is None or self._act is None:
             return
-        for node in self._peers.expire(self._deps.now_s()):
-            logger.warning("node %s was not heard of for %d announcements: it is gone", node, SILENT_INTERVALS)
-        self._count()
+        self._expire()
         registry, uptime_s = self._deps.registry, int(self._deps.now_s() - self._began_s)
         said = NodeAnnounced(self._deps.version, registry.total_connections, registry.active_users, uptime_s)
         self._do(self._publish(self._message(said)))
         self._next_announcement = tell_later(self._deps.announce_s, self.actor_ref, Announce())
 
+    def _expire(self) -> None:
+        for node in self._peers.expire(self._deps.now_s()):
+            logger.warning("node %s was not heard of for %d announcements: it is gone", node, SILENT_INTERVALS)
+        self._count()
+
     def _count(self) -> None:
-        self._deps.metrics.nodes = len(self._peers) + 1
+        self._deps.metrics.nodes = 0 if self._deps.channel is None else len(self._peers) + 1
 
     # What is asked for here
 
     def _ask(self, ask: AskNodes) -> None:
         node = self._deps.node
-        self._peers.expire(self._deps.now_s())
+        self._expire()
         nodes = {node, *(peer.node for peer in self._peers)}
         if ask.to is not None:
             nodes &= {ask.to}

@@ -13,12 +13,15 @@ from pykka import ActorDeadError, ActorRegistry
 
 from actors.errors import StoreUnavailable
 from actors.messages.change import Change
+from actors.messages.control import ConnectionsNotified, ShowNotice
+from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import NOBODY
 from actors.runtime import LoopFuture
 from storage.errors import SchemaTooNew
 from storage.schema import migrate
 from syncd.errors import SettingsError
+from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.settings import Settings
 from tests.fakes.memory_bus import MemoryHub
@@ -95,6 +98,29 @@ async def test_what_is_committed_is_published_before_the_end(settings: Settings)
     assert [(message["type"], message["revision"], message["origin"]) for message in heard] == [
         ("watchlist_update", 1, node.name)
     ]
+
+
+async def test_nodes_on_one_bus_with_one_key_do_what_one_of_them_is_asked_for(settings: Settings) -> None:
+    chosen = msgspec.structs.replace(settings, bus="nats://of.memory", bus_key="k" * 32)
+    hub = MemoryHub()
+
+    async def revoked_nothing() -> int:
+        return 0
+
+    async with (
+        running_node(chosen, hub.bus(), pytest.fail) as here,
+        running_node(chosen, hub.bus(), pytest.fail) as there,
+    ):
+        for node in (here, there):
+            node.deployment.tell(TakePart(LocalCommands(node.registry, revoked_nothing, node.stats).act))
+        async with asyncio.timeout(TIMEOUT_S):
+            while (here.metrics.bus.nodes, there.metrics.bus.nodes) != (2, 2):
+                await asyncio.sleep(0)
+            answers: LoopFuture[Answers] = LoopFuture()
+            here.deployment.tell(AskNodes(ShowNotice("Hello", "info"), answers.set))
+            told = await answers
+    assert told.results == {here.name: ConnectionsNotified(0), there.name: ConnectionsNotified(0)}
+    assert here.metrics.bus.refused == there.metrics.bus.refused == {}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from actors.messages.control import (
     LookForRevocations,
     NodeAnnounced,
     NodeLeft,
+    ReadFigures,
     Result,
     ShowNotice,
 )
@@ -241,9 +242,26 @@ async def test_a_node_that_is_silent_for_three_announcements_is_gone(nodes: Node
     assert a.metrics.nodes == 2
     nodes.clock.s = FOR_EVER_S + 1
     assert (await a.ask(NOTICE)).known == 1
+    assert a.metrics.nodes == 1
+
+
+async def test_a_node_that_nobody_asks_misses_a_silent_one_too(nodes: Nodes, handled: Handled) -> None:
+    a, _ = await nodes.start_all(a=1, b=2)
+    nodes.clock.s = FOR_EVER_S + 1
     a.ref.tell(Announce())
     await handled(a.ref)
     assert a.metrics.nodes == 1
+
+
+async def test_what_others_ask_for_is_in_the_log_unless_it_only_reads(
+    nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = await nodes.start("a")
+    with caplog.at_level(logging.INFO, "actors.bus.deployment"):
+        a.ref.tell(message(DisconnectUser("ann"), message_id="1"))
+        a.ref.tell(message(ReadFigures(), message_id="2"))
+        await until(lambda: len(a.done) == 2)
+    assert caplog.messages == ["node ghost asks for DisconnectUser(user_id='ann', device_id=None)"]
 
 
 async def test_a_node_that_stops_is_gone_at_once(nodes: Nodes) -> None:
