@@ -181,7 +181,10 @@ class Deployment(SupervisedActor):
                 self._act_for(message, command)
 
     def _act_for(self, message: ControlMessage, command: Command) -> None:
-        if self._act is None or self._acting >= MAX_ACTING:
+        if self._act is None:
+            return
+        if self._acting >= MAX_ACTING:
+            logger.warning("%d commands are under way: one of node %s is not done", self._acting, message.origin)
             return
         level = logging.INFO if isinstance(command, DisconnectUser | LookForRevocations | ShowNotice) else logging.DEBUG
         logger.log(level, "node %s asks for %s", message.origin, command)
@@ -203,11 +206,11 @@ class Deployment(SupervisedActor):
             self._next_announcement.cancel()
         if self._deps.channel is None or self._act is None:
             return
+        self._next_announcement = tell_later(self._deps.announce_s, self.actor_ref, Announce())
         self._expire()
         registry, uptime_s = self._deps.registry, int(self._deps.now_s() - self._began_s)
         said = NodeAnnounced(self._deps.version, registry.total_connections, registry.active_users, uptime_s)
         self._do(self._publish(self._message(said)))
-        self._next_announcement = tell_later(self._deps.announce_s, self.actor_ref, Announce())
 
     def _expire(self) -> None:
         for node in self._peers.expire(self._deps.now_s()):
@@ -230,8 +233,8 @@ class Deployment(SupervisedActor):
         self._asked[message.id] = _Asked(ask, set(nodes), nodes, {}, due)
         if node in nodes and self._act is not None:
             self._do(self._act_here(self._act, message.id, ask.command))
-        if others := frozenset(nodes - {node}):
-            self._do(self._ask_others(message, others))
+        if ask.to != node:  # also if no other node is known yet
+            self._do(self._ask_others(message, frozenset(nodes - {node})))
         self._no_longer_await(message.id, frozenset() if self._act is not None else frozenset({node}))
 
     async def _act_here(self, act: Act, request_id: str, command: Command) -> None:

@@ -98,7 +98,7 @@ async def next_of(socket: ClientConnection) -> Any:
 
 
 async def three_nodes(bus: BusServer, start_node: StartNode, knows: Knows) -> list[ClusterNode]:
-    nodes = [await start_node(*bus.flags, *KEY) for _ in range(3)]
+    nodes = await asyncio.gather(*(start_node(*bus.flags, *KEY) for _ in range(3)))
     for node in nodes:
         await knows(node, 3)
     return nodes
@@ -239,11 +239,10 @@ async def test_on_pubnub_whoever_may_publish_for_users_commands_no_node_and_find
     assert await next_of(device) == {"type": "pong"}
 
 
-@pytest.mark.parametrize("flags", [(), ("--bus", "none")], ids=["no key", "no bus"])
-async def test_without_a_bus_or_a_key_a_node_acts_alone(
-    nats: NatsServer, start_node: StartNode, call: Call, join: Join, http: aiohttp.ClientSession, flags: tuple[str, ...]
+async def test_without_a_key_a_node_acts_alone(
+    nats: NatsServer, start_node: StartNode, call: Call, join: Join, http: aiohttp.ClientSession
 ) -> None:
-    here, there = [await start_node(*nats.flags, *flags) for _ in range(2)]
+    here, there = [await start_node(*nats.flags) for _ in range(2)]
     own, other = await join(here, "ann", "tv"), await join(there, "ann", "tv")
     assert await call(here, "disconnect", user_id="ann") == {"disconnected": 1, "nodes": 1, "known": 1}
     assert await close_code(own) == 4004

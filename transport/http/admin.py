@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from starlette.responses import Response
 
 from actors.errors import StoreUnavailable
@@ -202,7 +202,9 @@ class _AdminApi:
             closed_here = await self._deps.revoke(asked.token_id, asked.expires_at)
         except StoreUnavailable:
             raise unavailable("The revocation could not be kept, the token is still accepted.", RETRY_AFTER_S) from None
-        disconnected = _closed(await self._ask(LookForRevocations()), closed_here)
+        answers = await self._ask(LookForRevocations())
+        here = {self._deps.node: ConnectionsClosed(closed_here)}  # which needs not look
+        disconnected = _closed(structs.replace(answers, results={**answers.results, **here}))
         call.outcome = f"revoked, {disconnected.disconnected} disconnected, {_nodes(disconnected)}"
         return disconnected
 
@@ -222,9 +224,9 @@ class _AdminApi:
             raise unavailable("This node could not ask the others.", RETRY_AFTER_S) from None
 
 
-def _closed(answers: Answers, already: int = 0) -> Disconnected:
+def _closed(answers: Answers) -> Disconnected:
     results = results_of(ConnectionsClosed, answers)
-    return Disconnected(already + sum(done.connections for _, done in results), len(results), answers.known)
+    return Disconnected(sum(done.connections for _, done in results), len(results), answers.known)
 
 
 def _nodes(answer: Disconnected | Notified) -> str:

@@ -234,6 +234,14 @@ async def test_a_node_that_does_not_serve_yet_hears_the_others_and_is_not_announ
     await until(lambda: a.metrics.nodes == 2)
 
 
+async def test_a_node_that_knows_no_other_yet_has_them_act_all_the_same(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1)
+    early = await nodes.start("early", takes_part=False)
+    answers = await early.ask(NOTICE)
+    assert (answers.results, answers.known) == ({}, 1)
+    await until(lambda: a.done == [NOTICE])
+
+
 async def test_a_node_that_is_silent_for_three_announcements_is_gone(nodes: Nodes, handled: Handled) -> None:
     a, _ = await nodes.start_all(a=1, b=2)
     nodes.clock.s = FOR_EVER_S
