@@ -26,6 +26,7 @@ from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of
 from transport.bus.codec import BusCodec
+from transport.bus.control_codec import ControlCodec
 from transport.errors import TokenRefused
 from transport.http.api import http_api
 from transport.http.deps import ApiDeps
@@ -110,6 +111,8 @@ def channel(data: bytes) -> None:
     for codec in (BusCodec(), BusCodec(b"key"), BusCodec(b"key", are_foreign_allowed=False)):
         with suppress(BusMessageRefused):
             codec.encode(name, codec.decode(name, data))
+    with suppress(BusMessageRefused):
+        ControlCodec(b"key").decode(data)
 
 
 def http(data: bytes) -> None:
