@@ -6,10 +6,11 @@ Thread: written and read on the event loop only.
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import get_args
 
 from msgspec import Struct, field
 
-from actors.messages.journal import Status
+from actors.messages.journal import Outcome, Quota, Status
 
 COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BROADCAST_LATENCY_BOUNDS_S = (
@@ -92,6 +93,20 @@ class WriteMetrics:
         """Seconds from a write's acceptance to its commit."""
         self.outcomes: Counter[str] = Counter({status.value: 0 for status in Status})
         """Writes answered, by status."""
+        self.refusals: Counter[str] = Counter({quota: 0 for quota in get_args(Quota) if quota != "tags_per_item"})
+        """Writes refused because of a bound of what their user may keep, by its name."""
+        self.tags_superseded = 0
+        """Adds that the oldest tags of their content gave way to."""
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what a write was answered."""
+        self.outcomes[outcome.status] += 1
+        if outcome.quota is None:
+            return
+        if outcome.exceeds_quota:
+            self.refusals[outcome.quota] += 1
+        else:
+            self.tags_superseded += 1
 
 
 class JournalMetrics:

@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.store import Check, Prepare, StoreAnswer
 from actors.runtime.ask import Request
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.child_process import ChildProcess
 from storage.errors import SchemaTooNew
 from storage.wire import Failed, FailureKind, Open, encode
@@ -53,6 +54,7 @@ class StoreProcesses:
     Args:
         database_url: as of ``storage.database.Database``.
         restarts: counts them by process.
+        bounds: what each user may make grow.
         replica_url: of a copy of the database, which may be behind; lists are read there when it is not.
         write_deadline_s: how long one transaction may take, before its process is killed and started again.
         read_deadline_s: the same for one read.
@@ -63,11 +65,12 @@ class StoreProcesses:
         database_url: str,
         restarts: Counter[str],
         *,
+        bounds: Bounds = DEFAULT_BOUNDS,
         replica_url: str | None = None,
         write_deadline_s: float = DEADLINE_S,
         read_deadline_s: float = DEADLINE_S,
     ) -> None:
-        writing = Open(database_url=database_url, is_read_only=False, makes_file=True)
+        writing = Open(database_url=database_url, is_read_only=False, makes_file=True, bounds=bounds)
         reading = Open(database_url=database_url, is_read_only=True, makes_file=False, replica_url=replica_url)
         self._writer = _Worker("writer", writing, write_deadline_s, restarts)
         self._reader = _Worker("reader", reading, read_deadline_s, restarts)

@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, delete, insert, text, update
 from actors.messages.journal import Operation, Outcome
 from storage import history
 from storage.answers import AnswerKeeping
+from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.loading import load
-from storage.rows import context_text, head_row, live_row, update_row
+from storage.rows import context_row, head_row, live_row, update_row
 from storage.statements import Row, Statement
 from storage.tables import entries, heads, operations
 from storage.user_journal import Answer, JournalHead, UserJournal
@@ -28,8 +29,8 @@ _CREATE_HEADS = Statement(
 )
 _PUT_CONTEXTS = Statement(
     text(
-        "INSERT INTO contexts (user_id, replica, context) VALUES (:user_id, :replica, :context)"
-        " ON CONFLICT (user_id, replica) DO UPDATE SET context = excluded.context"
+        "INSERT INTO contexts (user_id, replica, context, used_day) VALUES (:user_id, :replica, :context, :used_day)"
+        " ON CONFLICT (user_id, replica) DO UPDATE SET context = excluded.context, used_day = excluded.used_day"
     )
 )
 _INSERT_OPERATIONS = Statement(insert(operations))
@@ -59,6 +60,7 @@ def commit(
     now_ms: int,
     limits: history.HistoryLimits,
     answers: AnswerKeeping,
+    bounds: Bounds,
     *,
     create_heads: bool,
 ) -> list[Outcome] | None:
@@ -67,13 +69,14 @@ def commit(
     ``None``: a user is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
     created now would be locked out of order, and two nodes could wait for each other.
 
-    Cost: independent of the size of a list and its history, with one exception: an add whose tag was removed before, or
-    belongs to another content, reads the user's whole history and list.
+    Cost: independent of the size of a list and its history, with two exceptions. An add whose tag was removed before,
+    or belongs to another content, reads the user's whole history and list. What is bounded is counted once if a release
+    that does not count has written the user's journal.
     """
     if create_heads:
         user_ids = sorted({operation.user_id for operation in batch})
         transaction.execute_many(_CREATE_HEADS, [(user_id,) for user_id in user_ids])
-    journals = load(transaction, batch, answers.known_since_ms(now_ms))
+    journals = load(transaction, batch, answers.known_since_ms(now_ms), bounds)
     if journals is None:
         return None
     outcomes = [journals[operation.user_id].apply(operation) for operation in batch]
@@ -103,7 +106,7 @@ def _write(
         made_live, no_longer_live = journal.live_changes()
         inserted += [live_row(user_id, live) for live in made_live]
         deleted += [(user_id, live.content_id, str(live.tag)) for live in no_longer_live]
-        seen += [(user_id, replica, context_text(context)) for replica, context in journal.context_changes().items()]
+        seen += [context_row(user_id, *changed, now_ms) for changed in journal.context_changes().items()]
         unrecorded += [(user_id, *answer) for answer in journal.unrecorded.items()]
     transaction.execute_many(_INSERT_OPERATIONS, recorded)
     transaction.execute_many(_DELETE_ENTRIES, deleted)
@@ -115,7 +118,7 @@ def _write(
         [
             head_row(journal.user_id, _moved_head(transaction, journal, now_ms, limits, answers))
             for journal in journals
-            if journal.recorded
+            if journal.new_head != journal.head
         ],
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
 from storage.answers import AnswerKeeping
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.commit import commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
@@ -24,6 +25,7 @@ def open_store(
     *,
     now_ms: Callable[[], int],
     history: HistoryLimits = DEFAULT_HISTORY,
+    bounds: Bounds = DEFAULT_BOUNDS,
     lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S,
 ) -> "SqlJournalStore":
     """Open the journal's database, creating or migrating its tables first; a SQLite file is made private.
@@ -32,6 +34,7 @@ def open_store(
         database_url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
         now_ms: the wall clock, milliseconds since 1970; decides only how long history is kept.
         history: how much of it is kept.
+        bounds: what a user may make grow.
         lock_timeout_s: how long a write may wait for another process before it is ``StoreUnavailable``.
 
     Raises:
@@ -47,16 +50,23 @@ def open_store(
     except BaseException:
         database.close()
         raise
-    return SqlJournalStore(database, now_ms, history)
+    return SqlJournalStore(database, now_ms, history, bounds)
 
 
 class SqlJournalStore:
     """``actors.ports.JournalStore``, which documents every method, in SQL; made by ``open_store``."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int], history: HistoryLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now_ms: Callable[[], int],
+        history: HistoryLimits = DEFAULT_HISTORY,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self._database = database
         self._now_ms = now_ms
         self._history = history
+        self._bounds = bounds
         self._answers = AnswerKeeping(history.min_answer_age_ms)
 
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
@@ -101,5 +111,11 @@ class SqlJournalStore:
     def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
         with self._database.transaction(writing=True) as transaction:
             return commit(
-                transaction, operations, self._now_ms(), self._history, self._answers, create_heads=create_heads
+                transaction,
+                operations,
+                self._now_ms(),
+                self._history,
+                self._answers,
+                self._bounds,
+                create_heads=create_heads,
             )

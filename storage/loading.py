@@ -4,20 +4,34 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 
-from sqlalchemy import bindparam, select
+from msgspec import structs
+from sqlalchemy import bindparam, func, select
 
 from actors.messages.journal import Operation
 from crdt.causal import CausalContext, Tag
 from storage.answers import read_answers
+from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.rows_in import chunks, padded, places, rows_in
 from storage.statements import Statement, for_update
 from storage.tables import contexts, entries, heads, operations
-from storage.user_journal import JOURNAL_REPLICA, UserJournal
+from storage.user_journal import JOURNAL_REPLICA, JournalHead, UserJournal
 
 Journals = dict[str, UserJournal]
 """By user."""
+
+
+_COUNT = Statement(
+    select(
+        select(func.count(entries.c.content_id.distinct()))
+        .where(entries.c.user_id == bindparam("of_user"))
+        .scalar_subquery(),
+        select(func.count()).where(contexts.c.user_id == bindparam("of_same_user")).scalar_subquery(),
+    ),
+    "of_user",
+    "of_same_user",
+)
 
 
 @cache
@@ -52,7 +66,9 @@ def _entries_by_tag(size: int) -> Statement:
     )
 
 
-def load(transaction: Transaction, batch: Sequence[Operation], answers_since_ms: int) -> Journals | None:
+def load(
+    transaction: Transaction, batch: Sequence[Operation], answers_since_ms: int, bounds: Bounds
+) -> Journals | None:
     """Lock the heads of the users of ``batch``, and return their journals with what ``batch`` touches.
 
     ``None``: a user has no head yet.
@@ -73,12 +89,15 @@ def load(transaction: Transaction, batch: Sequence[Operation], answers_since_ms:
     head_of_user = {row[0]: head_of(row) for row in locked.fetchall()}
     if len(head_of_user) < len(user_ids):
         return None
+    for user_id, head in head_of_user.items():
+        if not head.is_counted:
+            head_of_user[user_id] = _counted(transaction, user_id, head)
     contexts_of_user: dict[str, dict[str, CausalContext]] = defaultdict(dict)
     for row in seen:
-        user_id, replica, _ = row
+        user_id, replica, *_ = row
         contexts_of_user[user_id][replica] = context_of(row)
     journals = {
-        user_id: UserJournal(user_id, head, contexts_of_user[user_id], answers_since_ms)
+        user_id: UserJournal(user_id, head, contexts_of_user[user_id], answers_since_ms, bounds)
         for user_id, head in head_of_user.items()
     }
     for row in live:
@@ -87,6 +106,12 @@ def load(transaction: Transaction, batch: Sequence[Operation], answers_since_ms:
         journals[user_id].learn_answer(operation_id, answer)
     _learn_repeated_adds(transaction, journals, batch)
     return journals
+
+
+def _counted(transaction: Transaction, user_id: str, head: JournalHead) -> JournalHead:
+    """Return ``head`` with what is bounded, counted. Cost: O(live tags + replicas)."""
+    ((items, replicas),) = transaction.execute(_COUNT, (user_id, user_id)).fetchall()
+    return structs.replace(head, items=items, replicas=replicas)
 
 
 def _foreign_replicas(operation: Operation) -> set[str]:

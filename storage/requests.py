@@ -35,7 +35,6 @@ from actors.ports import JournalStore
 from storage.database import Database
 from storage.errors import SchemaTooNew
 from storage.forked import do_in_fork
-from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
 from storage.rehearsal import prove_writable
 from storage.replica import ReplicaReads
@@ -91,15 +90,13 @@ class OpenedStore:
             makes_file=opening.makes_file,
             checkpoints_aside=not opening.is_read_only,
         )
-        self._journal = SqlJournalStore(self._database, _now_ms, DEFAULT_HISTORY)
+        self._journal = SqlJournalStore(self._database, _now_ms, bounds=opening.bounds)
         self._revocations = SqlRevocationStore(self._database, time.time)
         self._copy = (
             None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
         )
         self._replica = (
-            None
-            if self._copy is None
-            else ReplicaReads(self._journal, SqlJournalStore(self._copy, _now_ms, DEFAULT_HISTORY))
+            None if self._copy is None else ReplicaReads(self._journal, SqlJournalStore(self._copy, _now_ms))
         )
 
     def answer(self, request: StoreRequest) -> StoreAnswer | Failed:

@@ -1,5 +1,6 @@
 """Conversions between rows of the tables and the values they hold: a row has its table's columns, in their order."""
 
+from typing import Final
 from uuid import UUID
 
 from msgspec import convert, json
@@ -11,6 +12,8 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.statements import Row
 from storage.user_journal import Answer, JournalHead, LiveTag
+
+DAY_MS: Final = 24 * 3600 * 1000
 
 KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
 """Values of ``operations.kind``: the collection and the action."""
@@ -166,21 +169,32 @@ def age_of(item: Item) -> tuple[int, int]:
 
 def head_row(user_id: str, head: JournalHead) -> Row:
     """Return the row of ``heads`` for the user's head."""
-    return (user_id, head.revision, head.first_revision, head.minted, head.clock.pack(), head.clock.node)
+    return (
+        user_id,
+        head.revision,
+        head.first_revision,
+        head.minted,
+        head.clock.pack(),
+        head.clock.node,
+        head.items,
+        head.replicas,
+        head.revision if head.is_counted else 0,
+    )
 
 
 def head_of(row: Row) -> JournalHead:
     """Return the head in a row of ``heads``."""
-    _, revision, first_revision, minted, clock, clock_node = row
-    return JournalHead(revision, first_revision, minted, HLCTimestamp.unpack(clock, clock_node))
+    _, revision, first_revision, minted, clock, clock_node, items, replicas, counted_revision = row
+    stamp = HLCTimestamp.unpack(clock, clock_node)
+    return JournalHead(revision, first_revision, minted, stamp, items, replicas, counted_revision == revision)
 
 
-def context_text(context: CausalContext) -> str:
-    """Return a context as ``contexts.context`` stores it."""
-    return json.encode(context.to_wire()).decode()
+def context_row(user_id: str, replica: str, context: CausalContext, now_ms: int) -> Row:
+    """Return the row of ``contexts`` for what was seen of one replica, which is used now."""
+    return user_id, replica, json.encode(context.to_wire()).decode(), now_ms // DAY_MS
 
 
 def context_of(row: Row) -> CausalContext:
     """Return the context in a row of ``contexts``."""
-    _, _, text = row
+    _, _, text, _ = row
     return CausalContext.from_wire(json.decode(text))

@@ -11,7 +11,7 @@ from storage.errors import SchemaTooNew
 from storage.statements import Statement
 from storage.tables import EPOCH, meta
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 MIGRATION_IDLE_MS = 60_000

@@ -30,6 +30,10 @@ heads = Table(
     Column("minted", BigInteger, nullable=False),  # the counter of the last tag that the journal minted
     Column("clock", BigInteger, nullable=False),  # HLC, packed; so is every ``timestamp`` below
     Column("clock_node", Text, nullable=False),
+    Column("items", BigInteger, nullable=False, server_default="0"),  # contents with a row in ``entries``
+    Column("replicas", BigInteger, nullable=False, server_default="0"),  # rows in ``contexts``
+    # To which both belong. Behind ``revision``: a node of a release that does not count has written meanwhile.
+    Column("counted_revision", BigInteger, nullable=False, server_default="0"),
 )
 
 # The journal's own replica is ``heads.minted``; there is a row here for every other replica that ever named a tag.
@@ -38,7 +42,9 @@ contexts = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("replica", Text, primary_key=True),
-    Column("context", Text, nullable=False),  # ``CausalContext.to_wire`` of this replica alone, as JSON
+    Column("context", Text, nullable=False),  # of this replica alone; ``storage/rows.py`` says how
+    Column("used_day", BigInteger, nullable=False, server_default="0"),  # when it last named a new tag, since 1970
+    Index("contexts_by_use", "user_id", "used_day"),
 )
 
 entries = Table(

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from msgspec import Struct, structs
 
 from actors.messages.change import WatchlistAction
-from actors.messages.journal import Operation, Outcome, Status, Update
+from actors.messages.journal import Operation, Outcome, Quota, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
@@ -46,6 +47,12 @@ class JournalHead(Struct, frozen=True):
     first_revision: int
     minted: int
     clock: HLCTimestamp
+    items: int = 0
+    """Contents in the list."""
+    replicas: int = 0
+    """Foreign replicas of which something was seen."""
+    is_counted: bool = True
+    """Whether both are known."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -79,10 +86,16 @@ class UserJournal:
         contexts: replica -> what was seen of it, if anything was: of every replica but the journal's that the batch
             names in a tag.
         answers_since_ms: every ``operation_id`` used since then is known, milliseconds since 1970.
+        bounds: what the user may make grow.
     """
 
     def __init__(
-        self, user_id: str, head: JournalHead, contexts: Mapping[str, CausalContext], answers_since_ms: int
+        self,
+        user_id: str,
+        head: JournalHead,
+        contexts: Mapping[str, CausalContext],
+        answers_since_ms: int,
+        bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.user_id = user_id
         self.head = head
@@ -94,6 +107,8 @@ class UserJournal:
         self.unrecorded: dict[str, Answer] = {}
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
+        self._bounds = bounds
+        self._items = head.items
         self._loaded_contexts = contexts
         self._context = CausalContext({JOURNAL_REPLICA: head.minted} if head.minted else {})
         for context in contexts.values():
@@ -134,6 +149,8 @@ class UserJournal:
         if first := self._by_operation_id.get(operation_id):
             return first.to(operation)
         outcome = self._decide(operation, content_id)
+        if outcome.exceeds_quota:
+            return outcome
         answer = Answer(action=operation.change.action, content_id=content_id, outcome=outcome)
         self._by_operation_id[operation_id] = answer
         if not outcome.is_new:  # else it is recorded
@@ -148,7 +165,8 @@ class UserJournal:
     @property
     def new_head(self) -> JournalHead:
         """The head after the batch."""
-        return JournalHead(self.revision, self.head.first_revision, self.minted, self.clock)
+        head = self.head
+        return JournalHead(self.revision, head.first_revision, self.minted, self.clock, self._items, head.replicas)
 
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
@@ -174,7 +192,7 @@ class UserJournal:
             decide = self._add if operation.change.action == "add" else self._remove
             return decide(operation, content_id)
         except _Refused as refusal:
-            return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field)
+            return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field, quota=refusal.quota)
 
     def _check_age(self, operation: Operation) -> None:
         """Refuse what may be a repetition whose answer is forgotten, unless a repetition has no effect anyway."""
@@ -191,6 +209,8 @@ class UserJournal:
             if tag in self._context:
                 return self._repeated_add(tag, operation)
         live = self._live.get(content_id, {})
+        if not live:
+            self._take_place()
         observed = self._observed(operation, live)
         entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
         text = str(tag)
@@ -199,6 +219,17 @@ class UserJournal:
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
         self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
         return outcome
+
+    def _take_place(self) -> None:
+        """Count a content that comes into the list. Raises: _Refused, the list is full."""
+        most = self._bounds.items_per_list
+        if self._items >= most:
+            raise _Refused(
+                f"content_id: the list has its {most} items (items_per_list): remove one first",
+                field="content_id",
+                quota="items_per_list",
+            )
+        self._items += 1
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
         """Answer an add whose tag was seen before: it was added already, or removed before it arrived."""
@@ -224,6 +255,7 @@ class UserJournal:
         self._live[content_id] = {tag: live[tag] for tag in entry}
         if entry:
             return Outcome(status=Status.EXISTING)
+        self._items -= 1
         newest_first = sorted(live.values(), key=lambda born: born.age_key, reverse=True)
         return self._record(operation, tuple(str(born.tag) for born in newest_first), Status.REMOVED)
 
@@ -267,11 +299,12 @@ class UserJournal:
 
 
 class _Refused(Exception):
-    """The operation can never be applied; the text is for its author, ``field`` the part to blame."""
+    """The operation cannot be applied, ever or as long as ``quota`` is met; the text is for its author."""
 
-    def __init__(self, reason: str, field: str | None = None) -> None:
+    def __init__(self, reason: str, field: str | None = None, quota: Quota | None = None) -> None:
         super().__init__(reason)
         self.field = field
+        self.quota = quota
 
 
 def _is_idempotent(operation: Operation) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from actors.messages.store import StoreAnswer, StoreRequest
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 
 LENGTH_BYTES: Final = 4
 
@@ -24,6 +25,8 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
     """Not when the daemon has had the file before: one that is missing then was removed."""
     replica_url: str | None = None
     """Of a copy of the database, for reads; it may be behind."""
+    bounds: Bounds = DEFAULT_BOUNDS
+    """What each user may make grow."""
 
 
 FailureKind = Literal[

@@ -22,6 +22,7 @@ from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
+from storage.bounds import Bounds
 from storage.client import StoreProcesses
 from syncd import __version__
 from syncd.buses import bus_codec, bus_retry_s, control_codec
@@ -153,7 +154,8 @@ def _stop_clock(grace: Grace, store: StoreProcesses) -> Callable[[], None]:
 
 async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[Journal], StoreProcesses]:
     restarts = wiring.metrics.journal.child_restarts
-    store = StoreProcesses(settings.journal_url, restarts, replica_url=settings.database_read_url)
+    bounds = Bounds(**{name: getattr(settings, f"max_{name}") for name in Bounds.__struct_fields__})
+    store = StoreProcesses(settings.journal_url, restarts, bounds=bounds, replica_url=settings.database_read_url)
     try:
         return await start_journal(wiring, store), store
     except ValueError as error:

@@ -104,6 +104,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     read_burst: Annotated[
         Count, _about("lists, changes and replays that one user may ask for at once after a pause")
     ] = 1_000
+    max_items_per_list: Annotated[
+        Count, _about("contents in a user's list; an add of another one is refused until one is removed")
+    ] = 10_000
+    max_tags_per_item: Annotated[
+        Count, _about("concurrent adds that are kept apart for one content; the oldest gives way to one more")
+    ] = 16
+    max_gaps_per_replica: Annotated[
+        Count, _about("runs of skipped counters in one replica's tags; a tag that makes one more is refused")
+    ] = 1_024
+    max_replicas_per_user: Annotated[
+        Count,
+        _about("replicas that name tags for one user; if none was unused for 90 days, the tag of another is refused"),
+    ] = 12_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
     log_format: Annotated[
         Literal["auto", "console", "json"], _about("auto (console on a terminal, else json), console or json")

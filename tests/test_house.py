@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "storage/migrations/versions/v0003_answers.py": "tests/storage/test_schema.py runs every migration",
     "storage/migrations/versions/v0004_entries_by_age.py": "tests/storage/test_schema.py runs every migration",
     "storage/migrations/versions/v0005_no_entries_by_content_and_age.py": "tests/storage/test_upgrade.py runs it",
+    "storage/migrations/versions/v0006_bounds.py": "tests/storage/test_upgrade.py runs it",
     "storage/replica_inspection.py": "tests/syncd/checks/test_replica.py runs it on a real standby",
     "transport/apidocs/openapi_admin.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",
     "transport/apidocs/openapi_parts.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",

@@ -17,6 +17,7 @@ from tests.wire_samples.meanings import BUS_KEY, USER
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
+from transport.errors import Problem
 from transport.figures import stats
 from transport.http import admin, admin_answers, answers, requests
 from transport.problems import ProblemDetails, problem_body
@@ -56,7 +57,8 @@ def frame_payload(message: Any) -> bytes:
 
 def answer(body: Struct) -> bytes:
     if isinstance(body, ProblemDetails):
-        return problem_body(HTTPStatus(body.status), body.detail)
+        code, field = body.code or None, body.field or None
+        return problem_body(Problem(HTTPStatus(body.status), body.detail, code=code, field=field))
     return bytes(answers.json_response(body).body)
 
 

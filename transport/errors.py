@@ -49,11 +49,22 @@ class KeysUnavailable(TemporaryError):
 class Problem(Exception):
     """Ends a request with ``status``; ``detail`` is one sentence that names the field and the fix.
 
-    4xx is the peer's fault, 503 and 429 are the moment's, other 5xx our own.
+    4xx is the peer's fault, 503 and 429 are the moment's, other 5xx our own. ``code`` and ``field`` say the same to
+    programs, where the status is not enough.
     """
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.code = code
+        self.field = field

@@ -7,12 +7,15 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
 from transport.errors import Problem
 
 PROBLEM_TYPE: Final = "application/problem+json"
+
+QUOTA_EXCEEDED: Final = "quota_exceeded"
+"""The code of whatever is refused because of a limit."""
 
 
 OUR_ERROR: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")
@@ -20,34 +23,43 @@ OUR_ERROR: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd;
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):
-    """Why a request had no effect: ``detail`` names the field and the fix."""
+    """Why a request had no effect: ``detail`` names the field and the fix, ``code`` and ``field`` are for programs."""
 
     type: str = "about:blank"  # the status says it all
     title: str
     status: int
     detail: str
+    code: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
 
 
-def unavailable(reason: str, retry_after_s: float) -> Problem:
+def unavailable(reason: str, retry_after_s: float, code: str | None = None) -> Problem:
     """Return the answer to a request that the same client may repeat later."""
     headers = {"Retry-After": str(max(1, round(retry_after_s)))}
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers)
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers, code=code)
 
 
-def problem_body(status: HTTPStatus, detail: str) -> bytes:
-    """Return the JSON of a problem."""
-    return msgspec.json.encode(ProblemDetails(title=status.phrase, status=status.value, detail=detail))
+def problem_body(problem: Problem) -> bytes:
+    """Return the JSON of ``problem``."""
+    details = ProblemDetails(
+        title=problem.status.phrase,
+        status=problem.status.value,
+        detail=problem.detail,
+        code=problem.code or UNSET,
+        field=problem.field or UNSET,
+    )
+    return msgspec.json.encode(details)
 
 
 def problem_response(problem: Problem) -> Response:
     """Return the response for a problem."""
-    body = problem_body(problem.status, problem.detail)
+    body = problem_body(problem)
     return Response(body, problem.status.value, problem.headers, PROBLEM_TYPE)
 
 
 def refusal(problem: Problem) -> bytes:
     """Return ``problem`` as a whole HTTP response that ends the connection."""
-    body = problem_body(problem.status, problem.detail)
+    body = problem_body(problem)
     headers = {
         "Content-Type": PROBLEM_TYPE,
         "Content-Length": str(len(body)),

@@ -61,8 +61,9 @@ DeviceMessage = WatchlistWrite | DeviceHeartbeat | Ping | Pong | Malformed
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
 
 ErrorCode = Literal[
-    "malformed", "unknown_type", "invalid_field", "unauthorized", "not_found", "refused", "try_again_later"
-]
+    "malformed", "unknown_type", "invalid_field", "unauthorized", "not_found", "refused", "quota_exceeded",
+    "try_again_later",
+]  # fmt: skip
 
 
 class Ack(Struct, frozen=True, tag="ack", tag_field="type", omit_defaults=True, kw_only=True):
@@ -134,7 +135,7 @@ def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
         retry_after_s = outcome.retry_after_s
         return Error(
             id=message_id,
-            code="refused" if retry_after_s is None else "try_again_later",
+            code=_refusal_code(outcome),
             field=outcome.field,
             message=outcome.reason or "the write was refused",
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
@@ -151,3 +152,9 @@ def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
         unique_tag=update.tags[0],
         timestamp=update.timestamp,
     )
+
+
+def _refusal_code(outcome: Outcome) -> ErrorCode:
+    if outcome.exceeds_quota:
+        return "quota_exceeded"
+    return "refused" if outcome.retry_after_s is None else "try_again_later"

@@ -66,13 +66,18 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
+Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user"]
+"""What bounds what one user makes grow in the journal: the names of its settings, without ``max_``."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """The answer to one operation.
 
     ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written.
     ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
-    ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame, and
-    ``retry_after_s`` that the same may succeed later.
+    ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame,
+    ``retry_after_s`` that the same may succeed later, and ``quota`` which bound was met. Of an add that was taken,
+    ``quota`` says that the oldest tags had to go for it.
     """
 
     status: Status
@@ -81,6 +86,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     field: str | None = None
     retry_after_s: float | None = None
+    quota: Quota | None = None
+
+    @property
+    def exceeds_quota(self) -> bool:
+        """Whether it was refused because of a bound: then nothing happened, and nothing of it is remembered."""
+        return self.quota is not None and self.status is Status.REFUSED
 
     @property
     def revision(self) -> int | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore, open_store
 from syncd.cluster import LocalPostgreSQL
@@ -45,9 +46,12 @@ def open_journal(wall_clock: WallClock) -> Iterator[OpenJournal]:
     stores: list[SqlJournalStore] = []
 
     def open_journal(
-        url: str, history: HistoryLimits = DEFAULT_HISTORY, lock_timeout_s: float = 10.0
+        url: str,
+        history: HistoryLimits = DEFAULT_HISTORY,
+        lock_timeout_s: float = 10.0,
+        bounds: Bounds = DEFAULT_BOUNDS,
     ) -> SqlJournalStore:
-        store = open_store(url, now_ms=wall_clock, history=history, lock_timeout_s=lock_timeout_s)
+        store = open_store(url, now_ms=wall_clock, history=history, lock_timeout_s=lock_timeout_s, bounds=bounds)
         stores.append(store)
         return store
 

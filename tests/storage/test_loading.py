@@ -6,6 +6,7 @@ import pytest
 
 from actors.messages.journal import Operation, Status
 from crdt.causal import Tag
+from storage.bounds import DEFAULT_BOUNDS
 from storage.database import Database, Transaction
 from storage.journal_store import SqlJournalStore
 from storage.loading import load
@@ -32,11 +33,11 @@ def transaction(journal: SqlJournalStore, database_url: str, author: Author) -> 
 
 
 def test_a_user_without_a_head_is_noticed(transaction: Transaction, author: Author) -> None:
-    assert load(transaction, [author.add("alien"), author.add("alien", user="cid")], 0) is None
+    assert load(transaction, [author.add("alien"), author.add("alien", user="cid")], 0, DEFAULT_BOUNDS) is None
 
 
 def test_a_batch_finds_its_users_as_they_were_left(transaction: Transaction, author: Author) -> None:
-    journals = load(transaction, [author.add("clue"), author.remove("alien", user="bob")], 0)
+    journals = load(transaction, [author.add("clue"), author.remove("alien", user="bob")], 0, DEFAULT_BOUNDS)
     assert journals is not None
     assert {user_id: journal.head.revision for user_id, journal in journals.items()} == {"ann": 4, "bob": 1}
     assert {user_id: journal.minted for user_id, journal in journals.items()} == {"ann": 1, "bob": 1}
@@ -61,13 +62,15 @@ def test_what_was_loaded_decides_as_the_whole_journal_would(
     transaction: Transaction, author: Author, again: Callable[[Author], Operation], status: Status
 ) -> None:
     operation = again(author)
-    journals = load(transaction, [operation], 0)
+    journals = load(transaction, [operation], 0, DEFAULT_BOUNDS)
     assert journals is not None
     assert journals["ann"].apply(operation).status is status
 
 
 def test_contexts_are_loaded_of_the_replicas_that_are_named(transaction: Transaction, author: Author) -> None:
-    journals = load(transaction, [author.add("clue", tag="web:1"), author.add("clue", tag="phone:7")], 0)
+    journals = load(
+        transaction, [author.add("clue", tag="web:1"), author.add("clue", tag="phone:7")], 0, DEFAULT_BOUNDS
+    )
     assert journals is not None
     assert journals["ann"].has_seen(Tag("phone", 1))
     assert not journals["ann"].has_seen(Tag("movie-123", 0))
@@ -78,7 +81,7 @@ def test_however_many_operations_there_are_a_few_statements_ask_for_all(
 ) -> None:
     batch = [author.add(f"film {n}", operation_id=f"op {n}", tag=f"web:{n + 1}") for n in range(64)]
     with executed() as of_many:
-        load(transaction, batch, 0)
+        load(transaction, batch, 0, DEFAULT_BOUNDS)
     with executed() as of_one:
-        load(transaction, batch[:1], 0)
+        load(transaction, batch[:1], 0, DEFAULT_BOUNDS)
     assert len(of_many) == len(of_one) == 5

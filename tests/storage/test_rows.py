@@ -12,7 +12,7 @@ from storage.database import Database, Transaction
 from storage.rows import (
     KINDS,
     context_of,
-    context_text,
+    context_row,
     head_of,
     head_row,
     live_of,
@@ -69,14 +69,14 @@ def test_a_live_tag_comes_back(transaction: Transaction, author: Author, tag: Ta
 
 
 def test_a_head_comes_back(transaction: Transaction) -> None:
-    head = JournalHead(revision=9, first_revision=4, minted=2, clock=STAMPS[1])
+    head = JournalHead(revision=9, first_revision=4, minted=2, clock=STAMPS[1], items=2, replicas=1)
     assert head_of(as_read(transaction, heads, head_row("ann", head))) == head
 
 
 @pytest.mark.parametrize("tags", [(), (Tag("tv", 1), Tag("tv", 3)), (Tag(NAME, 0),)])
 def test_a_context_comes_back(transaction: Transaction, tags: tuple[Tag, ...]) -> None:
     context = CausalContext().with_tags(*tags)
-    assert context_of(as_read(transaction, contexts, ("ann", "tv", context_text(context)))) == context
+    assert context_of(as_read(transaction, contexts, context_row("ann", "tv", context, 0))) == context
 
 
 def test_equal_tags_have_equal_text_and_others_another() -> None:

@@ -18,7 +18,9 @@ def transaction(database_url: str) -> Iterator[Transaction]:
     migrate(database_url)
     database = Database(database_url)
     with database.transaction(writing=True) as transaction:
-        rows = [(user_id, f"r{number}", f"{user_id} {number}") for user_id in ("ann", "bob") for number in range(200)]
+        rows = [
+            (user_id, f"r{number}", f"{user_id} {number}", 0) for user_id in ("ann", "bob") for number in range(200)
+        ]
         transaction.execute_many(Statement(insert(contexts)), rows)
         yield transaction
     database.close()
@@ -34,12 +36,12 @@ def test_every_pair_is_found_once_and_no_other(transaction: Transaction, count: 
 def test_pairs_of_several_users_do_not_mix(transaction: Transaction) -> None:
     pairs = [("ann", "r1"), ("bob", "r2")]
     found = set(rows_in(transaction, contexts.c.replica, pairs))
-    assert found == {("ann", "r1", "ann 1"), ("bob", "r2", "bob 2")}
+    assert found == {("ann", "r1", "ann 1", 0), ("bob", "r2", "bob 2", 0)}
 
 
 def test_a_pair_that_is_not_there_is_left_out(transaction: Transaction) -> None:
     pairs = [("ann", "r1"), ("ann", "elsewhere"), ("cid", "r1")]
-    assert [context for _, _, context in rows_in(transaction, contexts.c.replica, pairs)] == ["ann 1"]
+    assert [context for _, _, context, _ in rows_in(transaction, contexts.c.replica, pairs)] == ["ann 1"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 2), (3, 4), (5, 8), (64, 64), (100, 128)])

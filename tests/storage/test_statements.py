@@ -33,7 +33,7 @@ def test_it_is_compiled_once_for_each_database() -> None:
 def test_an_insert_takes_rows_of_its_table_as_they_are(dialect: Dialect) -> None:
     statement = Statement(insert(contexts))
     assert statement.compiled(dialect).arrange is None
-    assert "(user_id, replica, context)" in statement.compiled(dialect).text
+    assert "(user_id, replica, context, used_day)" in statement.compiled(dialect).text
 
 
 def test_parameters_are_given_in_the_order_that_is_named(dialect: Dialect) -> None:

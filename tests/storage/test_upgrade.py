@@ -14,10 +14,12 @@ from sqlalchemy import inspect
 
 import storage
 from actors.messages.journal import Operation, Status
+from storage.bounds import Bounds
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from storage.schema import HEAD, migrate, schema_version
 from storage.tables import metadata
+from tests.storage.conftest import OpenJournal
 from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
@@ -122,3 +124,30 @@ def test_an_index_that_pages_do_without_is_dropped(database_url: str) -> None:
     with database.migration() as (_, connection):
         assert {index["name"] for index in inspect(connection).get_indexes("entries")} == {"entries_by_age"}
     database.close()
+
+
+def test_what_it_has_written_is_counted_at_the_next_write(
+    journal: SqlJournalStore, author: Writes, open_journal: OpenJournal, database_url: str
+) -> None:
+    bounded = open_journal(database_url, bounds=Bounds(items_per_list=3))
+    added, refused = bounded.commit([author.add("clue"), author.add("eraserhead")])
+    assert (added.status, refused.quota) == (Status.ADDED, "items_per_list")
+    assert len(whole_list(bounded).items) == 3
+
+
+def test_its_writes_between_those_of_this_release_are_counted(
+    open_journal: OpenJournal, author: Writes, database_url: str
+) -> None:
+    bounded = open_journal(database_url, bounds=Bounds(items_per_list=2))
+    bounded.commit([author.add("alien")])
+    older = Database(database_url)
+    with older.transaction(writing=True) as transaction:  # what the older release does with the columns that it knows
+        brazil = author.content("brazil")
+        columns = "user_id, content_id, tag, added_revision, timestamp, node, device_id"
+        transaction.connection.execute(
+            f"INSERT INTO entries ({columns}) VALUES ('ann', '{brazil}', 'syncd:2', 2, 1, 'n', 'tv')"
+        )
+        transaction.connection.execute("INSERT INTO contexts (user_id, replica, context) VALUES ('ann', 'tv', '{}')")
+        transaction.connection.execute("UPDATE heads SET revision = 2, minted = 2 WHERE user_id = 'ann'")
+    older.close()
+    assert bounded.commit([author.add("clue")])[0].quota == "items_per_list"

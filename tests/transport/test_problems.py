@@ -11,7 +11,13 @@ BODY = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "d
 
 
 def test_a_problem_is_told_in_the_shape_of_rfc_9457() -> None:
-    assert msgspec.json.decode(problem_body(FULL.status, FULL.detail)) == BODY
+    assert msgspec.json.decode(problem_body(FULL)) == BODY
+
+
+def test_what_is_for_programs_is_beside_it() -> None:
+    problem = Problem(HTTPStatus.CONFLICT, "The list is full.", code="quota_exceeded", field="content_id")
+    told = msgspec.json.decode(problem_body(problem))
+    assert (told["code"], told["field"]) == ("quota_exceeded", "content_id")
 
 
 def test_an_application_answers_with_it() -> None:

@@ -112,6 +112,7 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "error.all": Error(
         id=2, code="try_again_later", field="content_id", message="The journal is unavailable.", retry_after_ms=1_500
     ),
+    "error.quota-exceeded": Error(id="w1", code="quota_exceeded", field="tag", message="Too many gaps."),
     "error.required": Error(code="malformed", message="The message is not JSON."),
     "authenticated.all": Authenticated(id="t1", expires_at=1_764_086_400),
     "authenticated.required": Authenticated(expires_at=1_764_086_400),
@@ -234,6 +235,16 @@ def _encoded(update: WatchlistUpdate) -> Raw:
 
 HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "write.all": WRITTEN,
+    "write.quota-exceeded": WriteResponse(
+        success=False,
+        operation="add",
+        content_id=FILM,
+        status=Status.REFUSED,
+        detail="The list is full.",
+        code="quota_exceeded",
+        field="content_id",
+    ),
+    "write.all-with-code": structs.replace(WRITTEN, code="quota_exceeded", field="content_id"),
     "write.required": WriteResponse(success=False, status=Status.NOT_FOUND),
     "bulk": BulkResponse([WRITTEN, WriteResponse(success=True, status=Status.EXISTING)]),
     "watchlist.all": WatchlistPage(
@@ -257,6 +268,9 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
     "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),
+    "problem.quota-exceeded": ProblemDetails(
+        title="Conflict", status=409, detail="The list is full.", code="quota_exceeded", field="content_id"
+    ),
     "admin-disconnect.nodes": Disconnected(2, nodes=2, known=3),
     "admin-notice.nodes": Notified(3, nodes=3, known=3),
     "admin-users.nodes": UserConnections(

@@ -7,7 +7,7 @@ from math import ceil
 from msgspec import Struct
 
 from transport.errors import Problem
-from transport.problems import unavailable
+from transport.problems import QUOTA_EXCEEDED, unavailable
 
 MIN_SWEEP = 10_000
 """Buckets kept before full ones, which hold no information, are first dropped."""
@@ -87,7 +87,8 @@ class Quotas:
         """
         if self._total >= self.limits.max_connections:
             self.refusals["connections"] += 1
-            raise unavailable(f"This node has reached its {self.limits.max_connections} connections.", RETRY_AFTER_S)
+            most = self.limits.max_connections
+            raise unavailable(f"This node has reached its {most} connections.", RETRY_AFTER_S, QUOTA_EXCEEDED)
         if self._connections[user_id] >= self.limits.max_connections_per_user:
             self.refusals["connections_per_user"] += 1
             most = self.limits.max_connections_per_user
@@ -127,4 +128,5 @@ class Quotas:
 
 def too_many(detail: str, retry_after_s: float) -> Problem:
     """Return the answer to a client that is over a limit."""
-    return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(ceil(retry_after_s))})
+    headers = {"Retry-After": str(ceil(retry_after_s))}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers, code=QUOTA_EXCEEDED)

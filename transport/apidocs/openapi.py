@@ -107,7 +107,7 @@ def _write_watchlist() -> Json:
         "Add or remove one content; answered once it is in the database.",
         parameters=[_traceparent()],
         requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
-        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", *ANY_BODY),
+        responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "409", *ANY_BODY),
     )
 
 

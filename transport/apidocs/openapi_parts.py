@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from transport.errors import Problem
 from transport.http.requests import MAX_WRITE_BYTES
-from transport.problems import PROBLEM_TYPE, problem_body
+from transport.problems import PROBLEM_TYPE, QUOTA_EXCEEDED, problem_body
 
 Json = dict[str, Any]
 
@@ -19,6 +20,10 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "content_id: 0b0e6a4e-52a5-4a5b-9a1f-000000000001 is not in the watchlist.",
     ),
     "408": ("The request was not complete in time.", "The request's body took too long to arrive."),
+    "409": (
+        "The write is beyond a limit, and had no effect.",
+        "content_id: the list has its 10000 items (items_per_list): remove one first",
+    ),
     "410": ("The listing cannot be continued.", "cursor: this listing cannot be continued; start again without it."),
     "413": ("The body is too large.", f"The body is larger than {MAX_WRITE_BYTES} bytes."),
     "415": ("The body is something other than JSON.", "Content-Type: the body must be application/json, not text/xml."),
@@ -36,6 +41,10 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "The database, or the issuer of the keys, is away; repeat after Retry-After.",
         "the journal is unavailable",
     ),
+}
+_FOR_PROGRAMS: Final[dict[str, tuple[str, str | None]]] = {
+    "409": (QUOTA_EXCEEDED, "content_id"),
+    "429": (QUOTA_EXCEEDED, None),
 }
 _RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}, "example": 2}}
 _HEADERS: Final = {
@@ -88,7 +97,9 @@ def answer(description: str, name: str, example: Json, **headers: Json) -> Json:
 
 def _problem(status: str) -> Json:
     description, detail = _PROBLEMS[status]
-    example = msgspec.json.decode(problem_body(HTTPStatus(int(status)), detail))
+    code, field = _FOR_PROGRAMS.get(status, (None, None))
+    problem = Problem(HTTPStatus(int(status)), detail, code=code, field=field)
+    example = msgspec.json.decode(problem_body(problem))
     return {
         "description": description,
         "headers": _HEADERS.get(status, {}),

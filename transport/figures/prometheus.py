@@ -37,6 +37,10 @@ class Sources(Struct, frozen=True, eq=False):
     """The store's processes that run: name -> process id."""
     log_lines_left_out: Callable[[], int] = lambda: 0
 
+    def all_refusals(self) -> dict[str, int]:
+        """Return what was refused because of a limit, by the limit's name."""
+        return {**self.refusals, **self.metrics.writes.refusals}
+
 
 class Figures(Collector):
     """Reads the actors' counters at scrape time, so that counting costs an actor one addition.
@@ -96,7 +100,7 @@ class Figures(Collector):
 
     def _limits(self) -> Iterator[Metric]:
         closes = {str(code): count for code, count in self.sources.metrics.closes.items()}
-        yield _counters("refusals", "Connections, messages and reads beyond a limit.", "reason", self.sources.refusals)
+        yield _counters("refusals", "What was refused because of a limit.", "reason", self.sources.all_refusals())
         yield _counters("connections_closed", "Connections that the node has closed.", "code", closes)
         illegal = {" ".join(step): count for step, count in self.sources.metrics.illegal_steps.items()}
         yield _counters("connection_illegal_steps", "Messages that cannot come in a state and did.", "step", illegal)
@@ -104,6 +108,9 @@ class Figures(Collector):
     def _writes(self) -> Iterator[Metric]:
         writes, journal = self.sources.metrics.writes, self.sources.metrics.journal
         yield _counters("writes", "Writes answered.", "status", writes.outcomes)
+        yield _counter(
+            "tags_superseded", "Adds that the oldest tags of their content gave way to.", writes.tags_superseded
+        )
         yield _histogram("commit_latency_seconds", "From a write's acceptance to its commit.", writes.commit_latency)
         yield _counter("journal_transactions", "Transactions committed.", journal.transactions)
         yield _counter("journal_operations", "Operations answered by those transactions.", journal.operations)

@@ -95,7 +95,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
             gaps_healed=bus.gaps_healed,
         ),
         writes=dict(metrics.writes.outcomes),
-        refusals=dict(sources.refusals),
+        refusals=sources.all_refusals(),
         closes=dict(metrics.closes),
     )
 

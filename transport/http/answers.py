@@ -11,6 +11,7 @@ from starlette.responses import Response
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Changes, Item, Outcome, Page, Status
 from crdt.hlc import HLCTimestamp
+from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
 
 Revision = Annotated[int, Meta(ge=0)]
@@ -22,7 +23,10 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused."""
+    """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused.
+
+    ``code``: ``quota_exceeded``, if it was refused because of a limit; ``field``: the part of the write to blame.
+    """
 
     success: bool
     operation: WatchlistAction | None = None
@@ -32,6 +36,8 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     timestamp: HLCTimestamp | None = None
     revision: Revision | None = None
     detail: str | None = None
+    code: str | None = None
+    field: str | None = None
 
 
 class BulkResponse(Struct, frozen=True):
@@ -115,6 +121,8 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
         timestamp=update.timestamp if update else None,
         revision=update.revision if update else None,
         detail=outcome.reason,
+        code=QUOTA_EXCEEDED if outcome.exceeds_quota else None,
+        field=outcome.field,
     )
 
 

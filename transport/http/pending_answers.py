@@ -12,7 +12,7 @@ from actors.messages.journal import Outcome, Status
 from transport.errors import Problem
 from transport.http.answers import BulkResponse, WriteResponse, json_body, write_response
 from transport.http.deadlines import AnswerDeadlines
-from transport.problems import OUR_ERROR, unavailable
+from transport.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,9 @@ class WriteAnswer(PendingAnswer):
                 raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the watchlist.")
             case Status.REFUSED if outcome.retry_after_s is not None:
                 raise unavailable(outcome.reason or "The write was not accepted.", outcome.retry_after_s)
+            case Status.REFUSED if outcome.exceeds_quota:
+                detail = outcome.reason or "The write is beyond a limit."
+                raise Problem(HTTPStatus.CONFLICT, detail, code=QUOTA_EXCEEDED, field=outcome.field)
             case Status.REFUSED:
                 raise Problem(HTTPStatus.BAD_REQUEST, outcome.reason or "The write was refused.")
         return json_body(write_response(change, outcome))

@@ -42,6 +42,10 @@ def test_a_write_for_which_nothing_had_to_change_is_acknowledged_without_a_revis
             Outcome(status=Status.REFUSED, field="tag", reason="a tag must not be empty"),
             Error(code="refused", field="tag", message="a tag must not be empty"),
         ),
+        (
+            Outcome(status=Status.REFUSED, field="content_id", reason="it is full", quota="items_per_list"),
+            Error(code="quota_exceeded", field="content_id", message="it is full"),
+        ),
         (Outcome(status=Status.REFUSED), Error(code="refused", message="the write was refused")),
         (
             Outcome(status=Status.REFUSED, reason="busy", retry_after_s=1.2346),

@@ -15,7 +15,7 @@ def test_stats_are_of_the_node_and_of_now(sources: Sources) -> None:
     told = stats(sources)
     assert (told.node, told.version, told.time, told.uptime_s) == ("a1", "7", 1000.5, 3.0)
     assert (told.connections, told.users, told.active_watchlists) == (2, 1, 5)
-    assert (told.refusals, told.closes) == ({"messages": 2}, {4002: 3})
+    assert (told.refusals["messages"], told.refusals["items_per_list"], told.closes) == (2, 0, {4002: 3})
     assert told.bus.outbox == 4
 
 

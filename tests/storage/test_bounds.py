@@ -1,0 +1,73 @@
+"""What one user makes grow stays within its bounds, on the real tables."""
+
+import pytest
+
+from actors.messages.journal import Outcome, Status
+from storage.bounds import DEFAULT_BOUNDS, Bounds
+from storage.database import Database
+from storage.journal_store import SqlJournalStore
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
+from tests.whole_list import whole_list
+
+SMALL = Bounds(items_per_list=2, tags_per_item=2, gaps_per_replica=2, replicas_per_user=2)
+
+
+@pytest.fixture
+def journal(open_journal: OpenJournal, database_url: str) -> SqlJournalStore:
+    return open_journal(database_url, bounds=SMALL)
+
+
+def statuses(outcomes: list[Outcome]) -> list[Status]:
+    return [outcome.status for outcome in outcomes]
+
+
+def test_the_bounds_are_those_that_are_documented() -> None:
+    assert (
+        Bounds(items_per_list=10_000, tags_per_item=16, gaps_per_replica=1_024, replicas_per_user=12_000)
+        == DEFAULT_BOUNDS
+    )
+
+
+def test_a_full_list_takes_another_content_once_one_is_removed(journal: SqlJournalStore, author: Author) -> None:
+    outcomes = journal.commit([author.add("alien"), author.add("brazil"), author.add("clue"), author.add("alien")])
+    assert statuses(outcomes) == [Status.ADDED, Status.ADDED, Status.REFUSED, Status.EXISTING]
+    assert (outcomes[2].quota, outcomes[2].field) == ("items_per_list", "content_id")
+    assert outcomes[2].reason == "content_id: the list has its 2 items (items_per_list): remove one first"
+    assert journal.commit([author.add("clue")])[0].exceeds_quota
+    assert statuses(journal.commit([author.remove("alien"), author.add("clue")])) == [Status.REMOVED, Status.ADDED]
+    assert journal.commit([author.add("alien", user="bob")])[0].status is Status.ADDED
+
+
+def test_what_a_bound_has_refused_is_not_remembered(journal: SqlJournalStore, author: Author) -> None:
+    journal.commit([author.add("alien"), author.add("brazil")])
+    again = author.add("clue", operation_id="c", tag="phone:1")
+    assert statuses(journal.commit([again, again])) == [Status.REFUSED] * 2
+    journal.commit([author.remove("alien")])
+    added, repeated = journal.commit([again, again])
+    assert (added.status, added.is_new) == (Status.ADDED, True)
+    assert repeated.update == added.update
+
+
+@pytest.mark.parametrize("is_in_one_batch", [True, False])
+def test_items_are_counted_whatever_is_done_to_them(
+    journal: SqlJournalStore, author: Author, database_url: str, is_in_one_batch: bool
+) -> None:
+    done = [
+        author.add("alien"),
+        author.add("alien", device="phone", observed=0, tag="phone:1"),
+        author.remove("alien", observed=1),
+        author.add("brazil"),
+        author.remove("brazil"),
+        author.remove("brazil"),
+        author.add("alien", tag="phone:1"),
+        author.add("brazil"),
+        author.add("clue"),
+    ]
+    for batch in [done] if is_in_one_batch else [[operation] for operation in done]:
+        journal.commit(batch)
+    database = Database(database_url)
+    with database.transaction(writing=False) as transaction:
+        counted = transaction.connection.execute("SELECT items, counted_revision, revision FROM heads").fetchall()
+    database.close()
+    assert counted == [(len(whole_list(journal).items), 5, 5)]
