@@ -3,6 +3,9 @@
 One element at a time: a store keeps an element per row and touches only that row. Throughout, every tag of an entry is
 in the context that goes with it, and a tag names one add of one element.
 
+A store may let an add supersede more than its author had observed, to bound the tags of an entry: the oldest ones. The
+element stays in, and the tags stay in the context, as if they had been observed.
+
 Adds and removes commute and repeat freely. What an add supersedes is its author's to say, once: told to others, the add
 is ``remove(observed)`` and ``add(tag)``, in either order.
 

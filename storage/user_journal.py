@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -68,10 +69,11 @@ class Answer(Struct, frozen=True, kw_only=True):
         if (self.action, self.content_id) != (asked.action, operation.content_id):
             used = f"operation_id {asked.operation_id!r} was used before, to {self.action} {self.content_id}"
             return Outcome(status=Status.REFUSED, reason=used)
-        return structs.replace(self.outcome, is_new=False)
+        return structs.replace(self.outcome, is_new=False, quota=None)
 
 
 _NOTHING = CausalContext()
+_TAGS: Final = "tags_per_item"
 
 
 class UserJournal:
@@ -212,9 +214,11 @@ class UserJournal:
         if not live:
             self._take_place()
         observed = self._observed(operation, live)
-        entry, self._context = orset.add(frozenset(live), self._context, tag, observed)
+        excess = _oldest(live, observed, self._bounds.tags_per_item - 1)
+        entry, self._context = orset.add(frozenset(live), self._context, tag, observed | excess)
         text = str(tag)
-        outcome = self._record(operation, (text,), Status.EXISTING if live else Status.ADDED)
+        status, quota = Status.EXISTING if live else Status.ADDED, _TAGS if excess else None
+        outcome = self._record(operation, (text,), status, quota)
         self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
         self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
@@ -249,6 +253,7 @@ class UserJournal:
             observed = frozenset(map(self._author_tag, operation.removed_tags))
         else:
             observed = self._observed(operation, live)
+        observed |= _oldest(live, observed, self._bounds.tags_per_item)  # of an entry from before there was a bound
         entry, self._context = orset.remove(frozenset(live), self._context, observed)
         if not live:
             return Outcome(status=Status.NOT_FOUND)
@@ -282,7 +287,9 @@ class UserJournal:
         self._named_tags.add(tag)
         return tag
 
-    def _record(self, operation: Operation, tags: tuple[str, ...], status: Status) -> Outcome:
+    def _record(
+        self, operation: Operation, tags: tuple[str, ...], status: Status, quota: Quota | None = None
+    ) -> Outcome:
         self.revision += 1
         self.clock = max(self.clock, operation.timestamp)
         update = Update(
@@ -293,7 +300,7 @@ class UserJournal:
             timestamp=operation.timestamp,
             device_id=operation.device_id,
         )
-        outcome = Outcome(status=status, update=update, is_new=True)
+        outcome = Outcome(status=status, update=update, is_new=True, quota=quota)
         self.recorded.append(outcome)
         return outcome
 
@@ -305,6 +312,18 @@ class _Refused(Exception):
         super().__init__(reason)
         self.field = field
         self.quota = quota
+
+
+def _oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:
+    """Return the oldest of the ``live`` tags that were not ``observed``: all but ``kept``.
+
+    The oldest are those that were added first, whatever their timestamps: who has seen any of the others has seen them.
+    """
+    concurrent = [born for tag, born in live.items() if tag not in observed]
+    if len(concurrent) <= kept:
+        return orset.ABSENT
+    concurrent.sort(key=lambda born: born.added_revision, reverse=True)
+    return frozenset(born.tag for born in concurrent[kept:])
 
 
 def _is_idempotent(operation: Operation) -> bool:

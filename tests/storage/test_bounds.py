@@ -3,10 +3,11 @@
 import pytest
 
 from actors.messages.journal import Outcome, Status
+from crdt.hlc import HLCTimestamp
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
-from tests.storage.author import Author
+from tests.storage.author import NOW_MS, Author
 from tests.storage.conftest import OpenJournal
 from tests.whole_list import whole_list
 
@@ -47,6 +48,37 @@ def test_what_a_bound_has_refused_is_not_remembered(journal: SqlJournalStore, au
     added, repeated = journal.commit([again, again])
     assert (added.status, added.is_new) == (Status.ADDED, True)
     assert repeated.update == added.update
+
+
+@pytest.mark.parametrize("is_in_one_batch", [True, False])
+def test_one_tag_more_takes_the_place_of_the_one_that_was_added_first(
+    journal: SqlJournalStore, author: Author, is_in_one_batch: bool
+) -> None:
+    # As an attacker would: clocks that go back, and nothing observed.
+    stamps = [HLCTimestamp(NOW_MS - number, 0, "n") for number in range(5)]
+    adds = [author.add("alien", tag=f"tv:{n}", observed=0, timestamp=stamp) for n, stamp in enumerate(stamps, 1)]
+    batches = [adds] if is_in_one_batch else [[add] for add in adds]
+    outcomes = [outcome for batch in batches for outcome in journal.commit(batch)]
+    assert statuses(outcomes) == [Status.ADDED, *[Status.EXISTING] * 4]
+    assert [outcome.quota for outcome in outcomes] == [None, None, *["tags_per_item"] * 3]
+    assert not any(outcome.exceeds_quota for outcome in outcomes)
+    removed, again = journal.commit([author.remove("alien"), *adds[:1]])
+    assert removed.update is not None
+    assert removed.update.tags == ("tv:4", "tv:5")
+    assert again.status is Status.ADDED  # its first answer, and nothing else
+    assert (again.is_new, again.quota, whole_list(journal).items) == (False, None, ())
+
+
+def test_an_entry_from_before_there_was_a_bound_is_cut_when_it_is_touched(
+    open_journal: OpenJournal, author: Author, database_url: str
+) -> None:
+    without = open_journal(database_url)
+    without.commit([author.add("alien", tag=f"d{n}:1", device=f"d{n}", observed=0) for n in range(5)])
+    bounded = open_journal(database_url, bounds=SMALL)
+    assert bounded.commit([author.remove("alien", observed=0)])[0].status is Status.EXISTING
+    (removed,) = bounded.commit([author.remove("alien")])
+    assert removed.update is not None
+    assert removed.update.tags == ("d4:1", "d3:1")
 
 
 @pytest.mark.parametrize("is_in_one_batch", [True, False])
