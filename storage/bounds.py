@@ -1,8 +1,12 @@
 """How much one user may make grow in the journal. Beyond it an operation is refused by the bound's name."""
 
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec import Struct
+
+from actors.messages.journal import Quota
+from crdt.causal import CausalContext
 
 UNUSED_DAYS: Final = 90
 """A replica that named no new tag for so long is forgotten when a new one needs its place."""
@@ -21,3 +25,46 @@ class Bounds(Struct, frozen=True):
 
 
 DEFAULT_BOUNDS: Final = Bounds()
+
+
+class BoundReached(Exception):
+    """Nothing may happen; the text is for the author, ``field`` the part of the operation to blame."""
+
+    def __init__(self, quota: Quota, field: str, text: str) -> None:
+        super().__init__(text)
+        self.quota = quota
+        self.field = field
+
+
+class Usage:
+    """What one user has of what is bounded, while a batch is applied.
+
+    Args:
+        bounds: how much there may be of it.
+        items: contents in the list.
+    """
+
+    def __init__(self, bounds: Bounds, items: int) -> None:
+        self._bounds = bounds
+        self.items = items
+
+    def check_room(self) -> None:
+        """Check that another content may come into the list. Raises: BoundReached."""
+        most = self._bounds.items_per_list
+        if self.items >= most:
+            text = f"content_id: the list has its {most} items (items_per_list): remove one first"
+            raise BoundReached("items_per_list", "content_id", text)
+
+    def check_tags(self, seen: CausalContext, grown: CausalContext, replicas: AbstractSet[str]) -> None:
+        """Check that tags of ``replicas``, which make ``grown`` of what was ``seen``, may be remembered.
+
+        Raises:
+            BoundReached: they may not.
+        """
+        most = self._bounds.gaps_per_replica
+        for replica in replicas:
+            if grown.gaps(replica) > max(most, seen.gaps(replica)):
+                text = (
+                    f"tag: replica {replica!r} has skipped counters {most} times (gaps_per_replica): use a new replica"
+                )
+                raise BoundReached("gaps_per_replica", "tag", text)

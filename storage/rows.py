@@ -21,11 +21,16 @@ KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlis
 DONE: dict[WatchlistAction, Status] = {"add": Status.ADDED, "remove": Status.REMOVED}
 """What a row of ``operations`` without a status was answered."""
 
+MAX_LISTED: Final = 64
+"""Tags seen before their predecessors that are listed one by one, as the release before reads them. Of more there are
+the runs: that release puts the replica's writes off until the upgrade is over."""
+
 SHOWN = ("revision", "kind", "content_id", "tags", "timestamp", "node", "device_id")
 """The columns of ``operations`` that ``shown_json`` takes, in their order."""
 
 _ACTIONS = {kind: action for action, kind in KINDS.items()}
 _decode_tags = json.Decoder(tuple[str, ...]).decode
+_decode_runs = json.Decoder(list[int]).decode
 _encode = json.Encoder().encode
 
 
@@ -191,10 +196,15 @@ def head_of(row: Row) -> JournalHead:
 
 def context_row(user_id: str, replica: str, context: CausalContext, now_ms: int) -> Row:
     """Return the row of ``contexts`` for what was seen of one replica, which is used now."""
-    return user_id, replica, json.encode(context.to_wire()).decode(), now_ms // DAY_MS
+    runs = context.runs(replica)
+    beyond = runs if runs[:1] > (1,) else runs[2:]
+    is_small = sum(beyond[1::2]) - sum(beyond[::2]) <= MAX_LISTED
+    return user_id, replica, json.encode(context.to_wire() if is_small else runs).decode(), now_ms // DAY_MS
 
 
 def context_of(row: Row) -> CausalContext:
     """Return the context in a row of ``contexts``."""
-    _, _, text, _ = row
+    _, replica, text, _ = row
+    if text.startswith("["):
+        return CausalContext.from_runs(replica, _decode_runs(text))
     return CausalContext.from_wire(json.decode(text))

@@ -3,7 +3,7 @@
 ``commit.py`` loads a ``UserJournal`` under the user's lock, applies a batch to it and writes what it changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct, structs
@@ -13,7 +13,7 @@ from actors.messages.journal import Operation, Outcome, Quota, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
-from storage.bounds import DEFAULT_BOUNDS, Bounds
+from storage.bounds import DEFAULT_BOUNDS, BoundReached, Bounds, Usage
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
@@ -73,7 +73,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 _NOTHING = CausalContext()
-_TAGS: Final = "tags_per_item"
+_TAGS: Final[Quota] = "tags_per_item"
 
 
 class UserJournal:
@@ -109,10 +109,10 @@ class UserJournal:
         self.unrecorded: dict[str, Answer] = {}
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
-        self._bounds = bounds
-        self._items = head.items
+        self._usage = Usage(bounds, head.items)
+        self._most_tags = bounds.tags_per_item
         self._loaded_contexts = contexts
-        self._context = CausalContext({JOURNAL_REPLICA: head.minted} if head.minted else {})
+        self._context = CausalContext.from_runs(JOURNAL_REPLICA, (1, head.minted + 1) if head.minted else ())
         for context in contexts.values():
             self._context = self._context.merge(context)
         self._loaded_live: dict[Tag, LiveTag] = {}
@@ -167,8 +167,8 @@ class UserJournal:
     @property
     def new_head(self) -> JournalHead:
         """The head after the batch."""
-        head = self.head
-        return JournalHead(self.revision, head.first_revision, self.minted, self.clock, self._items, head.replicas)
+        before, usage = self.head, self._usage
+        return JournalHead(self.revision, before.first_revision, self.minted, self.clock, usage.items, before.replicas)
 
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
@@ -194,7 +194,9 @@ class UserJournal:
             decide = self._add if operation.change.action == "add" else self._remove
             return decide(operation, content_id)
         except _Refused as refusal:
-            return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field, quota=refusal.quota)
+            return Outcome(status=Status.REFUSED, reason=str(refusal), field=refusal.field)
+        except BoundReached as reached:
+            return Outcome(status=Status.REFUSED, reason=str(reached), field=reached.field, quota=reached.quota)
 
     def _check_age(self, operation: Operation) -> None:
         """Refuse what may be a repetition whose answer is forgotten, unless a repetition has no effect anyway."""
@@ -212,10 +214,12 @@ class UserJournal:
                 return self._repeated_add(tag, operation)
         live = self._live.get(content_id, {})
         if not live:
-            self._take_place()
+            self._usage.check_room()
         observed = self._observed(operation, live)
-        excess = _oldest(live, observed, self._bounds.tags_per_item - 1)
-        entry, self._context = orset.add(frozenset(live), self._context, tag, observed | excess)
+        excess = _oldest(live, observed, self._most_tags - 1)
+        entry, context = orset.add(frozenset(live), self._context, tag, observed | excess)
+        self._see(context, (tag,))
+        self._usage.items += not live
         text = str(tag)
         status, quota = Status.EXISTING if live else Status.ADDED, _TAGS if excess else None
         outcome = self._record(operation, (text,), status, quota)
@@ -223,17 +227,6 @@ class UserJournal:
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
         self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
         return outcome
-
-    def _take_place(self) -> None:
-        """Count a content that comes into the list. Raises: _Refused, the list is full."""
-        most = self._bounds.items_per_list
-        if self._items >= most:
-            raise _Refused(
-                f"content_id: the list has its {most} items (items_per_list): remove one first",
-                field="content_id",
-                quota="items_per_list",
-            )
-        self._items += 1
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
         """Answer an add whose tag was seen before: it was added already, or removed before it arrived."""
@@ -250,19 +243,25 @@ class UserJournal:
     def _remove(self, operation: Operation, content_id: str) -> Outcome:
         live = self._live.get(content_id, {})
         if operation.removed_tags:
-            observed = frozenset(map(self._author_tag, operation.removed_tags))
+            named = observed = frozenset(map(self._author_tag, operation.removed_tags))
         else:
-            observed = self._observed(operation, live)
-        observed |= _oldest(live, observed, self._bounds.tags_per_item)  # of an entry from before there was a bound
-        entry, self._context = orset.remove(frozenset(live), self._context, observed)
+            named, observed = orset.ABSENT, self._observed(operation, live)
+        observed |= _oldest(live, observed, self._most_tags)  # of an entry from before there was a bound
+        entry, context = orset.remove(frozenset(live), self._context, observed)
+        self._see(context, named)
         if not live:
             return Outcome(status=Status.NOT_FOUND)
         self._live[content_id] = {tag: live[tag] for tag in entry}
         if entry:
             return Outcome(status=Status.EXISTING)
-        self._items -= 1
+        self._usage.items -= 1
         newest_first = sorted(live.values(), key=lambda born: born.age_key, reverse=True)
         return self._record(operation, tuple(str(born.tag) for born in newest_first), Status.REMOVED)
+
+    def _see(self, context: CausalContext, named: Iterable[Tag]) -> None:
+        """Go on with ``context``, which holds the tags that an author has ``named``. Raises: BoundReached."""
+        self._usage.check_tags(self._context, context, {tag.replica for tag in named} - {JOURNAL_REPLICA})
+        self._context = context
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
         """Return the live tags that the author knew of: those it had read, and those it wrote itself before."""
@@ -306,12 +305,11 @@ class UserJournal:
 
 
 class _Refused(Exception):
-    """The operation cannot be applied, ever or as long as ``quota`` is met; the text is for its author."""
+    """The operation can never be applied; the text is for its author, ``field`` the part to blame."""
 
-    def __init__(self, reason: str, field: str | None = None, quota: Quota | None = None) -> None:
+    def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
         self.field = field
-        self.quota = quota
 
 
 def _oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:

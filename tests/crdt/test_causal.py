@@ -67,6 +67,46 @@ def test_a_gap_waits_in_the_cloud_until_it_fills() -> None:
     assert context.with_tags(Tag("tv", 2)).to_wire() == {"vector": {"tv": 4}, "cloud": []}
 
 
+@pytest.mark.parametrize(
+    ("texts", "gaps"),
+    [
+        ((), 0),
+        (("tv:1", "tv:2"), 0),
+        (("tv:2",), 1),
+        (("tv:2", "tv:3"), 1),
+        (("tv:1", "tv:5", "tv:7"), 2),
+        (("tv", "tv:1"), 0),
+        (("tv", "tv:2"), 1),
+        (("tv",), 0),
+        (("phone:9",), 0),
+    ],
+)
+def test_a_gap_is_a_run_of_counters_that_were_skipped(texts: tuple[str, ...], gaps: int) -> None:
+    assert seen(*texts).gaps("tv") == gaps
+
+
+def test_what_waits_behind_a_gap_takes_no_more_room_than_the_gap() -> None:
+    context = CausalContext().with_tags(*(Tag("tv", counter) for counter in range(2, 10_000)))
+    assert context.runs("tv") == (2, 10_000)
+    assert context.with_tags(Tag("tv", 1)).runs("tv") == (1, 10_000)
+
+
+@given(contexts, replicas)
+def test_runs_are_the_whole_record_of_a_replica(context: CausalContext, replica: str) -> None:
+    runs = context.runs(replica)
+    of_the_replica = CausalContext.from_runs(replica, runs)
+    assert of_the_replica.runs(replica) == runs
+    assert context.merge(of_the_replica) == context
+    assert of_the_replica.gaps(replica) == context.gaps(replica)
+    assert of_the_replica.next_tag(replica) == context.next_tag(replica)
+
+
+@pytest.mark.parametrize("runs", [(1,), (2, 1), (1, 1), (1, 3, 3, 4), (-1, 2)])
+def test_what_are_no_runs_are_refused(runs: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="no runs of counters"):
+        CausalContext.from_runs("tv", runs)
+
+
 def test_gaps_of_one_replica_leave_the_others_alone() -> None:
     context = seen("tv:2", "phone:2", "phone:1")
     assert context.to_wire() == {"vector": {"phone": 2}, "cloud": ["tv:2"]}

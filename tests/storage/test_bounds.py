@@ -81,6 +81,40 @@ def test_an_entry_from_before_there_was_a_bound_is_cut_when_it_is_touched(
     assert removed.update.tags == ("d4:1", "d3:1")
 
 
+def test_a_replica_may_skip_counters_so_often_and_then_needs_another_name(
+    journal: SqlJournalStore, author: Author
+) -> None:
+    outcomes = journal.commit(
+        [author.add("alien", tag=f"tv:{counter}", operation_id=f"{counter}") for counter in (2, 4, 6, 5, 3, 7, 9)]
+    )
+    refused = "gaps_per_replica"
+    assert [outcome.quota for outcome in outcomes] == [None, None, refused, None, None, None, refused]
+    assert (outcomes[2].status, outcomes[2].field) == (Status.REFUSED, "tag")
+    assert outcomes[2].reason == "tag: replica 'tv' has skipped counters 2 times (gaps_per_replica): use a new replica"
+    (remembered,) = journal.commit([author.remove("alien", tags=("tv:11",))])
+    assert remembered.quota == "gaps_per_replica"
+    under_another, filled, again = journal.commit(
+        [
+            author.add("brazil", tag="tv2:1", operation_id="6"),
+            author.add("alien", tag="tv:1"),
+            author.add("alien", tag="tv:9", operation_id="9"),
+        ]
+    )
+    assert statuses([under_another, filled, again]) == [Status.ADDED, Status.EXISTING, Status.EXISTING]
+
+
+def test_a_replica_with_more_gaps_from_before_there_was_a_bound_may_fill_them(
+    open_journal: OpenJournal, author: Author, database_url: str
+) -> None:
+    without = open_journal(database_url)
+    without.commit([author.add("alien", tag=f"tv:{counter}") for counter in range(2, 200, 2)])
+    bounded = open_journal(database_url, bounds=SMALL)
+    filling, following, skipping = bounded.commit(
+        [author.add("alien", tag=f"tv:{counter}") for counter in (3, 199, 201)]
+    )
+    assert (filling.quota, following.quota, skipping.quota) == (None, None, "gaps_per_replica")
+
+
 @pytest.mark.parametrize("is_in_one_batch", [True, False])
 def test_items_are_counted_whatever_is_done_to_them(
     journal: SqlJournalStore, author: Author, database_url: str, is_in_one_batch: bool

@@ -1,6 +1,6 @@
 """What is written into a row comes back from it, on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from sqlalchemy import Table, insert, select
@@ -10,7 +10,9 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import MAX_LOGICAL, MAX_PHYSICAL, HLCTimestamp
 from storage.database import Database, Transaction
 from storage.rows import (
+    DAY_MS,
     KINDS,
+    MAX_LISTED,
     context_of,
     context_row,
     head_of,
@@ -77,6 +79,26 @@ def test_a_head_comes_back(transaction: Transaction) -> None:
 def test_a_context_comes_back(transaction: Transaction, tags: tuple[Tag, ...]) -> None:
     context = CausalContext().with_tags(*tags)
     assert context_of(as_read(transaction, contexts, context_row("ann", "tv", context, 0))) == context
+
+
+@pytest.mark.parametrize(
+    ("counters", "text"),
+    [
+        (range(1, 200), '{"vector":{"tv":199},"cloud":[]}'),
+        ((1, 3), '{"vector":{"tv":1},"cloud":["tv:3"]}'),
+        ((0, 1), '{"vector":{"tv":1},"cloud":["tv"]}'),
+        ((0,), '{"vector":{},"cloud":["tv"]}'),
+        (range(2, 3 + MAX_LISTED), f"[2,{3 + MAX_LISTED}]"),
+        ((1, *range(3, 4 + MAX_LISTED)), f"[1,2,3,{4 + MAX_LISTED}]"),
+    ],
+)
+def test_a_context_is_as_the_release_before_has_it_unless_much_waits_behind_gaps(
+    transaction: Transaction, counters: Iterable[int], text: str
+) -> None:
+    context = CausalContext().with_tags(*(Tag("tv", counter) for counter in counters))
+    row = context_row("ann", "tv", context, 3 * DAY_MS + 1)
+    assert (row[2], row[3]) == (text, 3)
+    assert context_of(as_read(transaction, contexts, row)) == context
 
 
 def test_equal_tags_have_equal_text_and_others_another() -> None:
