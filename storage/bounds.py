@@ -1,5 +1,7 @@
 """How much one user may make grow in the journal. Beyond it an operation is refused by the bound's name."""
 
+from collections import deque
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -42,11 +44,21 @@ class Usage:
     Args:
         bounds: how much there may be of it.
         items: contents in the list.
+        replicas: how many foreign ones are remembered.
+        known: those of them that the batch names.
+        unused: others, unused for ``UNUSED_DAYS``, which may be forgotten; the longest unused first.
     """
 
-    def __init__(self, bounds: Bounds, items: int) -> None:
+    def __init__(
+        self, bounds: Bounds, items: int, replicas: int = 0, known: Iterable[str] = (), unused: Iterable[str] = ()
+    ) -> None:
         self._bounds = bounds
         self.items = items
+        self.replicas = replicas
+        self.forgotten: list[str] = []
+        """Replicas whose place others have taken."""
+        self._known = set(known)
+        self._unused = deque(unused)
 
     def check_room(self) -> None:
         """Check that another content may come into the list. Raises: BoundReached."""
@@ -55,11 +67,11 @@ class Usage:
             text = f"content_id: the list has its {most} items (items_per_list): remove one first"
             raise BoundReached("items_per_list", "content_id", text)
 
-    def check_tags(self, seen: CausalContext, grown: CausalContext, replicas: AbstractSet[str]) -> None:
-        """Check that tags of ``replicas``, which make ``grown`` of what was ``seen``, may be remembered.
+    def name(self, replicas: AbstractSet[str], seen: CausalContext, grown: CausalContext) -> None:
+        """Count ``replicas`` of which tags are named; with their tags what was ``seen`` becomes ``grown``.
 
         Raises:
-            BoundReached: they may not.
+            BoundReached: they may not be remembered, and nothing was counted.
         """
         most = self._bounds.gaps_per_replica
         for replica in replicas:
@@ -68,3 +80,18 @@ class Usage:
                     f"tag: replica {replica!r} has skipped counters {most} times (gaps_per_replica): use a new replica"
                 )
                 raise BoundReached("gaps_per_replica", "tag", text)
+        self._make_room(replicas - self._known)
+        self._known |= replicas
+
+    def _make_room(self, new: AbstractSet[str]) -> None:
+        """Count ``new`` replicas, and forget unused ones where there is no room. Raises: BoundReached."""
+        most = self._bounds.replicas_per_user
+        in_the_way = min(self.replicas + len(new) - most, len(new))
+        if in_the_way > len(self._unused):
+            text = (
+                f"tag: {most} replicas have named tags within {UNUSED_DAYS} days (replicas_per_user): leave the tag out"
+            )
+            raise BoundReached("replicas_per_user", "tag", text)
+        for _ in range(in_the_way):
+            self.forgotten.append(self._unused.popleft())
+        self.replicas += len(new) - max(in_the_way, 0)

@@ -18,6 +18,7 @@ from storage.loading import load
 from storage.rows import context_row, head_row, live_row, update_row
 from storage.statements import Row, Statement
 from storage.tables import entries, heads, operations
+from storage.usage import forget_replicas
 from storage.user_journal import Answer, JournalHead, UserJournal
 
 # As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
@@ -76,7 +77,7 @@ def commit(
     if create_heads:
         user_ids = sorted({operation.user_id for operation in batch})
         transaction.execute_many(_CREATE_HEADS, [(user_id,) for user_id in user_ids])
-    journals = load(transaction, batch, answers.known_since_ms(now_ms), bounds)
+    journals = load(transaction, batch, now_ms, answers, bounds)
     if journals is None:
         return None
     outcomes = [journals[operation.user_id].apply(operation) for operation in batch]
@@ -97,6 +98,7 @@ def _write(
     inserted: list[Row] = []
     deleted: list[Row] = []
     seen: list[Row] = []
+    forgotten: list[tuple[str, str]] = []
     unrecorded: list[tuple[str, str, Answer]] = []
     for journal in journals:
         user_id = journal.user_id
@@ -107,10 +109,12 @@ def _write(
         inserted += [live_row(user_id, live) for live in made_live]
         deleted += [(user_id, live.content_id, str(live.tag)) for live in no_longer_live]
         seen += [context_row(user_id, *changed, now_ms) for changed in journal.context_changes().items()]
+        forgotten += [(user_id, replica) for replica in journal.forgotten]
         unrecorded += [(user_id, *answer) for answer in journal.unrecorded.items()]
     transaction.execute_many(_INSERT_OPERATIONS, recorded)
     transaction.execute_many(_DELETE_ENTRIES, deleted)
     transaction.execute_many(_INSERT_ENTRIES, inserted)
+    forget_replicas(transaction, forgotten)
     transaction.execute_many(_PUT_CONTEXTS, seen)
     answers.keep(transaction, unrecorded, now_ms)
     transaction.execute_many(

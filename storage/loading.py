@@ -1,37 +1,25 @@
 """What a commit has to know of its users' journals: locked and asked for at once, then taken in."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from functools import cache
 
-from msgspec import structs
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from actors.messages.journal import Operation
 from crdt.causal import CausalContext, Tag
-from storage.answers import read_answers
+from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.rows_in import chunks, padded, places, rows_in
-from storage.statements import Statement, for_update
+from storage.statements import Row, Statement, for_update
 from storage.tables import contexts, entries, heads, operations
-from storage.user_journal import JOURNAL_REPLICA, JournalHead, UserJournal
+from storage.usage import counted, unused_replicas
+from storage.user_journal import JOURNAL_REPLICA, UserJournal
 
 Journals = dict[str, UserJournal]
 """By user."""
-
-
-_COUNT = Statement(
-    select(
-        select(func.count(entries.c.content_id.distinct()))
-        .where(entries.c.user_id == bindparam("of_user"))
-        .scalar_subquery(),
-        select(func.count()).where(contexts.c.user_id == bindparam("of_same_user")).scalar_subquery(),
-    ),
-    "of_user",
-    "of_same_user",
-)
 
 
 @cache
@@ -67,7 +55,7 @@ def _entries_by_tag(size: int) -> Statement:
 
 
 def load(
-    transaction: Transaction, batch: Sequence[Operation], answers_since_ms: int, bounds: Bounds
+    transaction: Transaction, batch: Sequence[Operation], now_ms: int, answers: AnswerKeeping, bounds: Bounds
 ) -> Journals | None:
     """Lock the heads of the users of ``batch``, and return their journals with what ``batch`` touches.
 
@@ -89,17 +77,15 @@ def load(
     head_of_user = {row[0]: head_of(row) for row in locked.fetchall()}
     if len(head_of_user) < len(user_ids):
         return None
-    for user_id, head in head_of_user.items():
-        if not head.is_counted:
-            head_of_user[user_id] = _counted(transaction, user_id, head)
-    contexts_of_user: dict[str, dict[str, CausalContext]] = defaultdict(dict)
-    for row in seen:
-        user_id, replica, *_ = row
-        contexts_of_user[user_id][replica] = context_of(row)
-    journals = {
-        user_id: UserJournal(user_id, head, contexts_of_user[user_id], answers_since_ms, bounds)
-        for user_id, head in head_of_user.items()
-    }
+    contexts_of_user = _contexts_by_user(seen)
+    named = Counter(user_id for user_id, _ in replicas)
+    journals: Journals = {}
+    for user_id, stored in head_of_user.items():
+        head, known = counted(transaction, user_id, stored), contexts_of_user[user_id]
+        new = named[user_id] - len(known)
+        lack = min(new, head.replicas + new - bounds.replicas_per_user)
+        unused = unused_replicas(transaction, user_id, lack, known, now_ms)
+        journals[user_id] = UserJournal(user_id, head, known, answers.known_since_ms(now_ms), bounds, unused)
     for row in live:
         journals[row[0]].learn_live(live_of(row))
     for user_id, operation_id, answer in answered:
@@ -108,10 +94,12 @@ def load(
     return journals
 
 
-def _counted(transaction: Transaction, user_id: str, head: JournalHead) -> JournalHead:
-    """Return ``head`` with what is bounded, counted. Cost: O(live tags + replicas)."""
-    ((items, replicas),) = transaction.execute(_COUNT, (user_id, user_id)).fetchall()
-    return structs.replace(head, items=items, replicas=replicas)
+def _contexts_by_user(rows: Iterable[Row]) -> dict[str, dict[str, CausalContext]]:
+    by_user: dict[str, dict[str, CausalContext]] = defaultdict(dict)
+    for row in rows:
+        user_id, replica, *_ = row
+        by_user[user_id][replica] = context_of(row)
+    return by_user
 
 
 def _foreign_replicas(operation: Operation) -> set[str]:

@@ -89,6 +89,7 @@ class UserJournal:
             names in a tag.
         answers_since_ms: every ``operation_id`` used since then is known, milliseconds since 1970.
         bounds: what the user may make grow.
+        unused: replicas that may be forgotten, as of ``Usage``.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class UserJournal:
         contexts: Mapping[str, CausalContext],
         answers_since_ms: int,
         bounds: Bounds = DEFAULT_BOUNDS,
+        unused: Iterable[str] = (),
     ) -> None:
         self.user_id = user_id
         self.head = head
@@ -109,13 +111,13 @@ class UserJournal:
         self.unrecorded: dict[str, Answer] = {}
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
-        self._usage = Usage(bounds, head.items)
+        self._usage = Usage(bounds, head.items, head.replicas, contexts, unused)
         self._most_tags = bounds.tags_per_item
         self._loaded_contexts = contexts
         self._context = CausalContext.from_runs(JOURNAL_REPLICA, (1, head.minted + 1) if head.minted else ())
         for context in contexts.values():
             self._context = self._context.merge(context)
-        self._loaded_live: dict[Tag, LiveTag] = {}
+        self._loaded_live: dict[str, dict[Tag, LiveTag]] = {}
         self._live: dict[str, dict[Tag, LiveTag]] = {}
         self._named_tags: set[Tag] = set()
         self._by_operation_id: dict[str, Answer] = {}
@@ -123,7 +125,7 @@ class UserJournal:
 
     def learn_live(self, live: LiveTag) -> None:
         """Load a live tag as it was before the batch."""
-        self._loaded_live[live.tag] = live
+        self._loaded_live.setdefault(live.content_id, {})[live.tag] = live
         self._live.setdefault(live.content_id, {})[live.tag] = live
 
     def learn_answer(self, operation_id: str, answer: Answer) -> None:
@@ -140,8 +142,7 @@ class UserJournal:
 
     def added_revision(self, tag: Tag) -> int | None:
         """Return the revision that added ``tag``, if it was live before the batch and has been learnt."""
-        live = self._loaded_live.get(tag)
-        return live.added_revision if live else None
+        return next((live[tag].added_revision for live in self._loaded_live.values() if tag in live), None)
 
     def apply(self, operation: Operation) -> Outcome:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
@@ -168,15 +169,17 @@ class UserJournal:
     def new_head(self) -> JournalHead:
         """The head after the batch."""
         before, usage = self.head, self._usage
-        return JournalHead(self.revision, before.first_revision, self.minted, self.clock, usage.items, before.replicas)
+        return JournalHead(self.revision, before.first_revision, self.minted, self.clock, usage.items, usage.replicas)
+
+    @property
+    def forgotten(self) -> list[str]:
+        """The replicas of which nothing is remembered any more."""
+        return self._usage.forgotten
 
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
-        before = self._loaded_live
-        return (
-            [born for live in self._live.values() for tag, born in live.items() if tag not in before],
-            [born for tag, born in before.items() if tag not in self._live[born.content_id]],
-        )
+        before, now = self._loaded_live, self._live
+        return _missing(now, before), _missing(before, now)
 
     def context_changes(self) -> dict[str, CausalContext]:
         """Return the contexts that changed, by replica; what the journal minted is in its head."""
@@ -260,7 +263,7 @@ class UserJournal:
 
     def _see(self, context: CausalContext, named: Iterable[Tag]) -> None:
         """Go on with ``context``, which holds the tags that an author has ``named``. Raises: BoundReached."""
-        self._usage.check_tags(self._context, context, {tag.replica for tag in named} - {JOURNAL_REPLICA})
+        self._usage.name({tag.replica for tag in named} - {JOURNAL_REPLICA}, self._context, context)
         self._context = context
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:
@@ -310,6 +313,13 @@ class _Refused(Exception):
     def __init__(self, reason: str, field: str | None = None) -> None:
         super().__init__(reason)
         self.field = field
+
+
+def _missing(there: Mapping[str, Mapping[Tag, LiveTag]], here: Mapping[str, Mapping[Tag, LiveTag]]) -> list[LiveTag]:
+    """Return the live tags of each content that are ``there`` and not ``here``."""
+    return [
+        born for content_id, live in there.items() for tag, born in live.items() if tag not in here.get(content_id, {})
+    ]
 
 
 def _oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:

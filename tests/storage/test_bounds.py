@@ -7,6 +7,8 @@ from crdt.hlc import HLCTimestamp
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
+from storage.rows import DAY_MS
+from tests.fakes.wall_clock import WallClock
 from tests.storage.author import NOW_MS, Author
 from tests.storage.conftest import OpenJournal
 from tests.whole_list import whole_list
@@ -113,6 +115,40 @@ def test_a_replica_with_more_gaps_from_before_there_was_a_bound_may_fill_them(
         [author.add("alien", tag=f"tv:{counter}") for counter in (3, 199, 201)]
     )
     assert (filling.quota, following.quota, skipping.quota) == (None, None, "gaps_per_replica")
+
+
+@pytest.mark.parametrize("is_in_one_batch", [True, False])
+def test_a_replica_takes_the_place_of_one_that_was_unused_for_long_or_is_refused(
+    journal: SqlJournalStore, author: Author, wall_clock: WallClock, is_in_one_batch: bool
+) -> None:
+    journal.commit([author.add("alien", tag="old:1"), author.add("alien", tag="movie-123")])
+    (refused,) = journal.commit([author.remove("brazil", tags=("tv:1",))])
+    assert (refused.status, refused.quota, refused.field) == (Status.REFUSED, "replicas_per_user", "tag")
+    assert refused.reason == "tag: 2 replicas have named tags within 90 days (replicas_per_user): leave the tag out"
+    wall_clock.now_ms += 50 * DAY_MS
+    journal.commit([author.add("alien", tag="old:2")])
+    wall_clock.now_ms += 50 * DAY_MS
+    asked = [author.add("alien", tag=tag) for tag in ("tv:1", "tv:2", "web:1", "old:3")]
+    batches = [asked] if is_in_one_batch else [[add] for add in asked]
+    outcomes = [outcome for batch in batches for outcome in journal.commit(batch)]
+    assert [outcome.quota for outcome in outcomes] == [None, None, "replicas_per_user", None]
+    assert statuses(journal.commit([author.add("clue", tag="old:1")])) == [Status.REFUSED]  # it is not forgotten
+
+
+def test_a_forgotten_replica_may_come_back_while_its_tags_are_live(
+    journal: SqlJournalStore, author: Author, wall_clock: WallClock
+) -> None:
+    journal.commit([author.add("alien", tag="old:1"), author.add("brazil", tag="old:2")])
+    journal.commit([author.add("alien", tag="movie-123", observed=0)])
+    wall_clock.now_ms += 91 * DAY_MS
+    journal.commit([author.add("alien", tag="tv:1", observed=0)])  # in the place of one of both
+    journal.commit([author.add("brazil", tag="web:1", observed=0)])  # and of the other
+    wall_clock.now_ms += 91 * DAY_MS
+    again = [author.add("alien", tag="old:2"), author.add("brazil", tag="old:2"), author.add("brazil", tag="old:3")]
+    assert statuses(journal.commit(again)) == [Status.EXISTING, Status.REFUSED, Status.EXISTING]
+    removed = journal.commit([author.remove("brazil"), author.remove("alien")])
+    assert [outcome.update and outcome.update.tags for outcome in removed] == [("old:3",), ("old:2",)]
+    assert whole_list(journal).items == ()
 
 
 @pytest.mark.parametrize("is_in_one_batch", [True, False])

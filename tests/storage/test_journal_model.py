@@ -1,5 +1,7 @@
 """Random histories on the real tables beside a model of plain sets that forgets nothing, compared after every batch."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 from uuid import UUID
@@ -9,15 +11,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.messages.change import Change
-from actors.messages.journal import Operation, Outcome, Status, Update
+from actors.messages.journal import Operation, Outcome, Quota, Status, Update
+from crdt.causal import Tag
 from crdt.hlc import HLCTimestamp
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.journal_store import SqlJournalStore
+from tests.storage.conftest import OpenJournal
 from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
 NOW_MS = 1_700_000_000_000
 CONTENTS = tuple(f"00000000-0000-4000-8000-00000000000{n}" for n in range(3))
-TAGS = ("phone:1", "phone:2", "phone:3", "movie-1", "movie-2", "syncd:1", "syncd:2", "syncd:50", "")
+TAGS = ("phone:1", "phone:2", "phone:3", "phone:5", "movie-1", "movie-2", "syncd:1", "syncd:2", "syncd:50", "")
 
 
 class Add(NamedTuple):
@@ -30,7 +35,8 @@ class Add(NamedTuple):
 class Model:
     """One user's list, told by its whole past: every tag ever added, every tag ever removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = DEFAULT_BOUNDS) -> None:
+        self.bounds = bounds
         self.added: dict[str, Add] = {}
         self.removed: set[str] = set()
         self.history: list[Update] = []
@@ -47,9 +53,9 @@ class Model:
             first, answer = self.answers[operation_id]
             if (first.change.action, first.content_id) != (operation.change.action, operation.content_id):
                 return None
-            return answer and replace(answer, is_new=False)
+            return answer and replace(answer, is_new=False, quota=None)
         answer = self.add(operation) if operation.change.action == "add" else self.remove(operation)
-        if operation_id is not None:
+        if operation_id is not None and (answer is None or answer.quota is None or answer.is_new):
             self.answers[operation_id] = operation, answer
         return answer
 
@@ -75,13 +81,21 @@ class Model:
         elif tag in self.added:
             if self.added[tag].content_id != operation.content_id:
                 return None
-            return replace(self.answers_to_tags[tag], is_new=False)
+            return replace(self.answers_to_tags[tag], is_new=False, quota=None)
         elif tag in self.removed:
             return Outcome(status=Status.EXISTING if live else Status.REMOVED)
+        if not live and len(self.listed()) >= self.bounds.items_per_list:
+            return Outcome(status=Status.REFUSED, quota="items_per_list")
+        if quota := self.quota_of((tag,)):
+            return Outcome(status=Status.REFUSED, quota=quota)
         self.removed |= self.observed(operation)
+        excess = self.oldest(operation.content_id, self.bounds.tags_per_item - 1)
+        self.removed |= excess
         update = self.record(operation, (tag,))
         self.added[tag] = Add(operation.content_id, update.revision, operation.timestamp, operation.device_id)
-        answer = Outcome(status=Status.EXISTING if live else Status.ADDED, update=update, is_new=True)
+        status = Status.EXISTING if live else Status.ADDED
+        met: Quota | None = "tags_per_item" if excess else None
+        answer = Outcome(status=status, update=update, is_new=True, quota=met)
         self.answers_to_tags[tag] = answer
         return answer
 
@@ -89,10 +103,13 @@ class Model:
         live = self.live(operation.content_id)
         if any(map(self.is_forbidden, operation.removed_tags)):
             return None
+        if quota := self.quota_of(operation.removed_tags):
+            return Outcome(status=Status.REFUSED, quota=quota)
         if operation.removed_tags:
             self.removed |= {tag for tag in operation.removed_tags if tag in live or tag not in self.added}
         else:
             self.removed |= self.observed(operation)
+        assert not self.oldest(operation.content_id, self.bounds.tags_per_item)
         if not live:
             return Outcome(status=Status.NOT_FOUND)
         if self.live(operation.content_id):
@@ -112,8 +129,37 @@ class Model:
         self.history.append(update)
         return update
 
+    def oldest(self, content_id: str, kept: int) -> set[str]:
+        """Return the live tags of the content that were added first, all but ``kept``."""
+        live = self.live(content_id)
+        return set(sorted(live, key=lambda tag: live[tag].revision, reverse=True)[kept:])
+
+    def quota_of(self, named: Iterable[str]) -> Quota | None:
+        """Return the bound that remembering ``named`` would break."""
+        before = seen_counters(self.added.keys() | self.removed)
+        after = seen_counters(self.added.keys() | self.removed | set(named))
+        for replica, counters in after.items():
+            if gaps(counters) > max(self.bounds.gaps_per_replica, gaps(before.get(replica, set()))):
+                return "gaps_per_replica"
+        is_new = after.keys() != before.keys()
+        return "replicas_per_user" if is_new and len(after) > self.bounds.replicas_per_user else None
+
     def listed(self) -> set[str]:
         return {add.content_id for tag, add in self.added.items() if tag not in self.removed}
+
+
+def seen_counters(tags: Iterable[str]) -> dict[str, set[int]]:
+    """Return the counters of every foreign replica; of an opaque tag: 0."""
+    seen: dict[str, set[int]] = defaultdict(set)
+    for tag in map(Tag.parse, tags):
+        if tag.replica != "syncd":
+            seen[tag.replica].add(tag.counter)
+    return seen
+
+
+def gaps(counters: set[int]) -> int:
+    """Return how many of the counters from 1 follow one that is not there."""
+    return sum(counter > 1 and counter - 1 not in counters for counter in counters)
 
 
 changes_wanted = st.builds(
@@ -145,16 +191,33 @@ def answered(outcome: Outcome) -> Outcome:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
 def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, history: list[list[Operation]]) -> None:
+    assert_as_the_model(journal, history, DEFAULT_BOUNDS)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories)
+def test_so_does_any_history_at_its_bounds(
+    open_journal: OpenJournal, database_url: str, history: list[list[Operation]]
+) -> None:
+    bounds = Bounds(items_per_list=2, tags_per_item=2, gaps_per_replica=1, replicas_per_user=2)
+    journal = open_journal(database_url, bounds=bounds)
+    assert_as_the_model(journal, history, bounds)
+    journal.close()
+
+
+def assert_as_the_model(journal: SqlJournalStore, history: list[list[Operation]], bounds: Bounds) -> None:
     example = next(examples)  # all examples share the database: each has users of its own
-    models = {f"{name} {example}": Model() for name in ("ann", "bob")}
+    models = {f"{name} {example}": Model(bounds) for name in ("ann", "bob")}
     for wanted in history:
         batch = [replace(operation, user_id=f"{operation.user_id} {example}") for operation in wanted]
         outcomes = journal.commit(batch)
         for operation, outcome in zip(batch, outcomes, strict=True):
             expected = models[operation.user_id].apply(operation)
             if expected is None:
-                assert outcome.status is Status.REFUSED
+                assert (outcome.status, outcome.quota) == (Status.REFUSED, None)
                 assert outcome.reason
+            elif expected.exceeds_quota:
+                assert replace(outcome, reason=None, field=None) == expected
             else:
                 assert answered(outcome) == answered(expected)
         for user_id, model in models.items():

@@ -6,11 +6,12 @@ import pytest
 
 from actors.messages.journal import Operation, Status
 from crdt.causal import Tag
-from storage.bounds import DEFAULT_BOUNDS
+from storage.answers import AnswerKeeping
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.database import Database, Transaction
 from storage.journal_store import SqlJournalStore
-from storage.loading import load
-from tests.storage.author import Author
+from storage.loading import Journals, load
+from tests.storage.author import NOW_MS, Author
 from tests.storage.executed import executed
 
 
@@ -32,12 +33,16 @@ def transaction(journal: SqlJournalStore, database_url: str, author: Author) -> 
     database.close()
 
 
+def loaded(transaction: Transaction, batch: list[Operation], bounds: Bounds = DEFAULT_BOUNDS) -> Journals | None:
+    return load(transaction, batch, NOW_MS, AnswerKeeping(NOW_MS), bounds)
+
+
 def test_a_user_without_a_head_is_noticed(transaction: Transaction, author: Author) -> None:
-    assert load(transaction, [author.add("alien"), author.add("alien", user="cid")], 0, DEFAULT_BOUNDS) is None
+    assert loaded(transaction, [author.add("alien"), author.add("alien", user="cid")]) is None
 
 
 def test_a_batch_finds_its_users_as_they_were_left(transaction: Transaction, author: Author) -> None:
-    journals = load(transaction, [author.add("clue"), author.remove("alien", user="bob")], 0, DEFAULT_BOUNDS)
+    journals = loaded(transaction, [author.add("clue"), author.remove("alien", user="bob")])
     assert journals is not None
     assert {user_id: journal.head.revision for user_id, journal in journals.items()} == {"ann": 4, "bob": 1}
     assert {user_id: journal.minted for user_id, journal in journals.items()} == {"ann": 1, "bob": 1}
@@ -62,15 +67,13 @@ def test_what_was_loaded_decides_as_the_whole_journal_would(
     transaction: Transaction, author: Author, again: Callable[[Author], Operation], status: Status
 ) -> None:
     operation = again(author)
-    journals = load(transaction, [operation], 0, DEFAULT_BOUNDS)
+    journals = loaded(transaction, [operation])
     assert journals is not None
     assert journals["ann"].apply(operation).status is status
 
 
 def test_contexts_are_loaded_of_the_replicas_that_are_named(transaction: Transaction, author: Author) -> None:
-    journals = load(
-        transaction, [author.add("clue", tag="web:1"), author.add("clue", tag="phone:7")], 0, DEFAULT_BOUNDS
-    )
+    journals = loaded(transaction, [author.add("clue", tag="web:1"), author.add("clue", tag="phone:7")])
     assert journals is not None
     assert journals["ann"].has_seen(Tag("phone", 1))
     assert not journals["ann"].has_seen(Tag("movie-123", 0))
@@ -81,7 +84,20 @@ def test_however_many_operations_there_are_a_few_statements_ask_for_all(
 ) -> None:
     batch = [author.add(f"film {n}", operation_id=f"op {n}", tag=f"web:{n + 1}") for n in range(64)]
     with executed() as of_many:
-        load(transaction, batch, 0, DEFAULT_BOUNDS)
+        loaded(transaction, batch)
     with executed() as of_one:
-        load(transaction, batch[:1], 0, DEFAULT_BOUNDS)
+        loaded(transaction, batch[:1])
     assert len(of_many) == len(of_one) == 5
+
+
+def test_unused_replicas_are_looked_for_only_where_there_is_no_room(transaction: Transaction, author: Author) -> None:
+    batch = [author.add("clue", tag="phone:7"), author.add("clue", tag="web:1")]
+    with executed() as with_room:
+        loaded(transaction, batch, Bounds(replicas_per_user=3))
+    with executed() as without:
+        loaded(transaction, batch, Bounds(replicas_per_user=2))
+    with executed() as of_known:
+        loaded(transaction, batch[:1], Bounds(replicas_per_user=1))
+    assert not any("used_day" in text for text, _ in (*with_room, *of_known) if "LIMIT" in text)
+    ((_, parameters),) = [one for one in without if "LIMIT" in one[0]]
+    assert parameters[-1] == 2  # one, and one more as it might be of the batch
