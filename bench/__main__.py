@@ -19,6 +19,7 @@ from bench.journal import microseconds_per_fsync
 from bench.programs import Program
 from bench.scenario import Peer, Sample, Scenario, results
 from bench.scenarios import (
+    bounds,
     fan_out,
     idle,
     latency,
@@ -48,6 +49,7 @@ SCENARIOS = {
     "start": start.SCENARIO,
     "start-postgresql": start.POSTGRESQL_SCENARIO,
     "list-size": list_size.SCENARIO,
+    "bounds": bounds.SCENARIO,
     "saturated": saturated.SCENARIO,
     "single": saturated.SINGLE_SCENARIO,
     "idle": idle.SCENARIO,

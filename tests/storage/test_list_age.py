@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from actors.messages.journal import Bookmark, Item, Operation, Page
 from crdt.hlc import HLCTimestamp
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from tests.storage.executed import Executed, executed
@@ -103,7 +104,7 @@ def test_a_page_is_the_same_work_in_a_long_list(
 def test_one_content_added_again_and_again_is_no_more_work_than_as_many_rows(
     open_journal: Callable[..., SqlJournalStore], sqlite_url: str, author: Writes
 ) -> None:
-    journal = open_journal(sqlite_url)
+    journal = open_journal(sqlite_url, bounds=Bounds(tags_per_item=1_000))
     newest = HLCTimestamp(NOW_MS + 1_000_000, 0, "tv")
     after = {}
     for user, tags in (("ann", 400), ("bob", 800)):
@@ -115,6 +116,21 @@ def test_one_content_added_again_and_again_is_no_more_work_than_as_many_rows(
         assert len(page(journal, user, PAGE, after[user]).items) == 2
     for bookmarks in ({"ann": None, "bob": None}, after):
         assert work(journal, "bob", bookmarks["bob"]) <= 2.1 * work(journal, "ann", bookmarks["ann"])
+
+
+def test_the_last_page_is_the_same_work_however_often_its_content_was_added_at_its_bound(
+    open_journal: Callable[..., SqlJournalStore], sqlite_url: str, author: Writes
+) -> None:
+    journal = open_journal(sqlite_url)
+    done = []
+    for user, tags in (("ann", DEFAULT_BOUNDS.tags_per_item), ("bob", 50 * DEFAULT_BOUNDS.tags_per_item)):
+        stamps = [HLCTimestamp(NOW_MS - number, 0, "tv") for number in range(tags)]
+        journal.commit([author.add("alien", user=user, observed=0, device=str(at), timestamp=at) for at in stamps])
+        journal.commit([author.add(f"film {n}", user=user) for n in range(PAGE)])
+        after = page(journal, user, PAGE, None).after
+        assert len(page(journal, user, PAGE, after).items) == 1
+        done.append(work(journal, user, after))
+    assert done[1] <= 1.05 * done[0]
 
 
 # The result
