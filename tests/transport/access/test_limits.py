@@ -101,6 +101,7 @@ def test_connections_are_bounded_per_user_and_in_all() -> None:
     quotas.connect("bob")
     assert [refused.value.status for refused in (of_user, of_node)] == [429, 503]
     assert all(refused.value.headers == {"Retry-After": "10"} for refused in (of_user, of_node))
+    assert all(refused.value.code == "quota_exceeded" for refused in (of_user, of_node))
     assert quotas.refusals == {"connections_per_user": 1, "connections": 1, "messages": 0, "reads": 0}
 
 
@@ -125,7 +126,7 @@ def test_who_writes_too_fast_is_told_when_to_come_back_in_whole_seconds() -> Non
     quotas.acquire_messages("ann", 2, 0.0)
     with pytest.raises(Problem, match="messages a second") as refused:
         quotas.acquire_messages("ann", 1, 0.0)
-    assert refused.value.status == 429
+    assert (refused.value.status, refused.value.code) == (429, "quota_exceeded")
     assert refused.value.headers == {"Retry-After": "3"}
     quotas.acquire_messages("ann", 1, 3.0)
     quotas.acquire_messages("bob", 2, 0.0)
@@ -138,7 +139,7 @@ def test_reads_are_bounded_per_user_apart_from_messages() -> None:
     quotas.acquire_read("ann", 0.0)
     with pytest.raises(Problem, match=r"reads more than 0\.4 times a second") as refused:
         quotas.acquire_read("ann", 0.0)
-    assert refused.value.status == 429
+    assert (refused.value.status, refused.value.code) == (429, "quota_exceeded")
     assert refused.value.headers == {"Retry-After": "3"}
     assert quotas.refusals["reads"] == 1
     quotas.acquire_read("ann", 3.0)
@@ -253,7 +254,9 @@ async def test_a_user_who_writes_too_fast_over_http_is_told_when_to_come_back(
         assert response.status == 429
         assert 50 * cost < int(response.headers["Retry-After"]) <= 100 * cost
         assert response.content_type == "application/problem+json"
-        assert "messages a second" in (await response.json(content_type=None))["detail"]
+        problem = await response.json(content_type=None)
+        assert "messages a second" in problem["detail"]
+        assert problem["code"] == "quota_exceeded"
     async with http.post(daemon.url + path, json=body, headers=bearer("bob")) as response:
         assert response.status == 200
     assert await refusals(http, daemon, "messages") == 1
@@ -272,7 +275,9 @@ async def test_a_user_who_reads_too_fast_over_http_is_told_when_to_come_back(
         assert response.status == 429
         assert 90 < int(response.headers["Retry-After"]) <= 100
         assert response.content_type == "application/problem+json"
-        assert "reads more than 0.01 times a second" in (await response.json(content_type=None))["detail"]
+        problem = await response.json(content_type=None)
+        assert "reads more than 0.01 times a second" in problem["detail"]
+        assert problem["code"] == "quota_exceeded"
     async with http.get(daemon.url + path, headers=bearer("bob")) as response:
         assert response.status == 200
     async with http.post(daemon.url + WATCHLIST, json=VALID, headers=bearer("ann")) as response:
