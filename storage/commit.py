@@ -70,9 +70,8 @@ def commit(
     ``None``: a user is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
     created now would be locked out of order, and two nodes could wait for each other.
 
-    Cost: independent of the size of a list and its history, with two exceptions. An add whose tag was removed before,
-    or belongs to another content, reads the user's whole history and list. What is bounded is counted once if a release
-    that does not count has written the user's journal.
+    Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
+    release that does not count has written the user's journal.
     """
     if create_heads:
         user_ids = sorted({operation.user_id for operation in batch})

@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain
+from typing import Final
 
 from sqlalchemy import bindparam, select
 
@@ -17,6 +19,10 @@ from storage.statements import Row, Statement, for_update
 from storage.tables import contexts, entries, heads, operations
 from storage.usage import counted, unused_replicas
 from storage.user_journal import JOURNAL_REPLICA, UserJournal
+
+LOOKED_THROUGH: Final = 1_000
+"""A user's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
+asked for. It takes a fraction of what the write takes."""
 
 Journals = dict[str, UserJournal]
 """By user."""
@@ -45,10 +51,10 @@ def _adds_by_tag(size: int) -> Statement:
 
 
 @cache
-def _entries_by_tag(size: int) -> Statement:
+def _recorded_at(size: int) -> Statement:
     wanted = places(size)
     return Statement(
-        select(entries).where(entries.c.user_id == bindparam("of_user"), entries.c.tag.in_(wanted)),
+        select(operations).where(operations.c.user_id == bindparam("of_user"), operations.c.revision.in_(wanted)),
         "of_user",
         *(place.key for place in wanted),
     )
@@ -120,14 +126,14 @@ def _learn_repeated_adds(transaction: Transaction, journals: Journals, batch: Se
 
 
 def _learn_adds(transaction: Transaction, journal: UserJournal, tags: set[Tag]) -> None:
-    """Load the earlier adds of ``tags``, of whatever content."""
-    oldest = min((journal.added_revision(tag) or 0) for tag in tags)
-    for wanted in chunks([tags_text((str(tag),)) for tag in tags]):
-        adds = transaction.execute(_adds_by_tag(len(wanted)), (journal.user_id, oldest, *wanted))
-        for row in adds.fetchall():
-            (tag_text,) = update_of(row).tags
-            journal.learn_add(tag_text, recorded_answer_of(row))
-    elsewhere = [str(tag) for tag in tags if journal.added_revision(tag) is None]
-    for wanted in chunks(elsewhere):
-        for row in transaction.execute(_entries_by_tag(len(wanted)), (journal.user_id, *wanted)).fetchall():
-            journal.learn_live(live_of(row))
+    """Load the earlier adds of ``tags``, of whatever content: of live ones, and of those that were added lately."""
+    revisions = [revision for tag in tags if (revision := journal.added_revision(tag)) is not None]
+    others = [tags_text((str(tag),)) for tag in tags if journal.added_revision(tag) is None]
+    lately = journal.head.revision - LOOKED_THROUGH + 1
+    results = [
+        *(transaction.execute(_recorded_at(len(some)), (journal.user_id, *some)) for some in chunks(revisions)),
+        *(transaction.execute(_adds_by_tag(len(some)), (journal.user_id, lately, *some)) for some in chunks(others)),
+    ]
+    for row in chain.from_iterable(result.fetchall() for result in results):
+        (tag_text,) = update_of(row).tags
+        journal.learn_add(tag_text, recorded_answer_of(row))

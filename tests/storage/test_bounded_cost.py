@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from actors.messages.journal import Operation, Outcome
+from actors.messages.journal import Operation, Outcome, Status
 from storage.bounds import Bounds
 from storage.journal_store import SqlJournalStore
+from storage.loading import LOOKED_THROUGH
 from storage.rows import DAY_MS
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import NOW_MS, Author
@@ -83,3 +84,23 @@ def test_one_tag_more_is_at_most_twice_the_work(journal: SqlJournalStore) -> Non
     assert outcome.quota == "tags_per_item"
     assert statements == usual_statements
     assert steps <= 2 * usual_steps
+
+
+def test_a_tag_that_comes_again_is_the_same_work_however_long_history_and_list_are(
+    open_journal: OpenJournal, sqlite_url: str
+) -> None:
+    journal = open_journal(sqlite_url)
+    done = []
+    for user, many in (("bob", LOOKED_THROUGH), ("ann", 3 * LOOKED_THROUGH)):
+        author = Author(user)
+        removed, live = author.add("alien", tag="tv:1"), author.add("brazil", tag="tv:2")
+        journal.commit([removed, live, author.remove("alien")])
+        journal.commit([author.add(f"film {number}") for number in range(many)])
+        done.append([work(journal, again) for again in (removed, live)])
+    (_, usual_removed, _), (_, usual_live, _) = done[0]
+    (_, steps_removed, of_removed), (_, steps_live, of_live) = done[1]
+    assert (of_removed.status, of_live.status, of_live.revision) == (Status.REMOVED, Status.ADDED, 2)
+    assert not of_removed.is_new
+    assert not of_live.is_new
+    assert steps_removed <= 1.05 * usual_removed
+    assert steps_live <= 1.05 * usual_live

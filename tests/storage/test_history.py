@@ -73,7 +73,8 @@ def test_a_tag_that_the_history_forgot_is_still_known(short_history: SqlJournalS
     fill(short_history, author, PRUNE_EVERY)
     again = [author.add("alien", tag="phone:1"), author.add("brazil", tag="phone:2"), author.add("clue", tag="phone:1")]
     outcomes = [short_history.commit([operation])[0] for operation in again]
-    assert [outcome.status for outcome in outcomes] == ["existing", "removed", "refused"]
+    assert [outcome.status for outcome in outcomes] == ["existing", "removed", "removed"]
+    assert not any(outcome.is_new for outcome in outcomes)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
 
@@ -69,3 +69,41 @@ async def test_a_socket_gets_an_error_and_lives_and_the_metric_counts_by_name(
     async with api.get("/metrics") as response:
         counted = [line for line in (await response.text()).splitlines() if line.startswith("syncd_refusals_total")]
     assert 'syncd_refusals_total{reason="items_per_list"} 1.0' in counted
+
+
+async def test_a_device_that_skips_counters_goes_on_under_a_new_name(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession
+) -> None:
+    daemon = start_daemon("--max-gaps-per-replica", "1", "--max-replicas-per-user", "2")
+
+    async def answer_to_add(device: ClientConnection, tag: str, **more: str) -> dict[str, Any]:
+        await device.send(json.dumps({"type": "watchlist_update", **add(FILM, tag=tag, **more)}))
+        while True:
+            answer: dict[str, Any] = json.loads(await device.recv())
+            if answer["type"] in {"ack", "error"}:
+                return answer
+
+    async with connect(daemon.ws_url, additional_headers=bearer()) as device:
+        assert (await answer_to_add(device, "tv:2"))["status"] == "added"
+        refused = await answer_to_add(device, "tv:4", operation_id="once")
+        assert (refused["code"], refused["field"]) == ("quota_exceeded", "tag")
+        assert "gaps_per_replica" in refused["message"]
+        assert (await answer_to_add(device, "tv2:1", operation_id="once"))["unique_tag"] == "tv2:1"
+        refused = await answer_to_add(device, "movie-123")
+        assert (refused["code"], refused["field"]) == ("quota_exceeded", "tag")
+        assert "replicas_per_user" in refused["message"]
+    async with http.get(f"{daemon.url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    assert 'syncd_refusals_total{reason="gaps_per_replica"} 1.0' in lines
+    assert 'syncd_refusals_total{reason="replicas_per_user"} 1.0' in lines
+
+
+async def test_tags_that_gave_way_are_counted(start_daemon: StartDaemon, http: aiohttp.ClientSession) -> None:
+    daemon = start_daemon("--max-tags-per-item", "1")
+    for device in ("tv", "phone", "web"):
+        body = {**add(FILM), "observed": 0}
+        async with http.post(daemon.url + WATCHLIST, json=body, headers=bearer("ann", device)) as response:
+            assert response.status == 200
+            assert "code" not in await response.json()
+    async with http.get(f"{daemon.url}/metrics") as response:
+        assert "syncd_tags_superseded_total 2.0" in (await response.text()).splitlines()
