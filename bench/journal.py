@@ -17,6 +17,7 @@ from uuid import uuid4
 from actors.messages.change import Change
 from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
+from storage.bounds import Bounds
 from storage.journal_store import SqlJournalStore, open_store
 
 SECONDS_PER_FIGURE = 1.5
@@ -77,7 +78,7 @@ def microseconds_per_write(store: SqlJournalStore, items: int) -> float:
 
 def measure(url: str) -> None:
     """Print the figures of the journal in ``url``."""
-    store = open_store(url, now_ms=now_ms)
+    store = open_store(url, now_ms=now_ms, bounds=Bounds(items_per_list=1_000_000))
     try:
         for batch_size in BATCH_SIZES:
             print(f"batches of {batch_size:2}: {operations_per_second(store, batch_size):9,.0f} operations/s")

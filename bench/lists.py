@@ -58,4 +58,5 @@ def _bulks(size: int) -> Iterable[bytes]:
 
 
 def _unlimited(checkout: Checkout) -> tuple[str, ...]:
-    return ("--message-burst", _MANY, *checkout.if_known("--reads-per-second", _MANY))
+    known = (*checkout.if_known("--reads-per-second", _MANY), *checkout.if_known("--max-items-per-list", _MANY))
+    return ("--message-burst", _MANY, *known)

@@ -15,6 +15,7 @@ from actors.messages.store import (
     FindHeads,
 )
 from crdt.hlc import HLCTimestamp
+from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.client import StoreProcesses
 from tests.timeouts import TIMEOUT_S
 
@@ -28,10 +29,15 @@ class Writes(Protocol):
 class Store:
     """The processes of a test, and how often each was started again."""
 
-    def __init__(self, url: str, deadline_s: float, replica_url: str | None) -> None:
+    def __init__(self, url: str, deadline_s: float, replica_url: str | None, bounds: Bounds) -> None:
         self.restarts: Counter[str] = Counter()
         self.client = StoreProcesses(
-            url, self.restarts, replica_url=replica_url, write_deadline_s=deadline_s, read_deadline_s=deadline_s
+            url,
+            self.restarts,
+            bounds=bounds,
+            replica_url=replica_url,
+            write_deadline_s=deadline_s,
+            read_deadline_s=deadline_s,
         )
 
     async def commit(self, *operations: Operation) -> BatchCommitted:
@@ -53,8 +59,10 @@ class Store:
 
 
 @asynccontextmanager
-async def running(url: str, deadline_s: float = TIMEOUT_S, replica_url: str | None = None) -> AsyncIterator[Store]:
-    store = Store(url, deadline_s, replica_url)
+async def running(
+    url: str, deadline_s: float = TIMEOUT_S, replica_url: str | None = None, bounds: Bounds = DEFAULT_BOUNDS
+) -> AsyncIterator[Store]:
+    store = Store(url, deadline_s, replica_url, bounds)
     try:
         await store.client.start()
         yield store

@@ -12,13 +12,14 @@ from actors.errors import StoreDefect
 from actors.messages.store import (
     FindPage,
 )
+from storage.bounds import Bounds
 from tests.storage.store_processes import Writes, running
 
 pytestmark = pytest.mark.integration
 
 
 async def test_an_answer_may_be_larger_than_any_buffer(sqlite_url: str, author: Writes) -> None:
-    async with running(sqlite_url) as store:
+    async with running(sqlite_url, bounds=Bounds(items_per_list=20_000)) as store:
         operations = tuple(author.add(str(number), device="x" * 100) for number in range(20_000))
         for start in range(0, len(operations), 5_000):
             await store.commit(*operations[start : start + 5_000])

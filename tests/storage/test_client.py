@@ -18,6 +18,7 @@ from actors.messages.store import (
     CommitBatch,
     FindHeads,
 )
+from storage.bounds import Bounds
 from storage.journal_store import open_store
 from tests.processes import frozen, frozen_postgresql, is_running, store_process, wait_until_gone
 from tests.storage.store_processes import DEADLINE_S, Writes, now, running
@@ -231,3 +232,9 @@ async def test_a_file_that_is_gone_is_not_made_again_by_a_process_that_replaces_
         (tmp_path / "elsewhere.db").rename(tmp_path / "journal.db")
         await store.commit(author.add("brazil"))
         assert (await store.client.read(FindHeads(("ann",)))).heads[0].revision == 2
+
+
+async def test_the_processes_keep_to_the_bounds_that_they_are_given(sqlite_url: str, author: Writes) -> None:
+    async with running(sqlite_url, bounds=Bounds(items_per_list=1)) as store:
+        committed = await store.commit(author.add("alien"), author.add("brazil"))
+    assert [outcome.quota for outcome in committed.outcomes] == [None, "items_per_list"]
