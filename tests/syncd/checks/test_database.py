@@ -27,7 +27,7 @@ def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journa
     def digests() -> dict[str, str]:
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
 
-    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, 1, 'n')")
+    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, 1, 'n', 0, 0, 1)")
     journal.close()
     before = digests()
     report = Report("--data-dir", str(tmp_path), SYNCD_JWT_SECRET=SECRET)
@@ -59,7 +59,7 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
 
 
 def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path, journal: sqlite3.Connection) -> None:
-    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, ?, 'n')", [FAR_FUTURE])
+    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, ?, 'n', 0, 0, 1)", [FAR_FUTURE])
     status, detail, fix = Report("--data-dir", str(tmp_path)).the("clock")
     assert status == "failed"
     assert "behind the newest change in the journal" in detail
