@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.database import Result, Transaction
+from storage.database import Database, Result, Transaction
 from storage.statements import Row, Statement
 
 Executed = list[tuple[str, Row]]
@@ -37,3 +37,16 @@ def executed(before: Callable[[Any], None] = lambda connection: None) -> Iterato
         patch.setattr(Transaction, "execute", execute_and_note)
         patch.setattr(Transaction, "execute_many", execute_many_and_note)
         yield seen
+
+
+def plans(url: str, queries: Executed) -> list[str]:
+    """Return how the database would execute each query, a step a line."""
+    database = Database(url)
+    explain = "EXPLAIN QUERY PLAN" if url.startswith("sqlite") else "EXPLAIN"
+    with database.transaction(writing=True) as transaction:
+        driver = transaction.connection
+        if not url.startswith("sqlite"):
+            driver.execute("ANALYZE")
+        planned = [driver.execute(f"{explain} {query}", given).fetchall() for query, given in queries]
+    database.close()
+    return ["\n".join(row[-1] for row in rows) for rows in planned]

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from actors.messages.journal import Bookmark, Item, Operation, Page
 from crdt.hlc import HLCTimestamp
 from storage.bounds import DEFAULT_BOUNDS, Bounds
-from storage.database import Database
 from storage.journal_store import SqlJournalStore
-from tests.storage.executed import Executed, executed
+from tests.storage.executed import executed, plans
 from tests.whole_list import whole_list
 
 NOW_MS = 1_700_000_000_000
@@ -37,19 +36,6 @@ def page(journal: SqlJournalStore, user: str, limit: int, after: Bookmark | None
 
 
 # The plan
-
-
-def plans(url: str, queries: Executed) -> list[str]:
-    """Return how the database would execute each query, a step a line."""
-    database = Database(url)
-    explain = "EXPLAIN QUERY PLAN" if url.startswith("sqlite") else "EXPLAIN"
-    with database.transaction(writing=True) as transaction:
-        driver = transaction.connection
-        if not url.startswith("sqlite"):
-            driver.execute("ANALYZE")
-        planned = [driver.execute(f"{explain} {query}", given).fetchall() for query, given in queries]
-    database.close()
-    return ["\n".join(row[-1] for row in rows) for rows in planned]
 
 
 def test_a_page_is_read_in_the_order_of_an_index(journal: SqlJournalStore, author: Writes, database_url: str) -> None:
