@@ -12,7 +12,7 @@ from storage.usage import counted, forget_replicas, unused_replicas
 from storage.user_journal import JournalHead
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import NOW_MS, Author
-from tests.storage.executed import executed
+from tests.storage.executed import executed, plans
 
 
 @pytest.fixture
@@ -65,3 +65,16 @@ def test_what_is_forgotten_is_of_one_user(transaction: Transaction) -> None:
     forget_replicas(transaction, [("ann", "r0"), ("ann", "r2")])
     left = transaction.connection.execute("SELECT user_id, replica FROM contexts ORDER BY user_id").fetchall()
     assert left == [("ann", "r1"), ("bob", "r0")]
+
+
+def test_unused_replicas_are_found_by_an_index(
+    journal: SqlJournalStore, author: Author, database_url: str, wall_clock: WallClock
+) -> None:
+    journal.commit([author.add("alien", tag=f"movie-{number}") for number in range(500)])
+    database = Database(database_url)
+    with database.transaction(writing=True) as transaction, executed() as statements:
+        unused_replicas(transaction, "ann", 2, (), wall_clock.now_ms)
+    database.close()
+    (plan,) = plans(database_url, statements)
+    assert "contexts_by_use" in plan
+    assert not any(word in plan for word in ("Sort", "TEMP B-TREE", "Seq Scan", "Bitmap"))
