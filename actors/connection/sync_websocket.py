@@ -14,12 +14,12 @@ from actors.connection.deadlines import Deadlines, Due
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import DeviceWrites
 from actors.connection.lifecycle import GapFound, State, Step, next_state
+from actors.connection.outbox import Outbox
 from actors.connection.pending_frames import PendingFrames
 from actors.errors import IllegalStepError
 from actors.messages import close_codes
 from actors.messages.close_codes import Close
 from actors.messages.connection import (
-    MAX_WAITING_BYTES,
     MAX_WAITING_FRAMES,
     BinaryReceived,
     ConnectionInfo,
@@ -88,7 +88,7 @@ class SyncWebSocket(LoopActor):
         self._since = handshake.since
         self._epoch = handshake.epoch
         self._revision = 0  # the last one written to the device, or in the outbox
-        self._outbox: list[bytes] = []
+        self._outbox = Outbox(socket)
         self._is_slow = False
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
@@ -169,29 +169,25 @@ class SyncWebSocket(LoopActor):
                 self.stop()
             case _:
                 assert_never(message)
-        if len(self._outbox) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
+        if len(self._outbox.frames) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
             self.on_idle()
 
     def on_idle(self) -> None:
         """Write what the turn collected, unless the device reads more slowly than this: then it waits, bounded."""
         outbox = self._outbox
-        if not outbox:
+        outbox.flush()
+        if not outbox.frames:
             return
-        if not self._socket.is_congested():
-            self._socket.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
-            outbox.clear()
-            return
-        size_bytes = sum(map(len, outbox))
-        if len(outbox) > MAX_WAITING_FRAMES or size_bytes > MAX_WAITING_BYTES:
+        if outbox.is_over_bound:
             self._disconnect(close_codes.SLOW_CONSUMER)
         elif not self._is_slow:
             self._is_slow = True
-            self._deps.tell_watchlist(SlowConsumer(self._connection, len(outbox), size_bytes))
+            self._deps.tell_watchlist(SlowConsumer(self._connection, len(outbox.frames), outbox.size_bytes))
 
     def _resume_writing(self) -> None:
         """Write what has waited here, then ask for what was kept elsewhere."""
         self.on_idle()
-        if self._is_slow and not self._outbox:
+        if self._is_slow and not self._outbox.frames:
             self._is_slow = False
             self._deps.tell_watchlist(ConsumerResumed(self._connection))
         if self._wants_more:
@@ -215,7 +211,7 @@ class SyncWebSocket(LoopActor):
             if known:
                 frames = frames[known:]
             self._revision += len(frames)
-        self._outbox += frames
+        self._outbox.frames += frames
 
     def _fill_gap(self) -> None:
         self._step(GapFound())
@@ -243,7 +239,7 @@ class SyncWebSocket(LoopActor):
                     reason=replayed.reason,
                 )
             )
-        self._outbox += replayed.frames
+        self._outbox.frames += replayed.frames
         self._epoch = replayed.epoch
         self._go_on_from(replayed.revision, replayed.head)
 
@@ -326,7 +322,7 @@ class SyncWebSocket(LoopActor):
         return before
 
     def _send(self, answer: Answer) -> None:
-        self._outbox.append(self._deps.frame(answer))
+        self._outbox.frames.append(self._deps.frame(answer))
 
     def _disconnect(self, close: Close) -> None:
         self._step(Disconnect(close))
@@ -336,9 +332,8 @@ class SyncWebSocket(LoopActor):
         """Write what the device can still take, then the close frame; the state is ``CLOSING`` already."""
         logger.info("connection %s: closed, %s %s", self._connection.connection_id, close.code, close.reason)
         self._deps.closes[close.code] += 1
-        if self._outbox and not self._socket.is_congested():
-            self._socket.write(b"".join(self._outbox))
-        self._outbox.clear()
+        self._outbox.flush()
+        self._outbox.frames.clear()
         self._pending = None
         self._socket.close(close.code, close.reason)
         self._leave()
