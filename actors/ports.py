@@ -187,6 +187,20 @@ class StoreClient(Protocol):
         """Release everything; whatever is asked later is ``StoreUnavailable``. Idempotent."""
 
 
+class Fragments(Protocol):
+    """Makes WebSocket frames of a message, or of a part of one."""
+
+    def __call__(self, payload: bytes, *, opens: bool, closes: bool) -> tuple[bytes, ...]:
+        """Return ``payload`` as frames of a bounded size.
+
+        Args:
+            payload: UTF-8, which may be cut anywhere.
+            opens: the message begins here.
+            closes: it ends here.
+        """
+        ...
+
+
 class DeviceSocket(Protocol):
     """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
 
@@ -197,6 +211,10 @@ class DeviceSocket(Protocol):
 
     def is_congested(self) -> bool:
         """Whether the device reads slower than it is written to: hold everything until ``SocketWritable``."""
+        ...
+
+    def unsent_bytes(self) -> int:
+        """Return how much of what was written the network has not taken yet."""
         ...
 
     def ping(self) -> None:

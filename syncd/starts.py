@@ -38,7 +38,8 @@ from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.bus.none import NoBus
-from transport.websocket.device_codec import encode, frame
+from transport.query import cursor_of
+from transport.websocket.device_codec import encode, fragments, frame
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +175,8 @@ def _users(
         broadcaster=fanout.broadcaster.tell,
         publisher=None if publisher is None else publisher.tell,
         frame=frame,
+        fragments=fragments,
+        cursor_of=cursor_of,
         bus_metrics=wiring.metrics.bus,
         write_metrics=wiring.metrics.writes,
         tracer=wiring.tracer,

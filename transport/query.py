@@ -14,6 +14,8 @@ MAX_LIMIT: Final = 1000
 """Items or changes in one answer."""
 MAX_EPOCH_LENGTH: Final = 128
 
+SNAPSHOT_IN_PIECES: Final = "pieces"
+
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
@@ -32,6 +34,17 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     after: Bookmark | None = None
     since: int | None = None
     epoch: str | None = None
+
+
+class ResumeQuery(Struct, frozen=True, kw_only=True):
+    """What a device has, and how it wants the list if it must be shown it."""
+
+    since: int | None = None
+    """The last revision it has seen."""
+    epoch: str | None = None
+    takes_pieces: bool = False
+    after: Bookmark | None = None
+    """It has the pieces up to there."""
 
 
 def refuse_tokens(query: bytes) -> None:
@@ -72,13 +85,23 @@ def list_query(query: bytes) -> ListQuery:
     )
 
 
-def position(query: bytes) -> tuple[int | None, str | None]:
-    """Return the last revision a device has seen and its epoch, as far as ``query`` names them.
+def resume_query(query: bytes) -> ResumeQuery:
+    """Return what ``query`` says of a device; a cursor that cannot be read is none: the list begins again.
 
     Raises:
         Problem: 400; the detail names the parameter.
     """
-    return _position(_parameters(query))
+    parameters = _parameters(query)
+    since, epoch = _position(parameters)
+    takes_pieces = _one(parameters, "snapshot", _PIECES, f"{SNAPSHOT_IN_PIECES!r}, or left out") is not None
+    cursor = _one(parameters, "snapshot_cursor", _ANYTHING, "the 'next' of a piece")
+    if cursor is not None and (since is None or not takes_pieces):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"snapshot_cursor: goes on with a list, it needs since and snapshot={SNAPSHOT_IN_PIECES}.",
+        )
+    after = _bookmark(cursor) if cursor is not None and _CURSOR.fullmatch(cursor) else None
+    return ResumeQuery(since=since, epoch=epoch, takes_pieces=takes_pieces, after=after)
 
 
 def cursor_of(bookmark: Bookmark) -> str:
@@ -118,4 +141,6 @@ def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], 
 
 
 _EVERYTHING: Final = ListQuery()
+_PIECES: Final = re.compile(SNAPSHOT_IN_PIECES)
+_ANYTHING: Final = re.compile(r"[\s\S]*")
 _EPOCH: Final = re.compile(rf"[\s\S]{{1,{MAX_EPOCH_LENGTH}}}")

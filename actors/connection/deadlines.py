@@ -1,4 +1,7 @@
-"""When a connection is pinged, counts as silent, and its token ends: pure, on one monotonic clock in seconds."""
+"""When a connection is pinged, counts as silent or as not reading, and its token ends.
+
+Pure, on one monotonic clock in seconds.
+"""
 
 from enum import Enum
 from typing import Final
@@ -14,6 +17,8 @@ class Due(Enum):
 
     NOTHING = "nothing"
     PING = "ping"
+    UNREAD = "unread"
+    """The device has taken nothing of what was written to it for the whole time-out of that."""
     SILENCE = "silence"
     """The device has given no sign of life for the whole heartbeat time-out."""
     TOKEN_END = "token end"  # noqa: S105 - no secret
@@ -22,11 +27,19 @@ class Due(Enum):
 class Deadlines:
     """One connection's. Slots, because there is one per device."""
 
-    __slots__ = ("_interval_s", "_last_sign_s", "_next_ping_s", "_second_look_s", "_timeout_s", "_token_ends_s")
+    __slots__ = (
+        *("_interval_s", "_last_sign_s", "_next_ping_s", "_second_look_s", "_timeout_s", "_token_ends_s"),
+        *("_unread_ends_s", "_unread_timeout_s", "_unsent_bytes"),
+    )
 
-    def __init__(self, now_s: float, interval_s: float, timeout_s: float, token_ends_s: float) -> None:
+    def __init__(
+        self, now_s: float, interval_s: float, timeout_s: float, unread_timeout_s: float, token_ends_s: float
+    ) -> None:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
+        self._unread_timeout_s = unread_timeout_s
+        self._unread_ends_s: float | None = None  # while it is congested
+        self._unsent_bytes = 0
         self._last_sign_s = now_s
         self._next_ping_s = now_s + interval_s
         self._token_ends_s = token_ends_s
@@ -36,12 +49,32 @@ class Deadlines:
     def next_s(self) -> float:
         """When the first of them comes."""
         silent_s = self._last_sign_s + self._timeout_s if self._second_look_s is None else self._second_look_s
-        return min(self._next_ping_s, silent_s, self._token_ends_s)
+        unread_s = silent_s if self._unread_ends_s is None else self._unread_ends_s
+        return min(self._next_ping_s, silent_s, unread_s, self._token_ends_s)
 
     def heard(self, now_s: float) -> None:
         """Note a sign of life."""
         self._last_sign_s = now_s
         self._second_look_s = None
+
+    def watch_reading(self, now_s: float, unsent_bytes: int) -> bool:
+        """Note that the socket is congested, and what it has not taken; return whether that is news.
+
+        What it has taken since the last look is a sign of life: the other end has confirmed it.
+        """
+        is_news = self._unread_ends_s is None
+        if is_news or unsent_bytes < self._unsent_bytes:
+            self._unread_ends_s = now_s + self._unread_timeout_s
+            self._unsent_bytes = unsent_bytes
+            if not is_news:
+                self.heard(now_s)
+        return is_news
+
+    def caught_up(self, now_s: float) -> None:
+        """Note that the socket is not congested; if it was, that is a sign of life."""
+        if self._unread_ends_s is not None:
+            self._unread_ends_s = None
+            self.heard(now_s)
 
     def renew_token(self, ends_s: float) -> None:
         """Go on until another token ends."""
@@ -54,6 +87,10 @@ class Deadlines:
         if now_s >= self.next_s + ABSENCE_S:
             self.heard(now_s)
             self._next_ping_s = now_s
+            if self._unread_ends_s is not None:
+                self._unread_ends_s = now_s + self._unread_timeout_s
+        if self._unread_ends_s is not None and now_s >= self._unread_ends_s:
+            return Due.UNREAD
         if now_s >= self._last_sign_s + self._timeout_s:
             if self._second_look_s is None:
                 self._second_look_s = now_s + SECOND_LOOK_S

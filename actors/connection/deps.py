@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from actors.messages.connection import WatchlistRequest
 from actors.messages.device import Answer
+from actors.messages.journal import Bookmark
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 
@@ -22,6 +23,10 @@ class HandshakeResult(Struct, frozen=True, eq=False, kw_only=True):
     """Seconds since 1970."""
     since: int | None = None
     epoch: str | None = None
+    takes_pieces: bool = False
+    """Whether it wants the list in pieces."""
+    after: Bookmark | None = None
+    """If it is shown the list: it has the pieces up to there."""
 
 
 class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
@@ -35,6 +40,8 @@ class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
     """A monotonic clock: the loop's."""
     heartbeat_interval_s: float = 30.0
     heartbeat_timeout_s: float = 60.0
+    unread_timeout_s: float = 30.0
+    """For how long a device may take nothing of what was written to it, while more waits."""
     closes: Counter[int] = field(default_factory=Counter)
     """Counts the connections that the service has closed, by close code."""
     illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""A device's writes on their way through the journal: so many, and the device is not read until half are answered."""
+"""A device's writes until it is written their answers: so many, and it is not read until half are answered."""
 
 from functools import partial
 from typing import Final
@@ -40,10 +40,10 @@ class DeviceWrites:
             )
         )
 
-    def answered(self) -> None:
-        """Note that one of them was answered."""
-        self.unanswered -= 1
-        if self.unanswered == MAX_UNANSWERED // 2:
+    def answered(self, count: int) -> None:
+        """Note that the device has been written the answers of so many."""
+        before, self.unanswered = self.unanswered, self.unanswered - count
+        if before > MAX_UNANSWERED // 2 >= self.unanswered:
             self._socket.resume_reading()
 
 

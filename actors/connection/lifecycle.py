@@ -1,7 +1,8 @@
 """The life of a connection as a table: ``TRANSITIONS[state][type(message)]`` is the next state.
 
 Everything that changes a state is here, and nothing else: a decision that depends on what a message holds (a time-out,
-a gap, a slow device) is made by ``SyncWebSocket``, which then takes the step named ``Disconnect`` or ``GapFound``.
+a gap, a slow device) is made by ``SyncWebSocket``, which then takes a step of its own: ``Disconnect``, ``GapFound``,
+``PartSent`` or ``AllSent``.
 What is not in the table cannot happen: ``next_state`` refuses it.
 """
 
@@ -18,6 +19,7 @@ from actors.messages.connection import (
     Deliver,
     Disconnect,
     Joined,
+    Listed,
     MeasureWrite,
     Received,
     Replayed,
@@ -39,10 +41,12 @@ class State(IntEnum):
     LIVE = 1
     """The device is at ``revision`` and is shown what comes."""
     RESUMING = 2
-    """A revision is missing, and is asked for as soon as the device reads; later frames wait."""
-    CLOSING = 3
+    """Something is missing, and is asked for as soon as the device reads; later frames wait."""
+    SENDING = 3
+    """A slice of what was missed, or a part of the list, is written as the socket takes it; later frames wait."""
+    CLOSING = 4
     """Our close frame is out (or the device's came); nothing is sent any more."""
-    CLOSED = 4
+    CLOSED = 5
     """The TCP connection has ended; so does the actor."""
 
 
@@ -50,7 +54,15 @@ class GapFound(Struct, frozen=True):
     """A revision is known to exist whose predecessor the device has not been shown."""
 
 
-Step = ConnectionMessage | GapFound
+class PartSent(Struct, frozen=True):
+    """The socket has been given a part of the list, and there are more."""
+
+
+class AllSent(Struct, frozen=True):
+    """The socket has been given the slice, or the last part of the list."""
+
+
+Step = ConnectionMessage | GapFound | PartSent | AllSent
 STEPS: Final[tuple[type, ...]] = get_args(Step)
 
 _CLOSES: Final[Mapping[type, State]] = {
@@ -71,7 +83,8 @@ def _stays(state: State, *steps: type) -> dict[type, State]:
 TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
     State.JOINING: {
         Joined: State.LIVE,
-        Replayed: State.LIVE,
+        Replayed: State.SENDING,
+        Listed: State.SENDING,
         **_CLOSES,
         **_stays(State.JOINING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
@@ -81,17 +94,25 @@ TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
         **_stays(State.LIVE, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.RESUMING: {
-        Replayed: State.LIVE,
+        Replayed: State.SENDING,
+        Listed: State.SENDING,
         **_CLOSES,
         **_stays(State.RESUMING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+    },
+    State.SENDING: {
+        AllSent: State.LIVE,
+        PartSent: State.RESUMING,
+        **_CLOSES,
+        **_stays(State.SENDING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.CLOSING: {
         SocketLost: State.CLOSED,
         # What was under way when the connection closed.
-        **_stays(State.CLOSING, Joined, Replayed, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.CLOSING, Joined, Replayed, Listed, *_FROM_ACTORS, *_FROM_THE_SOCKET),
         **_stays(State.CLOSING, Disconnect, Shutdown, BinaryReceived),
     },
-    State.CLOSED: _stays(State.CLOSED, Joined, Replayed, Disconnect, *_FROM_ACTORS),  # a lost socket says nothing
+    # A lost socket says nothing.
+    State.CLOSED: _stays(State.CLOSED, Joined, Replayed, Listed, Disconnect, *_FROM_ACTORS),
 }
 """Only what can happen: a step that is missing is a defect."""
 

@@ -1,31 +1,103 @@
 """What waits to be written to one device: by the turn while it reads, and bounded while it does not."""
 
-from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from typing import Final
+
+from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
 from actors.ports import DeviceSocket
+
+CHUNK_BYTES: Final = 16 * 1024
+"""Written at once of what is sent as the socket takes it. What the socket has not taken it holds for this device alone;
+what waits here is shared by all who are sent the same."""
 
 
 class Outbox:
-    """Part of a ``SyncWebSocket``, on its turns."""
+    """Part of a ``SyncWebSocket``, on its turns.
 
-    __slots__ = ("_socket", "frames")
+    Between the fragments of a message nothing else may be written (RFC 6455 section 5.4): it waits for the last.
+    """
+
+    __slots__ = ("_part", "_rest", "_socket", "answers", "frames", "is_message_open")
 
     def __init__(self, socket: DeviceSocket) -> None:
         self._socket = socket
         self.frames: list[bytes] = []
+        """A message each."""
+        self.answers = 0
+        """So many of them answer writes, which have a bound of their own."""
+        self.is_message_open = False
+        self._rest: tuple[bytes, ...] = ()
+        """What is written as the socket takes it."""
+        self._part: ListPart | None = None
+        """Of which it is what is left; ``None``: each frame of it is a message."""
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether some of what was given to ``send`` or ``send_part`` has not been written."""
+        return bool(self._rest)
 
     @property
     def size_bytes(self) -> int:
-        """Of all that waits."""
+        """Of the messages that wait."""
         return sum(map(len, self.frames))
 
     @property
+    def held_bytes(self) -> int:
+        """Of all that waits, also of what other devices share."""
+        return self.size_bytes + sum(map(len, self._rest))
+
+    @property
     def is_over_bound(self) -> bool:
-        """Whether more waits than may wait for a device that does not read."""
-        return len(self.frames) > MAX_WAITING_FRAMES or self.size_bytes > MAX_WAITING_BYTES
+        """Whether more messages wait than may for a device that does not read."""
+        return len(self.frames) - self.answers > MAX_WAITING_FRAMES or self.size_bytes > MAX_WAITING_BYTES
+
+    def send(self, messages: tuple[bytes, ...]) -> None:
+        """Write ``messages`` as the socket takes them, behind the ``frames``. Nothing else is being sent."""
+        self._rest, self._part = messages, None
+
+    def send_part(self, part: ListPart) -> None:
+        """Write ``part`` as the socket takes it. Nothing else is being sent."""
+        self._rest, self._part = part.frames, part
+
+    def forget_excess(self) -> int:
+        """Of the messages being sent, keep as many as may wait for a device; return how many were forgotten."""
+        fitting, size_bytes = 0, 0
+        for message in self._rest[:MAX_WAITING_FRAMES]:
+            size_bytes += len(message)
+            if size_bytes > MAX_WAITING_BYTES:
+                break
+            fitting += 1
+        forgotten = len(self._rest) - fitting
+        self._rest = self._rest[:fitting]
+        return forgotten
 
     def flush(self) -> None:
-        """Write all in one, unless the device reads more slowly than this."""
+        """Write what the socket takes."""
+        self._write_frames()
+        if self._rest:
+            while self._rest and not self._socket.is_congested():
+                self._write_chunk()
+            self._write_frames()
+
+    def clear(self) -> None:
+        """Forget all that waits."""
+        self.frames.clear()
+        self._rest, self._part = (), None
+
+    def _write_frames(self) -> None:
         frames = self.frames
-        if frames and not self._socket.is_congested():
+        if frames and not self.is_message_open and not self._socket.is_congested():
             self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
             frames.clear()
+
+    def _write_chunk(self) -> None:
+        rest = self._rest
+        count, size_bytes = 1, len(rest[0])
+        while count < len(rest) and size_bytes + len(rest[count]) <= CHUNK_BYTES:
+            size_bytes += len(rest[count])
+            count += 1
+        self._socket.write(rest[0] if count == 1 else b"".join(rest[:count]))
+        self._rest = rest[count:]
+        if self._part is not None:
+            self.is_message_open = bool(self._rest) or not self._part.ends_message
+            if not self._rest:
+                self._part = None

@@ -6,14 +6,13 @@ the turn ends. The actor knows its socket through a port and its watchlist throu
 """
 
 import logging
-from asyncio import TimerHandle
 from types import TracebackType
-from typing import Final, assert_never
+from typing import assert_never
 
-from actors.connection.deadlines import Deadlines, Due
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import DeviceWrites
-from actors.connection.lifecycle import GapFound, State, Step, next_state
+from actors.connection.heartbeat import Heartbeat
+from actors.connection.lifecycle import AllSent, GapFound, PartSent, State, Step, next_state
 from actors.connection.outbox import Outbox
 from actors.connection.pending_frames import PendingFrames
 from actors.errors import IllegalStepError
@@ -30,7 +29,9 @@ from actors.messages.connection import (
     Join,
     Joined,
     Leave,
+    Listed,
     MeasureWrite,
+    ReadOn,
     Received,
     Replayed,
     Shutdown,
@@ -56,13 +57,12 @@ from actors.messages.device import (
     WatchlistWrite,
     answer_to,
 )
+from actors.messages.journal import Bookmark
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
-from actors.runtime.tell import Tell, TellIfAlive, tell_later
+from actors.runtime.tell import Tell, TellIfAlive
 
 logger = logging.getLogger(__name__)
-
-_TIMER_DUE: Final = TimerDue()
 
 
 class SyncWebSocket(LoopActor):
@@ -82,20 +82,21 @@ class SyncWebSocket(LoopActor):
             device_id=handshake.device_id,
             tell=TellIfAlive(self.actor_ref),
             connected_at=handshake.connected_at,
+            takes_pieces=handshake.takes_pieces,
         )
         self._state = State.JOINING
         self._has_left = False
-        self._since = handshake.since
+        self._join = Join(self._connection, handshake.since, handshake.epoch, handshake.after)
         self._epoch = handshake.epoch
         self._revision = 0  # the last one written to the device, or in the outbox
+        self._newest = 0  # known to exist when the latest answer came
+        self._list_goes_on: Bookmark | None = None
         self._outbox = Outbox(socket)
         self._is_slow = False
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
         self._writes = DeviceWrites(self._connection, socket, deps)
-        timeouts_s = deps.heartbeat_interval_s, deps.heartbeat_timeout_s, handshake.ends_at_s
-        self._deadlines = Deadlines(deps.now_s(), *timeouts_s)
-        self._timer: TimerHandle | None = None
+        self._heartbeat = Heartbeat(self.actor_ref, socket, deps, handshake.ends_at_s)
 
     @classmethod
     def launch(cls, deps: ConnectionDeps, socket: DeviceSocket, handshake: HandshakeResult) -> Tell[ConnectionMessage]:
@@ -105,10 +106,10 @@ class SyncWebSocket(LoopActor):
     def on_start(self) -> None:
         """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
         logger.info("connection %s: user %s", self._connection.connection_id, self._connection.user_id)
-        if self._since is not None:
+        if self._join.since is not None:
             self._socket.pause_reading()
-        self._set_timer()
-        self._deps.tell_watchlist(Join(self._connection, self._since, self._epoch))
+        self._heartbeat.start()
+        self._deps.tell_watchlist(self._join)
 
     def on_stop(self) -> None:
         """Leave; the device is told that the service goes away, if its socket still lives."""
@@ -140,17 +141,22 @@ class SyncWebSocket(LoopActor):
                 self._receive(messages)
             case WriteAnswered(message_id=message_id, outcome=outcome):
                 self._send(answer_to(message_id, outcome))
-                self._writes.answered()
+                self._outbox.answers += 1
             case SignOfLife():
-                self._deadlines.heard(self._deps.now_s())
+                self._heartbeat.heard()
             case SocketWritable():
                 self._resume_writing()
             case TimerDue():
-                self._check_time()
+                is_waiting_for_us = bool(self._writes.unanswered) or before is State.JOINING
+                if close := self._heartbeat.check(is_waiting_for_us=is_waiting_for_us):
+                    self._disconnect(close)
             case Joined(revision=revision):
-                self._go_on_from(revision, revision)
+                self._revision = self._newest = revision
+                self._go_on()
             case Replayed():
                 self._replay(message, is_first=before is State.JOINING)
+            case Listed():
+                self._list(message, is_first=before is State.JOINING)
             case TokenRenewed():
                 self._renew(message)
             case Shutdown(reconnect_in_ms=reconnect_in_ms):
@@ -175,23 +181,46 @@ class SyncWebSocket(LoopActor):
     def on_idle(self) -> None:
         """Write what the turn collected, unless the device reads more slowly than this: then it waits, bounded."""
         outbox = self._outbox
-        outbox.flush()
+        if outbox.frames:
+            self._flush()
         if not outbox.frames:
             return
         if outbox.is_over_bound:
             self._disconnect(close_codes.SLOW_CONSUMER)
-        elif not self._is_slow:
+        elif self._state is State.LIVE and not self._is_slow:
             self._is_slow = True
+            self._heartbeat.watch_reading()
             self._deps.tell_watchlist(SlowConsumer(self._connection, len(outbox.frames), outbox.size_bytes))
+
+    def _flush(self) -> None:
+        outbox = self._outbox
+        outbox.flush()
+        if outbox.answers and not outbox.frames:
+            answers, outbox.answers = outbox.answers, 0
+            self._writes.answered(answers)
 
     def _resume_writing(self) -> None:
         """Write what has waited here, then ask for what was kept elsewhere."""
+        self._heartbeat.caught_up()
+        self._write_on()
         self.on_idle()
         if self._is_slow and not self._outbox.frames:
             self._is_slow = False
             self._deps.tell_watchlist(ConsumerResumed(self._connection))
         if self._wants_more:
             self._ask_for_missing()
+
+    def _write_on(self) -> None:
+        """Write what the socket takes of what is being sent; behind its end, go on."""
+        self._flush()
+        if self._state is State.SENDING and not self._outbox.is_sending:
+            if self._list_goes_on is None:
+                self._step(AllSent())
+                self._go_on()
+            else:
+                self._step(PartSent())
+                self._ask_for_missing()
+        self._heartbeat.watch_reading()
 
     # From the watchlist to the device
 
@@ -219,34 +248,40 @@ class SyncWebSocket(LoopActor):
 
     def _ask_for_missing(self) -> None:
         """Ask when the device has taken what it was sent: the rest waits in the journal, not in memory."""
-        self.on_idle()
+        self._flush()
         self._wants_more = self._socket.is_congested()
-        if not self._wants_more:
+        if self._wants_more:
+            self._heartbeat.watch_reading()
+        elif self._list_goes_on is None:
             self._deps.tell_watchlist(Join(self._connection, self._revision, self._epoch))
+        else:
+            self._deps.tell_watchlist(ReadOn(self._connection, self._list_goes_on))
 
     def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
+        self._epoch, self._newest = replayed.epoch, replayed.head
         if is_first:
             self._socket.resume_reading()
-        elif self._socket.is_congested():  # by answers to the device's own messages
-            self._fill_gap()
-            return
-        if is_first or not replayed.is_recovered:
-            self._send(
-                Resumed(
-                    recovered=replayed.is_recovered,
-                    revision=replayed.head,
-                    epoch=replayed.epoch,
-                    reason=replayed.reason,
-                )
-            )
-        self._outbox.frames += replayed.frames
-        self._epoch = replayed.epoch
-        self._go_on_from(replayed.revision, replayed.head)
+            self._send(Resumed(recovered=True, revision=replayed.head, epoch=replayed.epoch))
+        self._outbox.send(replayed.frames)
+        self._flush()
+        self._revision = replayed.revision - self._outbox.forget_excess()
+        self._write_on()
 
-    def _go_on_from(self, revision: int, newest: int) -> None:
-        """Show what waits behind ``revision``; revisions up to ``newest`` are known to exist."""
-        self._revision = revision
-        pending, self._pending = self._pending, None
+    def _list(self, listed: Listed, *, is_first: bool) -> None:
+        part = listed.part
+        self._epoch, self._revision, self._newest = part.epoch, part.revision, listed.head
+        self._list_goes_on = part.after
+        if is_first:
+            self._socket.resume_reading()
+        if listed.reason is not None:
+            self._send(Resumed(recovered=False, revision=part.revision, epoch=part.epoch, reason=listed.reason))
+        self._outbox.send_part(part)
+        self._write_on()
+
+    def _go_on(self) -> None:
+        """Show what waits behind ``revision``, and ask for what is known to exist and does not wait."""
+        newest, pending = self._newest, self._pending
+        self._pending = None
         if pending is not None:
             newest = max(newest, pending.newest)
             for delivery in pending.deliveries:
@@ -257,7 +292,7 @@ class SyncWebSocket(LoopActor):
     # From the device
 
     def _receive(self, messages: tuple[DeviceMessage, ...]) -> None:
-        self._deadlines.heard(self._deps.now_s())
+        self._heartbeat.heard()
         for message in messages:
             match message:
                 case WatchlistWrite():
@@ -276,38 +311,8 @@ class SyncWebSocket(LoopActor):
         if (renewed.user_id, renewed.device_id) != (self._connection.user_id, self._connection.device_id):
             self._disconnect(close_codes.OTHER_IDENTITY)
             return
-        self._deadlines.renew_token(renewed.ends_at_s)
-        self._set_timer()
+        self._heartbeat.renew_token(renewed.ends_at_s)
         self._send(Authenticated(id=renewed.message_id, expires_at=renewed.expires_at))
-
-    # Time
-
-    def _check_time(self) -> None:
-        now_s = self._deps.now_s()
-        if self._writes.unanswered or self._state is State.JOINING:
-            self._deadlines.heard(now_s)  # it waits for us, perhaps unread: its silence proves nothing
-        match self._deadlines.check(now_s):
-            case Due.TOKEN_END:
-                self._disconnect(close_codes.TOKEN_ENDED)
-                return
-            case Due.SILENCE:
-                self._disconnect(close_codes.HEARTBEAT_MISSED)
-                return
-            case Due.PING:
-                self._socket.ping()
-            case Due.NOTHING:
-                pass
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        """One timer, for whatever comes first."""
-        self._unset_timer()
-        self._timer = tell_later(self._deadlines.next_s - self._deps.now_s(), self.actor_ref, _TIMER_DUE)
-
-    def _unset_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     # Ends
 
@@ -333,13 +338,13 @@ class SyncWebSocket(LoopActor):
         logger.info("connection %s: closed, %s %s", self._connection.connection_id, close.code, close.reason)
         self._deps.closes[close.code] += 1
         self._outbox.flush()
-        self._outbox.frames.clear()
+        self._outbox.clear()
         self._pending = None
         self._socket.close(close.code, close.reason)
         self._leave()
 
     def _leave(self) -> None:
-        self._unset_timer()
+        self._heartbeat.stop()
         if not self._has_left:
             self._has_left = True
             self._deps.tell_watchlist(Leave(self._connection))

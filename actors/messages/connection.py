@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from actors.messages.close_codes import Close
 from actors.messages.device import DeviceMessage
-from actors.messages.journal import DeviceWrite, Outcome
+from actors.messages.journal import Bookmark, DeviceWrite, Outcome
 from actors.runtime.tell import Tell
 
 MAX_WAITING_FRAMES: Final = 256
 MAX_WAITING_BYTES: Final = 256 * 1024
-"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is)."""
+"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is).
+A part of the list that is sent to it is no larger."""
 
 
 class ConnectionInfo(Struct, frozen=True, eq=False):
@@ -28,6 +29,8 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     """Never raises: a message to a connection that has gone is dropped."""
     connected_at: int = 0
     """Seconds since 1970."""
+    takes_pieces: bool = False
+    """The device wants the list in pieces, a message each."""
 
 
 # From a SyncWebSocket to its user's WatchlistSync.
@@ -37,17 +40,27 @@ class Join(Struct, frozen=True, eq=False):
     """Register ``connection`` and tell it where it stands; may come again for the same connection.
 
     ``since`` is ``None``: answered by ``Joined``, and the connection is live from the revision after it.
-    Otherwise: answered by ``Replayed`` with what the device missed after ``since``, or with a slice of it. The
-    connection must be registered *before* the journal is read, so that nothing falls between; what is delivered
-    meanwhile waits in the connection. A connection that finds a gap, or has taken a slice that was not the last, sends
-    its ``Join`` again with ``since`` its own revision.
+    Otherwise: answered by ``Replayed`` with what the device missed after ``since``, or with a slice of it; or by
+    ``Listed`` with the first part of the list, if that cannot be told. The connection must be registered *before* the
+    journal is read, so that nothing falls between; what is delivered meanwhile waits in the connection. A connection
+    that finds a gap, or has taken a slice that was not the last, sends its ``Join`` again with ``since`` its own
+    revision.
 
-    ``epoch``: the one the device knows from an earlier ``resumed``; ``None`` accepts any.
+    ``epoch``: the one the device knows from an earlier ``resumed``; ``None`` accepts any. ``after``: if it is the list,
+    the device has its parts up to there from an earlier connection.
     """
 
     connection: ConnectionInfo
     since: int | None = None
     epoch: str | None = None
+    after: Bookmark | None = None
+
+
+class ReadOn(Struct, frozen=True, eq=False):
+    """The device has taken a part of the list that was not the last: answered by ``Listed`` with the next."""
+
+    connection: ConnectionInfo
+    after: Bookmark
 
 
 class Leave(Struct, frozen=True, eq=False):
@@ -70,7 +83,7 @@ class ConsumerResumed(Struct, frozen=True, eq=False):
     connection: ConnectionInfo
 
 
-WatchlistRequest = Join | Leave | SlowConsumer | ConsumerResumed | DeviceWrite
+WatchlistRequest = Join | ReadOn | Leave | SlowConsumer | ConsumerResumed | DeviceWrite
 
 
 # To a SyncWebSocket, from the other actors.
@@ -105,8 +118,7 @@ class Joined(Struct, frozen=True, eq=False):
 class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """The answer to a ``Join`` with ``since``: the device is at ``revision`` once ``frames`` are written.
 
-    ``is_recovered``: ``frames`` are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing).
-    Otherwise ``frames`` are one ``watchlist_snapshot`` at ``revision`` and ``reason`` says why.
+    They are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing).
     """
 
     revision: int
@@ -114,8 +126,28 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """Where the journal stood: beyond ``revision`` there is more to ask for."""
     epoch: str
     frames: tuple[bytes, ...]
-    is_recovered: bool = True
+
+
+class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):
+    """A part of the list as it was at ``revision``: one object for all devices that are being sent it."""
+
+    revision: int
+    epoch: str
+    frames: tuple[bytes, ...]
+    """The fragments of a message, or of a part of one: no other message may come between."""
+    ends_message: bool
+    after: Bookmark | None
+    """Where the next part begins; ``None``: that was all."""
+
+
+class Listed(Struct, frozen=True, eq=False):
+    """The device is shown the list instead of changes, and this is its next part."""
+
+    part: ListPart
+    head: int
+    """Where the user's revisions stand: what came after the list's is to be asked for behind its last part."""
     reason: str | None = None
+    """Why; ``None``: the device knows."""
 
 
 class Disconnect(Struct, frozen=True, eq=False):
@@ -182,6 +214,6 @@ class TimerDue(Struct, frozen=True, eq=False):
 
 
 ConnectionMessage = (
-    Deliver | MeasureWrite | Joined | Replayed | Disconnect | Received | BinaryReceived | SignOfLife | TokenRenewed
-    | SocketWritable | SocketLost | Shutdown | WriteAnswered | TimerDue
+    Deliver | MeasureWrite | Joined | Replayed | Listed | Disconnect | Received | BinaryReceived | SignOfLife
+    | TokenRenewed | SocketWritable | SocketLost | Shutdown | WriteAnswered | TimerDue
 )  # fmt: skip

@@ -1,6 +1,5 @@
 """A change in its other forms, each made here and nowhere else: the channel's message, and what devices are shown."""
 
-from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -8,12 +7,14 @@ import msgspec
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
-from actors.messages.device import SnapshotItem, WatchlistSnapshot
+from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
 from actors.messages.journal import Page, SnapshotPage, Update
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
+_ITEMS: Final = b'"items":['
+"""Only a key is written so: in a text the quotes would be escaped."""
 
 
 def channel_update(update: Update, origin: str, traceparent: str | None = None) -> PubNubWatchlistUpdate:
@@ -75,7 +76,19 @@ def snapshot_page(page: Page) -> SnapshotPage:
     return SnapshotPage(epoch=page.epoch, revision=page.revision, items=_encode(items)[1:-1], after=page.after)
 
 
-def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes]) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshot`` whose items are encoded: ``SnapshotPage.items``, in order."""
-    empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
-    return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))
+def snapshot_piece_json(page: SnapshotPage, *, is_start: bool, cursor: str | None) -> bytes:
+    """Return the JSON of a ``WatchlistSnapshotPiece``; ``cursor``: of the next one."""
+    piece = WatchlistSnapshotPiece(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
+    return _encode(piece).replace(_ITEMS, _ITEMS + page.items, 1)
+
+
+def snapshot_part_json(page: SnapshotPage, *, is_start: bool) -> bytes:
+    """Return a part of the JSON of one ``WatchlistSnapshot``, of which ``page`` is the first, or follows another.
+
+    The parts of all pages, one behind the other, are the whole.
+    """
+    end = b"" if page.after is not None else b"]}"
+    if not is_start:
+        return b"%b%b%b" % (b"," if page.items else b"", page.items, end)
+    empty = _encode(WatchlistSnapshot(revision=page.revision, epoch=page.epoch, items=()))
+    return empty.removesuffix(b"]}") + page.items + end

@@ -119,13 +119,28 @@ class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field
     items: tuple[SnapshotItem, ...]
 
 
+class WatchlistSnapshotPiece(
+    Struct, frozen=True, tag="watchlist_snapshot_piece", tag_field="type", omit_defaults=True, kw_only=True
+):
+    """A part of a ``watchlist_snapshot``, for a device that asked for pieces: the last one has no ``next``.
+
+    ``start``: the first of a list, what came before is dropped. ``next``: the cursor to go on with after a drop.
+    """
+
+    revision: int
+    epoch: str
+    start: bool = False
+    items: tuple[SnapshotItem, ...]
+    next: str | None = None
+
+
 class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
     """The daemon stops; come back after ``reconnect_in_ms``."""
 
     reconnect_in_ms: int
 
 
-Answer = Ack | Error | Authenticated | Resumed | WatchlistSnapshot | Goodbye | Pong
+Answer = Ack | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | Goodbye | Pong
 """What only one connection is told."""
 
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
-from actors.messages.connection import ConsumerResumed, Join, Leave, SlowConsumer
+from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.journal import (
     Changes,
     ChangesExpired,
@@ -29,7 +29,7 @@ class MissedRead(Struct, frozen=True, eq=False):
 
 
 class ListRead(Struct, frozen=True, eq=False):
-    """The journal's answer to what the list is, page by page."""
+    """The journal's answer to what the list is, a page of it."""
 
     answer: SnapshotPage | PageExpired | ReadFailed
 
@@ -43,6 +43,6 @@ class TryAgain(Struct, frozen=True):
 
 
 WatchlistMessage = (
-    DeviceWrite | Join | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | MissedRead | ListRead
-    | RetireIfIdle | TryAgain | Committed | HeadsLoaded | Changes | ChangesExpired | ReadFailed
+    DeviceWrite | Join | ReadOn | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | MissedRead
+    | ListRead | RetireIfIdle | TryAgain | Committed | HeadsLoaded | Changes | ChangesExpired | ReadFailed
 )  # fmt: skip

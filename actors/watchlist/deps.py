@@ -7,8 +7,9 @@ from msgspec import Struct
 from actors.messages.bus import Publish
 from actors.messages.connection import ConsumerResumed, SlowConsumer
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
-from actors.messages.journal import SLICE_ROWS, JournalMessage
+from actors.messages.journal import SLICE_ROWS, Bookmark, JournalMessage
 from actors.metrics import BusMetrics, WriteMetrics
+from actors.ports import Fragments
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
 
@@ -29,6 +30,9 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     """``None``: there are no other nodes."""
     frame: Callable[[bytes], bytes]
     """Makes a finished WebSocket frame of JSON."""
+    fragments: Fragments
+    cursor_of: Callable[[Bookmark], str]
+    """How devices name a bookmark."""
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
     tracer: Tracer

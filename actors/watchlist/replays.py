@@ -4,10 +4,14 @@ from collections.abc import Callable
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.journal import Changes, ChangesExpired, ReadFailed
+from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
 
 Position = tuple[int, str | None]
 """The last revision that a device has seen, and of which epoch."""
+
+
+def _position(join: Join) -> Position:
+    return join.since or 0, join.epoch
 
 
 class Replays:
@@ -20,27 +24,27 @@ class Replays:
     Args:
         read: asks the journal for a slice of what came after a revision, of an epoch; answered by ``answered``.
         frame: makes a finished WebSocket frame of JSON.
-        show_list: shows a connection the whole list, with the reason.
+        show_list: shows a connection the whole list, with the reason; or what follows the part that it has.
     """
 
     def __init__(
         self,
         read: Callable[[int, str | None], None],
         frame: Callable[[bytes], bytes],
-        show_list: Callable[[ConnectionInfo, str], None],
+        show_list: Callable[[ConnectionInfo, str, Bookmark | None], None],
     ) -> None:
         self._read = read
         self._frame = frame
         self._show_list = show_list
-        self._waiting: dict[ConnectionInfo, Position] = {}
-        self._asking: dict[ConnectionInfo, Position] = {}
+        self._waiting: dict[ConnectionInfo, Join] = {}
+        self._asking: dict[ConnectionInfo, Join] = {}
         """Who waited when the read under way was begun; empty: there is none."""
         self._asked: Position | None = None
         """What the read under way is for."""
 
     def wait(self, join: Join) -> None:
         """Bring ``join``'s connection up to date, soon."""
-        self._waiting[join.connection] = (join.since or 0, join.epoch)
+        self._waiting[join.connection] = join
         self._ask()
 
     def forget(self, connection: ConnectionInfo) -> None:
@@ -57,23 +61,24 @@ class Replays:
             case Changes():
                 self._waiting |= self._tell_changes(answer, asked[0], asking)
             case ChangesExpired(reason=reason):
-                for connection, position in asking.items():
-                    if position == asked:
-                        self._show_list(connection, reason)
+                for connection, join in asking.items():
+                    if _position(join) == asked:
+                        self._show_list(connection, reason, join.after)
                     else:
-                        self._waiting[connection] = position
+                        self._waiting[connection] = join
             case ReadFailed():
                 for connection in asking:
                     connection.tell(Disconnect(TRY_AGAIN_LATER))
         self._ask()
 
     def _tell_changes(
-        self, changes: Changes, first: int, asking: dict[ConnectionInfo, Position]
-    ) -> dict[ConnectionInfo, Position]:
+        self, changes: Changes, first: int, asking: dict[ConnectionInfo, Join]
+    ) -> dict[ConnectionInfo, Join]:
         """Tell ``changes`` after revision ``first``, and return whom they do not serve."""
         frames = tuple(map(self._frame, changes.updates))
-        others: dict[ConnectionInfo, Position] = {}
-        for connection, (since, epoch) in asking.items():
+        others: dict[ConnectionInfo, Join] = {}
+        for connection, join in asking.items():
+            since, epoch = _position(join)
             is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
             if first <= since and is_served and epoch in (None, changes.epoch):
                 connection.tell(
@@ -85,11 +90,11 @@ class Replays:
                     )
                 )
             else:
-                others[connection] = since, epoch
+                others[connection] = join
         return others
 
     def _ask(self) -> None:
         if self._asked is None and self._waiting:
             self._asking, self._waiting = self._waiting, {}
-            self._asked = min(self._asking.values(), key=lambda missed: missed[0])
+            self._asked = min(map(_position, self._asking.values()), key=lambda missed: missed[0])
             self._read(*self._asked)

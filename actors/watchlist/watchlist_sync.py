@@ -23,6 +23,7 @@ from actors.messages.connection import (
     Join,
     Joined,
     Leave,
+    ReadOn,
     SlowConsumer,
 )
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
@@ -58,7 +59,7 @@ from actors.runtime.tell import tell_later
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.replays import Replays
 from actors.watchlist.revision_line import RevisionLine, Step
-from actors.watchlist.snapshots import Snapshots
+from actors.watchlist.snapshots import SnapshotDeps, Snapshots
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,11 @@ class WatchlistSync(SupervisedActor):
         self._clock = HLCTimestamp(0, 0, deps.node)
         self._line = RevisionLine()
         self._connections: set[ConnectionInfo] = set()
-        self._snapshots = Snapshots(self._read_list, deps.frame)
-        self._replays = Replays(self._read_missed, deps.frame, self._snapshots.wait)
+        snapshot_deps = SnapshotDeps(
+            read=self._read_list, head=lambda: self._line.head, fragments=deps.fragments, cursor_of=deps.cursor_of
+        )
+        self._snapshots = Snapshots(snapshot_deps, deps.slice_rows)
+        self._replays = Replays(self._read_missed, deps.frame, self._snapshots.begin)
         self._uncommitted = 0
         self._waiting: list[WatchlistMessage] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -104,6 +108,8 @@ class WatchlistSync(SupervisedActor):
                 self._remote(update)
             case Join():
                 self._join(message)
+            case ReadOn(connection=connection, after=after):
+                self._snapshots.read_on(connection, after)
             case MissedRead(answer=answer):
                 self._replays.answered(answer)
                 if isinstance(answer, Changes | ChangesExpired):
@@ -292,13 +298,13 @@ class WatchlistSync(SupervisedActor):
 
         self._deps.journal(ReadChanges(self._user_id, since, self._deps.slice_rows, read, epoch))
 
-    def _read_list(self, after: Bookmark | None) -> None:
+    def _read_list(self, after: Bookmark | None, rows: int) -> None:
         reply_to = self._reply_to
 
         def read(answer: SnapshotPage | PageExpired | ReadFailed) -> None:
             reply_to(ListRead(answer))
 
-        self._deps.journal(ReadSnapshotPage(self._user_id, self._deps.slice_rows, read, after))
+        self._deps.journal(ReadSnapshotPage(self._user_id, rows, read, after))
 
     # Life
 

@@ -6,6 +6,7 @@ import msgspec
 
 from actors.messages.connection import ConnectionInfo
 from actors.messages.device import Answer
+from actors.messages.journal import Bookmark
 from actors.messages.sync import SyncMessage
 
 
@@ -16,13 +17,23 @@ class Devices:
         self.told: dict[str, list[Any]] = {}
         self.encoded = 0
 
-    def connection(self, connection_id: str, user_id: str = "ann", device_id: str = "tv") -> ConnectionInfo:
+    def connection(
+        self, connection_id: str, user_id: str = "ann", device_id: str = "tv", *, takes_pieces: bool = False
+    ) -> ConnectionInfo:
         self.told[connection_id] = []
-        return ConnectionInfo(connection_id, user_id, device_id, self.told[connection_id].append)
+        tell = self.told[connection_id].append
+        return ConnectionInfo(connection_id, user_id, device_id, tell, takes_pieces=takes_pieces)
 
     def frame(self, payload: bytes) -> bytes:
         self.encoded += 1
         return payload
+
+    def fragments(self, payload: bytes, *, opens: bool, closes: bool) -> tuple[bytes, ...]:
+        self.encoded += 1
+        return (payload,)
+
+    def cursor_of(self, bookmark: Bookmark) -> str:
+        return f"behind {bookmark.added_revision}"
 
     def encode(self, message: SyncMessage | Answer) -> bytes:
         self.encoded += 1

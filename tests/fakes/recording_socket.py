@@ -14,6 +14,8 @@ class RecordingSocket:
         self.closes: list[int] = []
         self.is_read = True
         self.congested = False
+        self.unsent = 0
+        """Bytes that the network has not taken."""
         self.becomes_congested = False
         """By the next write."""
 
@@ -23,6 +25,9 @@ class RecordingSocket:
 
     def is_congested(self) -> bool:
         return self.congested
+
+    def unsent_bytes(self) -> int:
+        return self.unsent
 
     def ping(self) -> None:
         self.pings += 1

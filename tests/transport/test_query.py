@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
-from transport.query import MAX_LIMIT, ListQuery, cursor_of, list_query, position, refuse_tokens
+from transport.query import MAX_LIMIT, ListQuery, ResumeQuery, cursor_of, list_query, refuse_tokens, resume_query
 
 numbers = st.integers(0, 10**18 - 1)
 
@@ -52,11 +52,36 @@ def test_what_is_not_as_documented_is_400_and_named(query: bytes, named: str) ->
     assert refused.value.detail.startswith(named)
 
 
-def test_a_devices_position_is_a_revision_and_its_epoch() -> None:
-    assert position(b"") == (None, None)
-    assert position(b"since=9&epoch=e") == (9, "e")
-    with pytest.raises(Problem, match="since: "):
-        position(b"since=x")
+def test_a_device_says_what_it_has_and_how_it_wants_the_list() -> None:
+    assert resume_query(b"") == ResumeQuery()
+    assert resume_query(b"since=9&epoch=e&snapshot=pieces") == ResumeQuery(since=9, epoch="e", takes_pieces=True)
+    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=e.9.8.7") == ResumeQuery(
+        since=9, takes_pieces=True, after=Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
+    )
+
+
+@pytest.mark.parametrize("cursor", [b"", b"e.9.8", b"e.9.8.-7", b"e.9.8." + b"7" * 19, b"%00", b"\xff"])
+def test_a_list_whose_cursor_cannot_be_read_begins_again(cursor: bytes) -> None:
+    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=" + cursor).after is None
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        (b"since=x", "since: "),
+        (b"snapshot=whole", "snapshot: "),
+        (b"snapshot=", "snapshot: "),
+        (b"snapshot=pieces&snapshot=pieces", "snapshot: "),
+        (b"snapshot=pieces&snapshot_cursor=e.9.8.7", "snapshot_cursor: "),
+        (b"since=9&snapshot_cursor=e.9.8.7", "snapshot_cursor: "),
+        (b"since=9&snapshot=pieces&snapshot_cursor=a&snapshot_cursor=a", "snapshot_cursor: "),
+    ],
+)
+def test_a_device_that_does_not_ask_as_documented_is_told_which_parameter(query: bytes, named: str) -> None:
+    with pytest.raises(Problem) as refused:
+        resume_query(query)
+    assert refused.value.status == 400
+    assert refused.value.detail.startswith(named)
 
 
 @pytest.mark.parametrize("name", [b"token", b"Access_Token", b"JWT", b"auth%5Ftoken"])

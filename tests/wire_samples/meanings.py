@@ -46,6 +46,7 @@ from actors.messages.device import (
     Resumed,
     SnapshotItem,
     WatchlistSnapshot,
+    WatchlistSnapshotPiece,
     WatchlistWrite,
 )
 from actors.messages.journal import Status
@@ -123,6 +124,14 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
         epoch="9f86d081",
         items=(SnapshotItem(content_id=FILM, unique_tag="syncd:7", timestamp=STAMP, device_id="tv"),),
     ),
+    "watchlist_snapshot_piece.all": WatchlistSnapshotPiece(
+        revision=9,
+        epoch="9f86d081",
+        start=True,
+        items=(SnapshotItem(content_id=FILM, unique_tag="syncd:7", timestamp=STAMP, device_id="tv"),),
+        next="9f86d081.9.115605504000000003.7",
+    ),
+    "watchlist_snapshot_piece.required": WatchlistSnapshotPiece(revision=9, epoch="9f86d081", items=()),
     "goodbye": Goodbye(1_500),
     "pong": Pong(),
 }

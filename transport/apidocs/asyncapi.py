@@ -25,7 +25,7 @@ from actors.messages.device import (
 )
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
-from transport.query import MAX_EPOCH_LENGTH
+from transport.query import MAX_EPOCH_LENGTH, SNAPSHOT_IN_PIECES
 from transport.websocket.handshake import PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
@@ -67,6 +67,11 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistSnapshot": {
         "type": "watchlist_snapshot", "revision": 9, "epoch": _EPOCH,
         "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
+    },
+    "WatchlistSnapshotPiece": {
+        "type": "watchlist_snapshot_piece", "revision": 9, "epoch": _EPOCH, "start": True,
+        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
+        "next": f"{_EPOCH}.9.115605504000000000.7",
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
 }  # fmt: skip
@@ -135,11 +140,20 @@ def _channel(kinds: tuple[type, ...]) -> Json:
                 "maxLength": MAX_EPOCH_LENGTH,
                 "description": "Of that revision.",
             },
+            "snapshot": {
+                "type": "string",
+                "enum": [SNAPSHOT_IN_PIECES],
+                "description": "If the list is to be sent: as watchlist_snapshot_piece messages.",
+            },
+            "snapshot_cursor": {
+                "type": "string",
+                "description": "Go on with a list in pieces: the 'next' of the last piece that came.",
+            },
         },
     }
     return {
         "address": PATH,
-        "description": "One WebSocket per device; every message is one text frame.",
+        "description": "One WebSocket per device; every message is one text message, a long one in several frames.",
         "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds},
         "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
         "x-close-codes": [

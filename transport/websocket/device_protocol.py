@@ -156,7 +156,8 @@ class DeviceProtocol(WebSocketProtocol):
         """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, a limit is reached."""
         if self._transport.is_closing():
             return
-        if asked.since is not None:
+        resume = asked.resume
+        if resume.since is not None:
             self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
@@ -167,8 +168,10 @@ class DeviceProtocol(WebSocketProtocol):
             device_id=claims.device_id,
             ends_at_s=_on_loop_clock(claims.expires_at),
             connected_at=int(time.time()),
-            since=asked.since,
-            epoch=asked.epoch,
+            since=resume.since,
+            epoch=resume.epoch,
+            takes_pieces=resume.takes_pieces,
+            after=resume.after,
         )
         self._tell = self._deps.spawn(self, handshake)
 

@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 
 from transport.access.bearer import BEARER_PREFIX, bearer_token
 from transport.errors import Problem
-from transport.query import position, refuse_tokens
+from transport.query import ResumeQuery, refuse_tokens, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
@@ -31,8 +31,7 @@ class ConnectRequest(Struct, frozen=True):
     """A request that is in order: the token to be checked, what the device has, which subprotocol to answer."""
 
     token: str
-    since: int | None = None
-    epoch: str | None = None
+    resume: ResumeQuery
     subprotocol: str | None = None
 
 
@@ -89,7 +88,7 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
     _check_origin(request, allowed_origins)
     query = url.query.encode()
     refuse_tokens(query)
-    since, epoch = position(query)
+    resume = resume_query(query)
     offered = [name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")]
     bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
     authorizations = request.headers.get_all("Authorization")
@@ -97,7 +96,7 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
         raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
     token = bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
     answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
-    return ConnectRequest(token, since, epoch, answered)
+    return ConnectRequest(token, resume, answered)
 
 
 def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:

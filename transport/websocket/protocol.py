@@ -101,6 +101,10 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         return self._is_congested
 
     @override
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    @override
     def ping(self) -> None:
         self.write(_PING)
 

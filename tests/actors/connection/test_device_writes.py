@@ -39,7 +39,7 @@ def test_a_device_is_not_read_from_the_bound_until_half_is_answered() -> None:
     assert all(reads)
     assert not socket.is_read
     for _ in range(MAX_UNANSWERED // 2 - 1):
-        writes.answered()
+        writes.answered(1)
     assert not socket.is_read
-    writes.answered()
+    writes.answered(1)
     assert socket.is_read

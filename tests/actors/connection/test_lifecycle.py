@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from actors.connection.lifecycle import STEPS, TRANSITIONS, GapFound, State, diagram, next_state
+from actors.connection.lifecycle import STEPS, TRANSITIONS, AllSent, GapFound, PartSent, State, diagram, next_state
 from actors.errors import IllegalStepError
 from actors.messages.connection import (
     BinaryReceived,
     Deliver,
     Disconnect,
     Joined,
+    Listed,
     MeasureWrite,
     Received,
     Replayed,
@@ -24,24 +25,27 @@ from actors.messages.connection import (
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 
-J, L, R, C, X = State.JOINING, State.LIVE, State.RESUMING, State.CLOSING, State.CLOSED
+J, L, R, S, C, X = State.JOINING, State.LIVE, State.RESUMING, State.SENDING, State.CLOSING, State.CLOSED
 NEXT: dict[type, tuple[State | None, ...]] = {
-    # after, in:     J  L  R  C  X       None: cannot happen
-    Deliver: (J, L, R, C, X),
-    MeasureWrite: (J, L, R, C, X),
-    WriteAnswered: (J, L, R, C, X),
-    TimerDue: (J, L, R, C, X),
-    Joined: (L, None, None, C, X),
-    Replayed: (L, None, L, C, X),
-    Disconnect: (C, C, C, C, X),
-    GapFound: (None, R, None, None, None),
-    Shutdown: (C, C, C, C, None),
-    BinaryReceived: (C, C, C, C, None),
-    Received: (J, L, R, C, None),
-    SignOfLife: (J, L, R, C, None),
-    TokenRenewed: (J, L, R, C, None),
-    SocketWritable: (J, L, R, C, None),
-    SocketLost: (X, X, X, X, None),
+    # after, in:     J  L  R  S  C  X       None: cannot happen
+    Deliver: (J, L, R, S, C, X),
+    MeasureWrite: (J, L, R, S, C, X),
+    WriteAnswered: (J, L, R, S, C, X),
+    TimerDue: (J, L, R, S, C, X),
+    Joined: (L, None, None, None, C, X),
+    Replayed: (S, None, S, None, C, X),
+    Listed: (S, None, S, None, C, X),
+    Disconnect: (C, C, C, C, C, X),
+    GapFound: (None, R, None, None, None, None),
+    PartSent: (None, None, None, R, None, None),
+    AllSent: (None, None, None, L, None, None),
+    Shutdown: (C, C, C, C, C, None),
+    BinaryReceived: (C, C, C, C, C, None),
+    Received: (J, L, R, S, C, None),
+    SignOfLife: (J, L, R, S, C, None),
+    TokenRenewed: (J, L, R, S, C, None),
+    SocketWritable: (J, L, R, S, C, None),
+    SocketLost: (X, X, X, X, X, None),
 }
 PAIRS = [(state, step, after) for step, row in NEXT.items() for state, after in zip(State, row, strict=True)]
 

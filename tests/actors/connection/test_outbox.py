@@ -1,7 +1,10 @@
+import gc
+import weakref
+
 import pytest
 
-from actors.connection.outbox import Outbox
-from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES
+from actors.connection.outbox import CHUNK_BYTES, Outbox
+from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
 from tests.fakes.recording_socket import RecordingSocket
 
 
@@ -40,3 +43,108 @@ def test_it_has_a_bound(outbox: Outbox, fitting: list[bytes]) -> None:
     assert not outbox.is_over_bound
     outbox.frames.append(b"x")
     assert outbox.is_over_bound
+
+
+def test_answers_of_writes_are_not_among_the_frames_that_have_a_bound(outbox: Outbox) -> None:
+    outbox.frames += [b"x"] * (MAX_WAITING_FRAMES + 9)
+    outbox.answers = 9
+    assert not outbox.is_over_bound
+
+
+def part(*frames: bytes, ends_message: bool) -> ListPart:
+    return ListPart(revision=1, epoch="e", frames=frames, ends_message=ends_message, after=None)
+
+
+CHUNKS = [letter * CHUNK_BYTES for letter in (b"a", b"b", b"c")]
+
+
+def test_what_is_sent_is_written_chunk_by_chunk_as_the_socket_takes_it(outbox: Outbox, socket: RecordingSocket) -> None:
+    socket.becomes_congested = True
+    outbox.frames.append(b"before")
+    outbox.send((b"1", b"2" * (CHUNK_BYTES - 1), b"3", b"4"))
+    outbox.flush()
+    written = [b"before", b"1" + b"2" * (CHUNK_BYTES - 1), b"34"]
+    for number in range(1, 4):
+        outbox.flush()
+        assert socket.writes == written[:number]
+        assert outbox.is_sending == (number < 3)
+        socket.congested = False
+    outbox.flush()
+    assert socket.writes == written
+
+
+def test_messages_that_are_sent_may_have_others_between_them(outbox: Outbox, socket: RecordingSocket) -> None:
+    socket.becomes_congested = True
+    outbox.send(tuple(CHUNKS[:2]))
+    outbox.flush()
+    outbox.frames.append(b"answer")
+    for _ in range(2):
+        socket.congested = False
+        outbox.flush()
+    assert socket.writes == [CHUNKS[0], b"answer", CHUNKS[1]]
+
+
+def test_between_the_fragments_of_a_message_nothing_is_written(outbox: Outbox, socket: RecordingSocket) -> None:
+    socket.becomes_congested = True
+    outbox.send_part(part(*CHUNKS[:2], ends_message=False))
+    outbox.flush()
+    outbox.frames.append(b"answer")
+    for _ in range(2):
+        socket.congested = False
+        outbox.flush()
+    assert (socket.writes, outbox.is_message_open, outbox.is_sending) == (CHUNKS[:2], True, False)
+    outbox.send_part(part(ends_message=False))
+    outbox.flush()
+    assert outbox.is_message_open
+    outbox.send_part(part(CHUNKS[2], ends_message=True))
+    for _ in range(2):
+        outbox.flush()
+        socket.congested = False
+    outbox.flush()
+    assert (socket.writes, outbox.is_message_open) == ([*CHUNKS, b"answer"], False)
+
+
+def test_a_part_lives_until_it_is_written(outbox: Outbox, socket: RecordingSocket) -> None:
+    socket.congested = True
+    outbox.send_part(part(b"a", b"b", ends_message=True))
+    parts = [found for found in gc.get_objects() if isinstance(found, ListPart)]
+    assert len(parts) == 1
+    alive = weakref.ref(parts.pop())
+    outbox.flush()
+    assert alive() is not None
+    socket.congested = False
+    outbox.flush()
+    assert alive() is None
+
+
+@pytest.mark.parametrize(
+    ("messages", "kept"),
+    [
+        ([b"x"] * (MAX_WAITING_FRAMES + 5), MAX_WAITING_FRAMES),
+        ([b"x" * (MAX_WAITING_BYTES // 4)] * 6, 4),
+        ([b"x"], 1),
+        ([], 0),
+    ],
+)
+def test_of_what_is_sent_no_more_is_kept_than_may_wait(
+    outbox: Outbox, socket: RecordingSocket, messages: list[bytes], kept: int
+) -> None:
+    socket.congested = True
+    outbox.send(tuple(messages))
+    outbox.flush()
+    assert outbox.forget_excess() == len(messages) - kept
+    assert outbox.held_bytes == sum(map(len, messages[:kept]))
+    socket.congested = False
+    outbox.flush()
+    assert b"".join(socket.writes) == b"".join(messages[:kept])
+    assert not outbox.is_sending
+
+
+def test_what_is_cleared_is_not_written(outbox: Outbox, socket: RecordingSocket) -> None:
+    socket.congested = True
+    outbox.frames.append(b"1")
+    outbox.send((b"2",))
+    outbox.clear()
+    socket.congested = False
+    outbox.flush()
+    assert (socket.writes, outbox.held_bytes) == ([], 0)

@@ -13,6 +13,7 @@ from pykka import ActorRef
 from actors.connection.deadlines import SECOND_LOOK_S
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import MAX_UNANSWERED
+from actors.connection.outbox import CHUNK_BYTES
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change
 from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
@@ -27,7 +28,10 @@ from actors.messages.connection import (
     Join,
     Joined,
     Leave,
+    Listed,
+    ListPart,
     MeasureWrite,
+    ReadOn,
     Received,
     Replayed,
     Shutdown,
@@ -40,7 +44,7 @@ from actors.messages.connection import (
     WatchlistRequest,
 )
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
-from actors.messages.journal import DeviceWrite, Outcome, Status, Update
+from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
 from tests.fakes.recording_socket import RecordingSocket
 from tests.timeouts import TIMEOUT_S
@@ -52,7 +56,7 @@ STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
 class Device:
     """A started actor with everything around it."""
 
-    def __init__(self, since: int | None = None, epoch: str | None = None) -> None:
+    def __init__(self, **asked: Any) -> None:
         self.socket = RecordingSocket()
         self.told: list[WatchlistRequest] = []
         self.now_s = 1_000.0
@@ -60,7 +64,7 @@ class Device:
         self.illegal_steps: Counter[tuple[str, str]] = Counter()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
-            HandshakeResult(user_id="ann", device_id="tv", ends_at_s=5_000.0, since=since, epoch=epoch),
+            HandshakeResult(user_id="ann", device_id="tv", ends_at_s=5_000.0, **asked),
             ConnectionDeps(
                 tell_watchlist=self.told.append,
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
@@ -74,8 +78,8 @@ class Device:
         """Tell all of ``messages`` before the actor's next turn, and wait until that has ended."""
         for message in messages:
             self.ref.tell(message)
-        await self.ref.ask(SocketWritable(), block=False)
-        await self.ref.ask(SocketWritable(), block=False)
+        await self.ref.ask(MeasureWrite(lambda _: None), block=False)
+        await self.ref.ask(MeasureWrite(lambda _: None), block=False)
 
     async def time_passes(self, seconds: float) -> None:
         """Let the clock run on in steps of a second at most, as a service that is there sees it."""
@@ -184,18 +188,6 @@ async def test_a_device_that_missed_nothing_is_shown_resumed_alone(connect: Conn
     assert [answer["type"] for answer in device.socket.answers] == ["resumed"]
 
 
-async def test_a_snapshot_tells_why_and_continues_from_its_own_revision(connect: Connect) -> None:
-    device = connect(since=90)
-    await device.tell(
-        deliver(5),
-        Replayed(revision=4, head=4, epoch="e2", frames=(b"{}\n",), is_recovered=False, reason="epoch_changed"),
-    )
-    resumed, snapshot, live = device.socket.answers
-    assert resumed["recovered"] is False
-    assert resumed["reason"] == "epoch_changed"
-    assert [snapshot, live] == [{}, 5]
-
-
 async def test_a_resuming_device_is_not_read_before_its_resumed(connect: Connect) -> None:
     device = connect(since=3)
     await device.tell(SignOfLife())
@@ -247,16 +239,180 @@ async def test_the_next_slice_is_asked_for_when_the_device_has_taken_the_last(co
     assert device.socket.lines[1:] == lines(1, 5)
 
 
-async def test_a_slice_that_comes_when_the_device_does_not_read_any_more_is_asked_for_again(live: Device) -> None:
+async def test_a_slice_is_written_as_the_device_takes_it_and_what_comes_meanwhile_behind_it(live: Device) -> None:
     await live.tell(deliver(12))
     live.socket.congested = True
-    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
-    assert [join.since for join in live.told_of(Join)] == [None, 10]
+    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")), deliver(13))
+    assert live.socket.lines == []
     live.socket.congested = False
     await live.tell(SocketWritable())
-    assert [join.since for join in live.told_of(Join)] == [None, 10, 10]
-    await live.tell(Replayed(revision=12, head=12, epoch="e1", frames=(b"11\n", b"12\n")))
-    assert live.socket.lines == ["11", "12"]
+    assert live.socket.lines == lines(11, 13)
+    assert [join.since for join in live.told_of(Join)] == [None, 10]
+
+
+async def test_of_a_slice_that_the_device_does_not_take_no_more_is_kept_than_may_wait(live: Device) -> None:
+    await live.tell(deliver(12))
+    live.socket.congested = True
+    last = 11 + 2 * MAX_WAITING_FRAMES
+    await live.tell(Replayed(revision=last, head=last, epoch="e1", frames=deliver(11, last).frames))
+    live.socket.congested = False
+    await live.tell(SocketWritable())
+    taken = 10 + MAX_WAITING_FRAMES
+    assert live.socket.lines == lines(11, taken)
+    assert [join.since for join in live.told_of(Join)] == [None, 10, taken]
+
+
+BOOKMARK = Bookmark(epoch="e2", revision=20, timestamp=1, added_revision=1)
+
+
+def part(*frames: bytes, after: Bookmark | None = None, ends_message: bool | None = None) -> ListPart:
+    """A part of one message; of a list in pieces with ``ends_message``."""
+    ends = after is None if ends_message is None else ends_message
+    return ListPart(revision=20, epoch="e2", frames=frames, ends_message=ends, after=after)
+
+
+async def test_the_list_is_shown_with_the_reason_part_by_part_and_goes_on_from_its_revision(connect: Connect) -> None:
+    device = connect(since=3, epoch="e1", takes_pieces=True)
+    first = part(b"[a\n", b"a]\n", after=BOOKMARK, ends_message=True)
+    await device.tell(Listed(first, 20, "epoch_changed"), deliver(21))
+    (join,) = device.told_of(Join)
+    assert join.connection.takes_pieces
+    resumed, *shown = device.socket.lines
+    assert msgspec.json.decode(resumed) == {
+        "type": "resumed", "recovered": False, "revision": 20, "epoch": "e2", "reason": "epoch_changed",
+    }  # fmt: skip
+    assert shown == ["[a", "a]"]
+    assert [request.after for request in device.told_of(ReadOn)] == [BOOKMARK]
+    await device.tell(Listed(part(b"[b]\n"), 20))
+    assert device.socket.lines[1:] == ["[a", "a]", "[b]", "21"]
+    assert len(device.told_of(Join)) == 1
+
+
+async def test_a_list_that_begins_again_is_told_without_another_resumed(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a]\n", after=BOOKMARK, ends_message=True), 20, "history_pruned"))
+    await device.tell(Listed(part(b"[c]\n"), 20))
+    assert device.socket.lines[1:] == ["[a]", "[c]"]
+
+
+async def test_who_comes_back_in_the_midst_of_a_list_says_where(connect: Connect) -> None:
+    device = connect(since=3, takes_pieces=True, after=BOOKMARK)
+    await device.tell(deliver(4))
+    (join,) = device.told_of(Join)
+    assert (join.since, join.after) == (3, BOOKMARK)
+
+
+async def test_what_came_after_the_list_and_before_the_device_is_asked_for_behind_it(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a]\n"), 22, "history_pruned"))
+    assert [(join.since, join.epoch) for join in device.told_of(Join)] == [(3, None), (20, "e2")]
+
+
+async def test_a_part_is_written_in_chunks_and_the_next_asked_for_when_it_is_taken(connect: Connect) -> None:
+    device = connect(since=3)
+    device.socket.becomes_congested = True
+    chunks = [b"x" * CHUNK_BYTES, b"y" * CHUNK_BYTES]
+    await device.tell(Listed(part(*chunks, after=BOOKMARK), 20))
+    assert device.socket.writes == chunks[:1]
+    device.socket.congested = False
+    await device.tell(SocketWritable())
+    assert device.socket.writes == chunks
+    assert device.told_of(ReadOn) == []
+    device.socket.congested = False
+    await device.tell(SocketWritable(), SocketWritable())
+    assert len(device.told_of(ReadOn)) == 1
+
+
+async def test_between_the_parts_of_one_message_nothing_is_written_but_pings(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a,\n", after=BOOKMARK), 20))
+    await device.tell(Received((Ping(), write())), deliver(21), Deliver(None, (b"progress\n",)))
+    device.told_of(DeviceWrite)[0].answer(ADDED)
+    device.now_s += 30
+    await device.tell(TimerDue(), renewed())
+    assert (device.socket.lines, device.socket.pings) == (["[a,"], 1)
+    await device.tell(Listed(part(b"b]\n"), 20))
+    assert device.socket.lines[:2] == ["[a,", "b]"]
+    kinds = [answer if isinstance(answer, int) else answer["type"] for answer in map(decoded, device.socket.lines[2:])]
+    assert kinds == ["pong", "ack", "authenticated", 21, "progress"]
+
+
+def decoded(line: str) -> Any:
+    return {"type": line} if line == "progress" else msgspec.json.decode(line)
+
+
+async def test_between_two_pieces_answers_are_written(connect: Connect) -> None:
+    device = connect(since=3, takes_pieces=True)
+    await device.tell(Listed(part(b"[a]\n", after=BOOKMARK, ends_message=True), 20))
+    await device.tell(Received((Ping(),)))
+    assert device.socket.lines == ["[a]", '{"type":"pong"}']
+
+
+async def test_a_device_that_writes_while_it_is_sent_the_list_is_not_read_from_the_bound_until_it_is_answered(
+    connect: Connect,
+) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a,\n", after=BOOKMARK), 20))
+    await device.tell(Received((write(),) * 2 * MAX_UNANSWERED))
+    for request in device.told_of(DeviceWrite):
+        request.answer(ADDED)
+    await device.tell()
+    assert (device.socket.is_read, device.socket.closes, device.socket.lines) == (False, [], ["[a,"])
+    await device.tell(Listed(part(b"b]\n"), 20))
+    assert device.socket.is_read
+    assert len(device.socket.lines) == 2 + 2 * MAX_UNANSWERED
+
+
+async def test_whoever_asks_too_much_while_it_is_sent_the_list_is_let_go(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a,\n", after=BOOKMARK), 20))
+    await device.tell(Received((Ping(),) * MAX_WAITING_FRAMES))
+    assert device.socket.closes == []
+    await device.tell(Received((Ping(),)))
+    assert device.socket.closes == [4002]
+
+
+async def test_a_shutdown_in_the_midst_of_a_message_says_nothing_but_goodbyes_close_code(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Listed(part(b"[a,\n", after=BOOKMARK), 20), Shutdown(1))
+    assert (device.socket.lines, device.socket.closes) == (["[a,"], [1001])
+
+
+async def test_a_device_that_takes_nothing_of_what_it_is_sent_is_let_go(connect: Connect) -> None:
+    device = connect(since=3)
+    device.socket.becomes_congested = True
+    device.socket.unsent = 100
+    await device.tell(Listed(part(b"[a]\n"), 20))
+    await device.time_passes(29)
+    device.socket.unsent = 99
+    await device.time_passes(30)
+    assert device.socket.closes == []
+    await device.time_passes(1)
+    assert (device.socket.closes, device.socket.pings) == ([4002], 0)
+
+
+async def test_a_device_that_takes_what_it_is_sent_is_not_silent(connect: Connect) -> None:
+    device = connect(since=3)
+    device.socket.becomes_congested = True
+    await device.tell(Listed(part(*[b"x" * CHUNK_BYTES] * 10), 20))
+    for _ in range(10):
+        await device.time_passes(20)
+        device.socket.congested = False
+        await device.tell(SocketWritable())
+    assert device.socket.closes == []
+    await device.time_passes(60 + 2 * SECOND_LOOK_S)
+    assert device.socket.closes == [4001]
+
+
+async def test_a_device_that_lives_and_takes_nothing_is_let_go_though_little_waits(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11))
+    await live.time_passes(20)
+    await live.tell(SignOfLife())
+    await live.time_passes(9)
+    assert live.socket.closes == []
+    await live.time_passes(1)
+    assert live.socket.closes == [4002]
 
 
 async def test_a_device_that_should_have_been_shown_more_asks_for_it(live: Device) -> None:

@@ -8,9 +8,16 @@ from msgspec import structs
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
-from actors.messages.conversion import channel_change, channel_update, device_update, snapshot_json, snapshot_page
-from actors.messages.device import SnapshotItem, WatchlistSnapshot
-from actors.messages.journal import Bookmark, Item, Page, Update
+from actors.messages.conversion import (
+    channel_change,
+    channel_update,
+    device_update,
+    snapshot_page,
+    snapshot_part_json,
+    snapshot_piece_json,
+)
+from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
+from actors.messages.journal import Bookmark, Item, Page, SnapshotPage, Update
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
@@ -67,9 +74,21 @@ def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
     assert (first.revision, first.epoch, first.after) == (9, "e", after)
     for pages, items in (
         ([first, last], (shown, second, second)),
-        ([first, empty], (shown, second)),
+        ([first, first, empty], (shown, second, shown, second)),
+        ([first, empty, last], (shown, second, second)),
         ([empty], ()),
-        ([], ()),
     ):
         expected = msgspec.json.encode(WatchlistSnapshot(revision=9, epoch="e", items=items))
-        assert snapshot_json(9, "e", [page.items for page in pages]) == expected
+        listed = [*pages[:-1], structs.replace(pages[-1], after=None)]
+        parts = [snapshot_part_json(page, is_start=number == 0) for number, page in enumerate(listed)]
+        assert b"".join(parts) == expected
+
+
+@pytest.mark.parametrize(("is_start", "cursor"), [(True, "c"), (False, "c"), (False, None), (True, None)])
+def test_a_piece_of_a_list_says_whether_it_is_the_first_and_what_follows_it(
+    *, is_start: bool, cursor: str | None
+) -> None:
+    item = SnapshotItem(content_id=str(CONTENT), unique_tag='"items":[', timestamp=STAMP, device_id="tv")
+    page = SnapshotPage(epoch="e", revision=9, items=msgspec.json.encode(item))
+    expected = WatchlistSnapshotPiece(revision=9, epoch="e", start=is_start, items=(item,), next=cursor)
+    assert snapshot_piece_json(page, is_start=is_start, cursor=cursor) == msgspec.json.encode(expected)

@@ -49,6 +49,8 @@ async def users(devices: Devices, reads: list[str]) -> AsyncIterator[ActiveUsers
         broadcaster=ignore,
         publisher=ignore,
         frame=devices.frame,
+        fragments=devices.fragments,
+        cursor_of=devices.cursor_of,
         bus_metrics=BusMetrics(),
         write_metrics=WriteMetrics(),
         now_s=lambda: 0.0,

@@ -12,6 +12,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
@@ -36,6 +40,8 @@ from storage.journal_store import open_store
 from tests.actors.conftest import Started, content
 from tests.fakes.store_in_process import StoreInProcess
 from tests.timeouts import TIMEOUT_S
+from transport.query import cursor_of, resume_query
+from transport.websocket.device_codec import encode, fragments, frame
 
 NOW_MS = 1_764_000_000_000
 DEVICES = 4
@@ -45,8 +51,6 @@ SLICE_ROWS = 7
 KEPT = HistoryLimits(max_operations=30)
 """Of which 130 are kept at most: a device that is a little late misses what was pruned, or finds it just in time."""
 MORE_THAN_IS_KEPT = KEPT.max_operations + 2 * PRUNE_EVERY
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Service:
@@ -59,6 +63,8 @@ class Service:
         self.lists: list[frozenset[str]] = [frozenset()]
         """By revision."""
         self.snapshots = 0
+        self.continued = 0
+        """Lists in pieces that went on over a new socket."""
 
     async def write(self, changes: list[Change]) -> None:
         """Let ``changes`` be committed, and note the list after each."""
@@ -98,9 +104,15 @@ class Service:
 class Device:
     """A device; what it is shown is checked as it comes."""
 
-    def __init__(self, service: Service, dice: random.Random) -> None:
+    def __init__(self, service: Service, dice: random.Random, *, takes_pieces: bool) -> None:
         self.service = service
         self.dice = dice
+        self.takes_pieces = takes_pieces
+        self.pieces: list[str] | None = None
+        """The contents of those that have come, of a list that is not complete."""
+        self.cursor: str | None = None
+        self._of_list = 0
+        """The revision of that list."""
         self.visit: Visit | None = None
         self.revision = 0
         self.epoch: str | None = None
@@ -111,6 +123,13 @@ class Device:
 
     def connect(self) -> None:
         self.visit = Visit(self)
+
+    def handshake(self) -> HandshakeResult:
+        query = f"since={self.revision}&snapshot=pieces&snapshot_cursor={self.cursor or ''}".encode()
+        return HandshakeResult(
+            user_id="ann", device_id="tv", ends_at_s=float("inf"), since=self.revision, epoch=self.epoch,
+            takes_pieces=self.takes_pieces, after=resume_query(query).after,
+        )  # fmt: skip
 
     def disconnect(self) -> None:
         visit, self.visit = self.visit, None
@@ -128,22 +147,47 @@ class Device:
             case "resumed":
                 self.epoch = message["epoch"]
                 self._ends_at = message["revision"]
+                if message["recovered"]:
+                    self.pieces = self.cursor = None
             case "watchlist_update":
                 assert message["revision"] == self.revision + 1
                 self.revision += 1
                 change = self.contents.union if message["action"] == "add" else self.contents.difference
                 self.contents = change({message["content_id"]})
             case "watchlist_snapshot":
-                assert message["revision"] == self._ends_at >= self.revision
-                self.service.snapshots += 1
-                self.revision = message["revision"]
-                listed = [item["content_id"] for item in message["items"]]
-                self.contents = frozenset(listed)
-                assert len(listed) == len(self.contents)
+                assert message["revision"] == self._ends_at
+                assert not self.takes_pieces
+                self._replace(message["revision"], [item["content_id"] for item in message["items"]])
+            case "watchlist_snapshot_piece":
+                self._receive_piece(message)
             case kind:
                 raise AssertionError(kind)
         if self.revision <= self.service.revision:
             assert self.contents == self.service.lists[self.revision]
+
+    def _receive_piece(self, piece: dict[str, Any]) -> None:
+        assert self.takes_pieces
+        assert self.visit
+        if piece.get("start"):
+            self.pieces, self._of_list = [], piece["revision"]
+        elif not self.visit.pieces:
+            self.service.continued += 1
+        self.visit.pieces += 1
+        assert self.pieces is not None
+        assert piece["revision"] == self._of_list
+        assert len(piece["items"]) <= SLICE_ROWS
+        self.pieces += [item["content_id"] for item in piece["items"]]
+        self.cursor = piece.get("next")
+        if self.cursor is None:
+            listed, self.pieces = self.pieces, None
+            self._replace(piece["revision"], listed)
+
+    def _replace(self, revision: int, listed: list[str]) -> None:
+        self.service.snapshots += 1
+        assert revision >= self.revision
+        self.revision = revision
+        self.contents = frozenset(listed)
+        assert len(listed) == len(self.contents)
 
 
 class Visit:
@@ -152,27 +196,36 @@ class Visit:
     def __init__(self, device: Device) -> None:
         self._device = device
         self.congested = False
+        self.pieces = 0
+        self._wire = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN)
+        self._fragments: list[bytes] = []
         deps = ConnectionDeps(
             tell_watchlist=device.service.users.tell_watchlist,
-            frame=lambda answer: _encode(answer) + b"\n",
+            frame=encode,
             now_s=asyncio.get_running_loop().time,
         )
-        handshake = HandshakeResult(
-            user_id="ann", device_id="tv", ends_at_s=float("inf"), since=device.revision, epoch=device.epoch
-        )
-        self.tell = SyncWebSocket.launch(deps, self, handshake)
+        self.tell = SyncWebSocket.launch(deps, self, device.handshake())
 
     def write(self, frames: bytes) -> None:
         if self._device.visit is not self:  # it was lost, which the actor does not know yet
             return
         assert not self.congested
-        for line in frames.splitlines():
-            self._device.receive(msgspec.json.decode(line))
+        self._wire.receive_data(frames)
+        for read in self._wire.events_received():
+            assert isinstance(read, Frame)
+            self._fragments.append(bytes(read.data))
+            if read.fin:
+                message, self._fragments = b"".join(self._fragments), []
+                self._device.receive(msgspec.json.decode(message))
+        assert self._wire.state is OPEN
         self.congested = self._device.dice.random() < 0.5
         self._device.progressed.set()
 
     def is_congested(self) -> bool:
         return self.congested
+
+    def unsent_bytes(self) -> int:
+        return 0
 
     def ping(self) -> None: ...
 
@@ -194,9 +247,7 @@ async def service(started: Started, tmp_path: Path) -> AsyncIterator[Service]:
     store = StoreInProcess(writer, reader=reader)
     journal = started(Journal.start(store, JournalMetrics()))
     relays = BroadcastMetrics()
-    registry = started(
-        ConnectionRegistry.start(lambda message: _encode(message) + b"\n", RegistryMetrics(), relays, untraced())
-    )
+    registry = started(ConnectionRegistry.start(encode, RegistryMetrics(), relays, untraced()))
     broadcaster = started(WebSocketBroadcaster.start(registry.tell, relays, lambda: 0.0, untraced()))
     deps = WatchlistDeps(
         node="here",
@@ -207,7 +258,9 @@ async def service(started: Started, tmp_path: Path) -> AsyncIterator[Service]:
         registry=registry.tell,
         broadcaster=broadcaster.tell,
         publisher=None,
-        frame=lambda payload: payload + b"\n",
+        frame=frame,
+        fragments=fragments,
+        cursor_of=cursor_of,
         bus_metrics=BusMetrics(),
         write_metrics=WriteMetrics(),
         tracer=untraced(),
@@ -250,7 +303,7 @@ async def live(service: Service, devices: list[Device], dice: random.Random) -> 
 @pytest.mark.parametrize("seed", range(5))
 async def test_at_every_moment_a_device_holds_the_list_as_it_was_at_its_revision(service: Service, seed: int) -> None:
     dice = random.Random(seed)
-    devices = [Device(service, dice) for _ in range(DEVICES)]
+    devices = [Device(service, dice, takes_pieces=number % 2 == 0) for number in range(DEVICES)]
     async with asyncio.timeout(TIMEOUT_S):
         await live(service, devices, dice)
         service.write_elsewhere([a_change(dice) for _ in range(dice.choice((1, 10 * SLICE_ROWS, MORE_THAN_IS_KEPT)))])
@@ -267,3 +320,21 @@ async def test_at_every_moment_a_device_holds_the_list_as_it_was_at_its_revision
         device.disconnect()
     assert service.revision > 2 * KEPT.max_operations
     assert service.snapshots
+
+
+async def test_a_list_in_pieces_goes_on_over_new_sockets_and_shows_each_piece_once(service: Service) -> None:
+    await service.write([Change("add", content(number % CONTENTS)) for number in range(MORE_THAN_IS_KEPT)])
+    device = Device(service, random.Random(0), takes_pieces=True)
+    visits = 0
+    async with asyncio.timeout(TIMEOUT_S):
+        while device.revision < service.revision:
+            visits += 1
+            device.connect()
+            while device.visit and not device.visit.pieces and device.revision < service.revision:
+                device.read_on()
+                await asyncio.sleep(0)
+            device.disconnect()
+            if visits == 3:  # it goes on at its revision, and is shown this later
+                await service.write([Change("remove", content(0)), Change("add", content(CONTENTS))])
+    assert (service.snapshots, service.continued) == (1, CONTENTS // SLICE_ROWS)
+    assert device.contents == service.lists[-1]

@@ -7,7 +7,7 @@ import pytest
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.journal import Changes, ChangesExpired, ReadFailed
+from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
 from actors.watchlist.replays import Position, Replays
 from tests.fakes.devices import Devices
 
@@ -22,11 +22,11 @@ class Wired(Replays):
 
     def __init__(self, devices: Devices) -> None:
         self.reads: list[Position] = []
-        self.listed: list[tuple[str, str]] = []
+        self.listed: list[tuple[str, str, Bookmark | None]] = []
         super().__init__(
             lambda since, epoch: self.reads.append((since, epoch)),
             devices.frame,
-            lambda connection, reason: self.listed.append((connection.connection_id, reason)),
+            lambda connection, reason, after: self.listed.append((connection.connection_id, reason, after)),
         )
 
 
@@ -101,7 +101,7 @@ def test_a_device_from_another_epoch_or_the_future_is_asked_for_alone_and_shown_
     assert revisions(devices, "a") == [5, 6]
     assert replays.reads == [(4, "e"), (since, epoch)]
     replays.answered(ChangesExpired("epoch_changed", 6))
-    assert replays.listed == [("b", "epoch_changed")]
+    assert replays.listed == [("b", "epoch_changed", None)]
     assert devices.told["b"] == []
     assert len(replays.reads) == 2
 
@@ -111,7 +111,7 @@ def test_a_device_for_which_the_history_is_too_short_does_not_take_others_with_i
 ) -> None:
     all_at_once(replays, devices, ("a", 1, None), ("b", 1, None), ("c", 8, None))
     replays.answered(ChangesExpired("history_pruned", 9))
-    assert replays.listed == [("a", "history_pruned"), ("b", "history_pruned")]
+    assert replays.listed == [("a", "history_pruned", None), ("b", "history_pruned", None)]
     assert replays.reads == [(1, None), (8, None)]
     replays.answered(changes(8, 9))
     assert revisions(devices, "c") == [9]
@@ -139,3 +139,15 @@ def test_when_the_journal_cannot_be_read_everybody_whom_it_was_for_is_asked_to_c
         assert disconnect.close is TRY_AGAIN_LATER
     replays.wait(Join(devices.connection("c"), 4))
     assert len(replays.reads) == 2
+
+
+def test_a_device_that_has_a_part_of_the_list_is_shown_what_follows_if_it_must_be_shown_the_list(
+    replays: Wired, devices: Devices
+) -> None:
+    after = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
+    replays.wait(Join(devices.connection("a"), 1, "e", after))
+    replays.answered(ChangesExpired("history_pruned", 9))
+    assert replays.listed == [("a", "history_pruned", after)]
+    replays.wait(Join(devices.connection("b"), 8, "e", after))
+    replays.answered(changes(8, 9))
+    assert revisions(devices, "b") == [9]

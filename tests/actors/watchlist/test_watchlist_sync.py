@@ -18,7 +18,7 @@ from actors.messages.connection import (
     Disconnect,
     Join,
     Leave,
-    Replayed,
+    Listed,
     SlowConsumer,
 )
 from actors.messages.conversion import device_update
@@ -112,6 +112,8 @@ class Others:
             broadcaster=self.relayed.append,
             publisher=self.published.append,
             frame=self.devices.frame,
+            fragments=self.devices.fragments,
+            cursor_of=self.devices.cursor_of,
             bus_metrics=self.metrics,
             write_metrics=self.write_metrics,
             now_s=lambda: self.now_ms / 1000,
@@ -501,10 +503,10 @@ async def test_a_gap_older_than_the_kept_history_is_left_to_every_connection(
     assert (page.after, page.limit) == (None, SLICE_ROWS)
     page.reply_to(SnapshotPage(epoch="e", revision=9000, items=b'{"content_id":"x"}'))
     await handled(watchlist)
-    replayed = devices.told["b"][2]
-    assert isinstance(replayed, Replayed)
-    assert (replayed.is_recovered, replayed.revision, replayed.reason) == (False, 9000, "history_pruned")
-    assert msgspec.json.decode(replayed.frames[0])["items"] == [{"content_id": "x"}]
+    listed = devices.told["b"][2]
+    assert isinstance(listed, Listed)
+    assert (listed.part.revision, listed.reason) == (9000, "history_pruned")
+    assert msgspec.json.decode(listed.part.frames[0])["items"] == [{"content_id": "x"}]
     watchlist.tell(remote(9001))
     await handled(watchlist)
     assert others.relayed_revisions() == [9001]
@@ -549,7 +551,7 @@ async def test_a_connection_that_resumes_is_registered_before_the_journal_is_rea
     read.reply_to(changes(1, 3))
     await handled(watchlist)
     (replayed,) = devices.told["b"]
-    assert (replayed.revision, replayed.is_recovered) == (3, True)
+    assert (replayed.revision, replayed.head) == (3, 3)
     assert [msgspec.json.decode(frame)["revision"] for frame in replayed.frames] == [2, 3]
 
 

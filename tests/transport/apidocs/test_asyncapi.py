@@ -153,6 +153,10 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
         await tv.receive("pong")
         await add_over_http(daemon, "ann")
         await tv.receive("watchlist_update")
+    async with connect(f"{daemon.ws_url}?since=9&snapshot=pieces", additional_headers=bearer("bob", "tv")) as socket:
+        bobs = Device(socket)
+        await bobs.receive("resumed")
+        assert (await bobs.receive("watchlist_snapshot_piece"))["start"]
     async with connect(f"{daemon.ws_url}?since=0", additional_headers=bearer("ann", "tablet")) as socket:
         tablet = Device(socket)
         assert (await tablet.receive("resumed"))["recovered"]
@@ -161,7 +165,9 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
         daemon.process.terminate()
         await tablet.receive("goodbye")
     begin_elsewhere = {"progress_update", "device_command", "notice"}  # on the bus, and with an operator
-    assert {MESSAGES[kind.__name__]["name"] for kind in TO_DEVICE} == tv.seen | tablet.seen | begin_elsewhere
+    assert {
+        MESSAGES[kind.__name__]["name"] for kind in TO_DEVICE
+    } == tv.seen | bobs.seen | tablet.seen | begin_elsewhere
 
 
 async def add_over_http(daemon: DaemonProcess, user: str) -> None:

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage
+from actors.messages.journal import Bookmark
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
@@ -112,6 +113,8 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"target": "/ws?since=1&since=2"}, 400, "since: "),
     ({"target": "/ws?since=" + "9" * 19}, 400, "since: "),
     ({"target": "/ws?since=1&epoch="}, 400, "epoch: "),
+    ({"target": "/ws?since=1&snapshot=whole"}, 400, "snapshot: "),
+    ({"target": "/ws?since=1&snapshot_cursor=e.1.1.1"}, 400, "snapshot_cursor: "),
     ({"target": "/ws?" + "a=1&" * 20}, 400, "parameters"),
 ]
 
@@ -154,7 +157,16 @@ async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: i
     (handshake,) = admitted.handshakes
     assert (handshake.user_id, handshake.device_id) == ("ann", "tv")
     assert (handshake.since, handshake.epoch) == (41, "e 1")
+    assert not handshake.takes_pieces
     assert 35_000 < handshake.ends_at_s - asyncio.get_running_loop().time() <= 36_000
+
+
+async def test_a_device_that_takes_pieces_may_go_on_behind_one(port: int, admitted: Admitted) -> None:
+    status, _, _ = await answer(port, "/ws?since=41&snapshot=pieces&snapshot_cursor=e.9.8.7")
+    assert status == 101
+    (handshake,) = admitted.handshakes
+    assert handshake.takes_pieces
+    assert handshake.after == Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])
