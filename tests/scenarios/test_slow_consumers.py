@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -15,7 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.connection import MAX_WAITING_BYTES
 from bench.processes import memory_bytes
-from tests.daemon import DaemonProcess, bearer, token
+from tests.daemon import DaemonProcess, bearer
+from tests.fakes.slow_device import slow_device
 from tests.timeouts import TIMEOUT_S
 from transport.websocket.protocol import WRITE_HIGH_WATER_BYTES
 
@@ -34,20 +34,6 @@ def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
     daemon = DaemonProcess(tmp_path / "data")
     yield daemon
     daemon.kill()
-
-
-def slow_device(port: int, user: str, name: str) -> socket.socket:
-    """Return a device that has finished its handshake and will never read again."""
-    device = socket.socket()
-    device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    device.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # the loopback's own lets the kernel hold megabytes
-    device.connect(("127.0.0.1", port))
-    device.sendall(
-        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %b\r\n\r\n" % token(user, name).encode()
-    )
-    assert device.recv(12) == b"HTTP/1.1 101"
-    return device
 
 
 async def write(http: aiohttp.ClientSession, url: str, user: str) -> None:
