@@ -5,7 +5,7 @@ Thread: written and read on the event loop only.
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from msgspec import Struct, field
@@ -190,6 +190,8 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     """Restarts by actor class."""
     messages_skipped: Counter[str] = field(default_factory=Counter)
     """Messages that raised, by actor class."""
+    unread: set[Callable[[], int]] = field(default_factory=set)
+    """Of each connection whose device does not take what was written: tells how many bytes are held for it."""
     closes: Counter[int] = field(default_factory=Counter)
     """Connections that the node has closed, by close code."""
     illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)

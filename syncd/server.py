@@ -144,6 +144,8 @@ def _device_deps(
         now_s=asyncio.get_running_loop().time,
         heartbeat_interval_s=settings.heartbeat_interval,
         heartbeat_timeout_s=settings.heartbeat_timeout,
+        unread_timeout_s=settings.heartbeat_timeout / 2,
+        unread=node.metrics.unread,
         closes=node.metrics.closes,
         illegal_steps=node.metrics.illegal_steps,
         tracer=node.tracer,

@@ -84,7 +84,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     heartbeat_interval: Annotated[Seconds, _about("seconds between pings to a device")] = 30.0
     heartbeat_timeout: Annotated[
-        Seconds, _about("seconds without any message or pong after which a device is disconnected")
+        Seconds,
+        _about(
+            "seconds without any message or pong after which a device is disconnected; half as many if it reads nothing"
+        ),
     ] = 60.0
     max_clock_drift: Annotated[
         Seconds,

@@ -1,6 +1,7 @@
 """Whether one device is there and reads: pings it, watches what its socket takes, and says when it is to be closed."""
 
 from asyncio import TimerHandle
+from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 from pykka import ActorRef
@@ -16,28 +17,43 @@ _TIMER_DUE: Final = TimerDue()
 
 
 class Heartbeat:
-    """Part of a ``SyncWebSocket``, on its turns; one timer, for whatever comes first, tells it ``TimerDue``."""
+    """Part of a ``SyncWebSocket``, on its turns; one timer, for whatever comes first, tells it ``TimerDue``.
 
-    __slots__ = ("_deadlines", "_deps", "_ref", "_socket", "_timer")
+    Args:
+        ref: of the actor.
+        socket: of the device.
+        deps: of the actor; while the device does not take what was written to it, it is among the ``unread``.
+        held_bytes: tells how many bytes are held for the device.
+        token_ends_s: when its token ends.
+    """
 
-    def __init__(self, ref: ActorRef[Any], socket: DeviceSocket, deps: ConnectionDeps, token_ends_s: float) -> None:
+    __slots__ = ("_deadlines", "_deps", "_held_bytes", "_ref", "_socket", "_timer")
+
+    def __init__(
+        self,
+        ref: ActorRef[Any],
+        socket: DeviceSocket,
+        deps: ConnectionDeps,
+        held_bytes: Callable[[], int],
+        token_ends_s: float,
+    ) -> None:
         self._ref = ref
         self._socket = socket
         self._deps = deps
+        self._held_bytes = held_bytes
         timeouts_s = deps.heartbeat_interval_s, deps.heartbeat_timeout_s, deps.unread_timeout_s
         self._deadlines = Deadlines(deps.now_s(), *timeouts_s, token_ends_s)
         self._timer: TimerHandle | None = None
 
     def start(self) -> None:
         """Set the timer."""
-        self.stop()
+        self._unset_timer()
         self._timer = tell_later(self._deadlines.next_s - self._deps.now_s(), self._ref, _TIMER_DUE)
 
     def stop(self) -> None:
-        """Unset the timer; idempotent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Watch no longer; idempotent."""
+        self._unset_timer()
+        self._deps.unread.discard(self._held_bytes)
 
     def heard(self) -> None:
         """Note a sign of life."""
@@ -50,6 +66,7 @@ class Heartbeat:
 
     def caught_up(self) -> None:
         """Note that the device has taken what was written to it."""
+        self._deps.unread.discard(self._held_bytes)
         self._deadlines.caught_up(self._deps.now_s())
 
     def watch_reading(self) -> None:
@@ -58,6 +75,7 @@ class Heartbeat:
         if not socket.is_congested():
             self.caught_up()
         elif self._deadlines.watch_reading(self._deps.now_s(), socket.unsent_bytes()):
+            self._deps.unread.add(self._held_bytes)
             self.start()
 
     def check(self, *, is_waiting_for_us: bool) -> Close | None:
@@ -85,3 +103,8 @@ class Heartbeat:
                 assert_never(due)
         self.start()
         return None
+
+    def _unset_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -41,14 +41,13 @@ class Outbox:
         return sum(map(len, self.frames))
 
     @property
-    def held_bytes(self) -> int:
-        """Of all that waits, also of what other devices share."""
-        return self.size_bytes + sum(map(len, self._rest))
-
-    @property
     def is_over_bound(self) -> bool:
         """Whether more messages wait than may for a device that does not read."""
         return len(self.frames) - self.answers > MAX_WAITING_FRAMES or self.size_bytes > MAX_WAITING_BYTES
+
+    def held_bytes(self) -> int:
+        """Return the size of all that is held for the device, also of what others share."""
+        return self._socket.unsent_bytes() + self.size_bytes + sum(map(len, self._rest))
 
     def send(self, messages: tuple[bytes, ...]) -> None:
         """Write ``messages`` as the socket takes them, behind the ``frames``. Nothing else is being sent."""

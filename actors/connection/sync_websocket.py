@@ -96,7 +96,7 @@ class SyncWebSocket(LoopActor):
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
         self._writes = DeviceWrites(self._connection, socket, deps)
-        self._heartbeat = Heartbeat(self.actor_ref, socket, deps, handshake.ends_at_s)
+        self._heartbeat = Heartbeat(self.actor_ref, socket, deps, self._outbox.held_bytes, handshake.ends_at_s)
 
     @classmethod
     def launch(cls, deps: ConnectionDeps, socket: DeviceSocket, handshake: HandshakeResult) -> Tell[ConnectionMessage]:

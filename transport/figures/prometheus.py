@@ -102,6 +102,9 @@ class Figures(Collector):
         closes = {str(code): count for code, count in self.sources.metrics.closes.items()}
         yield _counters("refusals", "What was refused because of a limit.", "reason", self.sources.all_refusals())
         yield _counters("connections_closed", "Connections that the node has closed.", "code", closes)
+        unread = self.sources.metrics.unread
+        yield _gauge("unread_connections", "Connections whose devices do not read what was written.", len(unread))
+        yield _gauge("unread_bytes", "Held for them.", sum(held_bytes() for held_bytes in unread))
         illegal = {" ".join(step): count for step, count in self.sources.metrics.illegal_steps.items()}
         yield _counters("connection_illegal_steps", "Messages that cannot come in a state and did.", "step", illegal)
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from pykka import ActorRef
@@ -32,8 +32,8 @@ class Watched:
     def __init__(self, ref: ActorRef[Connection]) -> None:
         self.socket = RecordingSocket()
         self.now_s = 100.0
-        deps = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: self.now_s)
-        self.heartbeat = Heartbeat(ref, self.socket, deps, 1_000.0)
+        self.deps = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: self.now_s)
+        self.heartbeat = Heartbeat(ref, self.socket, self.deps, self.socket.unsent_bytes, 1_000.0)
 
     def look(self, now_s: float, *, is_waiting_for_us: bool = False) -> Close | None:
         self.now_s = now_s
@@ -85,6 +85,18 @@ async def test_a_device_that_has_caught_up_before_its_time_was_looked_at_is_not_
     watched.heartbeat.watch_reading()
     watched.socket.congested = False
     assert watched.look(130.0) is None
+
+
+@pytest.mark.parametrize("end", [Heartbeat.caught_up, Heartbeat.stop])
+async def test_what_is_held_for_a_device_that_does_not_read_is_told(
+    watched: Watched, end: Callable[[Heartbeat], None]
+) -> None:
+    watched.socket.congested, watched.socket.unsent = True, 500
+    watched.heartbeat.watch_reading()
+    watched.heartbeat.start()
+    assert [held_bytes() for held_bytes in watched.deps.unread] == [500]
+    end(watched.heartbeat)
+    assert watched.deps.unread == set()
 
 
 async def test_a_token_ends_unless_it_is_renewed(watched: Watched) -> None:

@@ -1,0 +1,68 @@
+"""A hundred devices of one user ask for a long list, or for all its changes, and read nothing: they cost little, and
+nobody else notices."""
+
+import asyncio
+import json
+import re
+from contextlib import AsyncExitStack, ExitStack
+from uuid import UUID
+
+import aiohttp
+from websockets.asyncio.client import connect
+
+from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.fakes.slow_device import slow_device
+from tests.timeouts import TIMEOUT_S
+
+USER = "collector"
+ITEMS = 10_000
+WRITES_PER_REQUEST = 500
+DEVICES = 100
+QUERIES = ("?since=99999999", "?since=99999999&snapshot=pieces", "?since=0")
+"""Of a revision that never was: the whole list; and every change that ever was."""
+MOST_BYTES = 20 * 2**20
+WRITER = "w" * 128
+"""Makes 10,000 items 2.9 MB."""
+
+
+async def fill(http: aiohttp.ClientSession, daemon: DaemonProcess) -> None:
+    for first in range(0, ITEMS, WRITES_PER_REQUEST):
+        numbers = range(first, first + WRITES_PER_REQUEST)
+        operations = [{"operation": "add", "content_id": str(UUID(int=number))} for number in numbers]
+        async with http.post(
+            f"{daemon.url}/api/v1/sync/operations", json={"operations": operations}, headers=bearer(USER, WRITER)
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+async def metric(http: aiohttp.ClientSession, daemon: DaemonProcess, name: str) -> float:
+    async with http.get(daemon.url + "/metrics") as response:
+        found = re.search(rf"^{name} (\S+)$", await response.text(), re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+async def test_devices_that_ask_for_a_long_list_and_read_nothing_cost_little_and_others_nothing(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession
+) -> None:
+    daemon = start_daemon()
+    await fill(http, daemon)
+    async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S):
+        other = await stack.enter_async_context(connect(daemon.ws_url, additional_headers=bearer("other", "tv")))
+        sockets = stack.enter_context(ExitStack())
+        for number in range(DEVICES):
+            query = QUERIES[number % len(QUERIES)]
+            sockets.enter_context(slow_device(daemon.port, USER, f"slow-{number}", query))
+        while await metric(http, daemon, "syncd_unread_connections") < DEVICES:
+            await asyncio.sleep(0.01)
+        held_bytes = await metric(http, daemon, "syncd_unread_bytes")
+        assert DEVICES * 64 * 1024 < held_bytes < MOST_BYTES
+        write = {"operation": "add", "content_id": FILM}
+        for user in (USER, "other"):
+            async with http.post(daemon.url + WATCHLIST, json=write, headers=bearer(user)) as answer:
+                assert answer.status == 200
+        assert json.loads(await other.recv())["content_id"] == FILM
+        async with connect(f"{daemon.ws_url}?since=99999999", additional_headers=bearer(USER), max_size=None) as reader:
+            await reader.recv()
+            assert len(json.loads(await reader.recv())["items"]) == ITEMS + 1
+        assert await metric(http, daemon, "syncd_unread_bytes") < MOST_BYTES
