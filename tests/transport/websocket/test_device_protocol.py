@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import struct
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -25,10 +26,13 @@ from actors.messages.connection import (
     Join,
     Joined,
     Leave,
+    Listed,
+    ListPart,
+    ReadOn,
     Replayed,
     WatchlistRequest,
 )
-from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
 from tests.fakes.late_keys import LateKeys
 from tests.timeouts import TIMEOUT_S
@@ -40,7 +44,7 @@ from transport.http import phases as http_phases
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.websocket import protocol as websocket
-from transport.websocket.device_codec import encode, frame
+from transport.websocket.device_codec import encode, fragments, frame
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -54,7 +58,11 @@ class Watchlist:
     def __init__(self) -> None:
         self.joined: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
         self.left: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
+        self.asked_on: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
+        """Who has taken a part of the list that was not the last."""
         self.missed: tuple[bytes, ...] = ()
+        self.parts: list[ListPart] = []
+        """Of the list, told to who resumes instead of what was missed."""
         self.writes = 0
 
     def tell(self, request: WatchlistRequest) -> None:
@@ -62,6 +70,11 @@ class Watchlist:
             case Join(connection=connection, since=None):
                 connection.tell(Joined(0))
                 self.joined.put_nowait(connection)
+            case Join(connection=connection) if self.parts:
+                connection.tell(Listed(self.parts.pop(0), 9, "history_pruned"))
+                self.joined.put_nowait(connection)
+            case ReadOn(connection=connection):
+                self.asked_on.put_nowait(connection)
             case Join(connection=connection, since=since):
                 assert since is not None
                 revision = since + len(self.missed)
@@ -95,19 +108,20 @@ class Service:
         options.setdefault("additional_headers", {"Authorization": f"Bearer {token}"})
         return connect(f"ws://127.0.0.1:{self.port}/ws{query}", **options)
 
-    async def open_raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open_raw(self, query: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a device that speaks in bytes, after its handshake."""
-        reader, writer = await self.ask_raw()
+        reader, writer = await self.ask_raw(query)
         await reader.readuntil(b"\r\n\r\n")
         return reader, writer
 
-    async def ask_raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def ask_raw(self, query: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a device that speaks in bytes and whose handshake is not answered yet."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
         writer.write(
-            b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"GET /ws%b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            b"Authorization: Bearer %b\r\n\r\n" % mint(SECRET, "ann", "tv", 600, token_id="jti").encode()
+            b"Authorization: Bearer %b\r\n\r\n"
+            % (query.encode(), mint(SECRET, "ann", "tv", 600, token_id="jti").encode())
         )
         return reader, writer
 
@@ -334,6 +348,40 @@ async def test_a_device_that_never_answers_our_close_is_cut_off(
     writer.close()
 
 
+BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
+
+
+def part(json: bytes, *, opens: bool, closes: bool) -> ListPart:
+    """A part of a list in one message."""
+    after = None if closes else BOOKMARK
+    frames = fragments(json, opens=opens, closes=closes)
+    return ListPart(revision=9, epoch="e", frames=frames, ends_message=closes, after=after)
+
+
+async def test_pings_are_answered_in_the_midst_of_a_list_and_messages_behind_it(service: Service) -> None:
+    service.watchlist.parts.append(part(b"[" + b"1," * 100_000, opens=True, closes=False))
+    async with service.connect("?since=0", max_size=None) as client:
+        assert (await hear(client))["recovered"] is False
+        listing = asyncio.create_task(client.recv())
+        connection = await asyncio.wait_for(service.watchlist.asked_on.get(), TIMEOUT_S)
+        connection.tell(Deliver(10, (frame(b'"ten"'),)))
+        await client.send('{"type":"ping"}')
+        for _ in range(3):
+            await asyncio.wait_for(await client.ping(), TIMEOUT_S)
+        assert not listing.done()
+        connection.tell(Listed(part(b"2]", opens=False, closes=True), 9))
+        assert len(msgspec.json.decode(await asyncio.wait_for(listing, TIMEOUT_S))) == 100_001
+        assert [await hear(client) for _ in range(2)] == [{"type": "pong"}, "ten"]
+
+
+async def test_a_list_is_taken_as_the_device_reads_it(service: Service) -> None:
+    whole = b"[" + b"1," * 10_000_000 + b"2]"
+    service.watchlist.parts.append(part(whole, opens=True, closes=True))
+    async with service.connect("?since=0", max_size=None) as client:
+        assert (await hear(client))["recovered"] is False
+        assert await asyncio.wait_for(client.recv(decode=False), TIMEOUT_S) == whole
+
+
 STEP_S = 0.9
 """Of a clock that is put forward: a look that is a second late would be the service's own absence."""
 
@@ -351,6 +399,22 @@ async def test_a_silent_device_is_pinged_and_closed_with_4001(start: Start) -> N
     assert struct.unpack("!H", close.data[:2]) == (4001,)
     writer.close()
     await service.next_left()
+
+
+async def test_a_device_that_takes_nothing_of_what_it_asked_for_is_let_go(start: Start) -> None:
+    clock, closes = Clock(), Counter[int]()
+    service = await start(
+        clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=6_000, unread_timeout_s=5 * STEP_S, closes=closes
+    )
+    service.watchlist.parts.append(part(bytes(20_000_000), opens=True, closes=True))
+    _, writer = await service.open_raw("?since=0")
+    writer.transport.pause_reading()
+    left = asyncio.create_task(service.next_left())
+    while not left.done():
+        clock.ahead_s += STEP_S
+        await asyncio.sleep(0.01)
+    assert closes == {4002: 1}
+    writer.close()
 
 
 async def test_a_device_that_answers_pings_stays(start: Start) -> None:
