@@ -7,6 +7,7 @@ attack does to the daemon. Then its memory: its growth by the first attack, and 
 
 import argparse
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -16,10 +17,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Final
+from urllib.request import Request, urlopen
+from uuid import UUID
 
 from bench import servers
 from bench.processes import memory_bytes
-from bench.servers import WATCHLIST, MeasurementFailed, Server
+from bench.servers import BULK, WATCHLIST, MeasurementFailed, Server
 from bench.write_load import measure_writes
 from syncd.server import raise_file_limit
 
@@ -29,6 +32,9 @@ WRITES_PER_S: Final = 200
 SECONDS: Final = 4
 ROUNDS: Final = 3
 HALF_OPEN: Final = 10_000
+ITEMS: Final = 10_000
+ITEMS_PER_POST: Final = 500
+UNREAD_DEVICES: Final = 100
 TOKEN: Final = "SYNCD_TOKEN"
 
 _HANDSHAKE: Final = (
@@ -104,6 +110,26 @@ async def unread_answers(port: int, _token: str) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", port))
         client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 60)
+        await asyncio.sleep(0.002)
+    _begun()
+    await asyncio.Event().wait()
+
+
+async def unread_lists(port: int, token: str) -> None:
+    """A hundred devices of one user that ask for its 10,000 items, or for all changes, and read nothing."""
+    for first in range(0, ITEMS, ITEMS_PER_POST):
+        numbers = range(first, first + ITEMS_PER_POST)
+        operations = [{"operation": "add", "content_id": str(UUID(int=number))} for number in numbers]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = json.dumps({"operations": operations}).encode()
+        urlopen(Request(f"http://127.0.0.1:{port}{BULK}", body, headers)).close()  # noqa: ASYNC210 - nothing else to do
+    clients = [socket.socket() for _ in range(UNREAD_DEVICES)]
+    for number, client in enumerate(clients):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # of a real network, not the loopback's
+        client.connect(("127.0.0.1", port))
+        query = ("?since=0", "?since=99999999", "?since=99999999&snapshot=pieces")[number % 3]
+        client.sendall(_HANDSHAKE.format(token=token).replace("/ws", f"/ws{query}").encode())
         await asyncio.sleep(0.002)
     _begun()
     await asyncio.Event().wait()
@@ -190,8 +216,8 @@ def _begun() -> None:
 ATTACKS: Final[dict[str, Attack]] = {
     attack.__name__.replace("_", "-"): attack
     for attack in (
-        *(nothing, half_open, slow_bodies, header_floods, pipelines, endless_trailers, unread_answers, bad_tokens),
-        *(tiny_messages, empty_fragments, small_fragments, unread_pings, compressed_frames),
+        *(nothing, half_open, slow_bodies, header_floods, pipelines, endless_trailers, unread_answers, unread_lists),
+        *(bad_tokens, tiny_messages, empty_fragments, small_fragments, unread_pings, compressed_frames),
     )
 }
 
