@@ -1,5 +1,6 @@
 """A change in its other forms, each made here and nowhere else: the channel's message, and what devices are shown."""
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -82,13 +83,19 @@ def snapshot_piece_json(page: SnapshotPage, *, is_start: bool, cursor: str | Non
     return _encode(piece).replace(_ITEMS, _ITEMS + page.items, 1)
 
 
+def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes]) -> bytes:
+    """Return the JSON of a ``WatchlistSnapshot`` whose items are encoded: ``SnapshotPage.items``, in order."""
+    empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+    return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))
+
+
 def snapshot_part_json(page: SnapshotPage, *, is_start: bool) -> bytes:
     """Return a part of the JSON of one ``WatchlistSnapshot``, of which ``page`` is the first, or follows another.
 
     The parts of all pages, one behind the other, are the whole.
     """
-    end = b"" if page.after is not None else b"]}"
-    if not is_start:
-        return b"%b%b%b" % (b"," if page.items else b"", page.items, end)
-    empty = _encode(WatchlistSnapshot(revision=page.revision, epoch=page.epoch, items=()))
-    return empty.removesuffix(b"]}") + page.items + end
+    if is_start:
+        part = snapshot_json(page.revision, page.epoch, [page.items])
+    else:
+        part = b"%b%b]}" % (b"," if page.items else b"", page.items)
+    return part if page.after is None else part.removesuffix(b"]}")
