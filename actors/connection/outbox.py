@@ -1,5 +1,6 @@
 """What waits to be written to one device: by the turn while it reads, and bounded while it does not."""
 
+from collections.abc import Callable
 from typing import Final
 
 from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
@@ -16,14 +17,15 @@ class Outbox:
     Between the fragments of a message nothing else may be written (RFC 6455 section 5.4): it waits for the last.
     """
 
-    __slots__ = ("_part", "_rest", "_socket", "answers", "frames", "is_message_open")
+    __slots__ = ("_answered", "_part", "_rest", "_socket", "answers", "frames", "is_message_open")
 
-    def __init__(self, socket: DeviceSocket) -> None:
+    def __init__(self, socket: DeviceSocket, answered: Callable[[int], None]) -> None:
         self._socket = socket
+        self._answered = answered
         self.frames: list[bytes] = []
         """A message each."""
         self.answers = 0
-        """So many of them answer writes, which have a bound of their own."""
+        """So many of them answer writes, with a bound of their own: ``answered`` is told when they are written."""
         self.is_message_open = False
         self._rest: tuple[bytes, ...] = ()
         """What is written as the socket takes it."""
@@ -71,22 +73,26 @@ class Outbox:
 
     def flush(self) -> None:
         """Write what the socket takes."""
-        self._write_frames()
+        frames = self.frames
+        if frames and not self.is_message_open and not self._socket.is_congested():
+            self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            frames.clear()
+            if self.answers:
+                answers, self.answers = self.answers, 0
+                self._answered(answers)
         if self._rest:
-            while self._rest and not self._socket.is_congested():
-                self._write_chunk()
-            self._write_frames()
+            self._write_rest()
 
     def clear(self) -> None:
         """Forget all that waits."""
         self.frames.clear()
         self._rest, self._part = (), None
 
-    def _write_frames(self) -> None:
-        frames = self.frames
-        if frames and not self.is_message_open and not self._socket.is_congested():
-            self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
-            frames.clear()
+    def _write_rest(self) -> None:
+        while self._rest and not self._socket.is_congested():
+            self._write_chunk()
+        if not self._rest:
+            self.flush()  # what a message that was open kept waiting
 
     def _write_chunk(self) -> None:
         rest = self._rest

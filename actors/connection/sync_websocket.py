@@ -91,11 +91,12 @@ class SyncWebSocket(LoopActor):
         self._revision = 0  # the last one written to the device, or in the outbox
         self._newest = 0  # known to exist when the latest answer came
         self._list_goes_on: Bookmark | None = None
-        self._outbox = Outbox(socket)
+        self._writes = DeviceWrites(self._connection, socket, deps)
+        self._outbox = Outbox(socket, self._writes.answered)
+        self._frames = self._outbox.frames  # at hand, for speed
         self._is_slow = False
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
-        self._writes = DeviceWrites(self._connection, socket, deps)
         self._heartbeat = Heartbeat(self.actor_ref, socket, deps, self._outbox.held_bytes, handshake.ends_at_s)
 
     @classmethod
@@ -175,36 +176,30 @@ class SyncWebSocket(LoopActor):
                 self.stop()
             case _:
                 assert_never(message)
-        if len(self._outbox.frames) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
+        if len(self._frames) > MAX_WAITING_FRAMES:  # a mailbox that never empties must not keep them
             self.on_idle()
 
     def on_idle(self) -> None:
         """Write what the turn collected, unless the device reads more slowly than this: then it waits, bounded."""
-        outbox = self._outbox
-        if outbox.frames:
-            self._flush()
-        if not outbox.frames:
+        frames, outbox = self._frames, self._outbox
+        if not frames:
+            return
+        outbox.flush()
+        if not frames:
             return
         if outbox.is_over_bound:
             self._disconnect(close_codes.SLOW_CONSUMER)
         elif self._state is State.LIVE and not self._is_slow:
             self._is_slow = True
             self._heartbeat.watch_reading()
-            self._deps.tell_watchlist(SlowConsumer(self._connection, len(outbox.frames), outbox.size_bytes))
-
-    def _flush(self) -> None:
-        outbox = self._outbox
-        outbox.flush()
-        if outbox.answers and not outbox.frames:
-            answers, outbox.answers = outbox.answers, 0
-            self._writes.answered(answers)
+            self._deps.tell_watchlist(SlowConsumer(self._connection, len(frames), outbox.size_bytes))
 
     def _resume_writing(self) -> None:
         """Write what has waited here, then ask for what was kept elsewhere."""
         self._heartbeat.caught_up()
         self._write_on()
         self.on_idle()
-        if self._is_slow and not self._outbox.frames:
+        if self._is_slow and not self._frames:
             self._is_slow = False
             self._deps.tell_watchlist(ConsumerResumed(self._connection))
         if self._wants_more:
@@ -212,7 +207,7 @@ class SyncWebSocket(LoopActor):
 
     def _write_on(self) -> None:
         """Write what the socket takes of what is being sent; behind its end, go on."""
-        self._flush()
+        self._outbox.flush()
         if self._state is State.SENDING and not self._outbox.is_sending:
             if self._list_goes_on is None:
                 self._step(AllSent())
@@ -240,7 +235,7 @@ class SyncWebSocket(LoopActor):
             if known:
                 frames = frames[known:]
             self._revision += len(frames)
-        self._outbox.frames += frames
+        self._frames += frames
 
     def _fill_gap(self) -> None:
         self._step(GapFound())
@@ -248,7 +243,7 @@ class SyncWebSocket(LoopActor):
 
     def _ask_for_missing(self) -> None:
         """Ask when the device has taken what it was sent: the rest waits in the journal, not in memory."""
-        self._flush()
+        self._outbox.flush()
         self._wants_more = self._socket.is_congested()
         if self._wants_more:
             self._heartbeat.watch_reading()
@@ -263,7 +258,7 @@ class SyncWebSocket(LoopActor):
             self._socket.resume_reading()
             self._send(Resumed(recovered=True, revision=replayed.head, epoch=replayed.epoch))
         self._outbox.send(replayed.frames)
-        self._flush()
+        self._outbox.flush()
         self._revision = replayed.revision - self._outbox.forget_excess()
         self._write_on()
 
@@ -327,7 +322,7 @@ class SyncWebSocket(LoopActor):
         return before
 
     def _send(self, answer: Answer) -> None:
-        self._outbox.frames.append(self._deps.frame(answer))
+        self._frames.append(self._deps.frame(answer))
 
     def _disconnect(self, close: Close) -> None:
         self._step(Disconnect(close))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from math import inf
 
 from tests.fakes.slow_device import small_socket
 
@@ -12,12 +13,16 @@ CHUNK_BYTES = 4096
 class ThrottledLink:
     """A TCP proxy before ``service_port`` that brings ``bytes_per_s`` to all its devices together.
 
-    Its buffers are small, so that what is not brought waits in the service.
+    Its buffers are small, so that what is not brought waits in the service. A connection breaks when it has brought
+    ``bytes_each``.
     """
 
-    def __init__(self, service_port: int, bytes_per_s: float) -> None:
+    def __init__(self, service_port: int, bytes_per_s: float, bytes_each: float = inf) -> None:
         self._service_port = service_port
         self._bytes_per_s = bytes_per_s
+        self._bytes_each = bytes_each
+        self.connections = 0
+        """That were made."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._links: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -41,6 +46,7 @@ class ThrottledLink:
             writer.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         link = asyncio.current_task()
         assert link is not None
         self._links.add(link)
@@ -59,8 +65,10 @@ class ThrottledLink:
         writer.transport.abort()
 
     async def _bring(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = self._bytes_each
         with suppress(OSError):
-            while data := await reader.read(CHUNK_BYTES):
+            while left > 0 and (data := await reader.read(CHUNK_BYTES)):
+                left -= len(data)
                 async with self._turn:
                     await asyncio.sleep(len(data) / self._bytes_per_s)
                 writer.write(data)

@@ -6,15 +6,17 @@ The link is faster than a slow one, and the heartbeat's time-out shorter in prop
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import aiohttp
 import pytest
+from syncd_client import Client, Disconnected, Event, SqliteStore
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.journal import SLICE_ROWS
-from tests.daemon import DaemonProcess, bearer
+from tests.daemon import DaemonProcess, bearer, token
 from tests.fakes.throttled_link import ThrottledLink
 from tests.timeouts import TIMEOUT_S
 
@@ -25,6 +27,8 @@ LINK_BYTES_PER_S = 320 * 1024
 HEARTBEAT = ("--heartbeat-interval", "1", "--heartbeat-timeout", "2")
 """The list is 1.8 MB, which takes more than five seconds."""
 PIECES_BEFORE_CUT = 3
+BYTES_BEFORE_CUT = 400 * 1024
+"""Four pieces and a half."""
 
 
 async def write(http: aiohttp.ClientSession, daemon: DaemonProcess, operation: str, numbers: range) -> None:
@@ -116,3 +120,27 @@ async def test_a_list_in_pieces_arrives_over_a_link_that_breaks_again_and_again_
     shown = [item["content_id"] for piece in pieces for item in piece["items"]]
     assert len(shown) == ITEMS
     assert set(shown) == {str(UUID(int=number)) for number in range(ITEMS)}
+
+
+async def get_token() -> str:
+    return token(USER, "new")
+
+
+async def test_our_client_gets_the_list_over_a_link_that_breaks_in_the_midst_of_its_pieces(
+    daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    pytest.importorskip("syncd_client.snapshot_pieces")
+    link = ThrottledLink(daemon.port, LINK_BYTES_PER_S, BYTES_BEFORE_CUT)
+    async with link.listening(), asyncio.timeout(TIMEOUT_S):
+        client = Client(f"ws://127.0.0.1:{link.port}", SqliteStore(tmp_path / "client.db"))
+
+        def reconnect(event: Event) -> None:
+            if isinstance(event, Disconnected):
+                client.connect()  # as an app does that is told of the network
+
+        client.subscribe(reconnect)
+        async with client:
+            client.sign_in(USER, get_token)
+            await client.wait_until(lambda: len(client.items) > 0)
+            assert {str(UUID(int=number)) for number in range(ITEMS)} <= {item.content_id for item in client.items}
+    assert link.connections > 3

@@ -13,8 +13,13 @@ def socket() -> RecordingSocket:
 
 
 @pytest.fixture
-def outbox(socket: RecordingSocket) -> Outbox:
-    return Outbox(socket)
+def answered() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def outbox(socket: RecordingSocket, answered: list[int]) -> Outbox:
+    return Outbox(socket, answered.append)
 
 
 def test_what_was_collected_leaves_in_one_write(outbox: Outbox, socket: RecordingSocket) -> None:
@@ -48,6 +53,21 @@ def test_answers_of_writes_are_not_among_the_frames_that_have_a_bound(outbox: Ou
     outbox.frames += [b"x"] * (MAX_WAITING_FRAMES + 9)
     outbox.answers = 9
     assert not outbox.is_over_bound
+
+
+def test_when_the_answers_of_writes_are_written_that_is_told_once(
+    outbox: Outbox, socket: RecordingSocket, answered: list[int]
+) -> None:
+    socket.congested = True
+    outbox.frames += [b"a", b"b", b"c"]
+    outbox.answers = 2
+    outbox.flush()
+    assert answered == []
+    socket.congested = False
+    outbox.flush()
+    outbox.frames.append(b"d")
+    outbox.flush()
+    assert answered == [2]
 
 
 def part(*frames: bytes, ends_message: bool) -> ListPart:
