@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
+from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
 from actors.ports import DeviceSocket
 
 CHUNK_BYTES: Final = 16 * 1024
@@ -60,11 +60,11 @@ class Outbox:
         self._rest, self._part = part.frames, part
 
     def forget_excess(self) -> int:
-        """Of the messages being sent, keep as many as may wait for a device; return how many were forgotten."""
+        """Of the messages being sent, keep as many as may be kept for a device; return how many were forgotten."""
         fitting, size_bytes = 0, 0
         for message in self._rest[:MAX_WAITING_FRAMES]:
             size_bytes += len(message)
-            if size_bytes > MAX_WAITING_BYTES:
+            if size_bytes > MAX_PART_BYTES:
                 break
             fitting += 1
         forgotten = len(self._rest) - fitting

@@ -15,8 +15,9 @@ from actors.runtime.tell import Tell
 
 MAX_WAITING_FRAMES: Final = 256
 MAX_WAITING_BYTES: Final = 256 * 1024
-"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is).
-A part of the list that is sent to it is no larger."""
+"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is)."""
+MAX_PART_BYTES: Final = 96 * 1024
+"""What may be kept of a slice of its replay, or of a part of the list, until the device takes it."""
 
 
 class ConnectionInfo(Struct, frozen=True, eq=False):

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.connection import MAX_WAITING_BYTES, ConnectionInfo, Disconnect, Listed, ListPart
+from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed, ListPart
 from actors.messages.conversion import snapshot_part_json, snapshot_piece_json
 from actors.messages.journal import Bookmark, PageExpired, ReadFailed, SnapshotPage
 from actors.ports import Fragments
@@ -38,7 +38,7 @@ class Snapshots:
 
     Args:
         deps: its wiring.
-        rows: the items of a part; fewer if they are so large that a part would be above the bound of what may wait.
+        rows: the items of a part; fewer if they are so large that a part would be above its bound.
     """
 
     def __init__(self, deps: SnapshotDeps, rows: int) -> None:
@@ -78,7 +78,7 @@ class Snapshots:
     def answered(self, answer: SnapshotPage | PageExpired | ReadFailed) -> None:
         """Show the page to all who wait for it, and read for the others."""
         self._is_reading = False
-        if isinstance(answer, SnapshotPage) and len(answer.items) > MAX_WAITING_BYTES and self._rows > 1:
+        if isinstance(answer, SnapshotPage) and len(answer.items) > MAX_PART_BYTES and self._rows > 1:
             self._rows //= 2
             self._read()
             return

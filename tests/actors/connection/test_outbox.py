@@ -3,7 +3,7 @@ import weakref
 import pytest
 
 from actors.connection.outbox import CHUNK_BYTES, Outbox
-from actors.messages.connection import MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
+from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
 from tests.fakes.recording_socket import RecordingSocket
 
 
@@ -140,12 +140,12 @@ def test_a_part_lives_until_it_is_written(outbox: Outbox, socket: RecordingSocke
     ("messages", "kept"),
     [
         ([b"x"] * (MAX_WAITING_FRAMES + 5), MAX_WAITING_FRAMES),
-        ([b"x" * (MAX_WAITING_BYTES // 4)] * 6, 4),
+        ([b"x" * (MAX_PART_BYTES // 4)] * 6, 4),
         ([b"x"], 1),
         ([], 0),
     ],
 )
-def test_of_what_is_sent_no_more_is_kept_than_may_wait(
+def test_of_what_is_sent_no_more_is_kept_than_may_be(
     outbox: Outbox, socket: RecordingSocket, messages: list[bytes], kept: int
 ) -> None:
     socket.congested = True

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.connection import MAX_WAITING_BYTES, ConnectionInfo, Disconnect, Listed
+from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed
 from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
 from actors.messages.journal import Bookmark, PageExpired, ReadFailed, SnapshotPage
 from actors.watchlist.snapshots import MAX_BEGINNINGS, SnapshotDeps, Snapshots
@@ -193,8 +193,8 @@ def test_devices_at_different_parts_are_served_in_the_order_in_which_they_asked(
     assert [contents(devices, name) for name in "abcd"] == [[["x"]], [["y"]], [["x"]], [["z"]]]
 
 
-def test_items_too_large_for_what_may_wait_are_read_fewer_at_once(snapshots: Wired, devices: Devices) -> None:
-    large = "x" * (MAX_WAITING_BYTES // 3)
+def test_items_too_large_for_a_part_are_read_fewer_at_once(snapshots: Wired, devices: Devices) -> None:
+    large = "x" * (MAX_PART_BYTES // 3)
     snapshots.begin(devices.connection("a", takes_pieces=True), "history_pruned")
     snapshots.answered(page(*[large] * ROWS))
     snapshots.answered(page(*[large] * (ROWS // 2)))
