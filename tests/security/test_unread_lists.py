@@ -27,12 +27,15 @@ WRITER = "w" * 128
 
 async def fill(http: aiohttp.ClientSession, daemon: DaemonProcess) -> None:
     for first in range(0, ITEMS, WRITES_PER_REQUEST):
-        numbers = range(first, first + WRITES_PER_REQUEST)
-        operations = [{"operation": "add", "content_id": str(UUID(int=number))} for number in numbers]
-        async with http.post(
-            f"{daemon.url}/api/v1/sync/operations", json={"operations": operations}, headers=bearer(USER, WRITER)
-        ) as answer:
-            assert answer.status == 200, await answer.text()
+        await add(http, daemon, range(first, first + WRITES_PER_REQUEST))
+
+
+async def add(http: aiohttp.ClientSession, daemon: DaemonProcess, numbers: range) -> None:
+    operations = [{"operation": "add", "content_id": str(UUID(int=number))} for number in numbers]
+    async with http.post(
+        f"{daemon.url}/api/v1/sync/operations", json={"operations": operations}, headers=bearer(USER, WRITER)
+    ) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 async def metric(http: aiohttp.ClientSession, daemon: DaemonProcess, name: str) -> float:
@@ -53,6 +56,7 @@ async def test_devices_that_ask_for_a_long_list_and_read_nothing_cost_little_and
         for number in range(DEVICES):
             query = QUERIES[number % len(QUERIES)]
             sockets.enter_context(slow_device(daemon.port, USER, f"slow-{number}", query))
+            await add(http, daemon, range(number, number + 1))  # so that the next one shares nothing with this one
         while await metric(http, daemon, "syncd_unread_connections") < DEVICES:
             await asyncio.sleep(0.01)
         held_bytes = await metric(http, daemon, "syncd_unread_bytes")

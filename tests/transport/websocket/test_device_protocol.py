@@ -348,6 +348,21 @@ async def test_a_device_that_never_answers_our_close_is_cut_off(
     writer.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="the kernel has no such bound")
+async def test_the_kernel_takes_little_more_of_a_device_than_it_is_about_to_send(serve: Serve) -> None:
+    bounds: list[int] = []
+
+    class Bounded(DeviceProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            server_side = transport.get_extra_info("socket")
+            bounds.append(server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
+
+    service = Service(await serve(partial(Bounded, make_deps(Watchlist()))), Watchlist())
+    async with service.connect():
+        assert bounds == [websocket.UNSENT_IN_KERNEL_BYTES]
+
+
 BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
 
 
