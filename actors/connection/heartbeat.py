@@ -1,13 +1,13 @@
 """Whether one device is there and reads: pings it, watches what its socket takes, and says when it is to be closed."""
 
 from asyncio import TimerHandle
-from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 from pykka import ActorRef
 
 from actors.connection.deadlines import Deadlines, Due
 from actors.connection.deps import ConnectionDeps
+from actors.connection.outbox import Outbox
 from actors.messages.close_codes import HEARTBEAT_MISSED, SLOW_CONSUMER, TOKEN_ENDED, Close
 from actors.messages.connection import TimerDue
 from actors.ports import DeviceSocket
@@ -23,24 +23,24 @@ class Heartbeat:
         ref: of the actor.
         socket: of the device.
         deps: of the actor; while the device does not take what was written to it, it is among the ``unread``.
-        held_bytes: tells how many bytes are held for the device.
+        outbox: what waits for the device.
         token_ends_s: when its token ends.
     """
 
-    __slots__ = ("_deadlines", "_deps", "_held_bytes", "_ref", "_socket", "_timer")
+    __slots__ = ("_deadlines", "_deps", "_outbox", "_ref", "_socket", "_timer")
 
     def __init__(
         self,
         ref: ActorRef[Any],
         socket: DeviceSocket,
         deps: ConnectionDeps,
-        held_bytes: Callable[[], int],
+        outbox: Outbox,
         token_ends_s: float,
     ) -> None:
         self._ref = ref
         self._socket = socket
         self._deps = deps
-        self._held_bytes = held_bytes
+        self._outbox = outbox
         timeouts_s = deps.heartbeat_interval_s, deps.heartbeat_timeout_s, deps.unread_timeout_s
         self._deadlines = Deadlines(deps.now_s(), *timeouts_s, token_ends_s)
         self._timer: TimerHandle | None = None
@@ -50,10 +50,12 @@ class Heartbeat:
         self._unset_timer()
         self._timer = tell_later(self._deadlines.next_s - self._deps.now_s(), self._ref, _TIMER_DUE)
 
-    def stop(self) -> None:
-        """Watch no longer; idempotent."""
+    def stop(self) -> bool:
+        """Watch no longer; return whether that is news."""
+        is_news = self._timer is not None
         self._unset_timer()
-        self._deps.unread.discard(self._held_bytes)
+        self._deps.unread.discard(self._outbox.held_bytes)
+        return is_news
 
     def heard(self) -> None:
         """Note a sign of life."""
@@ -66,7 +68,7 @@ class Heartbeat:
 
     def caught_up(self) -> None:
         """Note that the device has taken what was written to it."""
-        self._deps.unread.discard(self._held_bytes)
+        self._deps.unread.discard(self._outbox.held_bytes)
         self._deadlines.caught_up(self._deps.now_s())
 
     def watch_reading(self) -> None:
@@ -75,7 +77,7 @@ class Heartbeat:
         if not socket.is_congested():
             self.caught_up()
         elif self._deadlines.watch_reading(self._deps.now_s(), socket.unsent_bytes()):
-            self._deps.unread.add(self._held_bytes)
+            self._deps.unread.add(self._outbox.held_bytes)
             self.start()
 
     def check(self, *, is_waiting_for_us: bool) -> Close | None:

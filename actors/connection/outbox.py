@@ -1,8 +1,8 @@
 """What waits to be written to one device: by the turn while it reads, and bounded while it does not."""
 
-from collections.abc import Callable
 from typing import Final
 
+from actors.connection.device_writes import DeviceWrites
 from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
 from actors.ports import DeviceSocket
 
@@ -17,15 +17,15 @@ class Outbox:
     Between the fragments of a message nothing else may be written (RFC 6455 section 5.4): it waits for the last.
     """
 
-    __slots__ = ("_answered", "_part", "_rest", "_socket", "answers", "frames", "is_message_open")
+    __slots__ = ("_part", "_rest", "_socket", "_writes", "answers", "frames", "is_message_open")
 
-    def __init__(self, socket: DeviceSocket, answered: Callable[[int], None]) -> None:
+    def __init__(self, socket: DeviceSocket, writes: DeviceWrites) -> None:
         self._socket = socket
-        self._answered = answered
+        self._writes = writes
         self.frames: list[bytes] = []
         """A message each."""
         self.answers = 0
-        """So many of them answer writes, with a bound of their own: ``answered`` is told when they are written."""
+        """So many of them answer writes, which have a bound of their own: ``writes`` is told when they are written."""
         self.is_message_open = False
         self._rest: tuple[bytes, ...] = ()
         """What is written as the socket takes it."""
@@ -79,7 +79,7 @@ class Outbox:
             frames.clear()
             if self.answers:
                 answers, self.answers = self.answers, 0
-                self._answered(answers)
+                self._writes.answered(answers)
         if self._rest:
             self._write_rest()
 

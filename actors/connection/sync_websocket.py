@@ -1,7 +1,7 @@
 """One device's connection: every revision of its user once and in order, or an honest close.
 
 This is step 7 in docs/architecture.md. The mailbox is the cork: frames collected during a turn leave in one write when
-the turn ends. The actor knows its socket through a port and its watchlist through ``Join``, ``Leave`` and
+the turn ends. The actor knows its socket through a port and its watchlist through ``Join``, ``ReadOn``, ``Leave`` and
 ``DeviceWrite``; it reads no clock of its own.
 """
 
@@ -70,6 +70,8 @@ class SyncWebSocket(LoopActor):
 
     ``Join`` on start; ``SlowConsumer`` when the device stops reading and ``ConsumerResumed`` when it goes on; ``Leave``
     once nothing more will be sent, exactly once, on failure too. Ends with its socket.
+
+    Cost: 2.5 KB; 0.8 more with more than 21 attributes, Pykka's included: then CPython does not share their names.
     """
 
     def __init__(self, socket: DeviceSocket, handshake: HandshakeResult, deps: ConnectionDeps) -> None:
@@ -85,19 +87,17 @@ class SyncWebSocket(LoopActor):
             takes_pieces=handshake.takes_pieces,
         )
         self._state = State.JOINING
-        self._has_left = False
         self._join = Join(self._connection, handshake.since, handshake.epoch, handshake.after)
         self._epoch = handshake.epoch
         self._revision = 0  # the last one written to the device, or in the outbox
-        self._newest = 0  # known to exist when the latest answer came
         self._list_goes_on: Bookmark | None = None
         self._writes = DeviceWrites(self._connection, socket, deps)
-        self._outbox = Outbox(socket, self._writes.answered)
+        self._outbox = Outbox(socket, self._writes)
         self._frames = self._outbox.frames  # at hand, for speed
         self._is_slow = False
         self._wants_more = False  # but the device is to read first what it was sent
         self._pending: PendingFrames | None = None
-        self._heartbeat = Heartbeat(self.actor_ref, socket, deps, self._outbox.held_bytes, handshake.ends_at_s)
+        self._heartbeat = Heartbeat(self.actor_ref, socket, deps, self._outbox, handshake.ends_at_s)
 
     @classmethod
     def launch(cls, deps: ConnectionDeps, socket: DeviceSocket, handshake: HandshakeResult) -> Tell[ConnectionMessage]:
@@ -152,7 +152,7 @@ class SyncWebSocket(LoopActor):
                 if close := self._heartbeat.check(is_waiting_for_us=is_waiting_for_us):
                     self._disconnect(close)
             case Joined(revision=revision):
-                self._revision = self._newest = revision
+                self._revision = revision
                 self._go_on()
             case Replayed():
                 self._replay(message, is_first=before is State.JOINING)
@@ -253,7 +253,8 @@ class SyncWebSocket(LoopActor):
             self._deps.tell_watchlist(ReadOn(self._connection, self._list_goes_on))
 
     def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
-        self._epoch, self._newest = replayed.epoch, replayed.head
+        self._epoch = replayed.epoch
+        self._deliver(Deliver(replayed.head + 1, ()))
         if is_first:
             self._socket.resume_reading()
             self._send(Resumed(recovered=True, revision=replayed.head, epoch=replayed.epoch))
@@ -264,8 +265,8 @@ class SyncWebSocket(LoopActor):
 
     def _list(self, listed: Listed, *, is_first: bool) -> None:
         part = listed.part
-        self._epoch, self._revision, self._newest = part.epoch, part.revision, listed.head
-        self._list_goes_on = part.after
+        self._epoch, self._revision, self._list_goes_on = part.epoch, part.revision, part.after
+        self._deliver(Deliver(listed.head + 1, ()))
         if is_first:
             self._socket.resume_reading()
         if listed.reason is not None:
@@ -275,13 +276,12 @@ class SyncWebSocket(LoopActor):
 
     def _go_on(self) -> None:
         """Show what waits behind ``revision``, and ask for what is known to exist and does not wait."""
-        newest, pending = self._newest, self._pending
-        self._pending = None
-        if pending is not None:
-            newest = max(newest, pending.newest)
-            for delivery in pending.deliveries:
-                self._deliver(delivery)
-        if self._state is State.LIVE and self._revision < newest:
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        for delivery in pending.deliveries:
+            self._deliver(delivery)
+        if self._state is State.LIVE and self._revision < pending.newest:
             self._fill_gap()
 
     # From the device
@@ -339,7 +339,5 @@ class SyncWebSocket(LoopActor):
         self._leave()
 
     def _leave(self) -> None:
-        self._heartbeat.stop()
-        if not self._has_left:
-            self._has_left = True
+        if self._heartbeat.stop():
             self._deps.tell_watchlist(Leave(self._connection))

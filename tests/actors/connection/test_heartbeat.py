@@ -6,9 +6,11 @@ from pykka import ActorRef
 
 from actors.connection.deadlines import SECOND_LOOK_S
 from actors.connection.deps import ConnectionDeps
+from actors.connection.device_writes import DeviceWrites
 from actors.connection.heartbeat import Heartbeat
+from actors.connection.outbox import Outbox
 from actors.messages.close_codes import HEARTBEAT_MISSED, SLOW_CONSUMER, TOKEN_ENDED, Close
-from actors.messages.connection import TimerDue
+from actors.messages.connection import ConnectionInfo, TimerDue
 from actors.runtime import LoopActor
 from tests.fakes.recording_socket import RecordingSocket
 from tests.timeouts import TIMEOUT_S
@@ -33,7 +35,8 @@ class Watched:
         self.socket = RecordingSocket()
         self.now_s = 100.0
         self.deps = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: self.now_s)
-        self.heartbeat = Heartbeat(ref, self.socket, self.deps, self.socket.unsent_bytes, 1_000.0)
+        writes = DeviceWrites(ConnectionInfo("c", "ann", "tv", lambda _: None), self.socket, self.deps)
+        self.heartbeat = Heartbeat(ref, self.socket, self.deps, Outbox(self.socket, writes), 1_000.0)
 
     def look(self, now_s: float, *, is_waiting_for_us: bool = False) -> Close | None:
         self.now_s = now_s
@@ -89,7 +92,7 @@ async def test_a_device_that_has_caught_up_before_its_time_was_looked_at_is_not_
 
 @pytest.mark.parametrize("end", [Heartbeat.caught_up, Heartbeat.stop])
 async def test_what_is_held_for_a_device_that_does_not_read_is_told(
-    watched: Watched, end: Callable[[Heartbeat], None]
+    watched: Watched, end: Callable[[Heartbeat], object]
 ) -> None:
     watched.socket.congested, watched.socket.unsent = True, 500
     watched.heartbeat.watch_reading()
@@ -118,7 +121,7 @@ async def test_the_timer_tells_the_actor_when_the_first_of_all_comes(
 async def test_a_timer_that_is_stopped_tells_nobody(watched: Watched, ref: ActorRef[Connection]) -> None:
     due = await ref.proxy().due
     watched.heartbeat.renew_token(watched.now_s)
-    watched.heartbeat.stop()
+    assert [watched.heartbeat.stop() for _ in range(2)] == [True, False]
     for _ in range(10):
         await asyncio.sleep(0)
     assert not due.is_set()

@@ -1,9 +1,13 @@
 import weakref
+from uuid import UUID
 
 import pytest
 
+from actors.connection.deps import ConnectionDeps
+from actors.connection.device_writes import DeviceWrites
 from actors.connection.outbox import CHUNK_BYTES, Outbox
-from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ListPart
+from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WAITING_FRAMES, ConnectionInfo, ListPart
+from actors.messages.device import WatchlistWrite
 from tests.fakes.recording_socket import RecordingSocket
 
 
@@ -13,13 +17,18 @@ def socket() -> RecordingSocket:
 
 
 @pytest.fixture
-def answered() -> list[int]:
-    return []
+def writes(socket: RecordingSocket) -> DeviceWrites:
+    """Of which two are under way."""
+    deps = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: 0.0)
+    writes = DeviceWrites(ConnectionInfo("c", "ann", "tv", lambda _: None), socket, deps)
+    for _ in range(2):
+        writes.submit(WatchlistWrite("add", UUID(int=1)))
+    return writes
 
 
 @pytest.fixture
-def outbox(socket: RecordingSocket, answered: list[int]) -> Outbox:
-    return Outbox(socket, answered.append)
+def outbox(socket: RecordingSocket, writes: DeviceWrites) -> Outbox:
+    return Outbox(socket, writes)
 
 
 def test_what_was_collected_leaves_in_one_write(outbox: Outbox, socket: RecordingSocket) -> None:
@@ -55,19 +64,19 @@ def test_answers_of_writes_are_not_among_the_frames_that_have_a_bound(outbox: Ou
     assert not outbox.is_over_bound
 
 
-def test_when_the_answers_of_writes_are_written_that_is_told_once(
-    outbox: Outbox, socket: RecordingSocket, answered: list[int]
+def test_writes_are_answered_when_their_answers_are_written(
+    outbox: Outbox, socket: RecordingSocket, writes: DeviceWrites
 ) -> None:
     socket.congested = True
     outbox.frames += [b"a", b"b", b"c"]
     outbox.answers = 2
     outbox.flush()
-    assert answered == []
+    assert writes.unanswered == 2
     socket.congested = False
     outbox.flush()
     outbox.frames.append(b"d")
     outbox.flush()
-    assert answered == [2]
+    assert writes.unanswered == 0
 
 
 def part(*frames: bytes, ends_message: bool) -> ListPart:
