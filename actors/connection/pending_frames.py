@@ -19,8 +19,9 @@ class PendingFrames:
         self._bytes = 0
 
     def add(self, delivery: Deliver) -> None:
-        """Queue ``delivery``; one that alone exceeds the bound is dropped at once."""
-        self.deliveries.append(delivery)
+        """Queue ``delivery``; without frames it only names a revision. One that alone is too large is dropped at once."""
+        if delivery.frames:
+            self.deliveries.append(delivery)
         self._frames += len(delivery.frames)
         self._bytes += sum(map(len, delivery.frames))
         if delivery.first_revision is not None:

@@ -41,3 +41,11 @@ def test_after_the_bound_was_passed_there_is_room_again() -> None:
     later = deliver(MAX_WAITING_FRAMES + 2, frames=MAX_WAITING_FRAMES)
     pending.add(later)
     assert pending.deliveries == [later]
+
+
+def test_of_a_delivery_without_frames_only_what_it_says_of_revisions_is_kept() -> None:
+    pending = PendingFrames()
+    for _ in range(3):
+        pending.add(Deliver(8, ()))
+    pending.add(Deliver(6, (b"6",)))
+    assert (pending.newest, [delivery.first_revision for delivery in pending.deliveries]) == (7, [6])
