@@ -19,7 +19,7 @@ class PendingFrames:
         self._bytes = 0
 
     def add(self, delivery: Deliver) -> None:
-        """Queue ``delivery``; without frames it only names a revision. One that alone is too large is dropped at once."""
+        """Queue ``delivery``; without frames it only names a revision. One that alone is too large is dropped."""
         if delivery.frames:
             self.deliveries.append(delivery)
         self._frames += len(delivery.frames)
