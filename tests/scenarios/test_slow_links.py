@@ -134,7 +134,6 @@ async def get_token() -> str:
 async def test_our_client_gets_the_list_over_a_link_that_breaks_in_the_midst_of_its_pieces(
     daemon: DaemonProcess, tmp_path: Path
 ) -> None:
-    pytest.importorskip("syncd_client.snapshot_pieces")
     link = ThrottledLink(daemon.port, LINK_BYTES_PER_S, BYTES_BEFORE_CUT)
     async with link.listening(), asyncio.timeout(TIMEOUT_S):
         client = Client(f"ws://127.0.0.1:{link.port}", SqliteStore(tmp_path / "client.db"))
