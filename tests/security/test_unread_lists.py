@@ -56,8 +56,9 @@ async def test_devices_that_ask_for_a_long_list_and_read_nothing_cost_little_and
         for number in range(DEVICES):
             query = QUERIES[number % len(QUERIES)]
             sockets.enter_context(slow_device(daemon.port, USER, f"slow-{number}", query))
-            # So that the next one shares nothing with this one, and the list as it was can still be told.
-            await write(http, daemon, [("remove", number), ("add", number)])
+            # So that the next one shares nothing with this one; of what the history still has, as others need to know.
+            latest = ITEMS - 1 - number
+            await write(http, daemon, [("remove", latest), ("add", latest)])
         while await metric(http, daemon, "syncd_unread_connections") < DEVICES:
             await asyncio.sleep(0.01)
         held_bytes = await metric(http, daemon, "syncd_unread_bytes")
