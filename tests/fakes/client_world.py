@@ -4,7 +4,7 @@ The network is a pair of queues per device that delivers when the test says so, 
 """
 
 import itertools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from syncd_client import MemoryStore, messages, outputs
 from syncd_client.core import Core, CoreDeps
-from syncd_client.exchange import MAX_TAGS
 from syncd_client.outputs import Output, Timer
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
@@ -51,8 +50,6 @@ class World:
         """A remove took only the newest of several adds: who saw that live keeps showing the content at its place."""
         self._list: Page | None = None
         """The one that was sent last: the rest of an older one cannot be told."""
-        self._refused_tags: Counter[str | None] = Counter()
-        """By operation id."""
 
     def join(self, device: "Device", query: dict[str, str], catching: Catching) -> None:
         """Send what ``device`` missed."""
@@ -86,8 +83,7 @@ class World:
         write = device_codec.decode(text)
         assert isinstance(write, WatchlistWrite)
         stamp = write.timestamp
-        if answering == "no room" and write.tag and self._refused_tags[write.operation_id] < MAX_TAGS - 1:
-            self._refused_tags[write.operation_id] += 1
+        if answering == "no room" and write.tag:
             device.tell({"type": "error", "id": write.id, "code": "quota_exceeded", "field": "tag", "message": "full"})
             return
         if answering == "away":

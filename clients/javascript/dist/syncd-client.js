@@ -129,7 +129,6 @@ var UserState = class _UserState {
 // src/exchange.ts
 var STABLE_MS = 1e4;
 var RETRY_MS = 1e3;
-var MAX_TAGS = 3;
 var GapError = class extends Error {
 };
 var Exchange = class {
@@ -257,7 +256,7 @@ var Exchange = class {
       this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
     } else if (field === "timestamp" && !write2.isUnstamped) {
       this.#watchlist.unstamp(write2);
-    } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0 && (write2.refusedTags ?? 0) < MAX_TAGS - 1) {
+    } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0) {
       this.#watchlist.retag(write2);
     } else {
       this.#watchlist.refuse(write2);
@@ -389,6 +388,7 @@ var WriteQueue = class {
 };
 
 // src/watchlist.ts
+var MAX_TAGS = 2;
 var UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
 function canonical(contentId) {
   if (!UUID.test(contentId)) throw new TypeError(`A content is named by a UUID, not by ${JSON.stringify(contentId)}.`);
@@ -465,17 +465,26 @@ var Watchlist = class {
     else this.#changeQueue({ queue: { ...write2, answer: revision } });
     this.#settle();
   }
-  /** Leave the stamp to the service. */
-  unstamp(write2) {
-    this.#change({ queue: { ...write2, isUnstamped: true } });
+  /** Leave the stamp to the service, and those of the later writes of this content: they have to be greater. */
+  unstamp({ number, content_id }) {
+    for (const each of this.state.queue.values()) {
+      if (each.content_id === content_id && each.number >= number)
+        this.#change({ queue: { ...each, isUnstamped: true } });
+    }
   }
-  /** Number an add again, for a service that keeps no more of the replica that numbered it. */
+  /** Number an add again, for a service that keeps no more of its replica; the last time leave that to it. */
   retag(write2) {
     this.#leaveReplica(write2);
+    const { tag, ...untagged } = write2;
+    const refusedTags = (write2.refusedTags ?? 0) + 1;
+    if (refusedTags >= MAX_TAGS) {
+      this.#change({ queue: { ...untagged, refusedTags } });
+      return;
+    }
     const { replica } = this.state.head;
     const adds = this.state.head.adds + 1;
     this.#change({ set: { adds } });
-    this.#change({ queue: { ...write2, tag: `${replica}:${adds}`, refusedTags: (write2.refusedTags ?? 0) + 1 } });
+    this.#change({ queue: { ...untagged, tag: `${replica}:${adds}`, refusedTags } });
   }
   /** Undo what the service does not accept. */
   refuse(write2) {

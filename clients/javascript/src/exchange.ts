@@ -9,8 +9,6 @@ import type { Watchlist } from "./watchlist.js";
 
 const STABLE_MS = 10_000;
 const RETRY_MS = 1000;
-/** Under so many names an add is sent, one after the other, if the service has no room for them. */
-const MAX_TAGS = 3;
 
 /** A revision, or a piece of a list, is missing: only a new connection brings it. */
 export class GapError extends Error {}
@@ -156,7 +154,7 @@ export class Exchange {
       this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
     } else if (field === "timestamp" && !write.isUnstamped) {
       this.#watchlist.unstamp(write);
-    } else if (hasNoRoomForTag(code, field) && write.tag !== undefined && (write.refusedTags ?? 0) < MAX_TAGS - 1) {
+    } else if (hasNoRoomForTag(code, field) && write.tag !== undefined) {
       this.#watchlist.retag(write);
     } else {
       this.#watchlist.refuse(write);

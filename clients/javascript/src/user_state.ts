@@ -34,7 +34,7 @@ export interface PendingWrite {
   readonly operation: Action;
   readonly content_id: string;
   readonly operation_id: string;
-  /** Adds only. */
+  /** Adds only; absent: the service makes it. */
   readonly tag?: string;
   readonly observed: number;
   readonly timestamp: Timestamp;

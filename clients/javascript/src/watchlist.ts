@@ -6,6 +6,9 @@ import { SnapshotPieces } from "./snapshot_pieces.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
+/** Under so many tags an add is sent, one after the other, if the service has no room for them; then without one. */
+const MAX_TAGS = 2;
+
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
 
 /** The one spelling of a content's name. Throws a TypeError where it is no UUID. */
@@ -101,18 +104,27 @@ export class Watchlist {
     this.#settle();
   }
 
-  /** Leave the stamp to the service. */
-  unstamp(write: PendingWrite): void {
-    this.#change({ queue: { ...write, isUnstamped: true } });
+  /** Leave the stamp to the service, and those of the later writes of this content: they have to be greater. */
+  unstamp({ number, content_id }: PendingWrite): void {
+    for (const each of this.state.queue.values()) {
+      if (each.content_id === content_id && each.number >= number)
+        this.#change({ queue: { ...each, isUnstamped: true } });
+    }
   }
 
-  /** Number an add again, for a service that keeps no more of the replica that numbered it. */
+  /** Number an add again, for a service that keeps no more of its replica; the last time leave that to it. */
   retag(write: PendingWrite): void {
     this.#leaveReplica(write);
+    const { tag, ...untagged } = write;
+    const refusedTags = (write.refusedTags ?? 0) + 1;
+    if (refusedTags >= MAX_TAGS) {
+      this.#change({ queue: { ...untagged, refusedTags } });
+      return;
+    }
     const { replica } = this.state.head;
     const adds = this.state.head.adds + 1;
     this.#change({ set: { adds } });
-    this.#change({ queue: { ...write, tag: `${replica}:${adds}`, refusedTags: (write.refusedTags ?? 0) + 1 } });
+    this.#change({ queue: { ...untagged, tag: `${replica}:${adds}`, refusedTags } });
   }
 
   /** Undo what the service does not accept. */

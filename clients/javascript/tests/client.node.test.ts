@@ -24,8 +24,13 @@ function newUser(): string {
   return `user ${users}`;
 }
 
-function device(user: string, name: string, getToken: () => string | null = () => mint(user, name)): SyncClient {
-  const client = new SyncClient({ url: daemon.url, getToken });
+function device(
+  user: string,
+  name: string,
+  getToken: () => string | null = () => mint(user, name),
+  { url } = daemon,
+): SyncClient {
+  const client = new SyncClient({ url, getToken });
   clients.push(client);
   return client;
 }
@@ -91,6 +96,31 @@ test("what was done offline is sent once, in order, when the network is back", a
   phone.connect();
   await shows(phone, C, B);
   assert.equal((await daemon.watchlist(user)).revision, 4);
+});
+
+test("where there is no room for another replica, nothing that a device writes is lost", async () => {
+  const user = newUser();
+  const full = new Daemon("--max-replicas-per-user", "1");
+  await full.start();
+  try {
+    const [phone, tv] = ["phone", "tv"].map((name) => device(user, name, () => mint(user, name), full));
+    assert(phone !== undefined && tv !== undefined);
+    await live(tv, user);
+    tv.add(A);
+    await shows(tv, A);
+    const outcomes: string[] = [];
+    phone.addEventListener("confirmed", ({ operation }) => outcomes.push(operation));
+    phone.addEventListener("refused", ({ message }) => outcomes.push(message));
+    await phone.signIn(user);
+    phone.add(B);
+    phone.remove(B);
+    phone.add(C);
+    await Promise.all([shows(phone, C, A), shows(tv, C, A)]);
+    assert.equal(outcomes.length, 3);
+    assert.deepEqual(new Set(outcomes), new Set(["add", "remove"]));
+  } finally {
+    await full.remove();
+  }
 });
 
 test("a restart of the service is survived, and what was added meanwhile is delivered", async () => {

@@ -11,8 +11,6 @@ from syncd_client.watchlist import Watchlist
 
 STABLE_MS: Final = 10_000
 RETRY_MS: Final = 1_000
-MAX_TAGS: Final = 3
-"""Under so many names an add is sent, one after the other, if the service has no room for them."""
 
 
 class GapError(Exception):
@@ -145,7 +143,7 @@ class Exchange:
             self._put(StartTimer(Timer.RETRY, after_ms))
         elif error.field == "timestamp" and not write.is_unstamped:
             self._watchlist.unstamp(write)
-        elif _has_no_room_for_tag(error) and write.tag is not None and write.refused_tags < MAX_TAGS - 1:
+        elif _has_no_room_for_tag(error) and write.tag is not None:
             self._watchlist.retag(write)
         else:
             self._watchlist.refuse(write)

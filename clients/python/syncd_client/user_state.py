@@ -43,6 +43,7 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     operation: Action
     content_id: str
     tag: str | None
+    """Of an add; ``None``: the service makes it."""
     observed: int
     timestamp: Timestamp
     is_unstamped: bool = field(default=False, name="is_stamped_by_service")  # its name where it is stored

@@ -13,6 +13,9 @@ from syncd_client.snapshot_pieces import SnapshotPieces
 from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
 
+MAX_TAGS: Final = 2
+"""Under so many tags an add is sent, one after the other, if the service has no room for them; then without one."""
+
 _UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -109,14 +112,19 @@ class Watchlist:
         self._settle()
 
     def unstamp(self, write: PendingWrite) -> None:
-        """Leave the stamp to the service."""
-        self._put(structs.replace(write, is_unstamped=True))
+        """Leave the stamp to the service, and those of the later writes of this content: they have to be greater."""
+        writes = [each for each in self.queue if each.content_id == write.content_id]
+        for each in writes[writes.index(write) :]:
+            self._put(structs.replace(each, is_unstamped=True))
 
     def retag(self, write: PendingWrite) -> None:
-        """Number an add again, for a service that keeps no more of the replica that numbered it."""
+        """Number an add again, for a service that keeps no more of its replica; the last time leave that to it."""
         self._leave_replica(write)
-        self._head = head = structs.replace(self._head, adds=self._head.adds + 1)
-        self._put(structs.replace(write, tag=f"{head.replica}:{head.adds}", refused_tags=write.refused_tags + 1))
+        tag, refused_tags = None, write.refused_tags + 1
+        if refused_tags < MAX_TAGS:
+            self._head = head = structs.replace(self._head, adds=self._head.adds + 1)
+            tag = f"{head.replica}:{head.adds}"
+        self._put(structs.replace(write, tag=tag, refused_tags=refused_tags))
 
     def refuse(self, write: PendingWrite) -> None:
         """Undo what the service does not accept."""

@@ -8,7 +8,7 @@ from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
 from syncd_client.core import SILENCE_MS, Core, CoreDeps
 from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.list_view import Item, list_view
-from syncd_client.messages import Ping, Write, encode
+from syncd_client.messages import Action, Ping, Write, encode
 from syncd_client.outputs import Send, StartTimer, Timer
 from syncd_client.token import Token, read_token
 from syncd_client.user_state import ConfirmedItem
@@ -16,6 +16,7 @@ from syncd_client.watchlist import Watchlist
 from syncd_client.write_queue import MAX_IN_FLIGHT
 
 A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
+B = "0b0e6a4e-52a5-4a5b-9a1f-00000000000b"
 
 
 def jwt(claims: object) -> str:
@@ -87,6 +88,36 @@ def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
     queue.release_all()
     resent = [write.operation_id for write in queue.take_sendable()]
     assert resent == [each for each in queued if each != first[3]][:MAX_IN_FLIGHT]
+
+
+def test_an_add_gets_one_new_tag_and_then_none_at_its_place_in_the_queue() -> None:
+    replicas = iter(["r1", "r2", "r3"])
+    watchlist = Watchlist("alice", None, lambda: next(replicas))
+    watchlist.enqueue("add", A, 1)
+    watchlist.enqueue("remove", A, 1)
+    sent: list[dict[str, str]] = []
+    while not sent or "tag" in sent[-1]:
+        add, _remove = watchlist.queue
+        sent.append(json.loads(encode(add.as_message())))
+        watchlist.retag(add)
+    assert [(message["id"], message.get("tag")) for message in sent] == [
+        ("r1.1", "r1:1"),
+        ("r1.1", "r2:1"),
+        ("r1.1", None),
+    ]
+    assert watchlist.enqueue("add", A, 1).tag == "r3:1"
+
+
+def test_where_the_service_stamps_a_write_it_stamps_the_later_ones_of_its_content() -> None:
+    watchlist = Watchlist("alice", None, lambda: "r1")
+    operations: tuple[Action, ...] = ("add", "remove", "add")
+    first, second, third = [watchlist.enqueue(operation, A, 1) for operation in operations]
+    other = watchlist.enqueue("add", B, 1)
+    watchlist.unstamp(second)
+    assert [write.as_message().timestamp for write in watchlist.queue] == [first.timestamp, None, None, other.timestamp]
+    assert [write.operation_id for write in watchlist.queue] == [
+        write.operation_id for write in (first, second, third, other)
+    ]
 
 
 def test_a_write_names_only_what_it_has() -> None:

@@ -31,8 +31,9 @@ def content(number: int) -> str:
 class Daemon:
     """A ``syncd`` process that can be killed and started again at the same address."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *options: str) -> None:
         self._data_dir = data_dir
+        self._options = options
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -41,7 +42,10 @@ class Daemon:
         log = (self._data_dir / "log").open("a")
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "syncd", *arguments], stdout=subprocess.PIPE, stderr=log, text=True
+                [sys.executable, "-m", "syncd", *arguments, *self._options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         assert self._process.stdout is not None
         address = re.search(r"listens on http://127\.0\.0\.1:(\d+)", self._process.stdout.readline())
@@ -71,8 +75,8 @@ class Daemon:
 
 
 @contextmanager
-def running(data_dir: Path) -> Iterator[Daemon]:
-    daemon = Daemon(data_dir)
+def running(data_dir: Path, *options: str) -> Iterator[Daemon]:
+    daemon = Daemon(data_dir, *options)
     try:
         daemon.start()
         yield daemon
@@ -226,6 +230,29 @@ async def test_a_queue_written_before_the_app_died_is_sent_by_the_next_run(
         ("add", content(2)),
         ("remove", content(1)),
     ]
+
+
+async def test_where_there_is_no_room_for_another_replica_nothing_that_a_device_writes_is_lost(
+    tmp_path: Path, user: str
+) -> None:
+    outcomes: list[Event] = []
+    with running(tmp_path, "--max-replicas-per-user", "1") as daemon:
+        async with Client(daemon.url) as tv, Client(daemon.url, SqliteStore(tmp_path / "phone.db")) as phone:
+            tv.sign_in(user, device("tv", user))
+            tv.add(content(1))
+            await settle(tv)
+            phone.subscribe(lambda event: outcomes.append(event) if isinstance(event, Confirmed | Refused) else None)
+            phone.sign_in(user, device("phone", user))
+            phone.add(content(2))
+            phone.add(content(3))
+            phone.remove(content(2))
+            phone.add(content(4))
+            await agree(phone, tv)
+            assert ids(phone) == [content(4), content(3), content(1)]
+        tags = {change["content_id"]: change["unique_tag"] for change in daemon.history(user)}
+    assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
+    assert len(outcomes) == 4
+    assert all(tags[content(number)].startswith("syncd:") for number in (2, 3, 4))
 
 
 async def test_a_device_that_was_away_gets_what_it_missed(daemon: Daemon, user: str) -> None:
