@@ -137,6 +137,8 @@ var Exchange = class {
   #resumed = null;
   #isPaused = false;
   #isLive = false;
+  #hasBegunList = false;
+  #hasContinuedList = false;
   #reconnectAfterMs = null;
   /** `put`: where its outputs go. */
   constructor(watchlist, put) {
@@ -147,6 +149,10 @@ var Exchange = class {
   /** Whether the list is up to date. */
   get isLive() {
     return this.#isLive;
+  }
+  /** Whether it has brought more of a list that an earlier connection began. */
+  get hasContinuedList() {
+    return this.#hasContinuedList;
   }
   /** How long the service asks to wait, once it has said that it is about to close; null: it has not. */
   get reconnectAfterMs() {
@@ -211,6 +217,8 @@ var Exchange = class {
     const { pieces } = this.#watchlist;
     if (!pieces.collect(piece))
       throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
+    if (piece.start) this.#hasBegunList = true;
+    else if (!this.#hasBegunList) this.#hasContinuedList = true;
     const snapshot = pieces.snapshot();
     if (snapshot !== null) this.#replaceList(snapshot);
   }
@@ -687,6 +695,7 @@ var Core = class {
     this.#silence.heard();
     try {
       if (message !== null) this.#exchange?.receive(message);
+      if (this.#exchange?.hasContinuedList) this.#backoff.reset();
     } catch (error) {
       if (!(error instanceof GapError)) throw error;
       this.#lost(error.message);

@@ -187,6 +187,7 @@ export class Core {
     this.#silence.heard();
     try {
       if (message !== null) this.#exchange?.receive(message);
+      if (this.#exchange?.hasContinuedList) this.#backoff.reset();
     } catch (error) {
       if (!(error instanceof GapError)) throw error;
       this.#lost(error.message);

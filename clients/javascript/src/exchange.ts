@@ -20,6 +20,8 @@ export class Exchange {
   #resumed: Message<"resumed"> | null = null;
   #isPaused = false;
   #isLive = false;
+  #hasBegunList = false;
+  #hasContinuedList = false;
   #reconnectAfterMs: number | null = null;
 
   /** `put`: where its outputs go. */
@@ -32,6 +34,11 @@ export class Exchange {
   /** Whether the list is up to date. */
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Whether it has brought more of a list that an earlier connection began. */
+  get hasContinuedList(): boolean {
+    return this.#hasContinuedList;
   }
 
   /** How long the service asks to wait, once it has said that it is about to close; null: it has not. */
@@ -102,6 +109,8 @@ export class Exchange {
     const { pieces } = this.#watchlist;
     if (!pieces.collect(piece))
       throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
+    if (piece.start) this.#hasBegunList = true;
+    else if (!this.#hasBegunList) this.#hasContinuedList = true;
     const snapshot = pieces.snapshot();
     if (snapshot !== null) this.#replaceList(snapshot);
   }

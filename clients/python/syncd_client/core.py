@@ -206,6 +206,9 @@ class Core:
                 self._exchange.receive(message)
             except GapError as error:
                 self._lost(str(error))
+            else:
+                if self._exchange.has_continued_list:
+                    self._backoff.reset()
         return self._done()
 
     # Time

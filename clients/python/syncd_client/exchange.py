@@ -25,8 +25,11 @@ class Exchange:
         self._put = put
         self._resumed: messages.Resumed | None = None
         self._is_paused = False
+        self._has_begun_list = False
         self.is_live = False
         """Whether the list is up to date."""
+        self.has_continued_list = False
+        """Whether it has brought more of a list that an earlier connection began."""
         self.reconnect_after_ms: int | None = None
         """How long the service asks to wait, once it has said that it is about to close; ``None``: it has not."""
         watchlist.queue.release_all()
@@ -86,6 +89,10 @@ class Exchange:
         pieces = self._watchlist.pieces
         if not pieces.collect(piece):
             raise GapError(f"a piece of the list at revision {piece.revision} came without those before it")
+        if piece.start:
+            self._has_begun_list = True
+        elif not self._has_begun_list:
+            self.has_continued_list = True
         if snapshot := pieces.snapshot():
             self._replace_list(snapshot)
 
