@@ -471,22 +471,24 @@ var Watchlist = class {
     this.queue.release(write2.operation_id);
     if (revision === void 0) this.#changeQueue({ settle: write2.number });
     else this.#changeQueue({ queue: { ...write2, answer: revision } });
+    if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
     this.#settle();
   }
-  /** Leave the stamp to the service, and those of the later writes of this content: they have to be greater. */
-  unstamp({ number, content_id }) {
-    for (const each of this.state.queue.values()) {
-      if (each.content_id === content_id && each.number >= number)
-        this.#change({ queue: { ...each, isUnstamped: true } });
-    }
+  /** Leave the stamp to the service. */
+  unstamp(write2) {
+    this.#change({ queue: { ...write2, isUnstamped: true } });
   }
-  /** Number an add again, for a service that keeps no more of its replica; the last time leave that to it. */
+  /**
+   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   *
+   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   */
   retag(write2) {
     this.#leaveReplica(write2);
     const { tag, ...untagged } = write2;
     const refusedTags = (write2.refusedTags ?? 0) + 1;
     if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, refusedTags } });
+      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
       return;
     }
     const { replica } = this.state.head;
@@ -541,6 +543,13 @@ var Watchlist = class {
   /** Number adds under another name: the service would remember a gap in the old one's for ever. */
   #leaveReplica({ tag }) {
     if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  #unstampBehind({ number, content_id }, timestamp) {
+    for (const each of this.state.queue.values()) {
+      if (each.content_id !== content_id || each.number <= number) continue;
+      if (compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    }
   }
   /** Keep the clock from falling behind what it has seen. */
   #follow(timestamp) {

@@ -38,7 +38,7 @@ export interface PendingWrite {
   readonly tag?: string;
   readonly observed: number;
   readonly timestamp: Timestamp;
-  /** The service found `timestamp` too far ahead: it is only shown, no longer sent. */
+  /** `timestamp` is only shown, no longer sent: the service stamps the write. */
   readonly isUnstamped?: true;
   /** How many tags of this add the service had no room for. */
   readonly refusedTags?: number;

@@ -101,24 +101,26 @@ export class Watchlist {
     this.queue.release(write.operation_id);
     if (revision === undefined) this.#changeQueue({ settle: write.number });
     else this.#changeQueue({ queue: { ...write, answer: revision } });
+    if (timestamp !== undefined) this.#unstampBehind(write, timestamp);
     this.#settle();
   }
 
-  /** Leave the stamp to the service, and those of the later writes of this content: they have to be greater. */
-  unstamp({ number, content_id }: PendingWrite): void {
-    for (const each of this.state.queue.values()) {
-      if (each.content_id === content_id && each.number >= number)
-        this.#change({ queue: { ...each, isUnstamped: true } });
-    }
+  /** Leave the stamp to the service. */
+  unstamp(write: PendingWrite): void {
+    this.#change({ queue: { ...write, isUnstamped: true } });
   }
 
-  /** Number an add again, for a service that keeps no more of its replica; the last time leave that to it. */
+  /**
+   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   *
+   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   */
   retag(write: PendingWrite): void {
     this.#leaveReplica(write);
     const { tag, ...untagged } = write;
     const refusedTags = (write.refusedTags ?? 0) + 1;
     if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, refusedTags } });
+      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
       return;
     }
     const { replica } = this.state.head;
@@ -182,6 +184,14 @@ export class Watchlist {
   /** Number adds under another name: the service would remember a gap in the old one's for ever. */
   #leaveReplica({ tag }: PendingWrite): void {
     if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+
+  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  #unstampBehind({ number, content_id }: PendingWrite, timestamp: Timestamp): void {
+    for (const each of this.state.queue.values()) {
+      if (each.content_id !== content_id || each.number <= number) continue;
+      if (compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    }
   }
 
   /** Keep the clock from falling behind what it has seen. */

@@ -47,7 +47,7 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     observed: int
     timestamp: Timestamp
     is_unstamped: bool = field(default=False, name="is_stamped_by_service")  # its name where it is stored
-    """The service found ``timestamp`` too far ahead: it is only shown, no longer sent."""
+    """``timestamp`` is only shown, no longer sent: the service stamps the write."""
     refused_tags: int = 0
     """How many tags of this add the service had no room for."""
 

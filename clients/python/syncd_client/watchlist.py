@@ -109,22 +109,26 @@ class Watchlist:
         """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change."""
         self._follow(timestamp)
         self.queue.answer(write.operation_id, revision or 0)
+        if timestamp > write.timestamp:
+            self._unstamp_behind(write, timestamp)
         self._settle()
 
     def unstamp(self, write: PendingWrite) -> None:
-        """Leave the stamp to the service, and those of the later writes of this content: they have to be greater."""
-        writes = [each for each in self.queue if each.content_id == write.content_id]
-        for each in writes[writes.index(write) :]:
-            self._put(structs.replace(each, is_unstamped=True))
+        """Leave the stamp to the service."""
+        self._put(structs.replace(write, is_unstamped=True))
 
     def retag(self, write: PendingWrite) -> None:
-        """Number an add again, for a service that keeps no more of its replica; the last time leave that to it."""
+        """Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+
+        The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+        """
         self._leave_replica(write)
-        tag, refused_tags = None, write.refused_tags + 1
-        if refused_tags < MAX_TAGS:
-            self._head = head = structs.replace(self._head, adds=self._head.adds + 1)
-            tag = f"{head.replica}:{head.adds}"
-        self._put(structs.replace(write, tag=tag, refused_tags=refused_tags))
+        refused_tags = write.refused_tags + 1
+        if refused_tags >= MAX_TAGS:
+            self._put(structs.replace(write, tag=None, is_unstamped=True, refused_tags=refused_tags))
+            return
+        self._head = head = structs.replace(self._head, adds=self._head.adds + 1)
+        self._put(structs.replace(write, tag=f"{head.replica}:{head.adds}", refused_tags=refused_tags))
 
     def refuse(self, write: PendingWrite) -> None:
         """Undo what the service does not accept."""
@@ -176,6 +180,13 @@ class Watchlist:
         """Number adds under another name: the service would remember a gap in the old one's for ever."""
         if write.tag is not None and write.tag.startswith(f"{self._head.replica}:"):
             self._head = structs.replace(self._head, replica=self._new_replica(), adds=0)
+
+    def _unstamp_behind(self, write: PendingWrite, timestamp: Timestamp) -> None:
+        """Leave stamps to the service that are not above its own: by them it would take ``write`` for unseen."""
+        of_content = [each for each in self.queue if each.content_id == write.content_id]
+        for each in of_content[of_content.index(write) + 1 :]:
+            if each.timestamp <= timestamp:
+                self.unstamp(each)
 
     def _follow(self, timestamp: Timestamp) -> None:
         clock = follow(self._head.clock, timestamp)

@@ -17,6 +17,7 @@ from tests.whole_list import whole_list
 CONTENTS = [f"00000000-0000-0000-0000-{number:012}" for number in range(5)]
 """The first two are everybody's; of the others each device has one to itself."""
 OWN = 2
+DAY_MS = 86_400_000
 
 
 def members_at(history: list[Update], revision: int) -> set[str]:
@@ -120,6 +121,29 @@ def test_a_device_whose_lists_come_in_pieces_on_a_breaking_line_never_has_half_o
     phone.connect("pieces")
     come_to_rest([phone, other])
     check_that_all_agree(world, [phone, other])
+
+
+def test_adds_that_waited_for_a_month_and_find_no_room_are_not_lost_nor_is_what_follows_them(
+    journal: JournalStore,
+) -> None:
+    world = World(journal)
+    phone = Device(world, "phone", -31 * DAY_MS)
+    kept, removed = CONTENTS[:2]
+    for content_id in kept, removed:
+        phone.enqueue("add", content_id)
+    phone.enqueue("remove", removed)
+    phone.connect()
+    phone.receive(1)
+    for _ in range(2):
+        phone.transmit(2, "no room", answers_first=True)
+        phone.receive(2)
+    come_to_rest([phone])
+    check_that_all_agree(world, [phone])
+    assert [(update.tags, update.change.action) for update in world.history] == [
+        (("syncd:1",), "add"),
+        (("syncd:2",), "add"),
+        (("syncd:2",), "remove"),
+    ]
 
 
 def check_what_is_stored(world: World, device: Device) -> None:

@@ -8,7 +8,7 @@ from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
 from syncd_client.core import SILENCE_MS, Core, CoreDeps
 from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.list_view import Item, list_view
-from syncd_client.messages import Action, Ping, Write, encode
+from syncd_client.messages import Ping, Write, encode
 from syncd_client.outputs import Send, StartTimer, Timer
 from syncd_client.token import Token, read_token
 from syncd_client.user_state import ConfirmedItem
@@ -108,15 +108,19 @@ def test_an_add_gets_one_new_tag_and_then_none_at_its_place_in_the_queue() -> No
     assert watchlist.enqueue("add", A, 1).tag == "r3:1"
 
 
-def test_where_the_service_stamps_a_write_it_stamps_the_later_ones_of_its_content() -> None:
+def test_what_follows_a_write_that_the_service_stamped_later_is_stamped_by_it_too() -> None:
     watchlist = Watchlist("alice", None, lambda: "r1")
-    operations: tuple[Action, ...] = ("add", "remove", "add")
-    first, second, third = [watchlist.enqueue(operation, A, 1) for operation in operations]
-    other = watchlist.enqueue("add", B, 1)
-    watchlist.unstamp(second)
-    assert [write.as_message().timestamp for write in watchlist.queue] == [first.timestamp, None, None, other.timestamp]
-    assert [write.operation_id for write in watchlist.queue] == [
-        write.operation_id for write in (first, second, third, other)
+    first = watchlist.enqueue("add", A, 1)
+    watchlist.enqueue("remove", A, 2)
+    watchlist.enqueue("add", B, 3)
+    watchlist.enqueue("add", A, 9)
+    watchlist.acknowledge(first, 7, Timestamp(5, 0, "s"))
+    stamps = [(write.operation_id, write.as_message().timestamp) for write in watchlist.queue]
+    assert stamps == [
+        ("r1.1", first.timestamp),
+        ("r1.2", None),
+        ("r1.3", Timestamp(3, 0, "r1")),
+        ("r1.4", Timestamp(9, 0, "r1")),
     ]
 
 
