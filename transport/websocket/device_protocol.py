@@ -182,8 +182,7 @@ class DeviceProtocol(WebSocketProtocol):
             self.refuse(token_problem(error))
         except Problem as problem:
             self.refuse(problem)
-        else:
-            self.resume_reading()
+        self.resume_reading()  # who is refused ends, too, and that has to be read
         self._task = None
 
     def _renew(self, message: Authenticate) -> None:
