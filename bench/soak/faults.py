@@ -25,6 +25,8 @@ MIN_KILLS_SHARE: Final = 0.55
 ENDS_OF_NODES: Final = ("node killed", "node restarted")
 RESTART_S: Final = 1.5
 """About as long as a start takes."""
+ROUND_S: Final = 42.0
+"""About as long as every kind of strike once takes, at full length."""
 SLOW_DEVICES: Final = 10
 REPLAYED: Final = 2_000
 """Revisions that each of them asks for and does not read: a fixed number, so that memory does not grow with it."""
@@ -50,6 +52,8 @@ class Strike(Struct, frozen=True):
     lasts_s: float
     number: int
     """Which node, which user, which of several ways."""
+    is_first: bool
+    """Of its kind: it happens however late it is."""
 
 
 class Faults:
@@ -72,27 +76,31 @@ class Faults:
             self._kinds["database crashed"] = self._crash_database
 
     def plan(self, seed: int, seconds: float) -> list[Strike]:
-        """Return what is to happen: every kind once, then every kind again in another order, and so on."""
+        """Return what is to happen: every kind once, then every kind again in another order, and so on.
+
+        All kinds happen in the shortest run, and the shorter it is, the faster they follow each other.
+        """
         random, strikes, at_s = Random(f"{seed} faults"), list[Strike](), 0.0
+        pace = min(1.0, seconds / ROUND_S)
         kills_end_s = max(seconds - LAST_LIFE_S, min(MIN_KILLS_S, seconds * MIN_KILLS_SHARE))
         while True:
-            round_ = random.sample(sorted(self._kinds), len(self._kinds))
+            round_, is_first = random.sample(sorted(self._kinds), len(self._kinds)), not strikes
             for fault in sorted(round_, key=lambda fault: fault not in ENDS_OF_NODES):  # those may not come late
-                at_s += random.uniform(0.5, 3)
-                strike = Strike(at_s, fault, random.uniform(0.2, 4), random.randrange(1 << 16))
-                if at_s >= seconds:
+                at_s += random.uniform(0.5, 3) * pace
+                strike = Strike(at_s, fault, random.uniform(0.2, 4) * pace, random.randrange(1 << 16), is_first)
+                if at_s >= seconds and not is_first:
                     return strikes
                 is_end_of_node = fault in ENDS_OF_NODES
-                if not is_end_of_node or at_s < kills_end_s:
+                if is_first or not is_end_of_node or at_s < kills_end_s:
                     strikes.append(strike)
                     at_s += strike.lasts_s + RESTART_S * is_end_of_node
 
     async def strike(self, strikes: list[Strike], ends_s: float) -> None:
-        """Let them happen, until ``ends_s`` (``time.monotonic``); then everything works again."""
+        """Let them happen, until ``ends_s`` (``time.monotonic``) or the last first one; then everything works again."""
         began_s = time.monotonic()
         for strike in strikes:
             await asyncio.sleep(began_s + strike.at_s - time.monotonic())
-            if time.monotonic() + strike.lasts_s > ends_s:
+            if time.monotonic() + strike.lasts_s > ends_s and not strike.is_first:
                 break
             self._ledger.counts[strike.fault] += 1
             await self._kinds[strike.fault](strike)
