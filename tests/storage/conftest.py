@@ -11,6 +11,7 @@ from storage.journal_store import SqlJournalStore, open_store
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import new_database, postgresql
 from tests.fakes.wall_clock import WallClock
+from tests.migrated import migrate
 from tests.storage.author import Author
 
 __all__ = ["postgresql"]
@@ -51,6 +52,7 @@ def open_journal(wall_clock: WallClock) -> Iterator[OpenJournal]:
         lock_timeout_s: float = 10.0,
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> SqlJournalStore:
+        migrate(url)
         store = open_store(url, now_ms=wall_clock, history=history, lock_timeout_s=lock_timeout_s, bounds=bounds)
         stores.append(store)
         return store

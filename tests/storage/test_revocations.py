@@ -8,8 +8,8 @@ import pytest
 from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import KEPT_LONGER_S, SqlRevocationStore
-from storage.schema import migrate
 from tests.fakes.hand_clock import HandClock
+from tests.migrated import migrate
 
 NOW_S = 1_700_000_000
 

@@ -23,10 +23,10 @@ from storage.rows import (
     update_of,
     update_row,
 )
-from storage.schema import migrate
 from storage.statements import Row, Statement
 from storage.tables import contexts, entries, heads, operations
 from storage.user_journal import JournalHead, LiveTag
+from tests.migrated import migrate
 from tests.storage.author import Author
 
 NAME = 'Zoë\'s "TV"\\ % 🎬'

@@ -7,9 +7,9 @@ from sqlalchemy import insert
 
 from storage.database import Database, Transaction
 from storage.rows_in import MOST, padded, rows_in
-from storage.schema import migrate
 from storage.statements import Statement
 from storage.tables import contexts
+from tests.migrated import migrate
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import SqlRevocationStore
-from storage.schema import migrate
 from syncd.revocations import LOG_EVERY_S, Revocations, RevokedTokenIds, watching_revocations
 from tests.fakes.fake_revocations import FakeRevocations
 from tests.fakes.fake_store import FakeStore
 from tests.fakes.store_in_process import StoreInProcess
+from tests.migrated import migrate
 from tests.timeouts import TIMEOUT_S
 
 SOON = 3600
