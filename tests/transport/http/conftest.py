@@ -40,7 +40,8 @@ async def connect(serve_api: ServeApi) -> AsyncIterator[Connect]:
     clients: list[httpx.AsyncClient] = []
 
     async def start(deps: ApiDeps) -> httpx.AsyncClient:
-        clients.append(httpx.AsyncClient(base_url=f"http://127.0.0.1:{await serve_api(deps)}"))
+        url = f"http://127.0.0.1:{await serve_api(deps)}"
+        clients.append(httpx.AsyncClient(base_url=url, verify=False))  # reading all authorities takes 25 ms
         return clients[-1]
 
     yield start
