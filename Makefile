@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 # Without bytecode, every daemon that a test starts compiles itself, and every worker of pytest rewrites all tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Much of their time the tests that start processes wait for them. Tests of one folder, which share processes, stay together.
+WORKERS = -n $$($(BIN)/python -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
+
 .PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
 .DEFAULT_GOAL := help
 
@@ -52,7 +55,7 @@ cluster: $(VENV)/dev ## start a broker, PostgreSQL and three nodes on this machi
 
 ifeq ($(CI),)
 test: $(VENV)/dev ## install everything and run every test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest $(WORKERS)
 else
 test: cover
 endif
@@ -104,7 +107,7 @@ props: $(VENV)/dev ## test the CRDT laws with 2,000 examples each
 
 cover: $(VENV)/dev ## run every test, and hold the branch coverage to its floors
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --show-missing --fail-under=92
 	$(BIN)/coverage report --include='crdt/*,actors/connection/lifecycle.py' --fail-under=100
