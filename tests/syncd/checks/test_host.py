@@ -25,7 +25,6 @@ def test_it_may_be_asked_beside_a_running_daemon(start_daemon: StartDaemon, tmp_
     assert report.the("database")[0] == "ok"
 
 
-@integration
 def test_a_port_that_something_else_has_fails(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
@@ -44,7 +43,6 @@ def test_a_full_disk_fails(tmp_path: Path) -> None:
     assert report.the("directory")[:2] == ("failed", f"{tmp_path}: File too large")
 
 
-@integration
 def test_a_directory_in_which_nobody_may_write_fails() -> None:
     status, detail, fix = Report("--data-dir", "/proc").the("directory")  # modes would not bind root
     assert status == "failed"

@@ -12,8 +12,6 @@ from syncd.keys.kept_secret import kept_secret
 from tests.daemon import ROOT
 from tests.syncd.checks.report import Report
 
-pytestmark = pytest.mark.integration
-
 
 def test_before_the_first_start_everything_is_looked_at_and_nothing_made(tmp_path: Path) -> None:
     directory = tmp_path / "made" / "later"
@@ -77,6 +75,7 @@ def test_no_secret_is_printed_whatever_fails(tmp_path: Path) -> None:
             assert secret not in done.stdout + done.stderr
 
 
+@pytest.mark.integration
 def test_for_people_there_is_a_line_for_each_and_colour_on_a_terminal_only(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "syncd", "check", "--data-dir", str(tmp_path), "--port", "0", "--bus", "pigeon"]
 
