@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +40,7 @@ def running_daemon(directory: Path, secret: str | None = None, *flags: str) -> I
         daemon = subprocess.Popen(
             [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(directory / "data"), *flags],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], **MEASURED, **({"SYNCD_JWT_SECRET": secret} if secret else {})},
+            env={"PATH": os.environ["PATH"], **({"SYNCD_JWT_SECRET": secret} if secret else {})},
             stdout=subprocess.PIPE,
             stderr=log,
         )
