@@ -1,5 +1,6 @@
 """The documents say nothing of files, links, commands and steps that do not exist."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,15 @@ from urllib.parse import unquote
 import pytest
 
 ROOT: Final = Path(__file__).parents[1]
-DOCUMENTS: Final = sorted(
-    path
-    for path in ROOT.rglob("*.md")
-    if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
-)
+
+
+def _documents() -> Iterator[Path]:
+    for directory, folders, files in os.walk(ROOT):
+        folders[:] = [folder for folder in folders if not folder.startswith(".") and folder != "node_modules"]
+        yield from (Path(directory, file) for file in files if file.endswith(".md"))
+
+
+DOCUMENTS: Final = sorted(_documents())
 ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
 DECISIONS: Final = ROOT / "docs" / "decisions"
 WITH_PATHS: Final = (
