@@ -8,7 +8,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 
-from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
+from tests.daemon import SECRET, DaemonProcess, bearer
 from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
 
@@ -79,16 +79,26 @@ async def test_the_daemon_serves_the_document_and_every_get_in_it(daemon: Daemon
                     assert response.content_type in operation["responses"]["200"]["content"]
 
 
+@pytest.fixture(scope="module")
+def impatient_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """Lets each user write and read once in ten seconds."""
+    rates = ("--messages-per-second", "0.1", "--message-burst", "1", "--reads-per-second", "0.1", "--read-burst", "1")
+    daemon = DaemonProcess(tmp_path_factory.mktemp("impatient"), *rates)
+    yield daemon
+    daemon.stop()
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("path", ["/api/v1/sync/watchlist", "/api/v1/sync/operations"])
-async def test_a_user_who_writes_too_much_is_told_as_documented(start_daemon: StartDaemon, path: str) -> None:
-    daemon = start_daemon("--messages-per-second", "0.1", "--message-burst", "1")
+async def test_a_user_who_writes_too_much_is_told_as_documented(
+    impatient_daemon: DaemonProcess, user: str, path: str
+) -> None:
     operation = DOCUMENT["paths"][path]["post"]
     content = operation["requestBody"]["content"]["application/json"]
     (example,) = [example["value"] for example in content["examples"].values()]
     documented = DOCUMENT["components"]["responses"]["429"]
     assert operation["responses"]["429"] == {"$ref": "#/components/responses/429"}
-    async with aiohttp.ClientSession(daemon.url, headers=bearer("ann")) as http:
+    async with aiohttp.ClientSession(impatient_daemon.url, headers=bearer(user)) as http:
         async with http.post(path, json=example) as response:
             assert response.status == 200
         async with http.post(path, json=example) as response:
@@ -101,11 +111,12 @@ async def test_a_user_who_writes_too_much_is_told_as_documented(start_daemon: St
 
 @pytest.mark.integration
 @pytest.mark.parametrize("path", ["/api/v1/sync/watchlist", "/api/v1/sync/last_activities"])
-async def test_a_user_who_reads_too_much_is_told_as_documented(start_daemon: StartDaemon, path: str) -> None:
-    daemon = start_daemon("--reads-per-second", "0.1", "--read-burst", "1")
+async def test_a_user_who_reads_too_much_is_told_as_documented(
+    impatient_daemon: DaemonProcess, user: str, path: str
+) -> None:
     documented = DOCUMENT["components"]["responses"]["429"]
     assert DOCUMENT["paths"][path]["get"]["responses"]["429"] == {"$ref": "#/components/responses/429"}
-    async with aiohttp.ClientSession(daemon.url, headers=bearer("ann")) as http:
+    async with aiohttp.ClientSession(impatient_daemon.url, headers=bearer(user)) as http:
         async with http.get(path) as response:
             assert response.status == 200
         async with http.get(path) as response:
