@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from tests.transport.access.tokens import GOOD, NOW, OTHER_SECRET, SECRET, token, unsigned
+from tests.transport.access.tokens import GOOD, NOW, OTHER_SECRET, SECRET, TTL_S, token, unsigned
 from transport.access import authentication
 from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
@@ -17,7 +17,7 @@ def authenticator() -> Authenticator:
 
 def test_token_id_and_scope_are_kept_if_they_are_text(authenticator: Authenticator) -> None:
     assert authenticator.authenticate(token({**GOOD, "jti": "j", "scope": "sync"})) == Claims(
-        "ann", "tv", NOW + 600, "j", "sync", "jwt-secret"
+        "ann", "tv", NOW + TTL_S, "j", "sync", "jwt-secret"
     )
     assert authenticator.authenticate(token({**GOOD, "scope": ["sync"]})).scope is None
 
@@ -31,8 +31,8 @@ def test_token_id_and_scope_are_kept_if_they_are_text(authenticator: Authenticat
         (token(key=OTHER_SECRET), "signature is wrong"),
         (token(algorithm="HS384", key=SECRET * 2), "algorithm is not allowed"),
         (token({"sub": "ann", "device_id": "tv"}), "lacks the claim 'exp'"),
-        (token({"device_id": "tv", "exp": NOW + 600}), "lacks the claim 'sub'"),
-        (token({"sub": "ann", "exp": NOW + 600}), "lacks the claim 'device_id'"),
+        (token({"device_id": "tv", "exp": NOW + TTL_S}), "lacks the claim 'sub'"),
+        (token({"sub": "ann", "exp": NOW + TTL_S}), "lacks the claim 'device_id'"),
         (token({**GOOD, "device_id": ""}), "'device_id' must be"),
         (token({**GOOD, "device_id": 7}), "'device_id' must be"),
         (token({**GOOD, "sub": "x" * 129}), "'sub' must be"),
@@ -98,7 +98,7 @@ def test_a_remembered_token_ends_in_time_and_costs_no_second_check(monkeypatch: 
     authenticator.authenticate(seen)
     monkeypatch.setattr(authenticator, "_check", None)
     assert authenticator.authenticate(seen).user_id == "ann"
-    now_s[0] += 600
+    now_s[0] += TTL_S
     with pytest.raises(TokenRefused, match="expired"):
         authenticator.authenticate(seen)
 
