@@ -35,6 +35,7 @@ from actors.ports import JournalStore
 from storage.database import Database
 from storage.errors import SchemaTooNew
 from storage.forked import do_in_fork
+from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore
 from storage.rehearsal import prove_writable
 from storage.replica import ReplicaReads
@@ -43,6 +44,10 @@ from storage.schema import bring_up_to_date, is_up_to_date
 from storage.wire import LENGTH_BYTES, Failed, Logged, Open, decode_request, encode
 
 R = TypeVar("R")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def serve(connection: socket.socket) -> None:
@@ -81,22 +86,42 @@ class _ToTheDaemon(logging.Handler):
 
 
 class OpenedStore:
-    """A database, and what is asked of it. Raises: ValueError, ImportError: the URL's, see ``Database``."""
+    """A database, and what is asked of it.
 
-    def __init__(self, opening: Open) -> None:
+    Args:
+        opening: which database, and how.
+        now_ms: the wall clock, milliseconds since 1970.
+        timer_s: measures transactions.
+        history: how much of it is kept.
+        has_threads: whether it may bring SQLite's WAL home on a thread.
+
+    Raises:
+        ValueError, ImportError: the URL's, see ``Database``.
+    """
+
+    def __init__(
+        self,
+        opening: Open,
+        now_ms: Callable[[], int] = _now_ms,
+        timer_s: Callable[[], float] = time.perf_counter,
+        history: HistoryLimits = DEFAULT_HISTORY,
+        *,
+        has_threads: bool = True,
+    ) -> None:
+        self._now_ms, self._timer_s = now_ms, timer_s
         self._database = Database(
             opening.database_url,
             is_read_only=opening.is_read_only,
             makes_file=opening.makes_file,
-            checkpoints_aside=not opening.is_read_only,
+            checkpoints_aside=has_threads and not opening.is_read_only,
         )
-        self._journal = SqlJournalStore(self._database, _now_ms, bounds=opening.bounds)
-        self._revocations = SqlRevocationStore(self._database, time.time)
+        self._journal = SqlJournalStore(self._database, now_ms, history, opening.bounds)
+        self._revocations = SqlRevocationStore(self._database, lambda: now_ms() / 1000)
         self._copy = (
             None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
         )
         self._replica = (
-            None if self._copy is None else ReplicaReads(self._journal, SqlJournalStore(self._copy, _now_ms))
+            None if self._copy is None else ReplicaReads(self._journal, SqlJournalStore(self._copy, now_ms, history))
         )
 
     def answer(self, request: StoreRequest) -> StoreAnswer | Failed:
@@ -124,9 +149,9 @@ class OpenedStore:
         journal = self._journal
         match request:
             case CommitBatch(operations=operations):
-                began_s = time.perf_counter()
+                began_s = self._timer_s()
                 outcomes = journal.commit(operations)
-                return BatchCommitted(tuple(outcomes), time.perf_counter() - began_s)
+                return BatchCommitted(tuple(outcomes), self._timer_s() - began_s)
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
@@ -142,7 +167,7 @@ class OpenedStore:
             case Check():
                 journal.check()
             case CheckWriting():
-                prove_writable(self._database, _now_ms())
+                prove_writable(self._database, self._now_ms())
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 self._revocations.revoke(token_id, expires_at)
             case FindRevocations(after=version):
@@ -189,7 +214,3 @@ def _encoded(answer: StoreAnswer | Failed) -> bytearray:
 def _defect(error: Exception) -> Failed:
     """Return ``error``, which is being handled."""
     return Failed("defect", f"{type(error).__name__}: {error}", traceback.format_exc())
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,15 +1,13 @@
 """One node: everything started in order, wired, and stopped in reverse."""
 
 import asyncio
-import secrets
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from pykka import ActorRef, ActorRegistry
 
 from actors.bus.deployment import Deployment
@@ -22,11 +20,10 @@ from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
-from storage.bounds import Bounds
-from storage.client import StoreProcesses
 from syncd import __version__
 from syncd.buses import bus_codec, bus_retry_s, control_codec
 from syncd.errors import SettingsError
+from syncd.outside import MACHINE, NodeStore, Outside
 from syncd.process import logs
 from syncd.process.grace import Grace
 from syncd.process.loop_lag import watch
@@ -77,20 +74,26 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     quotas: Quotas
     figures: Figures
     tracer: Tracer
-    started_s: float = field(default_factory=time.monotonic)
+    outside: Outside
+    started_s: float
     """By the monotonic clock."""
 
     def stats(self) -> NodeStats:
         """Return the figures of now. Thread: the event loop."""
-        uptime_s = time.monotonic() - self.started_s
+        uptime_s = self.outside.now_s() - self.started_s
         return node_stats(
-            self.figures.sources, node=self.name, version=__version__, now_s=time.time(), uptime_s=uptime_s
+            self.figures.sources, node=self.name, version=__version__, now_s=self.outside.wall_s(), uptime_s=uptime_s
         )
 
 
 @asynccontextmanager
 async def running_node(
-    settings: Settings, bus: Bus, give_up: OnStorm, metrics: NodeMetrics | None = None, probe_s: float = PROBE_S
+    settings: Settings,
+    bus: Bus,
+    give_up: OnStorm,
+    metrics: NodeMetrics | None = None,
+    probe_s: float = PROBE_S,
+    outside: Outside = MACHINE,
 ) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
@@ -102,16 +105,17 @@ async def running_node(
         give_up: called once if restarting actors does not help.
         metrics: counted into, if others count there too.
         probe_s: between two looks whether the database can be written and read.
+        outside: clocks, chance, and the way to the store.
 
     Raises:
         SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
-    name = secrets.token_hex(4)
+    name = outside.new_name()
     quotas, metrics = Quotas(_limits(settings)), metrics or NodeMetrics()
     codec, control = bus_codec(settings), control_codec(settings)
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
-        wiring = _wiring(settings, name, stack, metrics, tracer)
+        wiring = _wiring(settings, name, stack, metrics, tracer, outside)
         journal, store = await _start_journal(wiring, settings)
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, give_up)
@@ -125,11 +129,14 @@ async def running_node(
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
             registry=fanout.registry, bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
+            outside=outside, started_s=outside.now_s(),
             figures=Figures(_sources(metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels)),
         )  # fmt: skip
 
 
-def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeMetrics, tracer: Tracer) -> Wiring:
+def _wiring(
+    settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeMetrics, tracer: Tracer, outside: Outside
+) -> Wiring:
     return Wiring(
         node=name,
         stack=stack,
@@ -137,11 +144,12 @@ def _wiring(settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeM
         tracer=tracer,
         max_clock_drift_ms=round(settings.max_clock_drift * 1000),
         bus_retry_s=bus_retry_s(settings),
-        grace=Grace(settings.shutdown_timeout),
+        grace=Grace(settings.shutdown_timeout, outside.now_s),
+        outside=outside,
     )
 
 
-def _stop_clock(grace: Grace, store: StoreProcesses) -> Callable[[], None]:
+def _stop_clock(grace: Grace, store: NodeStore) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
     timers: list[asyncio.TimerHandle] = []
 
@@ -152,11 +160,9 @@ def _stop_clock(grace: Grace, store: StoreProcesses) -> Callable[[], None]:
     return begin_stop
 
 
-async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[Journal], StoreProcesses]:
-    restarts = wiring.metrics.journal.child_restarts
-    bounds = Bounds(**{name: getattr(settings, f"max_{name}") for name in Bounds.__struct_fields__})
-    store = StoreProcesses(settings.journal_url, restarts, bounds=bounds, replica_url=settings.database_read_url)
+async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[Journal], NodeStore]:
     try:
+        store = wiring.outside.open_store(settings, wiring.metrics.journal.child_restarts)
         return await start_journal(wiring, store), store
     except ValueError as error:
         raise SettingsError(f"--database-url: {error}") from error
@@ -168,7 +174,7 @@ def _sources(
     metrics: NodeMetrics,
     refusals: Counter[str],
     bus: Bus,
-    store: StoreProcesses,
+    store: NodeStore,
     others: tuple[ActorRef[Any], ...],
     fanout: FanOut,
     channels: Channels,

@@ -76,8 +76,8 @@ async def serving(
     ):
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
         routes = _more_routes(settings, _admin_deps(node, authenticator, revocations))
-        api = http_api(_api_deps(node, authenticator, origins), routes)
-        server = _Server(_config(settings, api, _device_deps(settings, node, authenticator, origins)), connections)
+        api = http_api(api_deps(node, authenticator, origins), routes)
+        server = _Server(server_config(settings, api, device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
         node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
         ticking = asyncio.create_task(server.main_loop())
@@ -101,7 +101,8 @@ def _disconnect_withdrawn(connections: Collection[object], known: Collection[str
             time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known), Storm.DEPARTURES)
 
 
-def _config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:
+def server_config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:
+    """Return how uvicorn makes the protocol of a connection."""
     config = uvicorn.Config(
         api.app,
         http=partial(HttpProtocol, RequestLimits(), api.direct_writes),  # type: ignore[arg-type]  # it is only called
@@ -117,7 +118,8 @@ def _config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvico
     return config
 
 
-def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+    """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
         name="syncd",
         version=__version__,
@@ -132,12 +134,14 @@ def _api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozens
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
         issuer=node.metrics.issuer,
+        now_s=node.outside.now_s,
     )
 
 
-def _device_deps(
+def device_deps(
     settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
 ) -> DeviceProtocolDeps:
+    """Return what the device sockets of ``node`` are wired with."""
     connection_deps = ConnectionDeps(
         tell_watchlist=node.users.tell_watchlist,
         frame=encode,
@@ -156,6 +160,9 @@ def _device_deps(
         spawn=partial(SyncWebSocket.launch, connection_deps),
         allowed_origins=allowed_origins,
         reconnect_spread_ms=round(settings.shutdown_timeout * 500),
+        random=node.outside.random,
+        now_s=node.outside.now_s,
+        wall_s=node.outside.wall_s,
     )
 
 

@@ -5,7 +5,6 @@ Whatever is started is stopped by the exit stack, last started first.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
@@ -34,6 +33,7 @@ from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from syncd import __version__
+from syncd.outside import MACHINE, Outside
 from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
@@ -56,6 +56,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     max_clock_drift_ms: int
     bus_retry_s: float
     grace: Grace
+    outside: Outside = MACHINE
 
 
 class FanOut(Struct, frozen=True, eq=False):
@@ -90,12 +91,12 @@ async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanO
     metrics, tracer = wiring.metrics, wiring.tracer
     registry = await _start(
         wiring,
-        ConnectionRegistry.start(encode, metrics.registry, metrics.broadcast, tracer, time.perf_counter),
+        ConnectionRegistry.start(encode, metrics.registry, metrics.broadcast, tracer, wiring.outside.now_s),
         supervisor,
     )
     broadcaster = await _start(
         wiring,
-        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, time.perf_counter, tracer),
+        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer),
         supervisor,
     )
     return FanOut(registry, broadcaster)
@@ -111,8 +112,8 @@ async def start_deployment(
         channel=None if codec is None else ControlChannel(bus, codec.encode, codec.decode),
         metrics=wiring.metrics.bus,
         registry=wiring.metrics.registry,
-        now_ms=now_ms,
-        now_s=time.monotonic,
+        now_ms=wiring.outside.now_ms,
+        now_s=wiring.outside.now_s,
     )
     return await _start(wiring, Deployment.start(deps), supervisor)
 
@@ -129,7 +130,9 @@ async def start_bus(
     """Start what publishes, the users, and what subscribes; on leaving, what is committed is published first."""
     node, metrics, tracer, retry_s = wiring.node, wiring.metrics, wiring.tracer, wiring.bus_retry_s
     publisher = await _start(
-        wiring, PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s), supervisor
+        wiring,
+        PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s, random=wiring.outside.random),
+        supervisor,
     )
     users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
@@ -167,8 +170,8 @@ def _users(
 ) -> ActiveUsers:
     deps = WatchlistDeps(
         node=wiring.node,
-        now_ms=now_ms,
-        now_s=time.perf_counter,
+        now_ms=wiring.outside.now_ms,
+        now_s=wiring.outside.now_s,
         max_clock_drift_ms=wiring.max_clock_drift_ms,
         journal=journal.tell,
         registry=fanout.registry.tell,
@@ -222,8 +225,3 @@ async def _flush(journal: ActorRef[Journal], publisher: ActorRef[PubNubPublisher
             await emptied
     except TimeoutError:
         logger.warning("the bus did not accept everything in time; other nodes find the rest in the journal")
-
-
-def now_ms() -> int:
-    """Return the wall clock: milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -52,6 +52,7 @@ class PubNubPublisher(SupervisedActor):
         tracer: of this node.
         retry_s: the pause after a failure, give or take a fifth.
         max_outbox: messages that may wait.
+        random: in [0, 1), for the pause.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class PubNubPublisher(SupervisedActor):
         tracer: Tracer,
         retry_s: float = 5.0,
         max_outbox: int = MAX_OUTBOX,
+        random: Callable[[], float] = random.random,
     ) -> None:
         super().__init__()
         self._bus = bus
@@ -72,6 +74,7 @@ class PubNubPublisher(SupervisedActor):
         self._tracer = tracer
         self._retry_s = retry_s
         self._max_outbox = max_outbox
+        self._random = random
         self._outbox: dict[str, deque[_Outgoing]] = {}
         """User -> what waits or is under way, oldest first; never empty."""
         self._ready: deque[str] = deque()
@@ -168,7 +171,7 @@ class PubNubPublisher(SupervisedActor):
         elif not self._is_paused:
             self._is_paused = True
             self._limit = 1
-            tell_later(self._retry_s * random.uniform(0.8, 1.2), self.actor_ref, ResumePublishing())  # noqa: S311 - jitter
+            tell_later(self._retry_s * (0.8 + 0.4 * self._random()), self.actor_ref, ResumePublishing())
         if waiting:
             self._ready.append(user_id)
         else:

@@ -78,7 +78,8 @@ class WatchlistSync(SupervisedActor):
         self._retired = retired
         self._clock = HLCTimestamp(0, 0, deps.node)
         self._line = RevisionLine()
-        self._connections: set[ConnectionInfo] = set()
+        self._connections: dict[ConnectionInfo, None] = {}
+        """In the order in which they joined, which a set would not keep."""
         snapshot_deps = SnapshotDeps(
             read=self._read_list, head=lambda: self._line.head, fragments=deps.fragments, cursor_of=deps.cursor_of
         )
@@ -117,7 +118,7 @@ class WatchlistSync(SupervisedActor):
             case ListRead(answer=answer):
                 self._snapshots.answered(answer)
             case Leave(connection=connection):
-                self._connections.discard(connection)
+                self._connections.pop(connection, None)
                 self._replays.forget(connection)
                 self._snapshots.forget(connection)
                 self._deps.registry(Unregister(connection.connection_id))
@@ -283,7 +284,7 @@ class WatchlistSync(SupervisedActor):
 
     def _join(self, join: Join) -> None:
         connection = join.connection
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._deps.registry(Register(connection))  # before the read, so that nothing falls between
         if join.since is None:
             connection.tell(Joined(self._line.head))

@@ -18,7 +18,7 @@ from actors.runtime.supervisor import Supervisor
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
 from syncd.process.grace import Grace
-from syncd.starts import Channels, Wiring, now_ms, start_bus, start_fanout, start_journal, start_supervisor
+from syncd.starts import Channels, Wiring, start_bus, start_fanout, start_journal, start_supervisor
 from tests.actors.conftest import content
 from tests.fakes.fake_store import FakeStore
 from tests.fakes.hand_bus import HandBus
@@ -138,7 +138,3 @@ async def test_a_bus_that_takes_nothing_holds_up_the_end_only_so_long(
     await stack.aclose()
     assert answer.cancelled()
     assert "the bus did not accept everything in time" in caplog.text
-
-
-def test_now_is_in_milliseconds() -> None:
-    assert 1_700_000_000_000 < now_ms() < 10_000_000_000_000

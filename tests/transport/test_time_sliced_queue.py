@@ -4,7 +4,14 @@ from itertools import count
 import pytest
 
 from tests.timeouts import TIMEOUT_S
-from transport.time_sliced_queue import SLICE_S, SLICE_WORKS, Storm, TimeSlicedQueue, time_sliced_queue
+from transport.time_sliced_queue import (
+    SLICE_S,
+    SLICE_WORKS,
+    Storm,
+    TimeSlicedQueue,
+    time_sliced_queue,
+    use_time_sliced_queue,
+)
 
 
 async def test_work_is_done_in_order_and_the_loop_gets_its_turns_between_slices() -> None:
@@ -83,3 +90,10 @@ async def test_another_loop_has_another(_: int) -> None:
     done = asyncio.Event()
     time_sliced_queue().run(done.set, Storm.ARRIVALS)
     await asyncio.wait_for(done.wait(), TIMEOUT_S)
+
+
+async def test_a_loop_may_have_a_queue_with_another_clock() -> None:
+    loop = asyncio.get_running_loop()
+    queue = TimeSlicedQueue(loop, lambda: 0.0)
+    use_time_sliced_queue(queue, loop)
+    assert time_sliced_queue() is queue

@@ -1,5 +1,6 @@
 """What the HTTP API is wired with."""
 
+import time
 from collections.abc import Callable, Collection
 
 from msgspec import Struct, field
@@ -35,3 +36,5 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """Whether every token can be judged."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""
+    now_s: Callable[[], float] = time.monotonic
+    """A monotonic clock, for quotas."""

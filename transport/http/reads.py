@@ -1,6 +1,5 @@
 """The routes that read a watchlist: as pages, as changes since a revision, or only whether anything changed."""
 
-import time
 from http import HTTPStatus
 from typing import Final
 
@@ -44,7 +43,7 @@ class ReadRoutes:
         """Return a page of the list, or what changed."""
         claims = await authenticated(request, self._deps.authenticator)
         query = list_query(request.query)
-        self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
+        self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         if query.after is None and (unchanged := await self._unchanged(request, claims)):
             return unchanged
         if query.since is None:
@@ -63,7 +62,7 @@ class ReadRoutes:
     async def last_activities(self, request: HttpRequest) -> Response:
         """Return the revision of each kind of data."""
         claims = await authenticated(request, self._deps.authenticator)
-        self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
+        self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         head = await journal_head(self._deps, claims.user_id)
         etag = entity_tag(head.epoch, head.revision)
         if is_known(etag, request.header(b"if-none-match")):

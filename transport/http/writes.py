@@ -5,7 +5,6 @@ callback. So they serve an ASGI endpoint, and the HTTP protocol without one.
 """
 
 import asyncio
-import time
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Final
@@ -85,7 +84,7 @@ class WriteRoute(ABC):
         return Response(await answer, media_type=JSON_TYPE)
 
     def _acquire(self, claims: Claims, count: int) -> None:
-        self._deps.quotas.acquire_messages(claims.user_id, count, time.monotonic())
+        self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
 
     def _write(self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome]) -> None:
         self._deps.write(

@@ -55,6 +55,12 @@ class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
     reconnect_spread_ms: int = 5_000
     """When the daemon stops, its devices are asked to come back spread over this time."""
+    random: Callable[[], float] = random.random
+    """In [0, 1), for that."""
+    now_s: Callable[[], float] = time.monotonic
+    """A monotonic clock, for quotas."""
+    wall_s: Callable[[], float] = time.time
+    """Seconds since 1970."""
 
 
 class DeviceProtocol(WebSocketProtocol):
@@ -89,7 +95,7 @@ class DeviceProtocol(WebSocketProtocol):
     def messages_received(self, messages: list[str | bytes]) -> None:
         """Decode and tell everything at once."""
         frames = self.frames_read
-        if frames and self._deps.quotas.try_acquire_messages(self._user_id, frames, time.monotonic()):
+        if frames and self._deps.quotas.try_acquire_messages(self._user_id, frames, self._deps.now_s()):
             if self.state is OPEN:
                 self._tell(_TOO_FAST)
             else:  # the actor has closed it and is done
@@ -132,7 +138,7 @@ class DeviceProtocol(WebSocketProtocol):
         if self.state in (OPENING, CLOSED):
             super().shutdown()
         else:
-            self._tell(Shutdown(random.randint(0, self._deps.reconnect_spread_ms)))  # noqa: S311 - spreads load
+            self._tell(Shutdown(round(self._deps.random() * self._deps.reconnect_spread_ms)))
 
     def disconnect_if_revoked(self, revoked: Container[str]) -> bool:
         """Close if the token in use is one of those, and say whether it was."""
@@ -158,7 +164,7 @@ class DeviceProtocol(WebSocketProtocol):
             return
         resume = asked.resume
         if resume.since is not None:
-            self._deps.quotas.acquire_read(claims.user_id, time.monotonic())
+            self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
         self._token_id, self._thumbprint = claims.token_id, claims.thumbprint
@@ -166,8 +172,8 @@ class DeviceProtocol(WebSocketProtocol):
         handshake = HandshakeResult(
             user_id=claims.user_id,
             device_id=claims.device_id,
-            ends_at_s=_on_loop_clock(claims.expires_at),
-            connected_at=int(time.time()),
+            ends_at_s=self._on_loop_clock(claims.expires_at),
+            connected_at=int(self._deps.wall_s()),
             since=resume.since,
             epoch=resume.epoch,
             takes_pieces=resume.takes_pieces,
@@ -213,7 +219,7 @@ class DeviceProtocol(WebSocketProtocol):
                 user_id=claims.user_id,
                 device_id=claims.device_id,
                 expires_at=claims.expires_at,
-                ends_at_s=_on_loop_clock(claims.expires_at),
+                ends_at_s=self._on_loop_clock(claims.expires_at),
                 message_id=message.id,
             )
         )
@@ -221,9 +227,8 @@ class DeviceProtocol(WebSocketProtocol):
     def _renewal_refused(self, message: Authenticate, refused: TokenRefused) -> None:
         self._tell(Received((Malformed("unauthorized", str(refused), "token", message.id),)))
 
-
-def _on_loop_clock(expires_at: int) -> float:
-    return asyncio.get_running_loop().time() + expires_at - time.time()
+    def _on_loop_clock(self, expires_at: int) -> float:
+        return asyncio.get_running_loop().time() + expires_at - self._deps.wall_s()
 
 
 def _to_nobody(_message: ConnectionMessage) -> None:

@@ -1,0 +1,54 @@
+"""What a node takes from outside itself: clocks, chance, and the way to its store."""
+
+import random
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from actors.ports import StoreClient
+from storage.bounds import Bounds
+from storage.client import StoreProcesses
+from syncd.settings import Settings
+
+
+class NodeStore(StoreClient, Protocol):
+    """The way to the store, as the node that owns it needs it."""
+
+    def pids(self) -> dict[str, int]:
+        """Return the ids of its processes, by name."""
+        ...
+
+    def give_up(self) -> None:
+        """Let whatever is asked, now or later, fail at once; idempotent."""
+
+
+def store_processes(settings: Settings, restarts: Counter[str]) -> NodeStore:
+    """Return the store's two processes, not yet started. Raises: ValueError, ImportError, see ``StoreProcesses``."""
+    bounds = Bounds(**{name: getattr(settings, f"max_{name}") for name in Bounds.__struct_fields__})
+    return StoreProcesses(settings.journal_url, restarts, bounds=bounds, replica_url=settings.database_read_url)
+
+
+class Outside(Struct, frozen=True, eq=False, kw_only=True):
+    """By default the machine's."""
+
+    now_s: Callable[[], float] = time.perf_counter
+    """A monotonic clock."""
+    wall_s: Callable[[], float] = time.time
+    """Seconds since 1970."""
+    random: Callable[[], float] = random.random
+    """In [0, 1), for what only has to differ."""
+    new_name: Callable[[], str] = lambda: secrets.token_hex(4)
+    """A node's, which no node had before."""
+    open_store: Callable[[Settings, Counter[str]], NodeStore] = store_processes
+    """Not yet started; the second argument counts restarts of its processes."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock: milliseconds since 1970."""
+        return int(self.wall_s() * 1000)
+
+
+MACHINE = Outside()
