@@ -50,10 +50,6 @@ FLUSH_SHARE = 0.7
 SWEEP_S = 30.0
 """How often users whom nobody needs are stopped, and the others' heads compared with the journal."""
 
-PROBE_S = 5.0
-"""How often the journal is probed: so long after the database it knows what works, if nobody writes or reads."""
-
-
 OnStorm = Callable[[str], None]
 
 
@@ -88,12 +84,7 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
 
 @asynccontextmanager
 async def running_node(
-    settings: Settings,
-    bus: Bus,
-    give_up: OnStorm,
-    metrics: NodeMetrics | None = None,
-    probe_s: float = PROBE_S,
-    outside: Outside = MACHINE,
+    settings: Settings, bus: Bus, give_up: OnStorm, metrics: NodeMetrics | None = None, outside: Outside = MACHINE
 ) -> AsyncIterator[Node]:
     """Run a node's actors on the running loop for the length of the context.
 
@@ -104,8 +95,7 @@ async def running_node(
         bus: how to reach the other nodes; closed on leaving.
         give_up: called once if restarting actors does not help.
         metrics: counted into, if others count there too.
-        probe_s: between two looks whether the database can be written and read.
-        outside: clocks, chance, and the way to the store.
+        outside: clocks, chance, the way to the store, and how often to look at both.
 
     Raises:
         SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
@@ -124,7 +114,7 @@ async def running_node(
         deployment = await start_deployment(wiring, supervisor, bus, control)
         handle_control = None if control is None else control_handler(deployment)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec, handle_control)
-        _keep_doing(stack, _sweep(channels), _probe(journal, probe_s), watch(metrics.loop_lag))
+        _keep_doing(stack, _sweep(channels), _probe(journal, outside.probe_s), watch(metrics.loop_lag, outside.lag_s))
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,

@@ -12,6 +12,7 @@ from msgspec import Struct
 from actors.ports import StoreClient
 from storage.bounds import Bounds
 from storage.client import StoreProcesses
+from syncd.process.loop_lag import INTERVAL_S
 from syncd.settings import Settings
 
 
@@ -45,6 +46,10 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
     """A node's, which no node had before."""
     open_store: Callable[[Settings, Counter[str]], NodeStore] = store_processes
     """Not yet started; the second argument counts restarts of its processes."""
+    probe_s: float = 5.0
+    """Between two probes of the journal: so long after the database it knows what works, if nobody writes or reads."""
+    lag_s: float = INTERVAL_S
+    """Between two looks how late the event loop is; a virtual one never is."""
 
     def now_ms(self) -> int:
         """Return the wall clock: milliseconds since 1970."""

@@ -14,6 +14,7 @@ import pytest
 from storage.schema import migrate
 from syncd.keys.signing import authenticator
 from syncd.node import running_node
+from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, serving
 from syncd.settings import Settings
@@ -105,7 +106,7 @@ async def served(settings: Settings) -> AsyncIterator[str]:
     revoked: RevokedTokenIds = {}
     with bind(settings) as listener:
         async with (
-            running_node(settings, NoBus(), pytest.fail, probe_s=0.1) as node,
+            running_node(settings, NoBus(), pytest.fail, outside=Outside(probe_s=0.1)) as node,
             serving(settings, node, authenticator(settings, revoked), revoked, listener) as url,
         ):
             yield url
