@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Much of their time the tests that start processes wait for them. Tests of one folder, which share processes, stay together.
 WORKERS = -n $$($(BIN)/python -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
 
-.PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak fuzz lock clean
+.PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak simulate fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -82,7 +82,7 @@ lint: $(VENV)/dev
 
 types: $(VENV)/dev
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy tests bench simulation
 	$(BIN)/basedpyright
 
 arch: $(VENV)/dev
@@ -122,6 +122,11 @@ MINUTES ?= 10
 NODES ?= 2
 soak: $(VENV)/dev ## run a load with faults, then an audit: make soak MINUTES=30 SEED=7 NODES=3
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --nodes $(NODES) $(if $(SEED),--seed $(SEED))
+
+SEEDS ?= 100
+BASE ?= 0
+simulate: $(VENV)/dev ## run whole clusters on a virtual clock, one for each seed: make simulate SEEDS=1000 BASE=0
+	$(BIN)/python -m simulation --seeds $(SEEDS) --base $(BASE)
 
 fuzz: $(VENV)/dev ## run coverage-guided fuzzing for a minute
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'

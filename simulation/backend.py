@@ -1,0 +1,170 @@
+"""A backend that writes for a user over HTTP, and repeats a write until it knows what became of it."""
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from simulation.event_log import EventLog
+from simulation.loop import SimulatedLoop
+from simulation.network import Connection, Network
+from simulation.node import SECRET, START_S, TOKEN_S, SimulatedNode
+from simulation.watch import Answer, Wanted, Witness
+from transport.access.minting import mint
+
+PATH: Final = "/api/v1/sync/watchlist"
+TIMEOUT_S: Final = 12.0
+"""Longer than the service takes to give up."""
+RETRY_S: Final = 1.0
+
+
+@cache
+def _token(user_id: str) -> str:
+    return mint(SECRET, user_id, "backend", TOKEN_S, now_s=lambda: START_S)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """Of an HTTP request."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class _Exchange(asyncio.Protocol):
+    """One request on a connection of its own."""
+
+    def __init__(self, request: bytes, response: "asyncio.Future[Response | None]") -> None:
+        self._request = request
+        self._response = response
+        self._received = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Send the request."""
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the response."""
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        lines = head.split(b"\r\n")
+        fields = dict(line.lower().split(b": ", 1) for line in lines[1:])
+        if len(body) >= int(fields[b"content-length"]):
+            self._answer(Response(int(lines[0].split()[1]), msgspec.json.decode(body)))
+
+    def eof_received(self) -> bool:
+        """Close, too."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Know that nothing more comes."""
+        self._answer(None)
+
+    def _answer(self, response: Response | None) -> None:
+        if not self._response.done():
+            self._response.set_result(response)
+
+
+class Backend:
+    """Writes for users; each write goes on until it is decided.
+
+    Args:
+        witness: is told what is wanted and answered.
+        choose: returns the node to ask.
+    """
+
+    def __init__(
+        self,
+        loop: SimulatedLoop,
+        rng: Random,
+        log: EventLog,
+        network: Network,
+        witness: Witness,
+        choose: Callable[[], SimulatedNode],
+    ) -> None:
+        self._loop = loop
+        self._rng = rng
+        self._log = log
+        self._network = network
+        self._witness = witness
+        self._choose = choose
+        self._count = 0
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every write is decided."""
+        return not self._tasks
+
+    def write(self, user_id: str, action: str, content_id: str) -> None:
+        """Begin a write."""
+        self._count += 1
+        operation_id = f"backend.{self._count}"
+        self._witness.wanted[user_id, operation_id] = Wanted(operation_id, action, content_id, None)
+        self._log.note("backend", f"{action} {content_id[-4:]} for {user_id} as {operation_id}")
+        task = self._loop.create_task(self._write(user_id, operation_id, action, content_id))
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+
+    async def list(self, user_id: str, node: SimulatedNode) -> frozenset[str] | None:
+        """Return the user's list as ``node`` tells it; ``None``: it did not."""
+        response = await self._ask(node, "GET", user_id, b"")
+        if response is None or response.status != 200:
+            return None
+        return frozenset(item["content_id"] for item in response.body["items"])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._witness.violate(f"the backend failed: {error!r}")
+
+    async def _write(self, user_id: str, operation_id: str, action: str, content_id: str) -> None:
+        wish = {"operation": action, "content_id": content_id, "operation_id": operation_id}
+        body = msgspec.json.encode(wish)
+        repeats_anyway = self._rng.random() < 0.2
+        while True:
+            response = await self._ask(self._choose(), "POST", user_id, body)
+            status = None if response is None else response.status
+            self._log.note("backend", f"{operation_id} got {status}")
+            if response is not None and status == 200:
+                answer = Answer(response.body["status"], response.body.get("revision"))
+                self._witness.answered(user_id, operation_id, answer)
+            elif status == 404:
+                self._witness.answered(user_id, operation_id, Answer("not_found", None))
+            elif status not in (None, 503):
+                self._witness.violate(f"{operation_id} got {response}")
+                return
+            if status in (200, 404):
+                if not repeats_anyway:
+                    return
+                repeats_anyway = False
+            await asyncio.sleep(RETRY_S * (1 + self._rng.random()))
+
+    async def _ask(self, node: SimulatedNode, method: str, user_id: str, body: bytes) -> Response | None:
+        head = f"{method} {PATH} HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {_token(user_id)}\r\n"
+        if body:
+            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        answered: asyncio.Future[Response | None] = self._loop.create_future()
+        made: list[Connection] = []
+
+        def connected(connection: Connection | None) -> None:
+            if connection is not None:
+                made.append(connection)
+            elif not answered.done():
+                answered.set_result(None)
+
+        self._network.connect(node, _Exchange(f"{head}\r\n".encode() + body, answered), connected)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await answered
+        except TimeoutError:
+            return None
+        finally:
+            for connection in made:
+                connection.client.abort()

@@ -1,0 +1,152 @@
+"""A bus in virtual time that does all the port allows: it loses, doubles, delays and reorders, and is away for a while.
+
+Two styles of delivery. ``pubnub``: every node gets every message and drops what it does not want; an outage ends with a
+gap. ``nats``: a node gets what it subscribes to, from a moment after it has asked for it on.
+"""
+
+import asyncio
+from random import Random
+from typing import Literal
+
+from msgspec import Struct
+
+from actors.errors import BusUnavailable
+from actors.ports import NOBODY, BusFigures, BusListener
+from simulation.event_log import EventLog
+from simulation.loop import SimulatedLoop
+from simulation.network import Delay
+from transport.bus.peek import peek
+
+Style = Literal["pubnub", "nats"]
+
+
+class BusFaults(Struct, frozen=True, kw_only=True):
+    """Shares of the deliveries, 0 to 1."""
+
+    lost: float = 0.0
+    doubled: float = 0.0
+    late: float = 0.0
+    """Up to ten seconds."""
+
+
+class Hub:
+    """What all nodes' buses are connected to."""
+
+    def __init__(self, loop: SimulatedLoop, rng: Random, delay: Delay, log: EventLog, style: Style) -> None:
+        self.loop = loop
+        self.style = style
+        self.delay = delay
+        self.faults = BusFaults()
+        self.is_down = False
+        """Nobody can publish, and what is under way is lost."""
+        self.is_silent = False
+        """It takes everything, brings nothing, and looks healthy."""
+        self._rng = rng
+        self._log = log
+        self.buses: list[SimulatedBus] = []
+
+    def bus(self) -> "SimulatedBus":
+        """Return the end of a node."""
+        return SimulatedBus(self)
+
+    def break_down(self) -> None:
+        """Begin an outage."""
+        self.is_down = True
+
+    def recover(self) -> None:
+        """End an outage; every node is told that it may have missed something."""
+        self.is_silent = False
+        if self.is_down:
+            self.is_down = False
+            for bus in tuple(self.buses):
+                bus.listener.on_gap("the bus was away")
+
+    def publish(self, sender: "SimulatedBus", user_id: str, payload: bytes) -> None:
+        """Bring ``payload`` to every node, each with a fate of its own."""
+        self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
+        for bus in tuple(self.buses):
+            fate = self._rng.random()
+            faults = self.faults
+            copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
+            for _ in range(copies):
+                late_s = self._rng.uniform(0, 10) if self._rng.random() < faults.late else 0.0
+                self.loop.call_later(self.delay() + late_s, bus.deliver, user_id, payload)
+
+
+class SimulatedBus:
+    """``actors.ports.Bus``, which documents its methods."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._wanted: dict[str, bool] = {}
+        """Users, and whether their messages arrive already."""
+        self.listener = NOBODY
+        self.is_severed = False
+        """The node has crashed: what it still does reaches nobody."""
+
+    async def start(self, listener: BusListener) -> None:
+        """Begin to receive."""
+        self.listener = listener
+        if self not in self._hub.buses and not self.is_severed:
+            self._hub.buses.append(self)
+
+    def sever(self) -> None:
+        """Cut the node off for ever."""
+        self.is_severed = True
+        self._leave()
+
+    def subscribe(self, user_id: str) -> None:
+        """Deliver this user's messages: with NATS, from a moment later on."""
+        is_at_once = self._hub.style == "pubnub"
+        self._wanted[user_id] = is_at_once
+        if not is_at_once:
+            self._hub.loop.call_later(self._hub.delay(), self._subscribed, user_id)
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Deliver them no more."""
+        self._wanted.pop(user_id, None)
+
+    def deliver(self, user_id: str, payload: bytes) -> None:
+        """Take a message that the hub brings."""
+        hub = self._hub
+        if self not in hub.buses or hub.is_down or hub.is_silent or not self._wanted.get(user_id):
+            return
+        if peek(payload).origin != self.listener.node:
+            self.listener.on_message(user_id, payload)
+
+    async def publish(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the hub. Raises: BusUnavailable."""
+        await asyncio.sleep(self._hub.delay())
+        if self.is_severed:
+            return
+        if self._hub.is_down:
+            raise BusUnavailable("the bus is away")
+        self._hub.publish(self, user_id, payload)
+
+    async def publish_control(self, payload: bytes) -> None:
+        """Take it, for nobody: no node has a bus key for the control channel."""
+
+    def status(self) -> str | None:
+        """Return why it does not work."""
+        return "the bus is away" if self._hub.is_down else None
+
+    def figures(self) -> BusFigures:
+        """Return how many users are subscribed to."""
+        return BusFigures(subscribed=len(self._wanted))
+
+    async def close(self) -> None:
+        """Stop receiving."""
+        self._leave()
+
+    def _leave(self) -> None:
+        if self in self._hub.buses:
+            self._hub.buses.remove(self)
+
+    def _subscribed(self, user_id: str) -> None:
+        if self not in self._hub.buses or user_id not in self._wanted:
+            return
+        if self._hub.is_down:  # it is subscribed when the bus is back, which tells of a gap then
+            self._wanted[user_id] = True
+            return
+        self._wanted[user_id] = True
+        self.listener.on_subscribed((user_id,))

@@ -1,0 +1,224 @@
+"""One node of the simulated service: the daemon's own wiring, with virtual clocks, and its outside simulated."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from uvicorn.server import ServerState
+
+from actors.errors import StoreUnavailable
+from simulation.bus import Hub, SimulatedBus
+from simulation.event_log import EventLog
+from simulation.loop import SimulatedLoop
+from simulation.network import Connection, Delay
+from simulation.store import SimulatedDatabase, SimulatedStore
+from syncd.node import Node, running_node
+from syncd.outside import Outside
+from syncd.server import api_deps, device_deps, server_config
+from syncd.settings import Settings
+from transport.access.authentication import Authenticator
+from transport.access.signing_keys import shared_secret
+from transport.http.api import http_api
+
+SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
+START_S: Final = 1_764_000_000.0
+"""What the true wall clock shows when a world begins."""
+TOKEN_S: Final = 100 * 365 * 24 * 3600
+"""How long a token is valid: PyJWT looks at the machine's own clock, whatever the world's shows."""
+RESTART_S: Final = 1.0
+"""Between a start that failed and the next."""
+NEVER_S: Final = 1e6
+"""A virtual loop is never late."""
+SWEEP_UP_S: Final = 1.0
+"""For a dead node's connections to notice that they are gone, before its other actors are stopped."""
+DRAIN_S: Final = 12.0
+"""For devices to say goodbye, before what is left is cut."""
+
+
+class _Connections(dict[Any, None]):
+    """uvicorn's set of connections, in the order they came: a set's order is another one in each process."""
+
+    def add(self, connection: Any) -> None:
+        """Add ``connection``."""
+        self[connection] = None
+
+    def discard(self, connection: Any) -> None:
+        """Remove it, if it is there."""
+        self.pop(connection, None)
+
+
+class Surroundings:
+    """What all nodes of a world are put into."""
+
+    def __init__(
+        self, loop: SimulatedLoop, rng: Random, log: EventLog, hub: Hub, database: SimulatedDatabase, store_delay: Delay
+    ) -> None:
+        self.loop = loop
+        self.rng = rng
+        self.log = log
+        self.hub = hub
+        self.database = database
+        self.store_delay = store_delay
+        self.settings = Settings(bus="nats://simulated", bus_key="the nodes' key, 32 characters long", nats_retry=2.0)
+
+
+class SimulatedNode:
+    """A place where a node runs, dies, and is started again: each time a new one, under a new name.
+
+    Args:
+        place: how the log names it.
+        skew_s: how far its wall clock is ahead.
+        failed: told what must not happen.
+    """
+
+    def __init__(self, around: Surroundings, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
+        self.place = place
+        self.skew_s = skew_s
+        self._around = around
+        self._failed = failed
+        self._lives: list[asyncio.Task[None]] = []
+        self._life: _Life | None = None
+
+    @property
+    def node(self) -> Node | None:
+        """The running node; ``None``: there is none that accepts anything."""
+        return self._life.node if self._life is not None else None
+
+    @property
+    def store(self) -> SimulatedStore | None:
+        """Its way to the database."""
+        return self._life.store if self._life is not None else None
+
+    def now_s(self) -> float:
+        """Return what its wall clock shows."""
+        return START_S + self._around.loop.time() + self.skew_s
+
+    def start(self) -> None:
+        """Begin a life, unless one is under way."""
+        if self._life is None:
+            self._life = _Life(self, self._around, self._failed)
+            self._lives.append(self._around.loop.create_task(self._live(self._life)))
+
+    def crash(self) -> None:
+        """End the life as ``kill -9`` does."""
+        life, self._life = self._life, None
+        if life is not None:
+            self._around.log.note(self.place, "crashes")
+            life.crash()
+
+    def drain(self) -> None:
+        """End the life as SIGTERM does."""
+        life, self._life = self._life, None
+        if life is not None:
+            self._around.log.note(self.place, "drains")
+            life.end.set()
+
+    async def gone(self) -> None:
+        """Return when nothing is left of all lives."""
+        if self._lives:
+            await asyncio.wait(self._lives)
+
+    def accept(self) -> asyncio.Protocol | None:
+        """Return the protocol of a new connection; ``None``: nobody listens."""
+        return None if self._life is None else self._life.accept()
+
+    def made(self, connection: Connection) -> None:
+        """Know a connection, so that it can die with the node."""
+        if self._life is not None:
+            self._life.ends.append(connection)
+
+    async def _live(self, life: "_Life") -> None:
+        try:
+            await life.run()
+        except StoreUnavailable:  # in its start: whoever runs it starts it again
+            self._around.log.note(self.place, "finds no database")
+            await asyncio.sleep(RESTART_S)
+        except Exception as error:  # noqa: BLE001 - the world's to judge
+            if not life.is_crashed:
+                self._failed(f"{self.place} ended: {error!r}")
+            return
+        if self._life is life:
+            self._life = None
+            self.start()
+
+
+class _Life:
+    """From one start of a node to its end."""
+
+    def __init__(self, home: SimulatedNode, around: Surroundings, failed: Callable[[str], None]) -> None:
+        self._home = home
+        self._around = around
+        self._failed = failed
+        self.end = asyncio.Event()
+        self.is_crashed = False
+        self.ends: list[Connection] = []
+        self.node: Node | None = None
+        self.bus: SimulatedBus = around.hub.bus()
+        self.store = SimulatedStore(around.loop, around.database, around.store_delay, around.log, home.place)
+        self._server_state = ServerState()
+        self._server_state.connections = _Connections()  # type: ignore[assignment]  # as a set in all that is used
+        self._make: Callable[[], Any] | None = None
+
+    def accept(self) -> asyncio.Protocol | None:
+        """Return the protocol of a new connection, if it listens."""
+        return None if self._make is None else self._make()
+
+    def crash(self) -> None:
+        """Reach nobody any more, and sweep up what is left of the actors."""
+        self.is_crashed = True
+        self._make = None
+        self.store.sever()
+        self.bus.sever()
+        for connection in self.ends:
+            connection.server.silence()
+            connection.server.lose(ConnectionResetError("the node has crashed"))
+            self._around.loop.call_later(
+                self._around.hub.delay(), connection.client.lose, ConnectionResetError("the node has crashed")
+            )
+        self.end.set()
+
+    async def run(self) -> None:
+        """Be a node until ``end``."""
+        around, home = self._around, self._home
+        rng = around.rng
+        outside = Outside(
+            now_s=around.loop.time,
+            wall_s=home.now_s,
+            random=rng.random,
+            new_name=lambda: f"{rng.getrandbits(32):08x}",
+            open_store=self._open_store,
+            lag_s=NEVER_S,
+        )
+        async with running_node(around.settings, self.bus, self._give_up, outside=outside) as node:
+            authenticator = Authenticator(shared_secret(SECRET), now_s=home.now_s)
+            api = http_api(api_deps(node, authenticator, frozenset()))
+            config = server_config(around.settings, api, device_deps(around.settings, node, authenticator, frozenset()))
+            self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self._server_state, app_state={}
+            )
+            self.node = node
+            around.log.note(home.place, f"runs as {node.name}")
+            await self.end.wait()
+            self._make = None
+            self.node = None
+            await (asyncio.sleep(SWEEP_UP_S) if self.is_crashed else self._drain())
+        around.log.note(home.place, f"{node.name} is gone")
+
+    def _open_store(self, _settings: Settings, _restarts: Counter[str]) -> SimulatedStore:
+        return self.store
+
+    def _give_up(self, reason: str) -> None:
+        self._failed(f"{self._home.place} gives up: {reason}")
+
+    async def _drain(self) -> None:
+        """Say goodbye, as uvicorn's server does when it stops."""
+        connections = self._server_state.connections
+        for connection in list(connections):
+            connection.shutdown()
+        until_s = self._around.loop.time() + DRAIN_S
+        while (connections or self._server_state.tasks) and self._around.loop.time() < until_s:  # noqa: ASYNC110 - uvicorn's
+            await asyncio.sleep(0.1)
+        for end in self.ends:
+            end.server.abort()

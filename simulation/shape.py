@@ -1,0 +1,73 @@
+"""What a world consists of, drawn from its seed: how many of what, and which faults may happen.
+
+Each seed has some kinds of fault and lacks the others, so that rare combinations come up and none hides behind another.
+"""
+
+from random import Random
+
+from msgspec import Struct
+
+from simulation.bus import Style
+
+FAULTS = (
+    "bus loses",
+    "bus doubles",
+    "bus reorders",
+    "bus is away",
+    "bus is silent",
+    "network is lost",
+    "network falls silent",
+    "link stalls",
+    "app is killed",
+    "node crashes",
+    "node drains",
+    "writer dies",
+    "database is away",
+    "clocks differ",
+    "callbacks are shuffled",
+)
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """Of one world."""
+
+    seed: int
+    nodes: int
+    users: int
+    devices: int
+    """Of each user."""
+    contents: int
+    """That a user's writes are about: few, so that they meet."""
+    steps: int
+    """Things that somebody does, or that go wrong."""
+    pause_s: float
+    """Between two steps, on average."""
+    store_s: float
+    """That a step of the store takes beyond the least, on average."""
+    network_s: float
+    """The same of a message between a client and a node."""
+    style: Style
+    faults: frozenset[str]
+
+    def __str__(self) -> str:
+        size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
+        return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
+
+
+def draw_shape(seed: int) -> Shape:
+    """Return the shape of the world of this seed."""
+    rng = Random(seed)  # noqa: S311 - repeatable is what it has to be
+    share = rng.choice((0.0, 0.2, 0.4, 0.7))
+    return Shape(
+        seed=seed,
+        nodes=rng.choice((1, 2, 2, 3)),
+        users=rng.randint(2, 4),
+        devices=rng.randint(1, 3),
+        contents=rng.choice((2, 4, 8)),
+        steps=rng.choice((60, 120, 200)),
+        pause_s=rng.choice((0.01, 0.1, 0.5)),
+        store_s=rng.choice((0.001, 0.01, 0.1)),
+        network_s=rng.choice((0.001, 0.01, 0.1)),
+        style=rng.choice(("pubnub", "nats")),
+        faults=frozenset(fault for fault in FAULTS if rng.random() < share),
+    )

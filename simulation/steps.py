@@ -1,0 +1,137 @@
+"""What happens in a world, one step at a time: users write, and things go wrong."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from simulation.device import Device
+from simulation.node import SimulatedNode
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+Step = Callable[[], None]
+
+
+class Steps:
+    """Draws and takes steps; those that a shape's faults allow."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._rng = world.rng
+        faults: dict[str, tuple[int, Step]] = {
+            "bus is away": (2, self._break_bus),
+            "bus is silent": (2, self._silence_bus),
+            "network is lost": (4, lambda: self._lose_network(is_noticed=True)),
+            "network falls silent": (2, lambda: self._lose_network(is_noticed=False)),
+            "link stalls": (4, self._stall_link),
+            "app is killed": (4, self._kill_app),
+            "node crashes": (2, self._crash_node),
+            "node drains": (1, self._drain_node),
+            "writer dies": (3, self._kill_writer),
+            "database is away": (2, self._take_database),
+        }
+        possible = [(40, self._write), (15, self._write_by_backend)]
+        possible += [weighed for name, weighed in faults.items() if name in world.shape.faults]
+        self._weights = [weight for weight, _ in possible]
+        self._steps = [step for _, step in possible]
+        self._is_calm = False
+
+    def take_one(self) -> None:
+        """Take the next step."""
+        (step,) = self._rng.choices(self._steps, self._weights)
+        step()
+
+    def make_calm(self) -> None:
+        """Repair everything, and let nothing go wrong any more."""
+        self._is_calm = True
+        world = self._world
+        world.database.is_away = False
+        world.hub.recover()
+        for node in world.nodes:
+            node.start()
+        for device in world.devices:
+            if not device.is_online:
+                device.find_network()
+            if device.connection is not None:
+                device.connection.go_on()
+
+    def _later(self, longest_s: float, step: Step) -> None:
+        """Take ``step`` after a while, unless it is calm by then: then it was taken already."""
+        self._world.loop.call_later(self._rng.uniform(0.05, longest_s), self._unless_calm, step)
+
+    def _unless_calm(self, step: Step) -> None:
+        if not self._is_calm:
+            step()
+
+    # What users do
+
+    def _write(self) -> None:
+        device = self._any_device()
+        content_id = self._rng.choice(self._world.contents[device.user_id])
+        device.write("add" if self._rng.random() < 0.6 else "remove", content_id)
+
+    def _write_by_backend(self) -> None:
+        world = self._world
+        user_id = self._rng.choice(world.users)
+        action = "add" if self._rng.random() < 0.6 else "remove"
+        world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
+
+    # What goes wrong
+
+    def _break_bus(self) -> None:
+        self._world.log.note("bus", "is away")
+        self._world.hub.break_down()
+        self._later(20, self._world.hub.recover)
+
+    def _silence_bus(self) -> None:
+        self._world.log.note("bus", "is silent")
+        self._world.hub.is_silent = True
+        self._later(20, self._world.hub.recover)
+
+    def _lose_network(self, *, is_noticed: bool) -> None:
+        device = self._any_device()
+        if device.is_online:
+            device.lose_network(is_noticed=is_noticed)
+            self._later(30, device.find_network)
+
+    def _stall_link(self) -> None:
+        connection = self._any_device().connection
+        if connection is not None:
+            connection.stall()
+            self._later(20, connection.go_on)
+
+    def _kill_app(self) -> None:
+        self._any_device().die()
+
+    def _crash_node(self) -> None:
+        node = self._any_node()
+        node.crash()
+        self._later(10, node.start)
+
+    def _drain_node(self) -> None:
+        node = self._any_node()
+        node.drain()
+        self._later(10, node.start)
+
+    def _kill_writer(self) -> None:
+        store = self._any_node().store
+        if store is not None:
+            (store.writer if self._rng.random() < 0.7 else store.reader).die()
+
+    def _take_database(self) -> None:
+        database = self._world.database
+        self._world.log.note("database", "is away")
+        database.is_away = True
+        self._later(10, self._return_database)
+
+    def _return_database(self) -> None:
+        self._world.log.note("database", "is back")
+        self._world.database.is_away = False
+        for node in self._world.nodes:
+            node.start()
+
+    def _any_device(self) -> Device:
+        return self._rng.choice(self._world.devices)
+
+    def _any_node(self) -> SimulatedNode:
+        return self._rng.choice(self._world.nodes)

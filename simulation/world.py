@@ -1,0 +1,235 @@
+"""One simulated world, from its first node to the end of its last timer; everything in it follows from one seed."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from traceback import format_exception
+from typing import Final
+from unittest.mock import patch
+from uuid import UUID
+
+from msgspec import Struct
+from pykka import ActorRegistry
+from typing_extensions import override
+
+from simulation.backend import Backend
+from simulation.bus import BusFaults, Hub
+from simulation.device import Device
+from simulation.event_log import EventLog
+from simulation.loop import SimulatedLoop
+from simulation.network import Delay, Network
+from simulation.node import START_S, SimulatedNode, Surroundings
+from simulation.oracle import JournalFile, judge
+from simulation.shape import Shape
+from simulation.steps import Steps
+from simulation.store import SimulatedDatabase, scratch_directory
+from simulation.watch import Witness
+from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
+
+CALM_S: Final = 180.0
+"""For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
+30 s, and a client's longest pause is 60 s."""
+IDLE_S: Final = 70.0
+"""For idle users to retire: two sweeps."""
+
+
+_MAY_COMPLAIN: Final = frozenset({"actors.journal.read_turns", "actors.journal.writability"})
+"""Who calls it an error that the database is away, which happens here."""
+
+
+class Verdict(Struct, frozen=True):
+    """What became of a world."""
+
+    shape: Shape
+    hash: str
+    """Of everything that happened."""
+    violations: tuple[str, ...]
+    lines: tuple[str, ...]
+    """What happened."""
+    virtual_s: float
+
+
+class _Alarms(logging.Handler):
+    """Collects what the service itself calls an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name in _MAY_COMPLAIN:
+            return
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f" {record.exc_info[1]!r}"
+        self.texts.append(f"{record.name}: {text}")
+
+
+@contextmanager
+def _listening() -> Iterator[_Alarms]:
+    alarms, root = _Alarms(), logging.getLogger()
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    root.addHandler(alarms)
+    try:
+        yield alarms
+    finally:
+        root.removeHandler(alarms)
+        logging.disable(disabled)
+
+
+def run_world(shape: Shape) -> Verdict:
+    """Run the world of ``shape`` to its end, and judge it."""
+    directory = scratch_directory()
+    rng = Random(f"world {shape.seed}")  # noqa: S311 - repeatable is what it has to be
+    shuffle = Random(f"shuffle {shape.seed}") if "callbacks are shuffled" in shape.faults else None  # noqa: S311
+    loop = SimulatedLoop(shuffle)
+    log = EventLog(loop.time)
+    use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
+    database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time)
+    try:
+        with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
+            world = World(shape, loop, rng, log, database)
+            try:
+                loop.run_until_complete(world.live())
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what this seed has found
+                world.witness.violate("".join(format_exception(error)[-3:]))
+            violations = [*world.witness.violations, *world.judge(), *alarms.texts, *map(str, loop.failures)]
+            verdict = Verdict(shape, log.hash(), tuple(violations), tuple(log.lines), loop.time())
+            world.journal.close()
+            loop.sweep_up()
+            return verdict
+    finally:
+        database.close()
+        ActorRegistry.stop_all(block=False)
+        shutil.rmtree(directory)
+
+
+class World:
+    """Nodes, users, devices, and what is between them."""
+
+    def __init__(
+        self, shape: Shape, loop: SimulatedLoop, rng: Random, log: EventLog, database: SimulatedDatabase
+    ) -> None:
+        self.shape = shape
+        self.loop = loop
+        self.rng = rng
+        self.log = log
+        self.database = database
+        self.journal = JournalFile(database.file)
+        self.witness = Witness()
+        self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
+        around = Surroundings(loop, rng, log, self.hub, database, Delay(rng, 0.0005, shape.store_s))
+        network = Network(loop, Delay(rng, 0.001, shape.network_s))
+        self.nodes = [
+            SimulatedNode(around, f"node {number}", self._skew_s(5), self.witness.violate)
+            for number in range(shape.nodes)
+        ]
+        self.backend = Backend(loop, rng, log, network, self.witness, self._any_node)
+        self.users = [f"user-{number}" for number in range(shape.users)]
+        self.contents: dict[str, list[str]] = {}
+        self.devices: list[Device] = []
+        for number, user_id in enumerate(self.users):
+            mark = f"{number:08x}-"
+            self.witness.marks[user_id] = mark
+            self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
+            for index in range(shape.devices):
+                name, skew_s = f"device {number}.{index}", self._skew_s(100)
+                device = Device(loop, rng, log, network, self.witness, self._any_node, user_id, name, skew_s)
+                self.devices.append(device)
+
+    async def live(self) -> None:
+        """Begin, let things happen, become calm, end."""
+        for node in self.nodes:
+            node.start()
+        await asyncio.sleep(1)
+        for device in self.devices:
+            device.start()
+        self._set_bus_faults()
+        steps = Steps(self)
+        for _ in range(self.shape.steps):
+            await asyncio.sleep(self.rng.expovariate(1 / self.shape.pause_s))
+            if self.witness.violations:
+                break  # what comes after it says less
+            steps.take_one()
+        self.log.note("world", "becomes calm")
+        steps.make_calm()
+        self.hub.faults = BusFaults()
+        await self._agree()
+        await self._end()
+
+    def judge(self) -> Iterator[str]:
+        """Yield what the journal says against the promise."""
+        for user_id in self.users:
+            journal = self.journal.read(user_id)
+            for text in judge(self.witness, user_id, journal):
+                yield f"{user_id}: {text}"
+
+    def _any_node(self) -> SimulatedNode:
+        return self.rng.choice(self.nodes)
+
+    def _skew_s(self, bound_s: float) -> float:
+        return self.rng.uniform(-bound_s, bound_s) if "clocks differ" in self.shape.faults else 0.0
+
+    def _set_bus_faults(self) -> None:
+        faults = self.shape.faults
+        self.hub.faults = BusFaults(
+            lost=0.3 if "bus loses" in faults else 0.0,
+            doubled=0.3 if "bus doubles" in faults else 0.0,
+            late=0.3 if "bus reorders" in faults else 0.0,
+        )
+
+    async def _agree(self) -> None:
+        until_s = self.loop.time() + CALM_S
+        while not self.witness.violations and (disagreements := list(self._disagreements())):
+            if self.loop.time() >= until_s:
+                for text in disagreements:
+                    self.witness.violate(f"after {CALM_S:.0f} s of calm {text}")
+                return
+            await asyncio.sleep(1)
+        for user_id in () if self.witness.violations else self.users:
+            truth = self.journal.listed(user_id)
+            for node in self.nodes:
+                if await self.backend.list(user_id, node) != truth:
+                    self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
+
+    def _disagreements(self) -> Iterator[str]:
+        if not self.backend.is_settled:
+            yield "the backend still writes"
+        for node in self.nodes:
+            if node.node is None:
+                yield f"{node.place} does not run"
+            elif node.node.metrics.bus.outbox:
+                yield f"{node.place} has something to publish"
+        for user_id in self.users:
+            truth: frozenset[str] | None = None
+            for device in self.devices:
+                if device.user_id != user_id:
+                    continue
+                if not device.is_settled:
+                    yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
+                    continue
+                truth = self.journal.listed(user_id) if truth is None else truth
+                if device.contents != truth:
+                    yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
+
+    async def _end(self) -> None:
+        """Let everybody go, and look what is left."""
+        for device in self.devices:
+            device.stop()
+        await asyncio.sleep(IDLE_S)
+        for node in self.nodes:
+            if node.node is not None and len(node.node.users):
+                self.witness.violate(f"{node.place} still serves {list(node.node.users)}")
+            node.drain()
+        for node in self.nodes:
+            await node.gone()
+        await asyncio.sleep(30)
+        me = asyncio.current_task()
+        self.witness.violations += [f"an actor is left over: {ref}" for ref in ActorRegistry.get_all()]
+        self.witness.violations += [f"a task is left over: {task}" for task in asyncio.all_tasks() if task is not me]
+        self.witness.violations += [f"a timer is left over: {timer}" for timer in self.loop.timers]

@@ -1,0 +1,155 @@
+"""Deliberate defects, each a patch of the service or of a client: the simulation must find every one."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+import pytest
+from syncd_client import MemoryStore
+from syncd_client.user_state import UserState
+from syncd_client.watchlist import Watchlist
+
+from actors.bus.subscriber import PubNubSubscriber
+from actors.connection.sync_websocket import SyncWebSocket
+from actors.fanout.connection_registry import ConnectionRegistry
+from actors.journal import group_commit
+from actors.messages.connection import Deliver, Join
+from actors.messages.fanout import Register
+from actors.messages.journal import Outcome, Status
+from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.watchlist_sync import WatchlistSync
+from storage.journal_store import SqlJournalStore
+from storage.user_journal import UserJournal
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+def acknowledge_what_was_not_committed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(group_commit, "_UNAVAILABLE", Outcome(status=Status.ADDED))
+
+
+def register_after_the_read(patch: pytest.MonkeyPatch) -> None:
+    def join(self: WatchlistSync, join: Join) -> None:
+        self._connections[join.connection] = None
+        self._replays.wait(join)
+        asyncio.get_running_loop().call_later(0.05, self._deps.registry, Register(join.connection))
+
+    patch.setattr(WatchlistSync, "_join", join)
+
+
+def show_a_gap(patch: pytest.MonkeyPatch) -> None:
+    def deliver(self: SyncWebSocket, delivery: Deliver) -> None:
+        self._outbox += delivery.frames
+        if delivery.first_revision is not None:
+            self._revision = delivery.first_revision + len(delivery.frames) - 1
+
+    patch.setattr(SyncWebSocket, "_deliver", deliver)
+
+
+def relay_to_everybody(patch: pytest.MonkeyPatch) -> None:
+    whose = ConnectionRegistry._deliver
+
+    def deliver(self: ConnectionRegistry, user_id: str, delivery: Deliver) -> Any:
+        everybody = dict(chain.from_iterable(of_user.items() for of_user in self._user_connections.values()))
+        kept = self._user_connections[user_id]
+        self._user_connections[user_id] = everybody
+        try:
+            return whose(self, user_id, delivery)
+        finally:
+            self._user_connections[user_id] = kept
+
+    patch.setattr(ConnectionRegistry, "_deliver", deliver)
+
+
+def let_removes_win(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UserJournal, "_observed", lambda self, operation, live: frozenset(live))
+
+
+def forget_the_answers(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UserJournal, "learn_answer", _nothing)
+
+
+def mint_a_tag_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(UserJournal, "minted", property(lambda self: self.head.minted))
+
+
+def skip_a_revision(patch: pytest.MonkeyPatch) -> None:
+    record = UserJournal._record
+
+    def skipping(self: UserJournal, *args: Any) -> Outcome:
+        self.revision += self.revision % 7 == 6
+        return record(self, *args)
+
+    patch.setattr(UserJournal, "_record", skipping)
+
+
+def replay_one_too_few(patch: pytest.MonkeyPatch) -> None:
+    changes = SqlJournalStore.changes
+
+    def later(self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None) -> Any:
+        found = changes(self, user_id, revision, limit, epoch)
+        return msgspec.structs.replace(found, updates=found.updates[1:]) if hasattr(found, "updates") else found
+
+    patch.setattr(SqlJournalStore, "changes", later)
+
+
+def leave_gaps_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(WatchlistSync, "_heal_if_behind", _nothing)
+
+
+def compare_no_heads(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PubNubSubscriber, "_compare_heads", _nothing)
+
+
+def never_retire(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ActiveUsers, "sweep", _nothing)
+
+
+def keep_who_has_left(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SyncWebSocket, "_leave", SyncWebSocket._unset_timer)
+
+
+def lose_the_queue_on_a_restart(patch: pytest.MonkeyPatch) -> None:
+    load = MemoryStore.load
+
+    def without_queue(self: MemoryStore, user_id: str) -> UserState | None:
+        state = load(self, user_id)
+        return None if state is None else UserState(state.head, state.items)
+
+    patch.setattr(MemoryStore, "load", without_queue)
+
+
+def number_writes_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
+    begin = Watchlist.__init__
+
+    def forgetful(self: Watchlist, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
+        begin(self, user_id, stored, new_replica)
+        self._head = msgspec.structs.replace(self._head, operations=0, adds=0)
+
+    patch.setattr(Watchlist, "__init__", forgetful)
+
+
+FOUND_AT: Final[dict[Patch, int]] = {
+    acknowledge_what_was_not_committed: 1,
+    register_after_the_read: 7,
+    show_a_gap: 4,
+    relay_to_everybody: 0,
+    let_removes_win: 0,
+    forget_the_answers: 0,
+    mint_a_tag_twice: 0,
+    skip_a_revision: 0,
+    replay_one_too_few: 1,
+    leave_gaps_open: 0,
+    compare_no_heads: 38,
+    never_retire: 0,
+    keep_who_has_left: 0,
+    lose_the_queue_on_a_restart: 4,
+    number_writes_again_after_a_restart: 4,
+}
+"""Each defect, and the first seed that finds it."""

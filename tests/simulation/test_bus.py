@@ -1,0 +1,119 @@
+"""The simulated bus does what the port allows, and tells nodes of it as the engines do."""
+
+import asyncio
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from actors.errors import BusUnavailable
+from actors.ports import BusListener
+from simulation.bus import BusFaults, Hub, SimulatedBus, Style
+from simulation.event_log import EventLog
+from simulation.loop import SimulatedLoop
+from simulation.network import Delay
+
+PAYLOAD = b'{"type":"head_moved","revision":7,"origin":"node 0"}'
+
+
+class Nodes:
+    """Two nodes on a hub, and what each is told."""
+
+    def __init__(self, style: Style) -> None:
+        self.loop = SimulatedLoop()
+        rng = Random(1)
+        self.hub = Hub(self.loop, rng, Delay(rng, 0.001, 0.01), EventLog(self.loop.time), style)
+        self.told: list[list[str]] = [[], []]
+        self.buses = [self.hub.bus(), self.hub.bus()]
+        for number in range(2):
+            self.loop.run_until_complete(self.buses[number].start(self._listener(number)))
+
+    def _listener(self, number: int) -> BusListener:
+        told = self.told[number]
+        return BusListener(
+            node=f"node {number}",
+            on_message=lambda user_id, _: told.append(f"message of {user_id}"),
+            on_gap=lambda _: told.append("gap"),
+            on_subscribed=lambda user_ids: told.append(f"subscribed to {' '.join(user_ids)}"),
+        )
+
+    def publish(self, times: int = 1) -> None:
+        """Let node 0 publish for ann, and time pass."""
+        for _ in range(times):
+            self.loop.run_until_complete(self.buses[0].publish("ann", PAYLOAD))
+        self.pass_time()
+
+    def pass_time(self) -> None:
+        self.loop.run_until_complete(asyncio.sleep(60))
+
+
+@pytest.fixture(params=["pubnub", "nats"])
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    nodes = Nodes(request.param)
+    yield nodes
+    nodes.loop.sweep_up()
+
+
+def subscribe(bus: SimulatedBus, nodes: Nodes) -> None:
+    bus.subscribe("ann")
+    nodes.pass_time()
+    nodes.told[1].clear()
+
+
+def test_a_message_reaches_who_wants_it_and_not_its_publisher(nodes: Nodes) -> None:
+    nodes.publish()
+    assert nodes.told == [[], []]
+    subscribe(nodes.buses[0], nodes)
+    subscribe(nodes.buses[1], nodes)
+    nodes.told[0].clear()
+    nodes.publish()
+    assert nodes.told == [[], ["message of ann"]]
+    nodes.buses[1].unsubscribe("ann")
+    nodes.publish()
+    assert nodes.told == [[], ["message of ann"]]
+
+
+def test_messages_are_lost_and_doubled_as_often_as_asked(nodes: Nodes) -> None:
+    subscribe(nodes.buses[1], nodes)
+    nodes.hub.faults = BusFaults(lost=1.0)
+    nodes.publish()
+    assert nodes.told[1] == []
+    nodes.hub.faults = BusFaults(doubled=1.0, late=1.0)
+    nodes.publish(3)
+    assert nodes.told[1] == ["message of ann"] * 6
+
+
+def test_an_outage_refuses_what_is_published_and_ends_with_a_gap(nodes: Nodes) -> None:
+    subscribe(nodes.buses[1], nodes)
+    nodes.hub.break_down()
+    assert nodes.buses[0].status() is not None
+    with pytest.raises(BusUnavailable):
+        nodes.publish()
+    nodes.hub.recover()
+    assert nodes.told == [["gap"], ["gap"]]
+    assert nodes.buses[0].status() is None
+
+
+def test_silence_brings_nothing_and_tells_nobody(nodes: Nodes) -> None:
+    subscribe(nodes.buses[1], nodes)
+    nodes.hub.is_silent = True
+    nodes.publish()
+    nodes.hub.recover()
+    assert nodes.told[1] == []
+
+
+def test_a_severed_node_reaches_nobody(nodes: Nodes) -> None:
+    subscribe(nodes.buses[1], nodes)
+    nodes.buses[0].sever()
+    nodes.publish()
+    assert nodes.told[1] == []
+
+
+def test_nats_says_from_when_on_a_subscription_works() -> None:
+    nodes = Nodes("nats")
+    nodes.buses[1].subscribe("ann")
+    assert nodes.told[1] == []
+    nodes.pass_time()
+    assert nodes.told[1] == ["subscribed to ann"]
+    assert nodes.buses[1].figures().subscribed == 1
+    nodes.loop.sweep_up()

@@ -1,0 +1,30 @@
+"""The command: it runs seeds, says how far it is, and how a failed one is run again."""
+
+import pytest
+
+from simulation.__main__ import main
+from simulation.shape import draw_shape
+from simulation.world import Verdict
+
+SEED = 6
+"""A small world."""
+
+
+def test_it_says_how_many_worlds_have_kept_the_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "1", "--base", str(SEED)]) == 0
+    assert "1 of 1 worlds" in capsys.readouterr().out
+
+
+def test_a_failed_seed_is_named_with_the_end_of_its_history(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = tuple(f"line {number}" for number in range(100))
+    verdict = Verdict(draw_shape(SEED), "0f", ("a gap",) * 11, lines, 1.0)
+    monkeypatch.setattr("simulation.__main__.run_world", lambda _: verdict)
+    assert main(["--seeds", "1", "--base", str(SEED), "--lines", "2"]) == 1
+    said = capsys.readouterr().out
+    assert f"FAILED seed {SEED}" in said
+    assert "and 1 more" in said
+    assert "line 98" in said
+    assert "line 97" not in said
+    assert f"make simulate BASE={SEED} SEEDS=1" in said

@@ -1,0 +1,86 @@
+"""The journal's rows are held against what was wanted, answered and shown."""
+
+from collections.abc import Callable
+
+import pytest
+
+from simulation.oracle import ADD, Journal, Row, judge
+from simulation.watch import Answer, Wanted, Witness
+
+REMOVE = "watchlist.remove"
+
+
+def row(revision: int, kind: str = ADD, content_id: str = "a", operation_id: str | None = None) -> Row:
+    return Row(revision, kind, content_id, "tv", operation_id)
+
+
+def added(revision: int) -> Row:
+    return row(revision, operation_id="r.1")
+
+
+GOOD = Journal(1, (added(1),), frozenset({"a"}))
+
+
+@pytest.fixture
+def witness() -> Witness:
+    witness = Witness()
+    witness.wanted["ann", "r.1"] = Wanted("r", "add", "a", 0)
+    witness.answers["ann", "r.1"] = Answer("added", 1)
+    witness.shown["ann", 1] = ("add", "a")
+    witness.snapshots["ann", 1] = frozenset({"a"})
+    return witness
+
+
+def test_a_kept_promise_passes(witness: Witness) -> None:
+    assert list(judge(witness, "ann", GOOD)) == []
+
+
+def test_other_users_rows_are_judged_by_themselves(witness: Witness) -> None:
+    assert list(judge(witness, "bob", Journal(0, (), frozenset()))) == []
+
+
+JOURNALS = {
+    "the first revision is missing": Journal(2, (added(2),), frozenset({"a"})),
+    "the head is ahead": Journal(2, (added(1),), frozenset({"a"})),
+    "an operation is there twice": Journal(2, (added(1), added(2)), frozenset({"a"})),
+    "an acknowledged write is not there": Journal(0, (), frozenset()),
+    "the list is another one": Journal(1, (added(1),), frozenset()),
+    "another content": Journal(1, (row(1, content_id="b", operation_id="r.1"),), frozenset({"b"})),
+    "a remove of nothing": Journal(2, (added(1), row(2, REMOVE, "b")), frozenset({"a"})),
+}
+
+
+@pytest.mark.parametrize("journal", JOURNALS.values(), ids=JOURNALS)
+def test_a_journal_that_breaks_it_does_not(witness: Witness, journal: Journal) -> None:
+    assert list(judge(witness, "ann", journal))
+
+
+CHANGES: dict[str, Callable[[Witness], object]] = {
+    "never answered": lambda witness: witness.answers.clear(),
+    "no revision": lambda witness: witness.answers.update({("ann", "r.1"): Answer("added", None)}),
+    "another revision": lambda witness: witness.answers.update({("ann", "r.1"): Answer("added", 2)}),
+    "shown otherwise": lambda witness: witness.shown.update({("ann", 1): ("remove", "a")}),
+    "shown and not there": lambda witness: witness.shown.update({("ann", 2): ("add", "a")}),
+    "another list": lambda witness: witness.snapshots.update({("ann", 1): frozenset()}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_an_answer_that_breaks_it_does_not(witness: Witness, change: Callable[[Witness], object]) -> None:
+    change(witness)
+    assert list(judge(witness, "ann", GOOD))
+
+
+@pytest.mark.parametrize(
+    ("observed", "author", "is_fine"),
+    [(0, "other", False), (1, "other", True), (None, "other", True), (0, "r", True)],
+    ids=["it had not seen the add", "it had", "it takes what is there", "it is the author of the add"],
+)
+def test_an_add_is_outlived_by_removes_that_had_seen_it(
+    witness: Witness, observed: int | None, author: str, is_fine: bool
+) -> None:
+    witness.wanted["ann", "o.1"] = Wanted(author, "remove", "a", observed)
+    witness.answers["ann", "o.1"] = Answer("removed", 2)
+    removed = Row(2, REMOVE, "a", "phone", "o.1")
+    said = list(judge(witness, "ann", Journal(2, (added(1), removed), frozenset())))
+    assert (said == []) is is_fine

@@ -1,0 +1,113 @@
+"""What a connection is told is judged as it comes."""
+
+from typing import Any
+
+import pytest
+from syncd_client import events
+from syncd_client.hlc import NEVER
+from syncd_client.user_state import PendingWrite
+
+from simulation.watch import Answer, ConnectionWatch, Witness
+
+ANN, BOB = "00000000-0000-4000-8000-00000000000a", "00000001-0000-4000-8000-00000000000b"
+
+
+@pytest.fixture
+def witness() -> Witness:
+    witness = Witness()
+    witness.marks = {"ann": "00000000-", "bob": "00000001-"}
+    write = PendingWrite(operation_id="r.1", operation="add", content_id=ANN, tag="r:1", observed=0, timestamp=NEVER)
+    witness.wants("ann", write)
+    return witness
+
+
+def update(revision: int, content_id: str = ANN) -> dict[str, Any]:
+    return {"type": "watchlist_update", "revision": revision, "action": "add", "content_id": content_id}
+
+
+def listed(revision: int, *contents: str) -> dict[str, Any]:
+    return {"type": "watchlist_snapshot", "revision": revision, "items": [{"content_id": one} for one in contents]}
+
+
+def resumed(revision: int, *, recovered: bool = True) -> dict[str, Any]:
+    return {"type": "resumed", "recovered": recovered, "revision": revision}
+
+
+def piece(revision: int, content_id: str, **more: Any) -> dict[str, Any]:
+    return {"type": "watchlist_snapshot_piece", "revision": revision, "items": [{"content_id": content_id}], **more}
+
+
+ACK = {"type": "ack", "id": "r.1", "status": "added", "revision": 3}
+
+GOOD: dict[str, list[dict[str, Any]]] = {
+    "in order": [resumed(4), update(3), update(4), update(5)],
+    "from a list": [resumed(9, recovered=False), listed(9, ANN), update(10)],
+    "from a list in pieces": [
+        resumed(9, recovered=False),
+        piece(9, ANN, start=True, next="1"),
+        piece(9, ANN),
+        update(10),
+    ],
+    "a list in between": [resumed(3), update(3), resumed(9, recovered=False), listed(9, ANN), update(10)],
+    "answered twice alike": [ACK, ACK],
+    "to be tried again": [{"type": "error", "id": "r.1", "code": "try_again_later"}, ACK],
+}
+
+BAD: dict[str, list[dict[str, Any]]] = {
+    "a gap": [resumed(5), update(3), update(5)],
+    "twice": [resumed(4), update(3), update(3)],
+    "from the wrong place": [resumed(4), update(4)],
+    "before it was said where": [update(3)],
+    "behind a list that is not there": [resumed(9, recovered=False), update(10)],
+    "a list unasked": [resumed(4), listed(4, ANN)],
+    "resumed twice": [resumed(4), resumed(4)],
+    "somebody else's": [resumed(4), update(3, BOB)],
+    "somebody else's list": [resumed(4, recovered=False), listed(4, BOB)],
+    "answered in two ways": [ACK, {**ACK, "revision": 4}],
+    "an answer to nothing": [{**ACK, "id": "r.2"}],
+    "refused": [{"type": "error", "id": "r.1", "code": "refused"}],
+}
+
+
+@pytest.mark.parametrize("told", GOOD.values(), ids=GOOD)
+def test_what_the_protocol_promises_passes(witness: Witness, told: list[dict[str, Any]]) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    for message in told:
+        watch.see(message)
+    assert witness.violations == []
+
+
+@pytest.mark.parametrize("told", BAD.values(), ids=BAD)
+def test_what_it_excludes_does_not(witness: Witness, told: list[dict[str, Any]]) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    for message in told:
+        watch.see(message)
+    assert len(witness.violations) == 1
+
+
+def test_what_comes_after_the_end_is_not_judged(witness: Witness) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    watch.end()
+    watch.see(update(17))
+    assert witness.violations == []
+
+
+def test_two_devices_are_shown_the_same(witness: Witness) -> None:
+    witness.show("ann", 3, "add", ANN)
+    witness.show("ann", 3, "add", ANN)
+    witness.show_list("ann", 3, frozenset({ANN}))
+    assert witness.violations == []
+    witness.show("ann", 3, "remove", ANN)
+    witness.show_list("ann", 3, frozenset())
+    assert len(witness.violations) == 2
+
+
+def test_an_app_is_told_what_the_service_has_answered(witness: Witness) -> None:
+    confirmed = events.Confirmed(operation_id="r.1", operation="add", content_id=ANN, status="added")
+    witness.confirmed("ann", confirmed)
+    assert len(witness.violations) == 1
+    witness.answered("ann", "r.1", Answer("added", 3))
+    witness.confirmed("ann", confirmed)
+    assert len(witness.violations) == 1
+    witness.refused("ann", events.Refused(operation_id="r.1", operation="add", content_id=ANN, code="c", message="m"))
+    assert len(witness.violations) == 2
