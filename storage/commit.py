@@ -134,7 +134,7 @@ def _moved_head(
     answers: AnswerKeeping,
 ) -> JournalHead:
     head = journal.new_head
-    if not history.is_due(journal.head.revision, head.revision):
+    if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
         return head
     first_kept = history.prune(transaction, journal.user_id, head, now_ms, limits, answers)
     return structs.replace(head, first_revision=first_kept)

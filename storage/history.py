@@ -25,6 +25,8 @@ class HistoryLimits(Struct, frozen=True):
     max_age_ms: int = DEFAULT_MAX_AGE_MS
     min_answer_age_ms: int = DEFAULT_MIN_ANSWER_AGE_MS
     """How long the answer to an ``operation_id`` is kept at least, however many operations followed."""
+    prune_every: int = PRUNE_EVERY
+    """Revisions between two prunings."""
 
 
 DEFAULT_HISTORY = HistoryLimits()
@@ -48,9 +50,9 @@ _DELETE_OLDER = Statement(
 )
 
 
-def is_due(before: int, after: int) -> bool:
+def is_due(before: int, after: int, every: int = PRUNE_EVERY) -> bool:
     """Return whether the commit that moves a user's head from ``before`` to ``after`` has to prune."""
-    return before // PRUNE_EVERY != after // PRUNE_EVERY
+    return before // every != after // every
 
 
 def prune(

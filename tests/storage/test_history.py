@@ -89,3 +89,10 @@ def test_a_tag_that_the_history_forgot_is_still_known(short_history: SqlJournalS
 )
 def test_one_write_in_many_prunes_and_so_does_a_batch_that_passes_it(before: int, after: int, due: bool) -> None:
     assert is_due(before, after) is due
+
+
+def test_how_many_writes_prune_is_a_limit_too(open_journal: OpenJournal, database_url: str, author: Author) -> None:
+    journal = open_journal(database_url, history=HistoryLimits(max_operations=3, prune_every=5))
+    fill(journal, author, 5)
+    assert expired(journal, 1) == ChangesExpired("history_pruned", 5)
+    assert len(updates(journal, 2)) == 3
