@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from simulation.shape import draw_shape
+from simulation.shrinking import shrink
 from simulation.world import Verdict, run_world
 
 PROGRESS_S = 5.0
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         faults.update(verdict.shape.faults)
         if verdict.violations:
             failed.append(seed)
-            print(report(verdict, asked.lines))
+            print(report(verdict, lines=0))
+            print(report(_shrunk(verdict), asked.lines))
         now_s = time.perf_counter()
         if now_s - shown_s >= PROGRESS_S or done == len(seeds):
             shown_s = now_s
@@ -36,8 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+def _shrunk(verdict: Verdict) -> Verdict:
+    """Return what becomes of the smallest world that still breaks the promise."""
+    return run_world(shrink(verdict.shape, lambda shape: bool(run_world(shape).violations)))
+
+
 def report(verdict: Verdict, lines: int) -> str:
-    """Return what went wrong in a world, and the end of what had happened to the users concerned."""
+    """Return what went wrong in a world, and the last ``lines`` of what had happened in it."""
     said = [f"FAILED {verdict.shape}", f"  history {verdict.hash}"]
     said += [f"  {violation}" for violation in verdict.violations[:10]]
     if len(verdict.violations) > 10:

@@ -108,9 +108,13 @@ class Backend:
         operation_id = f"backend.{self._count}"
         self._witness.wanted[user_id, operation_id] = Wanted(operation_id, action, content_id, None)
         self._log.note("backend", f"{action} {content_id[-4:]} for {user_id} as {operation_id}")
-        task = self._loop.create_task(self._write(user_id, operation_id, action, content_id))
-        self._tasks[task] = None
-        task.add_done_callback(self._ended)
+        self._begin(user_id, operation_id, action, content_id)
+
+    def repeat(self, user_id: str, operation_id: str) -> None:
+        """Begin a write of anybody's again."""
+        wanted = self._witness.wanted[user_id, operation_id]
+        self._log.note("backend", f"repeats {operation_id} for {user_id}")
+        self._begin(user_id, operation_id, wanted.action, wanted.content_id)
 
     async def list(self, user_id: str, node: SimulatedNode) -> frozenset[str] | None:
         """Return the user's list as ``node`` tells it; ``None``: it did not."""
@@ -118,6 +122,11 @@ class Backend:
         if response is None or response.status != 200:
             return None
         return frozenset(item["content_id"] for item in response.body["items"])
+
+    def _begin(self, user_id: str, operation_id: str, action: str, content_id: str) -> None:
+        task = self._loop.create_task(self._write(user_id, operation_id, action, content_id))
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

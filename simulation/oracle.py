@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from simulation.store import ARCHIVE
 from simulation.watch import Answer, Wanted, Witness
 
 ADD: Final = "watchlist.add"
@@ -58,7 +59,7 @@ class JournalFile:
         execute = self._connection.execute
         (head,) = execute("SELECT revision FROM heads WHERE user_id = ?", (user_id,)).fetchone() or (0,)
         rows = execute(
-            "SELECT revision, kind, content_id, device_id, operation_id FROM operations"
+            f"SELECT revision, kind, content_id, device_id, operation_id FROM {ARCHIVE}"  # noqa: S608 - a constant
             " WHERE user_id = ? ORDER BY revision",
             (user_id,),
         )

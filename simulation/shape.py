@@ -47,6 +47,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     network_s: float
     """The same of a message between a client and a node."""
     style: Style
+    kept: int
+    """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
     faults: frozenset[str]
 
     def __str__(self) -> str:
@@ -68,6 +70,7 @@ def draw_shape(seed: int) -> Shape:
         pause_s=rng.choice((0.01, 0.1, 0.5)),
         store_s=rng.choice((0.001, 0.01, 0.1)),
         network_s=rng.choice((0.001, 0.01, 0.1)),
+        kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
     )

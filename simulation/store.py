@@ -32,6 +32,9 @@ R = TypeVar("R")
 
 EPOCH: Final = "simulated"
 
+ARCHIVE: Final = "simulation_archive"
+"""A table of the simulation's own: every operation that was ever committed, also when the history drops it."""
+
 _ERRORS: Final[dict[str, type[Exception]]] = {
     "unavailable": StoreUnavailable,
     "statement_refused": StatementRefused,
@@ -54,6 +57,10 @@ def _template() -> bytes:
         migrate(sqlite_url(file))
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (EPOCH,))
+            connection.execute(f"CREATE TABLE {ARCHIVE} AS SELECT * FROM operations")  # noqa: S608 - the same
+            columns = [f"NEW.{name}" for _, name, *_ in connection.execute("PRAGMA table_info(operations)")]
+            insert = f"INSERT INTO {ARCHIVE} VALUES ({', '.join(columns)})"  # noqa: S608 - our own names
+            connection.execute(f"CREATE TRIGGER keep AFTER INSERT ON operations BEGIN {insert}; END")
         return file.read_bytes()
     finally:
         shutil.rmtree(directory)
@@ -62,11 +69,13 @@ def _template() -> bytes:
 class SimulatedDatabase:
     """One journal for all nodes: a writer and a reader, as two processes would open it."""
 
-    def __init__(self, directory: Path, now_ms: Callable[[], int], timer_s: Callable[[], float]) -> None:
+    def __init__(
+        self, directory: Path, now_ms: Callable[[], int], timer_s: Callable[[], float], history: HistoryLimits
+    ) -> None:
         self.file = directory / "journal.db"
         self.file.write_bytes(_template())
         self.file.chmod(0o600)
-        url, history = sqlite_url(self.file), HistoryLimits()
+        url = sqlite_url(self.file)
         self._writer = OpenedStore(
             Open(database_url=url, is_read_only=False, makes_file=True), now_ms, timer_s, history, has_threads=False
         )

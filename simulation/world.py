@@ -27,13 +27,20 @@ from simulation.shape import Shape
 from simulation.steps import Steps
 from simulation.store import SimulatedDatabase, scratch_directory
 from simulation.watch import Witness
+from storage.history import HistoryLimits
 from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 CALM_S: Final = 180.0
 """For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
 30 s, and a client's longest pause is 60 s."""
-IDLE_S: Final = 70.0
-"""For idle users to retire: two sweeps."""
+FADE_S: Final = 5.0
+"""After the last step, at most: faults go on, so that the last word may be the one that is lost."""
+PRUNE_EVERY: Final = 5
+"""Revisions between two prunings: often, so that histories are short."""
+REPEATED: Final = 10
+"""Writes that are repeated at the end."""
+IDLE_S: Final = 130.0
+"""For idle users to retire: a half-open connection is noticed 60 to 90 s after its last word, then comes a sweep."""
 
 
 _MAY_COMPLAIN: Final = frozenset({"actors.journal.read_turns", "actors.journal.writability"})
@@ -90,7 +97,8 @@ def run_world(shape: Shape) -> Verdict:
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
     use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
-    database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time)
+    history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
+    database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time, history)
     try:
         with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
             world = World(shape, loop, rng, log, database)
@@ -156,10 +164,12 @@ class World:
             if self.witness.violations:
                 break  # what comes after it says less
             steps.take_one()
+        await asyncio.sleep(self.rng.uniform(0, FADE_S))
         self.log.note("world", "becomes calm")
         steps.make_calm()
         self.hub.faults = BusFaults()
         await self._agree()
+        await self._repeat()
         await self._end()
 
     def judge(self) -> Iterator[str]:
@@ -216,6 +226,18 @@ class World:
                 truth = self.journal.listed(user_id) if truth is None else truth
                 if device.contents != truth:
                     yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
+
+    async def _repeat(self) -> None:
+        """Repeat some writes that were answered: each must get its first answer, and change nothing."""
+        if self.witness.violations or not self.witness.answers:
+            return
+        before = [self.journal.read(user_id).head for user_id in self.users]
+        for user_id, operation_id in self.rng.choices(list(self.witness.answers), k=REPEATED):
+            self.backend.repeat(user_id, operation_id)
+        while not self.backend.is_settled:  # noqa: ASYNC110 - they end, each by a time-out if need be
+            await asyncio.sleep(1)
+        if before != [self.journal.read(user_id).head for user_id in self.users]:
+            self.witness.violate("a repeated write has changed a list")
 
     async def _end(self) -> None:
         """Let everybody go, and look what is left."""

@@ -3,7 +3,6 @@
 import pytest
 
 from simulation.__main__ import main
-from simulation.shape import draw_shape
 from simulation.world import Verdict
 
 SEED = 6
@@ -19,11 +18,13 @@ def test_a_failed_seed_is_named_with_the_end_of_its_history(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = tuple(f"line {number}" for number in range(100))
-    verdict = Verdict(draw_shape(SEED), "0f", ("a gap",) * 11, lines, 1.0)
-    monkeypatch.setattr("simulation.__main__.run_world", lambda _: verdict)
+    monkeypatch.setattr(
+        "simulation.__main__.run_world", lambda shape: Verdict(shape, "0f", ("a gap",) * 11, lines, 1.0)
+    )
     assert main(["--seeds", "1", "--base", str(SEED), "--lines", "2"]) == 1
     said = capsys.readouterr().out
-    assert f"FAILED seed {SEED}" in said
+    assert said.count(f"FAILED seed {SEED}") == 2
+    assert "1 nodes, 1 users with 1 devices, 1 steps" in said
     assert "and 1 more" in said
     assert "line 98" in said
     assert "line 97" not in said

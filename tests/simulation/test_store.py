@@ -13,6 +13,7 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
 from simulation.store import EPOCH, SimulatedDatabase, SimulatedStore, scratch_directory
+from storage.history import HistoryLimits
 
 START_MS = 1_764_000_000_000
 
@@ -23,7 +24,7 @@ class Opened:
     def __init__(self) -> None:
         self.directory = scratch_directory()
         self.loop = SimulatedLoop()
-        self.database = SimulatedDatabase(self.directory, lambda: START_MS, self.loop.time)
+        self.database = SimulatedDatabase(self.directory, lambda: START_MS, self.loop.time, HistoryLimits())
         self.store = SimulatedStore(
             self.loop, self.database, Delay(Random(1), 0.01, 0.01), EventLog(self.loop.time), "node"
         )

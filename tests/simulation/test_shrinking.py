@@ -1,0 +1,29 @@
+"""A world that breaks the promise becomes as small as it can."""
+
+from msgspec.structs import replace
+
+from simulation.shape import Shape, draw_shape
+from simulation.shrinking import MAX_WORLDS, shrink
+
+LARGE = next(shape for seed in range(100) if (shape := draw_shape(seed)).nodes == 3 and len(shape.faults) > 5)
+
+
+def test_what_does_not_matter_goes() -> None:
+    def breaks(shape: Shape) -> bool:
+        return shape.nodes >= 2 and "node crashes" in shape.faults and shape.steps > 20
+
+    small = shrink(replace(LARGE, faults=LARGE.faults | {"node crashes"}), breaks)
+    assert small.faults == frozenset({"node crashes"})
+    assert (small.nodes, small.users, small.devices, small.contents) == (2, 1, 1, 1)
+    assert 20 < small.steps <= 40
+
+
+def test_a_world_in_which_everything_matters_stays_as_it_is() -> None:
+    tried: list[Shape] = []
+
+    def breaks(shape: Shape) -> bool:
+        tried.append(shape)
+        return False
+
+    assert shrink(LARGE, breaks) == LARGE
+    assert 0 < len(tried) <= MAX_WORLDS
