@@ -24,6 +24,7 @@ FAULTS = (
     "writer dies",
     "database is away",
     "clocks differ",
+    "clocks step",
     "callbacks are shuffled",
 )
 
@@ -63,7 +64,7 @@ def draw_shape(seed: int) -> Shape:
     return Shape(
         seed=seed,
         nodes=rng.choice((1, 2, 2, 3)),
-        users=rng.randint(2, 4),
+        users=rng.randint(2, 5),
         devices=rng.randint(1, 3),
         contents=rng.choice((2, 4, 8)),
         steps=rng.choice((60, 120, 200)),

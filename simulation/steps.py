@@ -27,6 +27,7 @@ class Steps:
             "app is killed": (4, self._kill_app),
             "node crashes": (2, self._crash_node),
             "node drains": (1, self._drain_node),
+            "clocks step": (3, self._step_clock),
             "writer dies": (3, self._kill_writer),
             "database is away": (2, self._take_database),
         }
@@ -112,6 +113,16 @@ class Steps:
         node = self._any_node()
         node.drain()
         self._later(10, node.start)
+
+    def _step_clock(self) -> None:
+        if self._rng.random() < 0.5:
+            node = self._any_node()
+            node.skew_s = self._rng.uniform(-5, 5)
+            self._world.log.note(node.place, f"is {node.skew_s:.1f} s ahead")
+        else:
+            device = self._any_device()
+            device.skew_s = self._rng.uniform(-100, 100)
+            self._world.log.note(device.name, f"is {device.skew_s:.1f} s ahead")
 
     def _kill_writer(self) -> None:
         store = self._any_node().store

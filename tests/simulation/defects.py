@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 from syncd_client import MemoryStore
+from syncd_client.messages import WatchlistSnapshot
 from syncd_client.user_state import UserState
 from syncd_client.watchlist import Watchlist
 
@@ -17,9 +18,10 @@ from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal import group_commit
 from actors.messages.connection import Deliver, Join
 from actors.messages.fanout import Register
-from actors.messages.journal import Outcome, Status
+from actors.messages.journal import Bookmark, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
+from storage.answers import AnswerKeeping
 from storage.journal_store import SqlJournalStore
 from storage.user_journal import UserJournal
 
@@ -135,6 +137,44 @@ def number_writes_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watchlist, "__init__", forgetful)
 
 
+def drop_answers_with_the_history(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AnswerKeeping, "keep_dropped", _nothing)
+
+
+def keep_what_a_list_lacks(patch: pytest.MonkeyPatch) -> None:
+    apply = Watchlist.apply_snapshot
+
+    def keeping(self: Watchlist, snapshot: WatchlistSnapshot) -> None:
+        before = dict(self._confirmed)
+        apply(self, snapshot)
+        self._confirmed = before | self._confirmed
+
+    patch.setattr(Watchlist, "apply_snapshot", keeping)
+
+
+def tell_a_list_of_another_revision(patch: pytest.MonkeyPatch) -> None:
+    page = SqlJournalStore.page
+
+    def older(self: SqlJournalStore, user_id: str, limit: int, after: Bookmark | None) -> Any:
+        found = page(self, user_id, limit, after)
+        return msgspec.structs.replace(found, revision=max(0, found.revision - 1)) if isinstance(found, Page) else found
+
+    patch.setattr(SqlJournalStore, "page", older)
+
+
+def ask_from_too_late_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Watchlist, "revision", property(lambda self: self._head.revision + (self._head.revision > 3)))
+
+
+def answer_the_wrong_writer(patch: pytest.MonkeyPatch) -> None:
+    answer = group_commit.GroupCommit._answer
+
+    def swapped(self: group_commit.GroupCommit, batch: Any, outcomes: Any) -> None:
+        answer(self, batch, outcomes[::-1])
+
+    patch.setattr(group_commit.GroupCommit, "_answer", swapped)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 7,
@@ -146,10 +186,15 @@ FOUND_AT: Final[dict[Patch, int]] = {
     skip_a_revision: 0,
     replay_one_too_few: 0,
     leave_gaps_open: 0,
-    compare_no_heads: 156,
+    compare_no_heads: 11,
     never_retire: 0,
     keep_who_has_left: 0,
     lose_the_queue_on_a_restart: 5,
     number_writes_again_after_a_restart: 5,
+    drop_answers_with_the_history: 0,
+    keep_what_a_list_lacks: 20,
+    tell_a_list_of_another_revision: 1,
+    ask_from_too_late_on: 0,
+    answer_the_wrong_writer: 0,
 }
 """Each defect, and the first seed that finds it."""
