@@ -5,6 +5,7 @@ gap. ``nats``: a node gets what it subscribes to, from a moment after it has ask
 """
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Literal
 
@@ -65,12 +66,23 @@ class Hub:
         """Bring ``payload`` to every node, each with a fate of its own."""
         self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
         for bus in tuple(self.buses):
-            fate = self._rng.random()
-            faults = self.faults
-            copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
-            for _ in range(copies):
-                late_s = self._rng.uniform(0, 10) if self._rng.random() < faults.late else 0.0
-                self.loop.call_later(self.delay() + late_s, bus.deliver, user_id, payload)
+            self._bring(bus.deliver, user_id, payload)
+
+    def publish_from_outside(self, user_id: str, payload: bytes) -> None:
+        """Bring a foreign publisher's write to every node, or with NATS to one of the queue group."""
+        if self.is_down or not self.buses:
+            return
+        for bus in (self._rng.choice(self.buses),) if self.style == "nats" else tuple(self.buses):
+            self._bring(bus.deliver_foreign, user_id, payload)
+        for bus in tuple(self.buses) if self.style == "nats" else ():
+            self._bring(bus.deliver, user_id, payload)
+
+    def _bring(self, deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+        fate, faults = self._rng.random(), self.faults
+        copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
+        for _ in range(copies):
+            late_s = self._rng.uniform(0, 10) if self._rng.random() < faults.late else 0.0
+            self.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
 
 
 class SimulatedBus:
@@ -113,6 +125,12 @@ class SimulatedBus:
             return
         if peek(payload).origin != self.listener.node:
             self.listener.on_message(user_id, payload)
+
+    def deliver_foreign(self, user_id: str, payload: bytes) -> None:
+        """Take what a foreign publisher has written, whoever its user is."""
+        hub, on_foreign = self._hub, self.listener.on_foreign
+        if self in hub.buses and not hub.is_down and not hub.is_silent and on_foreign is not None:
+            on_foreign(user_id, payload)
 
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the hub. Raises: BusUnavailable."""

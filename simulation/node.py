@@ -53,7 +53,15 @@ class Surroundings:
     """What all nodes of a world are put into."""
 
     def __init__(
-        self, loop: SimulatedLoop, rng: Random, log: EventLog, hub: Hub, database: SimulatedDatabase, store_delay: Delay
+        self,
+        loop: SimulatedLoop,
+        rng: Random,
+        log: EventLog,
+        hub: Hub,
+        database: SimulatedDatabase,
+        store_delay: Delay,
+        *,
+        are_foreign_allowed: bool,
     ) -> None:
         self.loop = loop
         self.rng = rng
@@ -61,7 +69,12 @@ class Surroundings:
         self.hub = hub
         self.database = database
         self.store_delay = store_delay
-        self.settings = Settings(bus="nats://simulated", bus_key="the nodes' key, 32 characters long", nats_retry=2.0)
+        self.settings = Settings(
+            bus="nats://simulated",
+            bus_key="the nodes' key, 32 characters long",
+            bus_foreign=are_foreign_allowed,
+            nats_retry=2.0,
+        )
 
 
 class SimulatedNode:

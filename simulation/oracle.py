@@ -3,6 +3,7 @@
 It knows what the documents promise, and no code of the service.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ class Row(Struct, frozen=True):
     content_id: str
     device_id: str
     operation_id: str | None
+    tags: str = "[]"
+    """JSON."""
 
     @property
     def action(self) -> str:
@@ -59,7 +62,7 @@ class JournalFile:
         execute = self._connection.execute
         (head,) = execute("SELECT revision FROM heads WHERE user_id = ?", (user_id,)).fetchone() or (0,)
         rows = execute(
-            f"SELECT revision, kind, content_id, device_id, operation_id FROM {ARCHIVE}"  # noqa: S608 - a constant
+            f"SELECT revision, kind, content_id, device_id, operation_id, tags FROM {ARCHIVE}"  # noqa: S608 - a constant
             " WHERE user_id = ? ORDER BY revision",
             (user_id,),
         )
@@ -81,6 +84,7 @@ def judge(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
     yield from _answers(witness, user_id, journal)
     yield from _shown(witness, user_id, journal)
     yield from _add_wins(witness, user_id, journal)
+    yield from _foreign(witness, user_id, journal)
     if journal.listed != journal.list_at(journal.head):
         yield "the list is not what its history makes it"
 
@@ -148,6 +152,20 @@ def _add_wins(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]
             _had_seen(wanted, operation_id, row, add) for operation_id, wanted in _removes(witness, user_id, row)
         ):
             yield f"revision {row.revision} removed revision {add.revision}, which nobody who removed it had seen"
+
+
+def _foreign(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
+    """A foreign publisher's add has no operation id: its tag makes it one, however many nodes take it in."""
+    seen: set[str] = set()
+    for row in journal.rows:
+        if row.operation_id is not None:
+            continue
+        (tag,) = json.loads(row.tags)
+        if row.kind != ADD or witness.foreign.get((user_id, tag)) != row.content_id:
+            yield f"revision {row.revision} is nobody's"
+        if tag in seen:
+            yield f"revision {row.revision} adds {tag} again"
+        seen.add(tag)
 
 
 def _removes(witness: Witness, user_id: str, row: Row) -> Iterator[tuple[str, Wanted]]:

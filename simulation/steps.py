@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from actors.messages.channel import PubNubWatchlistUpdate
 from simulation.device import Device
 from simulation.node import SimulatedNode
 
@@ -19,6 +22,7 @@ class Steps:
         self._world = world
         self._rng = world.rng
         faults: dict[str, tuple[int, Step]] = {
+            "foreigners publish": (8, self._publish_from_outside),
             "bus is away": (2, self._break_bus),
             "bus is silent": (2, self._silence_bus),
             "network is lost": (4, lambda: self._lose_network(is_noticed=True)),
@@ -76,6 +80,18 @@ class Steps:
         user_id = self._rng.choice(world.users)
         action = "add" if self._rng.random() < 0.6 else "remove"
         world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
+
+    def _publish_from_outside(self) -> None:
+        """Add a content as somebody who is no node and only publishes: nobody is told what becomes of it."""
+        world = self._world
+        user_id = self._rng.choice(world.users)
+        content_id, tag = self._rng.choice(world.contents[user_id]), f"foreign-{self._rng.getrandbits(32):08x}"
+        world.witness.foreign[user_id, tag] = content_id
+        world.log.note("outside", f"adds {content_id[-4:]} for {user_id} as {tag}")
+        message = PubNubWatchlistUpdate(
+            operation="add", content_id=content_id, unique_tag=tag, timestamp=None, device_id="outside"
+        )
+        world.hub.publish_from_outside(user_id, msgspec.json.encode(message))
 
     # What goes wrong
 

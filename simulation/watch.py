@@ -43,6 +43,8 @@ class Witness:
         """Action and content, by user and revision."""
         self.snapshots: dict[tuple[str, int], frozenset[str]] = {}
         """Contents, by user and revision."""
+        self.foreign: dict[tuple[str, str], str] = {}
+        """Contents that foreign publishers have added, by user and tag."""
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
         """What a user's contents begin with."""

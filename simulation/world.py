@@ -131,7 +131,8 @@ class World:
         self.journal = JournalFile(database.file)
         self.witness = Witness()
         self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
-        around = Surroundings(loop, rng, log, self.hub, database, Delay(rng, 0.0005, shape.store_s))
+        store_delay, are_foreign_allowed = Delay(rng, 0.0005, shape.store_s), "foreigners publish" in shape.faults
+        around = Surroundings(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self.nodes = [
             SimulatedNode(around, f"node {number}", self._skew_s(5), self.witness.violate)

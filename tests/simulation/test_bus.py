@@ -35,6 +35,7 @@ class Nodes:
             on_message=lambda user_id, _: told.append(f"message of {user_id}"),
             on_gap=lambda _: told.append("gap"),
             on_subscribed=lambda user_ids: told.append(f"subscribed to {' '.join(user_ids)}"),
+            on_foreign=lambda user_id, _: told.append(f"from outside for {user_id}"),
         )
 
     def publish(self, times: int = 1) -> None:
@@ -116,4 +117,14 @@ def test_nats_says_from_when_on_a_subscription_works() -> None:
     nodes.pass_time()
     assert nodes.told[1] == ["subscribed to ann"]
     assert nodes.buses[1].figures().subscribed == 1
+    nodes.loop.sweep_up()
+
+
+@pytest.mark.parametrize(("style", "nodes_told"), [("pubnub", 2), ("nats", 1)])
+def test_what_comes_from_outside_reaches_every_node_or_one_of_the_queue_group(style: Style, nodes_told: int) -> None:
+    nodes = Nodes(style)
+    nodes.hub.publish_from_outside("ann", b'{"type":"watchlist_update"}')
+    nodes.pass_time()
+    assert sorted(nodes.told, key=len)[2 - nodes_told :] == [["from outside for ann"]] * nodes_told
+    assert sum(map(len, nodes.told)) == nodes_told
     nodes.loop.sweep_up()

@@ -10,7 +10,7 @@ from simulation.watch import Answer, Wanted, Witness
 REMOVE = "watchlist.remove"
 
 
-def row(revision: int, kind: str = ADD, content_id: str = "a", operation_id: str | None = None) -> Row:
+def row(revision: int, kind: str = ADD, content_id: str = "a", operation_id: str | None = "r.0") -> Row:
     return Row(revision, kind, content_id, "tv", operation_id)
 
 
@@ -84,3 +84,15 @@ def test_an_add_is_outlived_by_removes_that_had_seen_it(
     removed = Row(2, REMOVE, "a", "phone", "o.1")
     said = list(judge(witness, "ann", Journal(2, (added(1), removed), frozenset())))
     assert (said == []) is is_fine
+
+
+def test_a_foreign_add_is_one_however_many_nodes_take_it_in(witness: Witness) -> None:
+    witness.foreign["ann", "movie-1"] = "a"
+    foreign = Row(2, ADD, "a", "outside", None, '["movie-1"]')
+    assert list(judge(witness, "ann", Journal(2, (added(1), foreign), frozenset({"a"})))) == []
+    again = Row(3, ADD, "a", "outside", None, '["movie-1"]')
+    assert list(judge(witness, "ann", Journal(3, (added(1), foreign, again), frozenset({"a"})))) == [
+        "revision 3 adds movie-1 again"
+    ]
+    stranger = Row(2, ADD, "a", "outside", None, '["movie-2"]')
+    assert list(judge(witness, "ann", Journal(2, (added(1), stranger), frozenset({"a"})))) == ["revision 2 is nobody's"]
