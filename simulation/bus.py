@@ -7,7 +7,7 @@ gap. ``nats``: a node gets what it subscribes to, from a moment after it has ask
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -20,6 +20,9 @@ from transport.bus.peek import peek
 
 Style = Literal["pubnub", "nats"]
 
+LATE_S: Final = 10.0
+"""How late a late message is, at most."""
+
 
 class BusFaults(Struct, frozen=True, kw_only=True):
     """Shares of the deliveries, 0 to 1."""
@@ -27,7 +30,7 @@ class BusFaults(Struct, frozen=True, kw_only=True):
     lost: float = 0.0
     doubled: float = 0.0
     late: float = 0.0
-    """Up to ten seconds."""
+    """Up to ``LATE_S``."""
 
 
 class Hub:
@@ -81,7 +84,7 @@ class Hub:
         fate, faults = self._rng.random(), self.faults
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
         for _ in range(copies):
-            late_s = self._rng.uniform(0, 10) if self._rng.random() < faults.late else 0.0
+            late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
             self.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
 
 

@@ -29,6 +29,8 @@ TOKEN_S: Final = 100 * 365 * 24 * 3600
 """How long a token is valid: PyJWT looks at the machine's own clock, whatever the world's shows."""
 RESTART_S: Final = 1.0
 """Between a start that failed and the next."""
+PROBE_S: Final = 20.0
+"""Between two probes of the journal: in a world most of them happen while it is calm, and cost half its time."""
 NEVER_S: Final = 1e6
 """A virtual loop is never late."""
 SWEEP_UP_S: Final = 1.0
@@ -203,6 +205,7 @@ class _Life:
             new_name=lambda: f"{rng.getrandbits(32):08x}",
             open_store=self._open_store,
             lag_s=NEVER_S,
+            probe_s=PROBE_S,
         )
         async with running_node(around.settings, self.bus, self._give_up, outside=outside) as node:
             authenticator = Authenticator(shared_secret(SECRET), now_s=home.now_s)

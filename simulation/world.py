@@ -16,7 +16,7 @@ from pykka import ActorRegistry
 from typing_extensions import override
 
 from simulation.backend import Backend
-from simulation.bus import BusFaults, Hub
+from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.device import Device
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
@@ -169,6 +169,7 @@ class World:
         self.log.note("world", "becomes calm")
         steps.make_calm()
         self.hub.faults = BusFaults()
+        await asyncio.sleep(LATE_S)
         await self._agree()
         await self._repeat()
         await self._end()
