@@ -11,9 +11,8 @@ import msgspec
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Network
-from simulation.node import SECRET, START_S, TOKEN_S, SimulatedNode
+from simulation.node import START_S, TOKEN_S, SimulatedNode, issue_token
 from simulation.watch import Answer, Wanted, Witness
-from transport.access.minting import mint
 
 PATH: Final = "/api/v1/sync/watchlist"
 TIMEOUT_S: Final = 12.0
@@ -23,7 +22,7 @@ RETRY_S: Final = 1.0
 
 @cache
 def _token(user_id: str) -> str:
-    return mint(SECRET, user_id, "backend", TOKEN_S, now_s=lambda: START_S)
+    return issue_token(user_id, "backend", START_S + TOKEN_S, "backend")
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -21,9 +21,8 @@ from websockets.uri import parse_uri
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Network
-from simulation.node import SECRET, START_S, TOKEN_S, SimulatedNode
+from simulation.node import START_S, SimulatedNode, issue_token
 from simulation.watch import ConnectionWatch, Witness
-from transport.access.minting import mint
 
 MAX_BYTES: Final = 64 << 20
 
@@ -39,6 +38,7 @@ class Device:
         name: of the device.
         witness: sees what it is shown and told.
         choose: returns the node to connect to.
+        token_s: how long its tokens are valid.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Device:
         user_id: str,
         name: str,
         skew_s: float,
+        token_s: float,
     ) -> None:
         self.user_id = user_id
         self.name = name
@@ -66,7 +67,8 @@ class Device:
         self.disk = MemoryStore()
         self.attempt: Attempt | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._token = mint(SECRET, user_id, name, TOKEN_S, now_s=lambda: START_S)
+        self._token_s = token_s
+        self._tokens = 0
         self.core = self._new_core()
 
     def start(self) -> None:
@@ -162,8 +164,12 @@ class Device:
                     raise AssertionError("nobody signs out")
 
     def _give_token(self, core: Core) -> None:
-        if core is self.core and core.state is State.TOKEN:
-            self._do(core.token(Token(self._token, self.user_id)))
+        if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
+            return
+        self._tokens += 1
+        ends_s = int(START_S + self.loop.time() + self._token_s)
+        value = issue_token(self.user_id, self.name, ends_s, f"{self.name}/{self._tokens}")
+        self._do(core.token(Token(value, self.user_id, ends_s)))
 
     def _drop(self, *, is_rude: bool) -> None:
         attempt, self.attempt = self.attempt, None

@@ -19,14 +19,16 @@ from syncd.outside import Outside
 from syncd.server import api_deps, device_deps, server_config
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
+from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.http.api import http_api
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
-START_S: Final = 1_764_000_000.0
-"""What the true wall clock shows when a world begins."""
-TOKEN_S: Final = 100 * 365 * 24 * 3600
-"""How long a token is valid: PyJWT looks at the machine's own clock, whatever the world's shows."""
+START_S: Final = 4_102_444_800.0
+"""What the true wall clock shows when a world begins: the year 2100. PyJWT looks at the machine's own clock, and finds
+every token valid; that one has ended, the ``Authenticator`` sees by the world's clock."""
+TOKEN_S: Final = 24 * 3600.0
+"""How long a token is valid, where tokens do not end: longer than any world lasts."""
 RESTART_S: Final = 1.0
 """Between a start that failed and the next."""
 PROBE_S: Final = 20.0
@@ -37,6 +39,11 @@ SWEEP_UP_S: Final = 1.0
 """For a dead node's connections to notice that they are gone, before its other actors are stopped."""
 DRAIN_S: Final = 12.0
 """For devices to say goodbye, before what is left is cut."""
+
+
+def issue_token(user_id: str, device_id: str, ends_s: float, token_id: str) -> str:
+    """Return a token that ends at ``ends_s``, seconds since 1970."""
+    return mint(SECRET, user_id, device_id, int(ends_s), token_id=token_id, now_s=lambda: 0.0)
 
 
 class _Connections(dict[Any, None]):

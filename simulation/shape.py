@@ -27,6 +27,7 @@ FAULTS = (
     "clocks step",
     "callbacks are shuffled",
     "foreigners publish",
+    "tokens end",
 )
 
 

@@ -21,7 +21,7 @@ from simulation.device import Device
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
-from simulation.node import START_S, SimulatedNode, Surroundings
+from simulation.node import START_S, TOKEN_S, SimulatedNode, Surroundings
 from simulation.oracle import JournalFile, judge
 from simulation.shape import Shape
 from simulation.steps import Steps
@@ -142,13 +142,14 @@ class World:
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
+        token_s = rng.uniform(20, 120) if "tokens end" in shape.faults else TOKEN_S
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
             self.witness.marks[user_id] = mark
             self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
             for index in range(shape.devices):
                 name, skew_s = f"device {number}.{index}", self._skew_s(100)
-                device = Device(loop, rng, log, network, self.witness, self._any_node, user_id, name, skew_s)
+                device = Device(loop, rng, log, network, self.witness, self._any_node, user_id, name, skew_s, token_s)
                 self.devices.append(device)
 
     async def live(self) -> None:
