@@ -139,14 +139,13 @@ class SQLite:
     @contextmanager
     def closing(self) -> Iterator[None]:
         """Close the connection in the block: what is in the WAL may then be written to whatever the file is now."""
-        checkpoints, self._checkpoints = self._checkpoints, None
-        if checkpoints is not None:
-            checkpoints.close()
+        self._end_checkpoints()
         with suppress(StoreUnavailable):  # an overwritten one is told at the next start, by its mark
             self.check_place()
         try:
             yield
         finally:
+            self._end_checkpoints()  # of a connection that was opened in the block, for a migration
             self._files.note_closed()
             if self.high_water_mark is not None:
                 self.high_water_mark.close()
@@ -154,6 +153,11 @@ class SQLite:
     def _open(self) -> sqlite3.Connection:
         # isolation_level=None: we send BEGIN. Another thread than the journal's opens the connection.
         return sqlite3.connect(self._file, timeout=self._lock_timeout_s, isolation_level=None, check_same_thread=False)
+
+    def _end_checkpoints(self) -> None:
+        checkpoints, self._checkpoints = self._checkpoints, None
+        if checkpoints is not None:
+            checkpoints.close()
 
     def _spoil(self) -> None:
         if self.high_water_mark is not None:
