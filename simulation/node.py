@@ -207,7 +207,7 @@ class _Life:
         rng = around.rng
         outside = Outside(
             now_s=around.loop.time,
-            wall_s=home.now_s,
+            wall_ns=lambda: int(home.now_s() * 1e9),
             random=rng.random,
             new_name=lambda: f"{rng.getrandbits(32):08x}",
             open_store=self._open_store,

@@ -38,8 +38,8 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
 
     now_s: Callable[[], float] = time.perf_counter
     """A monotonic clock."""
-    wall_s: Callable[[], float] = time.time
-    """Seconds since 1970."""
+    wall_ns: Callable[[], int] = time.time_ns
+    """The wall clock: nanoseconds since 1970."""
     random: Callable[[], float] = random.random
     """In [0, 1), for what only has to differ."""
     new_name: Callable[[], str] = lambda: secrets.token_hex(4)
@@ -53,7 +53,11 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
 
     def now_ms(self) -> int:
         """Return the wall clock: milliseconds since 1970."""
-        return int(self.wall_s() * 1000)
+        return self.wall_ns() // 1_000_000
+
+    def wall_s(self) -> float:
+        """Return the wall clock: seconds since 1970."""
+        return self.wall_ns() / 1e9
 
 
 MACHINE = Outside()

@@ -9,7 +9,7 @@ from syncd.settings import Settings
 
 
 def test_the_wall_clock_is_told_in_milliseconds() -> None:
-    assert Outside(wall_s=lambda: 1_764_000_000.1239).now_ms() == 1_764_000_000_123
+    assert Outside(wall_ns=lambda: 1_764_000_000_123_999_999).now_ms() == 1_764_000_000_123
 
 
 def test_the_machine_is_the_default(tmp_path: Path) -> None:

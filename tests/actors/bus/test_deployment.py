@@ -193,7 +193,7 @@ async def test_what_comes_after_the_time_out_is_dropped(nodes: Nodes, handled: H
 
 @pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), ZeroDivisionError()])
 async def test_a_node_that_cannot_do_its_part_says_nothing_and_is_not_counted(nodes: Nodes, error: Exception) -> None:
-    a = await nodes.start("a", 1, answer_timeout_s=0.01)
+    a = await nodes.start("a", 1, answer_timeout_s=0.2)
     b = await nodes.start("b", 2)
     await until(lambda: a.metrics.nodes == 2)
     b.error = error

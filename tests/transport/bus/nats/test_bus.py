@@ -89,7 +89,7 @@ async def test_a_server_that_falls_silent_is_found_by_the_next_publish(nats_engi
     await inbox.gap()
     await bus.publish("u1", b"2")
     assert await other_inbox.message() == ("u1", 2)
-    assert bus.figures().reconnects == 1
+    assert bus.figures().reconnects >= 1  # a machine that is busy may find the next connection silent, too
 
 
 async def test_a_server_that_falls_silent_is_found_by_the_next_subscription(nats_engine: Any, pipe: Any) -> None:
