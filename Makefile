@@ -61,10 +61,10 @@ test: cover
 endif
 
 # Some of their time these tests wait: one worker more than there are cores. Each would import Schemathesis, and have it
-# build its cases against a daemon, for a second and a half.
+# build its cases against a daemon, for a second and a half. Simulated worlds take ten seconds: `make simulate` is theirs.
 unit: $(VENV)/dev ## run the tests that start no process: no daemon, no database server, no browser
 	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal \
-		-m 'not integration' -p no:schemathesis --ignore tests/transport/apidocs/test_openapi_fuzzed.py
+		-m 'not integration' -p no:schemathesis --ignore tests/transport/apidocs/test_openapi_fuzzed.py --ignore tests/simulation
 
 check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
 
