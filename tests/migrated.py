@@ -1,14 +1,17 @@
 """Databases that are migrated, where the migration itself is not what a test is about."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from uuid import uuid4
 
 from storage import schema
 from storage.database_url import sqlite_file, sqlite_url
+
+_migrating = Lock()
 
 
 def migrate(url: str) -> None:
@@ -17,10 +20,17 @@ def migrate(url: str) -> None:
     if file is None or file.exists() or not file.parent.is_dir():
         schema.migrate(url)
         return
-    file.touch(0o600)
-    file.write_bytes(_migrated())
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid4().hex,))
+    epoch = uuid4().hex
+    copy = file.with_name(f"{file.name}-{epoch}")
+    copy.touch(0o600)
+    with _migrating:
+        migrated = _migrated()
+    copy.write_bytes(migrated)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
+    with suppress(FileExistsError):  # nodes that start together: one file is everybody's, and it is there at once
+        file.hardlink_to(copy)
+    copy.unlink()
 
 
 @cache
