@@ -29,7 +29,7 @@ class Listener(Protocol):
 
 
 class Delay:
-    """How long what is sent is under way: drawn anew each time."""
+    """How long what is sent is under way: drawn again each time."""
 
     def __init__(self, rng: Random, least_s: float, mean_extra_s: float) -> None:
         self._rng = rng

@@ -16,7 +16,7 @@ from storage.statements import standard_sql
 
 _PAGE_BYTES: Final = 2_048
 """A write touches a few pages all over the file, each of which goes into the WAL and then home: half of SQLite's 4,096
-is half the bytes (33 of 66 blocks of the disk for an operation, in batches of 12 over 1,000 users)."""
+is about half the bytes."""
 
 
 class SQLite:
