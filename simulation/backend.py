@@ -1,18 +1,15 @@
 """A backend that writes for a user over HTTP, and repeats a write until it knows what became of it."""
 
 import asyncio
-from collections.abc import Callable
 from functools import cache
-from random import Random
 from typing import Any, Final
 
 import msgspec
 
-from simulation.event_log import EventLog
-from simulation.loop import SimulatedLoop
-from simulation.network import Connection, Network
+from simulation.client_deps import ClientDeps
+from simulation.network import Connection
 from simulation.node import START_S, TOKEN_S, SimulatedNode, issue_token
-from simulation.watch import Answer, Wanted, Witness
+from simulation.watch import Answer, Wanted
 
 PATH: Final = "/api/v1/sync/watchlist"
 TIMEOUT_S: Final = 12.0
@@ -71,28 +68,10 @@ class _Exchange(asyncio.Protocol):
 
 
 class Backend:
-    """Writes for users; each write goes on until it is decided.
+    """Writes for users; each write goes on until it is decided."""
 
-    Args:
-        witness: is told what is wanted and answered.
-        choose: returns the node to ask.
-    """
-
-    def __init__(
-        self,
-        loop: SimulatedLoop,
-        rng: Random,
-        log: EventLog,
-        network: Network,
-        witness: Witness,
-        choose: Callable[[], SimulatedNode],
-    ) -> None:
-        self._loop = loop
-        self._rng = rng
-        self._log = log
-        self._network = network
-        self._witness = witness
-        self._choose = choose
+    def __init__(self, deps: ClientDeps) -> None:
+        self._deps = deps
         self._count = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
 
@@ -105,14 +84,14 @@ class Backend:
         """Begin a write."""
         self._count += 1
         operation_id = f"backend.{self._count}"
-        self._witness.wanted[user_id, operation_id] = Wanted(operation_id, action, content_id, None)
-        self._log.note("backend", f"{action} {content_id[-4:]} for {user_id} as {operation_id}")
+        self._deps.witness.wanted[user_id, operation_id] = Wanted(operation_id, action, content_id, None)
+        self._deps.log.note("backend", f"{action} {content_id[-4:]} for {user_id} as {operation_id}")
         self._begin(user_id, operation_id, action, content_id)
 
     def repeat(self, user_id: str, operation_id: str) -> None:
         """Begin a write of anybody's again."""
-        wanted = self._witness.wanted[user_id, operation_id]
-        self._log.note("backend", f"repeats {operation_id} for {user_id}")
+        wanted = self._deps.witness.wanted[user_id, operation_id]
+        self._deps.log.note("backend", f"repeats {operation_id} for {user_id}")
         self._begin(user_id, operation_id, wanted.action, wanted.content_id)
 
     async def list(self, user_id: str, node: SimulatedNode) -> frozenset[str] | None:
@@ -123,42 +102,42 @@ class Backend:
         return frozenset(item["content_id"] for item in response.body["items"])
 
     def _begin(self, user_id: str, operation_id: str, action: str, content_id: str) -> None:
-        task = self._loop.create_task(self._write(user_id, operation_id, action, content_id))
+        task = self._deps.loop.create_task(self._write(user_id, operation_id, action, content_id))
         self._tasks[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._witness.violate(f"the backend failed: {error!r}")
+            self._deps.witness.violate(f"the backend failed: {error!r}")
 
     async def _write(self, user_id: str, operation_id: str, action: str, content_id: str) -> None:
         wish = {"operation": action, "content_id": content_id, "operation_id": operation_id}
         body = msgspec.json.encode(wish)
-        repeats_anyway = self._rng.random() < 0.2
+        repeats_anyway = self._deps.rng.random() < 0.2
         while True:
-            response = await self._ask(self._choose(), "POST", user_id, body)
+            response = await self._ask(self._deps.choose(), "POST", user_id, body)
             status = None if response is None else response.status
-            self._log.note("backend", f"{operation_id} got {status}")
+            self._deps.log.note("backend", f"{operation_id} got {status}")
             if response is not None and status == 200:
                 answer = Answer(response.body["status"], response.body.get("revision"))
-                self._witness.answered(user_id, operation_id, answer)
+                self._deps.witness.answered(user_id, operation_id, answer)
             elif status == 404:
-                self._witness.answered(user_id, operation_id, Answer("not_found", None))
+                self._deps.witness.answered(user_id, operation_id, Answer("not_found", None))
             elif status not in (None, 503):
-                self._witness.violate(f"{operation_id} got {response}")
+                self._deps.witness.violate(f"{operation_id} got {response}")
                 return
             if status in (200, 404):
                 if not repeats_anyway:
                     return
                 repeats_anyway = False
-            await asyncio.sleep(RETRY_S * (1 + self._rng.random()))
+            await asyncio.sleep(RETRY_S * (1 + self._deps.rng.random()))
 
     async def _ask(self, node: SimulatedNode, method: str, user_id: str, body: bytes) -> Response | None:
         head = f"{method} {PATH} HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {_token(user_id)}\r\n"
         if body:
             head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        answered: asyncio.Future[Response | None] = self._loop.create_future()
+        answered: asyncio.Future[Response | None] = self._deps.loop.create_future()
         made: list[Connection] = []
 
         def connected(connection: Connection | None) -> None:
@@ -167,7 +146,7 @@ class Backend:
             elif not answered.done():
                 answered.set_result(None)
 
-        self._network.connect(node, _Exchange(f"{head}\r\n".encode() + body, answered), connected)
+        self._deps.network.connect(node, _Exchange(f"{head}\r\n".encode() + body, answered), connected)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await answered

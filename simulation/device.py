@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from random import Random
 from typing import Any, Final
 
 import msgspec
@@ -18,11 +16,10 @@ from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
 from websockets.uri import parse_uri
 
-from simulation.event_log import EventLog
-from simulation.loop import SimulatedLoop
-from simulation.network import Connection, Network
-from simulation.node import START_S, SimulatedNode, issue_token
-from simulation.watch import ConnectionWatch, Witness
+from simulation.client_deps import ClientDeps
+from simulation.network import Connection
+from simulation.node import START_S, issue_token
+from simulation.watch import ConnectionWatch
 
 MAX_BYTES: Final = 64 << 20
 
@@ -36,19 +33,12 @@ class Device:
     Args:
         user_id: whose it is.
         name: of the device.
-        witness: sees what it is shown and told.
-        choose: returns the node to connect to.
         token_s: how long its tokens are valid.
     """
 
     def __init__(
         self,
-        loop: SimulatedLoop,
-        rng: Random,
-        log: EventLog,
-        network: Network,
-        witness: Witness,
-        choose: Callable[[], SimulatedNode],
+        deps: ClientDeps,
         user_id: str,
         name: str,
         skew_s: float,
@@ -57,12 +47,7 @@ class Device:
         self.user_id = user_id
         self.name = name
         self.skew_s = skew_s
-        self.loop = loop
-        self.rng = rng
-        self.log = log
-        self.network = network
-        self.witness = witness
-        self.choose = choose
+        self.deps = deps
         self.is_online = True
         self.disk = MemoryStore()
         self.attempt: Attempt | None = None
@@ -77,7 +62,7 @@ class Device:
 
     def die(self) -> None:
         """Kill the app, and open it again: what was not on its disk is lost."""
-        self.log.note(self.name, "is killed and starts again")
+        self.deps.log.note(self.name, "is killed and starts again")
         self._drop(is_rude=True)
         self._stop_timers()
         self.core = self._new_core()
@@ -92,7 +77,7 @@ class Device:
         """Be offline; an unnoticed loss leaves either end believing in the connection."""
         self.is_online = False
         connection = self.connection
-        self.log.note(self.name, "loses its network" + ("" if is_noticed else " and does not notice"))
+        self.deps.log.note(self.name, "loses its network" + ("" if is_noticed else " and does not notice"))
         if connection is not None:
             connection.cut() if is_noticed else connection.silence()
 
@@ -119,8 +104,8 @@ class Device:
     def write(self, action: messages.Action, content_id: str) -> None:
         """Change the list, as its user does."""
         write, out = self.core.enqueue(action, content_id)
-        self.log.note(self.name, f"{action} {content_id[-4:]} as {write.operation_id}")
-        self.witness.wants(self.user_id, write)
+        self.deps.log.note(self.name, f"{action} {content_id[-4:]} as {write.operation_id}")
+        self.deps.witness.wants(self.user_id, write)
         self._do(out)
 
     def put(self, out: list[Output]) -> None:
@@ -129,9 +114,9 @@ class Device:
 
     def _new_core(self) -> Core:
         deps = CoreDeps(
-            now_ms=lambda: int((START_S + self.loop.time() + self.skew_s) * 1000),
-            random=self.rng.random,
-            new_replica=lambda: f"{self.rng.getrandbits(64):016x}",
+            now_ms=lambda: int((START_S + self.deps.loop.time() + self.skew_s) * 1000),
+            random=self.deps.rng.random,
+            new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
         )
         return Core(deps)
 
@@ -141,7 +126,7 @@ class Device:
                 case outputs.Save(user_id=user_id, changes=changes):
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
-                    self.loop.call_later(0.01, self._give_token, self.core)
+                    self.deps.loop.call_later(0.01, self._give_token, self.core)
                 case outputs.Open(target=target, token=token):
                     self.attempt = Attempt(self, target, token)
                 case outputs.Send(message=message):
@@ -151,13 +136,13 @@ class Device:
                     self._drop(is_rude=False)
                 case outputs.StartTimer(timer=timer, after_ms=after_ms):
                     self._stop_timer(timer)
-                    self._timers[timer] = self.loop.call_later(after_ms / 1000, self._due, timer)
+                    self._timers[timer] = self.deps.loop.call_later(after_ms / 1000, self._due, timer)
                 case outputs.StopTimer(timer=timer):
                     self._stop_timer(timer)
                 case outputs.Emit(event=events.Confirmed() as confirmed):
-                    self.witness.confirmed(self.user_id, confirmed)
+                    self.deps.witness.confirmed(self.user_id, confirmed)
                 case outputs.Emit(event=events.Refused() as refused):
-                    self.witness.refused(self.user_id, refused)
+                    self.deps.witness.refused(self.user_id, refused)
                 case outputs.Emit():
                     pass
                 case outputs.Erase():
@@ -167,7 +152,7 @@ class Device:
         if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
             return
         self._tokens += 1
-        ends_s = int(START_S + self.loop.time() + self._token_s)
+        ends_s = int(START_S + self.deps.loop.time() + self._token_s)
         value = issue_token(self.user_id, self.name, ends_s, f"{self.name}/{self._tokens}")
         self._do(core.token(Token(value, self.user_id, ends_s)))
 
@@ -194,20 +179,20 @@ class Attempt(asyncio.Protocol):
 
     def __init__(self, device: Device, target: str, token: str) -> None:
         self._device: Device | None = device
-        self._log = device.log
+        self._log = device.deps.log
         self._name = device.name
         self.connection: Connection | None = None
         self._transport: Any = None
         self._is_open = False
-        self._watch = ConnectionWatch(device.witness, device.user_id, device.name, target)
+        self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
         self._protocol = ClientProtocol(parse_uri(f"ws://node{target}"), max_size=MAX_BYTES, logger=_quiet)
         request = self._protocol.connect()
         request.headers["Authorization"] = f"Bearer {token}"
         self._protocol.send_request(request)
-        self._node = device.choose()
+        self._node = device.deps.choose()
         if device.is_online:
             self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
-            device.network.connect(self._node, self, self._connected)
+            device.deps.network.connect(self._node, self, self._connected)
 
     def send(self, message: messages.ClientMessage) -> None:
         """Send ``message``."""

@@ -58,8 +58,8 @@ class _Connections(dict[Any, None]):
         self.pop(connection, None)
 
 
-class Surroundings:
-    """What all nodes of a world are put into."""
+class NodeDeps:
+    """What all nodes of a world are wired with."""
 
     def __init__(
         self,
@@ -95,10 +95,10 @@ class SimulatedNode:
         failed: told what must not happen.
     """
 
-    def __init__(self, around: Surroundings, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
+    def __init__(self, deps: NodeDeps, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
         self.place = place
         self.skew_s = skew_s
-        self._around = around
+        self._deps = deps
         self._failed = failed
         self._lives: list[asyncio.Task[None]] = []
         self._life: _Life | None = None
@@ -115,26 +115,26 @@ class SimulatedNode:
 
     def now_s(self) -> float:
         """Return what its wall clock shows."""
-        return START_S + self._around.loop.time() + self.skew_s
+        return START_S + self._deps.loop.time() + self.skew_s
 
     def start(self) -> None:
         """Begin a life, unless one is under way."""
         if self._life is None:
-            self._life = _Life(self, self._around, self._failed)
-            self._lives.append(self._around.loop.create_task(self._live(self._life)))
+            self._life = _Life(self, self._deps, self._failed)
+            self._lives.append(self._deps.loop.create_task(self._live(self._life)))
 
     def crash(self) -> None:
         """End the life as ``kill -9`` does."""
         life, self._life = self._life, None
         if life is not None:
-            self._around.log.note(self.place, "crashes")
+            self._deps.log.note(self.place, "crashes")
             life.crash()
 
     def drain(self) -> None:
         """End the life as SIGTERM does."""
         life, self._life = self._life, None
         if life is not None:
-            self._around.log.note(self.place, "drains")
+            self._deps.log.note(self.place, "drains")
             life.end.set()
 
     async def gone(self) -> None:
@@ -155,7 +155,7 @@ class SimulatedNode:
         try:
             await life.run()
         except StoreUnavailable:  # in its start: whoever runs it starts it again
-            self._around.log.note(self.place, "finds no database")
+            self._deps.log.note(self.place, "finds no database")
             await asyncio.sleep(RESTART_S)
         except Exception as error:  # noqa: BLE001 - the world's to judge
             if not life.is_crashed:
@@ -169,16 +169,16 @@ class SimulatedNode:
 class _Life:
     """From one start of a node to its end."""
 
-    def __init__(self, home: SimulatedNode, around: Surroundings, failed: Callable[[str], None]) -> None:
+    def __init__(self, home: SimulatedNode, deps: NodeDeps, failed: Callable[[str], None]) -> None:
         self._home = home
-        self._around = around
+        self._deps = deps
         self._failed = failed
         self.end = asyncio.Event()
         self.is_crashed = False
         self.ends: list[Connection] = []
         self.node: Node | None = None
-        self.bus: SimulatedBus = around.hub.bus()
-        self.store = SimulatedStore(around.loop, around.database, around.store_delay, around.log, home.place)
+        self.bus: SimulatedBus = deps.hub.bus()
+        self.store = SimulatedStore(deps.loop, deps.database, deps.store_delay, deps.log, home.place)
         self._server_state = ServerState()
         self._server_state.connections = _Connections()  # type: ignore[assignment]  # as a set in all that is used
         self._make: Callable[[], Any] | None = None
@@ -196,17 +196,17 @@ class _Life:
         for connection in self.ends:
             connection.server.silence()
             connection.server.lose(ConnectionResetError("the node has crashed"))
-            self._around.loop.call_later(
-                self._around.hub.delay(), connection.client.lose, ConnectionResetError("the node has crashed")
+            self._deps.loop.call_later(
+                self._deps.hub.delay(), connection.client.lose, ConnectionResetError("the node has crashed")
             )
         self.end.set()
 
     async def run(self) -> None:
         """Be a node until ``end``."""
-        around, home = self._around, self._home
-        rng = around.rng
+        deps, home = self._deps, self._home
+        rng = deps.rng
         outside = Outside(
-            now_s=around.loop.time,
+            now_s=deps.loop.time,
             wall_ns=lambda: int(home.now_s() * 1e9),
             random=rng.random,
             new_name=lambda: f"{rng.getrandbits(32):08x}",
@@ -214,20 +214,20 @@ class _Life:
             lag_s=NEVER_S,
             probe_s=PROBE_S,
         )
-        async with running_node(around.settings, self.bus, self._give_up, outside=outside) as node:
+        async with running_node(deps.settings, self.bus, self._give_up, outside=outside) as node:
             authenticator = Authenticator(shared_secret(SECRET), now_s=home.now_s)
             api = http_api(api_deps(node, authenticator, frozenset()))
-            config = server_config(around.settings, api, device_deps(around.settings, node, authenticator, frozenset()))
+            config = server_config(deps.settings, api, device_deps(deps.settings, node, authenticator, frozenset()))
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
             )
             self.node = node
-            around.log.note(home.place, f"runs as {node.name}")
+            deps.log.note(home.place, f"runs as {node.name}")
             await self.end.wait()
             self._make = None
             self.node = None
             await (asyncio.sleep(SWEEP_UP_S) if self.is_crashed else self._drain())
-        around.log.note(home.place, f"{node.name} is gone")
+        deps.log.note(home.place, f"{node.name} is gone")
 
     def _open_store(self, _settings: Settings, _restarts: Counter[str]) -> SimulatedStore:
         return self.store
@@ -240,8 +240,8 @@ class _Life:
         connections = self._server_state.connections
         for connection in list(connections):
             connection.shutdown()
-        until_s = self._around.loop.time() + DRAIN_S
-        while (connections or self._server_state.tasks) and self._around.loop.time() < until_s:  # noqa: ASYNC110 - uvicorn's
+        until_s = self._deps.loop.time() + DRAIN_S
+        while (connections or self._server_state.tasks) and self._deps.loop.time() < until_s:  # noqa: ASYNC110 - uvicorn's
             await asyncio.sleep(0.1)
         for end in self.ends:
             end.server.abort()

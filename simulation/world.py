@@ -17,11 +17,12 @@ from typing_extensions import override
 
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
+from simulation.client_deps import ClientDeps
 from simulation.device import Device
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
-from simulation.node import START_S, TOKEN_S, SimulatedNode, Surroundings
+from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
 from simulation.oracle import JournalFile, judge
 from simulation.shape import Shape
 from simulation.steps import Steps
@@ -132,13 +133,14 @@ class World:
         self.witness = Witness()
         self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
         store_delay, are_foreign_allowed = Delay(rng, 0.0005, shape.store_s), "foreigners publish" in shape.faults
-        around = Surroundings(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
+        node_deps = NodeDeps(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self.nodes = [
-            SimulatedNode(around, f"node {number}", self._skew_s(5), self.witness.violate)
+            SimulatedNode(node_deps, f"node {number}", self._skew_s(5), self.witness.violate)
             for number in range(shape.nodes)
         ]
-        self.backend = Backend(loop, rng, log, network, self.witness, self._any_node)
+        clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
+        self.backend = Backend(clients)
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
@@ -149,7 +151,7 @@ class World:
             self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
             for index in range(shape.devices):
                 name, skew_s = f"device {number}.{index}", self._skew_s(100)
-                device = Device(loop, rng, log, network, self.witness, self._any_node, user_id, name, skew_s, token_s)
+                device = Device(clients, user_id, name, skew_s, token_s)
                 self.devices.append(device)
 
     async def live(self) -> None:
