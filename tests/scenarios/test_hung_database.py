@@ -150,9 +150,10 @@ async def test_a_disk_that_hangs_costs_the_writers_deadline_and_does_not_hold_up
         os.kill(store_process(node.child.pid, "writer"), signal.SIGKILL)  # it has the file open
         while await add(http, node, headers) == 200:  # by the one that is to be killed
             await asyncio.sleep(0.01)
-        assert await add(http, node, headers) == 503
-        assert "the journal's writer, process " in (log := node.log.read_text())
-        assert "did not answer within 8 s; it is started again" in log
+        # On a busy machine a write's own time may be over first: the daemon takes itself for paused, and waits longer.
+        async with asyncio.timeout(TIMEOUT_S):
+            while "did not answer within 8 s; it is started again" not in node.log.read_text():
+                assert await add(http, node, headers) == 503
         async with http.get(node.url + WATCHLIST, headers=headers) as response:
             assert (await response.json())["revision"] == 1
     await works_again(http, node, headers)
