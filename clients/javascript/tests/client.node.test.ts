@@ -156,15 +156,14 @@ test("a thousand changes arrive in order and once", async () => {
 
 test("a token that ended is replaced by the callback's next one", async () => {
   const user = newUser();
-  let asked = 0;
-  const phone = device(user, "phone", () => {
-    asked += 1;
-    return mint(user, "phone", asked === 1 ? 1 : 3600);
+  let wasLive = false; // on a busy machine a token may end before it is used
+  const phone = device(user, "phone", () => mint(user, "phone", wasLive ? 3600 : 1));
+  phone.addEventListener("resumed", () => {
+    wasLive = true;
   });
   await live(phone, user);
   assert.equal((await next(phone, "disconnected")).code, 4500);
   await next(phone, "resumed");
-  assert.equal(asked, 2);
 });
 
 test("without a token the client waits and asks again", async () => {
