@@ -116,24 +116,25 @@ def _write(
     forget_replicas(transaction, forgotten)
     transaction.execute_many(_PUT_CONTEXTS, seen)
     answers.keep(transaction, unrecorded, now_ms)
+    moved = ((journal, head) for journal in journals if (head := journal.new_head) != journal.head)
     transaction.execute_many(
         _MOVE_HEADS,
         [
-            head_row(journal.user_id, _moved_head(transaction, journal, now_ms, limits, answers))
-            for journal in journals
-            if journal.new_head != journal.head
+            head_row(journal.user_id, _pruned(transaction, journal, head, now_ms, limits, answers))
+            for journal, head in moved
         ],
     )
 
 
-def _moved_head(
+def _pruned(
     transaction: Transaction,
     journal: UserJournal,
+    head: JournalHead,
     now_ms: int,
     limits: history.HistoryLimits,
     answers: AnswerKeeping,
 ) -> JournalHead:
-    head = journal.new_head
+    """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
     if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
         return head
     first_kept = history.prune(transaction, journal.user_id, head, now_ms, limits, answers)

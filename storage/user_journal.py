@@ -263,7 +263,8 @@ class UserJournal:
 
     def _see(self, context: CausalContext, named: Iterable[Tag]) -> None:
         """Go on with ``context``, which holds the tags that an author has ``named``. Raises: BoundReached."""
-        self._usage.name({tag.replica for tag in named} - {JOURNAL_REPLICA}, self._context, context)
+        if foreign := {tag.replica for tag in named} - {JOURNAL_REPLICA}:
+            self._usage.name(foreign, self._context, context)
         self._context = context
 
     def _observed(self, operation: Operation, live: Mapping[Tag, LiveTag]) -> orset.Entry:

@@ -6,6 +6,7 @@ are meant for the daemon do not end it: the daemon has something to write yet.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_GARBAGE_AFTER: Final = 10_000
+"""Allocations before a collection: with Python's 700 every batch of writes is walked through, a part of it twice."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     from storage.requests import serve  # noqa: PLC0415 - it takes a while, which the parent may not outlive
 
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(_GARBAGE_AFTER)
     with socket.socket(fileno=int(descriptor)) as connection:
         serve(connection)
     return 0
