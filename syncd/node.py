@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct
-from pykka import ActorRef, ActorRegistry
+from pykka import ActorRef
 
 from actors.bus.deployment import Deployment
 from actors.fanout.connection_registry import ConnectionRegistry
@@ -18,6 +18,7 @@ from actors.messages.journal import Probe
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
+from actors.runtime.registry import count_actors
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from syncd import __version__
@@ -174,7 +175,7 @@ def _sources(
         metrics=metrics,
         refusals=refusals,
         active_watchlists=lambda: len(channels.users),
-        actors=lambda: len(ActorRegistry.get_all()),
+        actors=count_actors,
         tasks=lambda: len(asyncio.all_tasks()),
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
         bus_status=bus.status,

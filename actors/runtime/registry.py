@@ -43,3 +43,10 @@ def use_flat_registry() -> None:
     with registry._actor_refs_lock:
         if not isinstance(registry._actor_refs, ActorRefs):
             registry._actor_refs = ActorRefs(registry._actor_refs)
+
+
+def count_actors() -> int:
+    """Return how many actors run. ``ActorRegistry.get_all`` copies them. Thread: any."""
+    registry: Any = ActorRegistry
+    with registry._actor_refs_lock:
+        return len(registry._actor_refs)

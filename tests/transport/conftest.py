@@ -21,6 +21,7 @@ Serve = Callable[..., Awaitable[int]]
 
 ON_BOTH_LOOPS = (
     "websocket/test_device_protocol",
+    "websocket/test_sliced_reads",
     "http/test_protocol",
     "http/test_upgrades",
     "http/test_direct_writes",

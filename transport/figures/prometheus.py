@@ -1,10 +1,11 @@
 """The metrics for operators: Prometheus' text format and the documented JSON."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -15,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from actors.metrics import Histogram, NodeMetrics
 from actors.ports import BusFigures
-from transport.figures.processes import process_figures
+from transport.figures.processes import most_open_files, open_files, process_figures
 
 
 class Sources(Struct, frozen=True, eq=False):
@@ -52,7 +53,6 @@ class Figures(Collector):
         self.sources = sources
         self._prometheus = CollectorRegistry()
         self._prometheus.register(self)
-        ProcessCollector(registry=self._prometheus)
 
     def prometheus(self) -> bytes:
         """Return the figures in Prometheus' text format 0.0.4."""
@@ -85,6 +85,7 @@ class Figures(Collector):
         yield from self._issuer()
         yield from self._engine()
         yield from self._actors()
+        yield from _process()
 
     def _relays(self) -> Iterator[Metric]:
         broadcast, registry = self.sources.metrics.broadcast, self.sources.metrics.registry
@@ -184,6 +185,19 @@ class Figures(Collector):
         yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.metrics.restarts)
         yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.metrics.messages_skipped)
         yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.metrics.loop_lag)
+
+
+def _process() -> Iterator[Metric]:
+    """Yield what Prometheus' clients tell of every process."""
+    figures, files = process_figures(os.getpid()), open_files()
+    if figures is None or files is None:
+        return
+    yield GaugeMetricFamily("process_virtual_memory_bytes", "Virtual memory size in bytes.", figures.virtual_bytes)
+    yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory size in bytes.", figures.resident_bytes)
+    yield GaugeMetricFamily("process_start_time_seconds", "Start time of the process since 1970.", figures.started_s)
+    yield CounterMetricFamily("process_cpu_seconds_total", "User and system CPU time in seconds.", figures.cpu_s)
+    yield GaugeMetricFamily("process_max_fds", "Maximum number of open file descriptors.", most_open_files())
+    yield GaugeMetricFamily("process_open_fds", "Number of open file descriptors.", files)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -5,6 +5,7 @@ is said on it. ``DeviceProtocol`` does.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,9 +18,9 @@ from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
 from transport.errors import Problem
 from transport.problems import refusal
-from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import answer, opening_request
+from transport.websocket.sliced_reads import CAN_POLL, sliced_reads
 from transport.websocket.state import CLOSED, OPEN, OPENING, State
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
@@ -31,7 +32,11 @@ would take some only now and then. A ping would wait as long, and who reads slow
 CLOSE_TIMEOUT_S: Final = 5.0
 """For the peer to answer our close frame and to end the TCP connection."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024
+READ_BYTES: Final = 64 * 1024
+"""At once at most."""
 
+_LOOP_READS: Final = -1
+"""In place of a descriptor: until the WebSocket is open, and over TLS, the loop reads."""
 _PING: Final = b"\x89\x00"
 
 
@@ -43,7 +48,10 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     Slots, because there is one per device. Thread: the event loop.
     """
 
-    __slots__ = ("_accept", "_close_timer", "_connections", "_is_congested", "_late_pong", "_reader", "_transport")
+    __slots__ = (
+        *("_accept", "_close_timer", "_connections", "_descriptor", "_is_congested"),
+        *("_late_pong", "_reader", "_transport"),
+    )
 
     max_message_bytes = MAX_MESSAGE_BYTES
 
@@ -55,6 +63,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         self._is_congested = False
         self._late_pong = b""  # to the newest ping of a congested peer
         self._close_timer: asyncio.TimerHandle | None = None
+        self._descriptor = _LOOP_READS
 
     # For subclasses
 
@@ -85,6 +94,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         accept, self._accept = self._accept, None
         assert accept is not None
         self._transport.write(answer(accept, subprotocol))
+        self._read_in_slices()
 
     def refuse(self, problem: Problem) -> None:
         """Answer the request with an error and end the connection, unless it has ended."""
@@ -115,13 +125,21 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
 
     @override
     def pause_reading(self) -> None:
-        if not self._transport.is_closing():
+        if self._transport.is_closing():
+            return
+        if self._descriptor == _LOOP_READS:
             self._transport.pause_reading()
+        else:
+            sliced_reads().end(self._descriptor, self)
 
     @override
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        if self._transport.is_closing():
+            return
+        if self._descriptor == _LOOP_READS:
             self._transport.resume_reading()
+        else:
+            sliced_reads().begin(self._descriptor, self)
 
     @override
     def close(self, code: int, reason: str) -> None:
@@ -168,12 +186,28 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             self.messages_received(messages)
             self._flush(reader)
 
-    def eof_received(self) -> bool:
-        """End the connection in its turn: thousands of peers may vanish at once, whom the loop would all end first."""
-        if not self._transport.can_write_eof():  # TLS: it ends itself
-            return False
-        time_sliced_queue().run(self._transport.close, Storm.DEPARTURES)
-        return True
+    def read_ready(self) -> None:
+        """Read once, in place of the loop."""
+        transport = self._transport
+        if transport.is_closing():  # the descriptor may be another's by now
+            return
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # the peer has reset the connection
+            transport.abort()
+            return
+        if not data:
+            self.pause_reading()  # nothing comes any more, and poll would tell it again and again
+            transport.close()
+            return
+        try:
+            self.data_received(data)
+        except Exception as error:  # noqa: BLE001 - as loops do
+            context = {"message": "data_received failed", "exception": error, "protocol": self, "transport": transport}
+            asyncio.get_running_loop().call_exception_handler(context)
+            transport.abort()
 
     def pause_writing(self) -> None:
         """Count as congested from here."""
@@ -189,6 +223,8 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._connections.discard(self)
+        if self._descriptor != _LOOP_READS:
+            sliced_reads().end(self._descriptor, self)
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
@@ -197,6 +233,14 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     def shutdown(self) -> None:
         """Close: the server stops."""
         self.close(GOING_AWAY.code, GOING_AWAY.reason)
+
+    def _read_in_slices(self) -> None:
+        """Take reading over from the loop, where that can be had."""
+        sock = self._transport.get_extra_info("socket")
+        if CAN_POLL and sock is not None and self._transport.can_write_eof():  # else it is TLS
+            self._transport.pause_reading()
+            self._descriptor = sock.fileno()
+            sliced_reads().begin(self._descriptor, self)
 
     def _end(self) -> None:
         self._reader.end()

@@ -7,7 +7,7 @@ import pytest
 from pykka import ActorRef, ActorRegistry
 
 from actors.runtime import LoopActor
-from actors.runtime.registry import ActorRefs, use_flat_registry
+from actors.runtime.registry import ActorRefs, count_actors, use_flat_registry
 
 Started = Callable[[ActorRef[Any]], ActorRef[Any]]
 
@@ -47,3 +47,11 @@ async def test_what_was_registered_before_stays(started: Started) -> None:
     assert first not in refs
     with pytest.raises(KeyError):
         refs.remove(first)
+
+
+async def test_actors_are_counted(started: Started) -> None:
+    before = count_actors()
+    refs = [started(Worker.start()) for _ in range(3)]
+    assert count_actors() == before + 3 == len(ActorRegistry.get_all())
+    await refs[0].stop(block=False)
+    assert count_actors() == before + 2

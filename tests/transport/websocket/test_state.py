@@ -24,7 +24,6 @@ from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import SigningKeys, shared_secret
 from transport.errors import Problem
-from transport.time_sliced_queue import SLICE_WORKS
 from transport.websocket.device_codec import frame
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
 from transport.websocket.protocol import WebSocketProtocol
@@ -223,23 +222,6 @@ async def test_every_event_in_every_state(
     else:
         event(echo)
         assert " ".join([echo.state.name, *told(echo.transport.done[before:])]) == expected
-
-
-async def test_peers_that_vanish_at_once_are_ended_a_few_in_each_turn_of_the_loop() -> None:
-    echoes = [opened() for _ in range(2 * SLICE_WORKS)]
-    for echo in echoes:
-        assert echo.eof_received()  # the transport is ours to close
-    ended = []
-    for _ in range(3):
-        ended.append(sum(echo.transport.is_closing() for echo in echoes))
-        await asyncio.sleep(0)
-    assert ended == [0, SLICE_WORKS, 2 * SLICE_WORKS]
-
-
-async def test_over_tls_the_end_of_a_stream_is_the_transports() -> None:
-    echo = opened()
-    echo.transport.can_write_eof = lambda: False  # type: ignore[method-assign]
-    assert not echo.eof_received()
 
 
 async def test_the_table_begins_in_every_state() -> None:
