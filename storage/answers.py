@@ -7,7 +7,7 @@ changed nothing, and those of operations that the history dropped while they wer
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 
 from storage.database import Transaction
 from storage.rows import DONE, KINDS, answer_of, answer_row, recorded_answer_of
@@ -57,6 +57,12 @@ _DELETE = Statement(
     "of_id",
 )
 _OPERATION_ID = operations.c.keys().index("operation_id")
+
+
+def compile_keeping(dialect: Dialect) -> None:
+    """Compile what ``AnswerKeeping`` executes in commits, but where history is dropped."""
+    for statement in (_INSERT, _OLDEST, _DELETE):
+        statement.compiled(dialect)
 
 
 def read_answers(

@@ -139,6 +139,11 @@ class Database:
                 raise error.orig or error from None
 
     @property
+    def dialect(self) -> Dialect:
+        """For ``Statement.compiled``."""
+        return self._backend.dialect
+
+    @property
     def high_water_mark(self) -> HighWaterMark | None:
         """What the database must not be older than, where that can be known."""
         return self._backend.high_water_mark

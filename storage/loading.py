@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Dialect, bindparam, select
 
 from actors.messages.journal import Operation
 from crdt.causal import CausalContext, Tag
@@ -14,8 +14,9 @@ from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
-from storage.rows_in import chunks, padded, places, rows_in
+from storage.rows_in import chunks, compile_rows_in, padded, places, rows_in
 from storage.statements import Row, Statement, for_update
+from storage.tables import answers as given_answers
 from storage.tables import contexts, entries, heads, operations
 from storage.usage import counted, unused_replicas
 from storage.user_journal import JOURNAL_REPLICA, UserJournal
@@ -23,6 +24,9 @@ from storage.user_journal import JOURNAL_REPLICA, UserJournal
 LOOKED_THROUGH: Final = 1_000
 """A user's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
 asked for. It takes a fraction of what the write takes."""
+
+_SMALL: Final = (1, 2, 4, 8, 16)
+"""Sizes of lists."""
 
 Journals = dict[str, UserJournal]
 """By user."""
@@ -58,6 +62,14 @@ def _recorded_at(size: int) -> Statement:
         "of_user",
         *(place.key for place in wanted),
     )
+
+
+def compile_loading(dialect: Dialect) -> None:
+    """Compile what small batches ask for."""
+    for size in _SMALL:
+        _lock_heads(size).compiled(dialect)
+    for key in (contexts.c.replica, entries.c.content_id, operations.c.operation_id, given_answers.c.operation_id):
+        compile_rows_in(dialect, key, _SMALL)
 
 
 def load(

@@ -32,6 +32,7 @@ from actors.messages.store import (
     StoreRequest,
 )
 from actors.ports import JournalStore
+from storage.commit import compile_ahead
 from storage.database import Database
 from storage.errors import SchemaTooNew
 from storage.forked import do_in_fork
@@ -183,6 +184,7 @@ class OpenedStore:
             self._database.close()
             do_in_fork(lambda: bring_up_to_date(self._database))
         bring_up_to_date(self._database)  # it is, or this says why not
+        compile_ahead(self._database.dialect)
 
     def _read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
         return read(self._journal) if self._replica is None else self._replica.read(user_id, read)

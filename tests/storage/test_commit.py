@@ -1,14 +1,33 @@
 """What each operation becomes on either database, alone and in a batch."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from actors.messages.change import Change
 from actors.messages.journal import Operation, Outcome, Status, Update
 from crdt.hlc import HLCTimestamp
+from storage.answers import AnswerKeeping
+from storage.bounds import DEFAULT_BOUNDS
+from storage.commit import commit as commit_batch
+from storage.commit import compile_ahead
+from storage.database import Database, Transaction
+from storage.history import DEFAULT_HISTORY
 from storage.journal_store import SqlJournalStore
-from tests.storage.author import Author
+from storage.rows import DAY_MS
+from storage.statements import standard_sql
+from tests.migrated import migrate
+from tests.storage.author import NOW_MS, Author
 from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    migrate(sqlite_url)
+    database = Database(sqlite_url)
+    yield database
+    database.close()
 
 
 def commit(journal: SqlJournalStore, *operations: Operation) -> list[Outcome]:
@@ -324,3 +343,22 @@ def test_names_of_any_script_and_quoting_are_kept(journal: SqlJournalStore, auth
     assert updates(journal, user=odd) == shown([outcome])
     (item,) = whole_list(journal, odd).items
     assert (item.tag, item.device_id) == (f"{odd}:3", odd)
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+def test_small_batches_find_their_statements_compiled(
+    database: Database, author: Author, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    first = [author.add(f"content {number}", operation_id=f"add {number}", tag=f"a:{number}") for number in range(size)]
+    second = [author.remove(f"content {number}", operation_id=f"remove {number}") for number in range(size)]
+    dialect = standard_sql(f"only of {size}", "qmark")
+    compile_ahead(dialect)
+    monkeypatch.setattr("storage.statements._compile", lambda *_: pytest.fail("it is compiled when it is wanted"))
+    for batch in (first, second):
+        with database.transaction(writing=True) as transaction:
+            small = Transaction(transaction.connection, dialect)
+            outcomes = commit_batch(
+                small, batch, NOW_MS, DEFAULT_HISTORY, AnswerKeeping(DAY_MS), DEFAULT_BOUNDS, create_heads=True
+            )
+        assert outcomes is not None
+        assert all(outcome.is_new for outcome in outcomes)
