@@ -1,10 +1,12 @@
-"""A device: the real Python client's core, on a connection that speaks through the ``websockets`` library."""
+"""A device: a real client's core, on a connection that speaks through the ``websockets`` library."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer
@@ -14,9 +16,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from simulation.client_deps import ClientDeps
+from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
 from simulation.node import START_S, issue_token
 from simulation.watch import ConnectionWatch
@@ -34,6 +38,7 @@ class Device:
         user_id: whose it is.
         name: of the device.
         token_s: how long its tokens are valid.
+        is_javascript: whether it runs the JavaScript client's core, in place of the Python client's.
     """
 
     def __init__(
@@ -43,13 +48,17 @@ class Device:
         name: str,
         skew_s: float,
         token_s: float,
+        *,
+        is_javascript: bool,
     ) -> None:
         self.user_id = user_id
         self.name = name
         self.skew_s = skew_s
         self.deps = deps
         self.is_online = True
+        self.is_javascript = is_javascript
         self.disk = MemoryStore()
+        self.javascript_disk: list[Raw] = []
         self.attempt: Attempt | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._token_s = token_s
@@ -58,7 +67,11 @@ class Device:
 
     def start(self) -> None:
         """Open the app."""
-        self._do(self.core.sign_in(self.user_id, self.disk.load(self.user_id)))
+        core, user_id = self.core, self.user_id
+        if isinstance(core, JavascriptCore):
+            self._do(core.sign_in(user_id))
+        else:
+            self._do(core.sign_in(user_id, self.disk.load(user_id)))
 
     def die(self) -> None:
         """Kill the app, and open it again: what was not on its disk is lost."""
@@ -108,19 +121,27 @@ class Device:
         self.deps.witness.wants(self.user_id, write)
         self._do(out)
 
-    def put(self, out: list[Output]) -> None:
+    def put(self, out: Sequence[Output | SendText]) -> None:
         """Do what the core wants done; for its ``attempt``."""
         self._do(out)
 
-    def _new_core(self) -> Core:
+    def received(self, text: bytes) -> None:
+        """Take a message of its ``attempt``."""
+        core = self.core
+        if isinstance(core, JavascriptCore):
+            self._do(core.received(text.decode()))
+        else:
+            self._do(core.received(messages.decode(text)))
+
+    def _new_core(self) -> Core | JavascriptCore:
         deps = CoreDeps(
             now_ms=lambda: int((START_S + self.deps.loop.time() + self.skew_s) * 1000),
             random=self.deps.rng.random,
             new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
         )
-        return Core(deps)
+        return JavascriptCore(self.name, deps, self.javascript_disk) if self.is_javascript else Core(deps)
 
-    def _do(self, out: list[Output]) -> None:
+    def _do(self, out: Sequence[Output | SendText]) -> None:
         for output in out:
             match output:
                 case outputs.Save(user_id=user_id, changes=changes):
@@ -130,8 +151,9 @@ class Device:
                 case outputs.Open(target=target, token=token):
                     self.attempt = Attempt(self, target, token)
                 case outputs.Send(message=message):
-                    assert self.attempt is not None
-                    self.attempt.send(message)
+                    self._send(messages.encode(message))
+                case SendText(text=text):
+                    self._send(text)
                 case outputs.Close():
                     self._drop(is_rude=False)
                 case outputs.StartTimer(timer=timer, after_ms=after_ms):
@@ -148,7 +170,11 @@ class Device:
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
 
-    def _give_token(self, core: Core) -> None:
+    def _send(self, text: str) -> None:
+        assert self.attempt is not None
+        self.attempt.send(text)
+
+    def _give_token(self, core: Core | JavascriptCore) -> None:
         if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
             return
         self._tokens += 1
@@ -185,19 +211,16 @@ class Attempt(asyncio.Protocol):
         self._transport: Any = None
         self._is_open = False
         self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
-        self._protocol = ClientProtocol(parse_uri(f"ws://node{target}"), max_size=MAX_BYTES, logger=_quiet)
-        request = self._protocol.connect()
-        request.headers["Authorization"] = f"Bearer {token}"
-        self._protocol.send_request(request)
+        self._protocol = _handshake(target, token, is_javascript=device.is_javascript)
         self._node = device.deps.choose()
         if device.is_online:
             self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
             device.deps.network.connect(self._node, self, self._connected)
 
-    def send(self, message: messages.ClientMessage) -> None:
-        """Send ``message``."""
+    def send(self, text: str) -> None:
+        """Send a message."""
         if self._protocol.state is WebSocketState.OPEN:
-            self._protocol.send_text(messages.encode(message).encode())
+            self._protocol.send_text(text.encode())
             self._flush()
 
     def drop(self, *, is_rude: bool) -> None:
@@ -255,7 +278,7 @@ class Attempt(asyncio.Protocol):
             self._log.note(self._name, f"is closed with {code}")
             device.put(device.core.closed(code, self._protocol.close_reason or ""))
         else:
-            device.put(self._open_failed(device.core))
+            device.put(self._open_failed(device))
 
     def pause_writing(self) -> None:
         """Go on: what a device says is little."""
@@ -280,11 +303,12 @@ class Attempt(asyncio.Protocol):
         if device.attempt is self:
             device.attempt = None
 
-    def _open_failed(self, core: Core) -> list[Output]:
+    def _open_failed(self, device: Device) -> Sequence[Output | SendText]:
         refusal = self._protocol.handshake_exc
         status = refusal.response.status_code if isinstance(refusal, InvalidStatus) else None
         self._log.note(self._name, f"is not connected: {status or 'reset'}")
-        return core.open_failed(str(refusal or "reset"), status)
+        told = None if device.is_javascript else status  # a WebSocket in JavaScript does not tell it
+        return device.core.open_failed(str(refusal or "reset"), told)
 
     def _flush(self) -> None:
         if self._transport is None:
@@ -308,4 +332,15 @@ class Attempt(asyncio.Protocol):
             told: dict[str, Any] = msgspec.json.decode(text)
             self._log.note(self._name, f"is told {told['type']} {told.get('revision', told.get('id', ''))}")
             self._watch.see(told)
-            device.put(device.core.received(messages.decode(text)))
+            device.received(text)
+
+
+def _handshake(target: str, token: str, *, is_javascript: bool) -> ClientProtocol:
+    """Return a protocol that has asked for a WebSocket; JavaScript can set no header for the token."""
+    offered = [Subprotocol("syncd.v1"), Subprotocol(f"bearer.{token}")] if is_javascript else None
+    protocol = ClientProtocol(parse_uri(f"ws://node{target}"), subprotocols=offered, max_size=MAX_BYTES, logger=_quiet)
+    request = protocol.connect()
+    if not is_javascript:
+        request.headers["Authorization"] = f"Bearer {token}"
+    protocol.send_request(request)
+    return protocol

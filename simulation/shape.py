@@ -53,9 +53,13 @@ class Shape(Struct, frozen=True, kw_only=True):
     kept: int
     """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
     faults: frozenset[str]
+    javascript: float
+    """The share of devices that run the JavaScript client's core; the others run the Python client's."""
 
     def __str__(self) -> str:
         size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
+        if self.javascript:
+            size += f", {self.javascript:.0%} of the devices in JavaScript"
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
 
 
@@ -76,4 +80,5 @@ def draw_shape(seed: int) -> Shape:
         kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
+        javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )

@@ -30,6 +30,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
     """Yield each shape that is one step smaller, those that lose most first."""
     if shape.steps > 1:
         yield replace(shape, steps=shape.steps // 2)
+    if shape.javascript:
+        yield replace(shape, javascript=0.0)
     for fault in sorted(shape.faults):
         yield replace(shape, faults=shape.faults - {fault})
     if shape.users > 1:

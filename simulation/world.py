@@ -145,13 +145,15 @@ class World:
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
         token_s = rng.uniform(20, 120) if "tokens end" in shape.faults else TOKEN_S
+        cores = Random(f"cores {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
             self.witness.marks[user_id] = mark
             self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
             for index in range(shape.devices):
                 name, skew_s = f"device {number}.{index}", self._skew_s(100)
-                device = Device(clients, user_id, name, skew_s, token_s)
+                is_javascript = cores.random() < shape.javascript
+                device = Device(clients, user_id, name, skew_s, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
 
     async def live(self) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from simulation.__main__ import main
+from simulation.shape import draw_shape
 from simulation.world import Verdict
 
 SEED = 6
@@ -12,6 +13,17 @@ SEED = 6
 def test_it_says_how_many_worlds_have_kept_the_promise(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", "1", "--base", str(SEED)]) == 0
     assert "1 of 1 worlds" in capsys.readouterr().out
+
+
+def test_without_node_it_says_which_worlds_are_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert draw_shape(SEED + 1).javascript
+    assert main(["--seeds", "2", "--base", str(SEED)]) == 0
+    said = capsys.readouterr().out
+    assert "1 worlds are LEFT OUT" in said
+    assert "1 of 1 worlds" in said
 
 
 def test_a_failed_seed_is_named_with_the_end_of_its_history(

@@ -12,7 +12,8 @@ def test_what_does_not_matter_goes() -> None:
     def breaks(shape: Shape) -> bool:
         return shape.nodes >= 2 and "node crashes" in shape.faults and shape.steps > 20
 
-    small = shrink(replace(LARGE, faults=LARGE.faults | {"node crashes"}), breaks)
+    small = shrink(replace(LARGE, faults=LARGE.faults | {"node crashes"}, javascript=1.0), breaks)
+    assert small.javascript == 0.0
     assert small.faults == frozenset({"node crashes"})
     assert (small.nodes, small.users, small.devices, small.contents) == (2, 1, 1, 1)
     assert 20 < small.steps <= 40

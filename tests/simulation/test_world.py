@@ -6,41 +6,51 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from simulation.shape import FAULTS, draw_shape
 from simulation.world import run_world
+from tests.simulation.javascript import NEEDS_NODE
 
 ROOT = Path(__file__).parents[2]
 SEED = 12
-"""A world with most of the faults."""
+"""A world with most of the faults; half of its devices run the JavaScript client."""
+SEEDS = range(12)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=NEEDS_NODE if draw_shape(seed).javascript else ()) for seed in SEEDS]
+)
 def test_the_promise_holds(seed: int) -> None:
     verdict = run_world(draw_shape(seed))
     assert verdict.violations == (), verdict.shape
 
 
 def test_the_worlds_of_a_few_seeds_have_every_fault_and_none() -> None:
-    shapes = [draw_shape(seed) for seed in range(12)]
+    shapes = [draw_shape(seed) for seed in SEEDS]
     assert frozenset(FAULTS) == frozenset[str]().union(*(shape.faults for shape in shapes))
     assert any(not shape.faults for shape in shapes)
+    assert {0.0, 0.5, 1.0} == {shape.javascript for shape in shapes}
 
 
-def test_one_seed_has_one_history() -> None:
-    first, again = run_world(draw_shape(SEED)), run_world(draw_shape(SEED))
+@pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
+def test_one_seed_has_one_history(javascript: float) -> None:
+    shape = replace(draw_shape(SEED), javascript=javascript)
+    first, again = run_world(shape), run_world(shape)
     assert first.lines == again.lines
     assert first.hash == again.hash
     assert len(first.lines) > 100
-    assert run_world(draw_shape(SEED + 1)).hash != first.hash
+    assert run_world(replace(shape, seed=SEED + 1)).hash != first.hash
 
 
 @pytest.mark.integration
-def test_one_seed_has_one_history_in_every_process() -> None:
+@pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
+def test_one_seed_has_one_history_in_every_process(javascript: float) -> None:
     program = (
+        "from msgspec.structs import replace\n"
         "from simulation.shape import draw_shape\n"
         "from simulation.world import run_world\n"
-        f"print(run_world(draw_shape({SEED})).hash)"
+        f"print(run_world(replace(draw_shape({SEED}), javascript={javascript})).hash)"
     )
     path = f"{ROOT}{os.pathsep}{ROOT / 'clients' / 'python'}"
     hashes = {
@@ -53,4 +63,4 @@ def test_one_seed_has_one_history_in_every_process() -> None:
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert hashes == {run_world(draw_shape(SEED)).hash}
+    assert hashes == {run_world(replace(draw_shape(SEED), javascript=javascript)).hash}

@@ -1,0 +1,289 @@
+"""The real JavaScript client's core, in a process of Node that answers each input before anything else happens.
+
+One process serves all worlds of this one. It is started when the first core is made, and ends with this process.
+"""
+
+import atexit
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct, field
+from syncd_client import events, outputs
+from syncd_client.core import CoreDeps, State
+from syncd_client.hlc import Timestamp
+from syncd_client.list_view import Item
+from syncd_client.messages import Action
+from syncd_client.outputs import Output, Timer
+from syncd_client.token import Token
+from syncd_client.user_state import PendingWrite
+
+DRIVER: Final = Path(__file__).with_suffix(".mjs")
+CHUNK_BYTES: Final = 1 << 16
+
+added_javascript = ""
+"""Stands at the end of the client's module, in whose scope it is: for tests, which break the client with it."""
+
+
+class NodeMissingError(Exception):
+    """There is no Node on this machine, and the JavaScript client is not run without."""
+
+
+class JavascriptError(Exception):
+    """The core has thrown; its stack."""
+
+
+def is_node_there() -> bool:
+    """Return whether worlds with JavaScript cores can run here."""
+    return shutil.which("node") is not None
+
+
+class SendText(Struct, frozen=True):
+    """Send ``text``, which the core has encoded itself, on the open socket."""
+
+    text: str
+
+
+class _AskToken(Struct, tag="ask_token"):
+    pass
+
+
+class _Open(Struct, tag="open"):
+    target: str
+    token: str
+
+
+class _Send(Struct, tag="send"):
+    text: str
+
+
+class _Close(Struct, tag="close"):
+    pass
+
+
+class _StartTimer(Struct, tag="start_timer", rename="camel"):
+    timer: Timer
+    after_ms: int
+
+
+class _StopTimer(Struct, tag="stop_timer"):
+    timer: Timer
+
+
+class _Save(Struct, tag="save", rename="camel"):
+    user_id: str
+    changes: Raw
+
+
+class _Emit(Struct, tag="emit"):
+    event: (
+        events.Connected | events.Resumed | events.Updated | events.Confirmed | events.Refused | events.Disconnected
+        | events.SignedOut | events.Progress | events.Command
+    )  # fmt: skip
+
+
+_Output = _AskToken | _Open | _Send | _Close | _StartTimer | _StopTimer | _Save | _Emit
+
+
+class _Write(Struct):
+    operation_id: str
+    operation: Action
+    content_id: str
+    observed: int
+    timestamp: Timestamp
+    tag: str | None = None
+
+
+class _Answer(Struct):
+    outputs: list[_Output] = field(default_factory=list)
+    state: State = State.SIGNED_OUT
+    queued: int = 0
+    write: _Write | None = None
+    items: list[Item] = field(default_factory=list)
+    error: str | None = None
+    message: str = ""
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(_Answer)
+
+
+class _NodeProcess:
+    """Answers one call at a time."""
+
+    def __init__(self) -> None:
+        node = shutil.which("node")
+        if node is None:
+            raise NodeMissingError("a device of this world runs the JavaScript client, and there is no node here")
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([node, str(DRIVER)], stdin=pipe, stdout=pipe, bufsize=0)  # noqa: S603 - ours
+        atexit.register(self._end)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    def ask(self, call: tuple[Any, ...]) -> _Answer:
+        """Return the answer to ``call``; its shape: javascript_core.mjs."""
+        line = memoryview(_encoder.encode(call) + b"\n")
+        with suppress(BrokenPipeError):  # then there is no answer
+            while line:
+                line = line[self._stdin.write(line) :]
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            chunk = os.read(self._stdout.fileno(), CHUNK_BYTES)
+            if not chunk:
+                raise JavascriptError(f"node has ended with {self._process.wait()}")
+            answer += chunk
+        return _decoder.decode(answer)
+
+    def _end(self) -> None:
+        self._stdin.close()
+        self._process.wait()
+        self._stdout.close()
+
+
+_node_process = cache(_NodeProcess)
+
+
+class JavascriptCore:
+    """Has the face of the Python ``Core``, where both can have the same; it says why things ended in its own words.
+
+    Args:
+        name: of its device; a core of the same name is given up.
+        disk: what cores of this device have saved. What this one saves is there before anything else is done.
+
+    Raises:
+        NodeMissingError: no node is installed.
+    """
+
+    def __init__(self, name: str, deps: CoreDeps, disk: list[Raw]) -> None:
+        self._name = name
+        self._deps = deps
+        self._disk = disk
+        self.state = State.SIGNED_OUT
+        self.queued = 0
+        """How many writes are not settled."""
+        self._ask("new", (added_javascript,))
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The list, newest first."""
+        return tuple(self._ask("list", ()).items)
+
+    def sign_in(self, user_id: str) -> list[Output | SendText]:
+        """Open the list of the user, as it is on the disk, and connect."""
+        return self._put("signIn", user_id, self._disk)
+
+    def sign_out(self, *, erase: bool) -> list[Output | SendText]:
+        """Close the user's list."""
+        return self._put("signOut", erase)
+
+    def connect(self) -> list[Output | SendText]:
+        """Connect now, if offline."""
+        return self._put("connect")
+
+    def disconnect(self) -> list[Output | SendText]:
+        """Stay offline until ``connect``."""
+        return self._put("disconnect")
+
+    def enqueue(self, operation: Action, content_id: str) -> tuple[PendingWrite, list[Output | SendText]]:
+        """Add or remove a content.
+
+        Raises:
+            JavascriptError: nobody is signed in, or ``content_id`` is no UUID.
+        """
+        answer = self._input("enqueue", operation, content_id)
+        write = answer.write
+        assert write is not None
+        pending = PendingWrite(
+            operation_id=write.operation_id,
+            operation=write.operation,
+            content_id=write.content_id,
+            tag=write.tag,
+            observed=write.observed,
+            timestamp=write.timestamp,
+        )
+        return pending, self._take(answer)
+
+    def token(self, token: Token) -> list[Output | SendText]:
+        """Use the token that was asked for; the core's shell reads it itself."""
+        return self._put("token", token.value)
+
+    def token_failed(self, _reason: str) -> list[Output | SendText]:
+        """There is no token to be had now."""
+        return self._put("tokenFailed")
+
+    def opened(self) -> list[Output | SendText]:
+        """The socket is open."""
+        return self._put("opened")
+
+    def open_failed(self, _reason: str, status: int | None = None, retry_after_s: float = 0) -> list[Output | SendText]:
+        """The socket did not open."""
+        return self._put("openFailed", status, retry_after_s)
+
+    def closed(self, code: int, _reason: str) -> list[Output | SendText]:
+        """The connection ended."""
+        return self._put("closed", code)
+
+    def received(self, text: str) -> list[Output | SendText]:
+        """One message came."""
+        return self._put("received", text)
+
+    def heard(self) -> list[Output | SendText]:
+        """Do nothing: a WebSocket in JavaScript does not show bytes that are no whole message yet."""
+        return []
+
+    def due(self, timer: Timer) -> list[Output | SendText]:
+        """A timer ran out."""
+        return self._put("due", timer)
+
+    def _put(self, method: str, *arguments: object) -> list[Output | SendText]:
+        return self._take(self._input(method, *arguments))
+
+    def _input(self, method: str, *arguments: object) -> _Answer:
+        deps = self._deps
+        return self._ask(method, arguments, deps.now_ms(), deps.random(), deps.new_replica())
+
+    def _ask(
+        self, method: str, arguments: tuple[object, ...], now_ms: int = 0, random: float = 0.0, replica: str = ""
+    ) -> _Answer:
+        answer = _node_process().ask((self._name, method, now_ms, random, replica, arguments))
+        if answer.error is not None:
+            raise JavascriptError(answer.message)
+        return answer
+
+    def _take(self, answer: _Answer) -> list[Output | SendText]:
+        self.state, self.queued = answer.state, answer.queued
+        out: list[Output | SendText] = []
+        for output in answer.outputs:
+            if isinstance(output, _Save):
+                self._disk.append(output.changes)
+            else:
+                out.append(_converted(output))
+        return out
+
+
+def _converted(output: _Output) -> Output | SendText:
+    """Return the Python client's word for ``output``."""
+    match output:
+        case _AskToken():
+            return outputs.AskToken()
+        case _Open(target=target, token=token):
+            return outputs.Open(target, token)
+        case _Send(text=text):
+            return SendText(text)
+        case _Close():
+            return outputs.Close()
+        case _StartTimer(timer=timer, after_ms=after_ms):
+            return outputs.StartTimer(timer, after_ms)
+        case _StopTimer(timer=timer):
+            return outputs.StopTimer(timer)
+        case _Emit(event=event):
+            return outputs.Emit(event)
+        case _Save():
+            raise AssertionError("is kept, and is no output")
