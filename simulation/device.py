@@ -58,7 +58,7 @@ class Device:
         self.is_online = True
         self.is_javascript = is_javascript
         self.disk = MemoryStore()
-        self.javascript_disk: list[Raw] = []
+        self.javascript_disk: dict[str, list[Raw]] = {}
         self.attempt: Attempt | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._token_s = token_s

@@ -83,7 +83,8 @@ async function call([name, method, nowMs, random, replica, given]) {
   try {
     return answer(cores.get(name), method, given);
   } catch (error) {
-    return { error: error.name, message: error.stack };
+    // As which it was loaded, the whole module is its own address.
+    return { error: error.name, message: error.stack.replaceAll(/data:text\/javascript,[^:]*/gu, "syncd-client.js") };
   }
 }
 

@@ -155,13 +155,13 @@ class JavascriptCore:
 
     Args:
         name: of its device; a core of the same name is given up.
-        disk: what cores of this device have saved. What this one saves is there before anything else is done.
+        disk: by user, what cores of this device have saved. What this one saves is there before anything else is done.
 
     Raises:
         NodeMissingError: no node is installed.
     """
 
-    def __init__(self, name: str, deps: CoreDeps, disk: list[Raw]) -> None:
+    def __init__(self, name: str, deps: CoreDeps, disk: dict[str, list[Raw]]) -> None:
         self._name = name
         self._deps = deps
         self._disk = disk
@@ -177,7 +177,7 @@ class JavascriptCore:
 
     def sign_in(self, user_id: str) -> list[Output | SendText]:
         """Open the list of the user, as it is on the disk, and connect."""
-        return self._put("signIn", user_id, self._disk)
+        return self._put("signIn", user_id, self._disk.get(user_id, []))
 
     def sign_out(self, *, erase: bool) -> list[Output | SendText]:
         """Close the user's list."""
@@ -262,7 +262,7 @@ class JavascriptCore:
         out: list[Output | SendText] = []
         for output in answer.outputs:
             if isinstance(output, _Save):
-                self._disk.append(output.changes)
+                self._disk.setdefault(output.user_id, []).append(output.changes)
             else:
                 out.append(_converted(output))
         return out

@@ -42,12 +42,12 @@ class Outside:
 
 
 @pytest.fixture
-def disk() -> list[Raw]:
-    return []
+def disk() -> dict[str, list[Raw]]:
+    return {}
 
 
 @pytest.fixture
-def core(disk: list[Raw]) -> JavascriptCore:
+def core(disk: dict[str, list[Raw]]) -> JavascriptCore:
     return JavascriptCore("tv", Outside().deps, disk)
 
 
@@ -104,7 +104,7 @@ def test_it_reads_a_token_itself(core: JavascriptCore) -> None:
     assert core.state is State.STOPPED
 
 
-def test_a_write_is_shown_sent_and_kept(core: JavascriptCore, disk: list[Raw]) -> None:
+def test_a_write_is_shown_sent_and_kept(core: JavascriptCore, disk: dict[str, list[Raw]]) -> None:
     live(core)
     write, out = core.enqueue("add", CONTENT.upper())
     assert (write.operation_id, write.operation, write.content_id, write.tag, write.observed) == (
@@ -126,7 +126,7 @@ def test_a_write_is_shown_sent_and_kept(core: JavascriptCore, disk: list[Raw]) -
     assert again.enqueue("remove", CONTENT)[0].operation_id == "r1.2"
 
 
-def test_what_is_only_looked_at_draws_nothing(disk: list[Raw]) -> None:
+def test_what_is_only_looked_at_draws_nothing(disk: dict[str, list[Raw]]) -> None:
     outside = Outside()
     core = JavascriptCore("tv", outside.deps, disk)
     core.sign_in("alice")
@@ -135,7 +135,16 @@ def test_what_is_only_looked_at_draws_nothing(disk: list[Raw]) -> None:
     assert outside.replicas == drawn
 
 
-def test_what_was_erased_does_not_come_back(core: JavascriptCore, disk: list[Raw]) -> None:
+def test_each_user_has_what_is_its_own(core: JavascriptCore) -> None:
+    live(core)
+    core.enqueue("add", CONTENT)
+    core.sign_in("bob")
+    assert core.queued == 0
+    core.sign_in("alice")
+    assert core.queued == 1
+
+
+def test_what_was_erased_does_not_come_back(core: JavascriptCore, disk: dict[str, list[Raw]]) -> None:
     live(core)
     core.enqueue("add", CONTENT)
     assert outputs.Emit(events.SignedOut(user_id="alice", erased=True)) in core.sign_out(erase=True)
@@ -171,7 +180,7 @@ def test_a_message_may_be_longer_than_a_pipe_holds(core: JavascriptCore) -> None
 
 def test_a_defect_is_in_the_cores_that_are_made_with_it(monkeypatch: pytest.MonkeyPatch, core: JavascriptCore) -> None:
     monkeypatch.setattr(javascript_core, "added_javascript", "BASE_MS = 2;")
-    broken = JavascriptCore("phone", Outside().deps, [])
+    broken = JavascriptCore("phone", Outside().deps, {})
     for each in (core, broken):
         each.sign_in("alice")
     assert outputs.StartTimer(Timer.RECONNECT, 250) in core.token_failed("asleep")
@@ -182,13 +191,13 @@ def test_without_node_there_is_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(javascript_core, "_node_process", _NodeProcess)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NodeMissingError):
-        JavascriptCore("tv", Outside().deps, [])
+        JavascriptCore("tv", Outside().deps, {})
 
 
 def test_a_process_that_has_died_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     process = _NodeProcess()
     monkeypatch.setattr(javascript_core, "_node_process", lambda: process)
-    core = JavascriptCore("tv", Outside().deps, [])
+    core = JavascriptCore("tv", Outside().deps, {})
     process._process.kill()
     process._process.wait()
     with pytest.raises(JavascriptError, match="node has ended"):

@@ -470,7 +470,7 @@ var Watchlist = class {
     if (timestamp !== void 0) this.#follow(timestamp);
     this.queue.release(write2.operation_id);
     if (revision === void 0) this.#changeQueue({ settle: write2.number });
-    else this.#changeQueue({ queue: { ...write2, answer: revision } });
+    else this.#change({ queue: { ...write2, answer: revision } });
     if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
     this.#settle();
   }
@@ -521,7 +521,7 @@ var Watchlist = class {
   applySnapshot({ revision, epoch, items }) {
     const isOtherJournal = this.epoch !== null && this.epoch !== epoch || revision < this.revision;
     this.#change({ clear: true });
-    items.forEach(({ content_id, timestamp, device_id }, index) => {
+    items.forEach(({ content_id, timestamp = NEVER, device_id = null }, index) => {
       this.#follow(timestamp);
       this.#change({ put: { content_id, timestamp, rank: -index, device_id } });
     });

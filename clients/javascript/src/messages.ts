@@ -68,8 +68,8 @@ export type Message<T extends ServerMessage["type"]> = Extract<ServerMessage, { 
 
 export interface SnapshotItem {
   readonly content_id: string;
-  readonly timestamp: Timestamp;
-  readonly device_id: string;
+  readonly timestamp?: Timestamp;
+  readonly device_id?: string;
 }
 
 /** What became of a write; `not_found`: a remove of what was not in the list. */

@@ -1,6 +1,6 @@
 /** One user's list on this device: what messages and calls change in it, and what is to be stored of that. */
 
-import { compareTimestamps, follow, type Timestamp, tick } from "./hlc.js";
+import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
 import type { Action, Message } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
@@ -100,7 +100,7 @@ export class Watchlist {
     if (timestamp !== undefined) this.#follow(timestamp);
     this.queue.release(write.operation_id);
     if (revision === undefined) this.#changeQueue({ settle: write.number });
-    else this.#changeQueue({ queue: { ...write, answer: revision } });
+    else this.#change({ queue: { ...write, answer: revision } });
     if (timestamp !== undefined) this.#unstampBehind(write, timestamp);
     this.#settle();
   }
@@ -158,7 +158,7 @@ export class Watchlist {
   applySnapshot({ revision, epoch, items }: Message<"watchlist_snapshot">): void {
     const isOtherJournal = (this.epoch !== null && this.epoch !== epoch) || revision < this.revision;
     this.#change({ clear: true });
-    items.forEach(({ content_id, timestamp, device_id }, index) => {
+    items.forEach(({ content_id, timestamp = NEVER, device_id = null }, index) => {
       this.#follow(timestamp);
       this.#change({ put: { content_id, timestamp, rank: -index, device_id } });
     });

@@ -1,0 +1,59 @@
+"""The Python and the JavaScript core do the same, output by output, on thousands of random scripts."""
+
+import json
+from random import Random
+
+import pytest
+
+from simulation import javascript_core
+from tests.clients.lock_step import DifferenceError, Pair, Step
+from tests.clients.scripts import Script
+from tests.simulation.javascript import NEEDS_NODE
+
+SCRIPTS = 500
+"""In each test."""
+
+pytestmark = [*NEEDS_NODE]
+
+
+@pytest.mark.parametrize("first", range(0, 6 * SCRIPTS, SCRIPTS))
+def test_both_cores_do_the_same(first: int) -> None:
+    run_scripts(range(first, first + SCRIPTS))
+
+
+@pytest.mark.parametrize(
+    "javascript",
+    [
+        "MAX_IN_FLIGHT = 63;",
+        "MAX_TAGS = 3;",
+        "RETRY_MS = 999;",
+        "WriteQueue.prototype.releaseAll = () => {};",
+        "SnapshotPieces.prototype.keepOnly = () => {};",
+        "compareCodePoints = (a, b) => (a < b ? -1 : Number(a > b));",
+        "compareTimestamps = (a, b) => compareReadings(a, b);",
+    ],
+)
+def test_a_difference_is_found(javascript: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(javascript_core, "added_javascript", javascript)
+    with pytest.raises(AssertionError) as found:
+        run_scripts(range(SCRIPTS))
+    assert isinstance(found.value.__cause__, DifferenceError)
+
+
+def run_scripts(seeds: range) -> None:
+    for seed in seeds:
+        run_script(seed)
+
+
+def run_script(seed: int) -> None:
+    """Run the script of ``seed``; where the cores differ, its steps are the message."""
+    pair = Pair()
+    script = Script(Random(seed), pair)
+    done: list[Step] = []
+    try:
+        for _ in range(script.steps):
+            done.append(script.next_step())
+            pair.run(done[-1])
+    except Exception as error:
+        steps = "\n".join(f"   {json.dumps(step)}," for step in done)
+        raise AssertionError(f"script {seed}:\n{steps}\n{error}") from error
