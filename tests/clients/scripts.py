@@ -125,7 +125,19 @@ class Script:
             (2, lambda: self._rng.choice(NO_MESSAGES)),
         ]
         (draw,) = self._rng.choices([draw for _, draw in kinds], [weight for weight, _ in kinds])
-        return draw()
+        message = draw()
+        return self._mutilated(message) if isinstance(message, dict) and self._rng.random() < 0.05 else message
+
+    def _mutilated(self, message: dict[str, Any]) -> object:
+        """Return ``message``, or what is in it, without some field, or with another type's value in it."""
+        within = [message, message.get("timestamp"), *message.get("items", ())]
+        broken = self._rng.choice([part for part in within if part])
+        name = self._rng.choice(sorted(broken))
+        if self._rng.random() < 0.5:
+            del broken[name]
+        else:
+            broken[name] = self._rng.choice((7, -1, 1.5, "7", "", True, [], {}, [7], {"physical": 7}))
+        return message
 
     def _revision(self, *steps: int) -> int:
         return max(0, self._pair.revision + self._rng.choice(steps))

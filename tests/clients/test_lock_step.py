@@ -1,6 +1,7 @@
 """The Python and the JavaScript core do the same, output by output, on thousands of random scripts."""
 
 import json
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,6 +13,8 @@ from tests.simulation.javascript import NEEDS_NODE
 
 SCRIPTS = 500
 """In each test."""
+
+SAMPLES = Path(__file__).parents[1] / "wire_samples" / "to-device"
 
 pytestmark = [*NEEDS_NODE]
 
@@ -38,6 +41,14 @@ def test_a_difference_is_found(javascript: str, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(AssertionError) as found:
         run_scripts(range(SCRIPTS))
     assert isinstance(found.value.__cause__, DifferenceError)
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda sample: sample.stem)
+def test_both_cores_take_what_the_service_has_ever_sent(sample: Path) -> None:
+    pair = Pair()
+    for step in ({"app": {"sign_in": "alice"}}, {"token": {"value": "A"}}, {"open": True}):
+        pair.run(step)
+    pair.run({"server": sample.read_text()})
 
 
 def run_scripts(seeds: range) -> None:

@@ -251,7 +251,7 @@ var Exchange = class {
     this.#watchlist.acknowledge(write2, revision, timestamp);
     this.#emit({ type: "confirmed", ...nameOf(write2), status, revision: revision ?? null });
   }
-  #fail({ id, code, field, message, retry_after_ms }) {
+  #fail({ id, code, field, message = "", retry_after_ms }) {
     const write2 = this.#watchlist.queue.inFlight(id);
     if (write2 === void 0) return;
     if (code === "not_found") {
@@ -370,8 +370,8 @@ var WriteQueue = class {
     const busy = /* @__PURE__ */ new Set();
     for (const write2 of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      const { content_id, operation_id, number, answer } = write2;
-      if (answer !== void 0) continue;
+      const { content_id, operation_id, number, answer: answer2 } = write2;
+      if (answer2 !== void 0) continue;
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
@@ -382,7 +382,7 @@ var WriteQueue = class {
   }
   /** The write of this id, if it waits for its answer. */
   inFlight(operationId) {
-    const number = operationId === void 0 ? void 0 : this.#inFlight.get(operationId);
+    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
     return number === void 0 ? void 0 : this.#writes.get(number);
   }
   /** Count a write as not in flight: it was answered, or may be sent again. */
@@ -421,7 +421,7 @@ var Watchlist = class {
     this.state = stored ?? UserState.empty(newReplica());
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
-    for (const { answer, ...write2 } of this.state.queue.values()) this.state.apply({ queue: write2 });
+    for (const { answer: answer2, ...write2 } of this.state.queue.values()) this.state.apply({ queue: write2 });
   }
   /** The last one applied. */
   get revision() {
@@ -557,8 +557,8 @@ var Watchlist = class {
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
   #settle() {
-    for (const { number, answer } of this.state.queue.values()) {
-      if (answer !== void 0 && answer <= this.revision) this.#changeQueue({ settle: number });
+    for (const { number, answer: answer2 } of this.state.queue.values()) {
+      if (answer2 !== void 0 && answer2 <= this.revision) this.#changeQueue({ settle: number });
     }
   }
   #changeQueue(change) {
@@ -810,10 +810,49 @@ var Core = class {
 };
 
 // src/messages.ts
+var isText = (value) => typeof value === "string";
+var isFlag = (value) => typeof value === "boolean";
+var isWhole = Number.isInteger;
+var isName = (value) => isText(value) || isWhole(value);
+var isAction = (value) => value === "add" || value === "remove";
+function optional(check) {
+  return (value) => value === void 0 || check(value);
+}
+function arrayOf(check) {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+function shape(fields) {
+  const checks = Object.entries(fields);
+  return (value) => typeof value === "object" && value !== null && checks.every(([name, check]) => check(value[name]));
+}
+var isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
+var stamp = { timestamp: optional(isTimestamp), device_id: optional(isText) };
+var list = { revision: isWhole, epoch: isText, items: arrayOf(shape({ content_id: isText, ...stamp })) };
+var answer = { id: optional(isName) };
+var SHAPES = /* @__PURE__ */ new Map([
+  ["watchlist_update", shape({ content_id: isText, action: isAction, revision: optional(isWhole), ...stamp })],
+  ["resumed", shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText) })],
+  ["watchlist_snapshot", shape(list)],
+  ["watchlist_snapshot_piece", shape({ ...list, start: optional(isFlag), next: optional(isText) })],
+  ["ack", shape({ ...answer, status: isText, revision: optional(isWhole), timestamp: optional(isTimestamp) })],
+  [
+    "error",
+    shape({
+      ...answer,
+      code: isText,
+      field: optional(isText),
+      message: optional(isText),
+      retry_after_ms: optional(isWhole)
+    })
+  ],
+  ["goodbye", shape({ reconnect_in_ms: isWhole })],
+  ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
+  ["device_command", shape({ command: isText, target_device: optional(isText) })]
+]);
 function decode(data) {
   try {
     const message = JSON.parse(String(data));
-    return typeof message === "object" && message !== null && "type" in message ? message : null;
+    return SHAPES.get(message?.type)?.(message) ? message : null;
   } catch {
     return null;
   }

@@ -149,7 +149,7 @@ export class Exchange {
     this.#emit({ type: "confirmed", ...nameOf(write), status, revision: revision ?? null });
   }
 
-  #fail({ id, code, field, message, retry_after_ms }: Message<"error">): void {
+  #fail({ id, code, field, message = "", retry_after_ms }: Message<"error">): void {
     const write = this.#watchlist.queue.inFlight(id);
     if (write === undefined) return;
     if (code === "not_found") {

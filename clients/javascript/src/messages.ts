@@ -42,17 +42,17 @@ export type ServerMessage =
     }
   | {
       readonly type: "ack";
-      readonly id?: string;
+      readonly id?: string | number;
       readonly status: Status;
       readonly revision?: number;
       readonly timestamp?: Timestamp;
     }
   | {
       readonly type: "error";
-      readonly id?: string;
+      readonly id?: string | number;
       readonly code: string;
       readonly field?: string;
-      readonly message: string;
+      readonly message?: string;
       readonly retry_after_ms?: number;
     }
   | { readonly type: "goodbye"; readonly reconnect_in_ms: number }
@@ -89,11 +89,63 @@ export type ClientMessage =
   | { readonly type: "authenticate"; readonly token: string }
   | { readonly type: "ping" };
 
-/** What the service says; null if that is no message at all. */
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isFlag: Check = (value) => typeof value === "boolean";
+const isWhole: Check = Number.isInteger;
+const isName: Check = (value) => isText(value) || isWhole(value);
+const isAction: Check = (value) => value === "add" || value === "remove";
+
+function optional(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
+function arrayOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+/** Fields that are not named may be anything. */
+function shape(fields: Readonly<Record<string, Check>>): Check {
+  const checks = Object.entries(fields);
+  return (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    checks.every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
+}
+
+const isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
+const stamp = { timestamp: optional(isTimestamp), device_id: optional(isText) };
+const list = { revision: isWhole, epoch: isText, items: arrayOf(shape({ content_id: isText, ...stamp })) };
+const answer = { id: optional(isName) };
+
+/** By type, what a message must be like. */
+const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check>([
+  ["watchlist_update", shape({ content_id: isText, action: isAction, revision: optional(isWhole), ...stamp })],
+  ["resumed", shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText) })],
+  ["watchlist_snapshot", shape(list)],
+  ["watchlist_snapshot_piece", shape({ ...list, start: optional(isFlag), next: optional(isText) })],
+  ["ack", shape({ ...answer, status: isText, revision: optional(isWhole), timestamp: optional(isTimestamp) })],
+  [
+    "error",
+    shape({
+      ...answer,
+      code: isText,
+      field: optional(isText),
+      message: optional(isText),
+      retry_after_ms: optional(isWhole),
+    }),
+  ],
+  ["goodbye", shape({ reconnect_in_ms: isWhole })],
+  ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
+  ["device_command", shape({ command: isText, target_device: optional(isText) })],
+]);
+
+/** What the service says; null if that is no message that we know. */
 export function decode(data: unknown): ServerMessage | null {
   try {
-    const message: unknown = JSON.parse(String(data));
-    return typeof message === "object" && message !== null && "type" in message ? (message as ServerMessage) : null;
+    const message = JSON.parse(String(data)) as ServerMessage | null;
+    return SHAPES.get(message?.type)?.(message) ? message : null;
   } catch {
     return null;
   }

@@ -37,8 +37,8 @@ export class WriteQueue {
   }
 
   /** The write of this id, if it waits for its answer. */
-  inFlight(operationId: string | undefined): PendingWrite | undefined {
-    const number = operationId === undefined ? undefined : this.#inFlight.get(operationId);
+  inFlight(operationId: string | number | undefined): PendingWrite | undefined {
+    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : undefined;
     return number === undefined ? undefined : this.#writes.get(number);
   }
 
