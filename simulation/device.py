@@ -1,9 +1,8 @@
 """A device: a real client's core, on a connection that speaks through the ``websockets`` library."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -11,24 +10,17 @@ from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer
 from syncd_client.token import Token
-from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
-from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
 
 from simulation.client_deps import ClientDeps
+from simulation.handshake import open_handshake
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
 from simulation.node import START_S, issue_token
 from simulation.watch import ConnectionWatch
-
-MAX_BYTES: Final = 64 << 20
-
-_quiet = logging.getLogger("simulation.websockets")
-_quiet.disabled = True
 
 
 class Device:
@@ -211,7 +203,7 @@ class Attempt(asyncio.Protocol):
         self._transport: Any = None
         self._is_open = False
         self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
-        self._protocol = _handshake(target, token, is_javascript=device.is_javascript)
+        self._protocol = open_handshake(target, token, is_javascript=device.is_javascript)
         self._node = device.deps.choose()
         if device.is_online:
             self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
@@ -333,14 +325,3 @@ class Attempt(asyncio.Protocol):
             self._log.note(self._name, f"is told {told['type']} {told.get('revision', told.get('id', ''))}")
             self._watch.see(told)
             device.received(text)
-
-
-def _handshake(target: str, token: str, *, is_javascript: bool) -> ClientProtocol:
-    """Return a protocol that has asked for a WebSocket; JavaScript can set no header for the token."""
-    offered = [Subprotocol("syncd.v1"), Subprotocol(f"bearer.{token}")] if is_javascript else None
-    protocol = ClientProtocol(parse_uri(f"ws://node{target}"), subprotocols=offered, max_size=MAX_BYTES, logger=_quiet)
-    request = protocol.connect()
-    if not is_javascript:
-        request.headers["Authorization"] = f"Bearer {token}"
-    protocol.send_request(request)
-    return protocol

@@ -148,6 +148,7 @@ class _NodeProcess:
 
 
 _node_process = cache(_NodeProcess)
+os.register_at_fork(after_in_child=_node_process.cache_clear)  # a child that spoke with it, too, would take answers
 
 
 class JavascriptCore:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,20 @@ def test_a_process_that_has_died_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     process._process.wait()
     with pytest.raises(JavascriptError, match="node has ended"):
         core.connect()
+
+
+def test_a_forked_process_has_a_node_of_its_own(core: JavascriptCore) -> None:
+    live(core)
+    with get_context("fork").Pool(1) as forked:
+        assert forked.apply(state_of_a_new_core) == "live"
+    assert core.disconnect()
+
+
+def state_of_a_new_core() -> str:
+    core = JavascriptCore("phone", Outside().deps, {})
+    live(core)
+    assert javascript_core._node_process()._process.poll() is None
+    return core.state
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
