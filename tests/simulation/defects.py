@@ -25,7 +25,6 @@ from actors.messages.fanout import Register
 from actors.messages.journal import Bookmark, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
-from simulation import javascript_core
 from storage.answers import AnswerKeeping
 from storage.journal_store import SqlJournalStore
 from storage.user_journal import UserJournal
@@ -188,43 +187,6 @@ def forget_foreign_tags(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(message_handler, "channel_change", without_tag)
 
 
-def _break_javascript(patch: pytest.MonkeyPatch, javascript: str) -> None:
-    patch.setattr(javascript_core, "added_javascript", javascript)
-
-
-def keep_in_flight_what_no_connection_carries(patch: pytest.MonkeyPatch) -> None:
-    _break_javascript(patch, "WriteQueue.prototype.releaseAll = () => {};")
-
-
-def pause_for_ever(patch: pytest.MonkeyPatch) -> None:
-    _break_javascript(patch, "Exchange.prototype.endPause = () => {};")
-
-
-def notice_no_silence(patch: pytest.MonkeyPatch) -> None:
-    _break_javascript(patch, "Silence.prototype.check = () => 'fine';")
-
-
-def save_no_writes(patch: pytest.MonkeyPatch) -> None:
-    javascript = """
-        const { takeChanges } = Watchlist.prototype;
-        Watchlist.prototype.takeChanges = function () {
-            const { changes, hasUpdated } = takeChanges.call(this);
-            return { changes: changes.filter((change) => !("queue" in change)), hasUpdated };
-        };
-    """
-    _break_javascript(patch, javascript)
-
-
-def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
-    javascript = """
-        const { apply } = UserState.prototype;
-        UserState.prototype.apply = function (change) {
-            if (!("clear" in change)) apply.call(this, change);
-        };
-    """
-    _break_javascript(patch, javascript)
-
-
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 16,
@@ -248,13 +210,4 @@ FOUND_AT: Final[dict[Patch, int]] = {
     answer_the_wrong_writer: 0,
     forget_foreign_tags: 7,
 }
-"""Each defect, and the first seed that finds it, in a world without JavaScript."""
-
-JAVASCRIPT_FOUND_AT: Final[dict[Patch, int]] = {
-    keep_in_flight_what_no_connection_carries: 7,
-    pause_for_ever: 12,
-    notice_no_silence: 7,
-    save_no_writes: 9,
-    add_a_list_to_the_one_before: 53,
-}
-"""Each defect of the JavaScript client, and the first seed that finds it."""
+"""Each defect, and the first seed that finds it."""

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from simulation.shape import draw_shape
 from simulation.world import run_world
-from tests.simulation.defects import FOUND_AT, JAVASCRIPT_FOUND_AT, Patch
+from tests.simulation import javascript_defects
+from tests.simulation.defects import FOUND_AT, Patch
 from tests.simulation.javascript import NEEDS_NODE
 
 WITHIN_SEEDS = 5
@@ -23,11 +24,11 @@ def test_a_defect_is_found(defect: Patch, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.actors_may_fail
 @pytest.mark.parametrize(
     "defect",
-    [pytest.param(defect, marks=NEEDS_NODE) for defect in JAVASCRIPT_FOUND_AT],
+    [pytest.param(defect, marks=NEEDS_NODE) for defect in javascript_defects.FOUND_AT],
     ids=lambda defect: defect.__name__,
 )
 def test_a_defect_of_the_javascript_client_is_found(defect: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
     defect(monkeypatch)
-    found_at = JAVASCRIPT_FOUND_AT[defect]
+    found_at = javascript_defects.FOUND_AT[defect]
     shapes = [draw_shape(seed) for seed in range(found_at, found_at + WITHIN_SEEDS)]
     assert any(run_world(shape).violations for shape in shapes if shape.javascript)

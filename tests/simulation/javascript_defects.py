@@ -1,0 +1,55 @@
+"""Deliberate defects of the JavaScript client, written in it: they stand at the end of its module."""
+
+from typing import Final
+
+import pytest
+
+from simulation import javascript_core
+from tests.simulation.defects import Patch
+
+
+def _break_javascript(patch: pytest.MonkeyPatch, javascript: str) -> None:
+    patch.setattr(javascript_core, "added_javascript", javascript)
+
+
+def keep_in_flight_what_no_connection_carries(patch: pytest.MonkeyPatch) -> None:
+    _break_javascript(patch, "WriteQueue.prototype.releaseAll = () => {};")
+
+
+def pause_for_ever(patch: pytest.MonkeyPatch) -> None:
+    _break_javascript(patch, "Exchange.prototype.endPause = () => {};")
+
+
+def notice_no_silence(patch: pytest.MonkeyPatch) -> None:
+    _break_javascript(patch, "Silence.prototype.check = () => 'fine';")
+
+
+def save_no_writes(patch: pytest.MonkeyPatch) -> None:
+    javascript = """
+        const { takeChanges } = Watchlist.prototype;
+        Watchlist.prototype.takeChanges = function () {
+            const { changes, hasUpdated } = takeChanges.call(this);
+            return { changes: changes.filter((change) => !("queue" in change)), hasUpdated };
+        };
+    """
+    _break_javascript(patch, javascript)
+
+
+def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
+    javascript = """
+        const { apply } = UserState.prototype;
+        UserState.prototype.apply = function (change) {
+            if (!("clear" in change)) apply.call(this, change);
+        };
+    """
+    _break_javascript(patch, javascript)
+
+
+FOUND_AT: Final[dict[Patch, int]] = {
+    keep_in_flight_what_no_connection_carries: 7,
+    pause_for_ever: 12,
+    notice_no_silence: 7,
+    save_no_writes: 9,
+    add_a_list_to_the_one_before: 53,
+}
+"""Each defect, and the first seed that finds it."""
