@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from simulation import javascript_core
-from tests.clients.lock_step import DifferenceError, Pair, Step
+from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step
 from tests.clients.scripts import Script
 from tests.simulation.javascript import NEEDS_NODE
 
@@ -15,6 +15,8 @@ SCRIPTS = 500
 """In each test."""
 
 SAMPLES = Path(__file__).parents[1] / "wire_samples" / "to-device"
+
+START_S = START_MS // 1000
 
 pytestmark = [*NEEDS_NODE]
 
@@ -49,6 +51,27 @@ def test_both_cores_take_what_the_service_has_ever_sent(sample: Path) -> None:
     for step in ({"app": {"sign_in": "alice"}}, {"token": {"value": "A"}}, {"open": True}):
         pair.run(step)
     pair.run({"server": sample.read_text()})
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": "mallory", "exp": "soon"},
+        {"sub": 7, "exp": START_S + 600},
+        {"sub": None, "exp": None},
+        {"sub": "mallory", "exp": True},
+        {"exp": START_S + 600.1234},
+        {"exp": START_S + 600.0005},
+        {"exp": -1.5},
+        ["mallory"],
+        None,
+    ],
+    ids=str,
+)
+def test_both_clients_read_the_same_in_a_token(claims: object) -> None:
+    pair = Pair()
+    pair.run({"app": {"sign_in": "alice"}})
+    pair.run({"token": claims})
 
 
 def run_scripts(seeds: range) -> None:

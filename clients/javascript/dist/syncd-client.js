@@ -747,7 +747,7 @@ var Core = class {
   #useToken({ value, exp }) {
     this.#token = value;
     if (exp !== void 0)
-      this.#start("renew", Math.max(exp * 1e3 - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
+      this.#start("renew", Math.max(Math.floor(exp * 1e3) - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
   }
   #checkSilence() {
     const verdict = this.state === "opening" ? "lost" : this.#silence.check();
@@ -863,8 +863,10 @@ function encode(message) {
 
 // src/token.ts
 function readToken(value) {
+  const parts = value.split(".");
+  if (parts.length !== 3) return { value };
   try {
-    const payload = (value.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const payload = (parts[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
     return {

@@ -236,7 +236,7 @@ export class Core {
   #useToken({ value, exp }: Token): void {
     this.#token = value;
     if (exp !== undefined)
-      this.#start("renew", Math.max(exp * 1000 - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
+      this.#start("renew", Math.max(Math.floor(exp * 1000) - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
   }
 
   #checkSilence(): void {

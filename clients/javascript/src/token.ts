@@ -7,10 +7,12 @@ export interface Token {
   readonly exp?: number;
 }
 
-/** Reads `sub` and `exp` of a JSON Web Token; a token in another shape says nothing. */
+/** Reads `sub` and `exp` of a JSON Web Token; a token in another shape, or a claim of another type, says nothing. */
 export function readToken(value: string): Token {
+  const parts = value.split(".");
+  if (parts.length !== 3) return { value };
   try {
-    const payload = (value.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const payload = (parts[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown; exp?: unknown };
     return {

@@ -12,8 +12,23 @@ test("a token says whose it is and when it ends", () => {
   assert.deepEqual(readToken(value), { value, sub: "zoë ÿ~", exp: 1_764_003_600 });
 });
 
+test("a claim of another type counts as absent", () => {
+  const [claims, none] = [tokenOf('{"sub":"alice","exp":"soon"}'), tokenOf('{"sub":["alice"],"exp":7.5}')];
+  assert.deepEqual(readToken(claims), { value: claims, sub: "alice" });
+  assert.deepEqual(readToken(none), { value: none, exp: 7.5 });
+});
+
 test("a token in another shape says nothing", () => {
-  for (const value of ["", "opaque", "a.b.c", tokenOf("null"), tokenOf("[]"), tokenOf('{"sub":7,"exp":"soon"}')]) {
+  for (const value of [
+    "",
+    "opaque",
+    "a.b.c",
+    "e30.e30",
+    `${tokenOf('{"sub":"bob"}')}.x`,
+    tokenOf("null"),
+    tokenOf("[]"),
+    tokenOf('{"sub":7,"exp":"soon"}'),
+  ]) {
     assert.deepEqual(readToken(value), { value });
   }
 });

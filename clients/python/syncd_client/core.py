@@ -244,7 +244,7 @@ class Core:
     def _use_token(self, token: Token) -> None:
         self._token = token.value
         if token.exp is not None:
-            ahead_ms = round(token.exp * 1000) - RENEW_AHEAD_MS - self._deps.now_ms()
+            ahead_ms = int(token.exp * 1000) - RENEW_AHEAD_MS - self._deps.now_ms()
             self._start(Timer.RENEW, max(ahead_ms, RENEW_PAUSE_MS))
 
     def _check_silence(self) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,18 +17,20 @@ class Token(Struct, frozen=True):
 
 
 class _Claims(Struct):
-    sub: str | None = None
-    exp: float | None = None
+    sub: Any = None
+    exp: Any = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Claims)
 
 
 def read_token(value: str) -> Token:
-    """Return the token with its claims; without them if it is no JSON Web Token."""
+    """Return the token with its claims; without them if it is no JSON Web Token, without one of another type."""
     payload = value.split(".")[1] if value.count(".") == 2 else ""
     try:
         claims = _decoder.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (binascii.Error, ValueError):
         return Token(value)
-    return Token(value, claims.sub, claims.exp)
+    sub = claims.sub if isinstance(claims.sub, str) else None
+    exp = claims.exp if type(claims.exp) in (int, float) else None
+    return Token(value, sub, exp)

@@ -35,6 +35,14 @@ def test_what_is_no_token_is_used_unread(value: str) -> None:
     assert read_token(value) == Token(value)
 
 
+@pytest.mark.parametrize("other", ["soon", True, None, [1], {}])
+def test_a_claim_of_another_type_counts_as_absent(other: object) -> None:
+    value = jwt({"sub": "alice", "exp": other})
+    assert read_token(value) == Token(value, "alice")
+    value = jwt({"sub": other if other != "soon" else 7, "exp": 7.5})
+    assert read_token(value) == Token(value, exp=7.5)
+
+
 def test_a_token_may_leave_out_what_it_wants() -> None:
     assert read_token(jwt({})) == Token(jwt({}))
 
