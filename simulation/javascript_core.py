@@ -35,7 +35,7 @@ class NodeMissingError(Exception):
 
 
 class JavascriptError(Exception):
-    """The core has thrown; its stack."""
+    """The core has thrown: its stack; or it has put out what may not be."""
 
 
 def is_node_there() -> bool:
@@ -263,6 +263,8 @@ class JavascriptCore:
         out: list[Output | SendText] = []
         for output in answer.outputs:
             if isinstance(output, _Save):
+                if any(isinstance(each, SendText) for each in out):
+                    raise JavascriptError("a write is sent before it is saved")
                 self._disk.setdefault(output.user_id, []).append(output.changes)
             else:
                 out.append(_converted(output))

@@ -163,6 +163,18 @@ def test_what_the_core_throws_is_raised_with_its_stack(core: JavascriptCore) -> 
         core.enqueue("add", "tt0111161")
 
 
+def test_what_is_sent_must_have_been_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    reversing = """
+        const { enqueue } = Core.prototype;
+        Core.prototype.enqueue = function (...write) { return enqueue.apply(this, write).reverse(); };
+    """
+    monkeypatch.setattr(javascript_core, "added_javascript", reversing)
+    core = JavascriptCore("tv", Outside().deps, {})
+    live(core)
+    with pytest.raises(JavascriptError, match="before it is saved"):
+        core.enqueue("add", CONTENT)
+
+
 def test_a_message_may_be_longer_than_a_pipe_holds(core: JavascriptCore) -> None:
     live(core)
     items = [
