@@ -23,7 +23,7 @@ START_MS = 1_764_000_000_000
 
 
 class DifferenceError(Exception):
-    """The cores do not do the same; or one of them fails."""
+    """The cores do not do the same."""
 
 
 class Pair:
@@ -67,6 +67,7 @@ class Pair:
 
         Raises:
             DifferenceError: they differ.
+            JavascriptError: the JavaScript core throws where it may not.
         """
         match step:
             case {"advance": span_ms}:
@@ -84,7 +85,7 @@ class Pair:
         until_ms = self._now_ms + span_ms
         while self._timers and min(self._timers.values()) <= until_ms:
             timer = min(self._timers, key=lambda timer: self._timers[timer])
-            self._pass(self._timers.pop(timer) - self._now_ms)
+            self._pass(max(0, self._timers.pop(timer) - self._now_ms))
             self._put({"due": timer})
         self._pass(until_ms - self._now_ms)
 
@@ -96,9 +97,9 @@ class Pair:
         javascript, python = self._of_javascript(step), self._of_python(step)
         if python is None or javascript is None:
             _compare("whether it throws", python is None, javascript is None)
-            return
-        _compare("outputs", [*_shown(python)], [*_shown(javascript)])
-        self._perform(step, python)
+        else:
+            _compare("outputs", [*_shown(python)], [*_shown(javascript)])
+            self._perform(step, python)
         _compare("state", self.python.state, self._javascript.state)
         _compare("queue", self.python.queued, self._javascript.queued)
         _compare("list", self.python.items, self._javascript.items)

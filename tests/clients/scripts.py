@@ -136,7 +136,7 @@ class Script:
         if self._rng.random() < 0.5:
             del broken[name]
         else:
-            broken[name] = self._rng.choice((7, -1, 1.5, "7", "", True, [], {}, [7], {"physical": 7}))
+            broken[name] = self._rng.choice((7, 1.5, "7", "", True, [], {}, [7], {"physical": 7}))
         return message
 
     def _revision(self, *steps: int) -> int:
