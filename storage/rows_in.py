@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 def rows_in(transaction: Transaction, key: Column[Any], pairs: Sequence[tuple[str, str]]) -> Iterator[Row]:
     """Ask for the rows of ``key``'s table whose ``user_id`` and ``key`` are one of ``pairs``; yield them later."""
+    if not pairs:
+        return iter(())
     results = [
         transaction.execute(_select(key, len(chunk)), tuple(chain.from_iterable(chunk))) for chunk in chunks(pairs)
     ]
