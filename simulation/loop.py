@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from random import Random
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVarTuple, Unpack
 
 from typing_extensions import override
+
+Arguments = TypeVarTuple("Arguments")
 
 MAX_IDLE_TURNS: Final = 100_000
 """Turns without any time passing, after which a loop counts as spinning."""
@@ -20,16 +24,31 @@ class LivelockError(Exception):
     """The loop turns and turns, and no time passes."""
 
 
-class _NoSelector:
-    """In place of the operating system: instead of waiting it moves the clock."""
+class _Handle(asyncio.TimerHandle):
+    """asyncio's own, without its debug mode: a third of the time."""
 
-    def __init__(self, turn: Callable[[float | None], None]) -> None:
-        self._turn = turn
+    __slots__ = ()
 
-    def select(self, timeout_s: float | None) -> list[object]:
-        """Let ``timeout_s`` pass; nothing ever comes from a socket."""
-        self._turn(timeout_s)
-        return []
+    def __init__(  # without asyncio's, which is what takes the time
+        self,
+        loop: "SimulatedLoop",
+        when_s: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context | None,
+    ) -> None:
+        self._loop = loop
+        self._when = when_s
+        self._callback = callback
+        self._args = args
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+    @override
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]  # as asyncio does
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -48,7 +67,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._now_s = 0.0
         self._shuffle = shuffle
         self._idle_turns = 0
-        self._selector = _NoSelector(self._pass_time)
+        self._timers: list[tuple[float, int, _Handle]] = []
+        """A heap: by their time, then in the order they were set in."""
+        self._timers_set = 0
         self.failures: list[dict[str, Any]] = []
         """What nobody has caught: contexts of the exception handler."""
         self.set_exception_handler(lambda _, context: self.failures.append(context))
@@ -66,38 +87,85 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             task.cancel()
         with suppress(DeadlockError, LivelockError):
             self.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
+        self._timers.clear()
         self.close()
 
     @property
     def timers(self) -> list[asyncio.TimerHandle]:
         """The timers that are set."""
-        return [timer for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        return [timer for _, _, timer in self._timers if not timer.cancelled()]
 
-    def _pass_time(self, timeout_s: float | None) -> None:
-        if timeout_s is None:
-            raise DeadlockError(f"at {self._now_s:.3f} s everybody waits for somebody else")
-        if timeout_s > 0:
-            self._idle_turns = 0
-            self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
-            return
-        self._idle_turns += 1
-        if self._idle_turns > MAX_IDLE_TURNS:
-            raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
+    @override
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]
+        handle = _Handle(self, self._now_s, callback, args, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    @override
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    @override
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]
+        timer = _Handle(self, when, callback, args, context)
+        self._timers_set += 1
+        heappush(self._timers, (when, self._timers_set, timer))
+        return timer
 
     def _run_once(self) -> None:
+        """Turn until somebody stops the loop: asyncio calls it again and again until then."""
         ready = self._ready  # type: ignore[attr-defined]
-        if self._shuffle is not None and len(ready) > 1:
-            handles = list(ready)
-            ready.clear()
-            self._shuffle.shuffle(handles)
-            ready.extend(handles)
-        super()._run_once()  # type: ignore[misc]
+        while not self._stopping:  # type: ignore[attr-defined]
+            if self._shuffle is not None and len(ready) > 1:
+                handles = list(ready)
+                ready.clear()
+                self._shuffle.shuffle(handles)
+                ready.extend(handles)
+            self._pass_time(is_somebody_ready=bool(ready))
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if handle._cancelled:
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except Exception as error:  # noqa: BLE001 - whatever it is, asyncio's handler is told
+                    self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
 
-    def _process_events(self, event_list: list[object]) -> None:
-        """Nothing comes from outside."""
-
-    def _write_to_self(self) -> None:
-        """Nobody waits in a selector."""
+    def _pass_time(self, *, is_somebody_ready: bool) -> None:
+        """Make ready what is due: now, or if nobody is ready, when the next timer is due."""
+        timers, ready = self._timers, self._ready  # type: ignore[attr-defined]
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if is_somebody_ready or (timers and timers[0][0] <= self._now_s):
+            self._idle_turns += 1
+            if self._idle_turns > MAX_IDLE_TURNS:
+                raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
+        elif timers:
+            self._idle_turns = 0
+            self._now_s = timers[0][0]
+        else:
+            raise DeadlockError(f"at {self._now_s:.3f} s everybody waits for somebody else")
+        while timers and timers[0][0] <= self._now_s:
+            ready.append(heappop(timers)[2])
 
     @override
     def call_soon_threadsafe(self, *_: Any, **__: Any) -> NoReturn:  # type: ignore[override]

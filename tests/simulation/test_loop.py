@@ -93,3 +93,33 @@ def test_threads_are_refused(loop: SimulatedLoop) -> None:
         loop.run_until_complete(block())
     with pytest.raises(NotImplementedError):
         loop.call_soon_threadsafe(print)
+
+
+def test_timers_that_are_due_at_once_run_in_the_order_they_were_set_in(loop: SimulatedLoop) -> None:
+    ran: list[int] = []
+
+    async def run() -> None:
+        for number in range(10):
+            loop.call_at(5, ran.append, number)
+        loop.call_at(4, ran.append, -1)
+        await asyncio.sleep(6)
+
+    loop.run_until_complete(run())
+    assert ran == [-1, *range(10)]
+
+
+def test_a_timer_that_is_cancelled_neither_runs_nor_takes_time(loop: SimulatedLoop) -> None:
+    async def run() -> None:
+        first, second = loop.call_later(1, print), loop.call_soon(print)
+        loop.call_later(2, first.cancel)
+        first.cancel()
+        second.cancel()
+        await asyncio.sleep(0)
+        assert loop.timers
+        assert "print" in repr(loop.call_later(3, print))
+
+    loop.run_until_complete(run())
+    assert loop.time() == 0
+    with pytest.raises(DeadlockError):
+        loop.run_forever()
+    assert loop.time() == 3
