@@ -126,7 +126,7 @@ soak: $(VENV)/dev ## run a load with faults, then an audit: make soak MINUTES=30
 SEEDS ?= 100
 BASE ?= 0
 simulate: $(VENV)/dev ## run whole clusters on a virtual clock, one for each seed: make simulate SEEDS=1000 BASE=0
-	$(BIN)/python -m simulation --seeds $(SEEDS) --base $(BASE)
+	$(BIN)/python -m simulation --seeds $(SEEDS) --base $(BASE) $(if $(KEPT),--kept)
 
 fuzz: $(VENV)/dev ## run coverage-guided fuzzing for a minute
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'

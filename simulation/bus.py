@@ -69,23 +69,32 @@ class Hub:
         """Bring ``payload`` to every node, each with a fate of its own."""
         self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
         for bus in tuple(self.buses):
-            self._bring(bus.deliver, user_id, payload)
+            self._bring(bus, bus.deliver, user_id, payload)
 
     def publish_from_outside(self, user_id: str, payload: bytes) -> None:
         """Bring a foreign publisher's write to every node, or with NATS to one of the queue group."""
         if self.is_down or not self.buses:
             return
         for bus in (self._rng.choice(self.buses),) if self.style == "nats" else tuple(self.buses):
-            self._bring(bus.deliver_foreign, user_id, payload)
+            self._bring(bus, bus.deliver_foreign, user_id, payload)
         for bus in tuple(self.buses) if self.style == "nats" else ():
-            self._bring(bus.deliver, user_id, payload)
+            self._bring(bus, bus.deliver, user_id, payload)
 
-    def _bring(self, deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+    def _bring(self, bus: "SimulatedBus", deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
         fate, faults = self._rng.random(), self.faults
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
+        if copies != 1:
+            self._note("loses" if copies == 0 else "doubles", bus, user_id, payload)
         for _ in range(copies):
             late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
+            if late_s:
+                self._note(f"holds for {late_s:.1f} s", bus, user_id, payload)
             self.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
+
+    def _note(self, fate: str, bus: "SimulatedBus", user_id: str, payload: bytes) -> None:
+        revision = peek(payload).revision
+        what = "what came from outside" if revision is None else f"r{revision}"
+        self._log.note("bus", f"{fate} {what} for {user_id} to {bus.listener.node}")
 
 
 class SimulatedBus:

@@ -322,6 +322,18 @@ class Attempt(asyncio.Protocol):
         elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             text = bytes(event.data)
             told: dict[str, Any] = msgspec.json.decode(text)
-            self._log.note(self._name, f"is told {told['type']} {told.get('revision', told.get('id', ''))}")
+            self._log.note(self._name, f"is told {_summary(told)}")
             self._watch.see(told)
             device.received(text)
+
+
+def _summary(told: dict[str, Any]) -> str:
+    """Return what matters of a message; a content by its last digits."""
+    match told:
+        case {"type": "watchlist_update", "revision": revision, "action": action, "content_id": content_id}:
+            return f"r{revision} {action} {content_id[-4:]}"
+        case {"type": "ack", "id": name, "status": status}:
+            return f"{status} r{told.get('revision')} for {name}"
+        case {"items": items, "revision": revision}:
+            return f"{told['type']} r{revision}: {' '.join(sorted(item['content_id'][-4:] for item in items))}"
+    return " ".join(str(told[key]) for key in ("type", "id", "code", "revision") if key in told)

@@ -1,27 +1,29 @@
-"""What happened in one simulated world, line by line: the same seed must give the same lines."""
+"""What happened in one simulated world, event by event: the same seed must give the same events."""
 
 import hashlib
 from collections.abc import Callable
 
+Event = tuple[float, str, str]
+"""When (virtual seconds), who, what."""
+
 
 class EventLog:
-    """Keeps every line, and a hash over all of them."""
+    """Keeps every event."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._hash = hashlib.blake2b(digest_size=16)
-        self.lines: list[str] = []
+        self.events: list[Event] = []
 
     def note(self, who: str, what: str) -> None:
-        """Add a line: when, ``who``, ``what``."""
-        line = f"{self._now_s():10.4f} {who:<12} {what}"
-        self._hash.update(line.encode())
-        self.lines.append(line)
+        """Add an event of now."""
+        self.events.append((self._now_s(), who, what))
 
     def hash(self) -> str:
-        """Return the hash of all lines so far."""
-        return self._hash.hexdigest()
+        """Return the hash of all events so far."""
+        return hashlib.blake2b(repr(self.events).encode(), digest_size=16).hexdigest()
 
-    def about(self, words: tuple[str, ...], last: int) -> list[str]:
-        """Return the ``last`` lines that have one of ``words``."""
-        return [line for line in self.lines if any(word in line for word in words)][-last:]
+
+def line_of(event: Event) -> str:
+    """Return an event as it is shown."""
+    at_s, who, what = event
+    return f"{at_s:10.4f} {who:<12} {what}"

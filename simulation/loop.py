@@ -1,7 +1,7 @@
 """An event loop whose time is virtual: it jumps to the next timer, and nothing else ever happens by itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
@@ -24,7 +24,7 @@ class LivelockError(Exception):
     """The loop turns and turns, and no time passes."""
 
 
-class _Handle(asyncio.TimerHandle):
+class SimulatedHandle(asyncio.TimerHandle):
     """asyncio's own, without its debug mode: a third of the time."""
 
     __slots__ = ()
@@ -67,7 +67,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._now_s = 0.0
         self._shuffle = shuffle
         self._idle_turns = 0
-        self._timers: list[tuple[float, int, _Handle]] = []
+        self._timers: list[tuple[float, int, SimulatedHandle]] = []
         """A heap: by their time, then in the order they were set in."""
         self._timers_set = 0
         self.failures: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self._check_closed()  # type: ignore[attr-defined]
-        handle = _Handle(self, self._now_s, callback, args, context)
+        handle = SimulatedHandle(self, self._now_s, callback, args, context)
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle
 
@@ -126,10 +126,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self._check_closed()  # type: ignore[attr-defined]
-        timer = _Handle(self, when, callback, args, context)
-        self._timers_set += 1
-        heappush(self._timers, (when, self._timers_set, timer))
+        timer = SimulatedHandle(self, when, callback, args, context)
+        self.set_timer(timer)
         return timer
+
+    def make_ready(self, handles: Iterable[SimulatedHandle]) -> None:
+        """Run ``handles`` behind what is ready."""
+        self._ready.extend(handles)  # type: ignore[attr-defined]
+
+    def set_timer(self, timer: SimulatedHandle) -> None:
+        """Run ``timer`` when it is due, behind those that are due at the same time already."""
+        self._timers_set += 1
+        heappush(self._timers, (timer.when(), self._timers_set, timer))
 
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""
@@ -139,16 +147,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 handles = list(ready)
                 ready.clear()
                 self._shuffle.shuffle(handles)
-                ready.extend(handles)
+                self.make_ready(handles)
             self._pass_time(is_somebody_ready=bool(ready))
             for _ in range(len(ready)):
                 handle = ready.popleft()
-                if handle._cancelled:
-                    continue
-                try:
-                    handle._context.run(handle._callback, *handle._args)
-                except Exception as error:  # noqa: BLE001 - whatever it is, asyncio's handler is told
-                    self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
+                if not handle._cancelled:
+                    handle._run()
 
     def _pass_time(self, *, is_somebody_ready: bool) -> None:
         """Make ready what is due: now, or if nobody is ready, when the next timer is due."""

@@ -64,6 +64,11 @@ class End(asyncio.Transport):
         self._is_stalled = self._is_silent = False
         self._is_closing = self._has_ended = self._is_lost = False
 
+    @property
+    def link_state(self) -> str:
+        """Return what becomes of what is sent: ``flows``, ``stalls``, or ``silent``: it is lost."""
+        return "silent" if self._is_silent else "stalls" if self._is_stalled else "flows"
+
     # What the world does to it
 
     def stall(self) -> None:
@@ -217,6 +222,11 @@ class Connection:
         self.client = client
         self.server = server
         client.peer, server.peer = server, client
+
+    @property
+    def state(self) -> str:
+        """Return what becomes of what the server sends."""
+        return self.server.link_state
 
     def cut(self) -> None:
         """Reset it at both ends."""

@@ -102,6 +102,7 @@ class SimulatedNode:
         self._failed = failed
         self._lives: list[asyncio.Task[None]] = []
         self._life: _Life | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     @property
     def node(self) -> Node | None:
@@ -112,6 +113,13 @@ class SimulatedNode:
     def store(self) -> SimulatedStore | None:
         """Its way to the database."""
         return self._life.store if self._life is not None else None
+
+    @property
+    def state(self) -> str:
+        """Return what it does: it ``starts``, ``runs``, ``drains``, or is ``down``."""
+        if self._life is None:
+            return "drains" if self._draining is not None and not self._draining.done() else "down"
+        return "starts" if self._life.node is None else "runs"
 
     def now_s(self) -> float:
         """Return what its wall clock shows."""
@@ -135,6 +143,7 @@ class SimulatedNode:
         life, self._life = self._life, None
         if life is not None:
             self._deps.log.note(self.place, "drains")
+            self._draining = self._lives[-1]
             life.end.set()
 
     async def gone(self) -> None:

@@ -4,10 +4,15 @@ Each seed has some kinds of fault and lacks the others, so that rare combination
 """
 
 from random import Random
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from simulation.bus import Style
+
+SMALL_STEPS: Final = 36
+"""Of a small world."""
 
 FAULTS = (
     "bus loses",
@@ -82,3 +87,8 @@ def draw_shape(seed: int) -> Shape:
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
+
+
+def draw_small_shape(seed: int) -> Shape:
+    """Return the shape of a small world, whose log has 200 events on average; its faults are those of the seed."""
+    return replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS)

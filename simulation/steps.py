@@ -35,15 +35,16 @@ class Steps:
             "writer dies": (3, self._kill_writer),
             "database is away": (2, self._take_database),
         }
-        possible = [(40, self._write), (15, self._write_by_backend)]
-        possible += [weighed for name, weighed in faults.items() if name in world.shape.faults]
-        self._weights = [weight for weight, _ in possible]
-        self._steps = [step for _, step in possible]
+        possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
+        possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
+        self._weights = [weight for weight, _ in possible.values()]
+        self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
 
     def take_one(self) -> None:
         """Take the next step."""
-        (step,) = self._rng.choices(self._steps, self._weights)
+        ((name, step),) = self._rng.choices(self._steps, self._weights)
+        self._world.coverage.begin(name)
         step()
 
     def make_calm(self) -> None:
@@ -158,7 +159,7 @@ class Steps:
             node.start()
 
     def _any_device(self) -> Device:
-        return self._rng.choice(self._world.devices)
+        return self._world.coverage.struck(self._rng.choice(self._world.devices))
 
     def _any_node(self) -> SimulatedNode:
-        return self._rng.choice(self._world.nodes)
+        return self._world.coverage.struck(self._rng.choice(self._world.nodes))

@@ -116,6 +116,11 @@ class _Worker:
         self._generation = 0
         """Of the process: what an earlier one had begun comes to nothing."""
 
+    @property
+    def commits(self) -> bool:
+        """Whether a commit is under way."""
+        return any(asked.name == CommitBatch.__name__ for asked in self._asked)
+
     def ask(self, request: Request[R]) -> "asyncio.Future[R]":
         """Do ``request`` after those before it."""
         answered: asyncio.Future[R] = self._store.loop.create_future()

@@ -1,5 +1,6 @@
 """What the users' apps see: judged as it comes, by what the protocol promises and nothing else."""
 
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,9 +33,13 @@ class Witness:
     """Knows what was wanted, answered and shown, and keeps what contradicts the promise.
 
     A user's contents begin with a mark of the user, so that nobody else's can be taken for them.
+
+    Args:
+        note: is told each contradiction when it is seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None] = lambda _: None) -> None:
+        self._note = note
         self.wanted: dict[tuple[str, str], Wanted] = {}
         """By user and operation id."""
         self.answers: dict[tuple[str, str], Answer] = {}
@@ -51,6 +56,7 @@ class Witness:
 
     def violate(self, text: str) -> None:
         """Keep what must not happen."""
+        self._note(text)
         self.violations.append(text)
 
     def wants(self, user_id: str, write: PendingWrite) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import gc
 import logging
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from traceback import format_exception
@@ -19,8 +20,10 @@ from typing_extensions import override
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
+from simulation.coverage import Coverage, Pair
 from simulation.device import Device
-from simulation.event_log import EventLog
+from simulation.event_log import Event, EventLog
+from simulation.history import VIOLATION, page, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
@@ -49,16 +52,22 @@ _MAY_COMPLAIN: Final = frozenset({"actors.journal.read_turns", "actors.journal.w
 """Who calls it an error that the database is away, which happens here."""
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, kw_only=True):
     """What became of a world."""
 
     shape: Shape
     hash: str
     """Of everything that happened."""
     violations: tuple[str, ...]
-    lines: tuple[str, ...]
+    events: tuple[Event, ...]
     """What happened."""
+    size: int
+    """How many events there were."""
     virtual_s: float
+    met: Counter[Pair]
+    """How often a fault met a state."""
+    page: str
+    """The history of the user whom the first violation names; empty: none does."""
 
 
 class _Alarms(logging.Handler):
@@ -131,7 +140,16 @@ def _run_world(shape: Shape) -> Verdict:
                 world.witness.violate("".join(format_exception(error)[-3:]))
             gc.collect()  # a task that nobody has waited for tells its exception now
             violations = [*world.witness.violations, *world.judge(), *alarms.texts, *map(str, loop.failures)]
-            verdict = Verdict(shape, log.hash(), tuple(violations), tuple(log.lines), loop.time())
+            verdict = Verdict(
+                shape=shape,
+                hash=log.hash(),
+                violations=tuple(violations),
+                events=tuple(log.events),
+                size=len(log.events),
+                virtual_s=loop.time(),
+                met=world.coverage.met,
+                page=_page(world, violations),
+            )
             world.journal.close()
             loop.sweep_up()
             return verdict
@@ -139,6 +157,13 @@ def _run_world(shape: Shape) -> Verdict:
         database.close()
         ActorRegistry.stop_all(block=False)
         shutil.rmtree(directory)
+
+
+def _page(world: "World", violations: Sequence[str]) -> str:
+    user_id = next(filter(None, map(user_of, violations)), None)
+    if user_id is None:
+        return ""
+    return page(world.shape, violations, user_id, world.log.events, read_commits(world.database.file, user_id))
 
 
 class World:
@@ -153,7 +178,7 @@ class World:
         self.log = log
         self.database = database
         self.journal = JournalFile(database.file)
-        self.witness = Witness()
+        self.witness = Witness(lambda text: log.note(VIOLATION, text))
         self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
         store_delay, are_foreign_allowed = Delay(rng, 0.0005, shape.store_s), "foreigners publish" in shape.faults
         node_deps = NodeDeps(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
@@ -162,6 +187,7 @@ class World:
             SimulatedNode(node_deps, f"node {number}", self._skew_s(5), self.witness.violate)
             for number in range(shape.nodes)
         ]
+        self.coverage = Coverage(shape.faults, self.nodes)
         clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
         self.backend = Backend(clients)
         self.users = [f"user-{number}" for number in range(shape.users)]

@@ -1,0 +1,126 @@
+"""Which states each fault has met: a fault proves little if it always comes while nobody does anything.
+
+A target (a node or a device) has several states at once: what it does, and what its parts do. A fault that strikes one
+target meets its states; one that strikes everything meets those of all nodes; one that lasts meets those of each device
+that its user changes the list on.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
+
+from syncd_client.core import State
+
+from simulation.device import Device
+from simulation.node import SimulatedNode
+
+Pair = tuple[str, str]
+"""A fault and a state."""
+
+T = TypeVar("T", Device, SimulatedNode)
+
+NODE: Final = ("node down", "node starts", "node runs", "node drains")
+STORE: Final = ("store idle", "store commits", "store away")
+OUTBOX: Final = ("outbox empty", "outbox full")
+DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
+LINK: Final = ("link flows", "link stalls", "link silent")
+QUEUE: Final = ("queue empty", "queue full")
+
+_RUNS: Final = ("node starts", "node runs", *STORE, *OUTBOX)
+_ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
+_ANY_DEVICE: Final = (*DEVICE, *LINK, *QUEUE)
+
+AT_ONCE: Final[Mapping[str, Sequence[str]]] = {
+    "network is lost": _ANY_DEVICE,
+    "network falls silent": _ANY_DEVICE,
+    "link stalls": ("device opens", "device resumes", "device live", *LINK, *QUEUE),
+    "app is killed": _ANY_DEVICE,
+    "node crashes": _RUNS,
+    "node drains": _RUNS,
+    "writer dies": _RUNS,
+    "clocks step": (*_ANY_NODE, *_ANY_DEVICE),
+}
+"""What strikes one target, and the states in which it does something; the first one of a target decides."""
+
+EVERYWHERE: Final = ("bus is away", "bus is silent", "database is away", "foreigners publish")
+"""What strikes everything."""
+
+LASTING: Final = (
+    "bus loses",
+    "bus doubles",
+    "bus reorders",
+    "clocks differ",
+    "callbacks are shuffled",
+    "tokens end",
+)
+"""What is so as long as a world lives."""
+
+
+def pairs_of(fault: str) -> Iterator[Pair]:
+    """Yield the pairs that are there to be met. Raises: KeyError, nobody has said which."""
+    if fault in EVERYWHERE:
+        states: Sequence[str] = _ANY_NODE
+    else:
+        states = _ANY_DEVICE if fault in LASTING else AT_ONCE[fault]
+    return ((fault, state) for state in states)
+
+
+class Coverage:
+    """Counts, in one world, which faults have met which states."""
+
+    def __init__(self, faults: Iterable[str], nodes: Sequence[SimulatedNode]) -> None:
+        self.met: Counter[Pair] = Counter()
+        self._lasting = tuple(sorted(frozenset(LASTING).intersection(faults)))
+        self._nodes = nodes
+        self._faults: tuple[str, ...] = ()
+        """Those that the next target meets."""
+
+    def begin(self, step: str) -> None:
+        """Know what the next step is: a fault, or anything else, in which only what lasts meets anything."""
+        self._faults = (step,) if step in AT_ONCE else self._lasting
+        if step in EVERYWHERE:
+            self.met.update((step, state) for node in self._nodes for state in states_of(node))
+
+    def struck(self, target: T) -> T:
+        """Return ``target``, which was drawn for the step that has begun: a write is one on a device."""
+        states = states_of(target) if self._faults else ()
+        for fault in self._faults:
+            if fault in LASTING or states[0] in AT_ONCE[fault]:
+                self.met.update((fault, state) for state in states)
+        return target
+
+
+def states_of(target: Device | SimulatedNode) -> tuple[str, ...]:
+    """Return the states that a target is in, the one that matters most first."""
+    return tuple(_states_of_device(target) if isinstance(target, Device) else _states_of_node(target))
+
+
+def _states_of_node(node: SimulatedNode) -> Iterator[str]:
+    yield f"node {node.state}"
+    if node.store is not None:
+        is_away, commits = node.store.database.is_away, node.store.writer.commits
+        yield "store away" if is_away else "store commits" if commits else "store idle"
+    if node.node is not None:
+        yield "outbox full" if node.node.metrics.bus.outbox else "outbox empty"
+
+
+def _states_of_device(device: Device) -> Iterator[str]:
+    yield f"device {_DEVICE_STATES.get(device.core.state, 'offline')}"
+    if device.connection is not None:
+        yield f"link {device.connection.state}"
+    yield "queue full" if device.core.queued else "queue empty"
+
+
+_DEVICE_STATES: Final = {State.OPENING: "opens", State.RESUMING: "resumes", State.LIVE: "live"}
+
+
+def table(met: Counter[Pair], faults: Iterable[str]) -> str:
+    """Return, a line for each of ``faults``, how often it met which state; and at the end what was never met."""
+    lines = ["each fault, and how often it met which state:"]
+    never: list[str] = []
+    for fault in faults:
+        pairs = list(pairs_of(fault))
+        lines.append(f"  {fault:<22} " + ", ".join(f"{pair[1]} {met[pair]}" for pair in pairs if met[pair]))
+        never += [f"{fault} when {state}" for _, state in pairs if not met[fault, state]]
+    lines.append(f"never met: {', '.join(never) or 'nothing'}")
+    return "\n".join(lines)

@@ -1,0 +1,51 @@
+"""What a fault meets: the states of the target that was drawn for it, of all nodes, or of the devices that write."""
+
+from collections import Counter
+
+import pytest
+from msgspec.structs import replace
+
+from simulation.coverage import AT_ONCE, EVERYWHERE, LASTING, pairs_of, table
+from simulation.shape import FAULTS, Shape, draw_shape
+from simulation.world import run_world
+
+
+def world_with(fault: str) -> Shape:
+    """The first world that has ``fault``."""
+    return next(shape for seed in range(100) if fault in (shape := draw_shape(seed)).faults)
+
+
+def test_it_is_said_of_every_fault_what_it_strikes() -> None:
+    assert sorted(FAULTS) == sorted([*AT_ONCE, *EVERYWHERE, *LASTING])
+
+
+@pytest.mark.parametrize("fault", ["app is killed", "node crashes", "database is away", "bus loses"])
+def test_a_fault_meets_states_that_it_is_said_to(fault: str) -> None:
+    met = Counter({pair: times for pair, times in run_world(world_with(fault)).met.items() if pair[0] == fault})
+    assert met
+    assert set(met) <= set(pairs_of(fault))
+
+
+def test_a_fault_that_strikes_one_target_meets_one_state_of_each_kind() -> None:
+    met = run_world(world_with("app is killed")).met
+    kills = sum(times for (fault, state), times in met.items() if fault == "app is killed" and "device" in state)
+    queues = sum(times for (fault, state), times in met.items() if fault == "app is killed" and "queue" in state)
+    assert 0 < kills == queues
+
+
+def test_a_node_that_is_down_cannot_be_struck() -> None:
+    faults = frozenset({"node crashes", "bus is away"})
+    met = run_world(replace(draw_shape(0), steps=200, pause_s=0.5, faults=faults)).met
+    assert met["node crashes", "node runs"]
+    assert met["bus is away", "node down"]
+    assert not met["node crashes", "node down"]
+
+
+def test_a_table_has_what_was_met_and_says_what_never_was() -> None:
+    met = Counter({("app is killed", state): 7 for fault, state in pairs_of("app is killed") if state != "link silent"})
+    said = table(met, ["app is killed"]).splitlines()
+    assert "device live 7" in said[1]
+    assert "link silent" not in said[1]
+    assert said[2] == "never met: app is killed when link silent"
+    met["app is killed", "link silent"] += 1
+    assert table(met, ["app is killed"]).splitlines()[2] == "never met: nothing"
