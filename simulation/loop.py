@@ -102,7 +102,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        self._check_closed()  # type: ignore[attr-defined]
+        if self._closed:  # type: ignore[attr-defined]
+            self._check_closed()  # type: ignore[attr-defined]
         handle = SimulatedHandle(self, self._now_s, callback, args, context)
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle
@@ -115,7 +116,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
+        timer = SimulatedHandle(self, self._now_s + delay, callback, args, context)
+        self.set_timer(timer)
+        return timer
 
     @override
     def call_at(
@@ -125,7 +128,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        self._check_closed()  # type: ignore[attr-defined]
         timer = SimulatedHandle(self, when, callback, args, context)
         self.set_timer(timer)
         return timer
@@ -136,40 +138,42 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def set_timer(self, timer: SimulatedHandle) -> None:
         """Run ``timer`` when it is due, behind those that are due at the same time already."""
+        if self._closed:  # type: ignore[attr-defined]
+            self._check_closed()  # type: ignore[attr-defined]
         self._timers_set += 1
         heappush(self._timers, (timer.when(), self._timers_set, timer))
 
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""
-        ready = self._ready  # type: ignore[attr-defined]
+        ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
         while not self._stopping:  # type: ignore[attr-defined]
             if self._shuffle is not None and len(ready) > 1:
                 handles = list(ready)
                 ready.clear()
                 self._shuffle.shuffle(handles)
                 self.make_ready(handles)
-            self._pass_time(is_somebody_ready=bool(ready))
+            if not ready:
+                self._pass_time()
+            while timers and timers[0][0] <= self._now_s:
+                ready.append(heappop(timers)[2])
+            self._idle_turns += 1
+            if self._idle_turns > MAX_IDLE_TURNS:
+                raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if not handle._cancelled:
                     handle._run()
 
-    def _pass_time(self, *, is_somebody_ready: bool) -> None:
-        """Make ready what is due: now, or if nobody is ready, when the next timer is due."""
-        timers, ready = self._timers, self._ready  # type: ignore[attr-defined]
+    def _pass_time(self) -> None:
+        """Let time pass until the next timer is due, unless one is already."""
+        timers = self._timers
         while timers and timers[0][2]._cancelled:
             heappop(timers)
-        if is_somebody_ready or (timers and timers[0][0] <= self._now_s):
-            self._idle_turns += 1
-            if self._idle_turns > MAX_IDLE_TURNS:
-                raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
-        elif timers:
+        if not timers:
+            raise DeadlockError(f"at {self._now_s:.3f} s everybody waits for somebody else")
+        if timers[0][0] > self._now_s:
             self._idle_turns = 0
             self._now_s = timers[0][0]
-        else:
-            raise DeadlockError(f"at {self._now_s:.3f} s everybody waits for somebody else")
-        while timers and timers[0][0] <= self._now_s:
-            ready.append(heappop(timers)[2])
 
     @override
     def call_soon_threadsafe(self, *_: Any, **__: Any) -> NoReturn:  # type: ignore[override]

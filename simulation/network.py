@@ -6,6 +6,7 @@ What TCP promises holds: bytes arrive in order, once, or not at all.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import log
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -32,13 +33,13 @@ class Delay:
     """How long what is sent is under way: drawn again each time."""
 
     def __init__(self, rng: Random, least_s: float, mean_extra_s: float) -> None:
-        self._rng = rng
+        self._random = rng.random
         self._least_s = least_s
         self._mean_extra_s = mean_extra_s
 
     def __call__(self) -> float:
         """Return seconds."""
-        return self._least_s + self._rng.expovariate(1 / self._mean_extra_s)
+        return self._least_s - self._mean_extra_s * log(1 - self._random())  # Random.expovariate takes thrice as long
 
 
 class End(asyncio.Transport):

@@ -92,7 +92,7 @@ class OpenedFiles:
         """
         for path, opened in self._opened.items():
             found = _check_is(path, opened)
-            if path == self._file:
+            if path is self._file:  # comparing two paths takes longer than looking at a file
                 self._check_content(found)
 
     def check_before_opening_again(self) -> None:

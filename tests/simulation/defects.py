@@ -198,7 +198,7 @@ FOUND_AT: Final[dict[Patch, int]] = {
     skip_a_revision: 0,
     replay_one_too_few: 0,
     leave_gaps_open: 0,
-    compare_no_heads: 20,
+    compare_no_heads: 0,
     never_retire: 0,
     keep_who_has_left: 0,
     lose_the_queue_on_a_restart: 5,

@@ -123,3 +123,14 @@ def test_a_timer_that_is_cancelled_neither_runs_nor_takes_time(loop: SimulatedLo
     with pytest.raises(DeadlockError):
         loop.run_forever()
     assert loop.time() == 3
+
+
+def test_a_closed_loop_refuses_what_it_would_never_run() -> None:
+    loop = SimulatedLoop()
+    loop.sweep_up()
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_soon(print)
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_later(1, print)
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_at(1, print)
