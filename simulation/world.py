@@ -45,7 +45,8 @@ PRUNE_EVERY: Final = 5
 REPEATED: Final = 10
 """Writes that are repeated at the end."""
 IDLE_S: Final = 130.0
-"""For idle users to retire: a half-open connection is noticed 60 to 90 s after its last word, then comes a sweep."""
+"""For idle users to retire, at most: a half-open connection is noticed 60 to 90 s after its last word, then comes a
+sweep."""
 
 
 _MAY_COMPLAIN: Final = frozenset({"actors.journal.read_turns", "actors.journal.writability"})
@@ -235,6 +236,9 @@ class World:
             for text in judge(self.witness, user_id, journal):
                 yield f"{user_id}: {text}"
 
+    def _serves_anybody(self) -> bool:
+        return any(node.node is not None and len(node.node.users) for node in self.nodes)
+
     def _any_node(self) -> SimulatedNode:
         return self.rng.choice(self.nodes)
 
@@ -299,7 +303,9 @@ class World:
         """Let everybody go, and look what is left."""
         for device in self.devices:
             device.stop()
-        await asyncio.sleep(IDLE_S)
+        until_s = self.loop.time() + IDLE_S
+        while self._serves_anybody() and self.loop.time() < until_s:  # noqa: ASYNC110 - what the nodes say of themselves
+            await asyncio.sleep(1)
         for node in self.nodes:
             if node.node is not None and len(node.node.users):
                 self.witness.violate(f"{node.place} still serves {list(node.node.users)}")
