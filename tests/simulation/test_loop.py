@@ -123,6 +123,10 @@ def test_a_timer_that_is_cancelled_neither_runs_nor_takes_time(loop: SimulatedLo
     with pytest.raises(DeadlockError):
         loop.run_forever()
     assert loop.time() == 3
+    loop.call_later(1, print).cancel()
+    with pytest.raises(DeadlockError):
+        loop.run_forever()
+    assert loop.time() == 3
 
 
 def test_a_closed_loop_refuses_what_it_would_never_run() -> None:
