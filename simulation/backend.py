@@ -125,7 +125,7 @@ class Backend:
             elif status == 404:
                 self._deps.witness.answered(user_id, operation_id, Answer("not_found", None))
             elif status not in (None, 503):
-                self._deps.witness.violate(f"{operation_id} got {response}")
+                self._deps.witness.violate(f"{user_id} {operation_id} got {response}")
                 return
             if status in (200, 404):
                 if not repeats_anyway:

@@ -118,9 +118,9 @@ def _concerning(user_id: str, events: Sequence[Event]) -> Iterator[Event]:
             if named.search(what) or what.split()[0] in writes:
                 yield at_s, who, what.replace(f" for {user_id}", "")
         elif who.startswith(f"device {number}."):
-            yield at_s, who, what
+            yield at_s, who, what.replace("?snapshot=pieces&", " with ")
         elif named.search(what):
-            yield at_s, who, what.replace(f"{user_id} revision ", "r").replace(f" for {user_id}", "")
+            yield at_s, who, what.replace(f"{user_id} revision ", "takes r").replace(f" for {user_id}", "")
         elif _OF_ALL.fullmatch(who) and not _COMMITS.match(what):
             yield at_s, WORLD, what if who == WORLD else f"{who} {what}"
         elif who == BUS and "user-" not in what:
