@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,8 @@ def run_all(shapes: Sequence[Shape], jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(_run, shapes)
         return
-    with ProcessPoolExecutor(jobs) as processes:
+    # Not forked: processes would share what this one has open.
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as processes:
         try:
             yield from processes.map(_run, shapes, chunksize=AT_ONCE)
         finally:
