@@ -1,6 +1,7 @@
 """The page of one user: only what concerns the user, in the order of time, a column for each who takes part."""
 
 import pytest
+from msgspec.structs import replace
 
 from simulation.event_log import Event
 from simulation.history import Commit, page, user_of
@@ -83,7 +84,7 @@ def test_a_violation_is_about_the_user_or_the_device_that_it_names(violation: st
 @pytest.mark.actors_may_fail
 def test_a_world_that_breaks_the_promise_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     let_removes_win(monkeypatch)
-    verdict = run_world(draw_shape(FOUND_AT[let_removes_win]))
+    verdict = run_world(replace(draw_shape(FOUND_AT[let_removes_win]), javascript=0.0))
     (first, *_) = verdict.violations
     assert verdict.page.startswith(f"{user_of(first)} in the world of ")
     assert f"  {first}\n" in verdict.page

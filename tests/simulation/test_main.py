@@ -43,7 +43,7 @@ def test_without_node_it_says_which_worlds_are_left_out(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert draw_shape(SEED + 1).javascript
-    assert main(["--seeds", "2", "--base", str(SEED)]) == 0
+    assert main(["--seeds", "2", "--base", str(SEED), "--jobs", "1"]) == 0
     said = capsys.readouterr().out
     assert "1 worlds are LEFT OUT" in said
     assert "1 of 1 worlds" in said
