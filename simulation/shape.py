@@ -4,10 +4,15 @@ Each seed has some kinds of fault and lacks the others, so that rare combination
 """
 
 from random import Random
+from typing import Final
 
 from msgspec import Struct
 
 from simulation.bus import Style
+
+BIG_SHARE: Final = 0.04
+"""Of the worlds that have many nodes, of those that have many users, and so on: drawn one by one, so that the average
+world stays small."""
 
 FAULTS = (
     "bus loses",
@@ -65,9 +70,9 @@ def draw_shape(seed: int) -> Shape:
     share = rng.choice((0.0, 0.2, 0.4, 0.7))
     return Shape(
         seed=seed,
-        nodes=rng.choice((1, 2, 2, 3)),
-        users=rng.randint(2, 5),
-        devices=rng.randint(1, 3),
+        nodes=4 if rng.random() < BIG_SHARE else rng.choice((1, 2, 2, 3)),
+        users=rng.randint(6, 20) if rng.random() < BIG_SHARE else rng.randint(2, 5),
+        devices=rng.randint(4, 5) if rng.random() < BIG_SHARE else rng.randint(1, 3),
         contents=rng.choice((2, 4, 8)),
         steps=rng.choice((60, 120, 200)),
         pause_s=rng.choice((0.01, 0.1, 0.5)),

@@ -27,6 +27,13 @@ def test_the_worlds_of_a_few_seeds_have_every_fault_and_none() -> None:
     assert any(not shape.faults for shape in shapes)
 
 
+def test_worlds_are_small_and_now_and_then_as_big_as_the_documents_say() -> None:
+    shapes = [draw_shape(seed) for seed in range(1000)]
+    sizes = [(shape.nodes, shape.users, shape.devices) for shape in shapes]
+    assert [(min(size), max(size)) for size in zip(*sizes, strict=True)] == [(1, 4), (2, 20), (1, 5)]
+    assert sum(users * devices for _, users, devices in sizes) / len(sizes) < 12
+
+
 def test_one_seed_has_one_history() -> None:
     first, again = run_world(draw_shape(SEED)), run_world(draw_shape(SEED))
     assert first.lines == again.lines
