@@ -36,8 +36,7 @@ class BusFaults(Struct, frozen=True, kw_only=True):
 class Hub:
     """What all nodes' buses are connected to."""
 
-    def __init__(self, loop: SimulatedLoop, rng: Random, delay: Delay, log: EventLog, style: Style) -> None:
-        self.loop = loop
+    def __init__(self, rng: Random, delay: Delay, log: EventLog, style: Style) -> None:
         self.style = style
         self.delay = delay
         self.faults = BusFaults()
@@ -49,9 +48,9 @@ class Hub:
         self._log = log
         self.buses: list[SimulatedBus] = []
 
-    def bus(self) -> "SimulatedBus":
-        """Return the end of a node."""
-        return SimulatedBus(self)
+    def bus(self, loop: SimulatedLoop) -> "SimulatedBus":
+        """Return the end of a node that runs on ``loop``."""
+        return SimulatedBus(self, loop)
 
     def break_down(self) -> None:
         """Begin an outage."""
@@ -63,36 +62,37 @@ class Hub:
         if self.is_down:
             self.is_down = False
             for bus in tuple(self.buses):
-                bus.listener.on_gap("the bus was away")
+                bus.loop.call_soon(bus.listener.on_gap, "the bus was away")
 
     def publish(self, sender: "SimulatedBus", user_id: str, payload: bytes) -> None:
         """Bring ``payload`` to every node, each with a fate of its own."""
         self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
         for bus in tuple(self.buses):
-            self._bring(bus.deliver, user_id, payload)
+            self._bring(bus, bus.deliver, user_id, payload)
 
     def publish_from_outside(self, user_id: str, payload: bytes) -> None:
         """Bring a foreign publisher's write to every node, or with NATS to one of the queue group."""
         if self.is_down or not self.buses:
             return
         for bus in (self._rng.choice(self.buses),) if self.style == "nats" else tuple(self.buses):
-            self._bring(bus.deliver_foreign, user_id, payload)
+            self._bring(bus, bus.deliver_foreign, user_id, payload)
         for bus in tuple(self.buses) if self.style == "nats" else ():
-            self._bring(bus.deliver, user_id, payload)
+            self._bring(bus, bus.deliver, user_id, payload)
 
-    def _bring(self, deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+    def _bring(self, bus: "SimulatedBus", deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
         fate, faults = self._rng.random(), self.faults
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
         for _ in range(copies):
             late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
-            self.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
+            bus.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
 
 
 class SimulatedBus:
     """``actors.ports.Bus``, which documents its methods."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, loop: SimulatedLoop) -> None:
         self._hub = hub
+        self.loop = loop
         self._wanted: dict[str, bool] = {}
         """Users, and whether their messages arrive already."""
         self.listener = NOBODY
@@ -115,7 +115,7 @@ class SimulatedBus:
         is_at_once = self._hub.style == "pubnub"
         self._wanted[user_id] = is_at_once
         if not is_at_once:
-            self._hub.loop.call_later(self._hub.delay(), self._subscribed, user_id)
+            self.loop.call_later(self._hub.delay(), self._subscribed, user_id)
 
     def unsubscribe(self, user_id: str) -> None:
         """Deliver them no more."""

@@ -253,6 +253,7 @@ class Attempt(asyncio.Protocol):
         if self._is_open:
             code = self._protocol.close_rcvd.code if self._protocol.close_rcvd else 1006
             self._log.note(self._name, f"is closed with {code}")
+            self._watch.closed(code, is_link_fine=self.connection is None or self.connection.is_fine)
             device.put(device.core.closed(code, self._protocol.close_reason or ""))
         else:
             device.put(self._open_failed(device.core))

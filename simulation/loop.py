@@ -1,12 +1,15 @@
 """An event loop whose time is virtual: it jumps to the next timer, and nothing else ever happens by itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from random import Random
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from simulation.node_loop import NodeLoop
 
 MAX_IDLE_TURNS: Final = 100_000
 """Turns without any time passing, after which a loop counts as spinning."""
@@ -49,6 +52,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._shuffle = shuffle
         self._idle_turns = 0
         self._selector = _NoSelector(self._pass_time)
+        self.world: SimulatedLoop = self
+        """Itself; of a part, the loop that it is a part of."""
+        self.parts: list[NodeLoop] = []
+        """Loops of nodes, which take part in its turns."""
         self.failures: list[dict[str, Any]] = []
         """What nobody has caught: contexts of the exception handler."""
         self.set_exception_handler(lambda _, context: self.failures.append(context))
@@ -60,13 +67,24 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def sweep_up(self) -> None:
         """Cancel what is left, and close."""
+        for part in self.parts:
+            part.resume()
         self.set_exception_handler(lambda _, context: None)
-        tasks = asyncio.all_tasks(self)
+        tasks = self.tasks()
         for task in tasks:
             task.cancel()
         with suppress(DeadlockError, LivelockError):
             self.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
-        self.close()
+        for loop in (*self.parts, self):
+            loop.close()
+
+    def make_ready(self, handles: Iterable[asyncio.Handle]) -> None:
+        """Run what parts of this loop have to run, behind what is ready."""
+        self._ready.extend(handles)  # type: ignore[attr-defined]
+
+    def tasks(self) -> list["asyncio.Task[Any]"]:
+        """Return the tasks that are not done, of all parts."""
+        return [task for loop in (self, *self.parts) for task in asyncio.all_tasks(loop)]
 
     @property
     def timers(self) -> list[asyncio.TimerHandle]:

@@ -13,6 +13,7 @@ from simulation.bus import Hub, SimulatedBus
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
+from simulation.node_loop import NodeLoop
 from simulation.store import SimulatedDatabase, SimulatedStore
 from syncd.node import Node, running_node
 from syncd.outside import Outside
@@ -22,6 +23,7 @@ from transport.access.authentication import Authenticator
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.http.api import http_api
+from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
 START_S: Final = 4_102_444_800.0
@@ -37,6 +39,9 @@ NEVER_S: Final = 1e6
 """A virtual loop is never late."""
 SWEEP_UP_S: Final = 1.0
 """For a dead node's connections to notice that they are gone, before its other actors are stopped."""
+IMPATIENT_S: Final = 5.0, 15.0
+"""Between pings, and until a device counts as silent, of nodes that are paused: devices wait for a node for 40 to
+60 s, and there must be pauses that are shorter than that and longer than the node waits for devices."""
 DRAIN_S: Final = 12.0
 """For devices to say goodbye, before what is left is cut."""
 
@@ -71,6 +76,7 @@ class NodeDeps:
         store_delay: Delay,
         *,
         are_foreign_allowed: bool,
+        can_pause: bool,
     ) -> None:
         self.loop = loop
         self.rng = rng
@@ -78,12 +84,23 @@ class NodeDeps:
         self.hub = hub
         self.database = database
         self.store_delay = store_delay
+        self._can_pause = can_pause
+        usual = Settings()
+        patience_s = IMPATIENT_S if can_pause else (usual.heartbeat_interval, usual.heartbeat_timeout)
         self.settings = Settings(
             bus="nats://simulated",
             bus_key="the nodes' key, 32 characters long",
             bus_foreign=are_foreign_allowed,
             nats_retry=2.0,
+            heartbeat_interval=patience_s[0],
+            heartbeat_timeout=patience_s[1],
         )
+
+    def new_loop(self) -> SimulatedLoop:
+        """Return where a node runs: a loop of its own, if it has to be held for a while."""
+        loop = NodeLoop(self.loop) if self._can_pause else self.loop
+        use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
+        return loop
 
 
 class SimulatedNode:
@@ -98,6 +115,7 @@ class SimulatedNode:
     def __init__(self, deps: NodeDeps, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
         self.place = place
         self.skew_s = skew_s
+        self.loop = deps.new_loop()
         self._deps = deps
         self._failed = failed
         self._lives: list[asyncio.Task[None]] = []
@@ -121,7 +139,7 @@ class SimulatedNode:
         """Begin a life, unless one is under way."""
         if self._life is None:
             self._life = _Life(self, self._deps, self._failed)
-            self._lives.append(self._deps.loop.create_task(self._live(self._life)))
+            self._lives.append(self.loop.create_task(self._live(self._life)))
 
     def crash(self) -> None:
         """End the life as ``kill -9`` does."""
@@ -129,6 +147,7 @@ class SimulatedNode:
         if life is not None:
             self._deps.log.note(self.place, "crashes")
             life.crash()
+            self.resume()
 
     def drain(self) -> None:
         """End the life as SIGTERM does."""
@@ -136,6 +155,18 @@ class SimulatedNode:
         if life is not None:
             self._deps.log.note(self.place, "drains")
             life.end.set()
+
+    def pause(self) -> None:
+        """Let nothing of it run, as SIGSTOP does."""
+        if isinstance(self.loop, NodeLoop) and self._life is not None:
+            self._deps.log.note(self.place, "is paused")
+            self.loop.pause()
+
+    def resume(self) -> None:
+        """Let it go on, as SIGCONT does; what a stopped process is killed with, does so, too."""
+        if isinstance(self.loop, NodeLoop) and self.loop.is_paused:
+            self._deps.log.note(self.place, "goes on")
+            self.loop.resume()
 
     async def gone(self) -> None:
         """Return when nothing is left of all lives."""
@@ -177,8 +208,8 @@ class _Life:
         self.is_crashed = False
         self.ends: list[Connection] = []
         self.node: Node | None = None
-        self.bus: SimulatedBus = deps.hub.bus()
-        self.store = SimulatedStore(deps.loop, deps.database, deps.store_delay, deps.log, home.place)
+        self.bus: SimulatedBus = deps.hub.bus(home.loop)
+        self.store = SimulatedStore(home.loop, deps.database, deps.store_delay, deps.log, home.place)
         self._server_state = ServerState()
         self._server_state.connections = _Connections()  # type: ignore[assignment]  # as a set in all that is used
         self._make: Callable[[], Any] | None = None

@@ -26,6 +26,7 @@ FAULTS = (
     "app is killed",
     "node crashes",
     "node drains",
+    "node pauses",
     "writer dies",
     "database is away",
     "clocks differ",

@@ -31,6 +31,7 @@ class Steps:
             "app is killed": (4, self._kill_app),
             "node crashes": (2, self._crash_node),
             "node drains": (1, self._drain_node),
+            "node pauses": (2, self._pause_node),
             "clocks step": (3, self._step_clock),
             "writer dies": (3, self._kill_writer),
             "database is away": (2, self._take_database),
@@ -40,6 +41,8 @@ class Steps:
         self._weights = [weight for weight, _ in possible]
         self._steps = [step for _, step in possible]
         self._is_calm = False
+        self.pauses_end_s = 0.0
+        """When all nodes run again that have been paused."""
 
     def take_one(self) -> None:
         """Take the next step."""
@@ -129,6 +132,13 @@ class Steps:
         node = self._any_node()
         node.drain()
         self._later(10, node.start)
+
+    def _pause_node(self) -> None:
+        node, loop = self._any_node(), self._world.loop
+        ends_s = loop.time() + self._rng.uniform(1, 90)
+        self.pauses_end_s = max(self.pauses_end_s, ends_s)
+        node.pause()
+        loop.call_at(ends_s, node.resume)
 
     def _step_clock(self) -> None:
         if self._rng.random() < 0.5:

@@ -137,7 +137,7 @@ class _Worker:
                 one.answered.set_exception(StoreUnavailable(f"the {self._name} has died"))
 
     def _begin(self) -> None:
-        self._store.loop.call_later(self._store.delay(), self._do, self._generation)
+        self._store.loop.world.call_later(self._store.delay(), self._do, self._generation)
 
     def _do(self, generation: int) -> None:
         if generation != self._generation or self._store.is_severed:

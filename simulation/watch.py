@@ -10,6 +10,9 @@ from syncd_client.user_state import PendingWrite
 TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
 """Errors that decide nothing about a write."""
 
+OF_A_BAD_LINK: Final = frozenset({4001, 4002})
+"""Close codes: no sign of life; reads too slowly."""
+
 
 class Wanted(Struct, frozen=True):
     """A write that somebody has made."""
@@ -140,6 +143,11 @@ class ConnectionWatch:
                 self._violate(f"got the error {told}")
             case _:
                 pass
+
+    def closed(self, code: int, *, is_link_fine: bool) -> None:
+        """Judge why the service has ended it: whoever was away itself may not take that for the device's silence."""
+        if code in OF_A_BAD_LINK and is_link_fine:
+            self._violate(f"was closed with {code}, and its link was fine")
 
     def _resume(self, told: dict[str, Any]) -> None:
         if told["recovered"]:

@@ -29,7 +29,6 @@ from simulation.steps import Steps
 from simulation.store import SimulatedDatabase, scratch_directory
 from simulation.watch import Witness
 from storage.history import HistoryLimits
-from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 CALM_S: Final = 180.0
 """For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
@@ -97,7 +96,6 @@ def run_world(shape: Shape) -> Verdict:
     shuffle = Random(f"shuffle {shape.seed}") if "callbacks are shuffled" in shape.faults else None  # noqa: S311
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
-    use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
     database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time, history)
     try:
@@ -131,9 +129,17 @@ class World:
         self.database = database
         self.journal = JournalFile(database.file)
         self.witness = Witness()
-        self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
-        store_delay, are_foreign_allowed = Delay(rng, 0.0005, shape.store_s), "foreigners publish" in shape.faults
-        node_deps = NodeDeps(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
+        self.hub = Hub(rng, Delay(rng, 0.0005, 0.005), log, shape.style)
+        node_deps = NodeDeps(
+            loop,
+            rng,
+            log,
+            self.hub,
+            database,
+            Delay(rng, 0.0005, shape.store_s),
+            are_foreign_allowed="foreigners publish" in shape.faults,
+            can_pause="node pauses" in shape.faults,
+        )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self.nodes = [
             SimulatedNode(node_deps, f"node {number}", self._skew_s(5), self.witness.violate)
@@ -168,7 +174,7 @@ class World:
             if self.witness.violations:
                 break  # what comes after it says less
             steps.take_one()
-        await asyncio.sleep(self.rng.uniform(0, FADE_S))
+        await asyncio.sleep(max(self.rng.uniform(0, FADE_S), steps.pauses_end_s - self.loop.time()))
         self.log.note("world", "becomes calm")
         steps.make_calm()
         self.hub.faults = BusFaults()
@@ -258,5 +264,5 @@ class World:
         await asyncio.sleep(30)
         me = asyncio.current_task()
         self.witness.violations += [f"an actor is left over: {ref}" for ref in ActorRegistry.get_all()]
-        self.witness.violations += [f"a task is left over: {task}" for task in asyncio.all_tasks() if task is not me]
+        self.witness.violations += [f"a task is left over: {task}" for task in self.loop.tasks() if task is not me]
         self.witness.violations += [f"a timer is left over: {timer}" for timer in self.loop.timers]

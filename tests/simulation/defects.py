@@ -14,6 +14,7 @@ from syncd_client.watchlist import Watchlist
 
 from actors.bus import message_handler
 from actors.bus.subscriber import PubNubSubscriber
+from actors.connection.deadlines import Deadlines, Due
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal import group_commit
@@ -187,6 +188,15 @@ def forget_foreign_tags(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(message_handler, "channel_change", without_tag)
 
 
+def take_its_own_absence_for_silence(patch: pytest.MonkeyPatch) -> None:
+    check = Deadlines.check
+
+    def at_once(self: Deadlines, now_s: float) -> Due:
+        return Due.SILENCE if now_s >= self._last_sign_s + self._timeout_s else check(self, now_s)
+
+    patch.setattr(Deadlines, "check", at_once)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 16,
@@ -209,5 +219,6 @@ FOUND_AT: Final[dict[Patch, int]] = {
     ask_from_too_late_on: 0,
     answer_the_wrong_writer: 0,
     forget_foreign_tags: 7,
+    take_its_own_absence_for_silence: 21,
 }
 """Each defect, and the first seed that finds it."""

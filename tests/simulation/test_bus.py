@@ -22,9 +22,9 @@ class Nodes:
     def __init__(self, style: Style) -> None:
         self.loop = SimulatedLoop()
         rng = Random(1)
-        self.hub = Hub(self.loop, rng, Delay(rng, 0.001, 0.01), EventLog(self.loop.time), style)
+        self.hub = Hub(rng, Delay(rng, 0.001, 0.01), EventLog(self.loop.time), style)
         self.told: list[list[str]] = [[], []]
-        self.buses = [self.hub.bus(), self.hub.bus()]
+        self.buses = [self.hub.bus(self.loop), self.hub.bus(self.loop)]
         for number in range(2):
             self.loop.run_until_complete(self.buses[number].start(self._listener(number)))
 
@@ -91,6 +91,7 @@ def test_an_outage_refuses_what_is_published_and_ends_with_a_gap(nodes: Nodes) -
     with pytest.raises(BusUnavailable):
         nodes.publish()
     nodes.hub.recover()
+    nodes.pass_time()
     assert nodes.told == [["gap"], ["gap"]]
     assert nodes.buses[0].status() is None
 

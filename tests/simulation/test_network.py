@@ -44,7 +44,8 @@ class Recorder(asyncio.Protocol):
 class Door:
     """Listens, unless it is closed."""
 
-    def __init__(self, server: Recorder | None) -> None:
+    def __init__(self, loop: SimulatedLoop, server: Recorder | None) -> None:
+        self.loop = loop
         self.server = server
         self.connections: list[Connection] = []
 
@@ -61,7 +62,7 @@ class Pair:
     def __init__(self) -> None:
         self.loop = SimulatedLoop()
         self.client, self.server = Recorder("client"), Recorder("server", stays_open=True)
-        self.door = Door(self.server)
+        self.door = Door(self.loop, self.server)
         Network(self.loop, Delay(Random(1), 0.001, 0.05)).connect(self.door, self.client, lambda _: None)
         self.pass_time()
         (self.connection,) = self.door.connections
@@ -143,7 +144,7 @@ def test_a_reader_that_pauses_gets_everything_when_it_reads_on(pair: Pair) -> No
 
 def test_where_nobody_listens_the_client_is_told() -> None:
     loop, told = SimulatedLoop(), list[Connection | None]()
-    Network(loop, Delay(Random(1), 0.001, 0.05)).connect(Door(None), Recorder(), told.append)
+    Network(loop, Delay(Random(1), 0.001, 0.05)).connect(Door(loop, None), Recorder(), told.append)
     loop.run_until_complete(asyncio.sleep(10))
     loop.sweep_up()
     assert told == [None]

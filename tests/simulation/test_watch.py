@@ -111,3 +111,13 @@ def test_an_app_is_told_what_the_service_has_answered(witness: Witness) -> None:
     assert len(witness.violations) == 1
     witness.refused("ann", events.Refused(operation_id="r.1", operation="add", content_id=ANN, code="c", message="m"))
     assert len(witness.violations) == 2
+
+
+@pytest.mark.parametrize("code", [4001, 4002])
+def test_whoever_has_a_good_link_is_not_closed_for_silence_or_slowness(witness: Witness, code: int) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    watch.closed(code, is_link_fine=False)
+    watch.closed(1001, is_link_fine=True)
+    assert witness.violations == []
+    watch.closed(code, is_link_fine=True)
+    assert witness.violations == [f"tv of ann was closed with {code}, and its link was fine"]

@@ -1,0 +1,96 @@
+"""The event loop of one node within the simulation's: it can be held as a process is that is stopped.
+
+Everything that a node creates while its callbacks run (tasks, futures, timers, its actors' run queue) is on its own
+loop, as on a machine of its own; time and turns are the world's.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from typing_extensions import override
+
+from simulation.loop import SimulatedLoop
+
+
+class _Callback(asyncio.Handle):
+    """A callback of a node: runs on its loop, or waits while the node is paused."""
+
+    __slots__ = ()
+    _loop: "NodeLoop"
+
+    @override
+    def _run(self) -> None:
+        self._loop.run(self, super()._run)
+
+
+class _Timer(_Callback, asyncio.TimerHandle):
+    """A timer of a node: late if the node is paused when it is due."""
+
+    __slots__ = ()
+
+
+class NodeLoop(SimulatedLoop):
+    """A part of ``world``, whose turns it takes part in; it is not run by itself."""
+
+    def __init__(self, world: SimulatedLoop) -> None:
+        super().__init__()
+        self.world = world
+        world.parts.append(self)
+        self.set_exception_handler(lambda _, context: world.call_exception_handler(context))
+        self._held: list[asyncio.Handle] | None = None
+        """What would have run since the node was paused; ``None``: it is not paused."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing of the node runs."""
+        return self._held is not None
+
+    def pause(self) -> None:
+        """Run nothing more for now: what comes and what is due waits."""
+        if self._held is None:
+            self._held = []
+
+    def resume(self) -> None:
+        """Go on, with what has waited first."""
+        held, self._held = self._held or [], None
+        self.world.make_ready(held)
+
+    def run(self, handle: asyncio.Handle, callback: Callable[[], None]) -> None:
+        """Run the ``callback`` of ``handle``, whose turn it is, as this loop's; or later."""
+        if self._held is not None:
+            self._held.append(handle)
+            return
+        asyncio._set_running_loop(self)
+        try:
+            callback()
+        finally:
+            asyncio._set_running_loop(self.world)
+
+    @override
+    def time(self) -> float:
+        return self.world.time()
+
+    @override
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        self._check_closed()  # type: ignore[attr-defined]
+        handle = _Callback(callback, args, self, context)
+        self.world.make_ready([handle])
+        return handle
+
+    @override
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self.world._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        self.world._timer_handle_cancelled(handle)  # type: ignore[attr-defined]
