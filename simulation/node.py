@@ -10,11 +10,12 @@ from uvicorn.server import ServerState
 
 from actors.errors import StoreUnavailable
 from simulation.bus import Hub, SimulatedBus
+from simulation.database import SimulatedDatabase
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
 from simulation.node_loop import NodeLoop
-from simulation.store import SimulatedDatabase, SimulatedStore
+from simulation.store import SimulatedStore
 from syncd.node import Node, running_node
 from syncd.outside import Outside
 from syncd.server import api_deps, device_deps, server_config
@@ -136,8 +137,8 @@ class SimulatedNode:
         return START_S + self._deps.loop.time() + self.skew_s
 
     def start(self) -> None:
-        """Begin a life, unless one is under way."""
-        if self._life is None:
+        """Begin a life, unless one is under way, or none may be."""
+        if self._life is None and not self._deps.database.is_being_restored:
             self._life = _Life(self, self._deps, self._failed)
             self._lives.append(self.loop.create_task(self._live(self._life)))
 

@@ -29,6 +29,8 @@ FAULTS = (
     "node pauses",
     "writer dies",
     "database is away",
+    "database is read-only",
+    "database is restored",
     "clocks differ",
     "clocks step",
     "callbacks are shuffled",

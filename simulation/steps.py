@@ -1,18 +1,23 @@
 """What happens in a world, one step at a time: users write, and things go wrong."""
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
 from actors.messages.channel import PubNubWatchlistUpdate
 from simulation.device import Device
 from simulation.node import SimulatedNode
+from simulation.restoring import restore
+from simulation.store import Moment
 
 if TYPE_CHECKING:
     from simulation.world import World
 
 Step = Callable[[], None]
+
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 
 class Steps:
@@ -35,25 +40,33 @@ class Steps:
             "clocks step": (3, self._step_clock),
             "writer dies": (3, self._kill_writer),
             "database is away": (2, self._take_database),
+            "database is read-only": (2, self._protect_database),
+            "database is restored": (3, self._back_up_or_restore),
         }
         possible = [(40, self._write), (15, self._write_by_backend)]
         possible += [weighed for name, weighed in faults.items() if name in world.shape.faults]
         self._weights = [weight for weight, _ in possible]
         self._steps = [step for _, step in possible]
         self._is_calm = False
-        self.pauses_end_s = 0.0
+        self._pauses_end_s = 0.0
         """When all nodes run again that have been paused."""
+        self._restore: asyncio.Task[None] | None = None
 
     def take_one(self) -> None:
         """Take the next step."""
         (step,) = self._rng.choices(self._steps, self._weights)
         step()
 
-    def make_calm(self) -> None:
+    async def make_calm(self) -> None:
         """Repair everything, and let nothing go wrong any more."""
-        self._is_calm = True
         world = self._world
+        await asyncio.sleep(self._pauses_end_s - world.loop.time())
+        if self._restore is not None:
+            await self._restore
+        self._is_calm = True
+        world.log.note("world", "becomes calm")
         world.database.is_away = False
+        world.database.unprotect()
         world.hub.recover()
         for node in world.nodes:
             node.start()
@@ -136,7 +149,7 @@ class Steps:
     def _pause_node(self) -> None:
         node, loop = self._any_node(), self._world.loop
         ends_s = loop.time() + self._rng.uniform(1, 90)
-        self.pauses_end_s = max(self.pauses_end_s, ends_s)
+        self._pauses_end_s = max(self._pauses_end_s, ends_s)
         node.pause()
         loop.call_at(ends_s, node.resume)
 
@@ -152,8 +165,13 @@ class Steps:
 
     def _kill_writer(self) -> None:
         store = self._any_node().store
-        if store is not None:
-            (store.writer if self._rng.random() < 0.7 else store.reader).die()
+        if store is None:
+            return
+        chance = self._rng.random()
+        if chance < 0.6:
+            store.writer.die_at_commit(self._rng.choice(MOMENTS))
+        else:
+            (store.writer if chance < 0.8 else store.reader).die()
 
     def _take_database(self) -> None:
         database = self._world.database
@@ -166,6 +184,25 @@ class Steps:
         self._world.database.is_away = False
         for node in self._world.nodes:
             node.start()
+
+    def _protect_database(self) -> None:
+        self._world.log.note("database", "is read-only")
+        self._world.database.protect()
+        self._later(10, self._unprotect_database)
+
+    def _unprotect_database(self) -> None:
+        self._world.log.note("database", "can be written again")
+        self._world.database.unprotect()
+
+    def _back_up_or_restore(self) -> None:
+        world = self._world
+        if not world.database.has_backup or self._rng.random() < 0.5:
+            if not world.database.is_being_restored:
+                world.log.note("operator", "backs up the database")
+                world.database.back_up()
+                world.witness.back_up()
+        elif self._restore is None or self._restore.done():
+            self._restore = world.loop.create_task(restore(world))
 
     def _any_device(self) -> Device:
         return self._rng.choice(self._world.devices)

@@ -18,6 +18,7 @@ from typing_extensions import override
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
+from simulation.database import SimulatedDatabase, scratch_directory
 from simulation.device import Device
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
@@ -26,7 +27,6 @@ from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
 from simulation.oracle import JournalFile, judge
 from simulation.shape import Shape
 from simulation.steps import Steps
-from simulation.store import SimulatedDatabase, scratch_directory
 from simulation.watch import Witness
 from storage.history import HistoryLimits
 
@@ -174,9 +174,8 @@ class World:
             if self.witness.violations:
                 break  # what comes after it says less
             steps.take_one()
-        await asyncio.sleep(max(self.rng.uniform(0, FADE_S), steps.pauses_end_s - self.loop.time()))
-        self.log.note("world", "becomes calm")
-        steps.make_calm()
+        await asyncio.sleep(self.rng.uniform(0, FADE_S))
+        await steps.make_calm()
         self.hub.faults = BusFaults()
         await asyncio.sleep(LATE_S)
         await self._agree()

@@ -27,6 +27,7 @@ from actors.messages.journal import Bookmark, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.answers import AnswerKeeping
+from storage.high_water_mark import HighWaterMark
 from storage.journal_store import SqlJournalStore
 from storage.user_journal import UserJournal
 
@@ -197,6 +198,19 @@ def take_its_own_absence_for_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deadlines, "check", at_once)
 
 
+def accept_an_old_epoch(patch: pytest.MonkeyPatch) -> None:
+    changes = SqlJournalStore.changes
+
+    def of_any(self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None) -> Any:
+        return changes(self, user_id, revision, limit, None)
+
+    patch.setattr(SqlJournalStore, "changes", of_any)
+
+
+def start_on_a_journal_that_has_gone_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(HighWaterMark, "check", _nothing)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 16,
@@ -219,6 +233,8 @@ FOUND_AT: Final[dict[Patch, int]] = {
     ask_from_too_late_on: 0,
     answer_the_wrong_writer: 0,
     forget_foreign_tags: 7,
-    take_its_own_absence_for_silence: 21,
+    take_its_own_absence_for_silence: 45,
+    accept_an_old_epoch: 0,
+    start_on_a_journal_that_has_gone_back: 1,
 }
 """Each defect, and the first seed that finds it."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simulation.oracle import ADD, Journal, Row, judge
+from simulation.oracle import ADD, Journal, Row, judge, judge_for_now
 from simulation.watch import Answer, Wanted, Witness
 
 REMOVE = "watchlist.remove"
@@ -69,6 +69,15 @@ CHANGES: dict[str, Callable[[Witness], object]] = {
 def test_an_answer_that_breaks_it_does_not(witness: Witness, change: Callable[[Witness], object]) -> None:
     change(witness)
     assert list(judge(witness, "ann", GOOD))
+
+
+def test_what_a_restore_has_lost_is_not_missed(witness: Witness) -> None:
+    witness.go_back({})
+    empty = Journal(0, (), frozenset())
+    assert list(judge(witness, "ann", empty)) == []
+    witness.lost.clear()
+    assert list(judge(witness, "ann", empty)) == ["r.1 (add a) was never answered"]
+    assert list(judge_for_now(witness, "ann", empty)) == []
 
 
 @pytest.mark.parametrize(
