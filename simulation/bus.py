@@ -7,7 +7,7 @@ gap. ``nats``: a node gets what it subscribes to, from a moment after it has ask
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -79,12 +79,17 @@ class Hub:
         for bus in tuple(self.buses) if self.style == "nats" else ():
             self._bring(bus, bus.deliver, user_id, payload)
 
-    def _bring(self, bus: "SimulatedBus", deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+    def publish_control(self, payload: bytes) -> None:
+        """Bring what a node says to all to every node, each with a fate of its own."""
+        for bus in tuple(self.buses):
+            self._bring(bus, bus.deliver_control, payload)
+
+    def _bring(self, bus: "SimulatedBus", deliver: Callable[..., None], *args: Any) -> None:
         fate, faults = self._rng.random(), self.faults
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
         for _ in range(copies):
             late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
-            bus.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
+            bus.loop.call_later(self.delay() + late_s, deliver, *args)
 
 
 class SimulatedBus:
@@ -135,6 +140,12 @@ class SimulatedBus:
         if self in hub.buses and not hub.is_down and not hub.is_silent and on_foreign is not None:
             on_foreign(user_id, payload)
 
+    def deliver_control(self, payload: bytes) -> None:
+        """Take what a node says to all."""
+        hub, on_control = self._hub, self.listener.on_control
+        if self in hub.buses and not hub.is_down and not hub.is_silent and on_control is not None:
+            on_control(payload)
+
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the hub. Raises: BusUnavailable."""
         await asyncio.sleep(self._hub.delay())
@@ -145,7 +156,13 @@ class SimulatedBus:
         self._hub.publish(self, user_id, payload)
 
     async def publish_control(self, payload: bytes) -> None:
-        """Take it, for nobody: no node has a bus key for the control channel."""
+        """Hand ``payload`` to the hub, for every node. Raises: BusUnavailable."""
+        await asyncio.sleep(self._hub.delay())
+        if self.is_severed:
+            return
+        if self._hub.is_down:
+            raise BusUnavailable("the bus is away")
+        self._hub.publish_control(payload)
 
     def status(self) -> str | None:
         """Return why it does not work."""

@@ -16,6 +16,7 @@ from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
 from websockets.uri import parse_uri
 
+from actors.messages.close_codes import TOKEN_REVOKED
 from simulation.client_deps import ClientDeps
 from simulation.network import Connection
 from simulation.node import START_S, issue_token
@@ -92,6 +93,16 @@ class Device:
         return None if self.attempt is None else self.attempt.connection
 
     @property
+    def token_id(self) -> str:
+        """Of the token it was given last."""
+        return f"{self.name}/{self._tokens}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it believes that it is connected."""
+        return self.attempt is not None and self.attempt.is_open
+
+    @property
     def contents(self) -> frozenset[str]:
         """What it shows."""
         return frozenset(item.content_id for item in self.core.items)
@@ -100,6 +111,10 @@ class Device:
     def is_settled(self) -> bool:
         """Whether it is up to date as far as it knows, and has nothing to say."""
         return self.core.state is State.LIVE and self.core.queued == 0
+
+    def sign_in_again(self) -> None:
+        """Be given a new token after a while: the old one was revoked, and the app waits for its user."""
+        self.deps.loop.call_later(1 + self.deps.rng.random(), self._connect, self.core)
 
     def write(self, action: messages.Action, content_id: str) -> None:
         """Change the list, as its user does."""
@@ -153,8 +168,12 @@ class Device:
             return
         self._tokens += 1
         ends_s = int(START_S + self.deps.loop.time() + self._token_s)
-        value = issue_token(self.user_id, self.name, ends_s, f"{self.name}/{self._tokens}")
+        value = issue_token(self.user_id, self.name, ends_s, self.token_id)
         self._do(core.token(Token(value, self.user_id, ends_s)))
+
+    def _connect(self, core: Core) -> None:
+        if core is self.core and self.is_online:
+            self._do(core.connect())
 
     def _drop(self, *, is_rude: bool) -> None:
         attempt, self.attempt = self.attempt, None
@@ -183,7 +202,7 @@ class Attempt(asyncio.Protocol):
         self._name = device.name
         self.connection: Connection | None = None
         self._transport: Any = None
-        self._is_open = False
+        self.is_open = False
         self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
         self._protocol = ClientProtocol(parse_uri(f"ws://node{target}"), max_size=MAX_BYTES, logger=_quiet)
         request = self._protocol.connect()
@@ -250,11 +269,13 @@ class Attempt(asyncio.Protocol):
         if device is None:
             return
         self._let_go(device)
-        if self._is_open:
+        if self.is_open:
             code = self._protocol.close_rcvd.code if self._protocol.close_rcvd else 1006
             self._log.note(self._name, f"is closed with {code}")
             self._watch.closed(code, is_link_fine=self.connection is None or self.connection.is_fine)
             device.put(device.core.closed(code, self._protocol.close_reason or ""))
+            if code == TOKEN_REVOKED.code:
+                device.sign_in_again()
         else:
             device.put(self._open_failed(device.core))
 
@@ -302,7 +323,7 @@ class Attempt(asyncio.Protocol):
             return
         if isinstance(event, Response):
             if self._protocol.handshake_exc is None:
-                self._is_open = True
+                self.is_open = True
                 device.put(device.core.opened())
         elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             text = bytes(event.data)

@@ -69,11 +69,21 @@ class End(asyncio.Transport):
         self._is_stalled = self._is_silent = False
         self._is_closing = self._has_ended = self._is_lost = False
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has ended here."""
+        return self._is_lost
+
     # What the world does to it
 
     def stall(self) -> None:
         """Let nothing through to the peer for now."""
         self._is_stalled = True
+
+    def choke(self) -> None:
+        """Let nothing through to the peer, and have no room for what is written."""
+        self.stall()
+        self._held_bytes += KERNEL_BYTES + self._high_bytes
 
     def go_on(self) -> None:
         """Let everything through again."""
@@ -242,6 +252,11 @@ class Connection:
         """Let nothing through, for now, from the server to the client."""
         self.is_fine = False
         self.server.stall()
+
+    def choke(self) -> None:
+        """The same, with buffers that are full already."""
+        self.is_fine = False
+        self.server.choke()
 
     def go_on(self) -> None:
         """End that."""

@@ -23,6 +23,7 @@ FAULTS = (
     "network is lost",
     "network falls silent",
     "link stalls",
+    "link takes nothing",
     "app is killed",
     "node crashes",
     "node drains",
@@ -36,6 +37,8 @@ FAULTS = (
     "callbacks are shuffled",
     "foreigners publish",
     "tokens end",
+    "tokens are revoked",
+    "operator disconnects",
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.messages.channel import PubNubWatchlistUpdate
 from simulation.device import Device
+from simulation.network import Connection
 from simulation.node import SimulatedNode
 from simulation.restoring import restore
 from simulation.store import Moment
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 Step = Callable[[], None]
 
+GIVE_UP_S: Final = 25.0
+"""For a node to ping (5 s), to look (5 s), to see nothing taken (7.5 s), to close (5 s): see ``IMPATIENT_S``; less than
+a device waits."""
 MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 
@@ -33,12 +37,15 @@ class Steps:
             "network is lost": (4, lambda: self._lose_network(is_noticed=True)),
             "network falls silent": (2, lambda: self._lose_network(is_noticed=False)),
             "link stalls": (4, self._stall_link),
+            "link takes nothing": (2, self._choke_link),
             "app is killed": (4, self._kill_app),
             "node crashes": (2, self._crash_node),
             "node drains": (1, self._drain_node),
             "node pauses": (2, self._pause_node),
             "clocks step": (3, self._step_clock),
             "writer dies": (3, self._kill_writer),
+            "operator disconnects": (3, self._disconnect_user),
+            "tokens are revoked": (3, self._revoke_tokens),
             "database is away": (2, self._take_database),
             "database is read-only": (2, self._protect_database),
             "database is restored": (3, self._back_up_or_restore),
@@ -50,6 +57,9 @@ class Steps:
         self._is_calm = False
         self._pauses_end_s = 0.0
         """When all nodes run again that have been paused."""
+        self._choked: dict[Connection, None] = {}
+        self._chokes_end_s = 0.0
+        """When all links were given up that have taken nothing."""
         self._restore: asyncio.Task[None] | None = None
 
     def take_one(self) -> None:
@@ -60,7 +70,7 @@ class Steps:
     async def make_calm(self) -> None:
         """Repair everything, and let nothing go wrong any more."""
         world = self._world
-        await asyncio.sleep(self._pauses_end_s - world.loop.time())
+        await asyncio.sleep(max(self._pauses_end_s, self._chokes_end_s) - world.loop.time())
         if self._restore is not None:
             await self._restore
         self._is_calm = True
@@ -131,7 +141,29 @@ class Steps:
         connection = self._any_device().connection
         if connection is not None:
             connection.stall()
-            self._later(20, connection.go_on)
+            self._later(20, lambda: self._let_go_on(connection))
+
+    def _let_go_on(self, connection: Connection) -> None:
+        if connection not in self._choked:
+            connection.go_on()
+
+    def _choke_link(self) -> None:
+        """Let a link take nothing until its node gives it up, before its device does."""
+        device, loop = self._any_device(), self._world.loop
+        connection = device.connection if device.is_open else None
+        if connection is None or connection in self._choked or connection.server.is_lost:
+            return
+        self._world.log.note(device.name, "takes nothing more of what it is sent")
+        connection.choke()
+        self._choked[connection] = None
+        self._chokes_end_s = loop.time() + GIVE_UP_S
+        loop.call_later(GIVE_UP_S, self._check_given_up, device, connection, loop.time())
+
+    def _check_given_up(self, device: Device, connection: Connection, since_s: float) -> None:
+        if connection.server.is_lost:
+            self._world.log.note(device.name, "was given up")
+        elif self._pauses_end_s < since_s:
+            self._world.witness.violate(f"{device.name} took nothing for {GIVE_UP_S:g} s, and was not given up")
 
     def _kill_app(self) -> None:
         self._any_device().die()
@@ -203,6 +235,17 @@ class Steps:
                 world.witness.back_up()
         elif self._restore is None or self._restore.done():
             self._restore = world.loop.create_task(restore(world))
+
+    def _disconnect_user(self) -> None:
+        self._world.operator.disconnect(self._rng.choice(self._world.users), self._world)
+
+    def _revoke_tokens(self) -> None:
+        """Revoke a device's token, or those of all devices of its user."""
+        device, world = self._any_device(), self._world
+        whole = self._rng.random() < 0.3
+        for each in world.devices if whole else (device,):
+            if each.user_id == device.user_id:
+                world.operator.revoke(each.token_id)
 
     def _any_device(self) -> Device:
         return self._rng.choice(self._world.devices)

@@ -46,8 +46,10 @@ class Witness:
         """The first one, by user and operation id."""
         self.lost: set[tuple[str, str]] = set()
         """Writes that were answered, and are not in the backup that the database was restored from."""
-        self._backed_up: frozenset[tuple[str, str]] = frozenset()
-        """Writes that were answered when the backup was made."""
+        self.revoked: frozenset[str] = frozenset()
+        """Ids of tokens that are not to be accepted any more."""
+        self._backed_up: tuple[frozenset[tuple[str, str]], frozenset[str]] = frozenset(), frozenset()
+        """Writes that were answered when the backup was made, and tokens that were revoked."""
         self.shown: dict[tuple[str, int], tuple[str, str]] = {}
         """Action and content, by user and revision."""
         self.snapshots: dict[tuple[str, int], frozenset[str]] = {}
@@ -78,17 +80,18 @@ class Witness:
 
     def back_up(self) -> None:
         """Know that a backup is made: what was answered is in it."""
-        self._backed_up = frozenset(self.answers)
+        self._backed_up = frozenset(self.answers), self.revoked
 
     def go_back(self, heads: Mapping[str, int]) -> None:
         """Know that the database was restored from the backup, in which users stand at ``heads``.
 
         What was acknowledged later is lost, and its revisions may be given again, to who is told of another epoch.
         """
+        backed_up, self.revoked = self._backed_up
         kept = {
             key: answer
             for key, answer in self.answers.items()
-            if key in self._backed_up or (answer.revision is not None and answer.revision <= heads.get(key[0], 0))
+            if key in backed_up or (answer.revision is not None and answer.revision <= heads.get(key[0], 0))
         }
         self.lost |= self.answers.keys() - kept.keys()
         self.answers = kept

@@ -24,6 +24,7 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
+from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
 from simulation.shape import Shape
 from simulation.steps import Steps
@@ -137,8 +138,7 @@ class World:
             self.hub,
             database,
             Delay(rng, 0.0005, shape.store_s),
-            are_foreign_allowed="foreigners publish" in shape.faults,
-            can_pause="node pauses" in shape.faults,
+            shape.faults,
         )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self.nodes = [
@@ -147,6 +147,7 @@ class World:
         ]
         clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
         self.backend = Backend(clients)
+        self.operator = Operator(clients)
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
@@ -220,6 +221,8 @@ class World:
     def _disagreements(self) -> Iterator[str]:
         if not self.backend.is_settled:
             yield "the backend still writes"
+        if not self.operator.is_settled:
+            yield "the operator still waits"
         for node in self.nodes:
             if node.node is None:
                 yield f"{node.place} does not run"
@@ -230,6 +233,8 @@ class World:
             for device in self.devices:
                 if device.user_id != user_id:
                     continue
+                if device.is_open and device.token_id in self.witness.revoked:
+                    yield f"{device.name} is connected with {device.token_id}, which was revoked"
                 if not device.is_settled:
                     yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
                     continue

@@ -30,6 +30,8 @@ from storage.answers import AnswerKeeping
 from storage.high_water_mark import HighWaterMark
 from storage.journal_store import SqlJournalStore
 from storage.user_journal import UserJournal
+from syncd.local_commands import LocalCommands
+from transport.websocket.device_protocol import DeviceProtocol
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -211,6 +213,27 @@ def start_on_a_journal_that_has_gone_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(HighWaterMark, "check", _nothing)
 
 
+def serve_who_takes_nothing(patch: pytest.MonkeyPatch) -> None:
+    check = Deadlines.check
+
+    def patient(self: Deadlines, now_s: float) -> Due:
+        self.caught_up(now_s)
+        return check(self, now_s)
+
+    patch.setattr(Deadlines, "check", patient)
+
+
+def leave_revoked_connections_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(DeviceProtocol, "disconnect_if_revoked", lambda self, revoked: False)
+
+
+def disconnect_nobody(patch: pytest.MonkeyPatch) -> None:
+    async def count(self: LocalCommands, user_id: str, device_id: str | None) -> int:
+        return 1
+
+    patch.setattr(LocalCommands, "_disconnect", count)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 16,
@@ -236,5 +259,8 @@ FOUND_AT: Final[dict[Patch, int]] = {
     take_its_own_absence_for_silence: 45,
     accept_an_old_epoch: 0,
     start_on_a_journal_that_has_gone_back: 1,
+    serve_who_takes_nothing: 1,
+    leave_revoked_connections_open: 48,
+    disconnect_nobody: 17,
 }
 """Each defect, and the first seed that finds it."""

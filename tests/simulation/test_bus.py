@@ -36,6 +36,7 @@ class Nodes:
             on_gap=lambda _: told.append("gap"),
             on_subscribed=lambda user_ids: told.append(f"subscribed to {' '.join(user_ids)}"),
             on_foreign=lambda user_id, _: told.append(f"from outside for {user_id}"),
+            on_control=lambda payload: told.append(f"to all: {payload.decode()}"),
         )
 
     def publish(self, times: int = 1) -> None:
@@ -129,3 +130,20 @@ def test_what_comes_from_outside_reaches_every_node_or_one_of_the_queue_group(st
     assert sorted(nodes.told, key=len)[2 - nodes_told :] == [["from outside for ann"]] * nodes_told
     assert sum(map(len, nodes.told)) == nodes_told
     nodes.loop.sweep_up()
+
+
+def test_what_a_node_says_to_all_reaches_all_and_itself_and_is_refused_in_an_outage(nodes: Nodes) -> None:
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"hello"))
+    nodes.pass_time()
+    assert nodes.told == [["to all: hello"], ["to all: hello"]]
+    nodes.hub.is_silent = True
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"lost"))
+    nodes.pass_time()
+    nodes.hub.break_down()
+    with pytest.raises(BusUnavailable):
+        nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"refused"))
+    nodes.hub.recover()
+    nodes.buses[0].sever()
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"nobody's"))
+    nodes.pass_time()
+    assert nodes.told == [["to all: hello", "gap"], ["to all: hello", "gap"]]

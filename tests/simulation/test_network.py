@@ -148,3 +148,29 @@ def test_where_nobody_listens_the_client_is_told() -> None:
     loop.run_until_complete(asyncio.sleep(10))
     loop.sweep_up()
     assert told == [None]
+
+
+def test_a_choked_link_is_congested_by_the_first_byte_until_it_goes_on(pair: Pair) -> None:
+    pair.connection.choke()
+    assert not pair.connection.is_fine
+    assert pair.server.happened == []
+    pair.server.transport.write(b"one")
+    assert pair.server.happened == ["pause"]
+    unsent_bytes = pair.server.transport.get_write_buffer_size()
+    pair.pass_time(60)
+    assert (pair.client.data, pair.server.transport.get_write_buffer_size()) == (b"", unsent_bytes)
+    pair.connection.go_on()
+    pair.pass_time()
+    assert (pair.client.data, pair.server.happened) == (b"one", ["pause", "resume"])
+
+
+def test_a_choked_link_is_given_up_by_an_abort(pair: Pair) -> None:
+    pair.connection.choke()
+    pair.server.transport.write(b"one")
+    pair.server.transport.close()
+    pair.pass_time(60)
+    assert not pair.connection.server.is_lost
+    pair.server.transport.abort()
+    pair.pass_time()
+    assert pair.connection.server.is_lost
+    assert pair.client.happened == ["reset"]

@@ -13,6 +13,9 @@ SHAPE: Final = replace(draw_shape(1), nodes=2, users=3, devices=2, steps=120, pa
 TRACES: Final = {
     "database is read-only": ["is read-only", "can be written again"],
     "database is restored": ["backs up the database", "revisions are", "renewed the epoch"],
+    "link takes nothing": ["takes nothing more", "was given up"],
+    "operator disconnects": ["has disconnected", "is closed with 4004"],
+    "tokens are revoked": ["has revoked", "is closed with 4501"],
     "node pauses": ["is paused", "goes on"],
     "writer dies": ["writer dies before a commit", "writer dies during a commit", "writer dies after a commit"],
 }
