@@ -24,6 +24,10 @@ LATE_S: Final = 10.0
 """How late a late message is, at most."""
 
 
+OVERFLOW_S: Final = 1.0
+"""After which a node is told that messages were lost because more came than it could take: the engines' own pause."""
+
+
 class BusFaults(Struct, frozen=True, kw_only=True):
     """Shares of the deliveries, 0 to 1."""
 
@@ -31,6 +35,8 @@ class BusFaults(Struct, frozen=True, kw_only=True):
     doubled: float = 0.0
     late: float = 0.0
     """Up to ``LATE_S``."""
+    backlog: int | None = None
+    """Deliveries under way to a node, at most; what is beyond is lost, and the node is told of a gap. ``None``: any."""
 
 
 class Hub:
@@ -45,8 +51,10 @@ class Hub:
         self.is_silent = False
         """It takes everything, brings nothing, and looks healthy."""
         self._rng = rng
-        self._log = log
+        self.log = log
         self.buses: list[SimulatedBus] = []
+        self.observers: list[Callable[[str, bytes], None]] = []
+        """Told of each user and payload that a node publishes: whoever else listens on the channels."""
 
     def bus(self, loop: SimulatedLoop) -> "SimulatedBus":
         """Return the end of a node that runs on ``loop``."""
@@ -66,7 +74,9 @@ class Hub:
 
     def publish(self, sender: "SimulatedBus", user_id: str, payload: bytes) -> None:
         """Bring ``payload`` to every node, each with a fate of its own."""
-        self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
+        self.log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
+        for observer in self.observers:
+            observer(user_id, payload)
         for bus in tuple(self.buses):
             self._bring(bus, bus.deliver, user_id, payload)
 
@@ -89,7 +99,7 @@ class Hub:
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
         for _ in range(copies):
             late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
-            bus.loop.call_later(self.delay() + late_s, deliver, *args)
+            bus.bring(self.delay() + late_s, deliver, *args)
 
 
 class SimulatedBus:
@@ -103,6 +113,8 @@ class SimulatedBus:
         self.listener = NOBODY
         self.is_severed = False
         """The node has crashed: what it still does reaches nobody."""
+        self._under_way = 0
+        self._overflow: asyncio.TimerHandle | None = None
 
     async def start(self, listener: BusListener) -> None:
         """Begin to receive."""
@@ -125,6 +137,16 @@ class SimulatedBus:
     def unsubscribe(self, user_id: str) -> None:
         """Deliver them no more."""
         self._wanted.pop(user_id, None)
+
+    def bring(self, after_s: float, deliver: Callable[..., None], *args: Any) -> None:
+        """Have ``deliver`` called after a while, unless too much is under way: then say so, a moment later."""
+        backlog = self._hub.faults.backlog
+        if backlog is None or self._under_way < backlog:
+            self._under_way += 1
+            self.loop.call_later(after_s, self._arrive, deliver, *args)
+        elif self._overflow is None and self in self._hub.buses:
+            self._hub.log.note("bus", f"overflows before {self.listener.node}")
+            self._overflow = self.loop.call_later(OVERFLOW_S, self._tell_overflow)
 
     def deliver(self, user_id: str, payload: bytes) -> None:
         """Take a message that the hub brings."""
@@ -176,7 +198,18 @@ class SimulatedBus:
         """Stop receiving."""
         self._leave()
 
+    def _arrive(self, deliver: Callable[..., None], *args: Any) -> None:
+        self._under_way -= 1
+        deliver(*args)
+
+    def _tell_overflow(self) -> None:
+        self._overflow = None
+        self.listener.on_gap("more came than could be taken")
+
     def _leave(self) -> None:
+        if self._overflow is not None:
+            self._overflow.cancel()
+            self._overflow = None
         if self in self._hub.buses:
             self._hub.buses.remove(self)
 

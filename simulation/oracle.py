@@ -65,8 +65,8 @@ class JournalFile:
         return self._opened
 
     def heads(self) -> dict[str, int]:
-        """Return where each user stands."""
-        return dict(self._connection.execute("SELECT user_id, revision FROM heads"))
+        """Return where each user stands who has revisions."""
+        return dict(self._connection.execute("SELECT user_id, revision FROM heads WHERE revision > 0"))
 
     def read(self, user_id: str) -> Journal:
         """Return all that it holds of a user."""
@@ -167,6 +167,8 @@ def _add_wins(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]
         if add is None:
             yield f"revision {row.revision} removes what was not there"
             continue
+        if _is_named(witness, user_id, add):
+            continue
         if not any(
             _had_seen(wanted, operation_id, row, add) for operation_id, wanted in _removes(witness, user_id, row)
         ):
@@ -174,17 +176,31 @@ def _add_wins(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]
 
 
 def _foreign(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
-    """A foreign publisher's add has no operation id: its tag makes it one, however many nodes take it in."""
+    """A foreign publisher's add has no operation id: its tag makes it one, however many nodes take it in.
+
+    Its remove takes the tags that it names, and no others.
+    """
     seen: set[str] = set()
     for row in journal.rows:
         if row.operation_id is not None:
             continue
+        if row.kind != ADD:
+            removes = witness.foreign_removes.get((user_id, row.content_id), [])
+            if not any(named.issuperset(json.loads(row.tags)) for named in removes):
+                yield f"revision {row.revision} removes {row.tags}, which nobody has named together"
+            continue
         (tag,) = json.loads(row.tags)
-        if row.kind != ADD or witness.foreign.get((user_id, tag)) != row.content_id:
+        if witness.foreign.get((user_id, tag)) != row.content_id:
             yield f"revision {row.revision} is nobody's"
         if tag in seen:
             yield f"revision {row.revision} adds {tag} again"
         seen.add(tag)
+
+
+def _is_named(witness: Witness, user_id: str, add: Row) -> bool:
+    """Return whether a foreign publisher that had seen ``add`` has removed it: alone, or others' tags then the rest."""
+    tags = json.loads(add.tags)
+    return any(not named.isdisjoint(tags) for named in witness.foreign_removes.get((user_id, add.content_id), []))
 
 
 def _removes(witness: Witness, user_id: str, row: Row) -> Iterator[tuple[str, Wanted]]:

@@ -30,6 +30,7 @@ async def restore(world: "World") -> None:
     heads = world.journal.heads()
     world.journal.close()
     world.witness.go_back(heads)
+    world.publisher.forget()
     world.log.note("operator", f"has restored the database: {sum(before.values())} revisions are {sum(heads.values())}")
     if heads != before and world.rng.random() < SHARE_FORGOTTEN:
         await _start_too_early(world)

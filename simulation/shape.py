@@ -18,6 +18,7 @@ FAULTS = (
     "bus loses",
     "bus doubles",
     "bus reorders",
+    "bus overflows",
     "bus is away",
     "bus is silent",
     "network is lost",

@@ -4,9 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, get_args
 
-import msgspec
-
-from actors.messages.channel import PubNubWatchlistUpdate
 from simulation.device import Device
 from simulation.network import Connection
 from simulation.node import SimulatedNode
@@ -108,16 +105,12 @@ class Steps:
         world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
 
     def _publish_from_outside(self) -> None:
-        """Add a content as somebody who is no node and only publishes: nobody is told what becomes of it."""
         world = self._world
         user_id = self._rng.choice(world.users)
-        content_id, tag = self._rng.choice(world.contents[user_id]), f"foreign-{self._rng.getrandbits(32):08x}"
-        world.witness.foreign[user_id, tag] = content_id
-        world.log.note("outside", f"adds {content_id[-4:]} for {user_id} as {tag}")
-        message = PubNubWatchlistUpdate(
-            operation="add", content_id=content_id, unique_tag=tag, timestamp=None, device_id="outside"
-        )
-        world.hub.publish_from_outside(user_id, msgspec.json.encode(message))
+        if self._rng.random() < 0.6:
+            world.publisher.add(user_id, self._rng.choice(world.contents[user_id]))
+        else:
+            world.publisher.remove(user_id)
 
     # What goes wrong
 

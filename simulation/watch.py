@@ -56,6 +56,8 @@ class Witness:
         """Contents, by user and revision."""
         self.foreign: dict[tuple[str, str], str] = {}
         """Contents that foreign publishers have added, by user and tag."""
+        self.foreign_removes: dict[tuple[str, str], list[frozenset[str]]] = {}
+        """The tags that foreign publishers have removed, each time, by user and content."""
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
         """What a user's contents begin with."""

@@ -21,6 +21,7 @@ from simulation.client_deps import ClientDeps
 from simulation.database import SimulatedDatabase, scratch_directory
 from simulation.device import Device
 from simulation.event_log import EventLog
+from simulation.foreign_publisher import ForeignPublisher
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
@@ -40,6 +41,8 @@ PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
 REPEATED: Final = 10
 """Writes that are repeated at the end."""
+BACKLOG: Final = 2
+"""Messages under way to a node, where the bus overflows: the engines' own bounds are hundreds and thousands."""
 IDLE_S: Final = 130.0
 """For idle users to retire: a half-open connection is noticed 60 to 90 s after its last word, then comes a sweep."""
 
@@ -148,6 +151,7 @@ class World:
         clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
         self.backend = Backend(clients)
         self.operator = Operator(clients)
+        self.publisher = ForeignPublisher(rng, log, self.hub, self.witness)
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
@@ -202,6 +206,7 @@ class World:
             lost=0.3 if "bus loses" in faults else 0.0,
             doubled=0.3 if "bus doubles" in faults else 0.0,
             late=0.3 if "bus reorders" in faults else 0.0,
+            backlog=BACKLOG if "bus overflows" in faults else None,
         )
 
     async def _agree(self) -> None:

@@ -23,7 +23,7 @@ from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.connection import Deliver, Join
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
-from actors.messages.journal import Bookmark, Outcome, Page, Status
+from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.answers import AnswerKeeping
@@ -234,6 +234,15 @@ def disconnect_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LocalCommands, "_disconnect", count)
 
 
+def let_foreign_removes_take_everything(patch: pytest.MonkeyPatch) -> None:
+    remove = UserJournal._remove
+
+    def all_of_it(self: UserJournal, operation: Operation, content_id: str) -> Outcome:
+        return remove(self, msgspec.structs.replace(operation, removed_tags=()), content_id)
+
+    patch.setattr(UserJournal, "_remove", all_of_it)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
     register_after_the_read: 16,
@@ -262,5 +271,6 @@ FOUND_AT: Final[dict[Patch, int]] = {
     serve_who_takes_nothing: 1,
     leave_revoked_connections_open: 48,
     disconnect_nobody: 17,
+    let_foreign_removes_take_everything: 47,
 }
 """Each defect, and the first seed that finds it."""

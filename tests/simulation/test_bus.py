@@ -147,3 +147,33 @@ def test_what_a_node_says_to_all_reaches_all_and_itself_and_is_refused_in_an_out
     nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"nobody's"))
     nodes.pass_time()
     assert nodes.told == [["to all: hello", "gap"], ["to all: hello", "gap"]]
+
+
+def test_a_node_before_which_too_much_is_under_way_loses_it_and_is_told(nodes: Nodes) -> None:
+    for bus in nodes.buses:
+        subscribe(bus, nodes)
+    for told in nodes.told:
+        told.clear()
+    nodes.hub.faults = BusFaults(backlog=2)
+    for _ in range(4):
+        nodes.hub.publish(nodes.buses[0], "ann", PAYLOAD)
+    nodes.pass_time()
+    assert nodes.told == [["gap"], ["message of ann", "message of ann", "gap"]]
+    nodes.publish()
+    assert nodes.told[1][3:] == ["message of ann"]
+
+
+def test_who_leaves_is_told_of_no_overflow(nodes: Nodes) -> None:
+    nodes.hub.faults = BusFaults(backlog=0)
+    nodes.hub.publish(nodes.buses[0], "ann", PAYLOAD)
+    nodes.loop.run_until_complete(nodes.buses[1].close())
+    assert len(nodes.loop.timers) == 1
+    nodes.pass_time()
+    assert nodes.told == [["gap"], []]
+
+
+def test_others_on_the_channels_see_what_nodes_publish(nodes: Nodes) -> None:
+    seen: list[tuple[str, bytes]] = []
+    nodes.hub.observers.append(lambda user_id, payload: seen.append((user_id, payload)))
+    nodes.publish()
+    assert seen == [("ann", PAYLOAD)]

@@ -8,11 +8,15 @@ from msgspec.structs import replace
 from simulation.shape import draw_shape
 from simulation.world import run_world
 
-SHAPE: Final = replace(draw_shape(1), nodes=2, users=3, devices=2, steps=120, pause_s=0.1, store_s=0.01, network_s=0.01)
+SHAPE: Final = replace(
+    draw_shape(1), nodes=2, users=3, devices=2, steps=120, pause_s=0.03, store_s=0.01, network_s=0.01
+)
 
 TRACES: Final = {
     "database is read-only": ["is read-only", "can be written again"],
     "database is restored": ["backs up the database", "revisions are", "renewed the epoch"],
+    "bus overflows": ["bus          overflows before"],
+    "foreigners publish": ["outside      adds", "outside      removes"],
     "link takes nothing": ["takes nothing more", "was given up"],
     "operator disconnects": ["has disconnected", "is closed with 4004"],
     "tokens are revoked": ["has revoked", "is closed with 4501"],
