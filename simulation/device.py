@@ -93,6 +93,11 @@ class Device:
         return None if self.attempt is None else self.attempt.connection
 
     @property
+    def token_ids(self) -> list[str]:
+        """Of the tokens it was ever given."""
+        return [f"{self.name}/{number}" for number in range(1, self._tokens + 1)]
+
+    @property
     def token_id(self) -> str:
         """Of the token it was given last."""
         return f"{self.name}/{self._tokens}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
 from simulation.node import START_S, TOKEN_S, issue_token
@@ -39,6 +40,17 @@ class Operator:
     def revoke(self, token_id: str) -> None:
         """Begin to revoke a token; it is tried until it is kept."""
         self._begin(self._revoke(token_id))
+
+    async def check_revoked(self, world: "World") -> None:
+        """Try revoked tokens on all nodes: none may be accepted."""
+        for device in world.devices:
+            revoked = [token_id for token_id in device.token_ids if token_id in self._deps.witness.revoked]
+            for token_id in revoked[-1:]:
+                token = issue_token(device.user_id, device.name, START_S + TOKEN_S, token_id)
+                for node in world.nodes:
+                    response = await exchange(self._deps, node, f"GET {PATH}", token)
+                    if response is None or response.status != 401:
+                        self._deps.witness.violate(f"{node.place} answers {response} to {token_id}, which was revoked")
 
     def _begin(self, call: Coroutine[None, None, None]) -> None:
         task = self._deps.loop.create_task(call)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, get_args
 
+from actors.messages.close_codes import SLOW_CONSUMER
 from simulation.device import Device
 from simulation.network import Connection
 from simulation.node import SimulatedNode
@@ -154,7 +155,9 @@ class Steps:
 
     def _check_given_up(self, device: Device, connection: Connection, since_s: float) -> None:
         if connection.server.is_lost:
-            self._world.log.note(device.name, "was given up")
+            running = [node.node for node in self._world.nodes if node.node is not None]
+            slow = sum(node.metrics.closes[SLOW_CONSUMER.code] for node in running)
+            self._world.log.note(device.name, f"was given up, as slow: {slow} so far")
         elif self._pauses_end_s < since_s:
             self._world.witness.violate(f"{device.name} took nothing for {GIVE_UP_S:g} s, and was not given up")
 

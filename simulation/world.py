@@ -223,6 +223,9 @@ class World:
                 if await self.backend.list(user_id, node) != truth:
                     self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
 
+        if not self.witness.violations:
+            await self.operator.check_revoked(self)
+
     def _disagreements(self) -> Iterator[str]:
         if not self.backend.is_settled:
             yield "the backend still writes"
