@@ -77,6 +77,8 @@ class Steps:
         world.database.unprotect()
         world.hub.recover()
         for node in world.nodes:
+            if node.store is not None:
+                node.store.writer.die_at_commit(None)
             node.start()
         for device in world.devices:
             if not device.is_online:

@@ -65,8 +65,8 @@ class _Worker:
             if not one.answered.done():
                 one.answered.set_exception(StoreUnavailable(f"the {self._name} has died"))
 
-    def die_at_commit(self, moment: Moment) -> None:
-        """Die with the next commit."""
+    def die_at_commit(self, moment: Moment | None) -> None:
+        """Die with the next commit; ``None``: live on."""
         self._dies = moment
 
     def _begin(self) -> None:

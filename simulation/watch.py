@@ -14,6 +14,8 @@ TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
 
 OF_A_BAD_LINK: Final = frozenset({4001, 4002})
 """Close codes: no sign of life; reads too slowly."""
+NOBODYS_FAULT: Final = frozenset({1001, 1006, 1013, 4004, 4500, 4501})
+"""Close codes: a restart; a broken link; no answer now; an operator; a token that has ended, or was revoked."""
 
 
 class Wanted(Struct, frozen=True):
@@ -189,9 +191,14 @@ class ConnectionWatch:
                 pass
 
     def closed(self, code: int, *, is_link_fine: bool) -> None:
-        """Judge why the service has ended it: whoever was away itself may not take that for the device's silence."""
+        """Judge why the service has ended it.
+
+        Who was away itself may not take that for the device's silence; and no device breaks a rule, nor the service.
+        """
         if code in OF_A_BAD_LINK and is_link_fine:
             self._violate(f"was closed with {code}, and its link was fine")
+        elif code not in OF_A_BAD_LINK | NOBODYS_FAULT:
+            self._violate(f"was closed with {code}")
 
     def _resume(self, told: dict[str, Any]) -> None:
         self._epoch = told["epoch"]

@@ -163,3 +163,11 @@ def test_whoever_has_a_good_link_is_not_closed_for_silence_or_slowness(witness: 
     assert witness.violations == []
     watch.closed(code, is_link_fine=True)
     assert witness.violations == [f"tv of ann was closed with {code}, and its link was fine"]
+
+
+@pytest.mark.parametrize("code", [1000, 1002, 1009, 1011, 4003, 4502, 4503])
+def test_no_connection_ends_for_a_rule_that_is_broken_or_a_defect(witness: Witness, code: int) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    for is_link_fine in (True, False):
+        watch.closed(code, is_link_fine=is_link_fine)
+    assert witness.violations == [f"tv of ann was closed with {code}"] * 2
