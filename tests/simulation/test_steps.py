@@ -17,7 +17,7 @@ TRACES: Final = {
     "database is restored": ["backs up the database", "revisions are", "renewed the epoch"],
     "bus overflows": ["bus          overflows before"],
     "foreigners publish": ["outside      adds", "outside      removes"],
-    "link takes nothing": ["takes nothing more", "was given up, as slow: 1 so far"],
+    "link takes nothing": ["takes nothing more", "was given up; nodes have closed with 4002"],
     "operator disconnects": ["has disconnected", "is closed with 4004"],
     "tokens are revoked": ["has revoked", "is closed with 4501"],
     "node pauses": ["is paused", "goes on"],
