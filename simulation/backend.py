@@ -2,69 +2,22 @@
 
 import asyncio
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from simulation.client_deps import ClientDeps
-from simulation.network import Connection
+from simulation.http_client import Response, exchange
 from simulation.node import START_S, TOKEN_S, SimulatedNode, issue_token
 from simulation.watch import Answer, Wanted
 
 PATH: Final = "/api/v1/sync/watchlist"
-TIMEOUT_S: Final = 12.0
-"""Longer than the service takes to give up."""
 RETRY_S: Final = 1.0
 
 
 @cache
 def _token(user_id: str) -> str:
     return issue_token(user_id, "backend", START_S + TOKEN_S, "backend")
-
-
-class Response(msgspec.Struct, frozen=True):
-    """Of an HTTP request."""
-
-    status: int
-    body: dict[str, Any]
-
-
-class _Exchange(asyncio.Protocol):
-    """One request on a connection of its own."""
-
-    def __init__(self, request: bytes, response: "asyncio.Future[Response | None]") -> None:
-        self._request = request
-        self._response = response
-        self._received = b""
-        self._transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Send the request."""
-        self._transport = transport
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        """Take the response."""
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        lines = head.split(b"\r\n")
-        fields = dict(line.lower().split(b": ", 1) for line in lines[1:])
-        if len(body) >= int(fields[b"content-length"]):
-            self._answer(Response(int(lines[0].split()[1]), msgspec.json.decode(body)))
-
-    def eof_received(self) -> bool:
-        """Close, too."""
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Know that nothing more comes."""
-        self._answer(None)
-
-    def _answer(self, response: Response | None) -> None:
-        if not self._response.done():
-            self._response.set_result(response)
 
 
 class Backend:
@@ -134,24 +87,4 @@ class Backend:
             await asyncio.sleep(RETRY_S * (1 + self._deps.rng.random()))
 
     async def _ask(self, node: SimulatedNode, method: str, user_id: str, body: bytes) -> Response | None:
-        head = f"{method} {PATH} HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {_token(user_id)}\r\n"
-        if body:
-            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        answered: asyncio.Future[Response | None] = self._deps.loop.create_future()
-        made: list[Connection] = []
-
-        def connected(connection: Connection | None) -> None:
-            if connection is not None:
-                made.append(connection)
-            elif not answered.done():
-                answered.set_result(None)
-
-        self._deps.network.connect(node, _Exchange(f"{head}\r\n".encode() + body, answered), connected)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return await answered
-        except TimeoutError:
-            return None
-        finally:
-            for connection in made:
-                connection.client.abort()
+        return await exchange(self._deps, node, f"{method} {PATH}", _token(user_id), body)

@@ -7,7 +7,7 @@ gap. ``nats``: a node gets what it subscribes to, from a moment after it has ask
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -24,6 +24,10 @@ LATE_S: Final = 10.0
 """How late a late message is, at most."""
 
 
+OVERFLOW_S: Final = 1.0
+"""After which a node is told that messages were lost because more came than it could take: the engines' own pause."""
+
+
 class BusFaults(Struct, frozen=True, kw_only=True):
     """Shares of the deliveries, 0 to 1."""
 
@@ -31,13 +35,14 @@ class BusFaults(Struct, frozen=True, kw_only=True):
     doubled: float = 0.0
     late: float = 0.0
     """Up to ``LATE_S``."""
+    backlog: int | None = None
+    """Deliveries under way to a node, at most; what is beyond is lost, and the node is told of a gap. ``None``: any."""
 
 
 class Hub:
     """What all nodes' buses are connected to."""
 
-    def __init__(self, loop: SimulatedLoop, rng: Random, delay: Delay, log: EventLog, style: Style) -> None:
-        self.loop = loop
+    def __init__(self, rng: Random, delay: Delay, log: EventLog, style: Style) -> None:
         self.style = style
         self.delay = delay
         self.faults = BusFaults()
@@ -46,12 +51,14 @@ class Hub:
         self.is_silent = False
         """It takes everything, brings nothing, and looks healthy."""
         self._rng = rng
-        self._log = log
+        self.log = log
         self.buses: list[SimulatedBus] = []
+        self.observers: list[Callable[[str, bytes], None]] = []
+        """Told of each user and payload that a node publishes: whoever else listens on the channels."""
 
-    def bus(self) -> "SimulatedBus":
-        """Return the end of a node."""
-        return SimulatedBus(self)
+    def bus(self, loop: SimulatedLoop) -> "SimulatedBus":
+        """Return the end of a node that runs on ``loop``."""
+        return SimulatedBus(self, loop)
 
     def break_down(self) -> None:
         """Begin an outage."""
@@ -63,11 +70,13 @@ class Hub:
         if self.is_down:
             self.is_down = False
             for bus in tuple(self.buses):
-                bus.listener.on_gap("the bus was away")
+                bus.loop.call_soon(bus.listener.on_gap, "the bus was away")
 
     def publish(self, sender: "SimulatedBus", user_id: str, payload: bytes) -> None:
         """Bring ``payload`` to every node, each with a fate of its own."""
-        self._log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
+        self.log.note("bus", f"{user_id} revision {peek(payload).revision} of {sender.listener.node}")
+        for observer in self.observers:
+            observer(user_id, payload)
         for bus in tuple(self.buses):
             self._bring(bus, bus.deliver, user_id, payload)
 
@@ -80,33 +89,45 @@ class Hub:
         for bus in tuple(self.buses) if self.style == "nats" else ():
             self._bring(bus, bus.deliver, user_id, payload)
 
-    def _bring(self, bus: "SimulatedBus", deliver: Callable[[str, bytes], None], user_id: str, payload: bytes) -> None:
+    def publish_control(self, payload: bytes) -> None:
+        """Bring what a node says to all to every node, each with a fate of its own."""
+        for bus in tuple(self.buses):
+            self._bring(bus, bus.deliver_control, payload)
+
+    def _bring(self, bus: "SimulatedBus", deliver: Callable[..., None], *args: Any) -> None:
         fate, faults = self._rng.random(), self.faults
         copies = 0 if fate < faults.lost else 2 if fate < faults.lost + faults.doubled else 1
         if copies != 1:
-            self._note("loses" if copies == 0 else "doubles", bus, user_id, payload)
+            self._note("loses" if copies == 0 else "doubles", bus, *args)
         for _ in range(copies):
             late_s = self._rng.uniform(0, LATE_S) if self._rng.random() < faults.late else 0.0
             if late_s:
-                self._note(f"holds for {late_s:.1f} s", bus, user_id, payload)
-            self.loop.call_later(self.delay() + late_s, deliver, user_id, payload)
+                self._note(f"holds for {late_s:.1f} s", bus, *args)
+            bus.bring(self.delay() + late_s, deliver, *args)
 
-    def _note(self, fate: str, bus: "SimulatedBus", user_id: str, payload: bytes) -> None:
-        revision = peek(payload).revision
-        what = "what came from outside" if revision is None else f"r{revision}"
-        self._log.note("bus", f"{fate} {what} for {user_id} to {bus.listener.node}")
+    def _note(self, fate: str, bus: "SimulatedBus", *args: Any) -> None:
+        match args:
+            case (user_id, payload):
+                revision = peek(payload).revision
+                what = f"{'what came from outside' if revision is None else f'r{revision}'} for {user_id}"
+            case _:
+                what = "what a node says to all"
+        self.log.note("bus", f"{fate} {what} to {bus.listener.node}")
 
 
 class SimulatedBus:
     """``actors.ports.Bus``, which documents its methods."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, loop: SimulatedLoop) -> None:
         self._hub = hub
+        self.loop = loop
         self._wanted: dict[str, bool] = {}
         """Users, and whether their messages arrive already."""
         self.listener = NOBODY
         self.is_severed = False
         """The node has crashed: what it still does reaches nobody."""
+        self._under_way = 0
+        self._overflow: asyncio.TimerHandle | None = None
 
     async def start(self, listener: BusListener) -> None:
         """Begin to receive."""
@@ -124,11 +145,21 @@ class SimulatedBus:
         is_at_once = self._hub.style == "pubnub"
         self._wanted[user_id] = is_at_once
         if not is_at_once:
-            self._hub.loop.call_later(self._hub.delay(), self._subscribed, user_id)
+            self.loop.call_later(self._hub.delay(), self._subscribed, user_id)
 
     def unsubscribe(self, user_id: str) -> None:
         """Deliver them no more."""
         self._wanted.pop(user_id, None)
+
+    def bring(self, after_s: float, deliver: Callable[..., None], *args: Any) -> None:
+        """Have ``deliver`` called after a while, unless too much is under way: then say so, a moment later."""
+        backlog = self._hub.faults.backlog
+        if backlog is None or self._under_way < backlog:
+            self._under_way += 1
+            self.loop.call_later(after_s, self._arrive, deliver, *args)
+        elif self._overflow is None and self in self._hub.buses:
+            self._hub.log.note("bus", f"overflows before {self.listener.node}")
+            self._overflow = self.loop.call_later(OVERFLOW_S, self._tell_overflow)
 
     def deliver(self, user_id: str, payload: bytes) -> None:
         """Take a message that the hub brings."""
@@ -144,6 +175,12 @@ class SimulatedBus:
         if self in hub.buses and not hub.is_down and not hub.is_silent and on_foreign is not None:
             on_foreign(user_id, payload)
 
+    def deliver_control(self, payload: bytes) -> None:
+        """Take what a node says to all."""
+        hub, on_control = self._hub, self.listener.on_control
+        if self in hub.buses and not hub.is_down and not hub.is_silent and on_control is not None:
+            on_control(payload)
+
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Hand ``payload`` to the hub. Raises: BusUnavailable."""
         await asyncio.sleep(self._hub.delay())
@@ -154,7 +191,13 @@ class SimulatedBus:
         self._hub.publish(self, user_id, payload)
 
     async def publish_control(self, payload: bytes) -> None:
-        """Take it, for nobody: no node has a bus key for the control channel."""
+        """Hand ``payload`` to the hub, for every node. Raises: BusUnavailable."""
+        await asyncio.sleep(self._hub.delay())
+        if self.is_severed:
+            return
+        if self._hub.is_down:
+            raise BusUnavailable("the bus is away")
+        self._hub.publish_control(payload)
 
     def status(self) -> str | None:
         """Return why it does not work."""
@@ -168,7 +211,18 @@ class SimulatedBus:
         """Stop receiving."""
         self._leave()
 
+    def _arrive(self, deliver: Callable[..., None], *args: Any) -> None:
+        self._under_way -= 1
+        deliver(*args)
+
+    def _tell_overflow(self) -> None:
+        self._overflow = None
+        self.listener.on_gap("more came than could be taken")
+
     def _leave(self) -> None:
+        if self._overflow is not None:
+            self._overflow.cancel()
+            self._overflow = None
         if self in self._hub.buses:
             self._hub.buses.remove(self)
 

@@ -19,7 +19,7 @@ Pair = tuple[str, str]
 
 T = TypeVar("T", Device, SimulatedNode)
 
-NODE: Final = ("node down", "node starts", "node runs", "node drains")
+NODE: Final = ("node down", "node starts", "node runs", "node paused", "node drains")
 STORE: Final = ("store idle", "store commits", "store away")
 OUTBOX: Final = ("outbox empty", "outbox full")
 DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
@@ -34,21 +34,33 @@ AT_ONCE: Final[Mapping[str, Sequence[str]]] = {
     "network is lost": _ANY_DEVICE,
     "network falls silent": _ANY_DEVICE,
     "link stalls": ("device opens", "device resumes", "device live", *LINK, *QUEUE),
+    "link takes nothing": ("device resumes", "device live", *LINK, *QUEUE),
     "app is killed": _ANY_DEVICE,
     "node crashes": _RUNS,
     "node drains": _RUNS,
+    "node pauses": _RUNS,
     "writer dies": _RUNS,
     "clocks step": (*_ANY_NODE, *_ANY_DEVICE),
 }
 """What strikes one target, and the states in which it does something; the first one of a target decides."""
 
-EVERYWHERE: Final = ("bus is away", "bus is silent", "database is away", "foreigners publish")
+EVERYWHERE: Final = (
+    "bus is away",
+    "bus is silent",
+    "database is away",
+    "database is read-only",
+    "database is restored",
+    "foreigners publish",
+    "tokens are revoked",
+    "operator disconnects",
+)
 """What strikes everything."""
 
 LASTING: Final = (
     "bus loses",
     "bus doubles",
     "bus reorders",
+    "bus overflows",
     "clocks differ",
     "callbacks are shuffled",
     "tokens end",

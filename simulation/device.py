@@ -1,26 +1,19 @@
-"""A device: a real client's core, on a connection that speaks through the ``websockets`` library."""
+"""A device: a real client's core, its disk, and at most one connection."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer
 from syncd_client.token import Token
-from websockets.exceptions import InvalidStatus
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Response
-from websockets.protocol import State as WebSocketState
 
+from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
-from simulation.handshake import open_handshake
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
 from simulation.node import START_S, issue_token
-from simulation.watch import ConnectionWatch
 
 
 class Device:
@@ -97,6 +90,21 @@ class Device:
         return None if self.attempt is None else self.attempt.connection
 
     @property
+    def token_ids(self) -> list[str]:
+        """Of the tokens it was ever given."""
+        return [f"{self.name}/{number}" for number in range(1, self._tokens + 1)]
+
+    @property
+    def token_id(self) -> str:
+        """Of the token it was given last."""
+        return f"{self.name}/{self._tokens}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it believes that it is connected."""
+        return self.attempt is not None and self.attempt.is_open
+
+    @property
     def contents(self) -> frozenset[str]:
         """What it shows."""
         return frozenset(item.content_id for item in self.core.items)
@@ -105,6 +113,10 @@ class Device:
     def is_settled(self) -> bool:
         """Whether it is up to date as far as it knows, and has nothing to say."""
         return self.core.state is State.LIVE and self.core.queued == 0
+
+    def sign_in_again(self) -> None:
+        """Be given a new token after a while: the old one was revoked, and the app waits for its user."""
+        self.deps.loop.call_later(1 + self.deps.rng.random(), self._connect, self.core)
 
     def write(self, action: messages.Action, content_id: str) -> None:
         """Change the list, as its user does."""
@@ -171,8 +183,12 @@ class Device:
             return
         self._tokens += 1
         ends_s = int(START_S + self.deps.loop.time() + self._token_s)
-        value = issue_token(self.user_id, self.name, ends_s, f"{self.name}/{self._tokens}")
+        value = issue_token(self.user_id, self.name, ends_s, self.token_id)
         self._do(core.token(Token(value, self.user_id, ends_s)))
+
+    def _connect(self, core: Core | JavascriptCore) -> None:
+        if core is self.core and self.is_online:
+            self._do(core.connect())
 
     def _drop(self, *, is_rude: bool) -> None:
         attempt, self.attempt = self.attempt, None
@@ -190,150 +206,3 @@ class Device:
     def _stop_timers(self) -> None:
         for timer in Timer:
             self._stop_timer(timer)
-
-
-class Attempt(asyncio.Protocol):
-    """One attempt to connect, and the connection it becomes; dropped, it reports nothing more."""
-
-    def __init__(self, device: Device, target: str, token: str) -> None:
-        self._device: Device | None = device
-        self._log = device.deps.log
-        self._name = device.name
-        self.connection: Connection | None = None
-        self._transport: Any = None
-        self._is_open = False
-        self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
-        self._protocol = open_handshake(target, token, is_javascript=device.is_javascript)
-        self._node = device.deps.choose()
-        if device.is_online:
-            self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
-            device.deps.network.connect(self._node, self, self._connected)
-
-    def send(self, text: str) -> None:
-        """Send a message."""
-        if self._protocol.state is WebSocketState.OPEN:
-            self._protocol.send_text(text.encode())
-            self._flush()
-
-    def drop(self, *, is_rude: bool) -> None:
-        """Report nothing more, and end the connection."""
-        self._device = None
-        self._watch.end()
-        if self._transport is None:
-            return
-        if is_rude:
-            self._transport.abort()
-            return
-        if self._protocol.state is WebSocketState.OPEN:
-            self._protocol.send_close(1000)
-            self._flush()
-        self._transport.close()
-
-    # asyncio.Protocol
-
-    def connection_made(self, transport: Any) -> None:
-        """Ask for the WebSocket."""
-        self._transport = transport
-        device = self._device
-        if device is None:
-            transport.abort()
-            return
-        if not device.is_online and self.connection is not None:
-            self.connection.silence()
-        self._flush()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what the service sends."""
-        if self._device is None:
-            return
-        self._protocol.receive_data(data)
-        self._flush()
-        self._device.put(self._device.core.heard())
-        for event in self._protocol.events_received():
-            self._take(event)
-
-    def eof_received(self) -> bool:
-        """Take the end of the stream."""
-        if self._device is not None:
-            self._protocol.receive_eof()
-            self._flush()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Report the end."""
-        device = self._device
-        if device is None:
-            return
-        self._let_go(device)
-        if self._is_open:
-            code = self._protocol.close_rcvd.code if self._protocol.close_rcvd else 1006
-            self._log.note(self._name, f"is closed with {code}")
-            device.put(device.core.closed(code, self._protocol.close_reason or ""))
-        else:
-            device.put(self._open_failed(device))
-
-    def pause_writing(self) -> None:
-        """Go on: what a device says is little."""
-
-    def resume_writing(self) -> None:
-        """Go on."""
-
-    # Within
-
-    def _connected(self, connection: Connection | None) -> None:
-        device = self._device
-        if connection is None:
-            if device is not None:
-                self._let_go(device)
-                device.put(device.core.open_failed("nobody listens"))
-            return
-        self.connection = connection
-
-    def _let_go(self, device: Device) -> None:
-        self._device = None
-        self._watch.end()
-        if device.attempt is self:
-            device.attempt = None
-
-    def _open_failed(self, device: Device) -> Sequence[Output | SendText]:
-        refusal = self._protocol.handshake_exc
-        status = refusal.response.status_code if isinstance(refusal, InvalidStatus) else None
-        self._log.note(self._name, f"is not connected: {status or 'reset'}")
-        told = None if device.is_javascript else status  # a WebSocket in JavaScript does not tell it
-        return device.core.open_failed(str(refusal or "reset"), told)
-
-    def _flush(self) -> None:
-        if self._transport is None:
-            return
-        for data in self._protocol.data_to_send():
-            if data:
-                self._transport.write(data)
-            else:
-                self._transport.write_eof()
-
-    def _take(self, event: object) -> None:
-        device = self._device
-        if device is None:
-            return
-        if isinstance(event, Response):
-            if self._protocol.handshake_exc is None:
-                self._is_open = True
-                device.put(device.core.opened())
-        elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-            text = bytes(event.data)
-            told: dict[str, Any] = msgspec.json.decode(text)
-            self._log.note(self._name, f"is told {_summary(told)}")
-            self._watch.see(told)
-            device.received(text)
-
-
-def _summary(told: dict[str, Any]) -> str:
-    """Return what matters of a message; a content by its last digits."""
-    match told:
-        case {"type": "watchlist_update", "revision": revision, "action": action, "content_id": content_id}:
-            return f"r{revision} {action} {content_id[-4:]}"
-        case {"type": "ack", "id": name, "status": status}:
-            return f"{status} r{told.get('revision')} for {name}"
-        case {"items": items, "revision": revision}:
-            return f"{told['type']} r{revision}: {' '.join(sorted(item['content_id'][-4:] for item in items))}"
-    return " ".join(str(told[key]) for key in ("type", "id", "code", "revision") if key in told)

@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from simulation.database import ARCHIVE
 from simulation.event_log import Event
 from simulation.node import START_S
 from simulation.shape import Shape
-from simulation.store import ARCHIVE
 
 WIDTH: Final = 16
 """Of a column."""

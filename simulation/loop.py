@@ -6,9 +6,12 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from random import Random
-from typing import Any, Final, NoReturn, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVarTuple, Unpack
 
 from typing_extensions import override
+
+if TYPE_CHECKING:
+    from simulation.node_loop import NodeLoop
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -70,6 +73,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, SimulatedHandle]] = []
         """A heap: by their time, then in the order they were set in."""
         self._timers_set = 0
+        self.world: SimulatedLoop = self
+        """Itself; of a part, the loop that it is a part of."""
+        self.parts: list[NodeLoop] = []
+        """Loops of nodes, which take part in its turns."""
         self.failures: list[dict[str, Any]] = []
         """What nobody has caught: contexts of the exception handler."""
         self.set_exception_handler(lambda _, context: self.failures.append(context))
@@ -81,14 +88,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def sweep_up(self) -> None:
         """Cancel what is left, and close."""
+        for part in self.parts:
+            part.resume()
         self.set_exception_handler(lambda _, context: None)
-        tasks = asyncio.all_tasks(self)
+        tasks = self.tasks()
         for task in tasks:
             task.cancel()
         with suppress(DeadlockError, LivelockError):
             self.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
         self._timers.clear()
-        self.close()
+        for loop in (*self.parts, self):
+            loop.close()
+
+    def tasks(self) -> list["asyncio.Task[Any]"]:
+        """Return the tasks that are not done, of all parts."""
+        return [task for loop in (self, *self.parts) for task in asyncio.all_tasks(loop)]
 
     @property
     def timers(self) -> list[asyncio.TimerHandle]:

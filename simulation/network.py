@@ -21,6 +21,11 @@ KERNEL_BYTES: Final = 16 * 1024
 class Listener(Protocol):
     """Who is connected to."""
 
+    @property
+    def loop(self) -> SimulatedLoop:
+        """Where it runs."""
+        ...
+
     def accept(self) -> asyncio.Protocol | None:
         """Return the protocol of a new connection; ``None``: nobody listens."""
         ...
@@ -70,11 +75,21 @@ class End(asyncio.Transport):
         """Return what becomes of what is sent: ``flows``, ``stalls``, or ``silent``: it is lost."""
         return "silent" if self._is_silent else "stalls" if self._is_stalled else "flows"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has ended here."""
+        return self._is_lost
+
     # What the world does to it
 
     def stall(self) -> None:
         """Let nothing through to the peer for now."""
         self._is_stalled = True
+
+    def choke(self) -> None:
+        """Let nothing through to the peer, and have no room for what is written."""
+        self.stall()
+        self._held_bytes += KERNEL_BYTES + self._high_bytes
 
     def go_on(self) -> None:
         """Let everything through again."""
@@ -82,7 +97,7 @@ class End(asyncio.Transport):
         held, self._held, self._held_bytes = self._held, deque(), 0
         for data in held:
             self._send(data)
-        self._check_congestion()
+        self._loop.call_soon(self._check_congestion)
 
     def silence(self) -> None:
         """Lose everything from now on, and tell nobody."""
@@ -129,7 +144,7 @@ class End(asyncio.Transport):
         self._held.clear()
         self._held_bytes = 0
         if not self._is_silent:
-            self._loop.call_later(self._delay(), self.peer.lose, ConnectionResetError("reset by the peer"))
+            self.peer._loop.call_later(self._delay(), self.peer.lose, ConnectionResetError("reset by the peer"))
         self.lose(None)
 
     @override
@@ -174,7 +189,7 @@ class End(asyncio.Transport):
             return
         self._under_way.append(data)
         self._arrives_s = max(self._arrives_s, self._loop.time() + self._delay())
-        self._loop.call_at(self._arrives_s, self._arrive)
+        self.peer._loop.call_at(self._arrives_s, self._arrive)
 
     def _arrive(self) -> None:
         data = self._under_way.popleft()
@@ -198,6 +213,8 @@ class End(asyncio.Transport):
             self._unread.extend(unread)
 
     def _check_congestion(self) -> None:
+        if self._is_lost:
+            return
         is_over = self.get_write_buffer_size() > self._high_bytes
         if is_over and not self._is_writing_paused:
             self._is_writing_paused = True
@@ -220,6 +237,8 @@ class Connection:
     """Two ends, and what may happen between them."""
 
     def __init__(self, client: End, server: End) -> None:
+        self.is_fine = True
+        """Whether everything has come through so far."""
         self.client = client
         self.server = server
         client.peer, server.peer = server, client
@@ -236,12 +255,19 @@ class Connection:
 
     def silence(self) -> None:
         """Let either end believe that it is still there."""
+        self.is_fine = False
         self.client.silence()
         self.server.silence()
 
     def stall(self) -> None:
         """Let nothing through, for now, from the server to the client."""
+        self.is_fine = False
         self.server.stall()
+
+    def choke(self) -> None:
+        """The same, with buffers that are full already."""
+        self.is_fine = False
+        self.server.choke()
 
     def go_on(self) -> None:
         """End that."""
@@ -259,7 +285,7 @@ class Network:
         self, listener: Listener, client: asyncio.Protocol, connected: Callable[[Connection | None], None]
     ) -> None:
         """Tell ``connected`` the connection, after a while; ``None``: nobody listened."""
-        self._loop.call_later(self._delay(), self._connect, listener, client, connected)
+        listener.loop.call_later(self._delay(), self._connect, listener, client, connected)
 
     def _connect(
         self, listener: Listener, client: asyncio.Protocol, connected: Callable[[Connection | None], None]
@@ -268,7 +294,7 @@ class Network:
         if server is None:
             self._loop.call_later(self._delay(), connected, None)
             return
-        ends = End(self._loop, client, self._delay), End(self._loop, server, self._delay)
+        ends = End(self._loop, client, self._delay), End(listener.loop, server, self._delay)
         connection = Connection(*ends)
         listener.made(connection)
         server.connection_made(connection.server)

@@ -3,25 +3,35 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from uvicorn.server import ServerState
 
 from actors.errors import StoreUnavailable
+from actors.messages.deployment import TakePart
 from simulation.bus import Hub, SimulatedBus
+from simulation.database import SimulatedDatabase
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
-from simulation.store import SimulatedDatabase, SimulatedStore
+from simulation.node_loop import NodeLoop
+from simulation.store import SimulatedStore
+from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside
-from syncd.server import api_deps, device_deps, server_config
+from syncd.revocations import RevokedTokenIds, watching_revocations
+from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
+from transport.http.admin import admin_routes
 from transport.http.api import http_api
+from transport.http.app import Routes
+from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
 START_S: Final = 4_102_444_800.0
@@ -37,13 +47,16 @@ NEVER_S: Final = 1e6
 """A virtual loop is never late."""
 SWEEP_UP_S: Final = 1.0
 """For a dead node's connections to notice that they are gone, before its other actors are stopped."""
+IMPATIENT_S: Final = 5.0, 15.0
+"""Between pings, and until a device counts as silent, where it matters who gives up first: devices wait for a node for
+40 to 60 s, and a node must be able to wait less, and to be paused for longer than it waits."""
 DRAIN_S: Final = 12.0
 """For devices to say goodbye, before what is left is cut."""
 
 
-def issue_token(user_id: str, device_id: str, ends_s: float, token_id: str) -> str:
+def issue_token(user_id: str, device_id: str, ends_s: float, token_id: str, scope: str | None = None) -> str:
     """Return a token that ends at ``ends_s``, seconds since 1970."""
-    return mint(SECRET, user_id, device_id, int(ends_s), token_id=token_id, now_s=lambda: 0.0)
+    return mint(SECRET, user_id, device_id, int(ends_s), token_id=token_id, scope=scope, now_s=lambda: 0.0)
 
 
 class _Connections(dict[Any, None]):
@@ -69,8 +82,7 @@ class NodeDeps:
         hub: Hub,
         database: SimulatedDatabase,
         store_delay: Delay,
-        *,
-        are_foreign_allowed: bool,
+        faults: frozenset[str],
     ) -> None:
         self.loop = loop
         self.rng = rng
@@ -78,12 +90,26 @@ class NodeDeps:
         self.hub = hub
         self.database = database
         self.store_delay = store_delay
+        self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
+        """Only then nodes talk to each other, and look for revocations every few seconds, which costs."""
+        self._can_pause = "node pauses" in faults
+        usual = Settings()
+        is_patient = not faults & {"node pauses", "link takes nothing"}
+        patience_s = (usual.heartbeat_interval, usual.heartbeat_timeout) if is_patient else IMPATIENT_S
         self.settings = Settings(
             bus="nats://simulated",
             bus_key="the nodes' key, 32 characters long",
-            bus_foreign=are_foreign_allowed,
+            bus_foreign="foreigners publish" in faults,
             nats_retry=2.0,
+            heartbeat_interval=patience_s[0],
+            heartbeat_timeout=patience_s[1],
         )
+
+    def new_loop(self) -> SimulatedLoop:
+        """Return where a node runs: a loop of its own, if it has to be held for a while."""
+        loop = NodeLoop(self.loop) if self._can_pause else self.loop
+        use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
+        return loop
 
 
 class SimulatedNode:
@@ -98,8 +124,11 @@ class SimulatedNode:
     def __init__(self, deps: NodeDeps, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
         self.place = place
         self.skew_s = skew_s
+        self.loop = deps.new_loop()
         self._deps = deps
         self._failed = failed
+        self.was_paused = False
+        """Whether it ever was."""
         self._lives: list[asyncio.Task[None]] = []
         self._life: _Life | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -116,7 +145,9 @@ class SimulatedNode:
 
     @property
     def state(self) -> str:
-        """Return what it does: it ``starts``, ``runs``, ``drains``, or is ``down``."""
+        """Return what it does: it ``starts``, ``runs``, ``drains``, is ``paused`` or ``down``."""
+        if isinstance(self.loop, NodeLoop) and self.loop.is_paused:
+            return "paused"
         if self._life is None:
             return "drains" if self._draining is not None and not self._draining.done() else "down"
         return "starts" if self._life.node is None else "runs"
@@ -126,10 +157,10 @@ class SimulatedNode:
         return START_S + self._deps.loop.time() + self.skew_s
 
     def start(self) -> None:
-        """Begin a life, unless one is under way."""
-        if self._life is None:
+        """Begin a life, unless one is under way, or none may be."""
+        if self._life is None and not self._deps.database.is_being_restored:
             self._life = _Life(self, self._deps, self._failed)
-            self._lives.append(self._deps.loop.create_task(self._live(self._life)))
+            self._lives.append(self.loop.create_task(self._live(self._life)))
 
     def crash(self) -> None:
         """End the life as ``kill -9`` does."""
@@ -137,6 +168,7 @@ class SimulatedNode:
         if life is not None:
             self._deps.log.note(self.place, "crashes")
             life.crash()
+            self.resume()
 
     def drain(self) -> None:
         """End the life as SIGTERM does."""
@@ -146,10 +178,28 @@ class SimulatedNode:
             self._draining = self._lives[-1]
             life.end.set()
 
+    def pause(self) -> None:
+        """Let nothing of it run, as SIGSTOP does."""
+        if isinstance(self.loop, NodeLoop) and self._life is not None:
+            self._deps.log.note(self.place, "is paused")
+            self.was_paused = True
+            self.loop.pause()
+
+    def resume(self) -> None:
+        """Let it go on, as SIGCONT does; what a stopped process is killed with, does so, too."""
+        if isinstance(self.loop, NodeLoop) and self.loop.is_paused:
+            self._deps.log.note(self.place, "goes on")
+            self.loop.resume()
+
     async def gone(self) -> None:
         """Return when nothing is left of all lives."""
         if self._lives:
             await asyncio.wait(self._lives)
+
+    @property
+    def lives(self) -> int:
+        """How often it was started."""
+        return len(self._lives)
 
     def accept(self) -> asyncio.Protocol | None:
         """Return the protocol of a new connection; ``None``: nobody listens."""
@@ -186,8 +236,8 @@ class _Life:
         self.is_crashed = False
         self.ends: list[Connection] = []
         self.node: Node | None = None
-        self.bus: SimulatedBus = deps.hub.bus()
-        self.store = SimulatedStore(deps.loop, deps.database, deps.store_delay, deps.log, home.place)
+        self.bus: SimulatedBus = deps.hub.bus(home.loop)
+        self.store = SimulatedStore(home.loop, deps.database, deps.store_delay, deps.log, home.place)
         self._server_state = ServerState()
         self._server_state.connections = _Connections()  # type: ignore[assignment]  # as a set in all that is used
         self._make: Callable[[], Any] | None = None
@@ -223,9 +273,14 @@ class _Life:
             lag_s=NEVER_S,
             probe_s=PROBE_S,
         )
-        async with running_node(deps.settings, self.bus, self._give_up, outside=outside) as node:
-            authenticator = Authenticator(shared_secret(SECRET), now_s=home.now_s)
-            api = http_api(api_deps(node, authenticator, frozenset()))
+        revoked: RevokedTokenIds = {}
+        async with (
+            running_node(deps.settings, self.bus, self._give_up, outside=outside) as node,
+            AsyncExitStack() as stack,
+        ):
+            authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.now_s)
+            routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
+            api = http_api(api_deps(node, authenticator, frozenset()), routes)
             config = server_config(deps.settings, api, device_deps(deps.settings, node, authenticator, frozenset()))
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
@@ -237,6 +292,15 @@ class _Life:
             self.node = None
             await (asyncio.sleep(SWEEP_UP_S) if self.is_crashed else self._drain())
         deps.log.note(home.place, f"{node.name} is gone")
+
+    async def _obey(
+        self, node: Node, authenticator: Authenticator, revoked: RevokedTokenIds, stack: AsyncExitStack
+    ) -> Routes:
+        """Take part in what operators want of all nodes, and return the API by which they say it."""
+        disconnect = partial(disconnect_revoked, self._server_state.connections)
+        revocations = await stack.enter_async_context(watching_revocations(node.store, revoked, disconnect))
+        node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
+        return admin_routes(admin_deps(node, authenticator, revocations))
 
     def _open_store(self, _settings: Settings, _restarts: Counter[str]) -> SimulatedStore:
         return self.store

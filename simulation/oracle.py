@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from simulation.store import ARCHIVE
+from simulation.database import ARCHIVE
 from simulation.watch import Answer, Wanted, Witness
 
 ADD: Final = "watchlist.add"
@@ -55,7 +55,18 @@ class JournalFile:
     """Reads the database by itself."""
 
     def __init__(self, file: Path) -> None:
-        self._connection = sqlite3.connect(file, isolation_level=None)
+        self._file = file
+        self._opened: sqlite3.Connection | None = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = sqlite3.connect(self._file, isolation_level=None)
+        return self._opened
+
+    def heads(self) -> dict[str, int]:
+        """Return where each user stands who has revisions."""
+        return dict(self._connection.execute("SELECT user_id, revision FROM heads WHERE revision > 0"))
 
     def read(self, user_id: str) -> Journal:
         """Return all that it holds of a user."""
@@ -74,12 +85,23 @@ class JournalFile:
         return frozenset(content_id for (content_id,) in entries)
 
     def close(self) -> None:
-        """Close it."""
-        self._connection.close()
+        """Close it; it is opened again when it is needed."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def judge(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
-    """Yield everything about this user that breaks the promise."""
+    """Yield everything about this user that breaks the promise, at the end."""
+    yield from judge_for_now(witness, user_id, journal)
+    for (owner, operation_id), wanted in witness.wanted.items():
+        key = owner, operation_id
+        if owner == user_id and key not in witness.answers and key not in witness.lost:
+            yield f"{operation_id} ({wanted.action} {wanted.content_id}) was never answered"
+
+
+def judge_for_now(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
+    """Yield everything about this user that breaks the promise, while some writes are not decided."""
     yield from _revisions(journal)
     yield from _answers(witness, user_id, journal)
     yield from _shown(witness, user_id, journal)
@@ -105,9 +127,6 @@ def _answers(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
             continue
         wanted, row = witness.wanted[owner, operation_id], recorded.get(operation_id)
         yield from _answer(operation_id, wanted, answer, row)
-    for (owner, operation_id), wanted in witness.wanted.items():
-        if owner == user_id and (owner, operation_id) not in witness.answers:
-            yield f"{operation_id} ({wanted.action} {wanted.content_id}) was never answered"
 
 
 def _answer(operation_id: str, wanted: Wanted, answer: Answer, row: Row | None) -> Iterator[str]:
@@ -148,6 +167,8 @@ def _add_wins(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]
         if add is None:
             yield f"revision {row.revision} removes what was not there"
             continue
+        if _is_named(witness, user_id, add):
+            continue
         if not any(
             _had_seen(wanted, operation_id, row, add) for operation_id, wanted in _removes(witness, user_id, row)
         ):
@@ -155,17 +176,31 @@ def _add_wins(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]
 
 
 def _foreign(witness: Witness, user_id: str, journal: Journal) -> Iterator[str]:
-    """A foreign publisher's add has no operation id: its tag makes it one, however many nodes take it in."""
+    """A foreign publisher's add has no operation id: its tag makes it one, however many nodes take it in.
+
+    Its remove takes the tags that it names, and no others.
+    """
     seen: set[str] = set()
     for row in journal.rows:
         if row.operation_id is not None:
             continue
+        if row.kind != ADD:
+            removes = witness.foreign_removes.get((user_id, row.content_id), [])
+            if not any(named.issuperset(json.loads(row.tags)) for named in removes):
+                yield f"revision {row.revision} removes {row.tags}, which nobody has named together"
+            continue
         (tag,) = json.loads(row.tags)
-        if row.kind != ADD or witness.foreign.get((user_id, tag)) != row.content_id:
+        if witness.foreign.get((user_id, tag)) != row.content_id:
             yield f"revision {row.revision} is nobody's"
         if tag in seen:
             yield f"revision {row.revision} adds {tag} again"
         seen.add(tag)
+
+
+def _is_named(witness: Witness, user_id: str, add: Row) -> bool:
+    """Return whether a foreign publisher that had seen ``add`` has removed it: alone, or others' tags then the rest."""
+    tags = json.loads(add.tags)
+    return any(not named.isdisjoint(tags) for named in witness.foreign_removes.get((user_id, add.content_id), []))
 
 
 def _removes(witness: Witness, user_id: str, row: Row) -> Iterator[tuple[str, Wanted]]:

@@ -13,26 +13,36 @@ from simulation.bus import Style
 
 SMALL_STEPS: Final = 36
 """Of a small world."""
+BIG_SHARE: Final = 0.04
+"""Of the worlds that have many nodes, of those that have many users, and so on: drawn one by one, so that the average
+world stays small."""
 
 FAULTS = (
     "bus loses",
     "bus doubles",
     "bus reorders",
+    "bus overflows",
     "bus is away",
     "bus is silent",
     "network is lost",
     "network falls silent",
     "link stalls",
+    "link takes nothing",
     "app is killed",
     "node crashes",
     "node drains",
+    "node pauses",
     "writer dies",
     "database is away",
+    "database is read-only",
+    "database is restored",
     "clocks differ",
     "clocks step",
     "callbacks are shuffled",
     "foreigners publish",
     "tokens end",
+    "tokens are revoked",
+    "operator disconnects",
 )
 
 
@@ -74,9 +84,9 @@ def draw_shape(seed: int) -> Shape:
     share = rng.choice((0.0, 0.2, 0.4, 0.7))
     return Shape(
         seed=seed,
-        nodes=rng.choice((1, 2, 2, 3)),
-        users=rng.randint(2, 5),
-        devices=rng.randint(1, 3),
+        nodes=4 if rng.random() < BIG_SHARE else rng.choice((1, 2, 2, 3)),
+        users=rng.randint(6, 20) if rng.random() < BIG_SHARE else rng.randint(2, 5),
+        devices=rng.randint(4, 5) if rng.random() < BIG_SHARE else rng.randint(1, 3),
         contents=rng.choice((2, 4, 8)),
         steps=rng.choice((60, 120, 200)),
         pause_s=rng.choice((0.01, 0.1, 0.5)),

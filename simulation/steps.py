@@ -1,18 +1,25 @@
 """What happens in a world, one step at a time: users write, and things go wrong."""
 
+import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, get_args
 
-import msgspec
-
-from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.close_codes import SLOW_CONSUMER
 from simulation.device import Device
+from simulation.network import Connection
 from simulation.node import SimulatedNode
+from simulation.restoring import restore
+from simulation.store import Moment
 
 if TYPE_CHECKING:
     from simulation.world import World
 
 Step = Callable[[], None]
+
+GIVE_UP_S: Final = 25.0
+"""For a node to ping (5 s), to look (5 s), to see nothing taken (7.5 s), to close (5 s): see ``IMPATIENT_S``; less than
+a device waits."""
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 
 class Steps:
@@ -28,18 +35,30 @@ class Steps:
             "network is lost": (4, lambda: self._lose_network(is_noticed=True)),
             "network falls silent": (2, lambda: self._lose_network(is_noticed=False)),
             "link stalls": (4, self._stall_link),
+            "link takes nothing": (2, self._choke_link),
             "app is killed": (4, self._kill_app),
             "node crashes": (2, self._crash_node),
             "node drains": (1, self._drain_node),
+            "node pauses": (2, self._pause_node),
             "clocks step": (3, self._step_clock),
             "writer dies": (3, self._kill_writer),
+            "operator disconnects": (3, self._disconnect_user),
+            "tokens are revoked": (3, self._revoke_tokens),
             "database is away": (2, self._take_database),
+            "database is read-only": (2, self._protect_database),
+            "database is restored": (3, self._back_up_or_restore),
         }
         possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
         self._weights = [weight for weight, _ in possible.values()]
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
+        self._pauses_end_s = 0.0
+        """When all nodes run again that have been paused."""
+        self._choked: dict[Connection, None] = {}
+        self._chokes_end_s = 0.0
+        """When all links were given up that have taken nothing."""
+        self._restore: asyncio.Task[None] | None = None
 
     def take_one(self) -> None:
         """Take the next step."""
@@ -47,13 +66,20 @@ class Steps:
         self._world.coverage.begin(name)
         step()
 
-    def make_calm(self) -> None:
+    async def make_calm(self) -> None:
         """Repair everything, and let nothing go wrong any more."""
-        self._is_calm = True
         world = self._world
+        await asyncio.sleep(max(self._pauses_end_s, self._chokes_end_s) - world.loop.time())
+        if self._restore is not None:
+            await self._restore
+        self._is_calm = True
+        world.log.note("world", "becomes calm")
         world.database.is_away = False
+        world.database.unprotect()
         world.hub.recover()
         for node in world.nodes:
+            if node.store is not None:
+                node.store.writer.die_at_commit(None)
             node.start()
         for device in world.devices:
             if not device.is_online:
@@ -83,16 +109,12 @@ class Steps:
         world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
 
     def _publish_from_outside(self) -> None:
-        """Add a content as somebody who is no node and only publishes: nobody is told what becomes of it."""
         world = self._world
         user_id = self._rng.choice(world.users)
-        content_id, tag = self._rng.choice(world.contents[user_id]), f"foreign-{self._rng.getrandbits(32):08x}"
-        world.witness.foreign[user_id, tag] = content_id
-        world.log.note("outside", f"adds {content_id[-4:]} for {user_id} as {tag}")
-        message = PubNubWatchlistUpdate(
-            operation="add", content_id=content_id, unique_tag=tag, timestamp=None, device_id="outside"
-        )
-        world.hub.publish_from_outside(user_id, msgspec.json.encode(message))
+        if self._rng.random() < 0.6:
+            world.publisher.add(user_id, self._rng.choice(world.contents[user_id]))
+        else:
+            world.publisher.remove(user_id)
 
     # What goes wrong
 
@@ -116,7 +138,31 @@ class Steps:
         connection = self._any_device().connection
         if connection is not None:
             connection.stall()
-            self._later(20, connection.go_on)
+            self._later(20, lambda: self._let_go_on(connection))
+
+    def _let_go_on(self, connection: Connection) -> None:
+        if connection not in self._choked:
+            connection.go_on()
+
+    def _choke_link(self) -> None:
+        """Let a link take nothing until its node gives it up, before its device does."""
+        device, loop = self._any_device(), self._world.loop
+        connection = device.connection if device.is_open else None
+        if connection is None or connection in self._choked or connection.server.is_lost:
+            return
+        self._world.log.note(device.name, "takes nothing more of what it is sent")
+        connection.choke()
+        self._choked[connection] = None
+        self._chokes_end_s = loop.time() + GIVE_UP_S
+        loop.call_later(GIVE_UP_S, self._check_given_up, device, connection, loop.time())
+
+    def _check_given_up(self, device: Device, connection: Connection, since_s: float) -> None:
+        if connection.server.is_lost:
+            running = [node.node for node in self._world.nodes if node.node is not None]
+            was_slow = any(node.metrics.closes[SLOW_CONSUMER.code] for node in running)
+            self._world.log.note(device.name, "was given up" + ("; nodes have closed with 4002" if was_slow else ""))
+        elif self._pauses_end_s < since_s:
+            self._world.witness.violate(f"{device.name} took nothing for {GIVE_UP_S:g} s, and was not given up")
 
     def _kill_app(self) -> None:
         self._any_device().die()
@@ -131,6 +177,13 @@ class Steps:
         node.drain()
         self._later(10, node.start)
 
+    def _pause_node(self) -> None:
+        node, loop = self._any_node(), self._world.loop
+        ends_s = loop.time() + self._rng.uniform(1, 90)
+        self._pauses_end_s = max(self._pauses_end_s, ends_s)
+        node.pause()
+        loop.call_at(ends_s, node.resume)
+
     def _step_clock(self) -> None:
         if self._rng.random() < 0.5:
             node = self._any_node()
@@ -143,8 +196,13 @@ class Steps:
 
     def _kill_writer(self) -> None:
         store = self._any_node().store
-        if store is not None:
-            (store.writer if self._rng.random() < 0.7 else store.reader).die()
+        if store is None:
+            return
+        chance = self._rng.random()
+        if chance < 0.6:
+            store.writer.die_at_commit(self._rng.choice(MOMENTS))
+        else:
+            (store.writer if chance < 0.8 else store.reader).die()
 
     def _take_database(self) -> None:
         database = self._world.database
@@ -157,6 +215,36 @@ class Steps:
         self._world.database.is_away = False
         for node in self._world.nodes:
             node.start()
+
+    def _protect_database(self) -> None:
+        self._world.log.note("database", "is read-only")
+        self._world.database.protect()
+        self._later(10, self._unprotect_database)
+
+    def _unprotect_database(self) -> None:
+        self._world.log.note("database", "can be written again")
+        self._world.database.unprotect()
+
+    def _back_up_or_restore(self) -> None:
+        world = self._world
+        if not world.database.has_backup or self._rng.random() < 0.5:
+            if not world.database.is_being_restored:
+                world.log.note("operator", "backs up the database")
+                world.database.back_up()
+                world.witness.back_up()
+        elif self._restore is None or self._restore.done():
+            self._restore = world.loop.create_task(restore(world))
+
+    def _disconnect_user(self) -> None:
+        self._world.operator.disconnect(self._rng.choice(self._world.users), self._world)
+
+    def _revoke_tokens(self) -> None:
+        """Revoke a device's token, or those of all devices of its user."""
+        device, world = self._any_device(), self._world
+        whole = self._rng.random() < 0.3
+        for each in world.devices if whole else (device,):
+            if each.user_id == device.user_id:
+                world.operator.revoke(each.token_id)
 
     def _any_device(self) -> Device:
         return self._world.coverage.struck(self._rng.choice(self._world.devices))

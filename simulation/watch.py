@@ -1,15 +1,21 @@
 """What the users' apps see: judged as it comes, by what the protocol promises and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 from syncd_client import events
 from syncd_client.user_state import PendingWrite
 
 TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
 """Errors that decide nothing about a write."""
+
+OF_A_BAD_LINK: Final = frozenset({4001, 4002})
+"""Close codes: no sign of life; reads too slowly."""
+NOBODYS_FAULT: Final = frozenset({1001, 1006, 1013, 4004, 4500, 4501})
+"""Close codes: a restart; a broken link; no answer now; an operator; a token that has ended, or was revoked."""
 
 
 class Wanted(Struct, frozen=True):
@@ -44,12 +50,20 @@ class Witness:
         """By user and operation id."""
         self.answers: dict[tuple[str, str], Answer] = {}
         """The first one, by user and operation id."""
+        self.lost: set[tuple[str, str]] = set()
+        """Writes that were answered, and are not in the backup that the database was restored from."""
+        self.revoked: frozenset[str] = frozenset()
+        """Ids of tokens that are not to be accepted any more."""
+        self._backed_up: tuple[frozenset[tuple[str, str]], frozenset[str]] = frozenset(), frozenset()
+        """Writes that were answered when the backup was made, and tokens that were revoked."""
         self.shown: dict[tuple[str, int], tuple[str, str]] = {}
         """Action and content, by user and revision."""
         self.snapshots: dict[tuple[str, int], frozenset[str]] = {}
         """Contents, by user and revision."""
         self.foreign: dict[tuple[str, str], str] = {}
         """Contents that foreign publishers have added, by user and tag."""
+        self.foreign_removes: dict[tuple[str, str], list[frozenset[str]]] = {}
+        """The tags that foreign publishers have removed, each time, by user and content."""
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
         """What a user's contents begin with."""
@@ -73,9 +87,39 @@ class Witness:
         if first != answer:
             self.violate(f"{user_id} {operation_id} was answered {first}, then {answer}")
 
+    def back_up(self) -> None:
+        """Know that a backup is made: what was answered is in it."""
+        self._backed_up = frozenset(self.answers), self.revoked
+
+    def go_back(self, heads: Mapping[str, int]) -> None:
+        """Know that the database was restored from the backup, in which users stand at ``heads``.
+
+        What was acknowledged later is lost, and its revisions may be given again, to who is told of another epoch.
+        """
+        backed_up, self.revoked = self._backed_up
+        kept = {
+            key: answer
+            for key, answer in self.answers.items()
+            if key in backed_up or (answer.revision is not None and answer.revision <= heads.get(key[0], 0))
+        }
+        self.lost |= self.answers.keys() - kept.keys()
+        self.answers = kept
+        self.shown = {key: shown for key, shown in self.shown.items() if key[1] <= heads.get(key[0], 0)}
+        self.snapshots = {key: listed for key, listed in self.snapshots.items() if key[1] <= heads.get(key[0], 0)}
+
+    def start_again(self, user_id: str) -> None:
+        """Know that a device is told of another epoch: its writes are now of the list that it starts from again.
+
+        Whose they are of the user's, is not known here: of all that are not decided no more is asked than of these.
+        """
+        for key, wanted in self.wanted.items():
+            if key[0] == user_id and key not in self.answers:
+                self.wanted[key] = replace(wanted, observed=None)
+
     def confirmed(self, user_id: str, event: events.Confirmed) -> None:
         """Know what the client tells its app."""
-        if (user_id, event.operation_id) not in self.answers:
+        key = user_id, event.operation_id
+        if key not in self.answers and key not in self.lost:
             self.violate(f"{user_id} {event.operation_id} was confirmed and never answered")
 
     def refused(self, user_id: str, event: events.Refused) -> None:
@@ -114,7 +158,11 @@ class ConnectionWatch:
         self._witness = witness
         self._user_id = user_id
         self._device = device
-        self._since = int(parse_qs(urlsplit(target).query)["since"][0])
+        asked = parse_qs(urlsplit(target).query)
+        self._since = int(asked["since"][0])
+        self._asked_epoch = asked["epoch"][0] if "epoch" in asked else None
+        self._epoch: str | None = None
+        """Of what it is told."""
         self._next: int | None = None
         """The revision that must come next; ``None``: it has not been said where it begins."""
         self._awaits_list = False
@@ -135,7 +183,7 @@ class ConnectionWatch:
             case "watchlist_update":
                 self._update(told)
             case "watchlist_snapshot":
-                self._list(told["revision"], frozenset(item["content_id"] for item in told["items"]))
+                self._list(told, frozenset(item["content_id"] for item in told["items"]))
             case "watchlist_snapshot_piece":
                 self._piece(told)
             case "ack":
@@ -147,13 +195,28 @@ class ConnectionWatch:
             case _:
                 pass
 
+    def closed(self, code: int, *, is_link_fine: bool) -> None:
+        """Judge why the service has ended it.
+
+        Who was away itself may not take that for the device's silence; and no device breaks a rule, nor the service.
+        """
+        if code in OF_A_BAD_LINK and is_link_fine:
+            self._violate(f"was closed with {code}, and its link was fine")
+        elif code not in OF_A_BAD_LINK | NOBODYS_FAULT:
+            self._violate(f"was closed with {code}")
+
     def _resume(self, told: dict[str, Any]) -> None:
+        self._epoch = told["epoch"]
         if told["recovered"]:
+            if self._asked_epoch not in (None, self._epoch):
+                self._violate(f"was resumed in epoch {self._epoch} with a revision of {self._asked_epoch}")
             if self._next is not None:
                 self._violate("was resumed twice")
             self._next = self._since + 1
-        else:
-            self._awaits_list, self._pieces = True, set()
+            return
+        self._awaits_list, self._pieces = True, set()
+        if self._asked_epoch not in (None, self._epoch):
+            self._witness.start_again(self._user_id)
 
     def _update(self, told: dict[str, Any]) -> None:
         revision = told["revision"]
@@ -164,9 +227,12 @@ class ConnectionWatch:
         self._next = revision + 1
         self._witness.show(self._user_id, revision, told["action"], told["content_id"])
 
-    def _list(self, revision: int, contents: frozenset[str]) -> None:
+    def _list(self, told: dict[str, Any], contents: frozenset[str]) -> None:
+        revision: int = told["revision"]
         if not self._awaits_list:
             self._violate("was shown a list unasked")
+        elif told["epoch"] != self._epoch:
+            self._violate(f"was told of epoch {self._epoch} and shown a list of {told['epoch']}")
         self._awaits_list = False
         self._next = revision + 1
         self._witness.show_list(self._user_id, revision, contents)
@@ -176,7 +242,7 @@ class ConnectionWatch:
             self._pieces = set()
         self._pieces.update(item["content_id"] for item in told["items"])
         if told.get("next") is None:
-            self._list(told["revision"], frozenset(self._pieces))
+            self._list(told, frozenset(self._pieces))
 
     def _violate(self, text: str) -> None:
         self._witness.violate(f"{self._device} of {self._user_id} {text}")

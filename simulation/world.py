@@ -21,19 +21,20 @@ from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
 from simulation.coverage import Coverage, Pair
+from simulation.database import SimulatedDatabase, scratch_directory
 from simulation.device import Device
 from simulation.event_log import Event, EventLog
+from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
+from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
 from simulation.shape import Shape
 from simulation.steps import Steps
-from simulation.store import SimulatedDatabase, scratch_directory
 from simulation.watch import Witness
 from storage.history import HistoryLimits
-from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 CALM_S: Final = 180.0
 """For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
@@ -44,6 +45,8 @@ PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
 REPEATED: Final = 10
 """Writes that are repeated at the end."""
+BACKLOG: Final = 2
+"""Messages under way to a node, where the bus overflows: the engines' own bounds are hundreds and thousands."""
 IDLE_S: Final = 130.0
 """For idle users to retire, at most: a half-open connection is noticed 60 to 90 s after its last word, then comes a
 sweep."""
@@ -129,7 +132,6 @@ def _run_world(shape: Shape) -> Verdict:
     shuffle = Random(f"shuffle {shape.seed}") if "callbacks are shuffled" in shape.faults else None  # noqa: S311
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
-    use_time_sliced_queue(TimeSlicedQueue(loop, loop.time), loop)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
     database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time, history)
     try:
@@ -180,9 +182,16 @@ class World:
         self.database = database
         self.journal = JournalFile(database.file)
         self.witness = Witness(lambda text: log.note(VIOLATION, text))
-        self.hub = Hub(loop, rng, Delay(rng, 0.0005, 0.005), log, shape.style)
-        store_delay, are_foreign_allowed = Delay(rng, 0.0005, shape.store_s), "foreigners publish" in shape.faults
-        node_deps = NodeDeps(loop, rng, log, self.hub, database, store_delay, are_foreign_allowed=are_foreign_allowed)
+        self.hub = Hub(rng, Delay(rng, 0.0005, 0.005), log, shape.style)
+        node_deps = NodeDeps(
+            loop,
+            rng,
+            log,
+            self.hub,
+            database,
+            Delay(rng, 0.0005, shape.store_s),
+            shape.faults,
+        )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self.nodes = [
             SimulatedNode(node_deps, f"node {number}", self._skew_s(5), self.witness.violate)
@@ -191,6 +200,8 @@ class World:
         self.coverage = Coverage(shape.faults, self.nodes)
         clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
         self.backend = Backend(clients)
+        self.operator = Operator(clients)
+        self.publisher = ForeignPublisher(rng, log, self.hub, self.witness)
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
@@ -221,8 +232,7 @@ class World:
                 break  # what comes after it says less
             steps.take_one()
         await asyncio.sleep(self.rng.uniform(0, FADE_S))
-        self.log.note("world", "becomes calm")
-        steps.make_calm()
+        await steps.make_calm()
         self.hub.faults = BusFaults()
         await asyncio.sleep(LATE_S)
         await self._agree()
@@ -251,6 +261,7 @@ class World:
             lost=0.3 if "bus loses" in faults else 0.0,
             doubled=0.3 if "bus doubles" in faults else 0.0,
             late=0.3 if "bus reorders" in faults else 0.0,
+            backlog=BACKLOG if "bus overflows" in faults else None,
         )
 
     async def _agree(self) -> None:
@@ -267,9 +278,14 @@ class World:
                 if await self.backend.list(user_id, node) != truth:
                     self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
 
+        if not self.witness.violations:
+            await self.operator.check_revoked(self)
+
     def _disagreements(self) -> Iterator[str]:
         if not self.backend.is_settled:
             yield "the backend still writes"
+        if not self.operator.is_settled:
+            yield "the operator still waits"
         for node in self.nodes:
             if node.node is None:
                 yield f"{node.place} does not run"
@@ -280,6 +296,8 @@ class World:
             for device in self.devices:
                 if device.user_id != user_id:
                     continue
+                if device.is_open and device.token_id in self.witness.revoked:
+                    yield f"{device.name} is connected with {device.token_id}, which was revoked"
                 if not device.is_settled:
                     yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
                     continue
@@ -315,5 +333,5 @@ class World:
         await asyncio.sleep(30)
         me = asyncio.current_task()
         self.witness.violations += [f"an actor is left over: {ref}" for ref in ActorRegistry.get_all()]
-        self.witness.violations += [f"a task is left over: {task}" for task in asyncio.all_tasks() if task is not me]
+        self.witness.violations += [f"a task is left over: {task}" for task in self.loop.tasks() if task is not me]
         self.witness.violations += [f"a timer is left over: {timer}" for timer in self.loop.timers]

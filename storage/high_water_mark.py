@@ -23,6 +23,9 @@ _HAS_TABLES: Final = "SELECT count(*) = 2 FROM sqlite_master WHERE name IN ('hea
 
 _FIX: Final = "restore it while no daemon runs, then run 'syncd migrate --renew-epoch'"
 
+MAX_PAST: Final = 16
+"""Epochs that are remembered, of the latest renewals: they are part of what each commit writes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,13 +37,16 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     revision: int
     is_overwritten: bool = False
     """The database was overwritten while in use: it is a mixture, wherever its users seem to stand."""
+    past: tuple[str, ...] = ()
+    """Epochs that were renewed, latest first: a database with one of them is an older one, put back again."""
 
 
 class HighWaterMark:
     """The mark of one database: every commit raises it before it is acknowledged, at the cost of a few microseconds.
 
     It outlives the process in a file, which is written without waiting for the disk: whatever ends the process leaves
-    it whole, and after a power failure it may be lower than it was. A mark of another epoch means nothing.
+    it whole, and after a power failure it may be lower than it was. A mark of another epoch means nothing, unless that
+    epoch was renewed here: then an older backup was put back, and devices may know more of that epoch than it does.
 
     Args:
         database: the file of the database; the mark's is beside it.
@@ -52,6 +58,9 @@ class HighWaterMark:
         self._descriptor: int | None = None
         self._epoch: str | None = None
         self._mark: Mark | None = None
+        self._past: tuple[str, ...] = ()
+        self._left: tuple[str, ...] = ()
+        """What is to be past when the epoch is renewed."""
         self._was_told = False
 
     def check(self, connection: "sqlite3.Connection") -> None:
@@ -60,6 +69,11 @@ class HighWaterMark:
             self._epoch = _epoch(connection)
             mark = None if self._epoch is None else self._read()
             self._mark = mark if mark is not None and mark.epoch == self._epoch else None
+            self._past = () if mark is None else mark.past
+        if self._epoch in self._past:
+            self._epoch = _epoch(connection)
+            if self._epoch in self._past:
+                raise StoreUnavailable(f"sqlite: {self._database} is of an epoch that was renewed since: {_FIX}")
         mark = self._mark
         if mark is None:
             return
@@ -77,18 +91,26 @@ class HighWaterMark:
     def raise_to(self, user_id: str, revision: int) -> None:
         """Note where a user stands by a commit of this process, whose transaction was checked."""
         if self._epoch is not None:
-            self._write(Mark(self._epoch, user_id, revision))
+            self._write(Mark(self._epoch, user_id, revision, past=self._past))
 
     def spoil(self) -> None:
         """Let nobody use the database under its epoch again: it was overwritten."""
         if self._epoch is not None:
-            self._write(Mark(self._epoch, "", 0, is_overwritten=True))
+            self._write(Mark(self._epoch, "", 0, is_overwritten=True, past=self._past))
 
     def forget(self) -> None:
         """Take the database as it is: its epoch is about to be renewed. Raises: OSError."""
+        mark = self._read()
+        self._left = () if mark is None else (mark.epoch, *mark.past)
         self._epoch, self._mark = None, None
         if self._file.exists():
             os.truncate(self._file, 0)
+
+    def note_renewed(self) -> None:
+        """Remember what was forgotten, and the epoch that was renewed by a transaction after that."""
+        past = dict.fromkeys(epoch for epoch in (self._epoch, *self._left) if epoch)
+        self._write(Mark("", "", 0, past=tuple(past)[:MAX_PAST]))
+        self._epoch, self._mark = None, None
 
     def close(self) -> None:
         """Close the file; idempotent."""

@@ -72,11 +72,14 @@ def renew_epoch(url: str) -> None:
     """
     database = Database(url)
     try:
-        if database.high_water_mark is not None:
-            database.high_water_mark.forget()
+        mark = database.high_water_mark
+        if mark is not None:
+            mark.forget()
         bring_up_to_date(database)
         with database.transaction(writing=True) as transaction:
             transaction.execute(_RENEW_EPOCH, (uuid4().hex,))
+        if mark is not None:
+            mark.note_renewed()
     finally:
         database.close()
 

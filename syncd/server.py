@@ -71,11 +71,11 @@ async def serving(
     """
     connections: set[Any] = set()
     async with (
-        watching_revocations(node.store, revoked_token_ids, partial(_disconnect_revoked, connections)) as revocations,
+        watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        routes = _more_routes(settings, _admin_deps(node, authenticator, revocations))
+        routes = _more_routes(settings, admin_deps(node, authenticator, revocations))
         api = http_api(api_deps(node, authenticator, origins), routes)
         server = _Server(server_config(settings, api, device_deps(settings, node, authenticator, origins)), connections)
         await server.startup(sockets=[listener])
@@ -89,7 +89,8 @@ async def serving(
             await server.shutdown(sockets=[listener])
 
 
-def _disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
+def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
+    """Close those of ``connections`` that are devices with one of these tokens, and return their number."""
     devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
     return sum(device.disconnect_if_revoked(token_ids) for device in devices)
 
@@ -166,7 +167,9 @@ def device_deps(
     )
 
 
-def _admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
+def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
+    """Return what the admin API of ``node`` is wired with."""
+
     async def ask_nodes(command: Command, to: str | None = None) -> Answers:
         answers: LoopFuture[Answers] = LoopFuture()
         node.deployment.tell(AskNodes(command, answers.set, to))

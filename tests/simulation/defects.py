@@ -14,6 +14,7 @@ from syncd_client.watchlist import Watchlist
 
 from actors.bus import message_handler
 from actors.bus.subscriber import PubNubSubscriber
+from actors.connection.deadlines import Deadlines, Due
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal import group_commit
@@ -22,12 +23,16 @@ from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.connection import Deliver, Join
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
-from actors.messages.journal import Bookmark, Outcome, Page, Status
+from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.answers import AnswerKeeping
+from storage.high_water_mark import HighWaterMark
 from storage.journal_store import SqlJournalStore
 from storage.user_journal import UserJournal
+from syncd.local_commands import LocalCommands
+from transport.access.authentication import Authenticator
+from transport.websocket.device_protocol import DeviceProtocol
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -187,27 +192,96 @@ def forget_foreign_tags(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(message_handler, "channel_change", without_tag)
 
 
+def take_its_own_absence_for_silence(patch: pytest.MonkeyPatch) -> None:
+    check = Deadlines.check
+
+    def at_once(self: Deadlines, now_s: float) -> Due:
+        return Due.SILENCE if now_s >= self._last_sign_s + self._timeout_s else check(self, now_s)
+
+    patch.setattr(Deadlines, "check", at_once)
+
+
+def accept_an_old_epoch(patch: pytest.MonkeyPatch) -> None:
+    changes = SqlJournalStore.changes
+
+    def of_any(self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None) -> Any:
+        return changes(self, user_id, revision, limit, None)
+
+    patch.setattr(SqlJournalStore, "changes", of_any)
+
+
+def start_on_a_journal_that_has_gone_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(HighWaterMark, "check", _nothing)
+
+
+def serve_who_takes_nothing(patch: pytest.MonkeyPatch) -> None:
+    check = Deadlines.check
+
+    def patient(self: Deadlines, now_s: float) -> Due:
+        self.caught_up(now_s)
+        return check(self, now_s)
+
+    patch.setattr(Deadlines, "check", patient)
+
+
+def leave_revoked_connections_open(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(DeviceProtocol, "disconnect_if_revoked", lambda self, revoked: False)
+
+
+def disconnect_nobody(patch: pytest.MonkeyPatch) -> None:
+    async def count(self: LocalCommands, user_id: str, device_id: str | None) -> int:
+        return 1
+
+    patch.setattr(LocalCommands, "_disconnect", count)
+
+
+def let_foreign_removes_take_everything(patch: pytest.MonkeyPatch) -> None:
+    remove = UserJournal._remove
+
+    def all_of_it(self: UserJournal, operation: Operation, content_id: str) -> Outcome:
+        return remove(self, msgspec.structs.replace(operation, removed_tags=()), content_id)
+
+    patch.setattr(UserJournal, "_remove", all_of_it)
+
+
+def accept_revoked_tokens(patch: pytest.MonkeyPatch) -> None:
+    begin = Authenticator.__init__
+
+    def credulous(self: Authenticator, *args: Any, **named: Any) -> None:
+        begin(self, *args, **{**named, "revoked_token_ids": frozenset()})
+
+    patch.setattr(Authenticator, "__init__", credulous)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 0,
-    register_after_the_read: 16,
-    show_a_gap: 0,
+    register_after_the_read: 1,
+    show_a_gap: 2,
     relay_to_everybody: 0,
-    let_removes_win: 0,
+    let_removes_win: 1,
     forget_the_answers: 0,
-    mint_a_tag_twice: 0,
+    mint_a_tag_twice: 4,
     skip_a_revision: 0,
-    replay_one_too_few: 0,
-    leave_gaps_open: 0,
-    compare_no_heads: 0,
+    replay_one_too_few: 1,
+    leave_gaps_open: 3,
+    compare_no_heads: 54,
     never_retire: 0,
     keep_who_has_left: 0,
     lose_the_queue_on_a_restart: 5,
     number_writes_again_after_a_restart: 5,
     drop_answers_with_the_history: 0,
-    keep_what_a_list_lacks: 62,
-    tell_a_list_of_another_revision: 1,
+    keep_what_a_list_lacks: 1,
+    tell_a_list_of_another_revision: 0,
     ask_from_too_late_on: 0,
     answer_the_wrong_writer: 0,
-    forget_foreign_tags: 7,
+    forget_foreign_tags: 9,
+    take_its_own_absence_for_silence: 0,
+    accept_an_old_epoch: 11,
+    start_on_a_journal_that_has_gone_back: 11,
+    serve_who_takes_nothing: 1,
+    leave_revoked_connections_open: 13,
+    disconnect_nobody: 1,
+    accept_revoked_tokens: 0,
+    let_foreign_removes_take_everything: 47,
 }
 """Each defect, and the first seed that finds it."""

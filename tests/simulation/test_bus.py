@@ -22,9 +22,9 @@ class Nodes:
     def __init__(self, style: Style) -> None:
         self.loop = SimulatedLoop()
         rng = Random(1)
-        self.hub = Hub(self.loop, rng, Delay(rng, 0.001, 0.01), EventLog(self.loop.time), style)
+        self.hub = Hub(rng, Delay(rng, 0.001, 0.01), EventLog(self.loop.time), style)
         self.told: list[list[str]] = [[], []]
-        self.buses = [self.hub.bus(), self.hub.bus()]
+        self.buses = [self.hub.bus(self.loop), self.hub.bus(self.loop)]
         for number in range(2):
             self.loop.run_until_complete(self.buses[number].start(self._listener(number)))
 
@@ -36,6 +36,7 @@ class Nodes:
             on_gap=lambda _: told.append("gap"),
             on_subscribed=lambda user_ids: told.append(f"subscribed to {' '.join(user_ids)}"),
             on_foreign=lambda user_id, _: told.append(f"from outside for {user_id}"),
+            on_control=lambda payload: told.append(f"to all: {payload.decode()}"),
         )
 
     def publish(self, times: int = 1) -> None:
@@ -91,6 +92,7 @@ def test_an_outage_refuses_what_is_published_and_ends_with_a_gap(nodes: Nodes) -
     with pytest.raises(BusUnavailable):
         nodes.publish()
     nodes.hub.recover()
+    nodes.pass_time()
     assert nodes.told == [["gap"], ["gap"]]
     assert nodes.buses[0].status() is None
 
@@ -128,3 +130,50 @@ def test_what_comes_from_outside_reaches_every_node_or_one_of_the_queue_group(st
     assert sorted(nodes.told, key=len)[2 - nodes_told :] == [["from outside for ann"]] * nodes_told
     assert sum(map(len, nodes.told)) == nodes_told
     nodes.loop.sweep_up()
+
+
+def test_what_a_node_says_to_all_reaches_all_and_itself_and_is_refused_in_an_outage(nodes: Nodes) -> None:
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"hello"))
+    nodes.pass_time()
+    assert nodes.told == [["to all: hello"], ["to all: hello"]]
+    nodes.hub.is_silent = True
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"lost"))
+    nodes.pass_time()
+    nodes.hub.break_down()
+    with pytest.raises(BusUnavailable):
+        nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"refused"))
+    nodes.hub.recover()
+    nodes.buses[0].sever()
+    nodes.loop.run_until_complete(nodes.buses[0].publish_control(b"nobody's"))
+    nodes.pass_time()
+    assert nodes.told == [["to all: hello", "gap"], ["to all: hello", "gap"]]
+
+
+def test_a_node_before_which_too_much_is_under_way_loses_it_and_is_told(nodes: Nodes) -> None:
+    for bus in nodes.buses:
+        subscribe(bus, nodes)
+    for told in nodes.told:
+        told.clear()
+    nodes.hub.faults = BusFaults(backlog=2)
+    for _ in range(4):
+        nodes.hub.publish(nodes.buses[0], "ann", PAYLOAD)
+    nodes.pass_time()
+    assert nodes.told == [["gap"], ["message of ann", "message of ann", "gap"]]
+    nodes.publish()
+    assert nodes.told[1][3:] == ["message of ann"]
+
+
+def test_who_leaves_is_told_of_no_overflow(nodes: Nodes) -> None:
+    nodes.hub.faults = BusFaults(backlog=0)
+    nodes.hub.publish(nodes.buses[0], "ann", PAYLOAD)
+    nodes.loop.run_until_complete(nodes.buses[1].close())
+    assert len(nodes.loop.timers) == 1
+    nodes.pass_time()
+    assert nodes.told == [["gap"], []]
+
+
+def test_others_on_the_channels_see_what_nodes_publish(nodes: Nodes) -> None:
+    seen: list[tuple[str, bytes]] = []
+    nodes.hub.observers.append(lambda user_id, payload: seen.append((user_id, payload)))
+    nodes.publish()
+    assert seen == [("ann", PAYLOAD)]

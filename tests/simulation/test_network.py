@@ -44,7 +44,8 @@ class Recorder(asyncio.Protocol):
 class Door:
     """Listens, unless it is closed."""
 
-    def __init__(self, server: Recorder | None) -> None:
+    def __init__(self, loop: SimulatedLoop, server: Recorder | None) -> None:
+        self.loop = loop
         self.server = server
         self.connections: list[Connection] = []
 
@@ -61,7 +62,7 @@ class Pair:
     def __init__(self) -> None:
         self.loop = SimulatedLoop()
         self.client, self.server = Recorder("client"), Recorder("server", stays_open=True)
-        self.door = Door(self.server)
+        self.door = Door(self.loop, self.server)
         Network(self.loop, Delay(Random(1), 0.001, 0.05)).connect(self.door, self.client, lambda _: None)
         self.pass_time()
         (self.connection,) = self.door.connections
@@ -143,7 +144,33 @@ def test_a_reader_that_pauses_gets_everything_when_it_reads_on(pair: Pair) -> No
 
 def test_where_nobody_listens_the_client_is_told() -> None:
     loop, told = SimulatedLoop(), list[Connection | None]()
-    Network(loop, Delay(Random(1), 0.001, 0.05)).connect(Door(None), Recorder(), told.append)
+    Network(loop, Delay(Random(1), 0.001, 0.05)).connect(Door(loop, None), Recorder(), told.append)
     loop.run_until_complete(asyncio.sleep(10))
     loop.sweep_up()
     assert told == [None]
+
+
+def test_a_choked_link_is_congested_by_the_first_byte_until_it_goes_on(pair: Pair) -> None:
+    pair.connection.choke()
+    assert not pair.connection.is_fine
+    assert pair.server.happened == []
+    pair.server.transport.write(b"one")
+    assert pair.server.happened == ["pause"]
+    unsent_bytes = pair.server.transport.get_write_buffer_size()
+    pair.pass_time(60)
+    assert (pair.client.data, pair.server.transport.get_write_buffer_size()) == (b"", unsent_bytes)
+    pair.connection.go_on()
+    pair.pass_time()
+    assert (pair.client.data, pair.server.happened) == (b"one", ["pause", "resume"])
+
+
+def test_a_choked_link_is_given_up_by_an_abort(pair: Pair) -> None:
+    pair.connection.choke()
+    pair.server.transport.write(b"one")
+    pair.server.transport.close()
+    pair.pass_time(60)
+    assert not pair.connection.server.is_lost
+    pair.server.transport.abort()
+    pair.pass_time()
+    assert pair.connection.server.is_lost
+    assert pair.client.happened == ["reset"]

@@ -1,10 +1,11 @@
 """The journal's rows are held against what was wanted, answered and shown."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from simulation.oracle import ADD, Journal, Row, judge
+from simulation.oracle import ADD, Journal, Row, judge, judge_for_now
 from simulation.watch import Answer, Wanted, Witness
 
 REMOVE = "watchlist.remove"
@@ -71,6 +72,15 @@ def test_an_answer_that_breaks_it_does_not(witness: Witness, change: Callable[[W
     assert list(judge(witness, "ann", GOOD))
 
 
+def test_what_a_restore_has_lost_is_not_missed(witness: Witness) -> None:
+    witness.go_back({})
+    empty = Journal(0, (), frozenset())
+    assert list(judge(witness, "ann", empty)) == []
+    witness.lost.clear()
+    assert list(judge(witness, "ann", empty)) == ["r.1 (add a) was never answered"]
+    assert list(judge_for_now(witness, "ann", empty)) == []
+
+
 @pytest.mark.parametrize(
     ("observed", "author", "is_fine"),
     [(0, "other", False), (1, "other", True), (None, "other", True), (0, "r", True)],
@@ -96,3 +106,26 @@ def test_a_foreign_add_is_one_however_many_nodes_take_it_in(witness: Witness) ->
     ]
     stranger = Row(2, ADD, "a", "outside", None, '["movie-2"]')
     assert list(judge(witness, "ann", Journal(2, (added(1), stranger), frozenset({"a"})))) == ["revision 2 is nobody's"]
+
+
+def test_a_foreign_remove_takes_the_tags_that_it_names(witness: Witness) -> None:
+    witness.foreign_removes["ann", "a"] = [frozenset({"r:1", "r:2"}), frozenset({"r:3"})]
+
+    def said(*tags: str) -> list[str]:
+        removed = Row(2, REMOVE, "a", "outside", None, json.dumps(tags))
+        return list(judge(witness, "ann", Journal(2, (Row(1, ADD, "a", "tv", "r.1", '["r:1"]'), removed), frozenset())))
+
+    assert said("r:1") == said("r:2", "r:1") == []
+    assert said("r:1", "r:3") == ['revision 2 removes ["r:1", "r:3"], which nobody has named together']
+    witness.foreign_removes["ann", "b"] = witness.foreign_removes.pop(("ann", "a"))
+    assert len(said("r:1")) == 2
+
+
+def test_an_add_that_a_publisher_has_named_may_go_with_a_remove_of_the_rest(witness: Witness) -> None:
+    witness.wanted["ann", "o.1"] = Wanted("o", "remove", "a", 1)
+    witness.answers["ann", "o.1"] = Answer("removed", 3)
+    rows = added(1), Row(2, ADD, "a", "tv", "r.2", '["r:2"]'), Row(3, REMOVE, "a", "phone", "o.1")
+    witness.wanted["ann", "r.2"], witness.answers["ann", "r.2"] = Wanted("r", "add", "a", 1), Answer("existing", 2)
+    assert len(list(judge(witness, "ann", Journal(3, rows, frozenset())))) == 1
+    witness.foreign_removes["ann", "a"] = [frozenset({"r:2"})]
+    assert list(judge(witness, "ann", Journal(3, rows, frozenset()))) == []

@@ -9,10 +9,11 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from actors.messages.store import CheckWriting, Done, FindHeads, HeadsFound
+from simulation.database import EPOCH, SimulatedDatabase, scratch_directory
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
-from simulation.store import EPOCH, SimulatedDatabase, SimulatedStore, scratch_directory
+from simulation.store import SimulatedStore
 from storage.history import HistoryLimits
 
 START_MS = 1_764_000_000_000

@@ -7,7 +7,7 @@ from syncd_client import events
 from syncd_client.hlc import NEVER
 from syncd_client.user_state import PendingWrite
 
-from simulation.watch import Answer, ConnectionWatch, Witness
+from simulation.watch import Answer, ConnectionWatch, Wanted, Witness
 
 ANN, BOB = "00000000-0000-4000-8000-00000000000a", "00000001-0000-4000-8000-00000000000b"
 
@@ -26,15 +26,17 @@ def update(revision: int, content_id: str = ANN) -> dict[str, Any]:
 
 
 def listed(revision: int, *contents: str) -> dict[str, Any]:
-    return {"type": "watchlist_snapshot", "revision": revision, "items": [{"content_id": one} for one in contents]}
+    items = [{"content_id": one} for one in contents]
+    return {"type": "watchlist_snapshot", "revision": revision, "epoch": "e", "items": items}
 
 
 def resumed(revision: int, *, recovered: bool = True) -> dict[str, Any]:
-    return {"type": "resumed", "recovered": recovered, "revision": revision}
+    return {"type": "resumed", "recovered": recovered, "revision": revision, "epoch": "e"}
 
 
 def piece(revision: int, content_id: str, **more: Any) -> dict[str, Any]:
-    return {"type": "watchlist_snapshot_piece", "revision": revision, "items": [{"content_id": content_id}], **more}
+    items = [{"content_id": content_id}]
+    return {"type": "watchlist_snapshot_piece", "revision": revision, "epoch": "e", "items": items, **more}
 
 
 ACK = {"type": "ack", "id": "r.1", "status": "added", "revision": 3}
@@ -59,6 +61,7 @@ BAD: dict[str, list[dict[str, Any]]] = {
     "from the wrong place": [resumed(4), update(4)],
     "before it was said where": [update(3)],
     "behind a list that is not there": [resumed(9, recovered=False), update(10)],
+    "a list of another epoch": [resumed(4, recovered=False), {**listed(4, ANN), "epoch": "f"}],
     "a list unasked": [resumed(4), listed(4, ANN)],
     "resumed twice": [resumed(4), resumed(4)],
     "somebody else's": [resumed(4), update(3, BOB)],
@@ -92,6 +95,45 @@ def test_what_comes_after_the_end_is_not_judged(witness: Witness) -> None:
     assert witness.violations == []
 
 
+@pytest.mark.parametrize(("target", "is_fine"), [("&epoch=e", True), ("", True), ("&epoch=f", False)])
+def test_a_revision_is_resumed_in_its_own_epoch(witness: Witness, target: str, is_fine: bool) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", f"/ws?since=2{target}")
+    watch.see(resumed(2))
+    assert (witness.violations == []) is is_fine
+
+
+@pytest.mark.parametrize(("epoch", "observed"), [("e", 0), ("f", None)])
+def test_a_write_is_of_the_list_from_which_its_device_starts_in_another_epoch(
+    witness: Witness, epoch: str, observed: int | None
+) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", f"/ws?since=2&epoch={epoch}")
+    watch.see(resumed(9, recovered=False))
+    assert witness.wanted["ann", "r.1"].observed == observed
+
+
+def test_what_was_acknowledged_after_the_backup_may_be_lost_and_nothing_else(witness: Witness) -> None:
+    for number, revision in ((1, 1), (2, 2), (3, None), (4, 4), (5, None), (6, None)):
+        witness.wanted["ann", f"r.{number}"] = Wanted("r", "add", ANN, 0)
+        if number == 4:
+            witness.back_up()
+        if number < 6:
+            witness.answered("ann", f"r.{number}", Answer("added" if revision else "existing", revision))
+    for revision in (1, 2, 4):
+        witness.show("ann", revision, "add", ANN)
+        witness.show_list("ann", revision, frozenset({ANN}))
+    witness.go_back({"ann": 2})
+    assert list(witness.answers) == [("ann", "r.1"), ("ann", "r.2"), ("ann", "r.3")]
+    assert witness.lost == {("ann", "r.4"), ("ann", "r.5")}
+    assert list(witness.shown) == list(witness.snapshots) == [("ann", 1), ("ann", 2)]
+    confirmed = events.Confirmed(operation_id="r.4", operation="add", content_id=ANN, status="added")
+    witness.confirmed("ann", confirmed)  # its device had its answer
+    witness.show("ann", 4, "remove", ANN)
+    witness.answered("ann", "r.4", Answer("added", 3))
+    assert witness.violations == []
+    witness.answered("ann", "r.2", Answer("added", 3))
+    assert len(witness.violations) == 1
+
+
 def test_two_devices_are_shown_the_same(witness: Witness) -> None:
     witness.show("ann", 3, "add", ANN)
     witness.show("ann", 3, "add", ANN)
@@ -111,3 +153,21 @@ def test_an_app_is_told_what_the_service_has_answered(witness: Witness) -> None:
     assert len(witness.violations) == 1
     witness.refused("ann", events.Refused(operation_id="r.1", operation="add", content_id=ANN, code="c", message="m"))
     assert len(witness.violations) == 2
+
+
+@pytest.mark.parametrize("code", [4001, 4002])
+def test_whoever_has_a_good_link_is_not_closed_for_silence_or_slowness(witness: Witness, code: int) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    watch.closed(code, is_link_fine=False)
+    watch.closed(1001, is_link_fine=True)
+    assert witness.violations == []
+    watch.closed(code, is_link_fine=True)
+    assert witness.violations == [f"tv of ann was closed with {code}, and its link was fine"]
+
+
+@pytest.mark.parametrize("code", [1000, 1002, 1009, 1011, 4003, 4502, 4503])
+def test_no_connection_ends_for_a_rule_that_is_broken_or_a_defect(witness: Witness, code: int) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
+    for is_link_fine in (True, False):
+        watch.closed(code, is_link_fine=is_link_fine)
+    assert witness.violations == [f"tv of ann was closed with {code}"] * 2

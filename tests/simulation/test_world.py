@@ -33,6 +33,13 @@ def test_the_worlds_of_a_few_seeds_have_every_fault_and_none() -> None:
     assert {0.0, 0.5, 1.0} == {shape.javascript for shape in shapes}
 
 
+def test_worlds_are_small_and_now_and_then_as_big_as_the_documents_say() -> None:
+    shapes = [draw_shape(seed) for seed in range(1000)]
+    sizes = [(shape.nodes, shape.users, shape.devices) for shape in shapes]
+    assert [(min(size), max(size)) for size in zip(*sizes, strict=True)] == [(1, 4), (2, 20), (1, 5)]
+    assert sum(users * devices for _, users, devices in sizes) / len(sizes) < 12
+
+
 @pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
 def test_one_seed_has_one_history(javascript: float) -> None:
     shape = replace(draw_shape(SEED), javascript=javascript)

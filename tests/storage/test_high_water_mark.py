@@ -10,6 +10,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from storage.database import Database
+from storage.high_water_mark import MAX_PAST
 from storage.journal_store import SqlJournalStore
 from storage.schema import renew_epoch
 from tests.other_program import back_up, restore
@@ -75,6 +76,23 @@ def test_a_backup_that_is_put_in_place_between_two_runs_is_refused_until_its_epo
     assert again.commit([author.add("brazil", user="bob")])[0].revision == 2
     again.close()
     assert open_journal(sqlite_url).commit([author.add("charade", user="bob")])[0].revision == 3
+
+
+@pytest.mark.integration
+def test_a_backup_that_is_put_in_place_a_second_time_is_refused_until_its_epoch_is_renewed_again(
+    journal: SqlJournalStore, open_journal: OpenJournal, sqlite_url: str, file: Path, backup: Path, author: Author
+) -> None:
+    journal.close()
+    for again in range(MAX_PAST + 2):
+        shutil.copy(backup, file)
+        wrong = "of an epoch that was renewed since" if again else GONE_BACK.format(1)
+        with closing(Database(sqlite_url)) as database, pytest.raises(StoreUnavailable, match=wrong):
+            database.check_high_water_mark()
+        renew_epoch(sqlite_url)
+        store = open_journal(sqlite_url)
+        store.commit([author.add(f"brazil {again}", user="bob")])
+        store.close()
+    assert len(file.with_name("journal.db.high-water").read_bytes()) < 50 * MAX_PAST
 
 
 def test_a_wal_that_is_damaged_anywhere_is_noticed_after_a_crash(

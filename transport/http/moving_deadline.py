@@ -7,26 +7,30 @@ from typing import Final
 
 TICK_S: Final = 0.001
 """uvloop counts in milliseconds: a timer may fire that much before the time it was set for."""
+SECOND_LOOK_S: Final = 1.0
+"""From a missed deadline to saying so: if the daemon was paused, what came in time may not be read yet."""
 
 
 class MovingDeadline:
-    """Calls ``missed`` when the time that was set last has passed. Thread: the event loop.
+    """Calls ``missed`` ``SECOND_LOOK_S`` after the time that was set last, if it was not moved. Thread: the event loop.
 
     A timer that was set for an earlier time goes on when the deadline moves, and is set again when it fires.
     """
 
-    __slots__ = ("_at_s", "_loop", "_missed", "_timer", "_timer_at_s")
+    __slots__ = ("_at_s", "_is_second_look", "_loop", "_missed", "_timer", "_timer_at_s")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None]) -> None:
         self._loop = loop
         self._missed = missed
         self._at_s = math.inf
+        self._is_second_look = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_s = math.inf
 
     def move(self, timeout_s: float) -> None:
         """Set it ``timeout_s`` from now, whatever it was before."""
         self._at_s = at_s = self._loop.time() + timeout_s
+        self._is_second_look = False
         if at_s < self._timer_at_s:
             self._set_timer(at_s)
 
@@ -48,8 +52,12 @@ class MovingDeadline:
 
     def _look(self) -> None:
         self._timer, self._timer_at_s = None, math.inf
-        if self._loop.time() + TICK_S < self._at_s:
+        now_s = self._loop.time()
+        if now_s + TICK_S < self._at_s:
             self._set_timer(self._at_s)
+        elif not self._is_second_look:
+            self._is_second_look = True
+            self._set_timer(now_s + SECOND_LOOK_S)
         else:
             self._at_s = math.inf
             self._missed()

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from transport.http.moving_deadline import MovingDeadline
+from transport.http.moving_deadline import SECOND_LOOK_S, MovingDeadline
 
 
 class Timer:
@@ -64,7 +64,7 @@ def test_it_is_missed_once(clock: Clock, deadline: MovingDeadline, missed: list[
     clock.pass_time(104)
     assert missed == []
     clock.pass_time(200)
-    assert missed == [105]
+    assert missed == [105 + SECOND_LOOK_S]
 
 
 def test_moving_it_on_makes_no_timer(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
@@ -73,15 +73,15 @@ def test_moving_it_on_makes_no_timer(clock: Clock, deadline: MovingDeadline, mis
         clock.pass_time(clock.now_s + 0.001)
     assert len(clock.timers) == 1
     clock.pass_time(200)
-    assert missed == [pytest.approx(105.999)]
-    assert len(clock.timers) == 2
+    assert missed == [pytest.approx(105.999 + SECOND_LOOK_S)]
+    assert len(clock.timers) == 3
 
 
 def test_it_may_move_to_an_earlier_time(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
     deadline.move(30)
     deadline.move(5)
     clock.pass_time(200)
-    assert missed == [105]
+    assert missed == [105 + SECOND_LOOK_S]
 
 
 def test_a_timer_that_fires_a_moment_early_is_not_set_again_and_again(
@@ -89,7 +89,7 @@ def test_a_timer_that_fires_a_moment_early_is_not_set_again_and_again(
 ) -> None:
     deadline.move(5)
     clock.pass_time(200, early_s=0.0009)
-    assert len(missed) == len(clock.timers) == 1
+    assert (len(missed), len(clock.timers)) == (1, 2)
 
 
 def test_one_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
@@ -103,3 +103,25 @@ def test_one_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline
 
 def test_one_that_was_not_set_may_end(deadline: MovingDeadline) -> None:
     deadline.end()
+
+
+def test_after_an_absence_of_any_length_there_is_time_to_read_what_has_come(
+    clock: Clock, deadline: MovingDeadline, missed: list[float]
+) -> None:
+    for away_s in (5.001, 70):
+        deadline.move(5)
+        clock.now_s += away_s  # nothing has run meanwhile
+        clock.pass_time(clock.now_s + SECOND_LOOK_S - 0.1)
+        deadline.move(5)
+        clock.pass_time(clock.now_s + 4.9)
+        assert missed == []
+    clock.pass_time(200)
+    assert len(missed) == 1
+
+
+def test_an_absence_gives_no_more_than_that(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+    deadline.move(5)
+    for now_s in (130, 150):
+        clock.now_s = now_s
+        clock.pass_time(now_s)
+    assert missed == [150]

@@ -1,0 +1,171 @@
+"""One attempt of a device to connect, through the ``websockets`` library, and the connection that it becomes."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from syncd_client.outputs import Output
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State as WebSocketState
+
+from actors.messages.close_codes import TOKEN_REVOKED
+from simulation.handshake import open_handshake
+from simulation.javascript_core import SendText
+from simulation.network import Connection
+from simulation.watch import ConnectionWatch
+
+if TYPE_CHECKING:
+    from simulation.device import Device
+
+
+class Attempt(asyncio.Protocol):
+    """One attempt to connect, and the connection it becomes; dropped, it reports nothing more."""
+
+    def __init__(self, device: "Device", target: str, token: str) -> None:
+        self._device: Device | None = device
+        self._log = device.deps.log
+        self._name = device.name
+        self.connection: Connection | None = None
+        self._transport: Any = None
+        self.is_open = False
+        self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
+        self._protocol = open_handshake(target, token, is_javascript=device.is_javascript)
+        self._node = device.deps.choose()
+        if device.is_online:
+            self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
+            device.deps.network.connect(self._node, self, self._connected)
+
+    def send(self, text: str) -> None:
+        """Send a message."""
+        if self._protocol.state is WebSocketState.OPEN:
+            self._protocol.send_text(text.encode())
+            self._flush()
+
+    def drop(self, *, is_rude: bool) -> None:
+        """Report nothing more, and end the connection."""
+        self._device = None
+        self._watch.end()
+        if self._transport is None:
+            return
+        if is_rude:
+            self._transport.abort()
+            return
+        if self._protocol.state is WebSocketState.OPEN:
+            self._protocol.send_close(1000)
+            self._flush()
+        self._transport.close()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        """Ask for the WebSocket."""
+        self._transport = transport
+        device = self._device
+        if device is None:
+            transport.abort()
+            return
+        if not device.is_online and self.connection is not None:
+            self.connection.silence()
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the service sends."""
+        if self._device is None:
+            return
+        self._protocol.receive_data(data)
+        self._flush()
+        self._device.put(self._device.core.heard())
+        for event in self._protocol.events_received():
+            self._take(event)
+
+    def eof_received(self) -> bool:
+        """Take the end of the stream."""
+        if self._device is not None:
+            self._protocol.receive_eof()
+            self._flush()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end."""
+        device = self._device
+        if device is None:
+            return
+        self._let_go(device)
+        if self.is_open:
+            code = self._protocol.close_rcvd.code if self._protocol.close_rcvd else 1006
+            self._log.note(self._name, f"is closed with {code}")
+            self._watch.closed(code, is_link_fine=self.connection is None or self.connection.is_fine)
+            device.put(device.core.closed(code, self._protocol.close_reason or ""))
+            if code == TOKEN_REVOKED.code:
+                device.sign_in_again()
+        else:
+            device.put(self._open_failed(device))
+
+    def pause_writing(self) -> None:
+        """Go on: what a device says is little."""
+
+    def resume_writing(self) -> None:
+        """Go on."""
+
+    # Within
+
+    def _connected(self, connection: Connection | None) -> None:
+        device = self._device
+        if connection is None:
+            if device is not None:
+                self._let_go(device)
+                device.put(device.core.open_failed("nobody listens"))
+            return
+        self.connection = connection
+
+    def _let_go(self, device: "Device") -> None:
+        self._device = None
+        self._watch.end()
+        if device.attempt is self:
+            device.attempt = None
+
+    def _open_failed(self, device: "Device") -> Sequence[Output | SendText]:
+        refusal = self._protocol.handshake_exc
+        status = refusal.response.status_code if isinstance(refusal, InvalidStatus) else None
+        self._log.note(self._name, f"is not connected: {status or 'reset'}")
+        told = None if device.is_javascript else status  # a WebSocket in JavaScript does not tell it
+        return device.core.open_failed(str(refusal or "reset"), told)
+
+    def _flush(self) -> None:
+        if self._transport is None:
+            return
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.write_eof()
+
+    def _take(self, event: object) -> None:
+        device = self._device
+        if device is None:
+            return
+        if isinstance(event, Response):
+            if self._protocol.handshake_exc is None:
+                self.is_open = True
+                device.put(device.core.opened())
+        elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+            text = bytes(event.data)
+            told: dict[str, Any] = msgspec.json.decode(text)
+            self._log.note(self._name, f"is told {_summary(told)}")
+            self._watch.see(told)
+            device.received(text)
+
+
+def _summary(told: dict[str, Any]) -> str:
+    """Return what matters of a message; a content by its last digits."""
+    match told:
+        case {"type": "watchlist_update", "revision": revision, "action": action, "content_id": content_id}:
+            return f"r{revision} {action} {content_id[-4:]}"
+        case {"type": "ack", "id": name, "status": status}:
+            return f"{status} r{told.get('revision')} for {name}"
+        case {"items": items, "revision": revision}:
+            return f"{told['type']} r{revision}: {' '.join(sorted(item['content_id'][-4:] for item in items))}"
+    return " ".join(str(told[key]) for key in ("type", "id", "code", "revision") if key in told)

@@ -1,0 +1,46 @@
+"""What goes wrong does go wrong: each fault leaves its traces in worlds that have no other."""
+
+from typing import Final
+
+import pytest
+from msgspec.structs import replace
+
+from simulation.event_log import line_of
+from simulation.shape import draw_shape
+from simulation.world import run_world
+
+SHAPE: Final = replace(
+    draw_shape(1),
+    nodes=2,
+    users=3,
+    devices=2,
+    steps=120,
+    pause_s=0.03,
+    store_s=0.01,
+    network_s=0.01,
+    javascript=0.0,
+)
+
+TRACES: Final = {
+    "database is read-only": ["is read-only", "can be written again"],
+    "database is restored": ["backs up the database", "revisions are", "renewed the epoch"],
+    "bus overflows": ["bus          overflows before"],
+    "foreigners publish": ["outside      adds", "outside      removes"],
+    "link takes nothing": ["takes nothing more", "was given up; nodes have closed with 4002"],
+    "operator disconnects": ["has disconnected", "is closed with 4004"],
+    "tokens are revoked": ["has revoked", "is closed with 4501"],
+    "node pauses": ["is paused", "goes on"],
+    "writer dies": ["writer dies before a commit", "writer dies during a commit", "writer dies after a commit"],
+}
+
+
+@pytest.mark.parametrize("fault", TRACES)
+def test_a_fault_happens_and_the_promise_holds(fault: str) -> None:
+    shape, left = replace(SHAPE, faults=frozenset({fault})), set(TRACES[fault])
+    for seed in range(5):
+        verdict = run_world(replace(shape, seed=seed))
+        assert verdict.violations == ()
+        left -= {trace for trace in left if any(trace in line for line in map(line_of, verdict.events))}
+        if not left:
+            return
+    pytest.fail(f"no world has {left}")
