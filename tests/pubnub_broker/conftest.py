@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,10 @@ async def broker() -> AsyncIterator[BrokerServer]:
 
 
 @pytest.fixture
-async def sdk(broker: BrokerServer) -> AsyncIterator[Callable[..., Any]]:
+async def sdk(broker: BrokerServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
     """``sdk("alice", request_handler)`` is a client that retries at once and is closed at the end of the test."""
     clients: list[Any] = []
+    monkeypatch.setenv("SSL_CERT_DIR", str(Path(__file__).parent))  # else each client reads all authorities' keys
 
     def connect(user_id: str, request_handler: type | None = None) -> Any:
         config = PNConfiguration()
