@@ -7,9 +7,13 @@ skipped, time proves nothing.
 import gc
 import logging
 import os
+import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +22,19 @@ from pykka import ActorRegistry
 from tests.timeouts import TIMEOUT_S
 
 os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
+
+
+def _is_memory_with_room(directory: Path) -> bool:
+    if not directory.is_dir():
+        return False
+    runs_programs = not os.statvfs(directory).f_flag & os.ST_NOEXEC  # a test installs some
+    return runs_programs and shutil.disk_usage(directory).free > 4 << 30
+
+
+# Each commit waits until the disk has it, thousands of times. No test is about a machine that loses its power.
+if _is_memory_with_room(Path("/dev/shm")):
+    os.environ.setdefault("TMPDIR", "/dev/shm")
+    tempfile.tempdir = None  # pytest has asked before
 
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", ON_A_BUSY_MACHINE, max_examples=100)
@@ -44,6 +61,16 @@ def pytest_collection() -> Generator[None]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+_ALL_START_PROCESSES = re.compile(rb"^pytestmark = .*\bpytest\.mark\.integration\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no module of which each test would be deselected: that takes longer than most tests."""
+    if config.option.markexpr == "not integration" and collection_path.suffix == ".py":
+        return _ALL_START_PROCESSES.search(collection_path.read_bytes()) is not None or None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
