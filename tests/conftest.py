@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pykka import ActorRegistry
 
+from tests.environment import measure_nothing
 from tests.timeouts import TIMEOUT_S
 
 os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
@@ -96,6 +97,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and not STARTERS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)
+        if _SIMULATIONS in item.path.parents:
+            item.add_marker(pytest.mark.unmeasured)
+
+
+_SIMULATIONS = Path(__file__).parent / "simulation"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure nothing of a test that says so, nor in what it starts."""
+    coverage = sys.modules.get("coverage")
+    measurement = coverage.Coverage.current() if coverage else None
+    if measurement is None or item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    measurement.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            measure_nothing(patch)
+            return (yield)
+    finally:
+        measurement.start()
 
 
 class _ProcessGuard:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.daemon import DaemonProcess, StartDaemon, bearer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
 
 DEVICES = 8
 CUTS_PER_DEVICE = 300

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import UNMEASURED
+
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "clients" / "javascript"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -25,7 +27,7 @@ def need(is_there: bool, what: str) -> None:
 
 def run(*command: str) -> None:
     """Run ``command`` in the package; what it prints is shown if it fails."""
-    environment = os.environ | {"SYNCD_PYTHON": sys.executable, "CHROMIUM": CHROMIUM}
+    environment = os.environ | UNMEASURED | {"SYNCD_PYTHON": sys.executable, "CHROMIUM": CHROMIUM}
     done = subprocess.run(command, cwd=PACKAGE, env=environment, text=True, capture_output=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
