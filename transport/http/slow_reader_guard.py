@@ -9,6 +9,8 @@ from typing import Final
 from transport.http.head_coalescer import HeadCoalescer
 
 MIN_READ_BYTES: Final = 16 * 1024
+PAUSED_S: Final = 1.0
+"""A look that comes so late tells of the daemon, which has written nothing meanwhile, and not of the peer."""
 
 
 class SlowReaderGuard:
@@ -35,13 +37,16 @@ class SlowReaderGuard:
             self._timer = None
 
     def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._look, self._read_bytes())
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + self._timeout_s
+        self._timer = loop.call_at(due_s, self._look, self._read_bytes(), due_s)
 
-    def _look(self, read_before_bytes: int) -> None:
+    def _look(self, read_before_bytes: int, due_s: float) -> None:
         self._timer = None
         if not self._transport.get_write_buffer_size():
             return
-        if self._read_bytes() - read_before_bytes < MIN_READ_BYTES:
+        was_paused = asyncio.get_running_loop().time() - due_s > PAUSED_S
+        if self._read_bytes() - read_before_bytes < MIN_READ_BYTES and not was_paused:
             self._transport.abort()
         else:
             self._look_later()

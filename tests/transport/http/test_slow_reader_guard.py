@@ -2,10 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from tests.timeouts import TIMEOUT_S
+from transport.http import slow_reader_guard
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.slow_reader_guard import MIN_READ_BYTES, SlowReaderGuard
 
@@ -67,6 +71,20 @@ async def test_a_peer_that_reads_is_served_until_it_has_everything() -> None:
             await read(peer, 32 * MIN_READ_BYTES)
             await asyncio.sleep(0.1)  # in all it takes longer than the time-out
         assert not served.lost.done()
+
+
+async def test_the_daemons_own_pause_is_not_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_reader_guard, "PAUSED_S", 0.1)
+    async with connection() as (served, _):
+        guard = SlowReaderGuard(served.writer, timeout_s=0.05)
+        served.writer.write(b"x" * LARGE)
+        guard.begin()
+        time.sleep(0.3)  # noqa: ASYNC251 - nothing runs
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not served.lost.done()
+        async with asyncio.timeout(TIMEOUT_S):
+            await asyncio.shield(served.lost)
 
 
 async def test_what_is_watched_no_more_is_left_alone() -> None:
