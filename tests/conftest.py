@@ -99,9 +99,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
         if _SIMULATIONS in item.path.parents:
             item.add_marker(pytest.mark.unmeasured)
+    items.sort(key=lambda item: item.path.name not in _LONG)
 
 
 _SIMULATIONS = Path(__file__).parent / "simulation"
+_LONG = frozenset(
+    {
+        *("test_cluster_promise.py", "test_defects.py", "test_issuer.py", "test_javascript_client.py"),
+        *("test_killed_at_every_step.py", "test_restarts.py", "test_resume_storm.py", "test_soak.py", "test_wheel.py"),
+    }
+)
+"""Files with a test of 15 s and more. One that begins last is waited for by idle processors."""
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,7 +16,7 @@ import pytest
 from tests.deploy.conftest import ROOT, SECRET
 from tests.timeouts import TIMEOUT_S
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
 
 
 def pip(*arguments: str) -> None:
