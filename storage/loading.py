@@ -132,20 +132,21 @@ def _foreign_replicas(operation: Operation) -> AbstractSet[str]:
 
 
 def _learn_repeated_adds(transaction: Transaction, journals: Journals, batch: Sequence[Operation]) -> None:
-    repeated: dict[str, set[Tag]] = defaultdict(set)
+    repeated: dict[str, set[tuple[str, Tag]]] = defaultdict(set)
     for operation in batch:
         if operation.change.action == "add" and operation.change.tag:
             tag = Tag.parse(operation.change.tag)
             if journals[operation.user_id].has_seen(tag):
-                repeated[operation.user_id].add(tag)
-    for user_id, tags in repeated.items():
-        _learn_adds(transaction, journals[user_id], tags)
+                repeated[operation.user_id].add((operation.content_id, tag))
+    for user_id, adds in repeated.items():
+        _learn_adds(transaction, journals[user_id], adds)
 
 
-def _learn_adds(transaction: Transaction, journal: UserJournal, tags: set[Tag]) -> None:
-    """Load the earlier adds of ``tags``, of whatever content: of live ones, and of those that were added lately."""
-    revisions = [revision for tag in tags if (revision := journal.added_revision(tag)) is not None]
-    others = [tags_text((str(tag),)) for tag in tags if journal.added_revision(tag) is None]
+def _learn_adds(transaction: Transaction, journal: UserJournal, adds: set[tuple[str, Tag]]) -> None:
+    """Load the earlier adds of the tags of ``adds``: of those live in their content, and of any that came lately."""
+    known = {add: journal.added_revision(*add) for add in adds}
+    revisions = [revision for revision in known.values() if revision is not None]
+    others = [tags_text((str(tag),)) for (_, tag), revision in known.items() if revision is None]
     lately = journal.head.revision - LOOKED_THROUGH + 1
     results = [
         *(transaction.execute(_recorded_at(len(some)), (journal.user_id, *some)) for some in chunks(revisions)),

@@ -140,9 +140,10 @@ class UserJournal:
         """Return whether ``tag`` was ever added or removed here."""
         return tag in self._context
 
-    def added_revision(self, tag: Tag) -> int | None:
-        """Return the revision that added ``tag``, if it was live before the batch and has been learnt."""
-        return next((live[tag].added_revision for live in self._loaded_live.values() if tag in live), None)
+    def added_revision(self, content_id: str, tag: Tag) -> int | None:
+        """Return the revision that added ``tag`` to a content that has been learnt, if it was live before the batch."""
+        born = self._loaded_live.get(content_id, {}).get(tag)
+        return None if born is None else born.added_revision
 
     def apply(self, operation: Operation) -> Outcome:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
@@ -232,14 +233,15 @@ class UserJournal:
         return outcome
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
-        """Answer an add whose tag was seen before: it was added already, or removed before it arrived."""
+        """Answer an add whose tag was seen before: it was added already, or removed before it arrived.
+
+        What is known only because another operation of the batch has asked for it does not count: the answer would
+        depend on who else writes at that moment.
+        """
         first = self._adds.get(str(tag))
-        owners = {content_id for content_id, live in self._live.items() if tag in live}
         if first is not None:
-            owners.add(first.content_id)
-        if owners - {operation.content_id}:
-            raise _Refused(f"tag {operation.change.tag!r} is the add of another content")
-        if first is not None:
+            if first.content_id != operation.content_id:
+                raise _Refused(f"tag {operation.change.tag!r} is the add of another content")
             return first.to(operation)
         return Outcome(status=Status.EXISTING if self._live.get(operation.content_id) else Status.REMOVED)
 

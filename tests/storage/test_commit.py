@@ -12,12 +12,13 @@ from storage.bounds import DEFAULT_BOUNDS
 from storage.commit import commit as commit_batch
 from storage.commit import compile_ahead
 from storage.database import Database, Transaction
-from storage.history import DEFAULT_HISTORY
+from storage.history import DEFAULT_HISTORY, PRUNE_EVERY, HistoryLimits
 from storage.journal_store import SqlJournalStore
 from storage.rows import DAY_MS
 from storage.statements import standard_sql
 from tests.migrated import migrate
 from tests.storage.author import NOW_MS, Author
+from tests.storage.conftest import OpenJournal
 from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
@@ -189,6 +190,18 @@ def test_a_tag_of_another_content_is_refused(journal: SqlJournalStore, author: A
         commit(journal, author.remove("alien"))
     (outcome,) = commit(journal, author.add("brazil", tag="phone:1"))
     assert outcome == Outcome(status=Status.REFUSED, reason="tag 'phone:1' is the add of another content")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_who_else_writes_in_a_transaction_does_not_matter_to_a_tag_of_which_the_history_knows_nothing(
+    open_journal: OpenJournal, database_url: str, author: Author, together: bool
+) -> None:
+    journal = open_journal(database_url, HistoryLimits(max_operations=1))
+    first = author.add("alien", operation_id="first", tag="phone:1")
+    commit(journal, first, *(author.add(f"content {number}") for number in range(PRUNE_EVERY)))
+    operations = [first, author.add("brazil", operation_id="second", tag="phone:1")]
+    outcomes = journal.commit(operations) if together else commit(journal, *operations)
+    assert [outcome.status for outcome in outcomes] == [Status.ADDED, Status.REMOVED]
 
 
 def test_an_author_may_not_mint_in_the_journals_name(journal: SqlJournalStore, author: Author) -> None:

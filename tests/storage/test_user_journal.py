@@ -115,13 +115,15 @@ def test_a_repetition_of_what_was_learnt_gets_the_recorded_answer(author: Author
     assert user.apply(author.add("brazil", tag="phone:1")).status is Status.REFUSED
 
 
-def test_a_tag_that_is_live_elsewhere_is_refused_though_its_record_is_gone(author: Author) -> None:
+def test_a_tag_whose_record_is_gone_is_judged_by_the_content_that_it_is_asked_for(author: Author) -> None:
     user = journal(phone=CausalContext().with_tags(Tag("phone", 1)))
     user.learn_live(live(author, "alien", "phone:1"))
-    assert user.added_revision(Tag("phone", 1)) == 1
-    assert user.added_revision(Tag("phone", 2)) is None
+    alien, brazil = author.content("alien"), author.content("brazil")
+    assert user.added_revision(alien, Tag("phone", 1)) == 1
+    assert user.added_revision(alien, Tag("phone", 2)) is None
+    assert user.added_revision(brazil, Tag("phone", 1)) is None
     assert statuses(user, author.add("brazil", tag="phone:1"), author.add("alien", tag="phone:1")) == [
-        Status.REFUSED,
+        Status.REMOVED,
         Status.EXISTING,
     ]
 
