@@ -248,9 +248,12 @@ async def test_while_the_issuer_is_away_known_keys_go_on_and_tokens_of_others_ar
     caplog.set_level(logging.INFO, "transport.access.jwks_keys")
     async with Verifier(issuer, refresh_s=0.01, retry_s=0.01, timeout_s=0.2).watching() as verifier:
         remembered = signed()
+        await until(lambda: verifier.metrics.problem is None)  # a busy machine may take longer than the time-out
         await verifier.judge(remembered)
+        caplog.clear()
         go_away(issuer, how)
-        await until(lambda: verifier.metrics.fetch_failures >= 3)
+        before = verifier.metrics.fetch_failures
+        await until(lambda: verifier.metrics.fetch_failures >= before + 3)
         for good in (remembered, signed(jti="new")):
             assert verifier.authenticator.authenticate(good).user_id == "ann"
         for other in (signed(OTHER_KEY, "two"), signed(OTHER_KEY, "one")):
