@@ -97,12 +97,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and not STARTERS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)
-        if _SIMULATIONS in item.path.parents:
+        if not _WHOLE_SERVICES.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.unmeasured)
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-_SIMULATIONS = Path(__file__).parent / "simulation"
+_WHOLE_SERVICES = frozenset(Path(__file__).parent / folder for folder in ("scenarios", "simulation"))
+"""Folders whose tests run what units run, for long, and with faults."""
+
 _LONG = frozenset(
     {
         *("test_cluster_promise.py", "test_defects.py", "test_issuer.py", "test_javascript_client.py"),
