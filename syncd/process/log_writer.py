@@ -22,13 +22,16 @@ class LogWriter(logging.Handler):
     Args:
         target: formats and writes.
         bounds: what it lets pass is written.
+        stop_timeout_s: how long ``close`` waits for what is to be written.
     """
 
-    def __init__(self, target: logging.Handler, bounds: LogBounds) -> None:
+    def __init__(self, target: logging.Handler, bounds: LogBounds, *, stop_timeout_s: float = STOP_TIMEOUT_S) -> None:
         super().__init__()
+        self._stop_timeout_s = stop_timeout_s
         self._target = target
         self._bounds = bounds
-        self._overflowed = 0
+        self._unwritten = 0
+        self._is_closed = False
         self._waiting: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self.addFilter(bounds)
@@ -37,20 +40,27 @@ class LogWriter(logging.Handler):
     @property
     def left_out(self) -> int:
         """Records that were not written, and will not be."""
-        return self._bounds.left_out + self._overflowed
+        return self._bounds.left_out + self._unwritten
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the thread was not done when ``close`` returned: nobody reads what it writes."""
+        return self._is_closed and self._thread.is_alive()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take ``record`` in; its message is made now, while its arguments are what they were."""
         if self._waiting.qsize() >= MAX_WAITING:
-            self._overflowed += 1
+            self._unwritten += 1
             return
         record.msg, record.args = record.getMessage(), None
         self._waiting.put(record)
 
     def close(self) -> None:
-        """Write what waits, within ``STOP_TIMEOUT_S``; idempotent."""
-        self._waiting.put(None)
-        self._thread.join(STOP_TIMEOUT_S)
+        """Write what waits, within ``stop_timeout_s``; idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._waiting.put(None)
+            self._thread.join(self._stop_timeout_s)
         super().close()
 
     def _write(self) -> None:
@@ -61,8 +71,17 @@ class LogWriter(logging.Handler):
                 record = self._waiting.get(timeout=SUMMARY_EVERY_S)
                 is_over = record is None
                 if record is not None:
-                    self._target.handle(record)
+                    self._hand_on(record)
             if is_over or time.monotonic() - summarized_s >= SUMMARY_EVERY_S:
                 summarized_s = time.monotonic()
                 for summary in self._bounds.summaries(is_end=is_over):
-                    self._target.handle(summary)
+                    self._hand_on(summary)
+
+    def _hand_on(self, record: logging.LogRecord) -> None:
+        # Not handle: the target's lock must not be held by a thread that may never come back.
+        try:
+            self._target.emit(record)
+        except OSError:
+            self._unwritten += 1
+        except Exception:  # noqa: BLE001 - it cannot be formatted: told on standard error, and the next line is written
+            self._target.handleError(record)

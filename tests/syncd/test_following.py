@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,6 +73,23 @@ async def test_a_write_over_the_socket_is_followed_as_one_over_http(
     assert [line["event"] for line in lines] == ["accepted", "committed", "answered", "relayed", "written"]
     assert (lines[0]["via"], lines[0]["device_id"], lines[0]["parent_id"]) == ("socket", "phone", PARENT_ID)
     assert [line["ms"] for line in lines] == sorted(line["ms"] for line in lines)
+
+
+async def test_a_followed_write_costs_so_much_log_however_many_devices_it_reaches(
+    daemon: DaemonProcess, user: str, trace_id: str
+) -> None:
+    user = user.ljust(128, "-")
+    async with AsyncExitStack() as stack:
+        for number in range(50):
+            device = bearer(user, f"{number}".ljust(128, "-"))
+            await stack.enter_async_context(connect(daemon.ws_url, additional_headers=device))
+        headers = bearer(user) | {"traceparent": f"00-{trace_id}-{PARENT_ID}-01"}
+        assert await post(daemon, headers, {"operation": "add", "content_id": content()}) == 200
+        lines = await until_logged(daemon, 20, trace_id=trace_id)
+    assert [line["devices"] for line in lines if line["event"] == "relayed"] == [50]
+    assert sum(line["event"] == "written" for line in lines) == 16
+    of_the_write = [line for line in daemon.log.read_text().splitlines(keepends=True) if trace_id in line]
+    assert sum(map(len, of_the_write)) < 20_000
 
 
 @pytest.mark.parametrize("traceparent", ["00-garbage", "", f"00-{'a' * 32}-{PARENT_ID}-00", "\u00fc", 2 * "00-"])

@@ -1,11 +1,18 @@
 """``syncd serve`` ends with one line when it cannot start; what it does when it can is told by whole daemons."""
 
+import fcntl
+import os
+import subprocess
+import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
-from tests.daemon import DaemonProcess, StartDaemon
+from tests.daemon import ROOT, SECRET, DaemonProcess, StartDaemon
 from tests.syncd.command_line import syncd
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -52,3 +59,26 @@ async def test_a_bus_without_a_key_is_warned_of(start_daemon: StartDaemon, flags
             f"anyone who can publish on the bus can {said}, and the admin API acts on one node only: set --bus-key"
             in warning
         )
+
+
+def test_a_log_that_nobody_reads_stops_neither_the_service_nor_its_end(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "syncd", "serve", "--port", "0", "--data-dir", str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"SYNCD_JWT_SECRET": SECRET},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+            url = process.stdout.readline().decode().split()[-1]
+            for _ in range(100):
+                with pytest.raises(HTTPError, match="401"):  # a line in the log each
+                    urlopen(f"{url}/api/v1/admin/stats", timeout=TIMEOUT_S)
+            process.terminate()
+            assert process.wait(TIMEOUT_S) == 0
+        finally:
+            process.kill()
+        assert len(process.stderr.read()) <= 4096

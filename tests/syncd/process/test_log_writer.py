@@ -56,6 +56,36 @@ def test_what_a_stuck_reader_leaves_waiting_has_a_bound_and_is_counted(reader: R
     assert len(reader.lines) == MAX_WAITING + 100 - writer.left_out
 
 
+def test_the_end_does_not_wait_for_a_reader_that_never_reads(reader: Reader) -> None:
+    writer = LogWriter(reader, LogBounds(), stop_timeout_s=0.01)
+    say(writer, "unread")
+    assert not writer.is_stuck
+    writer.close()
+    assert writer.is_stuck
+    reader.is_free.set()
+
+
+def test_what_cannot_be_written_or_formatted_is_left_out_and_the_next_line_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Choosy(Reader):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg == "gone":
+                raise BrokenPipeError
+            if record.msg == "odd":
+                raise ValueError("no form for it")
+            super().emit(record)
+
+    reader = Choosy()
+    reader.is_free.set()
+    writer = LogWriter(reader, LogBounds())
+    for text in ("gone", "odd", "next"):
+        say(writer, text)
+    writer.close()
+    assert (reader.lines, writer.left_out, writer.is_stuck) == (["next"], 1, False)
+    assert "no form for it" in capsys.readouterr().err
+
+
 def test_the_end_says_what_was_left_out_within_the_minute(reader: Reader) -> None:
     reader.is_free.set()
     writer = LogWriter(reader, LogBounds(per_minute=1))

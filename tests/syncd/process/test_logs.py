@@ -1,6 +1,7 @@
 """Log lines as a terminal or a machine reads them; each in a process of its own, for they are configured for all."""
 
 import json
+import re
 import subprocess
 import sys
 from textwrap import indent
@@ -58,3 +59,15 @@ def test_below_the_level_nothing_is_logged_and_libraries_are_quiet() -> None:
     assert [json.loads(line)["event"] for line in logged("json", "warning", statements).splitlines()] == ["loud"]
     assert "chatter" not in logged("json", "debug", statements)
     assert "Invalid" not in logged("json", "debug", statements)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_has_a_bound_and_keeps_both_ends_of_what_is_too_long(log_format: str) -> None:
+    statements = (
+        "logging.getLogger('syncd').info('a' + 'x' * 100_000 + 'b')\n"
+        "try: raise ValueError('y' * 100_000 + 'c')\nexcept ValueError: logging.getLogger('syncd').exception('failed')"
+    )
+    text = logged(log_format, "info", statements)
+    assert len(text) < 3 * 8_000
+    assert re.search(r"ax+ \[92002 characters] x+b", text)
+    assert re.search(r"ValueError: y+ \[\d+ characters] y+c", text)
