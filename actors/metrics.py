@@ -157,6 +157,8 @@ class BusMetrics:
         """Messages that wait for the bus now."""
         self.nodes = 0
         """Nodes that were heard of lately, this one included; 0: this one is on its own."""
+        self.commands_failed: Counter[str] = Counter({"defect": 0, "too_many": 0, "unavailable": 0})
+        """Commands of operators that this node could not carry out, by reason."""
 
 
 class IssuerMetrics:

@@ -114,6 +114,7 @@ async def start_deployment(
         registry=wiring.metrics.registry,
         now_ms=wiring.outside.now_ms,
         now_s=wiring.outside.now_s,
+        random=wiring.outside.random,
     )
     return await _start(wiring, Deployment.start(deps), supervisor)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import secrets
 from asyncio import TimerHandle
 from collections.abc import Callable, Coroutine
@@ -45,6 +46,9 @@ logger = logging.getLogger(__name__)
 
 ANNOUNCE_S = 5.0
 """How often a node tells the others of itself."""
+GREET_WITHIN_S = 1.0
+"""Within what time nodes tell a new one of themselves: each at a moment of its own, so that neither their messages come
+all at once, nor their next ones for ever after."""
 SILENT_INTERVALS = 3
 """A node that was not heard of for so many of them is gone."""
 ANSWER_TIMEOUT_S = 1.0
@@ -79,6 +83,9 @@ class DeploymentDeps(Struct, frozen=True, eq=False, kw_only=True):
     """The monotonic clock."""
     announce_s: float = ANNOUNCE_S
     answer_timeout_s: float = ANSWER_TIMEOUT_S
+    greet_within_s: float = GREET_WITHIN_S
+    random: Callable[[], float] = random.random
+    """In [0, 1), for the moment of a greeting."""
 
 
 class _Asked(Struct, eq=False):
@@ -169,7 +176,7 @@ class Deployment(SupervisedActor):
             case NodeAnnounced() as said:
                 if self._peers.heard(message.origin, said, self._deps.now_s()):
                     logger.info("node %s is there, version %s", message.origin, said.version)
-                    self._announce()  # it does not know this one either
+                    self._greet()
                 self._count()
             case NodeLeft():
                 self._peers.left(message.origin)
@@ -184,6 +191,7 @@ class Deployment(SupervisedActor):
         if self._act is None:
             return
         if self._acting >= MAX_ACTING:
+            self._deps.metrics.commands_failed["too_many"] += 1
             logger.warning("%d commands are under way: one of node %s is not done", self._acting, message.origin)
             return
         level = logging.INFO if isinstance(command, DisconnectUser | LookForRevocations | ShowNotice) else logging.DEBUG
@@ -193,24 +201,45 @@ class Deployment(SupervisedActor):
 
     async def _answer(self, act: Act, message: ControlMessage, command: Command) -> None:
         try:
-            result = await _attempt(act, command)
+            result = await self._attempt(act, command)
         finally:
             self._acting -= 1
         if result is not None:
             await self._publish(self._message(Answered(message.id, result), message.origin))
 
+    async def _attempt(self, act: Act, command: Command) -> Result | None:
+        failed, name = self._deps.metrics.commands_failed, type(command).__name__
+        try:
+            return await act(command)
+        except TemporaryError as error:
+            failed["unavailable"] += 1
+            logger.warning("%s could not be done: %s", name, error)
+        except Exception:  # one command must not affect the others
+            failed["defect"] += 1
+            logger.exception("%s failed", name)
+        return None
+
     # What this node says of itself
 
+    def _greet(self) -> None:
+        """Announce this node soon, because another is new and does not know it either."""
+        due, deps = self._next_announcement, self._deps
+        if due is not None and due.when() > asyncio.get_running_loop().time() + deps.greet_within_s:
+            self._announce_in(deps.random() * deps.greet_within_s)
+
     def _announce(self) -> None:
-        if self._next_announcement is not None:
-            self._next_announcement.cancel()
         if self._deps.channel is None or self._act is None:
             return
-        self._next_announcement = tell_later(self._deps.announce_s, self.actor_ref, Announce())
+        self._announce_in(self._deps.announce_s)
         self._expire()
         registry, uptime_s = self._deps.registry, int(self._deps.now_s() - self._began_s)
         said = NodeAnnounced(self._deps.version, registry.total_connections, registry.active_users, uptime_s)
         self._do(self._publish(self._message(said)))
+
+    def _announce_in(self, delay_s: float) -> None:
+        if self._next_announcement is not None:
+            self._next_announcement.cancel()
+        self._next_announcement = tell_later(delay_s, self.actor_ref, Announce())
 
     def _expire(self) -> None:
         for node in self._peers.expire(self._deps.now_s()):
@@ -238,7 +267,7 @@ class Deployment(SupervisedActor):
         self._no_longer_await(message.id, frozenset() if self._act is not None else frozenset({node}))
 
     async def _act_here(self, act: Act, request_id: str, command: Command) -> None:
-        result = await _attempt(act, command)
+        result = await self._attempt(act, command)
         tell_if_alive(self.actor_ref, Acted(request_id, result))
 
     async def _ask_others(self, message: ControlMessage, others: frozenset[str]) -> None:
@@ -293,13 +322,3 @@ class Deployment(SupervisedActor):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _attempt(act: Act, command: Command) -> Result | None:
-    try:
-        return await act(command)
-    except TemporaryError as error:
-        logger.warning("%s could not be done: %s", type(command).__name__, error)
-    except Exception:  # one command must not affect the others
-        logger.exception("%s failed", type(command).__name__)
-    return None

@@ -146,6 +146,7 @@ class Figures(Collector):
         yield _counters("messages_refused", "Messages of the channel that were skipped.", "reason", refused)
         yield _gauge("bus_up", "1 if the bus works, as far as can be seen.", self.sources.bus_status() is None)
         yield _gauge("bus_nodes", "Nodes heard of, this one included; 0: it is on its own.", bus.nodes)
+        yield _counters("commands_failed", "Commands that could not be carried out.", "reason", bus.commands_failed)
         yield _counter("bus_received", "Messages of active users, and foreign writes.", bus.received)
         yield _counter("bus_published", "Messages the bus accepted.", bus.published)
         yield _counter("bus_publish_failures", "Publishes the bus did not accept.", bus.publish_failures)

@@ -104,6 +104,8 @@ class Nodes:
         takes_part: bool = True,
         is_alone: bool = False,
         answer_timeout_s: float = FOR_EVER_S,
+        greet_within_s: float = 0,
+        random: Callable[[], float] = lambda: 0.0,
     ) -> Node:
         node, bus = Node(name, connections), self.hub.bus()
         registry = RegistryMetrics()
@@ -120,6 +122,8 @@ class Nodes:
                     now_s=self.clock.now_s,
                     announce_s=FOR_EVER_S / 3,  # by hand
                     answer_timeout_s=answer_timeout_s,
+                    greet_within_s=greet_within_s,
+                    random=random,
                 )
             )
         )
@@ -191,24 +195,33 @@ async def test_what_comes_after_the_time_out_is_dropped(nodes: Nodes, handled: H
     assert (await a.ask(NOTICE)).known == 1
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), ZeroDivisionError()])
-async def test_a_node_that_cannot_do_its_part_says_nothing_and_is_not_counted(nodes: Nodes, error: Exception) -> None:
+FAULTS = pytest.mark.parametrize(
+    ("error", "reason"), [(StoreUnavailable("the disk is full"), "unavailable"), (ZeroDivisionError(), "defect")]
+)
+
+
+@FAULTS
+async def test_a_node_that_cannot_do_its_part_says_nothing_and_counts_that(
+    nodes: Nodes, error: Exception, reason: str
+) -> None:
     a = await nodes.start("a", 1, answer_timeout_s=0.05)
     b = await nodes.start("b", 2)
     await until(lambda: a.metrics.nodes == 2)
     b.error = error
     answers = await a.ask(LookForRevocations())
     assert (answers.results, answers.known) == ({"a": ConnectionsClosed(1)}, 2)
+    await until(lambda: +b.metrics.commands_failed == {reason: 1})
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("the disk is full"), ZeroDivisionError()])
-async def test_neither_is_the_node_that_was_asked(nodes: Nodes, error: Exception) -> None:
+@FAULTS
+async def test_so_does_the_node_that_was_asked(nodes: Nodes, error: Exception, reason: str) -> None:
     a = await nodes.start("a", 1, answer_timeout_s=1.0)  # within it the other one answers on a busy machine, too
     await nodes.start("b", 2)
     await until(lambda: a.metrics.nodes == 2)
     a.error = error
     answers = await a.ask(LookForRevocations())
     assert (answers.results, answers.known) == ({"b": ConnectionsClosed(2)}, 2)
+    assert +a.metrics.commands_failed == {reason: 1}
 
 
 async def test_while_the_bus_is_away_nobody_is_waited_for(nodes: Nodes) -> None:
@@ -239,6 +252,33 @@ async def test_a_node_that_does_not_serve_yet_hears_the_others_and_is_not_announ
     assert (answers.results, answers.known) == ({"a": ConnectionsNotified(1)}, 2)
     early.ref.tell(TakePart(early.act))
     await until(lambda: a.metrics.nodes == 2)
+
+
+async def test_a_new_node_is_greeted_at_a_moment_of_each_nodes_own(nodes: Nodes, handled: Handled) -> None:
+    within_s = FOR_EVER_S / 10
+    a = await nodes.start("a", greet_within_s=within_s)
+    b = await nodes.start("b", greet_within_s=within_s, random=lambda: 0.99)
+    await until(lambda: a.metrics.nodes == b.metrics.nodes == 2)
+    new = await nodes.start("new", greet_within_s=within_s)
+    await until(lambda: (a.metrics.nodes, b.metrics.nodes, new.metrics.nodes) == (3, 3, 2))
+    for node in (a, b, new):
+        await handled(node.ref)
+    assert [peer.node for peer in (await new.ask(NOTICE, to="new")).peers] == ["a"]
+
+
+async def test_nodes_that_start_together_are_greeted_once(nodes: Nodes, handled: Handled) -> None:
+    drawn: list[float] = []
+
+    def draw() -> float:
+        drawn.append(0.5)
+        return 0.5
+
+    a = await nodes.start("a", greet_within_s=FOR_EVER_S / 10, random=draw)
+    for number, body in enumerate([NodeAnnounced("0.1.0", 1, 1, 1), NodeLeft(), NodeAnnounced("0.1.0", 1, 1, 1)]):
+        a.ref.tell(message(body, message_id=str(number)))
+    await handled(a.ref)
+    assert a.metrics.nodes == 2
+    assert drawn == [0.5]
 
 
 async def test_a_node_that_knows_no_other_yet_has_them_act_all_the_same(nodes: Nodes) -> None:
@@ -365,6 +405,7 @@ async def test_no_more_commands_are_carried_out_at_once_than_a_node_can(nodes: N
         a.ref.tell(message(NOTICE, message_id=str(number)))
     await handled(a.ref)
     await until(lambda: running == 64)
+    assert +a.metrics.commands_failed == {"too_many": 36}
     may_go_on.set()
     await until(lambda: len(a.done) == 64)
     a.ref.tell(message(NOTICE, message_id="one more"))
