@@ -42,13 +42,13 @@ class ReplicaInspection(Struct, frozen=True):
     behind_s: float
 
 
-def inspect_replica(url: str, replica_url: str, patience_s: float = CATCH_UP_S) -> ReplicaInspection:
+def inspect_replica(url: str, replica_url: str, timeout_s: float = CATCH_UP_S) -> ReplicaInspection:
     """Inspect a replica of the database ``url``, which exists. That a replica can only be read is as it should be.
 
     Args:
         url: of the database.
         replica_url: of its replica.
-        patience_s: how long to wait until it has what the database had at first.
+        timeout_s: how long to wait until it has what the database had at first.
 
     Raises:
         ReplicaUnavailable: the replica does not answer, or does not let this user read.
@@ -64,7 +64,7 @@ def inspect_replica(url: str, replica_url: str, patience_s: float = CATCH_UP_S) 
             with replica.transaction(writing=False) as transaction:
                 round_trip_s = fastest_round_trip_s(transaction)
             since_s = time.monotonic()
-            while (behind := _behind_bytes(replica, written)) and time.monotonic() - since_s < patience_s:
+            while (behind := _behind_bytes(replica, written)) and time.monotonic() - since_s < timeout_s:
                 time.sleep(0.01)
             behind_s = time.monotonic() - since_s
     except StoreUnavailable as error:

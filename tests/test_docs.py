@@ -99,6 +99,30 @@ def test_every_path_that_a_document_names_exists(document: Path) -> None:
     assert not missing
 
 
+def proofs_of_attacks() -> Iterator[tuple[str, Path, list[str]]]:
+    """Return, of each row of the table of attacks, the attack, each file of tests, and words of tests' names in it."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    table = text.partition("## Attacks and defences")[2].partition("\n## ")[0]
+    path = Path()
+    for attack, _, shown in re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)[1:]:
+        for part in re.split(r"; |, and ", shown):
+            if named := re.search(r"`([\w/]+\.py)`", part):
+                path = ROOT / (named[1] if "/" in named[1] else f"tests/security/{named[1]}")
+            yield attack, path, re.findall(r"\*([^*]+)\*", part)
+
+
+def test_every_attack_has_tests_that_exist() -> None:
+    rows = list(proofs_of_attacks())
+    assert len({attack for attack, _, _ in rows}) > 50
+    missing: list[tuple[str, str, str]] = []
+    for attack, path, words in rows:
+        assert path.suffix == ".py", attack
+        names = " ".join(re.findall(r"def (test_\w+)", path.read_text()))
+        named = {word: re.sub("[ -]", "_", word.lower()) for word in words}
+        missing += [(attack, path.name, word) for word, part in named.items() if part not in names]
+    assert missing == []
+
+
 def test_the_steps_are_numbered_1_to_7_and_each_has_its_file() -> None:
     steps = re.split(r"^### Step (\d+): (\w+)\n", ARCHITECTURE.read_text(), flags=re.MULTILINE)[1:]
     assert [int(number) for number in steps[::3]] == [1, 2, 3, 4, 5, 6, 7]

@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from pykka import ActorDeadError, ActorRegistry
 
 from actors.errors import StoreUnavailable
 from actors.messages.change import Change
+from actors.messages.connection import ConnectionInfo, Deliver, Join
 from actors.messages.control import ConnectionsNotified, ShowNotice
 from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.messages.journal import DeviceWrite, Outcome, Status
@@ -24,6 +27,7 @@ from syncd.errors import SettingsError
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.settings import Settings
+from tests.daemon import ROOT
 from tests.fakes.memory_bus import MemoryHub
 from tests.timeouts import TIMEOUT_S
 from transport.bus.none import NoBus
@@ -61,6 +65,34 @@ async def test_a_node_takes_writes_and_counts_them(settings: Settings) -> None:
         assert (stats["node"], stats["active_watchlists"], stats["writes"]["added"]) == (node.name, 1, 1)
         assert stats["journal"]["problem"] is stats["bus"]["problem"] is None
         assert b"syncd_actors" in node.figures.prometheus()
+
+
+async def test_without_a_bus_a_write_reaches_its_devices_and_nothing_of_the_channel_is_made(settings: Settings) -> None:
+    called: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, event: str, _arg: object) -> None:
+        if event == "call":
+            called.add((frame.f_code.co_filename.removeprefix(f"{ROOT}/"), frame.f_code.co_name))
+
+    is_shown = asyncio.Event()
+
+    def tell(message: object) -> None:
+        if isinstance(message, Deliver):
+            is_shown.set()
+
+    async with running_node(settings, NoBus(), pytest.fail) as node:
+        node.users.tell_watchlist(Join(ConnectionInfo("c1", "ann", "tv", tell)))
+        await write(node, "bob")
+        sys.setprofile(note)
+        try:
+            await write(node)
+            async with asyncio.timeout(TIMEOUT_S):
+                await is_shown.wait()
+        finally:
+            sys.setprofile(None)
+    assert ("actors/messages/conversion.py", "device_update") in called
+    of_the_channel = {("actors/messages/conversion.py", "channel_update")}
+    assert not [call for call in called if call in of_the_channel or "/bus/" in call[0]]
 
 
 async def test_two_nodes_have_names_of_their_own_and_share_nothing_but_the_database(settings: Settings) -> None:

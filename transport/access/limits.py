@@ -88,11 +88,13 @@ class Quotas:
         if self._total >= self.limits.max_connections:
             self.refusals["connections"] += 1
             most = self.limits.max_connections
-            raise unavailable(f"This node has reached its {most} connections.", RETRY_AFTER_S, QUOTA_EXCEEDED)
+            detail = f"This node has reached its {most} connections (max_connections)."
+            raise unavailable(detail, RETRY_AFTER_S, QUOTA_EXCEEDED)
         if self._connections[user_id] >= self.limits.max_connections_per_user:
             self.refusals["connections_per_user"] += 1
             most = self.limits.max_connections_per_user
-            raise too_many(f"This user has {most} connections to this node already.", RETRY_AFTER_S)
+            detail = f"This user has {most} connections to this node already (max_connections_per_user)."
+            raise too_many(detail, RETRY_AFTER_S)
         self._total += 1
         self._connections[user_id] += 1
 
@@ -115,7 +117,8 @@ class Quotas:
         wait_s = self.try_acquire_messages(user_id, count, now_s)
         if wait_s:
             rate = self.limits.messages_per_second
-            raise too_many(f"This user sends more than {rate:g} messages a second to this node.", wait_s)
+            detail = f"This user sends more than {rate:g} messages a second to this node (messages_per_second)."
+            raise too_many(detail, wait_s)
 
     def acquire_read(self, user_id: str, now_s: float) -> None:
         """Acquire one read of the journal. Raises: Problem, a 429; then none was acquired."""
@@ -123,7 +126,8 @@ class Quotas:
         if wait_s:
             self.refusals["reads"] += 1
             rate = self.limits.reads_per_second
-            raise too_many(f"This user reads more than {rate:g} times a second from this node.", wait_s)
+            detail = f"This user reads more than {rate:g} times a second from this node (reads_per_second)."
+            raise too_many(detail, wait_s)
 
 
 def too_many(detail: str, retry_after_s: float) -> Problem:

@@ -212,7 +212,7 @@ async def test_a_users_connections_are_bounded_and_the_others_do_not_notice(
         async with device(daemon, ann, "phone"):
             status, retry_after, detail = await refused(device(daemon, ann, "tablet"))
             assert (status, retry_after) == (429, "10")
-            assert "4 connections" in detail
+            assert "4 connections to this node already (max_connections_per_user)" in detail
             async with device(daemon, bob, "phone"):
                 pass
         again = await opened(device(daemon, ann, "tablet"))
@@ -226,7 +226,7 @@ async def test_a_nodes_connections_are_bounded(start_daemon: StartDaemon, http: 
     async with device(daemon, "ann"), device(daemon, "bob"):
         status, retry_after, detail = await refused(device(daemon, "cyd"))
         assert (status, retry_after) == (503, "10")
-        assert "2 connections" in detail
+        assert "2 connections (max_connections)" in detail
     assert await refusals(http, daemon, "connections") == 1
 
 
@@ -269,7 +269,7 @@ async def test_a_user_who_writes_too_fast_over_http_is_told_when_to_come_back(
         assert 50 * cost < int(response.headers["Retry-After"]) <= 100 * cost
         assert response.content_type == "application/problem+json"
         problem = await response.json(content_type=None)
-        assert "messages a second" in problem["detail"]
+        assert "messages a second to this node (messages_per_second)" in problem["detail"]
         assert problem["code"] == "quota_exceeded"
     async with http.post(daemon.url + path, json=body, headers=bearer(bob)) as response:
         assert response.status == 200
@@ -291,7 +291,7 @@ async def test_a_user_who_reads_too_fast_over_http_is_told_when_to_come_back(
         assert 90 < int(response.headers["Retry-After"]) <= 100
         assert response.content_type == "application/problem+json"
         problem = await response.json(content_type=None)
-        assert "reads more than 0.01 times a second" in problem["detail"]
+        assert "reads more than 0.01 times a second from this node (reads_per_second)" in problem["detail"]
         assert problem["code"] == "quota_exceeded"
     async with http.get(daemon.url + path, headers=bearer(bob)) as response:
         assert response.status == 200
@@ -314,7 +314,8 @@ async def test_a_device_that_resumes_too_often_is_refused_before_the_upgrade_and
         async with resuming(ann) as socket:
             assert json.loads(await socket.recv())["type"] == "resumed"
     status, retry_after, detail = await refused(resuming(ann))
-    assert (status, detail) == (429, "This user reads more than 0.01 times a second from this node.")
+    expected = "This user reads more than 0.01 times a second from this node (reads_per_second)."
+    assert (status, detail) == (429, expected)
     assert retry_after is not None
     assert 90 < int(retry_after) <= 100
     async with device(daemon, ann), resuming(bob) as socket:

@@ -63,16 +63,16 @@ class UserSubscriptions:
         Raises:
             nats.errors.Error, OSError: the connection is lost.
         """
-        told: list[str] = []
+        subscribed: list[str] = []
         for _ in range(min(AT_ONCE, len(self._untold))):
             channel = self._untold.pop()
             user_id = self.users.user_of(channel)
             if user_id is not None and channel not in self._ids:
                 await self._subscribe(channel)
-                told.append(user_id)
+                subscribed.append(user_id)
             elif user_id is None and channel in self._ids:
                 await self._unsubscribe(channel)
-        return tuple(told)
+        return tuple(subscribed)
 
     async def _subscribe(self, channel: str) -> None:
         client = self._client
