@@ -7,6 +7,7 @@ reached with much left to do: it begins the WAL again from the start.
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from threading import Thread
 from typing import Final
 
@@ -23,11 +24,13 @@ class Checkpoints:
     """One at a time, each on a thread of its own.
 
     Args:
-        connection: to the writer's database, and nobody else's; may be used on any thread.
+        connect: opens a connection to the writer's database that may be used on any thread; called when the first
+            begins, because a database that is little written to, or migrated, needs none.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
         self._thread: Thread | None = None
         self._failure: sqlite3.Error | None = None
 
@@ -45,10 +48,13 @@ class Checkpoints:
         """Wait for the one under way, and close the connection."""
         if self._thread is not None:
             self._thread.join()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _run(self) -> None:
         try:
+            if self._connection is None:
+                self._connection = self._connect()
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             self._failure = error

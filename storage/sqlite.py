@@ -90,7 +90,7 @@ class SQLite:
             self._files.note_opened()
             if self._checkpoints_aside:
                 connection.execute(f"PRAGMA wal_autocheckpoint = {RESTART_AT_FRAMES}")
-                self._checkpoints = Checkpoints(self._open())
+                self._checkpoints = Checkpoints(self._open)
         except BaseException as error:
             if isinstance(error, DatabaseOverwritten):
                 self._spoil()
@@ -150,7 +150,6 @@ class SQLite:
         try:
             yield
         finally:
-            self._end_checkpoints()  # of a connection that was opened in the block, for a migration
             self._files.note_closed()
             if self.high_water_mark is not None:
                 self.high_water_mark.close()

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +43,11 @@ def commit_until_brought_home(journal: SqlJournalStore, author: Author, file: Pa
     return number
 
 
+def open_files() -> list[str]:
+    """The names of the files that this process has open."""
+    return [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+
+
 def test_what_is_committed_while_the_wal_is_brought_home_is_all_there(
     journal: SqlJournalStore, file: Path, author: Author
 ) -> None:
@@ -54,12 +60,24 @@ def test_what_is_committed_while_the_wal_is_brought_home_is_all_there(
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_connection_for_it_is_opened_when_there_is_something_to_bring_home(
+    journal: SqlJournalStore, file: Path, author: Author
+) -> None:
+    journal.commit([author.add("alien")])
+    assert open_files().count(str(file)) == 1  # the writer's; a migration has left none either
+    write_frames(journal, author, file, 2 * BEGIN_AT_FRAMES)
+    while open_files().count(str(file)) < 2:  # its thread opens it
+        time.sleep(0.01)
+    journal.close()
+    assert open_files().count(str(file)) == 0
+
+
 def test_the_wal_is_brought_home_without_a_commit_that_does_it(file: Path) -> None:
     with closing(sqlite3.connect(file)) as writer:
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute("CREATE TABLE numbers (number INTEGER)")
         before = file.stat().st_size
-        checkpoints = Checkpoints(sqlite3.connect(file, check_same_thread=False))
+        checkpoints = Checkpoints(lambda: sqlite3.connect(file, check_same_thread=False))
         checkpoints.begin()
         checkpoints.close()
         assert file.stat().st_size > before
@@ -69,8 +87,8 @@ def test_why_a_checkpoint_failed_is_told_once_and_the_next_is_tried(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     connection = sqlite3.connect(file, check_same_thread=False)
-    checkpoints = Checkpoints(connection)
     connection.close()
+    checkpoints = Checkpoints(lambda: connection)
     for _ in range(2):
         checkpoints.begin()
         checkpoints.close()
