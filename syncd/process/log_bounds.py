@@ -1,6 +1,7 @@
 """So many log lines per cause and minute, and a line that says how many were left out."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -10,6 +11,9 @@ PER_MINUTE: Final = 600
 WINDOW_S: Final = 60.0
 MAX_SHOWN: Final = 100
 """Of the text that the lines left out have in common, in characters."""
+
+_NUMBER: Final = re.compile(r"\d+")
+"""Of connections and nodes: a line for 3 of them is of no other kind than one for 4."""
 
 Cause = tuple[str, int, object]
 """Logger, line of code, and what tells kinds of lines apart that are logged in one place."""
@@ -73,4 +77,7 @@ class LogBounds(logging.Filter):
 
 def _kind(record: logging.LogRecord) -> object:
     """Return an audit line's outcome, so that refused calls of strangers hide no operator's; a trace's stage."""
-    return record.msg if record.name == "syncd.trace" else getattr(record, "outcome", None)
+    if record.name == "syncd.trace":
+        return record.msg
+    outcome: str = getattr(record, "outcome", "")
+    return outcome if outcome.startswith("refused") else _NUMBER.sub("#", outcome)

@@ -43,6 +43,12 @@ def test_another_line_and_another_outcome_are_other_causes(bounds: LogBounds) ->
     assert bounds.filter(record(line=2))
 
 
+def test_what_differs_in_a_number_only_is_one_cause_and_statuses_are_not(bounds: LogBounds) -> None:
+    closed = [bounds.filter(record(outcome=f"{count} disconnected, 2 of 3 nodes")) for count in range(5)]
+    assert closed == [True, True, True, False, False]
+    assert all(bounds.filter(record(outcome=f"refused: {status}")) for status in range(401, 406))
+
+
 def test_each_stage_of_followed_writes_is_a_cause_of_its_own(bounds: LogBounds) -> None:
     for stage in ["committed"] * 4 + ["relayed"]:
         passed = bounds.filter(record(name="syncd.trace", msg=stage))
