@@ -24,14 +24,6 @@ TESTED_ELSEWHERE = {
     "storage/migrations/versions/v0004_entries_by_age.py": "tests/storage/test_schema.py runs every migration",
     "storage/migrations/versions/v0005_no_entries_by_content_and_age.py": "tests/storage/test_upgrade.py runs it",
     "storage/migrations/versions/v0006_bounds.py": "tests/storage/test_upgrade.py runs it",
-    "storage/replica_inspection.py": "tests/syncd/checks/test_replica.py runs it on a real standby",
-    "transport/apidocs/openapi_admin.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",
-    "transport/apidocs/openapi_parts.py": "a part of the document that tests/transport/apidocs/test_openapi.py holds",
-    "transport/bus/none.py": "an engine of tests/transport/bus/test_bus_contract.py, and does nothing else",
-    "transport/bus/pubnub/bus.py": "an engine of tests/transport/bus/test_bus_contract.py",
-    "transport/bus/pubnub/client.py": "tests/transport/bus/pubnub/test_subscribing.py uses it against the broker",
-    "transport/bus/pubnub/publishing.py": "an engine of tests/transport/bus/test_bus_contract.py",
-    "transport/bus/tasks.py": "a part of the engines of tests/transport/bus/test_bus_contract.py",
 }
 """Modules without a test file of their own, and who tests them."""
 
