@@ -78,7 +78,7 @@ class LogWriter(logging.Handler):
                     self._hand_on(summary)
 
     def _hand_on(self, record: logging.LogRecord) -> None:
-        # Not handle: the target's lock must not be held by a thread that may never come back.
+        # Not handle, which says nothing of what could not be written.
         try:
             self._target.emit(record)
         except OSError:

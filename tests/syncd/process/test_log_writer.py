@@ -1,6 +1,7 @@
 """A thread writes the log: nobody waits for whoever reads it."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import pytest
 
 from syncd.process.log_bounds import LogBounds
 from syncd.process.log_writer import MAX_WAITING, LogWriter
+from syncd.process.standard_error import StandardError
 from tests.timeouts import TIMEOUT_S
 
 
@@ -63,6 +65,18 @@ def test_the_end_does_not_wait_for_a_reader_that_never_reads(reader: Reader) -> 
     writer.close()
     assert writer.is_stuck
     reader.is_free.set()
+
+
+def test_what_a_reader_that_is_gone_would_have_read_is_counted() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    target = StandardError(writing)
+    target.setFormatter(logging.Formatter())
+    writer = LogWriter(target, LogBounds())
+    say(writer, "to nobody")
+    writer.close()
+    assert writer.left_out == 1
+    os.close(writing)
 
 
 def test_what_cannot_be_written_or_formatted_is_left_out_and_the_next_line_is_not(

@@ -9,6 +9,7 @@ from textwrap import indent
 import pytest
 
 from tests.daemon import ROOT
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -71,3 +72,18 @@ def test_a_line_has_a_bound_and_keeps_both_ends_of_what_is_too_long(log_format: 
     assert len(text) < 3 * 8_000
     assert re.search(r"ax+ \[92002 characters] x+b", text)
     assert re.search(r"ValueError: y+ \[\d+ characters] y+c", text)
+
+
+def test_a_program_that_nobody_reads_ends_whatever_it_says_last() -> None:
+    program = (
+        "import fcntl, logging, sys\nfrom syncd.process import logs\nfcntl.fcntl(2, fcntl.F_SETPIPE_SZ, 4096)\n"
+        "with logs.writing('json', 'info'):\n    logging.getLogger('syncd').info('x' * 7_000)\n"
+        "logging.getLogger('syncd').critical('y' * 7_000)\nprint('z' * 100_000, file=sys.stderr)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        try:
+            assert process.wait(TIMEOUT_S) == 0
+        finally:
+            process.kill()
+        assert set(process.stderr.read()) & set(b"yz") == set()
