@@ -36,7 +36,9 @@ class Inspection(Struct, frozen=True):
     """The latest timestamp in any user's list, seconds since 1970; ``None``: there is none, or it is not needed."""
 
 
-def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspection:
+def inspect_database(
+    url: str, now_s: Callable[[], float] = time.time, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> Inspection:
     """Inspect a database that exists, and check that it can be migrated and written to.
 
     Raises:
@@ -46,7 +48,7 @@ def inspect_database(url: str, now_s: Callable[[], float] = time.time) -> Inspec
     Cost: on SQLite one row of each user is read.
     """
     schema = schema_version(url)
-    database = Database(url, LOCK_TIMEOUT_S)
+    database = Database(url, lock_timeout_s)
     try:
         with database.transaction(writing=False) as transaction:
             fastest_s = fastest_round_trip_s(transaction)

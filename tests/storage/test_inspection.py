@@ -9,7 +9,6 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from crdt.hlc import HLCTimestamp
-from storage import inspection as storage_inspection
 from storage.inspection import inspect_database
 from storage.schema import HEAD, migrate, schema_version
 from tests.storage.author import NOW_MS, Author
@@ -61,12 +60,9 @@ def test_a_database_that_only_lets_read_is_unavailable(postgresql_url: str, is_m
         inspect_database(f"{postgresql_url}%20-cdefault_transaction_read_only%3Don")
 
 
-def test_a_database_that_another_writes_is_unavailable(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage_inspection, "LOCK_TIMEOUT_S", 0.05)
+def test_a_database_that_another_writes_is_unavailable(sqlite_url: str, tmp_path: Path) -> None:
     migrate(sqlite_url)
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="database is locked"):
-            inspect_database(sqlite_url)
+            inspect_database(sqlite_url, lock_timeout_s=0.05)

@@ -60,8 +60,10 @@ class Authenticator:
         issuer: str | None = None,
         revoked_token_ids: Container[str] = frozenset(),
         now_s: Callable[[], float] = time.time,
+        max_remembered: int = MAX_REMEMBERED,
     ) -> None:
         self.keys = keys
+        self._max_remembered = max_remembered
         self._audience = audience
         self._issuer = issuer
         self._revoked_token_ids = revoked_token_ids
@@ -81,7 +83,7 @@ class Authenticator:
         if claims is None or claims.thumbprint not in self.keys.known.thumbprints:
             self._remembered.pop(digest, None)
             claims = self._remembered[digest] = self._check(token)
-            if len(self._remembered) > MAX_REMEMBERED:
+            if len(self._remembered) > self._max_remembered:
                 del self._remembered[next(iter(self._remembered))]
         if self._now_s() >= claims.expires_at:
             self._remembered.pop(digest, None)

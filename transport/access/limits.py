@@ -22,12 +22,12 @@ class TokenBuckets:
     Source: RFC 2697's single-rate meter, without colours.
     """
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, min_sweep: int = MIN_SWEEP) -> None:
         self.rate = rate
         self.burst = burst
         self._buckets: dict[str, tuple[float, float]] = {}
         """Key -> tokens left, and the time of that count."""
-        self._sweep_at = MIN_SWEEP
+        self._min_sweep = self._sweep_at = min_sweep
 
     def acquire(self, key: str, now_s: float, tokens: int = 1) -> float:
         """Acquire ``tokens`` and return 0; or acquire none and return in how many seconds they will be available."""
@@ -38,7 +38,7 @@ class TokenBuckets:
         self._buckets[key] = (left - tokens, now_s)
         if len(self._buckets) > self._sweep_at:
             self._forget_full(now_s)
-            self._sweep_at = max(MIN_SWEEP, 2 * len(self._buckets))
+            self._sweep_at = max(self._min_sweep, 2 * len(self._buckets))
         return 0.0
 
     def __len__(self) -> int:

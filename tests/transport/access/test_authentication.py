@@ -3,7 +3,6 @@ import base64
 import pytest
 
 from tests.transport.access.tokens import GOOD, NOW, OTHER_SECRET, SECRET, TTL_S, token, unsigned
-from transport.access import authentication
 from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
@@ -103,8 +102,8 @@ def test_a_remembered_token_ends_in_time_and_costs_no_second_check(monkeypatch: 
         authenticator.authenticate(seen)
 
 
-def test_the_memory_of_tokens_is_bounded(authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "MAX_REMEMBERED", 3)
+def test_the_memory_of_tokens_is_bounded() -> None:
+    authenticator = Authenticator(shared_secret(SECRET), now_s=lambda: float(NOW), max_remembered=3)
     for number in range(10):
         authenticator.authenticate(token({**GOOD, "jti": str(number)}))
     assert len(authenticator._remembered) == 3

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
 from tests.timeouts import TIMEOUT_S
-from transport.access import limits
 from transport.access.limits import Limits, Quotas, TokenBuckets
 from transport.errors import Problem
 
@@ -53,25 +52,22 @@ def test_more_than_a_burst_at_once_takes_a_full_bucket_and_leaves_a_debt() -> No
     assert buckets.acquire("ann", 4.0) == 0
 
 
-def test_full_buckets_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MIN_SWEEP", 10)
-    buckets = TokenBuckets(rate=1, burst=2)
+def test_full_buckets_are_forgotten() -> None:
+    buckets = TokenBuckets(rate=1, burst=2, min_sweep=10)
     for number in range(1000):
         assert buckets.acquire(str(number), float(number)) == 0
     assert len(buckets) <= 11
 
 
-def test_buckets_in_use_are_not_searched_for_full_ones_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MIN_SWEEP", 10)
+def test_buckets_in_use_are_not_searched_for_full_ones_again_and_again() -> None:
     sweeps: list[float] = []
-    forget_full = TokenBuckets._forget_full
 
-    def sweep(buckets: TokenBuckets, now_s: float) -> None:
-        sweeps.append(now_s)
-        forget_full(buckets, now_s)
+    class Counting(TokenBuckets):
+        def _forget_full(self, now_s: float) -> None:
+            sweeps.append(now_s)
+            super()._forget_full(now_s)
 
-    monkeypatch.setattr(TokenBuckets, "_forget_full", sweep)
-    buckets = TokenBuckets(rate=1, burst=1_000_000)
+    buckets = Counting(rate=1, burst=1_000_000, min_sweep=10)
     for number in range(1000):
         buckets.acquire(str(number), 0.0, 500_000)
     assert len(buckets) == 1000
