@@ -95,7 +95,7 @@ DIRECTIONS: Final = {
     "http-request": Direction(
         meanings.HTTP_REQUESTS,
         structs_of(requests, admin, where=is_request),
-        decode=lambda payload, kind: requests.decode(msgspec.json.Decoder(kind), payload),
+        decode=lambda payload, kind: requests.decode(msgspec.json.Decoder(kind).decode, payload),
     ),
     "http-answer": Direction(
         meanings.HTTP_ANSWERS,

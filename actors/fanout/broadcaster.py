@@ -14,6 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
+from actors.messages.content_ids import content_id_of
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
@@ -96,12 +97,12 @@ class WebSocketBroadcaster(SupervisedActor):
                     return None
                 return shown(change, message.revision, message.unique_tag, message.timestamp, message.device_id)
             case PubNubProgressUpdate():
-                content_id = _uuid(message.content_id)
+                content_id = _content_id(message.content_id)
                 if content_id is None:
                     return None
                 return ProgressUpdate(content_id, message.position_seconds, message.duration_seconds)
             case PubNubDeviceHandoff():
-                content_id = _uuid(message.content_id)
+                content_id = _content_id(message.content_id)
                 if content_id is None:
                     return None
                 return DeviceCommand(f"handoff:{content_id}", message.target_device_id)
@@ -121,8 +122,8 @@ class WebSocketBroadcaster(SupervisedActor):
         return message if relay is None else structs.replace(message, traceparent=relay.traceparent)
 
 
-def _uuid(text: str) -> UUID | None:
+def _content_id(text: str) -> UUID | None:
     try:
-        return UUID(text)
+        return content_id_of(text)
     except ValueError:
         return None

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.content_ids import content_id_of
 from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
 from actors.messages.journal import Page, SnapshotPage, Update
 from actors.messages.sync import WatchlistUpdate
@@ -36,7 +36,7 @@ def channel_update(update: Update, origin: str, traceparent: str | None = None) 
 def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
     """Return the change that a message of the channel tells of; ``None``: its content is not a UUID."""
     try:
-        content_id = UUID(message.content_id)
+        content_id = content_id_of(message.content_id)
     except ValueError:
         return None
     return Change(

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from actors.messages.close_codes import CLOSES
+from actors.messages.content_ids import CONTENT_ID_RULE
 from actors.messages.device import (
     Ack,
     Answer,
@@ -60,7 +61,7 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
     "Error": {
-        "type": "error", "id": "w2", "code": "invalid_field", "field": "content_id", "message": "Invalid UUID.",
+        "type": "error", "id": "w2", "code": "invalid_field", "field": "content_id", "message": f"{CONTENT_ID_RULE}.",
     },
     "Authenticated": {"type": "authenticated", "id": "t1", "expires_at": 1764086400},
     "Resumed": {"type": "resumed", "recovered": True, "revision": 9, "epoch": _EPOCH},

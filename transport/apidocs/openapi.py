@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.messages.change import Change
+from actors.messages.content_ids import CONTENT_ID_RULE
 from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_parts import (
@@ -112,7 +113,7 @@ def _write_watchlist() -> Json:
 
 
 def _write_operations() -> Json:
-    refused = {"success": False, "status": "refused", "detail": "Invalid UUID - at `$.content_id`."}
+    refused = {"success": False, "status": "refused", "detail": f"{CONTENT_ID_RULE}."}
     described = f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_OPERATIONS} operations; a bad one leaves the rest alone."
     return _of_a_user(
         "writeOperations",

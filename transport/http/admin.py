@@ -117,7 +117,7 @@ class _Call:
         self.outcome = ""
 
     async def body(self, kind: type[T]) -> T:
-        return decode(msgspec.json.Decoder(kind), await read_body(self.request, MAX_WRITE_BYTES))
+        return decode(msgspec.json.Decoder(kind).decode, await read_body(self.request, MAX_WRITE_BYTES))
 
 
 def admin_routes(deps: AdminDeps) -> Routes:

@@ -45,7 +45,7 @@ def device_token_routes(user_id: str, mint: Callable[[str], str]) -> Routes:
 
     async def device_token(request: HttpRequest) -> Response:
         _check_same_origin(request)
-        asked = decode(_DECODER, await read_body(request, MAX_TOKEN_REQUEST_BYTES))
+        asked = decode(_DECODER.decode, await read_body(request, MAX_TOKEN_REQUEST_BYTES))
         return json_response(DeviceToken(user_id, mint(asked.device)), headers={"Cache-Control": "no-store"})
 
     return {"/dev/token": {"POST": device_token}}

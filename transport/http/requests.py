@@ -1,6 +1,7 @@
 """What HTTP clients send: tokens, bodies, their limits, their errors."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
+from transport.content_ids import ContentIdRefused
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
 from transport.http.request_head import RequestHead
@@ -110,14 +112,16 @@ async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
     return bytes(collected)
 
 
-def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """Return the decoded body.
+def decode(read: Callable[[bytes], T], body: bytes) -> T:
+    """Return what ``read``, a decoder's method, makes of the body.
 
     Raises:
         Problem: 400; the detail names the field.
     """
     try:
-        return decoder.decode(body)
+        return read(body)
+    except ContentIdRefused as refused:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{refused}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
 

@@ -17,6 +17,7 @@ from actors.messages.change import Change
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
+from transport.content_ids import decode_respelled
 from transport.errors import Problem
 from transport.http.answers import JSON_TYPE, WriteResponse
 from transport.http.app import HttpRequest
@@ -105,7 +106,7 @@ class WatchlistRoute(WriteRoute):
 
     @override
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
-        change = decode(CHANGE_DECODER, body)
+        change = decode(_change, body)
         self._acquire(claims, 1)
         self._write(change, claims, trace, WriteAnswer(self._deadlines, answered, change).decide)
 
@@ -117,7 +118,7 @@ class OperationsRoute(WriteRoute):
 
     @override
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
-        bulk = decode(BULK_DECODER, body)
+        bulk = decode(BULK_DECODER.decode, body)
         self._acquire(claims, len(bulk.operations))
         judged = [_change_or_refusal(raw) for raw in bulk.operations]
         results = [one if isinstance(one, WriteResponse) else None for one in judged]
@@ -128,9 +129,16 @@ class OperationsRoute(WriteRoute):
         answer.finish_if_decided()
 
 
+def _change(body: bytes | msgspec.Raw) -> Change:
+    try:
+        return CHANGE_DECODER.decode(body)
+    except msgspec.ValidationError as error:
+        return decode_respelled(CHANGE_DECODER, body, error)
+
+
 def _change_or_refusal(raw: msgspec.Raw) -> Change | WriteResponse:
     try:
-        return CHANGE_DECODER.decode(raw)
+        return _change(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 

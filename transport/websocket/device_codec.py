@@ -18,6 +18,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
+from transport.content_ids import ContentIdRefused, decode_respelled
 
 
 class _Identified(Struct):
@@ -81,9 +82,21 @@ def decode(text: str) -> DeviceMessage | Authenticate:
     try:
         message: DeviceMessage | Authenticate = _decoder.decode(text)
     except msgspec.ValidationError as error:
-        return _invalid(text, str(error))
+        return _respelled(text, error)
     except (msgspec.DecodeError, RecursionError) as error:
         return Malformed("malformed", f"The message is not JSON: {error}.")
+    return message
+
+
+def _respelled(text: str, error: msgspec.ValidationError) -> DeviceMessage | Authenticate:
+    try:
+        message: DeviceMessage | Authenticate = decode_respelled(_decoder, text, error)
+    except ContentIdRefused as refused:
+        return Malformed("invalid_field", f"{refused}.", "content_id", _id_of(text))
+    except msgspec.ValidationError as other:
+        return _invalid(text, str(other))
+    except (msgspec.DecodeError, RecursionError) as malformed:  # behind the content id
+        return Malformed("malformed", f"The message is not JSON: {malformed}.")
     return message
 
 

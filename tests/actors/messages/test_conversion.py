@@ -20,6 +20,7 @@ from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSna
 from actors.messages.journal import Bookmark, Item, Page, SnapshotPage, Update
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
+from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS
 
 CONTENT = UUID("0b0e6a4e-52a5-4a5b-9a1f-000000000001")
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
@@ -53,8 +54,16 @@ def test_a_message_of_the_channel_tells_of_a_change_whose_tag_is_an_adds(action:
     assert channel_change(message) == Change(action, CONTENT, tag=tag, timestamp=STAMP)  # type: ignore[arg-type]
 
 
-def test_a_content_that_is_no_uuid_is_no_change() -> None:
-    assert channel_change(PubNubWatchlistUpdate("add", "tt0111161", "movie-123", STAMP, "tv")) is None
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_on_the_channel_too_a_content_may_be_spelled_as_people_do(spelling: str) -> None:
+    change = channel_change(PubNubWatchlistUpdate("add", spelling, "movie-123", STAMP, "tv"))
+    assert change is not None
+    assert str(change.content_id) == SPELLED
+
+
+@pytest.mark.parametrize("text", NO_CONTENT_IDS)
+def test_a_content_that_is_no_uuid_is_no_change(text: str) -> None:
+    assert channel_change(PubNubWatchlistUpdate("add", text, "movie-123", STAMP, "tv")) is None
 
 
 def test_devices_are_shown_the_same_of_a_record_as_of_its_message_on_the_channel() -> None:

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from tests.contents import SPELLED, SPELLINGS
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.transport.http.conftest import Connect
 from tests.transport.http.lone_api import api_deps
@@ -42,8 +43,8 @@ async def post(
         ({"operation": "add"}, "content_id"),
         (VALID | {"operation": "toggle"}, "$.operation"),
         (VALID | {"operation": 1}, "$.operation"),
-        (VALID | {"content_id": "123"}, "$.content_id"),
-        (VALID | {"content_id": None}, "$.content_id"),
+        (VALID | {"content_id": "123"}, "content_id: must be a UUID"),
+        (VALID | {"content_id": None}, "content_id: must be a UUID"),
         (VALID | {"observed": -1}, "$.observed"),
         (VALID | {"observed": "now"}, "$.observed"),
         (VALID | {"operation_id": ""}, "$.operation_id"),
@@ -61,6 +62,20 @@ async def test_a_malformed_write_is_400_and_names_the_field(
     assert status == 400
     assert problem["status"] == 400
     assert named in problem["detail"]
+
+
+@integration
+async def test_a_content_may_be_spelled_as_people_do_and_is_answered_in_its_one_spelling(
+    api: aiohttp.ClientSession, way: str, user: str
+) -> None:
+    operations = [{"operation": "add", "content_id": spelling} for spelling in SPELLINGS]
+    for operation in operations:
+        status, answer = await post(api, WATCHLIST + way, operation, bearer(user))
+        assert (status, answer["content_id"]) == (200, SPELLED)
+    _, bulk = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user))
+    assert [(result["status"], result["content_id"]) for result in bulk["results"]] == (
+        [("existing", SPELLED)] * len(SPELLINGS)
+    )
 
 
 @integration
@@ -111,7 +126,7 @@ async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(
     assert [result["status"] for result in answer["results"]] == [
         "added", "refused", "refused", "not_found", "removed", "added", "existing",
     ]  # fmt: skip
-    assert "content_id" in answer["results"][1]["detail"]
+    assert answer["results"][1]["detail"].startswith("content_id: must be a UUID")
     assert "timestamp" in answer["results"][2]["detail"]
     status, problem = await post(api, OPERATIONS + way, {"operations": [VALID] * 501})
     assert status == 400

@@ -25,6 +25,7 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
+from tests.contents import SPELLED, SPELLINGS
 from transport.websocket.device_codec import FRAGMENT_BYTES, decode, encode, fragments, frame
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -177,6 +178,13 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
             "w",
         ),
         (
+            f'{{"type":"watchlist_update","operation":"add","content_id":"urn:uuid:{FILM}","id":"w","observed":-1}}',
+            "invalid_field",
+            "observed",
+            "w",
+        ),
+        (f'{{"type":"watchlist_update","operation":"add","content_id":"{{{FILM}}}",', "malformed", None, None),
+        (
             f'{{"type":"watchlist_update","operation":"burn","content_id":"{FILM}"}}',
             "invalid_field",
             "operation",
@@ -210,3 +218,15 @@ def test_what_is_not_understood_names_the_field_and_keeps_the_id(
     assert isinstance(refused, Malformed)
     assert (refused.code, refused.field, refused.id) == (code, field, message_id)
     assert refused.message.endswith(".")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_content_may_be_spelled_as_people_do(spelling: str) -> None:
+    message = decode(f'{{"type":"watchlist_update","operation":"add","content_id":"{spelling}","id":1}}')
+    assert message == WatchlistWrite("add", UUID(SPELLED), id=1)
+
+
+def test_of_what_is_no_content_id_the_device_is_told_what_to_do() -> None:
+    refused = decode('{"type":"watchlist_update","operation":"add","content_id":"tt0111161","id":1}')
+    assert isinstance(refused, Malformed)
+    assert refused.message.startswith("content_id: must be a UUID; of an id of another kind make a UUIDv5")
