@@ -282,6 +282,23 @@ function nameOf({ operation_id, operation, content_id }) {
   return { operation_id, operation, content_id };
 }
 
+// src/ids.ts
+var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
+var NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+function canonical(contentId) {
+  if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
+    throw new TypeError(
+      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
+    );
+  const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+function checkUserId(userId) {
+  if (typeof userId !== "string" || !NAME.test(userId))
+    throw new TypeError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate");
+}
+
 // src/outputs.ts
 var TIMERS = ["reconnect", "stable", "renew", "retry", "silence"];
 
@@ -397,11 +414,6 @@ var WriteQueue = class {
 
 // src/watchlist.ts
 var MAX_TAGS = 2;
-var UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
-function canonical(contentId) {
-  if (!UUID.test(contentId)) throw new TypeError(`A content is named by a UUID, not by ${JSON.stringify(contentId)}.`);
-  return contentId.toLowerCase();
-}
 var Watchlist = class {
   userId;
   state;
@@ -605,8 +617,9 @@ var Core = class {
     return this.#watchlist?.state ?? null;
   }
   // The app's calls
-  /** Open a user's list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
+  /** Open a user's list and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
   signIn(userId, stored) {
+    checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
     this.#watchlist = new Watchlist(userId, stored, this.#deps.newReplica);
@@ -803,9 +816,7 @@ var Core = class {
       this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
     this.#exchange?.sendWrites();
     if (hasUpdated) this.#emit({ type: "updated" });
-    const outputs = this.#outputs;
-    this.#outputs = [];
-    return outputs;
+    return this.#outputs.splice(0);
   }
 };
 
@@ -1538,8 +1549,12 @@ var SyncClient = class extends EventTarget {
   get revision() {
     return this.#session?.stored?.head.revision ?? 0;
   }
-  /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
+  /**
+   * Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. Rejected
+   * with a TypeError where the service can know nobody by that id.
+   */
   async signIn(user) {
+    checkUserId(user);
     this.#signIns += 1;
     const signIn = this.#signIns;
     const deps = await this.#deps;

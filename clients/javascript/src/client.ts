@@ -3,6 +3,7 @@
 import type { State } from "./core.js";
 import { randomName } from "./engine.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
+import { checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
 import type { GetToken, Service } from "./link.js";
 import type { Item } from "./list_view.js";
@@ -104,8 +105,12 @@ export class SyncClient extends EventTarget {
     return this.#session?.stored?.head.revision ?? 0;
   }
 
-  /** Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. */
+  /**
+   * Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. Rejected
+   * with a TypeError where the service can know nobody by that id.
+   */
   async signIn(user: string): Promise<void> {
+    checkUserId(user);
     this.#signIns += 1;
     const signIn = this.#signIns;
     const deps = await this.#deps;

@@ -9,6 +9,7 @@ import { Backoff } from "./backoff.js";
 import { afterClose, afterRefusal, type Then } from "./close_policy.js";
 import type { SyncEvent } from "./events.js";
 import { Exchange, GapError } from "./exchange.js";
+import { checkUserId } from "./ids.js";
 import type { Action, ServerMessage } from "./messages.js";
 import { type Output, TIMERS, type Timer } from "./outputs.js";
 import { Silence } from "./silence.js";
@@ -46,7 +47,7 @@ export class Core {
   /** Stays `opening` while there is an exchange. */
   #state: Exclude<State, "resuming" | "live"> = "signed_out";
   #watchlist: Watchlist | null = null;
-  #outputs: Output[] = [];
+  readonly #outputs: Output[] = [];
 
   // Of the attempt or connection under way
   #token = "";
@@ -76,8 +77,9 @@ export class Core {
 
   // The app's calls
 
-  /** Open a user's list and connect. `stored`: what is kept of the user, null if nothing is; becomes the core's own. */
+  /** Open a user's list and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
   signIn(userId: string, stored: UserState | null): Output[] {
+    checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
     this.#watchlist = new Watchlist(userId, stored, this.#deps.newReplica);
@@ -306,8 +308,6 @@ export class Core {
       this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
     this.#exchange?.sendWrites();
     if (hasUpdated) this.#emit({ type: "updated" });
-    const outputs = this.#outputs;
-    this.#outputs = [];
-    return outputs;
+    return this.#outputs.splice(0);
   }
 }

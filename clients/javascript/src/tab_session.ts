@@ -10,13 +10,13 @@ import { Backoff } from "./backoff.js";
 import type { State } from "./core.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
+import { canonical } from "./ids.js";
 import type { Service } from "./link.js";
 import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
 import type { Tabs } from "./tabs.js";
 import { UserState } from "./user_state.js";
-import { canonical } from "./watchlist.js";
 
 export type TabMessage =
   | { readonly type: "call"; readonly name: string; readonly call: Call }

@@ -1,6 +1,7 @@
 /** One user's list on this device: what messages and calls change in it, and what is to be stored of that. */
 
 import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
+import { canonical } from "./ids.js";
 import type { Action, Message } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
@@ -8,14 +9,6 @@ import { WriteQueue } from "./write_queue.js";
 
 /** Under so many tags an add is sent, one after the other, if the service has no room for them; then without one. */
 const MAX_TAGS = 2;
-
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/iu;
-
-/** The one spelling of a content's name. Throws a TypeError where it is no UUID. */
-export function canonical(contentId: string): string {
-  if (!UUID.test(contentId)) throw new TypeError(`A content is named by a UUID, not by ${JSON.stringify(contentId)}.`);
-  return contentId.toLowerCase();
-}
 
 /** A `watchlist_update` that has all that a revision has. */
 export type Update = Pick<Message<"watchlist_update">, "content_id" | "action"> & {

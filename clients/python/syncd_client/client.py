@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Self
+from uuid import UUID
 from weakref import WeakSet
 
 from websockets.uri import parse_uri
@@ -106,7 +107,11 @@ class Client:
     # What the app does
 
     def sign_in(self, user_id: str, get_token: GetToken) -> None:
-        """Open the user's list and connect; another user's is closed and kept."""
+        """Open the user's list and connect; another user's is closed and kept.
+
+        Raises:
+            ValueError: the service can know nobody by ``user_id``.
+        """
         self._engine.sign_in(user_id, get_token)
 
     def sign_out(self, *, erase: bool) -> None:
@@ -121,7 +126,7 @@ class Client:
         """Stay offline until ``connect``."""
         self._engine.put(Core.disconnect)
 
-    def add(self, content_id: str) -> str:
+    def add(self, content_id: str | UUID) -> str:
         """Put a content into the list; returns the id that ``confirmed`` or ``refused`` will name.
 
         Raises:
@@ -130,7 +135,7 @@ class Client:
         """
         return self._engine.enqueue("add", content_id)
 
-    def remove(self, content_id: str) -> str:
+    def remove(self, content_id: str | UUID) -> str:
         """Take a content out of the list; like ``add``."""
         return self._engine.enqueue("remove", content_id)
 

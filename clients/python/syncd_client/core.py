@@ -7,6 +7,7 @@ put in any more; a token asked for it is such a thing too.
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from syncd_client import events, messages
 from syncd_client.backoff import Backoff
 from syncd_client.close_policy import Then, after_close, after_refusal
 from syncd_client.exchange import Exchange, GapError
+from syncd_client.ids import check_user_id
 from syncd_client.list_view import Item
 from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
 from syncd_client.silence import Silence, Verdict
@@ -99,7 +101,12 @@ class Core:
     # The app's calls
 
     def sign_in(self, user_id: str, stored: UserState | None) -> list[Output]:
-        """Open a user's list, as it was stored, and connect. Another user's is closed and kept."""
+        """Open a user's list, as it was stored, and connect. Another user's is closed and kept.
+
+        Raises:
+            ValueError: the service can know nobody by ``user_id``.
+        """
+        check_user_id(user_id)
         if user_id == self.user_id:
             return self.connect()
         self._sign_out(erase=False)
@@ -129,7 +136,7 @@ class Core:
             self._stop(None, "the app disconnected")
         return self._done()
 
-    def enqueue(self, operation: messages.Action, content_id: str) -> tuple[PendingWrite, list[Output]]:
+    def enqueue(self, operation: messages.Action, content_id: str | UUID) -> tuple[PendingWrite, list[Output]]:
         """Add or remove a content: shown at once, sent when that is possible.
 
         Raises:

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import assert_never
+from uuid import UUID
 
 from syncd_client.core import Core, CoreDeps
 from syncd_client.events import Event, SignedOut
+from syncd_client.ids import check_user_id
 from syncd_client.link import GetToken, Input, Link
 from syncd_client.messages import Action
 from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
@@ -38,12 +40,17 @@ class Engine:
         """To be looked at only."""
 
     def sign_in(self, user_id: str, get_token: GetToken) -> None:
-        """Open the user's list, as it is stored, and connect."""
+        """Open the user's list, as it is stored, and connect.
+
+        Raises:
+            ValueError: the service can know nobody by ``user_id``.
+        """
+        check_user_id(user_id)  # before the store is asked
         self._get_token = get_token
         stored = None if user_id == self.core.user_id else self._store.load(user_id)
         self.put(partial(Core.sign_in, user_id=user_id, stored=stored))
 
-    def enqueue(self, operation: Action, content_id: str) -> str:
+    def enqueue(self, operation: Action, content_id: str | UUID) -> str:
         """Queue a write and return its operation id.
 
         Raises:

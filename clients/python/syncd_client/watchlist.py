@@ -1,12 +1,13 @@
 """One user's list on this device: what messages and calls change in it, and what is to be stored of that."""
 
-import re
 from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 from msgspec import structs
 
 from syncd_client.hlc import Timestamp, follow, tick
+from syncd_client.ids import canonical
 from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
 from syncd_client.snapshot_pieces import SnapshotPieces
@@ -15,20 +16,6 @@ from syncd_client.write_queue import WriteQueue
 
 MAX_TAGS: Final = 2
 """Under so many tags an add is sent, one after the other, if the service has no room for them; then without one."""
-
-_UUID: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def canonical(content_id: str) -> str:
-    """Return the one spelling of a content's name.
-
-    Raises:
-        ValueError: it is no UUID.
-    """
-    lowered = content_id.lower()
-    if not _UUID.fullmatch(lowered):
-        raise ValueError(f"content_id must be a UUID, not {content_id!r}")
-    return lowered
 
 
 class Watchlist:
@@ -82,13 +69,13 @@ class Watchlist:
 
     # What the user writes
 
-    def enqueue(self, operation: Action, content_id: str, now_ms: int) -> PendingWrite:
+    def enqueue(self, operation: Action, content_id: str | UUID, now_ms: int) -> PendingWrite:
         """Number and stamp a write and put it at the end of the queue.
 
         Raises:
             ValueError: ``content_id`` is no UUID.
         """
-        content_id = canonical(content_id)
+        content = canonical(content_id)
         head = self._head
         number, adds = head.operations + 1, head.adds + (operation == "add")
         timestamp = tick(head.clock, now_ms, head.replica)
@@ -96,7 +83,7 @@ class Watchlist:
         write = PendingWrite(
             operation_id=f"{head.replica}.{number}",
             operation=operation,
-            content_id=content_id,
+            content_id=content,
             tag=f"{head.replica}:{adds}" if operation == "add" else None,
             observed=head.revision,
             timestamp=timestamp,

@@ -1,0 +1,22 @@
+/** The ids that an app gives: of contents, in their one spelling, and of users. */
+
+const HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
+const NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+
+/** The one spelling of a content's id, which may come in any that a UUID has. Throws a TypeError where it is none. */
+export function canonical(contentId: string): string {
+  if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
+    throw new TypeError(
+      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, ` +
+        "always the same, as docs/protocol.md shows under 'Content ids'",
+    );
+  const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** Throws a TypeError where the service can know nobody by this id. */
+export function checkUserId(userId: string): void {
+  if (typeof userId !== "string" || !NAME.test(userId))
+    throw new TypeError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate");
+}

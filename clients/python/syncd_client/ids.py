@@ -1,0 +1,34 @@
+"""The ids that an app gives: of contents, in their one spelling, and of users."""
+
+import re
+from typing import Final
+from uuid import UUID
+
+_HEX: Final = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_SPELLINGS: Final = re.compile(rf"(?:urn:uuid:)?(?:{_HEX}|\{{(?:{_HEX})\}})", re.IGNORECASE | re.ASCII)
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
+
+
+def canonical(content_id: str | UUID) -> str:
+    """Return the one spelling of a content's id, which may come in any that a UUID has.
+
+    Raises:
+        ValueError: it is no UUID.
+    """
+    text = str(content_id)
+    if not _SPELLINGS.fullmatch(text):
+        raise ValueError(
+            f"content_id: must be a UUID, not {content_id!r}; of an id of another kind make a UUIDv5, always the same,"
+            " as docs/protocol.md shows under 'Content ids'"
+        )
+    return str(UUID(text.lower()))
+
+
+def check_user_id(user_id: object) -> None:
+    """Check that the service can know a user by this id.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not isinstance(user_id, str) or not _NAME.fullmatch(user_id):
+        raise ValueError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate")
