@@ -5,12 +5,10 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
+from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
 WatchlistAction = Literal["add", "remove"]
-
-Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f-\u009f]+(?![\s\S])")]
-"""Without control characters: PostgreSQL cannot store NUL. The end is no ``$``, which a newline could follow."""
 
 
 class Change(Struct, frozen=True):

@@ -21,7 +21,7 @@ from transport.bus.none import NoBus
 
 NAME = "bus"
 USER = "syncd\tcheck"
-"""No real user: ids are printable. Nodes that receive a message for it have no such user and ignore it."""
+"""No real user: ids have no control characters. Nodes that receive a message for it have no such user and ignore it."""
 NOT_DELIVERED = "no message came back"
 POLL_S = 0.05
 """How often the bus is asked whether it has failed while a message is awaited."""

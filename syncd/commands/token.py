@@ -5,8 +5,10 @@ import json
 from collections.abc import Mapping
 from uuid import uuid4
 
+from actors.messages.names import NAME_RULE, is_name
 from syncd import settings
 from syncd.data_dir import make_data_dir
+from syncd.errors import SettingsError
 from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.minting import mint
 
@@ -24,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Print the token."""
+    """Print the token. Raises: SettingsError, the daemon would refuse it for a name."""
+    for flag, name in (("--user", arguments.user), ("--device", arguments.device)):
+        if not is_name(name):
+            raise SettingsError(f"{flag}: must be {NAME_RULE}")
     chosen = settings.load(vars(arguments), environment)
     if uses_kept_secret(chosen):
         make_data_dir(chosen)

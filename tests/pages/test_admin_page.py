@@ -151,12 +151,13 @@ async def test_the_page_waits_for_a_daemon_that_is_away(open_admin: OpenAdmin) -
 
 
 async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Device, user: str) -> None:
-    tv, phone = await device("tv"), await device("phone")
+    called = "👩\u200d👧\u3000電話"  # by its owner
+    tv, phone = await device("tv"), await device(called)
     page = await open_admin()
     await sign_in(page)
     await show_user(page, user)
     await expect(page.locator("#user-summary")).to_have_text("2 connections.")
-    await page.get_by_role("button", name="Disconnect phone").click()
+    await page.get_by_role("button", name=f"Disconnect {called}").click()
     await expect(page.locator("#user-summary")).to_contain_text("1 connection ended.")
     await phone.wait_closed()
     assert phone.close_code == 4004
@@ -165,6 +166,13 @@ async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Dev
     await tv.wait_closed()
     assert tv.close_code == 4004
     await expect(page.locator("#connections-table")).to_be_hidden()
+
+
+async def test_spaces_that_may_belong_to_an_id_are_not_cut_off(open_admin: OpenAdmin, user: str) -> None:
+    page = await open_admin()
+    await sign_in(page)
+    await show_user(page, f" {user}\u3000 ")
+    await expect(page.get_by_label("User id")).to_have_value(f"{user}\u3000")
 
 
 async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(

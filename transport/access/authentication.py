@@ -12,13 +12,12 @@ import jwt
 from jwt.types import Options
 from msgspec import Struct
 
+from actors.messages.names import NAME_RULE, is_name
 from transport.access.signing_keys import SigningKeys
 from transport.access.verification_key import VerificationKey
 from transport.errors import SigningKeyMissing, TokenRefused
 
 MAX_TOKEN_LENGTH: Final = 8192
-MAX_NAME_LENGTH: Final = 128
-"""Of a user or device id in characters: it becomes part of channel names, keys and rows."""
 MAX_CLOCK_SKEW_S: Final = 10
 """How far the issuer's clock may be ahead of ours in ``iat`` and ``nbf``; ``exp`` is never extended."""
 MAX_REMEMBERED: Final = 10_000
@@ -168,8 +167,8 @@ class Authenticator:
 
 def _name(claims: dict[str, Any], claim: str) -> str:
     value = claims[claim]
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_NAME_LENGTH:
-        raise TokenRefused(f"The token's claim '{claim}' must be 1 to {MAX_NAME_LENGTH} printable characters.")
+    if not is_name(value):
+        raise TokenRefused(f"The token's claim '{claim}' must be {NAME_RULE}.")
     return value
 
 

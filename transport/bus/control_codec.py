@@ -8,7 +8,7 @@ from transport.bus.codec import MAX_PAYLOAD_BYTES
 from transport.bus.signing import is_signed, signature_of
 
 CONTEXT = "\0control"
-"""What is signed with each message. No user's id, which is printable: a user's message is no control message."""
+"""What is signed with each message. No user's id: those have no NUL. So a user's message is no control message."""
 
 _DECODER: msgspec.json.Decoder[ControlMessage] = msgspec.json.Decoder(ControlMessage)
 

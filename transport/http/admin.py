@@ -17,7 +17,6 @@ from msgspec import Meta, Struct, structs
 from starlette.responses import Response
 
 from actors.errors import StoreUnavailable
-from actors.messages.change import Name
 from actors.messages.control import (
     Command,
     ConnectionsClosed,
@@ -31,6 +30,7 @@ from actors.messages.control import (
     UsersListed,
 )
 from actors.messages.deployment import Answers
+from actors.messages.names import NAME_RULE, Name, is_name
 from actors.messages.sync import NoticeLevel
 from transport.access.authentication import Authenticator
 from transport.errors import ClientGone, Problem
@@ -234,9 +234,10 @@ def _nodes(answer: Disconnected | Notified) -> str:
 
 
 def _named(parameter: str, query: bytes) -> str:
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(parameter, [])
     try:
-        (value,) = values
-        return msgspec.convert(value, Name)
-    except (ValueError, msgspec.ValidationError):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{parameter}: must be given once, 1 to 128 characters.") from None
+        values = parse_qs(query.decode(), keep_blank_values=True, errors="strict").get(parameter, [])
+    except ValueError:  # in UTF-8 no surrogate can be told, and what is replaced would be somebody else
+        values = []
+    if len(values) != 1 or not is_name(values[0]):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{parameter}: must be given once, in UTF-8: {NAME_RULE}.")
+    return values[0]

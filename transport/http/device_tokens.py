@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from actors.messages.change import Name
+from actors.messages.names import Name
 from transport.errors import Problem
 from transport.http.answers import json_response
 from transport.http.app import HttpRequest, Routes

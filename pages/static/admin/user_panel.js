@@ -11,7 +11,7 @@ export class UserPanel {
   constructor() {
     part("find").addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.show(part("user").value.trim());
+      void this.show(part("user").value.replaceAll(/^[ \t]+|[ \t]+$/gu, "")); // other spaces may belong to an id
     });
     part("disconnect-all").addEventListener("click", () => this.#disconnect());
   }

@@ -1,6 +1,7 @@
 """``syncd token``: what it prints lets a device in."""
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import jwt
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 async def test_a_minted_token_lets_its_device_in(daemon: DaemonProcess, user: str) -> None:
-    done = syncd("token", "--user", user, "--device", "tv", "--json", SYNCD_JWT_SECRET=SECRET)
+    done = syncd("token", "--user", user, "--device", "Ann\u00a0TV 👩\u200d👧", "--json", SYNCD_JWT_SECRET=SECRET)
     minted = json.loads(done.stdout)
     assert minted["user"] == user
     async with connect(daemon.ws_url, additional_headers={"Authorization": f"Bearer {minted['token']}"}):
@@ -28,6 +29,16 @@ def test_without_a_key_the_first_command_makes_the_data_directory_and_the_secret
     secret = (tmp_path / "made" / "later" / "jwt-secret").read_text().strip()
     for done in (first, second):
         assert jwt.decode(done.stdout.strip(), secret, algorithms=["HS256"])["device_id"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"), [("--device", "a\nb"), ("--user", "\udcff"), ("--device", ""), ("--user", "x" * 129)]
+)
+def test_what_the_daemon_would_refuse_is_not_minted(flag: str, name: str) -> None:
+    names = {"--user": "u", "--device": "d"} | {flag: name}
+    done = syncd("token", *chain.from_iterable(names.items()), SYNCD_JWT_SECRET=SECRET)
+    rule = "must be 1 to 128 characters, none of them a control character or a lone surrogate"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"syncd token: {flag}: {rule}\n")
 
 
 def test_a_token_has_what_was_asked_for() -> None:

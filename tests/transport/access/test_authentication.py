@@ -2,6 +2,7 @@ import base64
 
 import pytest
 
+from tests.names import NAMES, NO_NAMES
 from tests.transport.access.tokens import GOOD, NOW, OTHER_SECRET, SECRET, TTL_S, token, unsigned
 from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
@@ -49,6 +50,19 @@ def test_token_id_and_scope_are_kept_if_they_are_text(authenticator: Authenticat
 def test_an_invalid_token_is_refused_with_its_reason(authenticator: Authenticator, refused: str, reason: str) -> None:
     with pytest.raises(TokenRefused, match=reason):
         authenticator.authenticate(refused)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_users_and_devices_may_be_called_whatever_people_write(authenticator: Authenticator, name: str) -> None:
+    claims = authenticator.authenticate(token({**GOOD, "sub": name, "device_id": name}))
+    assert (claims.user_id, claims.device_id) == (name, name)
+
+
+@pytest.mark.parametrize("claim", ["sub", "device_id"])
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_claim_that_is_no_name_is_refused_by_its_own(authenticator: Authenticator, claim: str, name: str) -> None:
+    with pytest.raises(TokenRefused, match=f"^The token's claim '{claim}' must be 1 to 128 characters, none of them"):
+        authenticator.authenticate(token({**GOOD, claim: name}))
 
 
 def test_an_unsigned_token_is_refused(authenticator: Authenticator) -> None:

@@ -140,7 +140,12 @@ async def test_a_wrong_body_is_400_names_the_field_and_is_audited(
     assert [(line["by"], line["outcome"]) for line in await admin.audited(path)] == [("ops", "refused: 400")]
 
 
-@pytest.mark.parametrize("query", ["", "?user_id=", "?user_id=a&user_id=b", "?user=a", "?user_id=" + 129 * "a"])
+UNREADABLE = ("?user_id=%ff", "?user_id=%ED%A0%80", "?user_id=a%0Ab", "?user_id=%00")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?user_id=", "?user_id=a&user_id=b", "?user=a", "?user_id=" + 129 * "a", *UNREADABLE]
+)
 async def test_a_user_must_be_named_once(admin: Operator, query: str) -> None:
     status, problem = await admin.call("GET", f"users{query}")
     assert status == 400
@@ -198,14 +203,15 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
     admin: Operator, daemon: DaemonProcess, user: str
 ) -> None:
     began_s = int(time.time())
-    other, user = user, f"{user}/ä b"  # whatever a token may say
+    other, user = user, f"{user}/ä b\u00a0"  # whatever a token may say
+    phone = "👩\u200d👧\u3000電話"
     quoted = quote(user, safe="")
-    sockets = [await connect(daemon.ws_url, additional_headers=bearer(user, name)) for name in ("tv", "phone", "pad")]
+    sockets = [await connect(daemon.ws_url, additional_headers=bearer(user, name)) for name in ("tv", phone, "pad")]
     bystander = await connect(daemon.ws_url, additional_headers=bearer(other, "tv"))
     shown = await admin.sees(quoted, 3)
-    assert [connection["device_id"] for connection in shown] == ["tv", "phone", "pad"]
+    assert [connection["device_id"] for connection in shown] == ["tv", phone, "pad"]
     assert all(time.gmtime(began_s)[:1] == time.strptime(c["connected_at"][:4], "%Y")[:1] for c in shown)
-    assert await admin.post("disconnect", user_id=user, device_id="phone") == {"disconnected": 1} | ALONE
+    assert await admin.post("disconnect", user_id=user, device_id=phone) == {"disconnected": 1} | ALONE
     assert await end_of(sockets[1]) == 4004
     assert await admin.post("disconnect", user_id=user, device_id="fridge") == {"disconnected": 0} | ALONE
     await admin.sees(quoted, 2)
@@ -216,7 +222,7 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
     async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):
         pass
     calls = await admin.audited("disconnect", 3)
-    assert calls[0]["target"] == f"user {user}, device phone"
+    assert calls[0]["target"] == f"user {user}, device {phone}"
     assert [line["outcome"].split()[0] for line in calls] == ["1", "0", "2"]
 
 
