@@ -1,5 +1,17 @@
 // The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.
 
+// src/address.ts
+function addressOf(url) {
+  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+  if (!/^(?:http|ws)s?:$/u.test(protocol))
+    throw new TypeError("url: must be the service's address, such as https://sync.example.com");
+  if (username || password || search || hash)
+    throw new TypeError("url: must be the service's address without a user, a query and a fragment");
+  const path = pathname.replace(/\/+$/u, "");
+  if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
+  return `${protocol.replace("http", "ws")}//${host}${path}`;
+}
+
 // src/backoff.ts
 var BASE_MS = 500;
 var CAP_MS = 3e4;
@@ -1526,7 +1538,10 @@ var SyncClient = class extends EventTarget {
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }) {
     super();
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#deps = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
+    this.#deps = this.#prepare(
+      { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
+      database
+    );
     globalThis.addEventListener?.("online", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
@@ -1634,11 +1649,6 @@ var SyncClient = class extends EventTarget {
     return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
   }
 };
-function addressOf(url) {
-  const address = new URL(url ?? globalThis.location?.origin);
-  address.protocol = address.protocol.replace(/^http/u, "ws");
-  return address.href.replace(/\/+$/u, "");
-}
 export {
   SyncClient,
   readToken

@@ -1,5 +1,6 @@
 /** The client as an app sees it. */
 
+import { addressOf } from "./address.js";
 import type { State } from "./core.js";
 import { randomName } from "./engine.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
@@ -76,7 +77,10 @@ export class SyncClient extends EventTarget {
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }: SyncClientOptions) {
     super();
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#deps = this.#prepare({ address: addressOf(url), getToken, WebSocket }, database);
+    this.#deps = this.#prepare(
+      { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
+      database,
+    );
     globalThis.addEventListener?.("online", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
@@ -202,10 +206,4 @@ export class SyncClient extends EventTarget {
     }
     return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
   }
-}
-
-function addressOf(url: string | URL | undefined): string {
-  const address = new URL(url ?? globalThis.location?.origin);
-  address.protocol = address.protocol.replace(/^http/u, "ws");
-  return address.href.replace(/\/+$/u, "");
 }

@@ -8,8 +8,7 @@ from typing import Self
 from uuid import UUID
 from weakref import WeakSet
 
-from websockets.uri import parse_uri
-
+from syncd_client.address import address_of
 from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
@@ -34,17 +33,15 @@ class Client:
     Thread: the event loop that it was made on.
 
     Args:
-        url: the service, ``ws://`` or ``wss://``, without a path.
+        url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to and without ``/ws``.
         store: where list and queue are kept; by default in memory. Closed with the client.
 
     Raises:
-        websockets.exceptions.InvalidURI: ``url`` is none.
+        ValueError: ``url`` is no such address.
     """
 
     def __init__(self, url: str, store: Store | None = None) -> None:
-        url = url.rstrip("/")
-        parse_uri(url)
-        self._engine = Engine(url, store or MemoryStore(), self._emit)
+        self._engine = Engine(address_of(url), store or MemoryStore(), self._emit)
         self._listeners: list[Listener] = []
         self._streams: WeakSet[EventStream] = WeakSet()
 

@@ -24,7 +24,6 @@ from syncd_client.core import Core
 from syncd_client.link import Input, Link
 from syncd_client.user_state import Changes
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import InvalidURI
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
@@ -336,8 +335,3 @@ async def test_nobody_signed_in_has_no_list(service: Service) -> None:
         assert client.state is State.SIGNED_OUT
         with pytest.raises(NotSignedInError):
             client.add(A)
-
-
-def test_an_address_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(InvalidURI):
-        Client("https://sync.example.com")

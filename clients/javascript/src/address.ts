@@ -1,0 +1,16 @@
+/** Where the service is: its address as people have it, and as WebSockets are opened. */
+
+/**
+ * The service's address as `ws:` or `wss:`, without a slash at its end. Throws a TypeError where it is none; what it says
+ * is not repeated: there may be a secret in it.
+ */
+export function addressOf(url: string | URL): string {
+  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+  if (!/^(?:http|ws)s?:$/u.test(protocol))
+    throw new TypeError("url: must be the service's address, such as https://sync.example.com");
+  if (username || password || search || hash)
+    throw new TypeError("url: must be the service's address without a user, a query and a fragment");
+  const path = pathname.replace(/\/+$/u, "");
+  if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
+  return `${protocol.replace("http", "ws")}//${host}${path}`;
+}
