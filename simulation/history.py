@@ -20,7 +20,8 @@ from simulation.shape import Shape
 WIDTH: Final = 16
 """Of a column."""
 
-WORLD, OUTSIDE, BACKEND, JOURNAL, BUS, VIOLATION = "world", "outside", "backend", "journal", "bus", "!"
+WORLD, OPERATOR, OUTSIDE, BACKEND, JOURNAL, BUS = "world", "operator", "outside", "backend", "journal", "bus"
+VIOLATION: Final = "!"
 _OF_ALL: Final = re.compile(r"world|database|node \d+")
 """Whose events concern every user."""
 _COMMITS: Final = re.compile(r"writer CommitBatch ")
@@ -119,6 +120,9 @@ def _concerning(user_id: str, events: Sequence[Event]) -> Iterator[Event]:
                 yield at_s, who, what.replace(f" for {user_id}", "")
         elif who.startswith(f"device {number}."):
             yield at_s, who, what.replace("?snapshot=pieces&", " with ")
+        elif who == OPERATOR:
+            if user_of(what) in (None, user_id):
+                yield at_s, WORLD, f"{who} {what}"
         elif named.search(what):
             yield at_s, who, what.replace(f"{user_id} revision ", "takes r").replace(f" for {user_id}", "")
         elif _OF_ALL.fullmatch(who) and not _COMMITS.match(what):

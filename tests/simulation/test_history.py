@@ -26,6 +26,10 @@ EVENTS: list[Event] = [
     (2.1, "!", "device 1.0 of user-1 was shown revision 1 where 2 comes next"),
     (2.2, "backend", "repeats bbbbbbbbbbbbbbbb.4 for user-1"),
     (2.3, "backend", "bbbbbbbbbbbbbbbb.4 got 200"),
+    (2.4, "operator", "has disconnected user-1 on 2 of 2 nodes"),
+    (2.5, "operator", "has disconnected user-0 on 2 of 2 nodes"),
+    (2.6, "operator", "has revoked device 0.0/1 on 2 nodes"),
+    (2.7, "operator", "has renewed the epoch"),
 ]
 VIOLATIONS = ["device 1.0 of user-1 was shown revision 1 where 2 comes next", "user-0: something else"]
 COMMITS = [Commit(int((START_S + 1.4) * 1000), 1, "watchlist.add", f"{1:036}", "backend", "backend.1")]
@@ -58,6 +62,8 @@ def test_it_tells_what_concerns_the_user_in_the_order_of_time(lines: list[str]) 
         f"2.100 ! {VIOLATIONS[0]}",
         "2.200 repeats bbbb.4",
         "2.300 bbbb.4 got 200",
+        "2.400 operator has disconnected user-1 on 2 of 2 nodes",
+        "2.700 operator has renewed the epoch",
     ]
 
 
