@@ -70,17 +70,16 @@ class HighWaterMark:
             mark = None if self._epoch is None else self._read()
             self._mark = mark if mark is not None and mark.epoch == self._epoch else None
             self._past = () if mark is None else mark.past
-        if self._epoch in self._past:
+        mark = self._mark
+        if mark is not None:
+            revision = 0 if mark.is_overwritten else _revision(connection, mark.user_id)
+            if revision < mark.revision or mark.is_overwritten:
+                self._epoch = _epoch(connection)
+                self._refuse(mark, revision)
+        if self._epoch in self._past:  # also if that is what was put in the place of a later one just now
             self._epoch = _epoch(connection)
             if self._epoch in self._past:
                 raise StoreUnavailable(f"sqlite: {self._database} is of an epoch that was renewed since: {_FIX}")
-        mark = self._mark
-        if mark is None:
-            return
-        revision = 0 if mark.is_overwritten else _revision(connection, mark.user_id)
-        if revision < mark.revision or mark.is_overwritten:
-            self._epoch = _epoch(connection)
-            self._refuse(mark, revision)
 
     def check_not_spoilt(self) -> None:
         """Check that a database that cannot be read is not one that was overwritten. Raises: StoreUnavailable."""

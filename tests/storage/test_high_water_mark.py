@@ -95,6 +95,20 @@ def test_a_backup_that_is_put_in_place_a_second_time_is_refused_until_its_epoch_
     assert len(file.with_name("journal.db.high-water").read_bytes()) < 50 * MAX_PAST
 
 
+@pytest.mark.integration
+def test_a_backup_of_a_renewed_epoch_that_is_put_into_an_open_journal_is_refused(
+    journal: SqlJournalStore, open_journal: OpenJournal, sqlite_url: str, file: Path, backup: Path, author: Author
+) -> None:
+    journal.close()
+    renew_epoch(sqlite_url)
+    again = open_journal(sqlite_url)
+    again.commit([author.add("dracula", user="bob")])
+    restore(backup, file)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="of an epoch that was renewed since"):
+            again.commit([author.add("eraserhead", user="bob")])
+
+
 def test_a_wal_that_is_damaged_anywhere_is_noticed_after_a_crash(
     journal: SqlJournalStore, open_journal: OpenJournal, file: Path, tmp_path: Path, author: Author
 ) -> None:
