@@ -21,10 +21,16 @@ def _token(user_id: str) -> str:
 
 
 class Backend:
-    """Writes for users; each write goes on until it is decided."""
+    """Writes for users; each write goes on until it is decided.
 
-    def __init__(self, deps: ClientDeps) -> None:
+    Args:
+        deps: of all clients.
+        must_be_answered: whether each request must be: no node and no database is ever missing.
+    """
+
+    def __init__(self, deps: ClientDeps, *, must_be_answered: bool) -> None:
         self._deps = deps
+        self._must_be_answered = must_be_answered
         self._count = 0
         self._tasks: dict[asyncio.Task[None], None] = {}
 
@@ -77,7 +83,7 @@ class Backend:
                 self._deps.witness.answered(user_id, operation_id, answer)
             elif status == 404:
                 self._deps.witness.answered(user_id, operation_id, Answer("not_found", None))
-            elif status not in (None, 503):
+            elif status not in (None, 503) or self._must_be_answered:
                 self._deps.witness.violate(f"{user_id} {operation_id} got {response}")
                 return
             if status in (200, 404):

@@ -41,6 +41,8 @@ TOKEN_S: Final = 24 * 3600.0
 """How long a token is valid, where tokens do not end: longer than any world lasts."""
 RESTART_S: Final = 1.0
 """Between a start that failed and the next."""
+BOOT_S: Final = 1.0
+"""Until the process of a node that is started does anything, at most: what goes wrong may find it starting."""
 PROBE_S: Final = 20.0
 """Between two probes of the journal: in a world most of them happen while it is calm, and cost half its time."""
 NEVER_S: Final = 1e6
@@ -264,6 +266,7 @@ class _Life:
         """Be a node until ``end``."""
         deps, home = self._deps, self._home
         rng = deps.rng
+        await asyncio.sleep(rng.uniform(0, BOOT_S))
         outside = Outside(
             now_s=deps.loop.time,
             wall_ns=lambda: int(home.now_s() * 1e9),

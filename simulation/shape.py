@@ -46,6 +46,20 @@ FAULTS = (
 )
 
 
+OUTAGES: Final = frozenset(
+    {
+        "node crashes",
+        "node drains",
+        "node pauses",
+        "writer dies",
+        "database is away",
+        "database is read-only",
+        "database is restored",
+    }
+)
+"""Faults in which a request may stay without an answer, or get 503."""
+
+
 class Shape(Struct, frozen=True, kw_only=True):
     """Of one world."""
 

@@ -28,10 +28,10 @@ from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
-from simulation.node import START_S, TOKEN_S, NodeDeps, SimulatedNode
+from simulation.node import BOOT_S, START_S, TOKEN_S, NodeDeps, SimulatedNode
 from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
-from simulation.shape import Shape
+from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.watch import Witness
 from storage.history import HistoryLimits
@@ -199,7 +199,7 @@ class World:
         ]
         self.coverage = Coverage(shape.faults, self.nodes)
         clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
-        self.backend = Backend(clients)
+        self.backend = Backend(clients, must_be_answered=not shape.faults & OUTAGES)
         self.operator = Operator(clients)
         self.publisher = ForeignPublisher(rng, log, self.hub, self.witness)
         self.users = [f"user-{number}" for number in range(shape.users)]
@@ -221,7 +221,7 @@ class World:
         """Begin, let things happen, become calm, end."""
         for node in self.nodes:
             node.start()
-        await asyncio.sleep(1)
+        await asyncio.sleep(BOOT_S + 1)
         for device in self.devices:
             device.start()
         self._set_bus_faults()
