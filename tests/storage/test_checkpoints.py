@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -65,9 +64,8 @@ def test_a_connection_for_it_is_opened_when_there_is_something_to_bring_home(
 ) -> None:
     journal.commit([author.add("alien")])
     assert open_files().count(str(file)) == 1  # the writer's; a migration has left none either
-    write_frames(journal, author, file, 2 * BEGIN_AT_FRAMES)
-    while open_files().count(str(file)) < 2:  # its thread opens it
-        time.sleep(0.01)
+    commit_until_brought_home(journal, author, file, times=1)
+    assert open_files().count(str(file)) == 2
     journal.close()
     assert open_files().count(str(file)) == 0
 
