@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,26 @@ def test_what_wires_everything_is_made_of_short_functions(module: str) -> None:
         function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions(parsed(Path(module)))
     }
     assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+def drawn(tree: str) -> dict[str, str]:
+    """Return each name of a tree in a docstring, with its parent's; ``Exception``: it has none."""
+    parents: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    for indent, name in re.findall(r"^([│├└─ ]*)([A-Z]\w+)(?= |$)", tree, re.MULTILINE):
+        above = [(depth, other) for depth, other in above if depth < len(indent)]
+        parents[name] = above[-1][1] if above else "Exception"
+        above.append((len(indent), name))
+    return parents
+
+
+@pytest.mark.parametrize("floor", ["actors", "storage", "transport", "syncd"])
+def test_errors_of_a_floor_are_a_tree_by_fault_and_it_is_drawn(floor: str) -> None:
+    errors = import_module(f"{floor}.errors")
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__module__ == errors.__name__]
+    tree = drawn(str(errors.__doc__))
+    assert {"PeerError", "TemporaryError", "DefectError"} <= tree.keys()
+    assert {kind.__name__: kind.__bases__[0].__name__ for kind in classes}.items() <= tree.items()
 
 
 OF_TESTS = re.compile(r"^\s*(?:from|import) tests\b", re.MULTILINE)

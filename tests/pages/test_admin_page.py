@@ -240,19 +240,23 @@ async def test_a_call_that_fails_says_why(open_admin: OpenAdmin) -> None:
 
 
 async def test_all_nodes_are_shown_and_who_has_answered(open_page: OpenPage, start_nodes: StartNodes) -> None:
-    here, there = await start_nodes(2)
+    here, _, there = await start_nodes(3)
     headers = {"Authorization": f"Bearer {mint(SECRET, 'ann', 'tv', 3600)}"}
     async with connect(there.replace("http", "ws", 1) + "/ws?since=0", additional_headers=headers) as socket:
         await socket.recv()
         page = await open_page(f"{here}/admin")
         await sign_in(page)
-        await expect(page.locator("#nodes")).to_have_text("2")
+        await expect(page.locator("#nodes")).to_have_text("3")
         await expect(page.locator("#connections")).to_have_text("1")
-        await expect(page.locator("#nodes-table tbody tr")).to_have_count(2)
+        await expect(page.locator("#nodes-table tbody tr")).to_have_count(3)
+        await page.get_by_label("Text").fill("Back at five.")
+        await page.get_by_role("button", name="Send to every device").click()
+        await expect(page.locator("#notice-summary")).to_have_text("Sent to 1 connection. 3 of 3 nodes answered.")
+        assert json.loads(await socket.recv())["message"] == "Back at five."
         await show_user(page, "ann")
-        await expect(page.locator("#user-summary")).to_have_text("1 connection. 2 of 2 nodes answered.")
+        await expect(page.locator("#user-summary")).to_have_text("1 connection. 3 of 3 nodes answered.")
         await page.get_by_role("button", name="Disconnect tv").click()
-        await expect(page.locator("#user-summary")).to_contain_text("1 connection ended. 2 of 2 nodes answered.")
+        await expect(page.locator("#user-summary")).to_contain_text("1 connection ended. 3 of 3 nodes answered.")
         await socket.wait_closed()
 
 
