@@ -1,12 +1,15 @@
 """The command line: chooses the command, returns its exit status, prints an error as one line."""
 
 import argparse
+import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
-from syncd import __version__
+from syncd import __version__, console
 from syncd.errors import CommandError, SettingsError
 
 COMMANDS = {
@@ -20,12 +23,45 @@ COMMANDS = {
     "migrate": "upgrade the database's schema",
 }
 
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""What a shell says of a program that such a signal has ended."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 141 nobody reads what it says."""
+    console.escape_unprintable()
+    try:
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        console.flush_output()
+    except OSError:
+        broken = console.discard_broken_output()
+        if broken is None:
+            raise
+        if broken.errno == errno.EPIPE:
+            return BROKEN_PIPE
+        print(f"syncd: the output cannot be written: {broken.strerror}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments.insert(0, "serve")
+    try:
+        command, parsed = _parse(arguments)
+    except SystemExit as end:  # of argparse, which has printed the help
+        return int(end.code or os.EX_OK)
+    try:
+        return int(command.run(parsed, os.environ))
+    except (SettingsError, CommandError) as error:
+        print(f"syncd {parsed.command}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """Import the command that ``arguments`` name, and no other. Raises: SystemExit, help was asked for or is needed."""
     parser = argparse.ArgumentParser(
         prog="syncd",
         description="Keeps a watchlist the same on every device of its owner.",
@@ -35,14 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        if name == arguments[0]:  # only the command that runs is imported
-            command = import_module(f"syncd.commands.{name}")
-            command.add_arguments(subparser)
+        if name == arguments[0]:
+            import_module(f"syncd.commands.{name}").add_arguments(subparser)
     parsed = parser.parse_args(arguments)
-    try:
-        return int(command.run(parsed, os.environ))
-    except (SettingsError, CommandError) as error:
-        print(f"syncd {parsed.command}: {error}", file=sys.stderr)
-        return 2 if isinstance(error, SettingsError) else 1
-    except KeyboardInterrupt:
-        return 130
+    return import_module(f"syncd.commands.{parsed.command}"), parsed

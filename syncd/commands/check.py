@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -37,7 +38,7 @@ async def _check(arguments: argparse.Namespace, environment: Mapping[str, str]) 
     except SettingsError as error:
         results = [failed("configuration", str(error), "'syncd serve --help' explains every setting")]
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(results)).decode())
+        print(json.dumps(msgspec.to_builtins(results), indent=2))
     else:
         is_coloured = sys.stdout.isatty() and not environment.get("NO_COLOR")
         print("\n".join(_lines(results, is_coloured=is_coloured)))

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from uuid import UUID
 
 from msgspec import Struct
 from syncd_client import Client, State, Updated
+from syncd_client.address import address_of
 
 from syncd import settings
 from syncd.data_dir import make_data_dir
-from syncd.errors import CommandError
+from syncd.errors import CommandError, SettingsError
 from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.minting import mint
 
@@ -25,7 +27,7 @@ CONTENTS_PER_USER = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
+    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
     parser.add_argument("--users", type=int, default=10, help="number of users (default: %(default)s)")
     parser.add_argument("--devices", type=int, default=3, help="devices of each user (default: %(default)s)")
     parser.add_argument(
@@ -95,6 +97,13 @@ class _User:
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Write, wait and report; return 1 if something did not arrive."""
+    for setting in ("users", "devices", "rate", "seconds", "timeout"):
+        if not 0 < getattr(arguments, setting) < math.inf:
+            raise SettingsError(f"--{setting}: must be above 0")
+    try:
+        address_of(arguments.url)
+    except ValueError as error:
+        raise SettingsError(f"--{error}") from None
     chosen = settings.load(vars(arguments), environment)
     if uses_kept_secret(chosen):
         make_data_dir(chosen)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from actors.errors import StoreUnavailable
 from actors.metrics import NodeMetrics
 from storage.errors import SchemaTooNew
-from syncd import __version__, settings
+from syncd import __version__, console, settings
 from syncd.buses import bus_risk, open_bus
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError
@@ -81,7 +81,7 @@ async def _serve(chosen: Settings) -> int:
             ):
                 starting = None
                 dump.show(node.stats)
-                print(_welcome(chosen, url), flush=True)
+                _say(_welcome(chosen, url))
                 garbage.tune()
                 await stop.wait()
                 logger.info("stopping")
@@ -95,6 +95,14 @@ async def _serve(chosen: Settings) -> int:
     for reason in failures:
         logger.critical("gave up: %s", reason)
     return 1 if failures else 0
+
+
+def _say(welcome: str) -> None:
+    try:
+        print(welcome, flush=True)
+    except OSError as error:
+        console.discard_broken_output()
+        logger.warning("this could not be printed (%s): %s", error.strerror, welcome.partition("\n")[0])
 
 
 def _welcome(chosen: Settings, url: str) -> str:

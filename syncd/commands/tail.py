@@ -2,15 +2,32 @@
 
 import argparse
 import asyncio
+import json
 import os
+import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jwt
 import msgspec
-from syncd_client import Client, Connected, Disconnected, Event, Item, MemoryStore, Resumed, SqliteStore, Updated
+from syncd_client import (
+    Client,
+    Connected,
+    Disconnected,
+    Event,
+    Item,
+    MemoryStore,
+    Resumed,
+    SignedOut,
+    SqliteStore,
+    StoreInUseError,
+    Updated,
+)
+from syncd_client.ids import check_user_id
 
 from syncd.errors import CommandError
 
@@ -19,7 +36,7 @@ TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="ws://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
+    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
     parser.add_argument("--token", help=f"token of the device (default: ${TOKEN_VARIABLE})")
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="file that keeps the list between runs, as a device does"
@@ -29,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Show changes until the server refuses the connection for good."""
-    token = arguments.token or environment.get(TOKEN_VARIABLE)
+    token = (arguments.token or environment.get(TOKEN_VARIABLE) or "").strip()
     if not token:
         raise CommandError(f"a token is needed: --token or ${TOKEN_VARIABLE}; 'syncd token' makes one")
     try:
-        user_id = jwt.decode(token, options={"verify_signature": False})["sub"]
-    except (jwt.PyJWTError, KeyError) as error:
+        user_id = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})["sub"]
+        check_user_id(user_id)
+    except (jwt.PyJWTError, KeyError, ValueError) as error:
         raise CommandError(f"--token: this is not a device token: {error}") from None
     return asyncio.run(_tail(arguments, token, user_id))
 
@@ -43,21 +61,58 @@ async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
     async def get_token() -> str:
         return token
 
-    store = SqliteStore(arguments.state) if arguments.state else MemoryStore()
-    async with Client(arguments.url, store) as client:
+    store_failed = _catch_store_failure()
+    async with _client(arguments) as client:
         events = client.events()
-        client.sign_in(user_id, get_token)
+        with _telling_of_the_state(arguments):
+            client.sign_in(user_id, get_token)
         shown = {} if arguments.json else _show({}, {item.content_id: item for item in client.items})
         async for event in events:
             if arguments.json:
-                print(msgspec.json.encode(event).decode(), flush=True)
+                print(json.dumps(msgspec.to_builtins(event)), flush=True)  # ASCII, for any console
             elif isinstance(event, Updated):
                 shown = _show(shown, {item.content_id: item for item in client.items})
             else:
                 _note(arguments.url, event)
+            if isinstance(event, SignedOut):
+                with _telling_of_the_state(arguments):
+                    raise await store_failed
             if isinstance(event, Disconnected) and event.retry_in_ms is None:
                 raise CommandError(f"{arguments.url}: {event.reason}")
     return os.EX_OK
+
+
+def _client(arguments: argparse.Namespace) -> Client:
+    with _telling_of_the_state(arguments):
+        store = SqliteStore(arguments.state) if arguments.state else MemoryStore()
+    try:
+        return Client(arguments.url, store)
+    except ValueError as error:
+        raise CommandError(f"--{error}") from None
+
+
+@contextmanager
+def _telling_of_the_state(arguments: argparse.Namespace) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, StoreInUseError) as error:
+        raise CommandError(f"--state {arguments.state}: {error}") from None
+
+
+def _catch_store_failure() -> asyncio.Future[sqlite3.Error]:
+    """Return what will be the store's error, if one comes up while the client runs: it signs out then."""
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[sqlite3.Error] = loop.create_future()
+
+    def on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, sqlite3.Error) and not failed.done():
+            failed.set_result(error)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(on_error)
+    return failed
 
 
 def _show(before: Mapping[str, Item], now: dict[str, Item]) -> dict[str, Item]:

@@ -34,6 +34,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if uses_kept_secret(chosen):
         make_data_dir(chosen)
     algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
+    if not algorithm.startswith("HS"):
+        raise SettingsError(
+            f"--jwt-algorithms {algorithm}: needs a private key; a secret signs with HS256, HS384 or HS512"
+        )
     token_id = uuid4().hex
     token = mint(
         signing_secret(chosen),

@@ -65,6 +65,14 @@ class Engine:
         """Tell the core what happened, and do what it wants done."""
         self._perform(happened(self.core))
 
+    def _put_of_link(self, happened: Input) -> None:
+        """Tell the event loop of a failure: the link's tasks end with it, and cannot."""
+        try:
+            self.put(happened)
+        except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
+            context = {"message": "what came from the service could not be kept", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
     async def close(self) -> None:
         """Disconnect and release everything. Idempotent."""
         self.put(Core.disconnect)
@@ -113,7 +121,7 @@ class Engine:
                 assert self._get_token is not None
                 if self._link and self._link.is_closed:
                     self._drop_link()
-                self._link = self._link or Link(self._url, self.put)
+                self._link = self._link or Link(self._url, self._put_of_link)
                 self._link.ask_token(self._get_token)
             case Open(target=target, token=token):
                 assert self._link is not None

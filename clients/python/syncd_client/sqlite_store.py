@@ -68,17 +68,24 @@ class SqliteStore:
         execute("COMMIT")
 
     def load(self, user_id: str) -> UserState | None:
-        """Return what was saved of this user; ``None``: nothing. Cost: O(stored)."""
+        """Return what was saved of this user; ``None``: nothing. Cost: O(stored).
+
+        Raises:
+            sqlite3.DatabaseError: what is there was not saved by such a store.
+        """
         head = self._values("SELECT value FROM heads WHERE user_id = ?", user_id)
         if not head:
             return None
         items = self._values("SELECT value FROM items WHERE user_id = ?", user_id)
         queue = self._values("SELECT value FROM operations WHERE user_id = ? ORDER BY place", user_id)
-        return UserState(
-            msgspec.json.decode(head[0], type=Head),
-            tuple(msgspec.json.decode(text, type=ConfirmedItem) for text in items),
-            tuple(msgspec.json.decode(text, type=PendingWrite) for text in queue),
-        )
+        try:
+            return UserState(
+                msgspec.json.decode(head[0], type=Head),
+                tuple(msgspec.json.decode(text, type=ConfirmedItem) for text in items),
+                tuple(msgspec.json.decode(text, type=PendingWrite) for text in queue),
+            )
+        except (msgspec.DecodeError, TypeError) as error:  # the latter of what is no text
+            raise sqlite3.DatabaseError(f"the store cannot be read: {error}") from error
 
     def save(self, user_id: str, changes: Changes) -> None:
         """Write ``changes`` in one transaction.

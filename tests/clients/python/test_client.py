@@ -298,15 +298,16 @@ async def test_bytes_of_a_message_that_is_not_whole_yet_are_a_sign_of_life(servi
     await link.wait_closed()
 
 
+class FullStore(MemoryStore):
+    is_full = False
+
+    def save(self, user_id: str, changes: Changes) -> None:
+        if self.is_full:
+            raise OSError("no space left on device")
+        super().save(user_id, changes)
+
+
 async def test_a_store_that_fails_leaves_only_what_it_holds(service: Service) -> None:
-    class FullStore(MemoryStore):
-        is_full = False
-
-        def save(self, user_id: str, changes: Changes) -> None:
-            if self.is_full:
-                raise OSError("no space left on device")
-            super().save(user_id, changes)
-
     store = FullStore()
     seen: list[Event] = []
     async with Client(service.url, store) as client:
@@ -324,6 +325,17 @@ async def test_a_store_that_fails_leaves_only_what_it_holds(service: Service) ->
         assert [item.content_id for item in client.items] == [A]
         await until(client, State.LIVE)
         assert (await soon(service.received))["content_id"] == A
+
+
+async def test_a_store_that_fails_at_what_the_service_said_is_told_to_the_event_loop(service: Service) -> None:
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.put_nowait(context))
+    store = FullStore()
+    async with Client(service.url, store) as client:
+        client.sign_in("alice", get_token)
+        store.is_full = True
+        assert str((await soon(told))["exception"]) == "no space left on device"
+        assert client.state is State.SIGNED_OUT
 
 
 async def test_nobody_signed_in_has_no_list(service: Service) -> None:

@@ -125,6 +125,19 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text().startswith("a letter")
 
 
+@pytest.mark.parametrize("value", ["no JSON", "7", b"\xff", None])
+def test_what_another_program_has_put_into_a_file_is_told(tmp_path: Path, value: object) -> None:
+    path = tmp_path / "client.db"
+    store = SqliteStore(path)
+    store.save("alice", Changes(head=HEAD, items={"a": item("a")}))
+    store.close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE items SET value = coalesce(?, 0.5)", (value,))
+    database.close()
+    with pytest.raises(sqlite3.DatabaseError, match="cannot be read"):
+        SqliteStore(path).load("alice")
+
+
 def test_a_failed_save_changes_nothing(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "client.db")
     store.save("alice", Changes(head=HEAD, items={"a": item("a")}))

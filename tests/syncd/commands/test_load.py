@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from syncd.cli import main
 from tests.daemon import SECRET, DaemonProcess
 from tests.syncd.command_line import syncd
 
@@ -36,3 +37,21 @@ def test_a_daemon_that_is_not_there_is_told() -> None:
     done = syncd("load", "--url", "ws://127.0.0.1:9", "--timeout", "0.2", SYNCD_JWT_SECRET=SECRET)
     assert done.returncode == 1
     assert done.stderr == "syncd load: ws://127.0.0.1:9: not every device could connect within 0.2 s\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--users", "0"), "--users: must be above 0"),
+        (("--devices", "-1"), "--devices: must be above 0"),
+        (("--rate", "nan"), "--rate: must be above 0"),
+        (("--seconds", "inf"), "--seconds: must be above 0"),
+        (("--timeout", "0"), "--timeout: must be above 0"),
+        (("--url", "localhost"), "--url: must be the service's address, such as https://sync.example.com"),
+    ],
+)
+def test_a_load_that_makes_no_sense_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, str], said: str
+) -> None:
+    assert main(["load", *arguments]) == 2
+    assert capsys.readouterr().err == f"syncd load: {said}\n"

@@ -41,6 +41,12 @@ def test_what_the_daemon_would_refuse_is_not_minted(flag: str, name: str) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"syncd token: {flag}: {rule}\n")
 
 
+def test_an_algorithm_that_needs_a_private_key_is_refused() -> None:
+    done = syncd("token", "--user", "u", "--device", "d", "--jwt-algorithms", "ES256", SYNCD_JWT_SECRET=SECRET)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--jwt-algorithms ES256: needs a private key" in done.stderr
+
+
 def test_a_token_has_what_was_asked_for() -> None:
     secret = 2 * SECRET
     done = syncd(

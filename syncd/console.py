@@ -1,0 +1,36 @@
+"""Standard output and error, whatever they are connected to."""
+
+import io
+import os
+import sys
+
+
+def escape_unprintable() -> None:
+    """Print a character that the console does not have as an escape, as standard error does anyway."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def flush_output() -> None:
+    """Write what was printed. Raises: OSError, nobody reads it, or it has no room."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed before the start
+            stream.flush()
+
+
+def discard_broken_output() -> OSError | None:
+    """Let what is still printed go nowhere if it cannot be written; return why it cannot.
+
+    What was printed stays in the stream's buffer, and Python would fail to write it at the exit.
+    """
+    broken: OSError | None = None
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:
+            broken = error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return broken
