@@ -21,8 +21,9 @@ def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
 
     try:
         asyncio.run(run_broker(arguments.host, arguments.port))
-    except OSError as error:
-        raise CommandError(f"--host {arguments.host} --port {arguments.port}: {error.strerror or error}") from None
+    except (OSError, OverflowError) as error:  # the latter of what is no port
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(f"--host {arguments.host} --port {arguments.port}: {reason}") from None
     return 0
 
 

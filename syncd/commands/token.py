@@ -11,6 +11,7 @@ from syncd.data_dir import make_data_dir
 from syncd.errors import SettingsError
 from syncd.keys.signing import signing_secret, uses_kept_secret
 from transport.access.minting import mint
+from transport.access.signing_keys import MIN_SECRET_BYTES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +35,12 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if uses_kept_secret(chosen):
         make_data_dir(chosen)
     algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
-    if not algorithm.startswith("HS"):
-        raise SettingsError(
-            f"--jwt-algorithms {algorithm}: needs a private key; a secret signs with HS256, HS384 or HS512"
-        )
+    secret = signing_secret(chosen)
+    if algorithm not in MIN_SECRET_BYTES:
+        raise SettingsError(f"--jwt-algorithms {algorithm}: a secret signs with {', '.join(MIN_SECRET_BYTES)} only")
     token_id = uuid4().hex
     token = mint(
-        signing_secret(chosen),
+        secret,
         arguments.user,
         arguments.device,
         arguments.ttl,

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from syncd.cli import main
 from syncd.commands.broker import require_broker
 from syncd.errors import CommandError
 from tests.daemon import ROOT
@@ -20,6 +21,13 @@ def test_from_a_checkout_there_is_a_broker_and_from_a_wheel_the_error_says_how_t
     monkeypatch.setitem(sys.modules, "pubnub_broker", None)  # as if it were not installed
     with pytest.raises(CommandError, match="run this from a checkout"):
         require_broker()
+
+
+def test_a_port_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["broker", "--port", "65536"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("syncd broker: --host 127.0.0.1 --port 65536: ")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.integration
