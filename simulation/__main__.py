@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from simulation.coverage import Pair, table
-from simulation.event_log import line_of
 from simulation.javascript_core import is_node_there
 from simulation.running import KEPT_SEEDS, Outcome, read_seeds, run_all, shrunk
 from simulation.shape import FAULTS, draw_shape, draw_small_shape
@@ -95,18 +94,17 @@ def _possible(seeds: Sequence[int]) -> Sequence[int]:
 def report(verdict: Verdict, lines: int = 0, pages: Path | None = None) -> str:
     """Return what went wrong in a world, and with ``pages`` what had happened.
 
-    That is the history of the user whom the first violation is about: its last ``lines`` here, and the whole in a file.
+    That is the history of the user whom a violation is about, or of the nodes: its last ``lines``, and all in a file.
     """
     said = [f"FAILED {verdict.shape}", f"  history {verdict.hash}"]
     said += [f"  {violation}" for violation in verdict.violations[:10]]
     if len(verdict.violations) > 10:
         said.append(f"  and {len(verdict.violations) - 10} more")
     if pages is not None:
-        page = verdict.page or "\n".join(map(line_of, verdict.events))
         pages.mkdir(parents=True, exist_ok=True)
         file = pages / f"seed-{verdict.shape.seed}.txt"
-        file.write_text(page)
-        said += [*(f"    {line}" for line in page.splitlines()[-lines:]), f"  the whole history: {file}"]
+        file.write_text(verdict.page)
+        said += [*(f"    {line}" for line in verdict.page.splitlines()[-lines:]), f"  the whole history: {file}"]
     return "\n".join(said)
 
 

@@ -1,7 +1,8 @@
 """The history of one user in a world that broke the promise: a page to read, from the first connection to the end.
 
 A column for each who takes part: what happened in the world, the user's devices, the backend, the journal, the bus. The
-columns are narrow, because in each line one of them speaks, and may write over those to its right.
+columns are narrow, because in each line one of them speaks, and may write over those to its right. Where no user is
+concerned, it is the history of the nodes, with a column for each.
 """
 
 import re
@@ -22,7 +23,8 @@ WIDTH: Final = 16
 
 WORLD, OPERATOR, OUTSIDE, BACKEND, JOURNAL, BUS = "world", "operator", "outside", "backend", "journal", "bus"
 VIOLATION: Final = "!"
-_OF_ALL: Final = re.compile(r"world|database|node \d+")
+_NODE: Final = re.compile(r"node \d+")
+_OF_ALL: Final = re.compile(rf"world|database|{_NODE.pattern}")
 """Whose events concern every user."""
 _COMMITS: Final = re.compile(r"writer CommitBatch ")
 _REPLICA: Final = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{12}\.(?=\d)")
@@ -68,25 +70,46 @@ def page(
     shape: Shape, violations: Sequence[str], user_id: str, events: Sequence[Event], commits: Sequence[Commit]
 ) -> str:
     """Return the history of ``user_id``: what is wrong, who takes part, and what happened in the order of time."""
-    places = {what.split()[-1]: who for _, who, what in events if what.startswith("runs as ")}
     told = sorted([*_concerning(user_id, events), *_committed(events, commits)], key=lambda event: event[0])
     speakers = {speaker for _, speaker, _ in told} - {VIOLATION}
     devices = sorted(speaker for speaker in speakers if speaker.startswith("device "))
     columns = [name for name in (WORLD, *devices, OUTSIDE, BACKEND, JOURNAL, BUS) if name in speakers]
     about = [text for text in violations if user_of(text) == user_id]
+    others = len(violations) - len(about)
     head = [f"{user_id} in the world of {shape}", "", "what is wrong:", *(f"  {text}" for text in about)]
-    if others := len(violations) - len(about):
+    if others:
         head.append(f"  and {others} more that are not about {user_id}")
-    head += [
-        "",
-        "r5: revision 5; 0001: the content that ends so; >: what the violations name; !: where one was seen",
-        "",
-    ]
-    for name, place in places.items():
+    key = "r5: revision 5; 0001: the content that ends so; >: what the violations name; !: where one was seen"
+    return "\n".join([*head, "", key, "", *_table(_with_places(told, events), columns, _named_in(about)), ""])
+
+
+def page_of_nodes(shape: Shape, violations: Sequence[str], events: Sequence[Event]) -> str:
+    """Return the history of all nodes, and of what is beneath them; for ``violations`` that are about no user."""
+    told = list(_of_nodes(events))
+    columns = [WORLD, *sorted({speaker for _, speaker, _ in told if _NODE.fullmatch(speaker)})]
+    head = [f"the nodes in the world of {shape}", "", "what is wrong:", *(f"  {text}" for text in violations)]
+    return "\n".join([*head, "", *_table(_with_places(told, events), columns, _named_in(violations)), ""])
+
+
+def _of_nodes(events: Sequence[Event]) -> Iterator[Event]:
+    for at_s, who, what in events:
+        if _NODE.fullmatch(who) or who in (WORLD, VIOLATION):
+            yield at_s, who, what
+        elif who in ("database", OPERATOR) or (who == BUS and "user-" not in what):
+            yield at_s, WORLD, f"{who} {what}"
+
+
+def _with_places(told: Sequence[Event], events: Sequence[Event]) -> Sequence[Event]:
+    """Return ``told`` with places for the names that nodes have had: each start gives another."""
+    for place, name in [(who, what.split()[-1]) for _, who, what in events if what.startswith("runs as ")]:
         told = [(at_s, who, re.sub(rf"(?<=of |to ){name}", place, text)) for at_s, who, text in told]
-    names = f"{'seconds':>9}   " + "".join(f"{name:<{WIDTH}}" for name in columns).rstrip()
-    named = _named_in(about)
-    return _REPLICA.sub(r"\1.", "\n".join([*head, names, *(_line(event, columns, named) for event in told), ""]))
+    return told
+
+
+def _table(told: Sequence[Event], columns: Sequence[str], named: "re.Pattern[str]") -> Iterator[str]:
+    yield f"{'seconds':>9}   " + "".join(f"{name:<{WIDTH}}" for name in columns).rstrip()
+    for event in told:
+        yield _REPLICA.sub(r"\1.", _line(event, columns, named))
 
 
 def _named_in(violations: Sequence[str]) -> "re.Pattern[str]":

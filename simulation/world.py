@@ -25,7 +25,7 @@ from simulation.database import SimulatedDatabase, scratch_directory
 from simulation.device import Device
 from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
-from simulation.history import VIOLATION, page, read_commits, user_of
+from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import BOOT_S, START_S, TOKEN_S, NodeDeps, SimulatedNode
@@ -71,7 +71,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     met: Counter[Pair]
     """How often a fault met a state."""
     page: str
-    """The history of the user whom the first violation names; empty: none does."""
+    """The history of the user whom the first violation names, or of the nodes; empty: there is no violation."""
 
 
 class _Alarms(logging.Handler):
@@ -165,7 +165,7 @@ def _run_world(shape: Shape) -> Verdict:
 def _page(world: "World", violations: Sequence[str]) -> str:
     user_id = next(filter(None, map(user_of, violations)), None)
     if user_id is None:
-        return ""
+        return page_of_nodes(world.shape, violations, world.log.events) if violations else ""
     return page(world.shape, violations, user_id, world.log.events, read_commits(world.database.file, user_id))
 
 

@@ -4,11 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from simulation.event_log import Event
-from simulation.history import Commit, page, user_of
+from simulation.history import Commit, page, page_of_nodes, user_of
 from simulation.node import START_S
 from simulation.shape import draw_shape
 from simulation.world import run_world
-from tests.simulation.defects import FOUND_AT, let_removes_win
+from tests.simulation.defects import FOUND_AT, let_removes_win, start_on_a_journal_that_has_gone_back
 
 EVENTS: list[Event] = [
     (0.5, "node 0", "runs as 6dc1bc0d"),
@@ -73,6 +73,35 @@ def test_each_speaks_in_a_column_of_its_own(lines: list[str]) -> None:
     assert crash.index("node 0") == names.index("world")
     assert got.index("backend.1") == names.index("backend")
     assert got[names.index("device")] == "|"
+
+
+def test_without_a_user_it_is_told_what_the_nodes_did_and_what_befell_them() -> None:
+    violated = (2.8, "!", "node 0 runs on a database that has gone back in time")
+    told = page_of_nodes(draw_shape(0), [violated[2]], [*EVENTS, violated]).splitlines()
+    assert told[0].startswith("the nodes in the world of seed 0: ")
+    assert told[3] == f"  {violated[2]}"
+    assert told[5].split() == ["seconds", "world", "node", "0"]
+    assert [" ".join(line.replace("|", " ").split()) for line in told[6:]] == [
+        "0.500 runs as 6dc1bc0d",
+        "1.400 writer CommitBatch 44 bytes",
+        "1.900 bus is silent",
+        "2.000 crashes",
+        f"2.100 ! {VIOLATIONS[0]}",
+        "2.400 operator has disconnected user-1 on 2 of 2 nodes",
+        "2.500 operator has disconnected user-0 on 2 of 2 nodes",
+        "2.600 operator has revoked device 0.0/1 on 2 nodes",
+        "2.700 operator has renewed the epoch",
+        f"2.800 ! {violated[2]}",
+    ]
+
+
+@pytest.mark.actors_may_fail
+def test_a_world_whose_violation_is_about_no_user_has_a_page_of_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = start_on_a_journal_that_has_gone_back
+    defect(monkeypatch)
+    verdict = run_world(replace(draw_shape(FOUND_AT[defect]), javascript=0.0))
+    assert verdict.page.startswith("the nodes in the world of ")
+    assert "operator has restored the database" in verdict.page
 
 
 @pytest.mark.parametrize(
