@@ -7,8 +7,9 @@ from simulation.event_log import Event
 from simulation.history import Commit, page, page_of_nodes, user_of
 from simulation.node import START_S
 from simulation.shape import draw_shape
-from simulation.world import run_world
-from tests.simulation.defects import FOUND_AT, let_removes_win, start_on_a_journal_that_has_gone_back
+from simulation.world import Verdict, run_world
+from tests.simulation.defects import FOUND_AT, Patch, let_removes_win, start_on_a_journal_that_has_gone_back
+from tests.simulation.renewal import shapes_from
 
 EVENTS: list[Event] = [
     (0.5, "node 0", "runs as 6dc1bc0d"),
@@ -33,6 +34,12 @@ EVENTS: list[Event] = [
 ]
 VIOLATIONS = ["device 1.0 of user-1 was shown revision 1 where 2 comes next", "user-0: something else"]
 COMMITS = [Commit(int((START_S + 1.4) * 1000), 1, "watchlist.add", f"{1:036}", "backend", "backend.1")]
+
+
+def first_broken(defect: Patch) -> Verdict:
+    """What becomes of the first world that finds ``defect``."""
+    shapes = (replace(shape, javascript=0.0) for shape in shapes_from(FOUND_AT[defect]))
+    return next(verdict for shape in shapes if (verdict := run_world(shape)).violations)
 
 
 @pytest.fixture
@@ -97,9 +104,8 @@ def test_without_a_user_it_is_told_what_the_nodes_did_and_what_befell_them() -> 
 
 @pytest.mark.actors_may_fail
 def test_a_world_whose_violation_is_about_no_user_has_a_page_of_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    defect = start_on_a_journal_that_has_gone_back
-    defect(monkeypatch)
-    verdict = run_world(replace(draw_shape(FOUND_AT[defect]), javascript=0.0))
+    start_on_a_journal_that_has_gone_back(monkeypatch)
+    verdict = first_broken(start_on_a_journal_that_has_gone_back)
     assert verdict.page.startswith("the nodes in the world of ")
     assert "operator has restored the database" in verdict.page
 
@@ -119,7 +125,7 @@ def test_a_violation_is_about_the_user_or_the_device_that_it_names(violation: st
 @pytest.mark.actors_may_fail
 def test_a_world_that_breaks_the_promise_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     let_removes_win(monkeypatch)
-    verdict = run_world(replace(draw_shape(FOUND_AT[let_removes_win]), javascript=0.0))
+    verdict = first_broken(let_removes_win)
     (first, *_) = verdict.violations
     assert verdict.page.startswith(f"{user_of(first)} in the world of ")
     assert f"  {first}\n" in verdict.page
