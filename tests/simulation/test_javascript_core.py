@@ -159,7 +159,7 @@ def test_what_the_core_throws_is_raised_with_its_stack(core: JavascriptCore) -> 
     with pytest.raises(JavascriptError, match="Nobody is signed in"):
         core.enqueue("add", CONTENT)
     core.sign_in("alice")
-    with pytest.raises(JavascriptError, match="named by a UUID"):
+    with pytest.raises(JavascriptError, match="must be a UUID"):
         core.enqueue("add", "tt0111161")
 
 
