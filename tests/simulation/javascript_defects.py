@@ -47,8 +47,8 @@ def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
 
 FOUND_AT: Final[dict[Patch, int]] = {
     keep_in_flight_what_no_connection_carries: 8,
-    pause_for_ever: 9,
-    notice_no_silence: 152,
+    pause_for_ever: 92,
+    notice_no_silence: 457,
     save_no_writes: 290,
     add_a_list_to_the_one_before: 473,
 }
