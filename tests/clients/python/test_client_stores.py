@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,8 @@ def test_what_another_program_has_put_into_a_file_is_told(tmp_path: Path, value:
     with sqlite3.connect(path) as database:
         database.execute("UPDATE items SET value = coalesce(?, 0.5)", (value,))
     database.close()
-    with pytest.raises(sqlite3.DatabaseError, match="cannot be read"):
-        SqliteStore(path).load("alice")
+    with closing(SqliteStore(path)) as store, pytest.raises(sqlite3.DatabaseError, match="cannot be read"):
+        store.load("alice")
 
 
 def test_a_failed_save_changes_nothing(tmp_path: Path) -> None:
