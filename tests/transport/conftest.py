@@ -69,7 +69,7 @@ async def serve() -> AsyncIterator[Serve]:
     ) -> int:
         config = uvicorn.Config(
             app,
-            http=partial(HttpProtocol, limits or RequestLimits(), direct_writes),  # type: ignore[arg-type]  # any callable will do
+            http=partial(HttpProtocol, limits or RequestLimits(second_look_s=0.05), direct_writes),  # type: ignore[arg-type]  # any callable will do
             ws=ws,
             lifespan="off",
             log_config=None,

@@ -7,21 +7,21 @@ from typing import Final
 
 TICK_S: Final = 0.001
 """uvloop counts in milliseconds: a timer may fire that much before the time it was set for."""
-SECOND_LOOK_S: Final = 1.0
-"""From a missed deadline to saying so: if the daemon was paused, what came in time may not be read yet."""
 
 
 class MovingDeadline:
-    """Calls ``missed`` ``SECOND_LOOK_S`` after the time that was set last, if it was not moved. Thread: the event loop.
+    """Calls ``missed`` ``second_look_s`` after the time that was set last, if it was not moved. Thread: the event loop.
 
-    A timer that was set for an earlier time goes on when the deadline moves, and is set again when it fires.
+    Not at once: if the daemon was paused, what came in time may not be read yet. A timer that was set for an earlier
+    time goes on when the deadline moves, and is set again when it fires.
     """
 
-    __slots__ = ("_at_s", "_is_second_look", "_loop", "_missed", "_timer", "_timer_at_s")
+    __slots__ = ("_at_s", "_is_second_look", "_loop", "_missed", "_second_look_s", "_timer", "_timer_at_s")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None], second_look_s: float) -> None:
         self._loop = loop
         self._missed = missed
+        self._second_look_s = second_look_s
         self._at_s = math.inf
         self._is_second_look = False
         self._timer: asyncio.TimerHandle | None = None
@@ -57,7 +57,7 @@ class MovingDeadline:
             self._set_timer(self._at_s)
         elif not self._is_second_look:
             self._is_second_look = True
-            self._set_timer(now_s + SECOND_LOOK_S)
+            self._set_timer(now_s + self._second_look_s)
         else:
             self._at_s = math.inf
             self._missed()

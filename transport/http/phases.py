@@ -33,7 +33,7 @@ class PhaseDeadline(MovingDeadline):
         limits: RequestLimits,
         keep_alive_s: float,
     ) -> None:
-        super().__init__(loop, missed)
+        super().__init__(loop, missed, limits.second_look_s)
         self._limits = limits
         self._keep_alive_s = keep_alive_s
 

@@ -17,6 +17,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
 
     head_s: float = 10.0
     body_s: float = 30.0
+    second_look_s: float = 1.0
+    """After each of these times, before it counts as missed."""
     answer_s: float = 30.0
     """For the client to read another part of its answer; see ``SlowReaderGuard``."""
     head_bytes: int = 32 * 1024

@@ -317,7 +317,9 @@ async def test_garbage_behind_a_write_that_is_under_way_ends_the_connection(serv
 
 async def test_a_write_that_does_not_come_whole_is_given_up(serve_api: ServeApi, way: str) -> None:
     told = Told()
-    port = await serve_api(api_deps(write=told.tell), limits=RequestLimits(head_s=0.05, body_s=0.05))
+    port = await serve_api(
+        api_deps(write=told.tell), limits=RequestLimits(head_s=0.05, body_s=0.05, second_look_s=0.05)
+    )
     async with connected(port) as client:
         await client.send(post(write(), way=way)[:-1])
         assert (await client.answer()).status == 408

@@ -6,7 +6,9 @@ from typing import cast
 
 import pytest
 
-from transport.http.moving_deadline import SECOND_LOOK_S, MovingDeadline
+from transport.http.moving_deadline import MovingDeadline
+
+SECOND_LOOK_S = 1.0
 
 
 class Timer:
@@ -56,7 +58,7 @@ def missed() -> list[float]:
 
 @pytest.fixture
 def deadline(clock: Clock, missed: list[float]) -> MovingDeadline:
-    return MovingDeadline(cast("asyncio.AbstractEventLoop", clock), lambda: missed.append(clock.now_s))
+    return MovingDeadline(cast("asyncio.AbstractEventLoop", clock), lambda: missed.append(clock.now_s), SECOND_LOOK_S)
 
 
 def test_it_is_missed_once(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:

@@ -13,7 +13,7 @@ LONG_S = 3600.0
 async def test_each_phase_has_a_time_of_its_own(phase: Phase) -> None:
     missed = asyncio.Event()
     times_s = dict.fromkeys((Phase.IDLE, Phase.HEAD, Phase.BODY), LONG_S) | {phase: 0.01}
-    limits = RequestLimits(head_s=times_s[Phase.HEAD], body_s=times_s[Phase.BODY])
+    limits = RequestLimits(head_s=times_s[Phase.HEAD], body_s=times_s[Phase.BODY], second_look_s=0.01)
     deadline = PhaseDeadline(asyncio.get_running_loop(), missed.set, limits, times_s[Phase.IDLE])
     for other in (Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.REFUSED):
         if other is not phase:

@@ -16,7 +16,7 @@ from transport.http.request_limits import MAX_FIELDS, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
-SHORT = RequestLimits(head_s=0.05, body_s=0.05)
+SHORT = RequestLimits(head_s=0.05, body_s=0.05, second_look_s=0.05)
 
 
 async def refusal(reader: asyncio.StreamReader) -> Any:
