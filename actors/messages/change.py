@@ -1,6 +1,6 @@
 """What a user changes: the one form of a change from the request to the database and back."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -9,6 +9,9 @@ from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
 WatchlistAction = Literal["add", "remove"]
+
+MAX_REVISION: Final = (1 << 63) - 1
+"""What databases hold."""
 
 
 class Change(Struct, frozen=True):
@@ -23,7 +26,7 @@ class Change(Struct, frozen=True):
     """Chosen by the author; a second change of the user with this id gets the first one's outcome."""
     tag: Name | None = None
     """The author's own tag of an add; without it the journal mints one."""
-    observed: Annotated[int, Meta(ge=0)] | None = None
+    observed: Annotated[int, Meta(ge=0, le=MAX_REVISION)] | None = None
     """The author had seen every revision up to this one; ``None``: all that is in the journal at commit."""
     timestamp: HLCTimestamp | int | None = None
     """The author's stamp. A bare number (older devices) is accepted and ignored: the service stamps the change."""

@@ -69,8 +69,8 @@ async def test_a_file_that_was_overwritten_takes_no_write_until_it_is_restored_a
     async with http.get(daemon.url + "/ready") as response:
         assert response.status == 503
         assert f"cannot be written: {said}" in (await response.json())["problems"]["journal"]
-    assert daemon.log.read_text().count(f"cannot be written: {said}") == 1
     assert await daemon.terminate() == 0
+    assert daemon.log.read_text().count(f"cannot be written: {said}") == 1
     refused = syncd("serve", data_dir)
     assert refused.returncode == 1
     assert f"{said}: restore it while no daemon runs, then run 'syncd migrate --renew-epoch'\n" in refused.stderr

@@ -46,6 +46,7 @@ async def post(
         (VALID | {"content_id": "123"}, "content_id: must be a UUID"),
         (VALID | {"content_id": None}, "content_id: must be a UUID"),
         (VALID | {"observed": -1}, "$.observed"),
+        (VALID | {"observed": 1 << 63}, "$.observed"),
         (VALID | {"observed": "now"}, "$.observed"),
         (VALID | {"operation_id": ""}, "$.operation_id"),
         (VALID | {"tag": "x" * 129}, "$.tag"),
