@@ -18,10 +18,12 @@ DEVICES = 3
 SLOW = 1_000
 ITEMS = 500
 """Of each user before it begins: their replay is more than the network takes for a device that does not read."""
+HEARTBEAT = ("--heartbeat-interval", "2", "--heartbeat-timeout", "8")
+"""A device that takes nothing of its replay is closed after half of the time-out: 30 s by default, here 4."""
 WRITES_PER_S = 200
 SECONDS_ALONE = 4
-SECONDS = 7
-"""Enough for 256 updates of each user, the bound of a device that does not read, and for closing them all."""
+SECONDS = 8
+"""Enough to close all who do not read."""
 WRITER = "w" * 128
 """A long device id makes long messages."""
 
@@ -46,7 +48,7 @@ def measure_daemon(checkout: Checkout) -> Sample:
 def _load(checkout: Checkout, seconds: int, slow: int) -> Report:
     writers = {f"u{user}/d0": servers.token(f"u{user}", WRITER) for user in range(USERS)}
     tokens = tokens_of(USERS, DEVICES) | writers
-    with checkout.daemon() as server, ExitStack() as stack:
+    with checkout.daemon(*HEARTBEAT) as server, ExitStack() as stack:
         for user in range(USERS):
             _add_items(server, tokens[f"u{user}/d0"])
         for number in range(slow):
