@@ -8,7 +8,8 @@ import msgspec
 
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
-from simulation.node import START_S, TOKEN_S, SimulatedNode, issue_token
+from simulation.node import TOKEN_S, SimulatedNode, issue_token
+from simulation.wall_clock import START_S
 from simulation.watch import Answer, Wanted
 
 PATH: Final = "/api/v1/sync/watchlist"

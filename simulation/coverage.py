@@ -62,6 +62,7 @@ LASTING: Final = (
     "bus reorders",
     "bus overflows",
     "clocks differ",
+    "clocks drift",
     "callbacks are shuffled",
     "tokens end",
 )

@@ -13,7 +13,8 @@ from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
-from simulation.node import START_S, issue_token
+from simulation.node import issue_token
+from simulation.wall_clock import START_S, WallClock
 
 
 class Device:
@@ -22,6 +23,7 @@ class Device:
     Args:
         user_id: whose it is.
         name: of the device.
+        clock: its wall clock.
         token_s: how long its tokens are valid.
         is_javascript: whether it runs the JavaScript client's core, in place of the Python client's.
     """
@@ -31,14 +33,14 @@ class Device:
         deps: ClientDeps,
         user_id: str,
         name: str,
-        skew_s: float,
+        clock: WallClock,
         token_s: float,
         *,
         is_javascript: bool,
     ) -> None:
         self.user_id = user_id
         self.name = name
-        self.skew_s = skew_s
+        self.clock = clock
         self.deps = deps
         self.is_online = True
         self.is_javascript = is_javascript
@@ -139,7 +141,7 @@ class Device:
 
     def _new_core(self) -> Core | JavascriptCore:
         deps = CoreDeps(
-            now_ms=lambda: int((START_S + self.deps.loop.time() + self.skew_s) * 1000),
+            now_ms=lambda: int(self.clock.now_s() * 1000),
             random=self.deps.rng.random,
             new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
         )

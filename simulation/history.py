@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from simulation.database import ARCHIVE
 from simulation.event_log import Event
-from simulation.node import START_S
 from simulation.shape import Shape
+from simulation.wall_clock import START_S
 
 WIDTH: Final = 16
 """Of a column."""

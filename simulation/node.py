@@ -19,6 +19,7 @@ from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
 from simulation.node_loop import NodeLoop
 from simulation.store import SimulatedStore
+from simulation.wall_clock import WallClock
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside
@@ -34,9 +35,6 @@ from transport.http.app import Routes
 from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
-START_S: Final = 4_102_444_800.0
-"""What the true wall clock shows when a world begins: the year 2100. PyJWT looks at the machine's own clock, and finds
-every token valid; that one has ended, the ``Authenticator`` sees by the world's clock."""
 TOKEN_S: Final = 24 * 3600.0
 """How long a token is valid, where tokens do not end: longer than any world lasts."""
 RESTART_S: Final = 1.0
@@ -119,13 +117,13 @@ class SimulatedNode:
 
     Args:
         place: how the log names it.
-        skew_s: how far its wall clock is ahead.
+        clock: its wall clock.
         failed: told what must not happen.
     """
 
-    def __init__(self, deps: NodeDeps, place: str, skew_s: float, failed: Callable[[str], None]) -> None:
+    def __init__(self, deps: NodeDeps, place: str, clock: WallClock, failed: Callable[[str], None]) -> None:
         self.place = place
-        self.skew_s = skew_s
+        self.clock = clock
         self.loop = deps.new_loop()
         self._deps = deps
         self._failed = failed
@@ -153,10 +151,6 @@ class SimulatedNode:
         if self._life is None:
             return "drains" if self._draining is not None and not self._draining.done() else "down"
         return "starts" if self._life.node is None else "runs"
-
-    def now_s(self) -> float:
-        """Return what its wall clock shows."""
-        return START_S + self._deps.loop.time() + self.skew_s
 
     def start(self) -> None:
         """Begin a life, unless one is under way, or none may be."""
@@ -269,7 +263,7 @@ class _Life:
         await asyncio.sleep(rng.uniform(0, BOOT_S))
         outside = Outside(
             now_s=deps.loop.time,
-            wall_ns=lambda: int(home.now_s() * 1e9),
+            wall_ns=lambda: int(home.clock.now_s() * 1e9),
             random=rng.random,
             new_name=lambda: f"{rng.getrandbits(32):08x}",
             open_store=self._open_store,
@@ -281,7 +275,7 @@ class _Life:
             running_node(deps.settings, self.bus, self._give_up, outside=outside) as node,
             AsyncExitStack() as stack,
         ):
-            authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.now_s)
+            authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.clock.now_s)
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
             api = http_api(api_deps(node, authenticator, frozenset()), routes)
             config = server_config(deps.settings, api, device_deps(deps.settings, node, authenticator, frozenset()))

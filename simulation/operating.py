@@ -9,7 +9,8 @@ import msgspec
 from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
-from simulation.node import START_S, TOKEN_S, issue_token
+from simulation.node import TOKEN_S, issue_token
+from simulation.wall_clock import START_S
 from transport.http.admin import PREFIX, SCOPE
 
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ FAULTS = (
     "tokens end",
     "tokens are revoked",
     "operator disconnects",
+    "clocks drift",
 )
 
 

@@ -187,12 +187,12 @@ class Steps:
     def _step_clock(self) -> None:
         if self._rng.random() < 0.5:
             node = self._any_node()
-            node.skew_s = self._rng.uniform(-5, 5)
-            self._world.log.note(node.place, f"is {node.skew_s:.1f} s ahead")
+            node.clock.skew_s = self._rng.uniform(-5, 5)
+            self._world.log.note(node.place, f"is {node.clock.skew_s:.1f} s ahead")
         else:
             device = self._any_device()
-            device.skew_s = self._rng.uniform(-100, 100)
-            self._world.log.note(device.name, f"is {device.skew_s:.1f} s ahead")
+            device.clock.skew_s = self._rng.uniform(-100, 100)
+            self._world.log.note(device.name, f"is {device.clock.skew_s:.1f} s ahead")
 
     def _kill_writer(self) -> None:
         store = self._any_node().store

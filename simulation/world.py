@@ -28,11 +28,12 @@ from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
-from simulation.node import BOOT_S, START_S, TOKEN_S, NodeDeps, SimulatedNode
+from simulation.node import BOOT_S, TOKEN_S, NodeDeps, SimulatedNode
 from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
 from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
+from simulation.wall_clock import START_S, WallClock
 from simulation.watch import Witness
 from storage.history import HistoryLimits
 
@@ -193,8 +194,9 @@ class World:
             shape.faults,
         )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
+        self._drifts = Random(f"drifts {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
         self.nodes = [
-            SimulatedNode(node_deps, f"node {number}", self._skew_s(5), self.witness.violate)
+            SimulatedNode(node_deps, f"node {number}", self._clock(5, 0.002), self.witness.violate)
             for number in range(shape.nodes)
         ]
         self.coverage = Coverage(shape.faults, self.nodes)
@@ -212,9 +214,9 @@ class World:
             self.witness.marks[user_id] = mark
             self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
             for index in range(shape.devices):
-                name, skew_s = f"device {number}.{index}", self._skew_s(100)
+                name, clock = f"device {number}.{index}", self._clock(100, 0.01)
                 is_javascript = cores.random() < shape.javascript
-                device = Device(clients, user_id, name, skew_s, token_s, is_javascript=is_javascript)
+                device = Device(clients, user_id, name, clock, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
 
     async def live(self) -> None:
@@ -252,8 +254,13 @@ class World:
     def _any_node(self) -> SimulatedNode:
         return self.rng.choice(self.nodes)
 
-    def _skew_s(self, bound_s: float) -> float:
-        return self.rng.uniform(-bound_s, bound_s) if "clocks differ" in self.shape.faults else 0.0
+    def _clock(self, most_skew_s: float, most_drift: float) -> WallClock:
+        faults, skew_s, drift = self.shape.faults, 0.0, 0.0
+        if "clocks differ" in faults:
+            skew_s = self.rng.uniform(-most_skew_s, most_skew_s)
+        if "clocks drift" in faults:
+            drift = self._drifts.uniform(-most_drift, most_drift)
+        return WallClock(self.loop.time, skew_s, drift)
 
     def _set_bus_faults(self) -> None:
         faults = self.shape.faults

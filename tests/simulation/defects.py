@@ -296,7 +296,7 @@ FOUND_AT: Final[dict[Patch, int]] = {
     take_its_own_absence_for_silence: 85,
     accept_an_old_epoch: 381,
     start_on_a_journal_that_has_gone_back: 111,
-    forget_which_epochs_were_renewed: 320,
+    forget_which_epochs_were_renewed: 237,
     serve_who_takes_nothing: 339,
     leave_revoked_connections_open: 360,
     disconnect_nobody: 369,
