@@ -65,6 +65,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         LivelockError: as well, when no time passes any more.
     """
 
+    handle_type: type[SimulatedHandle] = SimulatedHandle
+    """Of what it runs."""
+
     def __init__(self, shuffle: Random | None = None) -> None:
         super().__init__()
         self._now_s = 0.0
@@ -83,8 +86,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     @override
     def time(self) -> float:
-        """Return the virtual seconds since the loop was made."""
-        return self._now_s
+        """Return the virtual seconds since the world's loop was made."""
+        return self.world._now_s
 
     def sweep_up(self) -> None:
         """Cancel what is left, and close."""
@@ -118,8 +121,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         if self._closed:  # type: ignore[attr-defined]
             self._check_closed()  # type: ignore[attr-defined]
-        handle = SimulatedHandle(self, self._now_s, callback, args, context)
-        self._ready.append(handle)  # type: ignore[attr-defined]
+        handle = self.handle_type(self, self.time(), callback, args, context)
+        self.world._ready.append(handle)  # type: ignore[attr-defined]
         return handle
 
     @override
@@ -130,9 +133,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        timer = SimulatedHandle(self, self._now_s + delay, callback, args, context)
-        self.set_timer(timer)
-        return timer
+        return self.call_at(self.time() + delay, callback, *args, context=context)
 
     @override
     def call_at(
@@ -142,20 +143,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        timer = SimulatedHandle(self, when, callback, args, context)
-        self.set_timer(timer)
+        if self._closed:  # type: ignore[attr-defined]
+            self._check_closed()  # type: ignore[attr-defined]
+        timer, world = self.handle_type(self, when, callback, args, context), self.world
+        world._timers_set += 1
+        heappush(world._timers, (when, world._timers_set, timer))
         return timer
 
     def make_ready(self, handles: Iterable[SimulatedHandle]) -> None:
         """Run ``handles`` behind what is ready."""
-        self._ready.extend(handles)  # type: ignore[attr-defined]
-
-    def set_timer(self, timer: SimulatedHandle) -> None:
-        """Run ``timer`` when it is due, behind those that are due at the same time already."""
-        if self._closed:  # type: ignore[attr-defined]
-            self._check_closed()  # type: ignore[attr-defined]
-        self._timers_set += 1
-        heappush(self._timers, (timer.when(), self._timers_set, timer))
+        self.world._ready.extend(handles)  # type: ignore[attr-defined]
 
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""

@@ -5,13 +5,11 @@ loop, as on a machine of its own; time and turns are the world's.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextvars import Context
-from typing import Unpack
+from collections.abc import Callable
 
 from typing_extensions import override
 
-from simulation.loop import Arguments, SimulatedHandle, SimulatedLoop
+from simulation.loop import SimulatedHandle, SimulatedLoop
 
 
 class _Handle(SimulatedHandle):
@@ -27,6 +25,8 @@ class _Handle(SimulatedHandle):
 
 class NodeLoop(SimulatedLoop):
     """A part of ``world``, whose turns it takes part in; it is not run by itself."""
+
+    handle_type = _Handle
 
     def __init__(self, world: SimulatedLoop) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class NodeLoop(SimulatedLoop):
     def resume(self) -> None:
         """Go on, with what has waited first."""
         held, self._held = self._held or [], None
-        self.world.make_ready(held)
+        self.make_ready(held)
 
     def run(self, handle: SimulatedHandle, callback: Callable[[], None]) -> None:
         """Run the ``callback`` of ``handle``, whose turn it is, as this loop's; or later."""
@@ -61,50 +61,3 @@ class NodeLoop(SimulatedLoop):
             callback()
         finally:
             asyncio._set_running_loop(self.world)
-
-    @override
-    def time(self) -> float:
-        return self.world.time()
-
-    @override
-    def call_soon(
-        self,
-        callback: Callable[[Unpack[Arguments]], object],
-        *args: *Arguments,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        handle = _Handle(self, self.time(), callback, args, context)
-        self.make_ready([handle])
-        return handle
-
-    @override
-    def call_later(
-        self,
-        delay: float,
-        callback: Callable[[Unpack[Arguments]], object],
-        *args: *Arguments,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        return self.call_at(self.time() + delay, callback, *args, context=context)
-
-    @override
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[Unpack[Arguments]], object],
-        *args: *Arguments,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        timer = _Handle(self, when, callback, args, context)
-        self.set_timer(timer)
-        return timer
-
-    @override
-    def make_ready(self, handles: Iterable[SimulatedHandle]) -> None:
-        self._check_closed()  # type: ignore[attr-defined]
-        self.world.make_ready(handles)
-
-    @override
-    def set_timer(self, timer: SimulatedHandle) -> None:
-        self._check_closed()  # type: ignore[attr-defined]
-        self.world.set_timer(timer)
