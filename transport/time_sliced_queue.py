@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
-from weakref import WeakKeyDictionary
+
+from transport.per_loop import PerLoop
 
 SLICE_S: Final = 0.001
 SLICE_WORKS: Final = 32
@@ -61,18 +62,14 @@ class TimeSlicedQueue:
                 self._schedule()
 
 
-_queues: WeakKeyDictionary[asyncio.AbstractEventLoop, TimeSlicedQueue] = WeakKeyDictionary()
+_queues = PerLoop(TimeSlicedQueue)
 
 
 def time_sliced_queue() -> TimeSlicedQueue:
     """Return the running loop's queue, shared by everything on it."""
-    loop = asyncio.get_running_loop()
-    found = _queues.get(loop)
-    if found is None:
-        found = _queues[loop] = TimeSlicedQueue(loop)
-    return found
+    return _queues.of_running_loop()
 
 
 def use_time_sliced_queue(queue: TimeSlicedQueue, loop: asyncio.AbstractEventLoop) -> None:
     """Let ``queue`` be that of ``loop``: it may measure its slices by another clock."""
-    _queues[loop] = queue
+    _queues.use(queue, loop)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
-from weakref import WeakKeyDictionary
+
+from transport.per_loop import PerLoop
 
 SLICE_READS: Final = 32
 SLICE_S: Final = 0.001
@@ -71,13 +72,9 @@ class SlicedReads:
                     break  # the rest is told again
 
 
-_reads: WeakKeyDictionary[asyncio.AbstractEventLoop, SlicedReads] = WeakKeyDictionary()
+_reads = PerLoop(SlicedReads)
 
 
 def sliced_reads() -> SlicedReads:
     """Return the running loop's, shared by everything on it."""
-    loop = asyncio.get_running_loop()
-    found = _reads.get(loop)
-    if found is None:
-        found = _reads[loop] = SlicedReads(loop)
-    return found
+    return _reads.of_running_loop()
