@@ -30,7 +30,12 @@ def discard_broken_output() -> OSError | None:
                 stream.flush()
         except OSError as error:
             broken = error
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            discard(stream.fileno())
     return broken
+
+
+def discard(descriptor: int) -> None:
+    """Let whatever the process still writes to ``descriptor`` go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

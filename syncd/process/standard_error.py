@@ -9,6 +9,8 @@ import os
 from contextlib import suppress
 from typing import Final
 
+from syncd import console
+
 ENCODING: Final = "utf-8"
 
 
@@ -41,6 +43,4 @@ class StandardError(logging.Handler):
 
     def discard_what_follows(self) -> None:
         """Let whatever the process still writes to the descriptor go nowhere: nobody reads it, and it would wait."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._descriptor)
-        os.close(nowhere)
+        console.discard(self._descriptor)
