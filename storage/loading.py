@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from functools import cache
 from itertools import chain
 from typing import Final
@@ -28,8 +27,6 @@ asked for. It takes a fraction of what the write takes."""
 
 _SMALL: Final = (1, 2, 4, 8, 16)
 """Sizes of lists."""
-
-_NONE: Final = frozenset[str]()
 
 Journals = dict[str, UserJournal]
 """By user."""
@@ -123,10 +120,10 @@ def _contexts_by_user(rows: Iterable[Row]) -> dict[str, dict[str, CausalContext]
     return by_user
 
 
-def _foreign_replicas(operation: Operation) -> AbstractSet[str]:
+def _foreign_replicas(operation: Operation) -> set[str]:
     """Return the replicas of the tags that ``operation`` names, except the journal's own."""
     if not operation.removed_tags and not operation.change.tag:
-        return _NONE
+        return set()
     texts = operation.removed_tags if operation.change.action == "remove" else (operation.change.tag,)
     return {Tag.parse(text).replica for text in texts if text} - {JOURNAL_REPLICA}
 
