@@ -6,6 +6,7 @@ Nothing of a token is ever logged; the text of a refusal may be shown to the cli
 import hashlib
 import time
 from collections.abc import Callable, Container
+from functools import lru_cache
 from typing import Any, Final
 
 import jwt
@@ -127,11 +128,11 @@ class Authenticator:
             raise TokenRefused("The token is malformed.") from None
 
     def _verify(self, token: str) -> tuple[dict[str, Any], VerificationKey]:
-        header = jwt.get_unverified_header(token)
-        algorithm, known = header.get("alg"), self.keys.known
+        algorithm, key_id = _signed_by(token.partition(".")[0])
+        known = self.keys.known
         if algorithm not in self.keys.algorithms:
             raise TokenRefused(ALGORITHM_NOT_ALLOWED)
-        candidates = known.candidates(algorithm, header.get("kid"))
+        candidates = known.candidates(algorithm, key_id)
         for key in candidates:
             try:
                 return self._decode(token, key), key
@@ -163,6 +164,18 @@ class Authenticator:
             issuer=self._issuer,
             leeway=MAX_CLOCK_SKEW_S,
         )
+
+
+@lru_cache(maxsize=64)
+def _signed_by(header: str) -> tuple[Any, Any]:
+    """Return the ``alg`` and ``kid`` of a token's first part, which all tokens of one key have in common.
+
+    Raises:
+        jwt.DecodeError: it is not a header.
+    """
+    # PyJWT decodes payload and signature, too, which it will do again: with none of them it has little to do.
+    said = jwt.get_unverified_header(f"{header}..")
+    return said.get("alg"), said.get("kid")
 
 
 def _name(claims: dict[str, Any], claim: str) -> str:
