@@ -82,7 +82,7 @@ lint: $(VENV)/dev
 
 types: $(VENV)/dev
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench simulation
+	$(BIN)/mypy tests bench simulation clients/conformance
 	$(BIN)/basedpyright
 
 arch: $(VENV)/dev

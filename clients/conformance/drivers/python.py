@@ -1,0 +1,116 @@
+"""The Python client's driver for ``run.py``, as a program: ``python run.py --exec "python drivers/python.py"``."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from syncd_client import MemoryStore, messages, outputs
+from syncd_client.core import Core, CoreDeps, NotSignedInError
+from syncd_client.outputs import Output
+from syncd_client.store import Store
+from syncd_client.token import Token
+
+Json = dict[str, Any]
+
+
+class PythonDriver:
+    """The core, on a store of the client's own."""
+
+    def __init__(self, new_store: Callable[[], Store] = MemoryStore) -> None:
+        self._new_store = new_store
+        self._store = new_store()
+        self._now_ms, self._random, self._replicas = 0, 0.0, 0
+        self._core = self._new_core()
+
+    def ask(self, question: Json) -> Json:
+        """Return the answer to one line."""
+        self._now_ms, self._random = question["now_ms"], question["random"]
+        answer: Json = {}
+        match question:
+            case {"scenario": _}:
+                self._store.close()
+                self._store, self._replicas, self._core = self._new_store(), 0, self._new_core()
+            case {"restart": True}:
+                self._core = self._new_core()
+            case {"input": given}:
+                try:
+                    out = self._put(given)
+                except (NotSignedInError, ValueError) as error:
+                    answer = {"raised": str(error)}
+                else:
+                    answer = {"outputs": [shown for output in out if (shown := self._perform(output)) is not None]}
+        core = self._core
+        return answer | {"state": core.state, "list": msgspec.to_builtins(core.items), "queue": core.queued}
+
+    def _new_core(self) -> Core:
+        return Core(
+            CoreDeps(now_ms=lambda: self._now_ms, random=lambda: self._random, new_replica=self._new_replica),
+        )
+
+    def _new_replica(self) -> str:
+        self._replicas += 1
+        return f"r{self._replicas}"
+
+    def _put(self, given: Json) -> list[Output]:
+        core = self._core
+        match given:
+            case {"app": {"sign_in": user_id}}:
+                return core.sign_in(user_id, self._store.load(user_id))
+            case {"app": {"sign_out": {"erase": erase}}}:
+                return core.sign_out(erase=erase)
+            case {"app": {"add": content_id}}:
+                return core.enqueue("add", content_id)[1]
+            case {"app": {"remove": content_id}}:
+                return core.enqueue("remove", content_id)[1]
+            case {"app": "connect"}:
+                return core.connect()
+            case {"app": "disconnect"}:
+                return core.disconnect()
+            case {"token": token}:
+                return core.token(Token(**token))
+            case {"token_failed": True}:
+                return core.token_failed("none")
+            case {"open": True}:
+                return core.opened()
+            case {"open_failed": refusal}:
+                return core.open_failed("refused", refusal.get("status"), refusal.get("retry_after_s", 0))
+            case {"server": message}:
+                return core.received(messages.decode(json.dumps(message)))
+            case {"close": code}:
+                return core.closed(code, "closed")
+            case {"due": timer}:
+                return core.due(outputs.Timer(timer))
+            case _:
+                raise AssertionError(given)
+
+    def _perform(self, output: Output) -> Json | None:
+        """Store what is to be stored, and return anything else as the runner is told."""
+        match output:
+            case outputs.Save(user_id=user_id, changes=changes):
+                self._store.save(user_id, changes)
+                return None
+            case outputs.Erase(user_id=user_id):
+                self._store.erase(user_id)
+                return None
+            case outputs.AskToken():
+                return {"type": "ask_token"}
+            case outputs.Open(target=target, token=token):
+                return {"type": "open", "target": target, "token": token}
+            case outputs.Send(message=message):
+                return {"type": "send", "message": json.loads(messages.encode(message))}
+            case outputs.Close():
+                return {"type": "close"}
+            case outputs.StartTimer(timer=timer, after_ms=after_ms):
+                return {"type": "start_timer", "timer": timer, "after_ms": after_ms}
+            case outputs.StopTimer(timer=timer):
+                return {"type": "stop_timer", "timer": timer}
+            case outputs.Emit(event=event):
+                return {"type": "emit", "event": msgspec.to_builtins(event)}
+
+
+if __name__ == "__main__":
+    driver = PythonDriver()
+    for line in sys.stdin:
+        print(json.dumps(driver.ask(json.loads(line))), flush=True)

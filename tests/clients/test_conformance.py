@@ -1,0 +1,140 @@
+"""The scenarios that every client must pass, through both clients' drivers (clients/conformance/README.md)."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import jsonschema_rs
+import pytest
+from syncd_client import SqliteStore
+
+from simulation.javascript_core import is_node_there
+
+CONFORMANCE = Path(__file__).parents[2] / "clients" / "conformance"
+FILE = json.loads((CONFORMANCE / "scenarios.json").read_text())
+JAVASCRIPT = ("node", str(CONFORMANCE / "drivers" / "javascript.mjs"))
+
+
+def load(file: str) -> ModuleType:
+    """Import what is a program of its own, for people who have none of ours."""
+    spec = spec_from_file_location(Path(file).stem, CONFORMANCE / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+runner, python = load("run.py"), load("drivers/python.py")
+all_scenarios = pytest.mark.parametrize("scenario", FILE["scenarios"], ids=lambda scenario: scenario["name"])
+
+
+def passes(driver: object, scenario: dict[str, Any]) -> None:
+    runner.run(driver, scenario, FILE["names"])
+
+
+@all_scenarios
+def test_the_python_client_passes(scenario: dict[str, Any]) -> None:
+    passes(python.PythonDriver(), scenario)
+
+
+@all_scenarios
+def test_the_python_client_passes_with_a_file(scenario: dict[str, Any], tmp_path: Path) -> None:
+    stores = (SqliteStore(tmp_path / f"{number}.db") for number in range(2))
+    passes(python.PythonDriver(lambda: next(stores)), scenario)
+
+
+@pytest.fixture(scope="module")
+def javascript() -> Iterator[object]:
+    """The JavaScript client's driver, as a program: started once, as ``run.py --exec`` does."""
+    if not is_node_there():
+        pytest.skip("Node is not installed: the JavaScript client is not tested")
+    with runner.StartedDriver(JAVASCRIPT) as driver:
+        yield driver
+
+
+@pytest.mark.integration
+@all_scenarios
+def test_the_javascript_client_passes(scenario: dict[str, Any], javascript: object) -> None:
+    passes(javascript, scenario)
+
+
+def test_every_scenario_has_a_name_of_its_own() -> None:
+    names = [scenario["name"] for scenario in FILE["scenarios"]]
+    assert len(names) == len(set(names))
+
+
+def test_the_file_is_of_its_schema() -> None:
+    schema = json.loads((CONFORMANCE / "scenarios.schema.json").read_text())
+    assert [str(error) for error in jsonschema_rs.validator_for(schema).iter_errors(FILE)] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        ({"expect_state": "live"}, 'step 2, {"expect_state": "live"}: the state: "token", expected "live"'),
+        ({"expect_list": ["a"]}, "the list: [], expected"),
+        ({"expect_event": {"type": "refused"}}, "there was no event 'refused'"),
+        ({"expect_event": {"type": "updated", "code": 1}}, "code of the event"),
+        ({"expect_reconnect": {"in_ms": 1}}, "whether the timer reconnect runs: false, expected true"),
+        ({"expect_url": "/ws"}, 'what was opened: [], expected ["/ws"]'),
+        ({"expect_sent": [{}]}, "sent were []"),
+        ({"app": {"add": "no id"}}, "the call has raised"),
+        ({"app": {"sign_in": "alice"}, "raises": True}, "it does not raise"),
+        ({"open": True, "nonsense": 1}, None),
+        ({"advice": 1}, "nobody knows the step 'advice'"),
+    ],
+)
+def test_a_client_that_does_something_else_is_told_at_which_step(step: dict[str, Any], complaint: str | None) -> None:
+    steps = [{"app": {"sign_in": "alice"}}, step]
+    if complaint is None:
+        passes(python.PythonDriver(), {"name": "fine", "steps": steps})
+        return
+    with pytest.raises(runner.ScenarioError) as raised:
+        passes(python.PythonDriver(), {"name": "broken", "steps": steps})
+    assert complaint in str(raised.value)
+
+
+def test_what_nobody_expects_to_be_sent_fails() -> None:
+    names = cast("dict[str, Any]", FILE["names"])
+    steps = [{"app": {"sign_in": "alice"}}, {"token": "$TOKEN"}, {"open": True}, {"server": "$EMPTY"}]
+    scenario = {"name": "sends", "steps": [*steps, {"app": {"add": "$A"}}]}
+    with pytest.raises(runner.ScenarioError, match="sent, and not expected"):
+        runner.run(python.PythonDriver(), scenario, names)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("program", "status", "said"),
+    [
+        ("import sys; print('hello', flush=True)", 2, "the driver wrote no JSON: hello"),
+        ("pass", 2, "the driver has ended"),
+        ("import sys\nfor _ in sys.stdin: print('{}', flush=True)", 2, "lacks 'state'"),
+        ('import sys\nfor _ in sys.stdin: print(\'{"state": "live"}\', flush=True)', 1, 'the state: "live", expected'),
+    ],
+)
+def test_a_driver_that_is_none_is_told(
+    program: str, status: int, said: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "driver.py"
+    file.write_text(program)
+    assert runner.main(["--exec", f"{sys.executable} {file}", "--only", "a first connect"]) == status
+    assert said in "".join(capfd.readouterr())
+
+
+def test_a_name_that_no_scenario_has_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["--exec", "true", "--only", "of nobody"]) == 2
+    assert capsys.readouterr().err == "no scenario has 'of nobody' in its name\n"
+
+
+@pytest.mark.integration
+def test_the_command_runs_a_client_of_any_language(capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    assert runner.main(["--exec", " ".join(JAVASCRIPT), "--only", "gap"]) == 0
+    assert "0 failed" in capsys.readouterr().out
