@@ -97,13 +97,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and not STARTERS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)
-        if not _WHOLE_SERVICES.isdisjoint(item.path.parents):
+        if not _is_measured(item):
             item.add_marker(pytest.mark.unmeasured)
     items.sort(key=lambda item: item.path.name not in _LONG)
 
 
-_WHOLE_SERVICES = frozenset(Path(__file__).parent / folder for folder in ("scenarios", "simulation"))
-"""Folders whose tests run what units run, for long, and with faults."""
+def _is_measured(item: pytest.Item) -> bool:
+    """Return whether coverage is measured: a process takes twice as long then, and most run what units have run."""
+    if item.get_closest_marker("integration") is None:
+        return _SIMULATION not in item.path.parents
+    return not _MEASURED_PROCESSES.isdisjoint(item.path.parents)
+
+
+_SIMULATION = Path(__file__).parent / "simulation"
+_MEASURED_PROCESSES = frozenset(
+    Path(__file__).parent / folder for folder in ("syncd/checks", "syncd/commands", "transport")
+)
+"""Folders whose tests start what no unit runs."""
 
 _LONG = frozenset(
     {
