@@ -28,6 +28,7 @@ from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.apidocs.routes import document_routes
+from transport.device_connection import DeviceConnection, DeviceDeps
 from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
@@ -38,7 +39,7 @@ from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
-from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
+from transport.websocket.device_protocol import DeviceProtocol
 
 BACKLOG = 2048
 
@@ -91,18 +92,18 @@ async def serving(
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
     """Close those of ``connections`` that are devices with one of these tokens, and return their number."""
-    devices = [connection for connection in connections if isinstance(connection, DeviceProtocol)]
+    devices = [connection for connection in connections if isinstance(connection, DeviceConnection)]
     return sum(device.disconnect_if_revoked(token_ids) for device in devices)
 
 
 def _disconnect_withdrawn(connections: Collection[object], known: Collection[str]) -> None:
     """Close what came with a token whose key is not ``known`` any more; in slices, since it may be most of them."""
     for connection in list(connections):
-        if isinstance(connection, DeviceProtocol) and connection.is_of_other_key_than(known):
+        if isinstance(connection, DeviceConnection) and connection.is_of_other_key_than(known):
             time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known), Storm.DEPARTURES)
 
 
-def server_config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) -> uvicorn.Config:
+def server_config(settings: Settings, api: HttpApi, deps: DeviceDeps) -> uvicorn.Config:
     """Return how uvicorn makes the protocol of a connection."""
     config = uvicorn.Config(
         api.app,
@@ -141,7 +142,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozense
 
 def device_deps(
     settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
-) -> DeviceProtocolDeps:
+) -> DeviceDeps:
     """Return what the device sockets of ``node`` are wired with."""
     connection_deps = ConnectionDeps(
         tell_watchlist=node.users.tell_watchlist,
@@ -155,7 +156,7 @@ def device_deps(
         illegal_steps=node.metrics.illegal_steps,
         tracer=node.tracer,
     )
-    return DeviceProtocolDeps(
+    return DeviceDeps(
         authenticator=authenticator,
         quotas=node.quotas,
         spawn=partial(SyncWebSocket.launch, connection_deps),

@@ -38,8 +38,9 @@ from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.bus.none import NoBus
+from transport.frames import fragments, frame
 from transport.query import cursor_of
-from transport.websocket.device_codec import encode, fragments, frame
+from transport.websocket.device_codec import encode
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """What the URL of a request says: where a read is to begin, and never a token."""
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
@@ -13,6 +14,8 @@ from transport.errors import Problem
 MAX_LIMIT: Final = 1000
 """Items or changes in one answer."""
 MAX_EPOCH_LENGTH: Final = 128
+MAX_POLL_S: Final = 55
+"""Proxies give up on an answer after a minute."""
 
 SNAPSHOT_IN_PIECES: Final = "pieces"
 
@@ -23,6 +26,7 @@ _TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "au
 _MAX_PARAMETERS: Final = 16
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
+_SECONDS: Final = re.compile("[0-9]{1,2}")
 _LIMIT: Final = re.compile("[0-9]{1,4}")
 _CURSOR: Final = re.compile(CURSOR_PATTERN)
 
@@ -53,7 +57,11 @@ def refuse_tokens(query: bytes) -> None:
     Raises:
         Problem: 400.
     """
-    if not _TOKEN_PARAMETERS.isdisjoint(name.lower() for name in _parameters(query)):
+    _refuse_tokens(_parameters(query))
+
+
+def _refuse_tokens(parameters: Iterable[str]) -> None:
+    if not _TOKEN_PARAMETERS.isdisjoint(name.lower() for name in parameters):
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             "A token in the URL ends up in logs and histories: send it as 'Authorization: Bearer <token>', "
@@ -89,9 +97,32 @@ def resume_query(query: bytes) -> ResumeQuery:
     """Return what ``query`` says of a device; a cursor that cannot be read is none: the list begins again.
 
     Raises:
-        Problem: 400; the detail names the parameter.
+        Problem: 400; the detail names the parameter, or says that it is a token.
+    """
+    return _resume_query(_parameters(query))
+
+
+def stream_query(query: bytes) -> tuple[ResumeQuery, int | None]:
+    """Return what ``query`` says of a device, and for how many seconds it polls; ``None``: it wants a stream.
+
+    Raises:
+        Problem: as ``resume_query``.
     """
     parameters = _parameters(query)
+    resume = _resume_query(parameters)
+    expected = f"a whole number of seconds from 0 to {MAX_POLL_S}"
+    poll = _one(parameters, "poll", _SECONDS, expected)
+    if poll is None:
+        return resume, None
+    if int(poll) > MAX_POLL_S:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"poll: must be {expected}.")
+    if resume.since is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "poll: needs since: what came between two polls is not kept for anybody.")
+    return resume, int(poll)
+
+
+def _resume_query(parameters: dict[str, list[str]]) -> ResumeQuery:
+    _refuse_tokens(parameters)
     since, epoch = _position(parameters)
     takes_pieces = _one(parameters, "snapshot", _PIECES, f"{SNAPSHOT_IN_PIECES!r}, or left out") is not None
     cursor = _one(parameters, "snapshot_cursor", _ANYTHING, "the 'next' of a piece")

@@ -14,9 +14,9 @@ from websockets.http11 import Request
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # a script sees its own directory only
 
+from transport.frames import frame
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
-from transport.websocket.device_codec import frame
 from transport.websocket.protocol import WebSocketProtocol
 
 

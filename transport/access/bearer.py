@@ -3,6 +3,7 @@
 Source: RFC 6750 section 2.1; the subprotocol is this service's own.
 """
 
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -21,6 +22,26 @@ def bearer_token(authorization: str | None = None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise unauthorized("Send the token as 'Authorization: Bearer <token>'.")
     return token.strip()
+
+
+def offered_protocols(lines: Iterable[str]) -> list[str]:
+    """Return the subprotocols of a WebSocket that the lines of its header offer."""
+    return [name.strip() for line in lines for name in line.split(",")]
+
+
+def device_token(authorizations: Sequence[str], bearers: Sequence[str]) -> str:
+    """Return the one token that a device shows.
+
+    Args:
+        authorizations: the values of ``Authorization``.
+        bearers: the offered subprotocols that begin with ``BEARER_PREFIX``.
+
+    Raises:
+        Problem: 401; 400, there are several.
+    """
+    if len(bearers) + len(authorizations) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
+    return bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
 
 
 def unauthorized(detail: str) -> Problem:

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from transport.kernel_buffer import bytes_in_kernel
+
 
 class HeadCoalescer:
     """A transport that sends a response's head together with what follows, and counts what it was given.
@@ -45,6 +47,10 @@ class HeadCoalescer:
         """As the transport's, behind what waits."""
         self.flush()
         self.transport.close()
+
+    def read_bytes(self) -> int:
+        """Return how much the peer has read; the kernel alone holds megabytes, and accepts more in large steps only."""
+        return self.written_bytes - self.transport.get_write_buffer_size() - bytes_in_kernel(self.transport)
 
     def _write_now(self, data: bytes) -> None:
         self.written_bytes += len(data)

@@ -1,9 +1,6 @@
 """Clients that ask and do not read the answers: what is unsent must get less, or the connection ends."""
 
 import asyncio
-import sys
-import termios
-from fcntl import ioctl
 from typing import Final
 
 from transport.http.head_coalescer import HeadCoalescer
@@ -39,25 +36,14 @@ class SlowReaderGuard:
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + self._timeout_s
-        self._timer = loop.call_at(due_s, self._look, self._read_bytes(), due_s)
+        self._timer = loop.call_at(due_s, self._look, self._writer.read_bytes(), due_s)
 
     def _look(self, read_before_bytes: int, due_s: float) -> None:
         self._timer = None
         if not self._transport.get_write_buffer_size():
             return
         was_paused = asyncio.get_running_loop().time() - due_s > PAUSED_S
-        if self._read_bytes() - read_before_bytes < MIN_READ_BYTES and not was_paused:
+        if self._writer.read_bytes() - read_before_bytes < MIN_READ_BYTES and not was_paused:
             self._transport.abort()
         else:
             self._look_later()
-
-    def _read_bytes(self) -> int:
-        """Return how much the peer has read; the kernel alone holds megabytes, and accepts more in large steps only."""
-        return self._writer.written_bytes - self._transport.get_write_buffer_size() - _bytes_in_kernel(self._transport)
-
-
-def _bytes_in_kernel(transport: asyncio.Transport) -> int:
-    """Return what the peer has not acknowledged yet (Linux: tcp(7), ``SIOCOUTQ``)."""
-    if sys.platform != "linux":
-        return 0
-    return int.from_bytes(ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)

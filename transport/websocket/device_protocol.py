@@ -2,36 +2,24 @@
 
 import asyncio
 import logging
-import random
-import time
-from collections.abc import Callable, Collection, Container
-from functools import partial
 from typing import Any, Final
 
-from msgspec import Struct
 from websockets.http11 import Request
 
-from actors.connection.deps import HandshakeResult
-from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED, TOO_FAST
+from actors.messages.close_codes import TOO_FAST
 from actors.messages.connection import (
     BinaryReceived,
-    ConnectionMessage,
     Disconnect,
     Received,
-    Shutdown,
     SignOfLife,
-    SocketLost,
     SocketWritable,
     TokenRenewed,
 )
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
-from actors.ports import DeviceSocket
-from actors.runtime.tell import Tell
-from transport.access.authentication import Authenticator, Claims
+from transport.access.authentication import Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
-from transport.access.limits import Quotas
+from transport.device_connection import DeviceConnection, DeviceDeps, to_nobody
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
-from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request
 from transport.websocket.protocol import WebSocketProtocol
@@ -44,39 +32,16 @@ _SOCKET_WRITABLE: Final = SocketWritable()
 _TOO_FAST: Final = Disconnect(TOO_FAST)
 
 
-class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
-    """What all device sockets share."""
-
-    authenticator: Authenticator
-    quotas: Quotas
-    spawn: Callable[[DeviceSocket, HandshakeResult], Tell[ConnectionMessage]]
-    """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
-    allowed_origins: Collection[str] = ()
-    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
-    reconnect_spread_ms: int = 5_000
-    """When the daemon stops, its devices are asked to come back spread over this time."""
-    random: Callable[[], float] = random.random
-    """In [0, 1), for that."""
-    now_s: Callable[[], float] = time.monotonic
-    """A monotonic clock, for quotas."""
-    wall_s: Callable[[], float] = time.time
-    """Seconds since 1970."""
-
-
-class DeviceProtocol(WebSocketProtocol):
+class DeviceProtocol(WebSocketProtocol, DeviceConnection):
     """Give uvicorn ``partial(DeviceProtocol, deps)`` as ``Config(ws=…)``."""
 
     __slots__ = ("_deps", "_task", "_tell", "_thumbprint", "_token_id", "_user_id")
 
-    def __init__(
-        self, deps: DeviceProtocolDeps, config: Any, server_state: Any, app_state: Any, _loop: Any = None
-    ) -> None:
+    def __init__(self, deps: DeviceDeps, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deps = deps
-        self._tell: Tell[ConnectionMessage] = _to_nobody  # from its opening to its end: to its actor
-        self._user_id: str  # once it is open
-        self._token_id: str | None = None
-        self._thumbprint: str | None = None  # of the key that verified the token in use
+        self._tell = to_nobody  # from its opening to its end: to its actor
+        self._token_id = self._thumbprint = None
         self._task: asyncio.Task[None] | None = None  # waits for an issuer's keys
 
     def handshake_received(self, request: Request) -> None:
@@ -128,58 +93,22 @@ class DeviceProtocol(WebSocketProtocol):
         if self._task is not None:
             self._task.cancel()
         if was_admitted:
-            self._deps.quotas.disconnect(self._user_id)
-            tell, self._tell = self._tell, _to_nobody
-            # It may be one of thousands that lose their network at once.
-            time_sliced_queue().run(partial(tell, SocketLost()), Storm.DEPARTURES)
+            self._leave()
 
     def shutdown(self) -> None:
         """Say goodbye, with a moment to come back at that differs from device to device."""
         if self.state in (OPENING, CLOSED):
             super().shutdown()
         else:
-            self._tell(Shutdown(round(self._deps.random() * self._deps.reconnect_spread_ms)))
-
-    def disconnect_if_revoked(self, revoked: Container[str]) -> bool:
-        """Close if the token in use is one of those, and say whether it was."""
-        is_revoked = self._token_id is not None and self._token_id in revoked
-        if is_revoked:
-            self._token_id = self._thumbprint = None
-            self._tell(Disconnect(TOKEN_REVOKED))
-        return is_revoked
-
-    def is_of_other_key_than(self, known: Container[str]) -> bool:
-        """Return whether the token in use was verified by a key whose thumbprint is not ``known``."""
-        return self._thumbprint is not None and self._thumbprint not in known
-
-    def disconnect_if_withdrawn(self, known: Container[str]) -> None:
-        """Close if the token in use was verified by a key whose thumbprint is not ``known``."""
-        if self.is_of_other_key_than(known):
-            self._token_id = self._thumbprint = None
-            self._tell(Disconnect(TOKEN_ENDED))
+            self._say_goodbye()
 
     def _admit(self, asked: ConnectRequest, claims: Claims) -> None:
         """Open the WebSocket, unless the connection has ended meanwhile. Raises: Problem, a limit is reached."""
         if self._transport.is_closing():
             return
-        resume = asked.resume
-        if resume.since is not None:
-            self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
-        self._deps.quotas.connect(claims.user_id)
-        self._user_id = claims.user_id
-        self._token_id, self._thumbprint = claims.token_id, claims.thumbprint
+        self._count_in(claims, asked.resume)
         self.accept(asked.subprotocol)
-        handshake = HandshakeResult(
-            user_id=claims.user_id,
-            device_id=claims.device_id,
-            ends_at_s=self._on_loop_clock(claims.expires_at),
-            connected_at=int(self._deps.wall_s()),
-            since=resume.since,
-            epoch=resume.epoch,
-            takes_pieces=resume.takes_pieces,
-            after=resume.after,
-        )
-        self._tell = self._deps.spawn(self, handshake)
+        self._launch(claims, asked.resume)
 
     async def _admit_later(self, asked: ConnectRequest, missing: SigningKeyMissing) -> None:
         try:
@@ -219,17 +148,10 @@ class DeviceProtocol(WebSocketProtocol):
                 user_id=claims.user_id,
                 device_id=claims.device_id,
                 expires_at=claims.expires_at,
-                ends_at_s=self._on_loop_clock(claims.expires_at),
+                ends_at_s=asyncio.get_running_loop().time() + claims.expires_at - self._deps.wall_s(),
                 message_id=message.id,
             )
         )
 
     def _renewal_refused(self, message: Authenticate, refused: TokenRefused) -> None:
         self._tell(Received((Malformed("unauthorized", str(refused), "token", message.id),)))
-
-    def _on_loop_clock(self, expires_at: int) -> float:
-        return asyncio.get_running_loop().time() + expires_at - self._deps.wall_s()
-
-
-def _to_nobody(_message: ConnectionMessage) -> None:
-    """Stand for the actor of a WebSocket that has none: it is not open yet, or no more."""

@@ -14,9 +14,10 @@ from websockets.exceptions import InvalidHandshake, InvalidMethod, InvalidUpgrad
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from transport.access.bearer import BEARER_PREFIX, bearer_token
+from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
+from transport.access.origins import check_origin
 from transport.errors import Problem
-from transport.query import ResumeQuery, refuse_tokens, resume_query
+from transport.query import ResumeQuery, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
@@ -85,26 +86,11 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
         raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
     if url.path != PATH:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
-    _check_origin(request, allowed_origins)
-    query = url.query.encode()
-    refuse_tokens(query)
-    resume = resume_query(query)
-    offered = [name.strip() for value in request.headers.get_all("Sec-WebSocket-Protocol") for name in value.split(",")]
+    headers = request.headers
+    check_origin(headers.get_all("Origin"), headers.get_all("Host"), allowed_origins)
+    resume = resume_query(url.query.encode())
+    offered = offered_protocols(headers.get_all("Sec-WebSocket-Protocol"))
     bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
-    authorizations = request.headers.get_all("Authorization")
-    if len(bearers) + len(authorizations) > 1:
-        raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
-    token = bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
+    token = device_token(headers.get_all("Authorization"), bearers)
     answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
     return ConnectRequest(token, resume, answered)
-
-
-def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
-    """Admit programs (no origin), pages of this very host, and the origins allowed by name."""
-    origins = request.headers.get_all("Origin")
-    if not origins:
-        return
-    origin = origins[0].lower()
-    same_host = [origin.partition("://")[2]] == [host.lower() for host in request.headers.get_all("Host")]
-    if len(origins) > 1 or not (same_host or origin in allowed_origins):
-        raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")

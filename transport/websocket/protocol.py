@@ -6,7 +6,6 @@ is said on it. ``DeviceProtocol`` does.
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,6 +16,7 @@ from websockets.http11 import Request
 from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
 from transport.errors import Problem
+from transport.kernel_buffer import bound_kernel_buffer
 from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import answer, opening_request
@@ -25,10 +25,6 @@ from transport.websocket.state import CLOSED, OPEN, OPENING, State
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""
-UNSENT_IN_KERNEL_BYTES: Final = 64 * 1024
-"""More than that, and what is in flight, the kernel does not take, though it has room for megabytes: on a slow link it
-would take some only now and then. A ping would wait as long, and who reads slowly look like one who does not read.
-"""
 CLOSE_TIMEOUT_S: Final = 5.0
 """For the peer to answer our close frame and to end the TCP connection."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -160,7 +156,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         self._connections.add(self)
         self._transport = transport
         transport.set_write_buffer_limits(WRITE_HIGH_WATER_BYTES)
-        _bound_kernel_buffer(transport)
+        bound_kernel_buffer(transport)
 
     def request_received(self, method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Take the request, as its parser has found it: names in lower case."""
@@ -269,9 +265,3 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     def _abort_later(self) -> None:
         if self._close_timer is None:
             self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.abort)
-
-
-def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
-    sock = transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL_BYTES)

@@ -1,6 +1,13 @@
 import pytest
 
-from transport.access.bearer import bearer_token, token_problem, unauthorized
+from transport.access.bearer import (
+    BEARER_PREFIX,
+    bearer_token,
+    device_token,
+    offered_protocols,
+    token_problem,
+    unauthorized,
+)
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 
 
@@ -32,3 +39,28 @@ def test_a_token_that_nobody_can_judge_now_is_503_and_not_401() -> None:
     problem = token_problem(KeysUnavailable("The issuer of the keys is away."))
     assert (problem.status, problem.detail) == (503, "The issuer of the keys is away.")
     assert problem.headers == {"Retry-After": "2"}
+
+
+@pytest.mark.parametrize(
+    ("authorizations", "protocols"), [(["Bearer a.b.c"], ["syncd.v1"]), ([], ["syncd.v1, bearer.a.b.c", "chat"])]
+)
+def test_a_device_shows_its_token_in_a_header_or_as_a_subprotocol(
+    authorizations: list[str], protocols: list[str]
+) -> None:
+    bearers = [name for name in offered_protocols(protocols) if name.startswith(BEARER_PREFIX)]
+    assert device_token(authorizations, bearers) == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("authorizations", "bearers", "status"),
+    [
+        ([], [], 401),
+        (["Bearer a"], ["bearer.b"], 400),
+        (["Bearer a", "Bearer b"], [], 400),
+        ([], ["bearer.a"] * 2, 400),
+    ],
+)
+def test_a_device_shows_one_token(authorizations: list[str], bearers: list[str], status: int) -> None:
+    with pytest.raises(Problem) as refused:
+        device_token(authorizations, bearers)
+    assert refused.value.status == status

@@ -3,10 +3,6 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from websockets.client import ClientProtocol
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN
-from websockets.uri import parse_uri
 
 from actors.messages.device import (
     Ack,
@@ -26,59 +22,11 @@ from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from tests.contents import SPELLED, SPELLINGS
-from transport.websocket.device_codec import FRAGMENT_BYTES, decode, encode, fragments, frame
+from transport.frames import payloads_in
+from transport.websocket.device_codec import decode, encode
 
 FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
 STAMP = HLCTimestamp(1, 2, "n")
-
-
-def read_by_websockets(frames: bytes) -> list[Frame]:
-    client = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN)
-    client.receive_data(frames)
-    return [event for event in client.events_received() if isinstance(event, Frame)]
-
-
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 1_023, 1_024, 65_535, 65_536, 200_000])
-def test_a_frame_of_any_size_is_read_by_another_implementation(size: int) -> None:
-    (read,) = read_by_websockets(frame(b"x" * size))
-    assert (read.opcode, read.fin, read.data) == (Opcode.TEXT, True, b"x" * size)
-
-
-def test_frames_can_be_joined() -> None:
-    assert [read.data for read in read_by_websockets(frame(b"one") + frame(b"") + frame(b"two" * 50))] == [
-        b"one", b"", b"two" * 50,
-    ]  # fmt: skip
-
-
-SIZES = (0, 1, FRAGMENT_BYTES - 1, FRAGMENT_BYTES, FRAGMENT_BYTES + 1, 3 * FRAGMENT_BYTES + 5)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_a_message_in_fragments_is_read_by_another_implementation(size: int) -> None:
-    payload = bytes(number % 251 for number in range(size))
-    read = read_by_websockets(b"".join(fragments(payload, opens=True, closes=True)))
-    assert b"".join(one.data for one in read) == payload
-    assert [one.opcode for one in read] == [Opcode.TEXT] + [Opcode.CONT] * (len(read) - 1)
-    assert [one.fin for one in read] == [False] * (len(read) - 1) + [True]
-    assert all(len(one.data) <= FRAGMENT_BYTES for one in read)
-    assert len(read) == max(1, -(-size // FRAGMENT_BYTES))
-
-
-@pytest.mark.parametrize("middle", [b"", b"x" * (FRAGMENT_BYTES + 1)])
-def test_a_message_may_be_fragmented_part_by_part(middle: bytes) -> None:
-    parts = (
-        *fragments(b"one", opens=True, closes=False),
-        *fragments(middle, opens=False, closes=False),
-        *fragments(b"", opens=False, closes=True),
-    )
-    read = read_by_websockets(b"".join(parts))
-    assert b"".join(one.data for one in read) == b"one" + middle
-    assert [one.fin for one in read] == [False] * (len(read) - 1) + [True]
-    assert [one.opcode for one in read] == [Opcode.TEXT] + [Opcode.CONT] * (len(read) - 1)
-
-
-def test_a_short_message_is_one_frame() -> None:
-    assert fragments(b"short", opens=True, closes=True) == (frame(b"short"),)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +75,8 @@ def test_a_short_message_is_one_frame() -> None:
     ],
 )
 def test_messages_to_a_device_have_their_documented_shape(message: Any, json: dict[str, Any]) -> None:
-    (read,) = read_by_websockets(encode(message))
-    assert msgspec.json.decode(bytes(read.data)) == json
+    ((_, payload, _),) = payloads_in(encode(message))
+    assert msgspec.json.decode(payload) == json
 
 
 @pytest.mark.parametrize(

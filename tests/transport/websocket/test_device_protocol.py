@@ -40,12 +40,15 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
+from transport.device_connection import DeviceDeps
+from transport.frames import fragments, frame
 from transport.http import phases as http_phases
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
+from transport.kernel_buffer import UNSENT_IN_KERNEL_BYTES
 from transport.websocket import protocol as websocket
-from transport.websocket.device_codec import encode, fragments, frame
-from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
+from transport.websocket.device_codec import encode
+from transport.websocket.device_protocol import DeviceProtocol
 
 SECRET = "a secret of more than thirty-two bytes"
 FILM = "550e8400-e29b-41d4-a716-446655440000"
@@ -137,9 +140,9 @@ Start = Callable[..., Any]
 
 def make_deps(
     watchlist: Watchlist, keys: SigningKeys | None = None, clock: Clock | None = None, **heartbeat: Any
-) -> DeviceProtocolDeps:
+) -> DeviceDeps:
     deps = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, now_s=clock or Clock(), **heartbeat)
-    return DeviceProtocolDeps(
+    return DeviceDeps(
         authenticator=Authenticator(keys or shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=partial(SyncWebSocket.launch, deps),
@@ -360,7 +363,7 @@ async def test_the_kernel_takes_little_more_of_a_device_than_it_is_about_to_send
 
     service = Service(await serve(partial(Bounded, make_deps(Watchlist()))), Watchlist())
     async with service.connect():
-        assert bounds == [websocket.UNSENT_IN_KERNEL_BYTES]
+        assert bounds == [UNSENT_IN_KERNEL_BYTES]
 
 
 BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
@@ -572,7 +575,7 @@ async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_afte
     await service.next_left()
 
 
-def start_stoppable(deps: DeviceProtocolDeps) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
+def start_stoppable(deps: DeviceDeps) -> tuple[uvicorn.Server, asyncio.Task[None], int]:
     """Return a server that stops once it is told to, its end, and its port."""
     protocol: Any = partial(DeviceProtocol, deps)
     http: Any = partial(HttpProtocol, RequestLimits())

@@ -22,8 +22,9 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
+from transport.device_connection import DeviceDeps
 from transport.errors import Problem
-from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
+from transport.websocket.device_protocol import DeviceProtocol
 from transport.websocket.handshake import connect_request
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -52,7 +53,7 @@ def admitted() -> Admitted:
 
 @pytest.fixture
 async def port(serve: Serve, admitted: Admitted) -> int:
-    deps = DeviceProtocolDeps(
+    deps = DeviceDeps(
         authenticator=Authenticator(shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=admitted.spawn,

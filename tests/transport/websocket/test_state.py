@@ -23,9 +23,10 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import SigningKeys, shared_secret
+from transport.device_connection import DeviceDeps
 from transport.errors import Problem
-from transport.websocket.device_codec import frame
-from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
+from transport.frames import frame
+from transport.websocket.device_protocol import DeviceProtocol
 from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.state import State
 
@@ -234,7 +235,7 @@ class Device(DeviceProtocol):
     def __init__(self, keys: SigningKeys) -> None:
         self.told: list[str] = []
         self.quotas = Quotas(Limits(max_connections=1))
-        deps = DeviceProtocolDeps(authenticator=Authenticator(keys), quotas=self.quotas, spawn=self._spawn)
+        deps = DeviceDeps(authenticator=Authenticator(keys), quotas=self.quotas, spawn=self._spawn)
         super().__init__(deps, None, SimpleNamespace(connections=set()), None)
         self.connection_made(RecordingTransport())
         ask(self, mint(SECRET, "ann", "tv", 600, token_id="jti"))

@@ -1,0 +1,27 @@
+"""What the kernel holds of a connection's output: it has room for megabytes, and says what the peer has confirmed."""
+
+import asyncio
+import socket
+import sys
+import termios
+from fcntl import ioctl
+from typing import Final
+
+UNSENT_IN_KERNEL_BYTES: Final = 64 * 1024
+"""More than that, and what is in flight, the kernel does not take, though it has room for megabytes: on a slow link it
+would take some only now and then. A ping would wait as long, and who reads slowly look like one who does not read.
+"""
+
+
+def bound_kernel_buffer(transport: asyncio.Transport) -> None:
+    """Let the kernel take no more than ``UNSENT_IN_KERNEL_BYTES`` ahead of the network, where it can be told."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL_BYTES)
+
+
+def bytes_in_kernel(transport: asyncio.Transport) -> int:
+    """Return what the peer has not acknowledged yet (Linux: tcp(7), ``SIOCOUTQ``); elsewhere 0."""
+    if sys.platform != "linux":
+        return 0
+    return int.from_bytes(ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
