@@ -85,6 +85,16 @@ class RegistryMetrics:
         """Seconds from the start of a relay to the write to its last device's socket; of devices that read."""
 
 
+class StreamMetrics:
+    """Connections that are none of WebSockets, by kind: ``stream`` or ``poll``."""
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter({"stream": 0, "poll": 0})
+        """Now."""
+        self.opened: Counter[str] = Counter({"stream": 0, "poll": 0})
+        """Since the start."""
+
+
 class WriteMetrics:
     """What the per-user actors count of writes."""
 
@@ -182,6 +192,7 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
 
     broadcast: BroadcastMetrics = field(default_factory=BroadcastMetrics)
     registry: RegistryMetrics = field(default_factory=RegistryMetrics)
+    streams: StreamMetrics = field(default_factory=StreamMetrics)
     writes: WriteMetrics = field(default_factory=WriteMetrics)
     journal: JournalMetrics = field(default_factory=JournalMetrics)
     bus: BusMetrics = field(default_factory=BusMetrics)

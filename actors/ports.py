@@ -202,7 +202,7 @@ class Fragments(Protocol):
 
 
 class DeviceSocket(Protocol):
-    """One device's WebSocket as its ``SyncWebSocket`` sees it. Thread: the event loop."""
+    """One device's WebSocket, or stream, as its ``SyncWebSocket`` sees it. Thread: the event loop."""
 
     __slots__ = ()
 
@@ -218,7 +218,7 @@ class DeviceSocket(Protocol):
         ...
 
     def ping(self) -> None:
-        """Send a ping frame; its pong arrives as ``SignOfLife``."""
+        """Send a sign of life; that it was received arrives as ``SignOfLife``."""
 
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake after what was written; idempotent."""

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from msgspec import structs
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
@@ -28,7 +29,7 @@ from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.apidocs.routes import document_routes
-from transport.device_connection import DeviceConnection, DeviceDeps
+from transport.device_connection import DeviceConnection, DeviceDeps, Spawn
 from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
@@ -37,11 +38,15 @@ from transport.http.device_tokens import device_token_routes
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
+from transport.http.streams import stream_routes
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol
 
 BACKLOG = 2048
+
+STREAM_INTERVAL_S = 12.0
+"""Between the comments of a stream: clients are promised one every 15 s, and look for a proxy that keeps them back."""
 
 ASK_TIMEOUT_S = 5.0
 """For the ``Deployment`` to answer, which gives the nodes a fraction of that."""
@@ -76,9 +81,9 @@ async def serving(
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
         origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        routes = _more_routes(settings, admin_deps(node, authenticator, revocations))
-        api = http_api(api_deps(node, authenticator, origins), routes)
-        server = _Server(server_config(settings, api, device_deps(settings, node, authenticator, origins)), connections)
+        devices = device_deps(settings, node, authenticator, origins)
+        api = _api(settings, node, authenticator, revocations, devices)
+        server = _Server(server_config(settings, api, devices), connections)
         await server.startup(sockets=[listener])
         node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
         ticking = asyncio.create_task(server.main_loop())
@@ -88,6 +93,14 @@ async def serving(
             server.should_exit = True
             await ticking
             await server.shutdown(sockets=[listener])
+
+
+def _api(
+    settings: Settings, node: Node, authenticator: Authenticator, revocations: Revocations, devices: DeviceDeps
+) -> HttpApi:
+    more = _more_routes(settings, admin_deps(node, authenticator, revocations))
+    streams = stream_routes(stream_deps(settings, node, devices), node.metrics.streams)
+    return http_api(api_deps(node, authenticator, devices.allowed_origins), {**more, **streams})
 
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
@@ -120,7 +133,7 @@ def server_config(settings: Settings, api: HttpApi, deps: DeviceDeps) -> uvicorn
     return config
 
 
-def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collection[str]) -> ApiDeps:
     """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
         name="syncd",
@@ -144,11 +157,30 @@ def device_deps(
     settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
 ) -> DeviceDeps:
     """Return what the device sockets of ``node`` are wired with."""
+    return DeviceDeps(
+        authenticator=authenticator,
+        quotas=node.quotas,
+        spawn=_spawn(settings, node, settings.heartbeat_interval),
+        allowed_origins=allowed_origins,
+        reconnect_spread_ms=round(settings.shutdown_timeout * 500),
+        random=node.outside.random,
+        now_s=node.outside.now_s,
+        wall_s=node.outside.wall_s,
+    )
+
+
+def stream_deps(settings: Settings, node: Node, devices: DeviceDeps) -> DeviceDeps:
+    """Return what devices over HTTP answers are wired with: as the others, but for how often they are given a sign."""
+    interval_s = min(settings.heartbeat_interval, STREAM_INTERVAL_S)
+    return structs.replace(devices, spawn=_spawn(settings, node, interval_s))
+
+
+def _spawn(settings: Settings, node: Node, heartbeat_interval_s: float) -> Spawn:
     connection_deps = ConnectionDeps(
         tell_watchlist=node.users.tell_watchlist,
         frame=encode,
         now_s=asyncio.get_running_loop().time,
-        heartbeat_interval_s=settings.heartbeat_interval,
+        heartbeat_interval_s=heartbeat_interval_s,
         heartbeat_timeout_s=settings.heartbeat_timeout,
         unread_timeout_s=settings.heartbeat_timeout / 2,
         unread=node.metrics.unread,
@@ -156,16 +188,7 @@ def device_deps(
         illegal_steps=node.metrics.illegal_steps,
         tracer=node.tracer,
     )
-    return DeviceDeps(
-        authenticator=authenticator,
-        quotas=node.quotas,
-        spawn=partial(SyncWebSocket.launch, connection_deps),
-        allowed_origins=allowed_origins,
-        reconnect_spread_ms=round(settings.shutdown_timeout * 500),
-        random=node.outside.random,
-        now_s=node.outside.now_s,
-        wall_s=node.outside.wall_s,
-    )
+    return partial(SyncWebSocket.launch, connection_deps)
 
 
 def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:

@@ -19,6 +19,7 @@ from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.errors import Problem
 from transport.figures import stats
+from transport.frames import frame
 from transport.http import admin, admin_answers, answers, requests
 from transport.problems import ProblemDetails, problem_body
 from transport.websocket import device_codec
@@ -51,7 +52,7 @@ def structs_of(*modules: Any, where: Callable[[str], bool] = lambda name: True) 
 def frame_payload(message: Any) -> bytes:
     """Return what is in the frame that a device is sent."""
     payload = msgspec.json.encode(message)
-    assert device_codec.encode(message) == device_codec.frame(payload)
+    assert device_codec.encode(message) == frame(payload)
     return payload
 
 

@@ -39,6 +39,9 @@ TOKEN_REVOKED: Final = Close(4501, "the token was revoked")
 PROTOCOL_VIOLATION: Final = Close(4502, "only text messages are understood")
 OTHER_IDENTITY: Final = Close(4503, "the token names another user or device")
 
+POLL_ANSWERED: Final = Close(1000, "poll")
+"""Ends the answer to a poll, which is a connection, too. No WebSocket is closed with it."""
+
 CLOSES: Final = (
     GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER, HEARTBEAT_MISSED, SLOW_CONSUMER, TOO_FAST,
     DISCONNECTED, TOKEN_ENDED, TOKEN_REVOKED, PROTOCOL_VIOLATION, OTHER_IDENTITY,

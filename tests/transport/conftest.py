@@ -25,6 +25,7 @@ ON_BOTH_LOOPS = (
     "http/test_protocol",
     "http/test_upgrades",
     "http/test_direct_writes",
+    "http/test_streams",
 )
 
 

@@ -1,10 +1,21 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
-from transport.query import MAX_LIMIT, ListQuery, ResumeQuery, cursor_of, list_query, refuse_tokens, resume_query
+from transport.query import (
+    MAX_LIMIT,
+    ListQuery,
+    ResumeQuery,
+    cursor_of,
+    list_query,
+    refuse_tokens,
+    resume_query,
+    stream_query,
+)
 
 numbers = st.integers(0, 10**18 - 1)
 
@@ -94,3 +105,23 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(name: bytes) -> None:
 
 def test_other_parameters_are_no_tokens() -> None:
     refuse_tokens(b"since=1&tokens=2&cursor=e.1.1.1")
+
+
+def test_a_stream_asks_as_a_websocket_does_and_a_poll_says_for_how_long() -> None:
+    resume = ResumeQuery(since=9, epoch="e", takes_pieces=True)
+    assert stream_query(b"since=9&epoch=e&snapshot=pieces") == (resume, None)
+    for seconds in (0, 25, 55):
+        assert stream_query(b"since=9&epoch=e&snapshot=pieces&poll=%d" % seconds) == (resume, seconds)
+
+
+@pytest.mark.parametrize("query", [b"since=1&poll=56", b"since=1&poll=", b"since=1&poll=1.5", b"poll=1", b"since=x"])
+def test_a_poll_that_cannot_be_is_refused(query: bytes) -> None:
+    with pytest.raises(Problem, match=r"^(poll|since): ") as refused:
+        stream_query(query)
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("read_query", [resume_query, stream_query])
+def test_no_device_asks_with_a_token_in_its_query(read_query: Callable[[bytes], object]) -> None:
+    with pytest.raises(Problem, match="ends up in logs"):
+        read_query(b"since=1&Token=secret")

@@ -32,9 +32,18 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
+from transport.http.events import MEDIA_TYPE
 from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest
+from transport.http.streams import STREAM
 from transport.problems import ProblemDetails
-from transport.query import CURSOR_PATTERN, MAX_EPOCH_LENGTH, MAX_LIMIT, REVISION_PATTERN
+from transport.query import (
+    CURSOR_PATTERN,
+    MAX_EPOCH_LENGTH,
+    MAX_LIMIT,
+    MAX_POLL_S,
+    REVISION_PATTERN,
+    SNAPSHOT_IN_PIECES,
+)
 
 _TYPES: Final = (
     Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate, LastActivities,
@@ -54,6 +63,12 @@ _UPDATE: Final = {
     "timestamp": _STAMP, "device_id": "tv",
 }  # fmt: skip
 _EPOCH: Final = "9f86d081"
+_REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
+_EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
+_EVENTS: Final = (
+    ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
+    'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
+)
 
 _ETAG: Final = {
     "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
@@ -86,6 +101,7 @@ def openapi_document(version: str) -> Json:
             "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
             "/api/v1/sync/operations": {"post": _write_operations()},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
+            STREAM: {"get": _stream()},
             "/api/v1/metrics": {"get": _figures()},
             "/health": {"get": _health()},
             "/ready": {"get": _ready()},
@@ -126,7 +142,7 @@ def _write_operations() -> Json:
 
 
 def _read_watchlist() -> Json:
-    revision, a_limit = {"type": "string", "pattern": REVISION_PATTERN}, {"type": "integer", "default": MAX_LIMIT}
+    a_limit = {"type": "integer", "default": MAX_LIMIT}
     page = {"revision": 9, "epoch": _EPOCH, "items": [_ITEM], "next": f"{_EPOCH}.9.115605504000000000.9"}
     listed = answer("The list, or what changed.", "WatchlistPage", page, **_ETAG)
     media: Json = listed["content"]["application/json"]
@@ -136,10 +152,8 @@ def _read_watchlist() -> Json:
         "readWatchlist",
         "Read the list, newest first, or with since what changed.",
         parameters=[
-            query("since", "Answer the changes after this revision.", revision, "8"),
-            query(
-                "epoch", "Of that revision.", {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}, _EPOCH
-            ),
+            query("since", "Answer the changes after this revision.", _REVISION, "8"),
+            query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
             query(
                 "cursor",
@@ -160,6 +174,29 @@ def _last_activities() -> Json:
         "Read the revision of each kind of data: did anything change?",
         parameters=[_if_none_match()],
         responses={"200": answer("The revisions.", "LastActivities", example, **_ETAG), "304": _not_modified()},
+    )
+
+
+def _stream() -> Json:
+    cursor = f"{_EPOCH}.9.115605504000000000.7"
+    content = {MEDIA_TYPE: {"schema": {"type": "string"}, "examples": {"stream": {"value": _EVENTS}}}}
+    description = "As for the WebSocket, whose messages they are (/asyncapi.json); ends with the event close."
+    return _of_a_user(
+        "stream",
+        "Get a device's messages as server-sent events, where no WebSocket can be had.",
+        parameters=[
+            query("since", "First send what came after this revision.", _REVISION, "8"),
+            query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
+            query("snapshot", "If the list is to be sent: in pieces.", {"enum": [SNAPSHOT_IN_PIECES]}, "pieces"),
+            query("snapshot_cursor", "The next of the last piece that came.", {"type": "string"}, cursor),
+            query(
+                "poll",
+                "End the answer with what there is to say, after at most so many seconds; needs since.",
+                {"type": "integer", "minimum": 0, "maximum": MAX_POLL_S},
+                25,
+            ),
+        ],
+        responses={"200": {"description": description, "content": content}} | problems("403"),
     )
 
 

@@ -14,7 +14,10 @@ Json = dict[str, Any]
 _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "400": ("The request is not as documented, or can never succeed as it is.", "since: must be given once."),
     "401": ("There is no token, or not a valid one.", "The token has expired."),
-    "403": ("The token does not allow this.", "The token's scope must have the word 'syncd:admin'."),
+    "403": (
+        "The token does not allow this, or the origin of the page.",
+        "The token's scope must have the word 'syncd:admin'.",
+    ),
     "404": (
         "A remove of what is not in the list.",
         "content_id: 0b0e6a4e-52a5-4a5b-9a1f-000000000001 is not in the watchlist.",

@@ -78,6 +78,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; called by Prometheus' client."""
         yield from self._relays()
+        yield from self._streams()
         yield from self._limits()
         yield from self._writes()
         yield from self._children()
@@ -98,6 +99,14 @@ class Figures(Collector):
         yield _gauge("active_users", "Users with a connection on this node.", registry.active_users)
         yield _counter("messages_sent", "Messages told to connections.", registry.messages_sent)
         yield _histogram("write_latency_seconds", "From a relay's start to its last write.", registry.write_latency)
+
+    def _streams(self) -> Iterator[Metric]:
+        streams = self.sources.metrics.streams
+        now = GaugeMetricFamily("syncd_streams", "Connections over HTTP answers, not WebSockets.", labels=["kind"])
+        for kind, count in sorted(streams.open.items()):
+            now.add_metric([kind], count)
+        yield now
+        yield _counters("streams_opened", "Streams and polls that were opened.", "kind", streams.opened)
 
     def _limits(self) -> Iterator[Metric]:
         closes = {str(code): count for code, count in self.sources.metrics.closes.items()}

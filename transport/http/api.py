@@ -11,6 +11,7 @@ from transport.http.deps import ApiDeps
 from transport.http.direct_writes import DirectWrites
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
+from transport.http.websocket_route import WebSocketRoute
 from transport.http.writes import OperationsRoute, WatchlistRoute
 
 WATCHLIST = "/api/v1/sync/watchlist"
@@ -37,7 +38,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         "/health": {"GET": service.health},
         "/ready": {"GET": service.ready},
         "/metrics": {"GET": service.prometheus},
-        "/ws": {"GET": service.websocket},
+        "/ws": {"GET": WebSocketRoute(deps).get},
         **more,
     }
     return HttpApi(HttpApp(routes, cors), DirectWrites({WATCHLIST: watchlist, OPERATIONS: operations}, cors))

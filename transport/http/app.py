@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from transport.errors import ClientGone, Problem
+from transport.http.carrying import CARRIER, Carrier
 from transport.http.cors import NO_CORS, Cors
 from transport.http.request_head import RequestHead
 from transport.problems import OUR_ERROR, problem_response
@@ -29,6 +30,20 @@ class HttpRequest(RequestHead):
         super().__init__(scope["headers"])
         self._scope = scope
         self._receive = receive
+
+    @property
+    def method(self) -> str:
+        """As it was sent: ``GET``."""
+        method: str = self._scope["method"]
+        return method
+
+    @property
+    def carrier(self) -> Carrier:
+        """The connection that the request came on. Raises: ClientGone, it has ended."""
+        carrier: Carrier | None = self._scope["extensions"][CARRIER]()
+        if carrier is None or carrier.transport.is_closing():
+            raise ClientGone
+        return carrier
 
     @property
     def query(self) -> bytes:

@@ -3,12 +3,13 @@
 import asyncio
 from http import HTTPStatus
 from typing import Any, Final
+from weakref import ref
 
 import httptools
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.errors import Problem
+from transport.http.carrying import CARRIER, CarryingProtocol
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.phases import Phase, PhaseDeadline
@@ -35,7 +36,7 @@ class _Refused(Exception):
     """Leaves a callback of the parser, which turns it into its own error; the answer is the ``_problem``."""
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(CarryingProtocol):
     """Give uvicorn ``partial(HttpProtocol, limits, direct_writes)`` as ``Config(http=…)``."""
 
     cycle: Any
@@ -176,6 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects_100_continue
         self.headers += headers  # the scope's
+        self.scope["extensions"] = {CARRIER: ref(self)}  # type: ignore[dict-item]  # what it is, is for us to say
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
@@ -275,11 +277,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         elif self._phase is Phase.IDLE:
             self._deadline.begin(Phase.IDLE)
-
-    @override
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._slow_reader.begin()  # what is unsent must not stay so for ever
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -20,6 +20,10 @@ class RequestHead:
         """Return a header's value, empty if it was not sent; its lines are one list (RFC 9110 section 5.3)."""
         return b",".join(value for key, value in self._lines if key == name).decode("latin-1")
 
+    def values(self, name: bytes) -> list[str]:
+        """Return the value of each line of a header."""
+        return [value.decode("latin-1") for key, value in self._lines if key == name]
+
     def is_repeated(self, name: bytes) -> bool:
         """Return whether a header was sent in more than one line."""
         return len(self.headers) < len(self._lines) and sum(key == name for key, _ in self._lines) > 1

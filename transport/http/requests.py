@@ -57,13 +57,20 @@ async def authenticated(head: RequestHead, authenticator: Authenticator) -> Clai
     Raises:
         Problem: as ``claims_of``; 503, nobody can say whether it is valid.
     """
+    return await claims_of_token(_token(head), authenticator)
+
+
+async def claims_of_token(token: str, authenticator: Authenticator) -> Claims:
+    """Return what ``token`` says, as ``authenticated``. Raises: Problem, 401 or 503."""
     try:
-        return claims_of(head, authenticator)
+        return authenticator.authenticate(token)
     except SigningKeyMissing as missing:
         try:
-            return await authenticator.authenticate_fetching(_token(head), missing)
+            return await authenticator.authenticate_fetching(token, missing)
         except (TokenRefused, KeysUnavailable) as error:
             raise token_problem(error) from None
+    except TokenRefused as refused:
+        raise token_problem(refused) from None
 
 
 def traceparent(head: RequestHead) -> str | None:

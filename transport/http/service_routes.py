@@ -52,8 +52,3 @@ class ServiceRoutes:
     async def figures(self, _request: HttpRequest) -> Response:
         """Return the documented figures."""
         return json_response(self._deps.figures())
-
-    async def websocket(self, _request: HttpRequest) -> Response:
-        """Ask for an upgrade: what comes here did not ask for one."""
-        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        raise Problem(HTTPStatus.UPGRADE_REQUIRED, "Open a WebSocket here; /asyncapi.json describes it.", headers)

@@ -76,9 +76,3 @@ async def test_the_figures_are_those_of_the_node() -> None:
     assert documented.json() == {"messages_relayed": 12.0}
     assert prometheus.text == "figures 1\n"
     assert prometheus.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-
-
-async def test_the_websockets_path_asks_for_an_upgrade() -> None:
-    async with client(http_api(api_deps()).app) as api:
-        response = await api.get("/ws")
-    assert (response.status_code, response.headers["Upgrade"]) == (426, "websocket")

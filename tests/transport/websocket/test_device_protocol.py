@@ -23,25 +23,18 @@ from actors.messages.connection import (
     ConnectionInfo,
     ConnectionMessage,
     Deliver,
-    Join,
-    Joined,
-    Leave,
     Listed,
-    ListPart,
-    ReadOn,
-    Replayed,
-    WatchlistRequest,
 )
-from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
 from tests.fakes.late_keys import LateKeys
+from tests.fakes.lone_watchlist import LoneWatchlist, part
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.device_connection import DeviceDeps
-from transport.frames import fragments, frame
+from transport.frames import frame
 from transport.http import phases as http_phases
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
@@ -55,42 +48,6 @@ FILM = "550e8400-e29b-41d4-a716-446655440000"
 Serve = Callable[..., Any]
 
 
-class Watchlist:
-    """Stands for every user's ``WatchlistSync``: at revision 0, acknowledges writes at once."""
-
-    def __init__(self) -> None:
-        self.joined: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
-        self.left: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
-        self.asked_on: asyncio.Queue[ConnectionInfo] = asyncio.Queue()
-        """Who has taken a part of the list that was not the last."""
-        self.missed: tuple[bytes, ...] = ()
-        self.parts: list[ListPart] = []
-        """Of the list, told to who resumes instead of what was missed."""
-        self.writes = 0
-
-    def tell(self, request: WatchlistRequest) -> None:
-        match request:
-            case Join(connection=connection, since=None):
-                connection.tell(Joined(0))
-                self.joined.put_nowait(connection)
-            case Join(connection=connection) if self.parts:
-                connection.tell(Listed(self.parts.pop(0), 9, "history_pruned"))
-                self.joined.put_nowait(connection)
-            case ReadOn(connection=connection):
-                self.asked_on.put_nowait(connection)
-            case Join(connection=connection, since=since):
-                assert since is not None
-                revision = since + len(self.missed)
-                connection.tell(Replayed(revision=revision, head=revision, epoch="e", frames=self.missed))
-                self.joined.put_nowait(connection)
-            case Leave(connection=connection):
-                self.left.put_nowait(connection)
-            case DeviceWrite(answer=answer):
-                self.writes += 1
-                assert answer is not None
-                answer(Outcome(status=Status.EXISTING))
-
-
 class Clock:
     """The loop's, which a test puts forward."""
 
@@ -102,7 +59,7 @@ class Clock:
 
 
 class Service:
-    def __init__(self, port: int, watchlist: Watchlist) -> None:
+    def __init__(self, port: int, watchlist: LoneWatchlist) -> None:
         self.port = port
         self.watchlist = watchlist
 
@@ -139,7 +96,7 @@ Start = Callable[..., Any]
 
 
 def make_deps(
-    watchlist: Watchlist, keys: SigningKeys | None = None, clock: Clock | None = None, **heartbeat: Any
+    watchlist: LoneWatchlist, keys: SigningKeys | None = None, clock: Clock | None = None, **heartbeat: Any
 ) -> DeviceDeps:
     deps = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, now_s=clock or Clock(), **heartbeat)
     return DeviceDeps(
@@ -153,7 +110,7 @@ def make_deps(
 @pytest.fixture
 def start(serve: Serve) -> Start:
     async def start(**options: Any) -> Service:
-        watchlist = Watchlist()
+        watchlist = LoneWatchlist()
         port = await serve(partial(DeviceProtocol, make_deps(watchlist, **options)))
         return Service(port, watchlist)
 
@@ -361,19 +318,9 @@ async def test_the_kernel_takes_little_more_of_a_device_than_it_is_about_to_send
             server_side = transport.get_extra_info("socket")
             bounds.append(server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
 
-    service = Service(await serve(partial(Bounded, make_deps(Watchlist()))), Watchlist())
+    service = Service(await serve(partial(Bounded, make_deps(LoneWatchlist()))), LoneWatchlist())
     async with service.connect():
         assert bounds == [UNSENT_IN_KERNEL_BYTES]
-
-
-BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
-
-
-def part(json: bytes, *, opens: bool, closes: bool) -> ListPart:
-    """A part of a list in one message."""
-    after = None if closes else BOOKMARK
-    frames = fragments(json, opens=opens, closes=closes)
-    return ListPart(revision=9, epoch="e", frames=frames, ends_message=closes, after=after)
 
 
 async def test_pings_are_answered_in_the_midst_of_a_list_and_messages_behind_it(service: Service) -> None:
@@ -468,7 +415,7 @@ async def test_a_bad_token_is_refused_and_anothers_ends_the_connection(service: 
 
 
 async def test_a_revoked_token_ends_its_connection_once(serve: Serve) -> None:
-    watchlist = Watchlist()
+    watchlist = LoneWatchlist()
     deps = make_deps(watchlist)
     sockets: list[DeviceSocket] = []
 
@@ -487,7 +434,7 @@ async def test_a_revoked_token_ends_its_connection_once(serve: Serve) -> None:
 
 
 async def test_a_token_whose_key_was_withdrawn_ends_its_connection_and_another_does_not(serve: Serve) -> None:
-    watchlist = Watchlist()
+    watchlist = LoneWatchlist()
     deps = make_deps(watchlist, shared_secret(SECRET, previous=SECRET[::-1]))
     sockets: list[DeviceSocket] = []
 
@@ -586,7 +533,7 @@ def start_stoppable(deps: DeviceDeps) -> tuple[uvicorn.Server, asyncio.Task[None
 
 
 async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fetched() -> None:
-    watchlist, keys = Watchlist(), LateKeys()
+    watchlist, keys = LoneWatchlist(), LateKeys()
     server, serving, port = start_stoppable(make_deps(watchlist, keys))
     _, writer = await Service(port, watchlist).ask_raw()
     await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
@@ -598,7 +545,7 @@ async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fet
 
 
 async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:
-    watchlist = Watchlist()
+    watchlist = LoneWatchlist()
     server, serving, port = start_stoppable(make_deps(watchlist))
     service = Service(port, watchlist)
     async with service.connect() as client:
