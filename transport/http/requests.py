@@ -1,6 +1,7 @@
 """What HTTP clients send: tokens, bodies, their limits, their errors."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
@@ -120,7 +121,7 @@ async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
 
 
 def decode(read: Callable[[bytes], T], body: bytes) -> T:
-    """Return what ``read``, a decoder's method, makes of the body.
+    """Return what ``read``, a decoder's method, makes of the body; a byte order mark before it is ignored.
 
     Raises:
         Problem: 400; the detail names the field.
@@ -130,6 +131,8 @@ def decode(read: Callable[[bytes], T], body: bytes) -> T:
     except ContentIdRefused as refused:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{refused}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if body.startswith(BOM_UTF8) and not body.startswith(BOM_UTF8, len(BOM_UTF8)):
+            return decode(read, body.removeprefix(BOM_UTF8))  # RFC 8259 section 8.1 allows it
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
 
 

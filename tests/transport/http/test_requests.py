@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 
 import aiohttp
+import msgspec
 import pytest
 from starlette.types import Message
 from websockets.asyncio.client import connect
@@ -17,7 +18,7 @@ from transport.access.authentication import Authenticator
 from transport.access.signing_keys import FixedKeys, shared_secret
 from transport.errors import ClientGone, Problem
 from transport.http.app import HttpRequest
-from transport.http.requests import authenticated, read_body, traceparent
+from transport.http.requests import authenticated, decode, read_body, traceparent
 
 integration = pytest.mark.integration
 
@@ -218,3 +219,18 @@ async def test_only_a_token_that_was_judged_is_401(found: FixedKeys | None, stat
         await authenticated(ann, Authenticator(keys))
     assert refused.value.status == status
     assert ("Retry-After" in (refused.value.headers or {})) == (status == 503)
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("body", [b"[1, 2]", BOM + b"[1, 2]"])
+def test_a_byte_order_mark_before_the_body_is_ignored(body: bytes) -> None:
+    assert decode(msgspec.json.decode, body) == [1, 2]
+
+
+@pytest.mark.parametrize("body", [BOM * 1_000 + b"[1]", BOM, b"[1]" + BOM, b" " + BOM + b"[1]", BOM + b"[1"])
+def test_one_is_and_nowhere_else(body: bytes) -> None:
+    with pytest.raises(Problem, match="not as documented") as refused:
+        decode(msgspec.json.decode, body)
+    assert refused.value.status == 400

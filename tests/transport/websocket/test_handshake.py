@@ -102,6 +102,8 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"Authorization": "Bearer nonsense"}, 401, "malformed"),
     ({"Authorization": f"Bearer {EXPIRED}"}, 401, "expired"),
     ({"Authorization": f"Bearer {TOKEN[:-4]}AAAA"}, 401, "signature"),
+    ({"Authorization": f"Bearer {'x' * 9_000}"}, 401, "longer than 8192 characters"),
+    ({"Authorization": "", "Sec_WebSocket_Protocol": f"bearer.{'x' * 9_000}"}, 401, "longer than 8192 characters"),
     ({"Sec_WebSocket_Protocol": f"bearer.{TOKEN}"}, 400, "one token"),
     ({"target": f"/ws?token={TOKEN}"}, 400, "token in the URL"),
     ({"target": f"/ws?since=3&access_token={TOKEN}", "Authorization": ""}, 400, "token in the URL"),
