@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from syncd_client.outputs import Output
+from syncd_client.problem import read_problem
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
@@ -129,10 +130,13 @@ class Attempt(asyncio.Protocol):
 
     def _open_failed(self, device: "Device") -> Sequence[Output | SendText]:
         refusal = self._protocol.handshake_exc
-        status = refusal.response.status_code if isinstance(refusal, InvalidStatus) else None
-        self._log.note(self._name, f"is not connected: {status or 'reset'}")
-        told = None if device.is_javascript else status  # a WebSocket in JavaScript does not tell it
-        return device.core.open_failed(str(refusal or "reset"), told)
+        answer = refusal.response if isinstance(refusal, InvalidStatus) else None
+        self._log.note(self._name, f"is not connected: {answer.status_code if answer else 'reset'}")
+        if answer is None or device.is_javascript:  # a WebSocket in JavaScript does not tell why
+            return device.core.open_failed("reset")
+        status = answer.status_code
+        problem = read_problem(status, answer.headers.get("Content-Type"), bytes(answer.body))
+        return device.core.open_failed("refused", status, problem=problem)
 
     def _flush(self) -> None:
         if self._transport is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
-from syncd_client.outputs import Output, Timer
+from syncd_client.outputs import Output, Timer, Transport
 from syncd_client.token import Token
 
 from simulation.attempt import Attempt
@@ -47,6 +47,7 @@ class Device:
         self.disk = MemoryStore()
         self.javascript_disk: dict[str, list[Raw]] = {}
         self.attempt: Attempt | None = None
+        self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._token_s = token_s
         self._tokens = 0
@@ -85,6 +86,7 @@ class Device:
         """Be online again."""
         self.is_online = True
         self._do(self.core.connect())
+        self._do(self.core.wake())
 
     @property
     def connection(self) -> Connection | None:
@@ -154,8 +156,12 @@ class Device:
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
                     self.deps.loop.call_later(0.01, self._give_token, self.core)
-                case outputs.Open(target=target, token=token):
+                case outputs.Open(transport=Transport.WEBSOCKET, target=target, token=token):
                     self.attempt = Attempt(self, target, token)
+                case outputs.Open(transport=transport):
+                    self._refusal = self.deps.loop.call_later(0.01, self._refuse, transport)
+                case outputs.Probe():
+                    raise AssertionError("there is nothing but WebSockets")
                 case outputs.Send(message=message):
                     self._send(messages.encode(message))
                 case SendText(text=text):
@@ -180,6 +186,10 @@ class Device:
         assert self.attempt is not None
         self.attempt.send(text)
 
+    def _refuse(self, transport: Transport) -> None:
+        """Answer for the networks of this world, which let nothing but WebSockets through."""
+        self._do(self.core.open_failed(f"{transport} is not let through"))
+
     def _give_token(self, core: Core | JavascriptCore) -> None:
         if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
             return
@@ -193,6 +203,8 @@ class Device:
             self._do(core.connect())
 
     def _drop(self, *, is_rude: bool) -> None:
+        if self._refusal is not None:
+            self._refusal.cancel()
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.drop(is_rude=is_rude)

@@ -68,6 +68,7 @@ function answer(called, method, given) {
   return {
     outputs,
     state: core.state,
+    transport: core.transport,
     queued: queue.length,
     write: method === "enqueue" ? queue.at(-1) : null,
   };

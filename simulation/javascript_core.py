@@ -19,7 +19,7 @@ from syncd_client.core import CoreDeps, State
 from syncd_client.hlc import Timestamp
 from syncd_client.list_view import Item
 from syncd_client.messages import Action
-from syncd_client.outputs import Output, Timer
+from syncd_client.outputs import Output, Timer, Transport
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
@@ -54,7 +54,12 @@ class _AskToken(Struct, tag="ask_token"):
 
 
 class _Open(Struct, tag="open"):
+    transport: Transport
     target: str
+    token: str
+
+
+class _Probe(Struct, tag="probe"):
     token: str
 
 
@@ -87,7 +92,7 @@ class _Emit(Struct, tag="emit"):
     )  # fmt: skip
 
 
-_Output = _AskToken | _Open | _Send | _Close | _StartTimer | _StopTimer | _Save | _Emit
+_Output = _AskToken | _Open | _Probe | _Send | _Close | _StartTimer | _StopTimer | _Save | _Emit
 
 
 class _Write(Struct):
@@ -102,6 +107,7 @@ class _Write(Struct):
 class _Answer(Struct):
     outputs: list[_Output] = field(default_factory=list)
     state: State = State.SIGNED_OUT
+    transport: Transport | None = None
     queued: int = 0
     write: _Write | None = None
     items: list[Item] = field(default_factory=list)
@@ -167,6 +173,7 @@ class JavascriptCore:
         self._deps = deps
         self._disk = disk
         self.state = State.SIGNED_OUT
+        self.transport: Transport | None = None
         self.queued = 0
         """How many writes are not settled."""
         self._ask("new", (added_javascript,))
@@ -192,6 +199,10 @@ class JavascriptCore:
         """Stay offline until ``connect``."""
         return self._put("disconnect")
 
+    def wake(self) -> list[Output | SendText]:
+        """Be sure of the connection."""
+        return self._put("wake")
+
     def enqueue(self, operation: Action, content_id: str) -> tuple[PendingWrite, list[Output | SendText]]:
         """Add or remove a content.
 
@@ -215,17 +226,23 @@ class JavascriptCore:
         """Use the token that was asked for; the core's shell reads it itself."""
         return self._put("token", token.value)
 
-    def token_failed(self, _reason: str) -> list[Output | SendText]:
+    def token_failed(self, reason: str) -> list[Output | SendText]:
         """There is no token to be had now."""
-        return self._put("tokenFailed")
+        return self._put("tokenFailed", reason)
+
+    def token_unusable(self, reason: str) -> list[Output | SendText]:
+        """The callback answered what can never be a token."""
+        return self._put("tokenUnusable", reason)
 
     def opened(self) -> list[Output | SendText]:
         """The socket is open."""
         return self._put("opened")
 
-    def open_failed(self, _reason: str, status: int | None = None, retry_after_s: float = 0) -> list[Output | SendText]:
-        """The socket did not open."""
-        return self._put("openFailed", status, retry_after_s)
+    def open_failed(
+        self, _reason: str, status: int | None = None, retry_after_s: float = 0, problem: str | None = None
+    ) -> list[Output | SendText]:
+        """The connection did not open."""
+        return self._put("openFailed", status, retry_after_s, problem)
 
     def closed(self, code: int, _reason: str) -> list[Output | SendText]:
         """The connection ended."""
@@ -236,8 +253,16 @@ class JavascriptCore:
         return self._put("received", text)
 
     def heard(self) -> list[Output | SendText]:
-        """Do nothing: a WebSocket in JavaScript does not show bytes that are no whole message yet."""
-        return []
+        """Bytes came, of a message perhaps that is not whole yet."""
+        return self._put("heard")
+
+    def polled(self) -> list[Output | SendText]:
+        """A poll's answer ended as it should."""
+        return self._put("polled")
+
+    def probed(self, *, is_there: bool) -> list[Output | SendText]:
+        """The probe ended."""
+        return self._put("probed", is_there)
 
     def due(self, timer: Timer) -> list[Output | SendText]:
         """A timer ran out."""
@@ -259,7 +284,7 @@ class JavascriptCore:
         return answer
 
     def _take(self, answer: _Answer) -> list[Output | SendText]:
-        self.state, self.queued = answer.state, answer.queued
+        self.state, self.transport, self.queued = answer.state, answer.transport, answer.queued
         out: list[Output | SendText] = []
         for output in answer.outputs:
             if isinstance(output, _Save):
@@ -276,8 +301,10 @@ def _converted(output: _Output) -> Output | SendText:
     match output:
         case _AskToken():
             return outputs.AskToken()
-        case _Open(target=target, token=token):
-            return outputs.Open(target, token)
+        case _Open(transport=transport, target=target, token=token):
+            return outputs.Open(transport, target, token)
+        case _Probe(token=token):
+            return outputs.Probe(token)
         case _Send(text=text):
             return SendText(text)
         case _Close():

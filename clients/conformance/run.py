@@ -18,7 +18,7 @@ START_MS: Final = 1_764_000_000_000
 INPUTS: Final = frozenset(
     {
         *("app", "token", "token_failed", "token_unusable", "open", "open_failed", "server", "close"),
-        *("polled", "probed"),
+        *("heard", "polled", "probed"),
     }
 )
 """Steps that are put into the core as they are."""
@@ -115,19 +115,24 @@ class Run:
         self._events: list[Json] = []
         self._opened: list[Json] = []
         self._sent: list[Json] = []
-        self._is_asked = self._has_closed = self._has_probed = False
+        self._is_asked = self._has_closed = self._has_probe = False
 
     # What is done
 
     def _put(self, step: Json) -> None:
         if not step.keys().isdisjoint({"token", "token_failed", "token_unusable"}):
-            if not self._is_asked:
-                raise ScenarioError("no ask_token waits for an answer")
+            _equal("whether an ask_token waits for an answer", self._is_asked, not step.get("late", False))
             self._is_asked = False
+        if "probed" in step:
+            _equal("whether a probe waits for its end", self._has_probe, True)
+            self._has_probe = False
         if not step.keys().isdisjoint({"close", "open_failed"}):
             self._is_asked = False
+        if step.get("due") == "token":
+            self._is_asked = False
         raises = step.get("raises", False)
-        answer = self._ask({"input": {key: value for key, value in step.items() if key != "raises"}})
+        key = next(iter(step))
+        answer = self._ask({"input": {key: step[key]}})
         if raises != ("raised" in answer):
             raise ScenarioError(
                 f"the call has raised: {answer['raised']}" if "raised" in answer else "it does not raise"
@@ -154,12 +159,12 @@ class Run:
             case {"type": "open"}:
                 self._opened.append(output)
             case {"type": "probe"}:
-                self._has_probed = True
+                self._has_probe = True
             case {"type": "send", "message": message}:
                 self._sent.append(message)
             case {"type": "close"}:
                 self._has_closed = True
-                self._is_asked = False
+                self._is_asked = self._has_probe = False
             case {"type": "start_timer", "timer": timer, "after_ms": after_ms}:
                 self._due_ms[timer] = self._now_ms + after_ms
             case {"type": "stop_timer", "timer": timer}:
@@ -198,9 +203,8 @@ class Run:
         if "token" in step:
             _equal("its token", opened[0]["token"], step["token"])
 
-    def _expect_probe(self, has_probed: bool, _: Json) -> None:
-        probed, self._has_probed = self._has_probed, False
-        _equal("whether a WebSocket is tried", probed, has_probed)
+    def _expect_probe(self, has_probe: bool, _: Json) -> None:
+        _equal("whether a probe waits for its end", self._has_probe, has_probe)
 
     def _expect_sent(self, expected: list[Json], _: Json) -> None:
         sent, self._sent = self._sent, []

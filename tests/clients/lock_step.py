@@ -46,6 +46,7 @@ class Pair:
         deps = msgspec.structs.replace(deps, new_replica=lambda: f"r{self._replicas + 1}")
         self._javascript = JavascriptCore("lock-step", deps, self._disk)
         self.is_asked = False
+        self.is_probing = False
         self.is_opening = False
         self.is_open = False
         self.sent: list[str] = []
@@ -85,6 +86,7 @@ class Pair:
         until_ms = self._now_ms + span_ms
         while self._timers and min(self._timers.values()) <= until_ms:
             timer = min(self._timers, key=lambda timer: self._timers[timer])
+            self.is_asked = self.is_asked and timer is not Timer.TOKEN
             self._pass(max(0, self._timers.pop(timer) - self._now_ms))
             self._put({"due": timer})
         self._pass(until_ms - self._now_ms)
@@ -101,6 +103,7 @@ class Pair:
             _compare("outputs", [*_shown(python)], [*_shown(javascript)])
             self._perform(step, python)
         _compare("state", self.python.state, self._javascript.state)
+        _compare("transport", self.python.transport, self._javascript.transport)
         _compare("queue", self.python.queued, self._javascript.queued)
         _compare("list", self.python.items, self._javascript.items)
         for user_id, saves in self._disk.items():
@@ -137,8 +140,10 @@ class Pair:
             raise
 
     def _perform(self, step: Step, out: list[Output]) -> None:
-        if not step.keys().isdisjoint({"token", "token_failed"}):
+        if not step.keys().isdisjoint({"token", "token_failed", "token_unusable"}):
             self.is_asked = False
+        if "probed" in step:
+            self.is_probing = False
         if "open" in step:
             self.is_opening, self.is_open = False, True
         if not step.keys().isdisjoint({"close", "open_failed"}):
@@ -149,6 +154,8 @@ class Pair:
                     self.is_asked = True
                 case outputs.Open():
                     self.is_opening = True
+                case outputs.Probe():
+                    self.is_probing = True
                 case outputs.Send(message=messages.Write(id=operation_id)):
                     self.sent.append(operation_id)
                 case outputs.Close():
@@ -165,7 +172,7 @@ class Pair:
                     pass
 
     def _end(self) -> None:
-        self.is_asked = self.is_opening = self.is_open = False
+        self.is_asked = self.is_probing = self.is_opening = self.is_open = False
         self.sent = []
 
 
@@ -183,12 +190,23 @@ def _input(core: Core | JavascriptCore, step: Step) -> Iterable[Output | SendTex
             return core.disconnect()
         case {"token": claims}:
             return core.token(read_token(_web_token(claims)))
+        case {"app": "wake"}:
+            return core.wake()
         case {"token_failed": True}:
             return core.token_failed("none")
+        case {"token_unusable": reason}:
+            return core.token_unusable(reason)
         case {"open": True}:
             return core.opened()
         case {"open_failed": refusal}:
-            return core.open_failed("refused", refusal.get("status"), refusal.get("retry_after_s", 0))
+            status, problem = refusal.get("status"), refusal.get("problem")
+            return core.open_failed("refused", status, refusal.get("retry_after_s", 0), problem)
+        case {"heard": True}:
+            return core.heard()
+        case {"polled": True}:
+            return core.polled()
+        case {"probed": is_there}:
+            return core.probed(is_there=is_there)
         case {"close": code}:
             return core.closed(code, "closed")
         case {"due": timer}:
@@ -203,7 +221,10 @@ def _compare(what: str, python: object, javascript: object) -> None:
 
 
 def _web_token(claims: object) -> str:
-    """Return a token from which either client reads ``sub`` and ``exp``."""
+    """Return a token from which either client reads ``sub`` and ``exp``; a value of more than a letter, as it is."""
+    match claims:
+        case {"value": str(value)} if len(value) != 1:
+            return value
     return f"head.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.mac"
 
 

@@ -15,6 +15,19 @@ NODES: Final = ("s", "s", "r1", "r2", "\uffff", "\U00010000", "")
 STATUSES: Final = (None, 400, 401, 401, 403, 404, 426, 429, 500, 503)
 CODES: Final = (1000, 1001, 1006, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4008, 4499, 4500, 4500, 4501, 4999)
 SPANS_MS: Final = (1, 250, 1_000, 10_000, 20_000, 31_000, 60_000, 3_600_000)
+ODD_TOKENS: Final = (
+    "",
+    " \t",
+    "opaque",
+    " opaque\r\n",
+    "Bearer t",
+    "bearer t",
+    "t t",
+    "t\nt",
+    "{t}",
+    "\u00e9t",
+    "t\U0001f600",
+)
 NO_MESSAGES: Final = (
     "",
     "{",
@@ -36,8 +49,9 @@ class Script:
         self._pair = pair
         self._list = (9, "e1")
         """Revision and epoch of the list that comes in pieces."""
-        self._tokens = [self._claims(value) for value in "ABCDE"]
+        self._tokens = [*map(self._claims, "ABCDE"), {"value": rng.choice(ODD_TOKENS)}]
         """The app has few: that one comes back is what matters."""
+        self._is_strict = rng.random() < 0.3
         self._burst = [f"{CONTENTS[0][:-2]}{number:02x}" for number in range(70)] if rng.random() < 0.05 else []
         """What is added first: more than may be in flight at once."""
         self.steps = STEPS + len(self._burst)
@@ -52,13 +66,30 @@ class Script:
             return self._app()
         if chance < 0.3:
             return self._from_outside()
+        if pair.is_probing and chance < 0.5:
+            return {"probed": chance < 0.4}
         if pair.is_asked and (chance < 0.6 or not pair.is_open):
             return self._token()
         if pair.is_opening:
-            return {"open": True} if chance < 0.9 else {"open_failed": self._refusal()}
+            return {"open": True} if self._opens else {"open_failed": self._refusal()}
         if pair.is_open:
-            return {"server": self._message()} if chance < 0.96 else {"close": self._rng.choice(CODES)}
+            return self._on_connection(chance)
         return {"app": {"sign_in": self._rng.choice(USERS)}} if chance < 0.7 else {"app": "connect"}
+
+    @property
+    def _opens(self) -> bool:
+        """Whether the network lets the attempt through: in some scripts hardly ever an upgrade."""
+        is_upgrade = self._pair.python.transport == "websocket"
+        return self._rng.random() < (0.15 if is_upgrade and self._is_strict else 0.85)
+
+    def _on_connection(self, chance: float) -> Step:
+        if chance < 0.34:
+            return {"heard": True}
+        if chance < 0.36 and not self._pair.is_asked:
+            return {"token": self._rng.choice(self._tokens), "late": True}
+        if chance < 0.45 and self._pair.python.transport == "polling":
+            return {"polled": True}
+        return {"server": self._message()} if chance < 0.96 else {"close": self._rng.choice(CODES)}
 
     def _app(self) -> Step:
         chance, content_id = self._rng.random(), self._rng.choice(CONTENTS)
@@ -69,7 +100,7 @@ class Script:
         if chance < 0.05:
             return {"app": {"sign_out": {"erase": chance < 0.04}}}
         if chance < 0.10:
-            return {"app": "disconnect" if chance < 0.07 else "connect"}
+            return {"app": "disconnect" if chance < 0.06 else "connect" if chance < 0.08 else "wake"}
         if chance < 0.12:
             return {
                 "app": {"add": self._rng.choice(("tt0111161", content_id + "\n", "", content_id[:-1] + "ß"))},
@@ -90,8 +121,9 @@ class Script:
         return {"restart": True}
 
     def _token(self) -> Step:
-        if self._rng.random() < 0.1:
-            return {"token_failed": True}
+        chance = self._rng.random()
+        if chance < 0.1:
+            return {"token_failed": True} if chance < 0.08 else {"token_unusable": "a number"}
         return {"token": self._rng.choice(self._tokens)}
 
     def _claims(self, value: str) -> dict[str, Any]:
@@ -106,7 +138,9 @@ class Script:
         status = self._rng.choice(STATUSES)
         refusal: dict[str, Any] = {} if status is None else {"status": status}
         if self._rng.random() < 0.3:
-            refusal["retry_after_s"] = self._rng.choice((0, 1, 7, 120))
+            refusal["retry_after_s"] = self._rng.choice((0, 1, 7, 120, 86_400))
+        if status is not None and self._rng.random() < 0.6:
+            refusal["problem"] = self._rng.choice(("no", ""))
         return refusal
 
     # What the service says

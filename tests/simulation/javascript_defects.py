@@ -21,7 +21,7 @@ def pause_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def notice_no_silence(patch: pytest.MonkeyPatch) -> None:
-    _break_javascript(patch, "Silence.prototype.check = () => 'fine';")
+    _break_javascript(patch, "Silence.prototype.check = () => false;")
 
 
 def save_no_writes(patch: pytest.MonkeyPatch) -> None:

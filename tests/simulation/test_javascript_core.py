@@ -15,7 +15,7 @@ import pytest
 from msgspec import Raw
 from syncd_client import events, outputs
 from syncd_client.core import CoreDeps, State
-from syncd_client.outputs import Timer
+from syncd_client.outputs import Timer, Transport
 from syncd_client.token import Token
 
 from simulation import javascript_core
@@ -66,23 +66,50 @@ def sent(out: list[Any]) -> list[dict[str, Any]]:
 
 
 def test_it_asks_for_what_the_python_core_asks_for(core: JavascriptCore) -> None:
-    assert core.sign_in("alice") == [outputs.AskToken(), outputs.Emit(events.Updated())]
+    ask = [outputs.AskToken(), outputs.StartTimer(Timer.TOKEN, 20_000)]
+    watch = outputs.StartTimer(Timer.SILENCE, 20_000)
+    assert core.sign_in("alice") == [*ask, outputs.Emit(events.Updated())]
     assert core.token(Token("t1")) == [
-        outputs.Open("/ws?snapshot=pieces&since=0", "t1"),
-        outputs.StartTimer(Timer.SILENCE, 20_000),
+        outputs.StopTimer(Timer.TOKEN),
+        outputs.Open(Transport.WEBSOCKET, "/ws?snapshot=pieces&since=0", "t1"),
+        watch,
     ]
-    assert core.opened() == [outputs.Emit(events.Connected())]
+    assert core.transport is Transport.WEBSOCKET
+    assert core.opened() == [watch, outputs.Emit(events.Connected())]
     assert core.heard() == []
-    stopped = [outputs.StopTimer(timer) for timer in Timer]
+    assert core.wake() == [SendText('{"type":"ping"}'), outputs.StartTimer(Timer.SILENCE, 4_000)]
+    stop = outputs.StopTimer(Timer.SILENCE)
     waited = outputs.Emit(events.Disconnected(code=1006, retry_in_ms=250, reason="closed with code 1006"))
-    assert core.closed(1006, "broken") == [*stopped, outputs.StartTimer(Timer.RECONNECT, 250), waited]
-    assert core.due(Timer.RECONNECT) == [outputs.AskToken()]
+    assert core.closed(1006, "broken") == [stop, outputs.StartTimer(Timer.RECONNECT, 250), waited]
+    assert core.transport is None
+    assert core.due(Timer.RECONNECT) == ask
     assert outputs.StartTimer(Timer.RECONNECT, 5000) in core.open_failed("busy", 503, 5)
-    assert core.connect() == [outputs.StopTimer(Timer.RECONNECT), outputs.AskToken()]
+    assert core.connect() == [outputs.StopTimer(Timer.RECONNECT), *ask]
     assert core.token_failed("asleep")[-1] == outputs.Emit(
-        events.Disconnected(code=None, retry_in_ms=250, reason="no token could be had")
+        events.Disconnected(code=None, retry_in_ms=250, reason="no token: asleep")
     )
-    assert core.disconnect()[:-1] == stopped
+    assert core.disconnect()[:-1] == [outputs.StopTimer(Timer.RECONNECT)]
+
+
+def test_it_goes_by_a_stream_and_by_polling(core: JavascriptCore) -> None:
+    def open_next() -> object:
+        core.due(Timer.RECONNECT)
+        return core.token(Token("t1"))[1]
+
+    stream = "/api/v1/sync/stream?snapshot=pieces&since=0"
+    core.sign_in("alice")
+    core.token(Token("t1"))
+    core.open_failed("refused", 426, problem="No upgrade.")
+    assert open_next() == outputs.Open(Transport.STREAM, stream, "t1")
+    core.due(Timer.SILENCE)
+    assert open_next() == outputs.Open(Transport.POLLING, f"{stream}&poll=0", "t1")
+    core.opened()
+    core.received(json.dumps({"type": "resumed", "recovered": True, "revision": 0, "epoch": "e1"}))
+    assert core.polled() == [outputs.Open(Transport.POLLING, f"{stream}&epoch=e1&poll=25", "t1")]
+    assert core.due(Timer.PROBE) == [outputs.Probe("t1")]
+    assert outputs.StartTimer(Timer.PROBE, 120_000) in core.probed(is_there=False)
+    assert core.due(Timer.RENEW)[0] == outputs.AskToken()
+    assert outputs.StartTimer(Timer.RENEW, 30_000) in core.token_unusable("a number")
 
 
 def test_it_says_where_it_stands(core: JavascriptCore) -> None:

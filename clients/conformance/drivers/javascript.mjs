@@ -50,10 +50,18 @@ function outputsOf(given) {
       return core.token(value);
     case "token_failed":
       return core.tokenFailed();
+    case "token_unusable":
+      return core.tokenUnusable(value);
     case "open":
       return core.opened();
     case "open_failed":
-      return core.openFailed(value.status, value.retry_after_s);
+      return core.openFailed(value.status, value.retry_after_s, value.problem);
+    case "heard":
+      return core.heard();
+    case "polled":
+      return core.polled();
+    case "probed":
+      return core.probed(value);
     case "server":
       return core.received(decode(JSON.stringify(value)));
     case "close":
@@ -101,7 +109,8 @@ function answer(question) {
       told.raised = String(error);
     }
   }
-  return { ...told, state: core.state, list: core.stored?.list() ?? [], queue: core.stored?.queue.size ?? 0 };
+  const { state, transport } = core;
+  return { ...told, state, transport, list: core.stored?.list() ?? [], queue: core.stored?.queue.size ?? 0 };
 }
 
 for await (const line of createInterface({ input: process.stdin }))

@@ -42,7 +42,8 @@ class PythonDriver:
                 else:
                     answer = {"outputs": [shown for output in out if (shown := self._perform(output)) is not None]}
         core = self._core
-        return answer | {"state": core.state, "list": msgspec.to_builtins(core.items), "queue": core.queued}
+        items = msgspec.to_builtins(core.items)
+        return answer | {"state": core.state, "transport": core.transport, "list": items, "queue": core.queued}
 
     def _new_core(self) -> Core:
         return Core(
@@ -68,14 +69,25 @@ class PythonDriver:
                 return core.connect()
             case {"app": "disconnect"}:
                 return core.disconnect()
+            case {"app": "wake"}:
+                return core.wake()
             case {"token": token}:
                 return core.token(Token(**token))
             case {"token_failed": True}:
                 return core.token_failed("none")
+            case {"token_unusable": reason}:
+                return core.token_unusable(reason)
             case {"open": True}:
                 return core.opened()
             case {"open_failed": refusal}:
-                return core.open_failed("refused", refusal.get("status"), refusal.get("retry_after_s", 0))
+                status, problem = refusal.get("status"), refusal.get("problem")
+                return core.open_failed("refused", status, refusal.get("retry_after_s", 0), problem)
+            case {"heard": True}:
+                return core.heard()
+            case {"polled": True}:
+                return core.polled()
+            case {"probed": is_there}:
+                return core.probed(is_there=is_there)
             case {"server": message}:
                 return core.received(messages.decode(json.dumps(message)))
             case {"close": code}:
@@ -96,8 +108,10 @@ class PythonDriver:
                 return None
             case outputs.AskToken():
                 return {"type": "ask_token"}
-            case outputs.Open(target=target, token=token):
-                return {"type": "open", "target": target, "token": token}
+            case outputs.Open(transport=transport, target=target, token=token):
+                return {"type": "open", "transport": transport, "target": target, "token": token}
+            case outputs.Probe(token=token):
+                return {"type": "probe", "token": token}
             case outputs.Send(message=message):
                 return {"type": "send", "message": json.loads(messages.encode(message))}
             case outputs.Close():

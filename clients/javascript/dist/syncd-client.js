@@ -12,34 +12,33 @@ function addressOf(url) {
   return `${protocol.replace("http", "ws")}//${host}${path}`;
 }
 
-// src/backoff.ts
-var BASE_MS = 500;
-var CAP_MS = 3e4;
-var Backoff = class {
-  #failures = 0;
-  /** Count one more failure; how long to wait now. `random`: in [0, 1). */
-  nextMs(random) {
-    const boundMs = Math.min(CAP_MS, BASE_MS * 2 ** this.#failures);
-    this.#failures += 1;
-    return Math.floor(random * boundMs);
-  }
-  /** Start again from the shortest wait. */
-  reset() {
-    this.#failures = 0;
-  }
-};
-
 // src/close_policy.ts
 var TOKEN_ENDED = 4500;
-var LASTING_CODES = /* @__PURE__ */ new Set([1e3, 1002, 1003, 1007, 1008, 1009, 1010]);
-var LASTING_STATUSES = /* @__PURE__ */ new Set([400, 403, 404, 426]);
+var LAST_CODE = 4999;
+var RETRY_AFTER_S = 60;
+var OWN_RETRY_AFTER_S = 300;
 function afterClose(code) {
   if (code === TOKEN_ENDED) return "reconnect_with_new_token";
-  return code > TOKEN_ENDED || LASTING_CODES.has(code) ? "stop" : "reconnect";
+  return TOKEN_ENDED < code && code <= LAST_CODE ? "stop" : "reconnect";
 }
-function afterRefusal(status) {
-  if (status === 401) return "reconnect_with_new_token";
-  return status !== void 0 && LASTING_STATUSES.has(status) ? "stop" : "reconnect";
+function afterRefusal(transport, status, isOwn) {
+  if (!isOwn) return "reconnect";
+  switch (status) {
+    case 401:
+      return "reconnect_with_new_token";
+    case 404:
+      return transport === "websocket" ? "stop" : "reconnect";
+    case 400:
+    case 403:
+      return "stop";
+    case 426:
+      return "reconnect_without_upgrade";
+    default:
+      return "reconnect_to_service";
+  }
+}
+function delayMs(retryAfterS, isOwn) {
+  return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1e3);
 }
 
 // src/hlc.ts
@@ -146,6 +145,7 @@ var GapError = class extends Error {
 var Exchange = class {
   #watchlist;
   #put;
+  #timers;
   #resumed = null;
   #isPaused = false;
   #isLive = false;
@@ -153,9 +153,10 @@ var Exchange = class {
   #hasContinuedList = false;
   #reconnectAfterMs = null;
   /** `put`: where its outputs go. */
-  constructor(watchlist, put) {
+  constructor(watchlist, put, timers) {
     this.#watchlist = watchlist;
     this.#put = put;
+    this.#timers = timers;
     watchlist.queue.releaseAll();
   }
   /** Whether the list is up to date. */
@@ -255,7 +256,7 @@ var Exchange = class {
     this.#isLive = true;
     const reason = recovered ? null : this.#resumed?.reason ?? null;
     this.#emit({ type: "resumed", recovered, reason });
-    this.#put({ type: "start_timer", timer: "stable", afterMs: STABLE_MS });
+    this.#timers.start("stable", STABLE_MS);
   }
   #acknowledge({ id, status, revision, timestamp }) {
     const write2 = this.#watchlist.queue.inFlight(id);
@@ -273,7 +274,7 @@ var Exchange = class {
     this.#watchlist.queue.release(write2.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
-      this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
+      this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write2.isUnstamped) {
       this.#watchlist.unstamp(write2);
     } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0) {
@@ -294,6 +295,599 @@ function nameOf({ operation_id, operation, content_id }) {
   return { operation_id, operation, content_id };
 }
 
+// src/backoff.ts
+var BASE_MS = 500;
+var CAP_MS = 3e4;
+var Backoff = class {
+  #failures = 0;
+  /** Count one more failure; how long to wait now. `random`: in [0, 1). */
+  nextMs(random) {
+    const boundMs = Math.min(CAP_MS, BASE_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    return Math.floor(random * boundMs);
+  }
+  /** Start again from the shortest wait. */
+  reset() {
+    this.#failures = 0;
+  }
+};
+
+// src/pauses.ts
+var Pauses = class {
+  #put;
+  #timers;
+  #random;
+  #backoff = new Backoff();
+  /** `put`: where its outputs go; `random`: in [0, 1). */
+  constructor(put, timers, random) {
+    this.#put = put;
+    this.#timers = timers;
+    this.#random = random;
+  }
+  /** Begin again with short ones: the attempts get somewhere, or the app wants another one. */
+  shorten() {
+    this.#backoff.reset();
+  }
+  /** Wait longer than the last time. */
+  backOff(code, reason, atLeastMs) {
+    this.wait(Math.max(this.#backoff.nextMs(this.#random()), atLeastMs), code, reason);
+  }
+  /** Wait so long. */
+  wait(afterMs, code, reason) {
+    this.#timers.start("reconnect", afterMs);
+    this.#tell(code, afterMs, reason);
+  }
+  /** Wait not at all. */
+  skip(reason) {
+    this.#tell(null, 0, reason);
+  }
+  /** Wait for the app. */
+  stop(code, reason) {
+    this.#tell(code, null, reason);
+  }
+  #tell(code, retryInMs, reason) {
+    this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
+  }
+};
+
+// src/silence.ts
+var SILENCE_MS = 2e4;
+var URGENT_MS = 4e3;
+var Silence = class {
+  #put;
+  #timers;
+  #canAsk = false;
+  #hasAsked = false;
+  #hasHeard = false;
+  #isUrgent = false;
+  /** `put`: where its outputs go. */
+  constructor(put, timers) {
+    this.#put = put;
+    this.#timers = timers;
+  }
+  /** Whether the interval under way is a short one. */
+  get isUrgent() {
+    return this.#isUrgent;
+  }
+  /** Watch from here on. `canAsk`: for a sign of life; `hasAsked`: what was sent asks for one. */
+  begin(canAsk, hasAsked) {
+    this.#canAsk = canAsk;
+    this.#hasAsked = hasAsked;
+    this.#beginInterval(SILENCE_MS);
+  }
+  /** Something came. */
+  heard() {
+    this.#hasHeard = true;
+  }
+  /** Want a sign of life soon. */
+  hurry() {
+    this.#hasAsked = true;
+    this.#ask();
+    this.#beginInterval(URGENT_MS);
+    this.#isUrgent = true;
+  }
+  /** Whether the interval that ends now has shown that nobody is there; if not, the next one begins. */
+  check() {
+    if (this.#hasAsked && !this.#hasHeard) return true;
+    this.#hasAsked = !this.#hasHeard;
+    if (this.#hasAsked) this.#ask();
+    this.#beginInterval(SILENCE_MS);
+    return false;
+  }
+  #ask() {
+    if (this.#canAsk) this.#put({ type: "send", message: { type: "ping" } });
+  }
+  #beginInterval(afterMs) {
+    this.#hasHeard = false;
+    this.#isUrgent = false;
+    this.#timers.start("silence", afterMs);
+  }
+};
+
+// src/target.ts
+var POLL_S = 25;
+function targetOf(transport, { revision, epoch, pieces: { cursor } }, isLive) {
+  const path = transport === "websocket" ? "/ws" : "/api/v1/sync/stream";
+  let target = `${path}?snapshot=pieces&since=${revision}`;
+  if (epoch !== null) target += `&epoch=${encodeURIComponent(epoch)}`;
+  if (cursor !== null) target += `&snapshot_cursor=${encodeURIComponent(cursor)}`;
+  if (transport === "polling") target += `&poll=${isLive ? POLL_S : 0}`;
+  return target;
+}
+
+// src/outputs.ts
+var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe"];
+
+// src/timers.ts
+var SLEPT_MS = 1e4;
+var Timers = class {
+  #put;
+  #nowMs;
+  /** By the wall clock, of those that run. */
+  #dueMs = /* @__PURE__ */ new Map();
+  /** `put`: where its outputs go. */
+  constructor(put, nowMs) {
+    this.#put = put;
+    this.#nowMs = nowMs;
+  }
+  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
+  start(timer, afterMs) {
+    this.#dueMs.set(timer, this.#nowMs() + afterMs);
+    this.#put({ type: "start_timer", timer, afterMs });
+  }
+  /** Stop it, if it runs. */
+  stop(timer) {
+    if (this.#dueMs.delete(timer)) this.#put({ type: "stop_timer", timer });
+  }
+  /** Stop those that run. */
+  stopAll() {
+    for (const timer of TIMERS) this.stop(timer);
+  }
+  /** Note that it ran out; whether so late that the device must have slept. */
+  ranOut(timer) {
+    const nowMs = this.#nowMs();
+    const dueMs = this.#dueMs.get(timer) ?? nowMs;
+    this.#dueMs.delete(timer);
+    return nowMs - dueMs > SLEPT_MS;
+  }
+};
+
+// src/tokens.ts
+var ANSWER_MS = 2e4;
+var RENEW_AHEAD_MS = 6e4;
+var RENEW_PAUSE_MS = 3e4;
+var WHITE_SPACE_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/gu;
+var FOREIGN_CHARACTER = /[^A-Za-z0-9._~+/=-]/u;
+var NO_ANSWER = {
+  reason: `no token: getToken did not answer within ${ANSWER_MS / 1e3} s`,
+  isLasting: false
+};
+var Tokens = class {
+  #userId;
+  #put;
+  #timers;
+  #nowMs;
+  #spent = /* @__PURE__ */ new Set();
+  #isAsked = false;
+  #used = { value: "" };
+  /** `put`: where its outputs go. */
+  constructor(userId, put, timers, nowMs) {
+    this.#userId = userId;
+    this.#put = put;
+    this.#timers = timers;
+    this.#nowMs = nowMs;
+  }
+  /** That of the attempt or connection under way. */
+  get used() {
+    return this.#used;
+  }
+  /** Ask the app's callback, which has its time to answer. */
+  ask() {
+    this.#isAsked = true;
+    this.#put({ type: "ask_token" });
+    this.#timers.start("token", ANSWER_MS);
+  }
+  /** Take no answer any more; whether one was waited for. */
+  endQuestion() {
+    const wasAsked = this.#isAsked;
+    this.#isAsked = false;
+    this.#timers.stop("token");
+    return wasAsked;
+  }
+  /** Why `token` is not to be used; its value is never told. */
+  faultOf({ value, sub }) {
+    if (value === "") return { reason: "the token is empty", isLasting: false };
+    const flaw = flawOf(value);
+    if (flaw !== null) return { reason: flaw, isLasting: true };
+    if (sub !== void 0 && sub !== this.#userId) return { reason: "the token is another user's", isLasting: true };
+    if (this.#spent.has(value)) return { reason: "the token was refused before", isLasting: false };
+    return null;
+  }
+  /** Take it for the attempt or connection under way, and renew it in time. */
+  use(token) {
+    this.#used = token;
+    if (token.exp !== void 0) {
+      const aheadMs = Math.floor(token.exp * 1e3) - RENEW_AHEAD_MS - this.#nowMs();
+      this.#timers.start("renew", Math.max(aheadMs, RENEW_PAUSE_MS));
+    }
+  }
+  /** Ask again after a pause: there was no new one to be had. */
+  renewLater() {
+    this.#timers.start("renew", RENEW_PAUSE_MS);
+  }
+  /** Never use the one in use again: the service has refused it. */
+  spend() {
+    this.#spent.add(this.#used.value);
+  }
+};
+function stripped(token) {
+  return { ...token, value: token.value.replace(WHITE_SPACE_AROUND, "") };
+}
+function flawOf(value) {
+  if (value.toLowerCase().startsWith("bearer ")) return "the token begins with 'Bearer '";
+  const found = FOREIGN_CHARACTER.exec(value)?.[0];
+  if (found === void 0) return null;
+  if (found === "\n" || found === "\r") return "the token has a line break in it";
+  if (found === " " || found === "	") return "the token has a space in it";
+  const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `the token has a character in it that no token has: U+${code}`;
+}
+
+// src/transports.ts
+var FAILURES = 2;
+var FIRST_PROBE_MS = 6e4;
+var LAST_PROBE_MS = 9e5;
+var Transports = class {
+  #put;
+  #timers;
+  #nowMs;
+  #current = "websocket";
+  #failures = 0;
+  #hasMessage = false;
+  /** What works, while a WebSocket is tried in its place. */
+  #insteadOf = null;
+  #probePauseMs = FIRST_PROBE_MS;
+  /** When the WebSocket is to be probed, by the wall clock. */
+  #probeMs = null;
+  #isProbing = false;
+  /** `put`: where its outputs go. */
+  constructor(put, timers, nowMs) {
+    this.#put = put;
+    this.#timers = timers;
+    this.#nowMs = nowMs;
+  }
+  /** That of the attempt or connection under way, or else of the next one. */
+  get current() {
+    return this.#current;
+  }
+  /** Forget all failures: the network may be another one. */
+  beginAgain() {
+    this.#current = "websocket";
+    this.#failures = 0;
+    this.#hasMessage = false;
+    this.#insteadOf = null;
+    this.#forgetProbes();
+  }
+  #forgetProbes() {
+    this.#probePauseMs = FIRST_PROBE_MS;
+    this.#probeMs = null;
+  }
+  /** Note that an attempt begins. */
+  beginAttempt() {
+    this.#hasMessage = false;
+  }
+  /** Note that this way works. */
+  messageCame() {
+    this.#hasMessage = true;
+    this.#insteadOf = null;
+    if (this.#current === "websocket") {
+      this.#failures = 0;
+      this.#forgetProbes();
+    }
+  }
+  /** Choose the way of the next attempt. Whether to take it at once: a WebSocket was tried in its place. */
+  attemptEnded(then, isSilence = false) {
+    const isOfNetwork = then === "reconnect" || then === "reconnect_without_upgrade";
+    if (this.#hasMessage || !isOfNetwork) return false;
+    if (this.#insteadOf !== null) {
+      this.#current = this.#insteadOf;
+      this.#insteadOf = null;
+      this.#lengthenPause();
+      return true;
+    }
+    if (this.#current === "websocket") {
+      this.#failures += then === "reconnect" ? 1 : FAILURES;
+      if (this.#failures >= FAILURES) this.#current = "stream";
+    } else if (this.#current === "stream" && isSilence) {
+      this.#current = "polling";
+    } else {
+      this.#current = "websocket";
+      this.#failures = FAILURES - 1;
+    }
+    return false;
+  }
+  // The WebSocket beside another way
+  /** Have the WebSocket probed after a pause; what ends meanwhile puts it off no further. */
+  timeProbe() {
+    if (this.#current === "websocket") return;
+    const nowMs = this.#nowMs();
+    this.#probeMs ??= nowMs + this.#probePauseMs;
+    this.#timers.start("probe", Math.min(Math.max(this.#probeMs - nowMs, 0), this.#probePauseMs));
+  }
+  /** See whether a WebSocket can be had. */
+  probe(token) {
+    this.#isProbing = true;
+    this.#put({ type: "probe", token });
+  }
+  /** Take no answer any more. */
+  endProbe() {
+    this.#isProbing = false;
+  }
+  /** Whether to try a WebSocket now, in place of what works; if not, it is probed again after a longer pause. */
+  probed(isThere) {
+    if (!this.#isProbing) return false;
+    this.#isProbing = false;
+    if (isThere) {
+      this.#insteadOf = this.#current;
+      this.#current = "websocket";
+    } else {
+      this.#lengthenPause();
+      this.timeProbe();
+    }
+    return isThere;
+  }
+  #lengthenPause() {
+    this.#probePauseMs = Math.min(2 * this.#probePauseMs, LAST_PROBE_MS);
+    this.#probeMs = null;
+  }
+};
+
+// src/connector.ts
+var Connector = class {
+  #watchlist;
+  #put;
+  #timers;
+  #tokens;
+  #transports;
+  #silence;
+  #pauses;
+  /** Stays `opening` while there is an exchange. */
+  #state = "stopped";
+  /** While the connection is open. */
+  #exchange = null;
+  /** `put`: where its outputs go; `nowMs`: the wall clock, ms since 1970; `random`: in [0, 1). */
+  constructor(watchlist, put, nowMs, random) {
+    this.#watchlist = watchlist;
+    this.#put = put;
+    this.#timers = new Timers(put, nowMs);
+    this.#tokens = new Tokens(watchlist.userId, put, this.#timers, nowMs);
+    this.#transports = new Transports(put, this.#timers, nowMs);
+    this.#pauses = new Pauses(put, this.#timers, random);
+    this.#silence = new Silence(put, this.#timers);
+  }
+  /** Where the client stands. */
+  get state() {
+    if (this.#exchange === null) return this.#state;
+    return this.#exchange.isLive ? "live" : "resuming";
+  }
+  /** Which way the attempt or connection under way takes. */
+  get transport() {
+    return this.#state === "opening" ? this.#transports.current : null;
+  }
+  // The app
+  /** Connect now, if offline. */
+  connect() {
+    if (this.#state !== "stopped" && this.#state !== "waiting") return;
+    this.#pauses.shorten();
+    this.#transports.beginAgain();
+    this.#timers.stop("reconnect");
+    this.#askToOpen();
+  }
+  /** Stay offline until `connect`. */
+  disconnect() {
+    if (this.#state === "stopped") return;
+    this.#hangUp();
+    this.#stop(null, "the app went offline");
+  }
+  /** End for good. */
+  signOut() {
+    this.#hangUp();
+    this.#leave("signed_out");
+  }
+  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  wake() {
+    if (this.#state === "waiting") this.connect();
+    else if (this.#state === "opening" && (this.#exchange === null || this.#isWebSocket)) {
+      if (!this.#silence.isUrgent) this.#silence.hurry();
+    } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
+  }
+  /** Send the writes that may go now. */
+  sendWrites() {
+    this.#exchange?.sendWrites();
+  }
+  // The app's callback
+  /** Use the token that was asked for: to open a connection, or on the open one. */
+  token(unstripped) {
+    if (!this.#tokens.endQuestion()) return;
+    const token = stripped(unstripped);
+    const fault = this.#tokens.faultOf(token);
+    if (fault !== null) this.#goWithout(fault);
+    else if (this.#state === "token") this.#open(token);
+    else if (token.value === this.#tokens.used.value) this.#tokens.use(token);
+    else if (this.#isWebSocket) {
+      this.#put({ type: "send", message: { type: "authenticate", token: token.value } });
+      this.#tokens.use(token);
+    } else this.#openInstead(token);
+  }
+  /** There is no token to be had. */
+  noToken(fault) {
+    if (this.#tokens.endQuestion()) this.#goWithout(fault);
+  }
+  #goWithout({ reason, isLasting }) {
+    if (this.#state !== "token") this.#tokens.renewLater();
+    else if (isLasting) this.#stop(null, reason);
+    else this.#reconnect(null, reason);
+  }
+  // The connection
+  /** It is open, or the next poll is answered. */
+  opened() {
+    if (this.#exchange !== null) return;
+    this.#exchange = new Exchange(this.#watchlist, this.#put, this.#timers);
+    this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
+    this.#put({ type: "emit", event: { type: "connected" } });
+  }
+  /** It did not open, or a poll was refused; `problem`: the service's own words. */
+  openFailed(status, retryAfterS, problem) {
+    const isOwn = problem !== void 0;
+    const refusal = status === void 0 ? "no connection" : `refused with status ${status}`;
+    const reason = isOwn ? `${refusal}: ${problem}` : refusal;
+    this.#ended(afterRefusal(this.#transports.current, status, isOwn), null, reason, delayMs(retryAfterS, isOwn));
+  }
+  /** It ended. */
+  closed(code) {
+    const reason = `closed with code ${code}`;
+    const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
+    const then = afterClose(code);
+    if (then === "reconnect" && reconnectAfterMs !== null) {
+      this.#leave("waiting");
+      this.#pauses.wait(reconnectAfterMs, code, reason);
+    } else this.#ended(then, code, reason);
+  }
+  /** Bytes came. */
+  heard() {
+    this.#silence.heard();
+  }
+  /** One message came; null: one that we do not know. */
+  received(message) {
+    this.#silence.heard();
+    const exchange = this.#exchange;
+    if (message === null || exchange === null) return;
+    this.#transports.messageCame();
+    const wasLive = exchange.isLive;
+    try {
+      exchange.receive(message);
+    } catch (error) {
+      if (!(error instanceof GapError)) throw error;
+      this.#lost(error.message);
+      return;
+    }
+    if (exchange.hasContinuedList) this.#pauses.shorten();
+    if (exchange.isLive && !wasLive) this.#transports.timeProbe();
+  }
+  /** Ask on: a poll's answer ended as it should. */
+  polled() {
+    if (this.#exchange === null || this.#transports.current !== "polling") return;
+    this.#silence.heard();
+    this.#putOpen(this.#tokens.used);
+  }
+  /** Take the WebSocket, if one can be had. */
+  probed(isThere) {
+    if (this.#transports.probed(isThere)) this.#openInstead(this.#tokens.used);
+  }
+  // Time
+  /** Do what the timer was for, and be sure of the connection where it is long past. */
+  due(timer) {
+    const hasSlept = this.#timers.ranOut(timer);
+    const isDoubtful = () => hasSlept && this.#exchange !== null && this.#isWebSocket;
+    if (timer !== "silence" || !isDoubtful()) this.#doWhatIsDue(timer);
+    if (isDoubtful()) this.#silence.hurry();
+  }
+  #doWhatIsDue(timer) {
+    switch (timer) {
+      case "reconnect":
+        this.#askToOpen();
+        break;
+      case "stable":
+        this.#pauses.shorten();
+        break;
+      case "renew":
+        if (this.#exchange !== null) this.#tokens.ask();
+        break;
+      case "retry":
+        this.#exchange?.endPause();
+        break;
+      case "silence":
+        this.#checkSilence();
+        break;
+      case "token":
+        if (this.#state === "token") this.#hangUp();
+        this.noToken(NO_ANSWER);
+        break;
+      case "probe":
+        if (this.#exchange !== null) this.#transports.probe(this.#tokens.used.value);
+    }
+  }
+  #checkSilence() {
+    if (this.#exchange !== null && !this.#silence.check()) return;
+    if (!this.#silence.isUrgent) {
+      this.#lost("no answer", true);
+      return;
+    }
+    this.#hangUp();
+    this.#leave("waiting");
+    this.#pauses.skip("no answer after waking up");
+    this.#askToOpen();
+  }
+  // Attempts
+  get #isWebSocket() {
+    return this.#transports.current === "websocket";
+  }
+  #askToOpen() {
+    this.#state = "token";
+    this.#tokens.ask();
+  }
+  #open(token) {
+    this.#state = "opening";
+    this.#tokens.use(token);
+    this.#transports.beginAttempt();
+    this.#putOpen(token);
+    this.#silence.begin(false, true);
+  }
+  #putOpen({ value }) {
+    const transport = this.#transports.current;
+    const target = targetOf(transport, this.#watchlist, this.state === "live");
+    this.#put({ type: "open", transport, target, token: value });
+  }
+  /** Replace the connection at once: nothing is lost, and the app is not told of an end. */
+  #openInstead(token) {
+    this.#put({ type: "close" });
+    this.#leave("opening");
+    this.#open(token);
+  }
+  // Ends
+  #ended(then, code, reason, atLeastMs = 0) {
+    if (then === "reconnect_with_new_token") this.#tokens.spend();
+    if (then === "stop") this.#stop(code, reason);
+    else if (this.#transports.attemptEnded(then)) this.#openInstead(this.#tokens.used);
+    else this.#reconnect(code, reason, atLeastMs);
+  }
+  #lost(reason, isSilence = false) {
+    if (this.#transports.attemptEnded("reconnect", isSilence)) this.#openInstead(this.#tokens.used);
+    else {
+      this.#hangUp();
+      this.#reconnect(null, reason);
+    }
+  }
+  #reconnect(code, reason, atLeastMs = 0) {
+    this.#leave("waiting");
+    this.#pauses.backOff(code, reason, atLeastMs);
+  }
+  #stop(code, reason) {
+    this.#leave("stopped");
+    this.#pauses.stop(code, reason);
+  }
+  #hangUp() {
+    if (this.#state === "token" || this.#state === "opening") this.#put({ type: "close" });
+  }
+  #leave(state) {
+    this.#state = state;
+    this.#exchange = null;
+    this.#transports.endProbe();
+    this.#tokens.endQuestion();
+    this.#timers.stopAll();
+  }
+};
+
 // src/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
@@ -309,34 +903,6 @@ function canonical(contentId) {
 function checkUserId(userId) {
   if (typeof userId !== "string" || !NAME.test(userId))
     throw new TypeError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate");
-}
-
-// src/outputs.ts
-var TIMERS = ["reconnect", "stable", "renew", "retry", "silence"];
-
-// src/silence.ts
-var Silence = class {
-  #hasHeard = false;
-  #hasAsked = false;
-  /** A message came. */
-  heard() {
-    this.#hasHeard = true;
-  }
-  /** What the interval that ends now has shown; the next one begins. */
-  check() {
-    if (this.#hasAsked && !this.#hasHeard) return "lost";
-    this.#hasAsked = !this.#hasHeard;
-    this.#hasHeard = false;
-    return this.#hasAsked ? "ask" : "fine";
-  }
-};
-
-// src/target.ts
-function targetOf({ revision, epoch, pieces: { cursor } }) {
-  let target = `/ws?snapshot=pieces&since=${revision}`;
-  if (epoch !== null) target += `&epoch=${encodeURIComponent(epoch)}`;
-  if (cursor !== null) target += `&snapshot_cursor=${encodeURIComponent(cursor)}`;
-  return target;
 }
 
 // src/snapshot_pieces.ts
@@ -596,37 +1162,28 @@ var Watchlist = class {
 };
 
 // src/core.ts
-var SILENCE_MS = 2e4;
-var RENEW_AHEAD_MS = 6e4;
-var RENEW_PAUSE_MS = 3e4;
 var Core = class {
   #deps;
-  #spentTokens = /* @__PURE__ */ new Set();
-  #backoff = new Backoff();
-  /** Stays `opening` while there is an exchange. */
-  #state = "signed_out";
-  #watchlist = null;
   #outputs = [];
-  // Of the attempt or connection under way
-  #token = "";
-  #silence = new Silence();
-  /** While the connection is open. */
-  #exchange = null;
+  #signedIn = null;
   constructor(deps) {
     this.#deps = deps;
   }
   /** Where the client stands. */
   get state() {
-    if (this.#exchange === null) return this.#state;
-    return this.#exchange.isLive ? "live" : "resuming";
+    return this.#signedIn?.connector.state ?? "signed_out";
+  }
+  /** Which way the attempt or connection under way takes; null: there is none. */
+  get transport() {
+    return this.#signedIn?.connector.transport ?? null;
   }
   /** Whose list is open; null: nobody's. */
   get userId() {
-    return this.#watchlist?.userId ?? null;
+    return this.#signedIn?.watchlist.userId ?? null;
   }
   /** What the signed-in user's list and queue are; to be looked at only. */
   get stored() {
-    return this.#watchlist?.state ?? null;
+    return this.#signedIn?.watchlist.state ?? null;
   }
   // The app's calls
   /** Open a user's list and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
@@ -634,39 +1191,35 @@ var Core = class {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
-    this.#watchlist = new Watchlist(userId, stored, this.#deps.newReplica);
-    this.#backoff.reset();
-    this.#askToOpen();
+    const { nowMs, random, newReplica } = this.#deps;
+    const watchlist = new Watchlist(userId, stored, newReplica);
+    const connector = new Connector(watchlist, (output) => this.#outputs.push(output), nowMs, random);
+    this.#signedIn = { watchlist, connector };
+    connector.connect();
     return [...before, ...this.#done()];
   }
   /** Close the user's list. `erase`: delete all that is stored of the user, unsent writes included. */
   signOut(erase) {
-    if (this.#watchlist === null) return [];
-    const { userId } = this.#watchlist;
-    if (erase) this.#watchlist.erase();
-    this.#hangUp();
-    this.#end("signed_out");
-    this.#emit({ type: "signed_out", user_id: userId, erased: erase });
+    if (this.#signedIn === null) return [];
+    const { watchlist, connector } = this.#signedIn;
+    if (erase) watchlist.erase();
+    connector.signOut();
+    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: watchlist.userId, erased: erase } });
     const outputs = this.#done();
-    this.#watchlist = null;
+    this.#signedIn = null;
     return outputs;
   }
   /** Connect now, if offline. */
   connect() {
-    if (this.#state === "stopped" || this.#state === "waiting") {
-      this.#backoff.reset();
-      this.#put({ type: "stop_timer", timer: "reconnect" });
-      this.#askToOpen();
-    }
-    return this.#done();
+    return this.#put((connector) => connector.connect());
   }
   /** Stay offline until `connect`. */
   disconnect() {
-    if (this.#state !== "signed_out" && this.#state !== "stopped") {
-      this.#hangUp();
-      this.#stop(null, "the app went offline");
-    }
-    return this.#done();
+    return this.#put((connector) => connector.disconnect());
+  }
+  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  wake() {
+    return this.#put((connector) => connector.wake());
   }
   /**
    * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
@@ -674,160 +1227,75 @@ var Core = class {
    * nothing.
    */
   enqueue(operation, contentId, origin) {
-    if (this.#watchlist === null) throw new Error("Nobody is signed in.");
-    this.#watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
+    if (this.#signedIn === null) throw new Error("Nobody is signed in.");
+    this.#signedIn.watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
     return this.#done();
   }
   // The app's callback
   /** Use the token that was asked for: to open a connection, or on the open one. */
   token(token) {
-    const watchlist = this.#watchlist;
-    const isForeign = token.sub !== void 0 && token.sub !== watchlist?.userId;
-    if (watchlist !== null && this.#state === "token") {
-      if (isForeign) this.#stop(null, "the token is another user's");
-      else if (this.#spentTokens.has(token.value)) this.#stop(null, "the token was refused before");
-      else this.#open(watchlist, token);
-    } else if (isForeign) {
-      return this.tokenFailed();
-    } else {
-      if (token.value !== this.#token)
-        this.#put({ type: "send", message: { type: "authenticate", token: token.value } });
-      this.#useToken(token);
-    }
-    return this.#done();
+    return this.#put((connector) => connector.token(token));
   }
   /** There is no token to be had now. */
-  tokenFailed() {
-    if (this.#state === "token") this.#reconnect(null, "no token could be had");
-    else this.#start("renew", RENEW_PAUSE_MS);
-    return this.#done();
+  tokenFailed(reason = "getToken has none now") {
+    return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: false }));
   }
-  // The socket
-  /** The socket is open. */
+  /** The callback answered what can never be a token. */
+  tokenUnusable(reason) {
+    return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: true }));
+  }
+  // The connection
+  /** The connection is open: a socket, or an answer that goes on; by polling, each answer has begun. */
   opened() {
-    if (this.#watchlist !== null) this.#exchange = new Exchange(this.#watchlist, (output) => this.#put(output));
-    this.#emit({ type: "connected" });
-    return this.#done();
+    return this.#put((connector) => connector.opened());
   }
-  /** The socket did not open. `status`: with which the service refused, where it can be known. */
-  openFailed(status, retryAfterS = 0) {
-    const reason = status === void 0 ? "no connection" : `refused with status ${status}`;
-    this.#ended(afterRefusal(status), null, reason, retryAfterS * 1e3);
-    return this.#done();
+  /**
+   * It did not open. `status`: with which HTTP status it was refused, where that can be known; `problem`: the service's
+   * own words, as `readProblem` finds them; undefined: anybody may have answered.
+   */
+  openFailed(status, retryAfterS = 0, problem) {
+    return this.#put((connector) => connector.openFailed(status, retryAfterS, problem));
   }
-  /** The connection ended. */
+  /** The connection ended; 1006: without a word. */
   closed(code) {
-    const reason = `closed with code ${code}`;
-    const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
-    const then = afterClose(code);
-    if (then === "reconnect" && reconnectAfterMs !== null) this.#wait(reconnectAfterMs, code, reason);
-    else this.#ended(then, code, reason);
-    return this.#done();
+    return this.#put((connector) => connector.closed(code));
+  }
+  /** Bytes came, of a message perhaps that is not whole yet: the connection lives. */
+  heard() {
+    this.#signedIn?.connector.heard();
+    return [];
   }
   /** One message came; null: one that we do not know. */
   received(message) {
-    this.#silence.heard();
-    try {
-      if (message !== null) this.#exchange?.receive(message);
-      if (this.#exchange?.hasContinuedList) this.#backoff.reset();
-    } catch (error) {
-      if (!(error instanceof GapError)) throw error;
-      this.#lost(error.message);
-    }
-    return this.#done();
+    return this.#put((connector) => connector.received(message));
+  }
+  /** A poll's answer ended as it should. */
+  polled() {
+    return this.#put((connector) => connector.polled());
+  }
+  /** The probe ended: a WebSocket can be had, or not. */
+  probed(isThere) {
+    return this.#put((connector) => connector.probed(isThere));
   }
   // Time
   /** A timer ran out. */
   due(timer) {
-    switch (timer) {
-      case "reconnect":
-        this.#askToOpen();
-        break;
-      case "stable":
-        this.#backoff.reset();
-        break;
-      case "renew":
-        if (this.#exchange !== null) this.#put({ type: "ask_token" });
-        break;
-      case "retry":
-        this.#exchange?.endPause();
-        break;
-      case "silence":
-        this.#checkSilence();
-    }
-    return this.#done();
-  }
-  // Connecting
-  #askToOpen() {
-    this.#state = "token";
-    this.#put({ type: "ask_token" });
-  }
-  #open(watchlist, token) {
-    this.#state = "opening";
-    this.#useToken(token);
-    this.#put({ type: "open", target: targetOf(watchlist), token: token.value });
-    this.#silence = new Silence();
-    this.#start("silence", SILENCE_MS);
-  }
-  #useToken({ value, exp }) {
-    this.#token = value;
-    if (exp !== void 0)
-      this.#start("renew", Math.max(Math.floor(exp * 1e3) - RENEW_AHEAD_MS - this.#deps.nowMs(), RENEW_PAUSE_MS));
-  }
-  #checkSilence() {
-    const verdict = this.state === "opening" ? "lost" : this.#silence.check();
-    if (verdict === "ask") this.#put({ type: "send", message: { type: "ping" } });
-    if (verdict === "lost") this.#lost("no answer");
-    else this.#start("silence", SILENCE_MS);
-  }
-  // Ends
-  #ended(then, code, reason, atLeastMs = 0) {
-    if (then === "reconnect_with_new_token") this.#spentTokens.add(this.#token);
-    if (then === "stop") this.#stop(code, reason);
-    else this.#reconnect(code, reason, atLeastMs);
-  }
-  #lost(reason) {
-    this.#hangUp();
-    this.#reconnect(null, reason);
-  }
-  #reconnect(code, reason, atLeastMs = 0) {
-    this.#wait(Math.max(this.#backoff.nextMs(this.#deps.random()), atLeastMs), code, reason);
-  }
-  #wait(afterMs, code, reason) {
-    this.#end("waiting");
-    this.#start("reconnect", afterMs);
-    this.#emit({ type: "disconnected", code, retry_in_ms: afterMs, reason });
-  }
-  #stop(code, reason) {
-    this.#end("stopped");
-    this.#emit({ type: "disconnected", code, retry_in_ms: null, reason });
-  }
-  #hangUp() {
-    if (this.#state === "token" || this.#state === "opening") this.#put({ type: "close" });
-  }
-  #end(state) {
-    this.#state = state;
-    this.#exchange = null;
-    for (const timer of TIMERS) this.#put({ type: "stop_timer", timer });
+    return this.#put((connector) => connector.due(timer));
   }
   // Outputs
-  #start(timer, afterMs) {
-    this.#put({ type: "start_timer", timer, afterMs });
-  }
-  #emit(event) {
-    this.#put({ type: "emit", event });
-  }
-  #put(output) {
-    this.#outputs.push(output);
+  #put(happened) {
+    if (this.#signedIn !== null) happened(this.#signedIn.connector);
+    return this.#done();
   }
   /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done() {
-    const watchlist = this.#watchlist;
-    const { changes, hasUpdated } = watchlist?.takeChanges() ?? { changes: [], hasUpdated: false };
-    if (watchlist !== null && changes.length > 0)
-      this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
-    this.#exchange?.sendWrites();
-    if (hasUpdated) this.#emit({ type: "updated" });
+    if (this.#signedIn !== null) {
+      const { watchlist, connector } = this.#signedIn;
+      const { changes, hasUpdated } = watchlist.takeChanges();
+      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
+      connector.sendWrites();
+      if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
+    }
     return this.#outputs.splice(0);
   }
 };
@@ -870,7 +1338,9 @@ var SHAPES = /* @__PURE__ */ new Map([
   ],
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
   ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
-  ["device_command", shape({ command: isText, target_device: optional(isText) })]
+  ["device_command", shape({ command: isText, target_device: optional(isText) })],
+  ["pong", shape({})],
+  ["authenticated", shape({})]
 ]);
 function decode(data) {
   try {
@@ -908,6 +1378,8 @@ var Link = class {
   #putAlways;
   #socket = null;
   #isClosed = false;
+  /** How often the app's callback was asked. */
+  #questions = 0;
   constructor(service, put) {
     this.#service = service;
     this.#putAlways = put;
@@ -916,17 +1388,27 @@ var Link = class {
   get isClosed() {
     return this.#isClosed;
   }
-  /** Have the core told what the app's callback says. */
+  /** Have the core told what the app's callback says; not any more what it says to an earlier question. */
   askToken() {
-    void this.#askToken();
+    this.#questions += 1;
+    void this.#askToken(this.#questions);
   }
-  /** Open the socket and have the core told all that comes, to the end. */
-  open(target, token) {
+  /** Open `target` and have the core told all that comes, to the end. */
+  open(transport, target, token) {
+    if (transport === "websocket") this.#openSocket(target, token);
+    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+  }
+  /** Have the core told whether a WebSocket can be had. */
+  probe() {
+    queueMicrotask(() => this.#put((core) => core.probed(false)));
+  }
+  #openSocket(target, token) {
     let socket;
     try {
       socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch {
-      this.#putLast((core) => core.openFailed(400));
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "an error";
+      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
       return;
     }
     this.#socket = socket;
@@ -952,15 +1434,15 @@ var Link = class {
     this.#isClosed = true;
     this.#socket?.close(1e3);
   }
-  async #askToken() {
+  async #askToken(question) {
     let happened;
     try {
-      const value = await this.#service.getToken();
-      happened = (core) => value ? core.token(readToken(value)) : core.tokenFailed();
-    } catch {
-      happened = (core) => core.tokenFailed();
+      happened = answered(await this.#service.getToken());
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    this.#put(happened);
+    if (question === this.#questions) this.#put(happened);
   }
   #put(happened) {
     if (!this.#isClosed) this.#putAlways(happened);
@@ -971,6 +1453,11 @@ var Link = class {
     this.#putAlways(happened);
   }
 };
+function answered(value) {
+  if (value === null || value === void 0) return (core) => core.tokenFailed();
+  if (typeof value === "string") return (core) => core.token(readToken(value));
+  return (core) => core.tokenUnusable(`getToken answered with a ${typeof value}, not a text`);
+}
 
 // src/engine.ts
 var MAX_TIMER_MS = 2 ** 31 - 1;
@@ -993,6 +1480,10 @@ var Engine = class {
   }
   get state() {
     return this.#core.state;
+  }
+  /** Which way the attempt or connection under way takes; null: there is none. */
+  get transport() {
+    return this.#core.transport;
   }
   get stored() {
     return this.#core.stored;
@@ -1021,6 +1512,8 @@ var Engine = class {
         return this.#core.connect();
       case "disconnect":
         return this.#core.disconnect();
+      case "wake":
+        return this.#core.wake();
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
@@ -1045,7 +1538,7 @@ var Engine = class {
           this.#dropLink();
           break;
         default:
-          if (output.type === "ask_token") this.#link = this.#openLink ?? this.#newLink();
+          if (output.type === "ask_token" || output.type === "open") this.#link = this.#openLink ?? this.#newLink();
           this.#waiting.push({ output, link: this.#openLink });
       }
     }
@@ -1103,7 +1596,8 @@ var Engine = class {
 };
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
-  else if (output.type === "open") link.open(output.target, output.token);
+  else if (output.type === "open") link.open(output.transport, output.target, output.token);
+  else if (output.type === "probe") link.probe();
   else if (output.type === "send") link.send(output.message);
 }
 function randomName() {
@@ -1311,6 +1805,10 @@ var TabSession = class {
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello() {
     this.call({ type: "hello" });
+  }
+  /** The same, and whoever leads should be sure of the connection. */
+  wake() {
+    this.call({ type: "wake" });
   }
   /** Leave without a word to the app. */
   close() {
@@ -1543,6 +2041,7 @@ var SyncClient = class extends EventTarget {
       database
     );
     globalThis.addEventListener?.("online", this.#onReturn);
+    globalThis.addEventListener?.("pageshow", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
   /** Whose list is open; null: nobody's. */
@@ -1599,6 +2098,10 @@ var SyncClient = class extends EventTarget {
   disconnect() {
     this.#session?.call({ type: "disconnect" });
   }
+  /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
+  wake() {
+    this.#session?.wake();
+  }
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
   add(contentId) {
     this.#signedIn().enqueue("add", contentId);
@@ -1611,6 +2114,7 @@ var SyncClient = class extends EventTarget {
   async close() {
     this.#signIns += 1;
     globalThis.removeEventListener?.("online", this.#onReturn);
+    globalThis.removeEventListener?.("pageshow", this.#onReturn);
     globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
     this.#session?.close();
     this.#session = null;
@@ -1632,7 +2136,7 @@ var SyncClient = class extends EventTarget {
   };
   /** The network is back, or the user has returned to this page. */
   #onReturn = () => {
-    if (globalThis.document?.visibilityState !== "hidden") this.#session?.hello();
+    if (globalThis.document?.visibilityState !== "hidden") this.wake();
   };
   async #prepare(service, database) {
     const tab = randomName();

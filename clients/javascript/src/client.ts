@@ -1,7 +1,6 @@
 /** The client as an app sees it. */
 
 import { addressOf } from "./address.js";
-import type { State } from "./core.js";
 import { randomName } from "./engine.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
 import { checkUserId } from "./ids.js";
@@ -9,6 +8,7 @@ import { IndexedDbStore } from "./indexeddb_store.js";
 import type { GetToken, Service } from "./link.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
+import type { State } from "./state.js";
 import { type TabMessage, TabSession, type TabSessionDeps } from "./tab_session.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
 
@@ -82,6 +82,7 @@ export class SyncClient extends EventTarget {
       database,
     );
     globalThis.addEventListener?.("online", this.#onReturn);
+    globalThis.addEventListener?.("pageshow", this.#onReturn);
     globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
   }
 
@@ -148,6 +149,11 @@ export class SyncClient extends EventTarget {
     this.#session?.call({ type: "disconnect" });
   }
 
+  /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
+  wake(): void {
+    this.#session?.wake();
+  }
+
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
   add(contentId: string): void {
     this.#signedIn().enqueue("add", contentId);
@@ -162,6 +168,7 @@ export class SyncClient extends EventTarget {
   async close(): Promise<void> {
     this.#signIns += 1;
     globalThis.removeEventListener?.("online", this.#onReturn);
+    globalThis.removeEventListener?.("pageshow", this.#onReturn);
     globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
     this.#session?.close();
     this.#session = null;
@@ -187,7 +194,7 @@ export class SyncClient extends EventTarget {
 
   /** The network is back, or the user has returned to this page. */
   readonly #onReturn = (): void => {
-    if (globalThis.document?.visibilityState !== "hidden") this.#session?.hello();
+    if (globalThis.document?.visibilityState !== "hidden") this.wake();
   };
 
   async #prepare(service: Service, database: string | null): Promise<TabSessionDeps> {

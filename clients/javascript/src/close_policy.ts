@@ -1,20 +1,53 @@
-/** What may follow the end of a connection or an attempt: the close codes and HTTP statuses of the protocol. */
+/**
+ * What may follow the end of a connection or an attempt: only the service's own word ends a client. Any other status,
+ * code or silence may be the network's, which is weather: it delays.
+ */
 
-/** `stop`: the same attempt would end the same way; the app has to act. */
-export type Then = "reconnect" | "reconnect_with_new_token" | "stop";
+import type { Transport } from "./outputs.js";
+
+/**
+ * `reconnect_without_upgrade`: something on the way has taken it away; `reconnect_to_service`: it can be reached, and
+ * says: not now; `stop`: the same attempt would end the same way, the app has to act.
+ */
+export type Then =
+  | "reconnect"
+  | "reconnect_without_upgrade"
+  | "reconnect_to_service"
+  | "reconnect_with_new_token"
+  | "stop";
 
 const TOKEN_ENDED = 4500;
-const LASTING_CODES: ReadonlySet<number> = new Set([1000, 1002, 1003, 1007, 1008, 1009, 1010]);
-const LASTING_STATUSES: ReadonlySet<number> = new Set([400, 403, 404, 426]);
+const LAST_CODE = 4999;
+/** How long one may be told to wait, by anybody. */
+const RETRY_AFTER_S = 60;
+/** How long by the service. */
+const OWN_RETRY_AFTER_S = 300;
 
 /** What follows a close with `code`; the range tells. */
 export function afterClose(code: number): Then {
   if (code === TOKEN_ENDED) return "reconnect_with_new_token";
-  return code > TOKEN_ENDED || LASTING_CODES.has(code) ? "stop" : "reconnect";
+  return TOKEN_ENDED < code && code <= LAST_CODE ? "stop" : "reconnect";
 }
 
-/** What follows an attempt that the service refused with this HTTP status; undefined: that cannot be known. */
-export function afterRefusal(status: number | undefined): Then {
-  if (status === 401) return "reconnect_with_new_token";
-  return status !== undefined && LASTING_STATUSES.has(status) ? "stop" : "reconnect";
+/** What follows an attempt that was refused with `status`; `isOwn`: by the service, in its own form. */
+export function afterRefusal(transport: Transport, status: number | undefined, isOwn: boolean): Then {
+  if (!isOwn) return "reconnect";
+  switch (status) {
+    case 401:
+      return "reconnect_with_new_token";
+    case 404: // on another way: a service that does not have it
+      return transport === "websocket" ? "stop" : "reconnect";
+    case 400:
+    case 403:
+      return "stop";
+    case 426:
+      return "reconnect_without_upgrade";
+    default:
+      return "reconnect_to_service";
+  }
+}
+
+/** How long to wait at least, of what an answer's Retry-After says. */
+export function delayMs(retryAfterS: number, isOwn: boolean): number {
+  return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1000);
 }

@@ -1,16 +1,17 @@
 /** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
-import { Core, type State } from "./core.js";
+import { Core } from "./core.js";
 import type { SyncEvent } from "./events.js";
 import { type Input, Link, type Service } from "./link.js";
 import type { Action } from "./messages.js";
-import type { Output, Timer } from "./outputs.js";
+import type { Output, Timer, Transport } from "./outputs.js";
+import type { State } from "./state.js";
 import type { Store } from "./store.js";
 import type { Change, UserState } from "./user_state.js";
 
 /** What an app, in whichever tab, can ask of the tab that leads. */
 export type Call =
-  | { readonly type: "hello" | "connect" | "disconnect" }
+  | { readonly type: "hello" | "connect" | "disconnect" | "wake" }
   | { readonly type: "sign_out"; readonly erase: boolean }
   | { readonly type: "write"; readonly operation: Action; readonly content_id: string };
 
@@ -55,6 +56,11 @@ export class Engine {
     return this.#core.state;
   }
 
+  /** Which way the attempt or connection under way takes; null: there is none. */
+  get transport(): Transport | null {
+    return this.#core.transport;
+  }
+
   get stored(): UserState | null {
     return this.#core.stored;
   }
@@ -86,6 +92,8 @@ export class Engine {
         return this.#core.connect();
       case "disconnect":
         return this.#core.disconnect();
+      case "wake":
+        return this.#core.wake();
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
@@ -112,7 +120,7 @@ export class Engine {
           this.#dropLink();
           break;
         default:
-          if (output.type === "ask_token") this.#link = this.#openLink ?? this.#newLink();
+          if (output.type === "ask_token" || output.type === "open") this.#link = this.#openLink ?? this.#newLink();
           this.#waiting.push({ output, link: this.#openLink });
       }
     }
@@ -177,7 +185,8 @@ export class Engine {
 
 function execute(output: Output, link: Link): void {
   if (output.type === "ask_token") link.askToken();
-  else if (output.type === "open") link.open(output.target, output.token);
+  else if (output.type === "open") link.open(output.transport, output.target, output.token);
+  else if (output.type === "probe") link.probe();
   else if (output.type === "send") link.send(output.message);
 }
 

@@ -4,6 +4,7 @@ import type { SyncEvent } from "./events.js";
 import { NEVER } from "./hlc.js";
 import type { Message, ServerMessage } from "./messages.js";
 import type { Output } from "./outputs.js";
+import type { Timers } from "./timers.js";
 import { asMessage, type PendingWrite } from "./user_state.js";
 import type { Watchlist } from "./watchlist.js";
 
@@ -17,6 +18,7 @@ export class GapError extends Error {}
 export class Exchange {
   readonly #watchlist: Watchlist;
   readonly #put: (output: Output) => void;
+  readonly #timers: Timers;
   #resumed: Message<"resumed"> | null = null;
   #isPaused = false;
   #isLive = false;
@@ -25,9 +27,10 @@ export class Exchange {
   #reconnectAfterMs: number | null = null;
 
   /** `put`: where its outputs go. */
-  constructor(watchlist: Watchlist, put: (output: Output) => void) {
+  constructor(watchlist: Watchlist, put: (output: Output) => void, timers: Timers) {
     this.#watchlist = watchlist;
     this.#put = put;
+    this.#timers = timers;
     watchlist.queue.releaseAll();
   }
 
@@ -139,7 +142,7 @@ export class Exchange {
     this.#isLive = true;
     const reason = recovered ? null : (this.#resumed?.reason ?? null);
     this.#emit({ type: "resumed", recovered, reason });
-    this.#put({ type: "start_timer", timer: "stable", afterMs: STABLE_MS });
+    this.#timers.start("stable", STABLE_MS);
   }
 
   #acknowledge({ id, status, revision, timestamp }: Omit<Message<"ack">, "type">): void {
@@ -160,7 +163,7 @@ export class Exchange {
     this.#watchlist.queue.release(write.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
-      this.#put({ type: "start_timer", timer: "retry", afterMs: retry_after_ms ?? RETRY_MS });
+      this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write.isUnstamped) {
       this.#watchlist.unstamp(write);
     } else if (hasNoRoomForTag(code, field) && write.tag !== undefined) {

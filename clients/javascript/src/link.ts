@@ -2,7 +2,7 @@
 
 import type { Core } from "./core.js";
 import { type ClientMessage, decode, encode } from "./messages.js";
-import type { Output } from "./outputs.js";
+import type { Output, Transport } from "./outputs.js";
 import { readToken } from "./token.js";
 
 type MaybeToken = string | null | undefined;
@@ -26,6 +26,8 @@ export class Link {
   readonly #putAlways: (happened: Input) => void;
   #socket: WebSocket | null = null;
   #isClosed = false;
+  /** How often the app's callback was asked. */
+  #questions = 0;
 
   constructor(service: Service, put: (happened: Input) => void) {
     this.#service = service;
@@ -37,18 +39,31 @@ export class Link {
     return this.#isClosed;
   }
 
-  /** Have the core told what the app's callback says. */
+  /** Have the core told what the app's callback says; not any more what it says to an earlier question. */
   askToken(): void {
-    void this.#askToken();
+    this.#questions += 1;
+    void this.#askToken(this.#questions);
   }
 
-  /** Open the socket and have the core told all that comes, to the end. */
-  open(target: string, token: string): void {
+  /** Open `target` and have the core told all that comes, to the end. */
+  open(transport: Transport, target: string, token: string): void {
+    if (transport === "websocket") this.#openSocket(target, token);
+    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+  }
+
+  /** Have the core told whether a WebSocket can be had. */
+  probe(): void {
+    queueMicrotask(() => this.#put((core) => core.probed(false)));
+  }
+
+  #openSocket(target: string, token: string): void {
     let socket: WebSocket;
     try {
       socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch {
-      this.#putLast((core) => core.openFailed(400)); // such an address or token can't be sent, now or later
+    } catch (error) {
+      // Now or later, such an address or token can't be sent. What the error says has the token in it.
+      const name = error instanceof Error ? error.name : "an error";
+      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
       return;
     }
     this.#socket = socket;
@@ -78,15 +93,15 @@ export class Link {
     this.#socket?.close(1000);
   }
 
-  async #askToken(): Promise<void> {
+  async #askToken(question: number): Promise<void> {
     let happened: Input;
     try {
-      const value = await this.#service.getToken();
-      happened = (core) => (value ? core.token(readToken(value)) : core.tokenFailed());
-    } catch {
-      happened = (core) => core.tokenFailed();
+      happened = answered(await this.#service.getToken());
+    } catch (error) {
+      const name = error instanceof Error ? error.name : typeof error;
+      happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    this.#put(happened);
+    if (question === this.#questions) this.#put(happened);
   }
 
   #put(happened: Input): void {
@@ -98,4 +113,11 @@ export class Link {
     this.#isClosed = true;
     this.#putAlways(happened);
   }
+}
+
+/** What the app's callback says with `value`, which may be anything. */
+function answered(value: unknown): Input {
+  if (value === null || value === undefined) return (core) => core.tokenFailed();
+  if (typeof value === "string") return (core) => core.token(readToken(value));
+  return (core) => core.tokenUnusable(`getToken answered with a ${typeof value}, not a text`);
 }

@@ -62,7 +62,9 @@ export type ServerMessage =
       readonly position: number;
       readonly duration: number;
     }
-  | { readonly type: "device_command"; readonly command: string; readonly target_device?: string };
+  | { readonly type: "device_command"; readonly command: string; readonly target_device?: string }
+  | { readonly type: "pong" }
+  | { readonly type: "authenticated" };
 
 export type Message<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
 
@@ -139,6 +141,8 @@ const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
   ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
   ["device_command", shape({ command: isText, target_device: optional(isText) })],
+  ["pong", shape({})],
+  ["authenticated", shape({})],
 ]);
 
 /** What the service says; null if that is no message that we know. */

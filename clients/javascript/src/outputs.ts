@@ -5,13 +5,21 @@ import type { ClientMessage } from "./messages.js";
 import type { Change } from "./user_state.js";
 
 /** The timers, one of each. */
-export const TIMERS = ["reconnect", "stable", "renew", "retry", "silence"] as const;
+export const TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe"] as const;
 export type Timer = (typeof TIMERS)[number];
+
+/** A way to the service; `stream`: server-sent events; `polling`: the same, in answers that end soon. */
+export type Transport = "websocket" | "stream" | "polling";
 
 export type Output =
   | { readonly type: "ask_token" }
-  /** `target`: path and query, to be put behind the service's address. */
-  | { readonly type: "open"; readonly target: string; readonly token: string }
+  /**
+   * `target`: path and query, to be put behind the service's address. By polling it comes again after each `polled`,
+   * while the connection goes on.
+   */
+  | { readonly type: "open"; readonly transport: Transport; readonly target: string; readonly token: string }
+  /** See whether a WebSocket can be had, beside the connection; `close` ends it, too. */
+  | { readonly type: "probe"; readonly token: string }
   | { readonly type: "send"; readonly message: ClientMessage }
   /** End the connection or the attempt, with code 1000. Nothing more of it may reach the core. */
   | { readonly type: "close" }

@@ -1,23 +1,68 @@
 /** Whether a connection still lives: networks lose them without a word. */
 
-/** `ask`: ask the other side for a sign of life; `lost`: it was asked, and gave none. */
-export type Verdict = "fine" | "ask" | "lost";
+import type { Output } from "./outputs.js";
+import type { Timers } from "./timers.js";
 
-/** Watches one connection. */
+const SILENCE_MS = 20_000;
+/** After a device woke, or its network came back. */
+const URGENT_MS = 4000;
+
+/** Watches one attempt, or the connection that it becomes. */
 export class Silence {
-  #hasHeard = false;
+  readonly #put: (output: Output) => void;
+  readonly #timers: Timers;
+  #canAsk = false;
   #hasAsked = false;
+  #hasHeard = false;
+  #isUrgent = false;
 
-  /** A message came. */
+  /** `put`: where its outputs go. */
+  constructor(put: (output: Output) => void, timers: Timers) {
+    this.#put = put;
+    this.#timers = timers;
+  }
+
+  /** Whether the interval under way is a short one. */
+  get isUrgent(): boolean {
+    return this.#isUrgent;
+  }
+
+  /** Watch from here on. `canAsk`: for a sign of life; `hasAsked`: what was sent asks for one. */
+  begin(canAsk: boolean, hasAsked: boolean): void {
+    this.#canAsk = canAsk;
+    this.#hasAsked = hasAsked;
+    this.#beginInterval(SILENCE_MS);
+  }
+
+  /** Something came. */
   heard(): void {
     this.#hasHeard = true;
   }
 
-  /** What the interval that ends now has shown; the next one begins. */
-  check(): Verdict {
-    if (this.#hasAsked && !this.#hasHeard) return "lost";
+  /** Want a sign of life soon. */
+  hurry(): void {
+    this.#hasAsked = true;
+    this.#ask();
+    this.#beginInterval(URGENT_MS);
+    this.#isUrgent = true;
+  }
+
+  /** Whether the interval that ends now has shown that nobody is there; if not, the next one begins. */
+  check(): boolean {
+    if (this.#hasAsked && !this.#hasHeard) return true;
     this.#hasAsked = !this.#hasHeard;
+    if (this.#hasAsked) this.#ask();
+    this.#beginInterval(SILENCE_MS);
+    return false;
+  }
+
+  #ask(): void {
+    if (this.#canAsk) this.#put({ type: "send", message: { type: "ping" } });
+  }
+
+  #beginInterval(afterMs: number): void {
     this.#hasHeard = false;
-    return this.#hasAsked ? "ask" : "fine";
+    this.#isUrgent = false;
+    this.#timers.start("silence", afterMs);
   }
 }

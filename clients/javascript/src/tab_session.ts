@@ -7,13 +7,13 @@
  */
 
 import { Backoff } from "./backoff.js";
-import type { State } from "./core.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
 import { canonical } from "./ids.js";
 import type { Service } from "./link.js";
 import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
+import type { State } from "./state.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
 import type { Tabs } from "./tabs.js";
 import { UserState } from "./user_state.js";
@@ -105,6 +105,11 @@ export class TabSession {
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello(): void {
     this.call({ type: "hello" });
+  }
+
+  /** The same, and whoever leads should be sure of the connection. */
+  wake(): void {
+    this.call({ type: "wake" });
   }
 
   /** Leave without a word to the app. */

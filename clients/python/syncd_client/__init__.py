@@ -22,6 +22,7 @@ from syncd_client.hlc import Timestamp
 from syncd_client.link import GetToken
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
+from syncd_client.outputs import Transport
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
 from syncd_client.store import Store
 
@@ -46,5 +47,6 @@ __all__ = [
     "Store",
     "StoreInUseError",
     "Timestamp",
+    "Transport",
     "Updated",
 ]

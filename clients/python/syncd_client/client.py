@@ -16,6 +16,7 @@ from syncd_client.events import Event
 from syncd_client.link import GetToken
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
+from syncd_client.outputs import Transport
 from syncd_client.store import Store
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,11 @@ class Client:
     def state(self) -> State:
         """Where the client stands."""
         return self._engine.core.state
+
+    @property
+    def transport(self) -> Transport | None:
+        """Which way the attempt or connection under way takes; ``None`` while there is none."""
+        return self._engine.core.transport
 
     @property
     def user_id(self) -> str | None:
@@ -122,6 +128,10 @@ class Client:
     def disconnect(self) -> None:
         """Stay offline until ``connect``."""
         self._engine.put(Core.disconnect)
+
+    def wake(self) -> None:
+        """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
+        self._engine.put(Core.wake)
 
     def add(self, content_id: str | UUID) -> str:
         """Put a content into the list; returns the id that ``confirmed`` or ``refused`` will name.

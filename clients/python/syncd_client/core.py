@@ -1,44 +1,26 @@
 """Every decision of a client, without I/O: inputs one at a time, and for each what is to be done.
 
 Its behaviour, word by word: clients/conformance/README.md. After ``Close`` nothing of that connection or attempt may be
-put in any more; a token asked for it is such a thing too.
+put in any more; a token asked for it, or a probe beside it, is such a thing too.
 """
 
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from syncd_client import events, messages
-from syncd_client.backoff import Backoff
-from syncd_client.close_policy import Then, after_close, after_refusal
-from syncd_client.exchange import Exchange, GapError
+from syncd_client.connector import Connector
 from syncd_client.ids import check_user_id
 from syncd_client.list_view import Item
-from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
-from syncd_client.silence import Silence, Verdict
-from syncd_client.target import target_of
+from syncd_client.outputs import Emit, Erase, Output, Save, Timer, Transport
+from syncd_client.state import State
 from syncd_client.token import Token
+from syncd_client.tokens import Fault
 from syncd_client.user_state import PendingWrite, UserState
 from syncd_client.watchlist import Watchlist
 
-SILENCE_MS: Final = 20_000
-RENEW_AHEAD_MS: Final = 60_000
-RENEW_PAUSE_MS: Final = 30_000
-
-
-class State(StrEnum):
-    """Where the client stands."""
-
-    SIGNED_OUT = "signed_out"
-    STOPPED = "stopped"  # offline until the app connects
-    WAITING = "waiting"  # offline until the timer
-    TOKEN = "token"  # noqa: S105  # the app's callback is asked
-    OPENING = "opening"
-    RESUMING = "resuming"
-    LIVE = "live"
+__all__ = ["Core", "CoreDeps", "NotSignedInError", "State"]
 
 
 class NotSignedInError(Exception):
@@ -59,29 +41,25 @@ class CoreDeps(Struct, frozen=True, kw_only=True):
 class Core:
     """One client: of one user at a time, with one connection at most.
 
-    Each method takes one input and returns what is to be done, in order.
+    Each method takes one input and returns what is to be done, in order; while nobody is signed in, nothing.
     """
 
     def __init__(self, deps: CoreDeps) -> None:
         self._deps = deps
-        self._spent_tokens: set[str] = set()
-        self._backoff = Backoff()
-        self._state = State.SIGNED_OUT
-        """Stays ``OPENING`` while there is an exchange."""
-        self._watchlist: Watchlist | None = None
         self._outputs: list[Output] = []
-        # Of the attempt or connection under way
-        self._token = ""
-        self._silence = Silence()
-        self._exchange: Exchange | None = None
-        """While the connection is open."""
+        self._watchlist: Watchlist | None = None
+        self._connector: Connector | None = None
+        """There is one as long as there is a watchlist."""
 
     @property
     def state(self) -> State:
         """Where the client stands."""
-        if self._exchange is None:
-            return self._state
-        return State.LIVE if self._exchange.is_live else State.RESUMING
+        return self._connector.state if self._connector else State.SIGNED_OUT
+
+    @property
+    def transport(self) -> Transport | None:
+        """Which way the attempt or connection under way takes; ``None``: there is none."""
+        return self._connector.transport if self._connector else None
 
     @property
     def user_id(self) -> str | None:
@@ -110,10 +88,11 @@ class Core:
         if user_id == self.user_id:
             return self.connect()
         self._sign_out(erase=False)
-        self._watchlist = Watchlist(user_id, stored, self._deps.new_replica)
-        self._backoff.reset()
-        self._ask_to_open()
-        self._emit(events.Updated())
+        deps = self._deps
+        self._watchlist = Watchlist(user_id, stored, deps.new_replica)
+        self._connector = Connector(self._watchlist, self._outputs.append, deps.now_ms, deps.random)
+        self._connector.connect()
+        self._outputs.append(Emit(events.Updated()))
         return self._done()
 
     def sign_out(self, *, erase: bool) -> list[Output]:
@@ -123,18 +102,15 @@ class Core:
 
     def connect(self) -> list[Output]:
         """Connect now, if offline."""
-        if self._state in (State.STOPPED, State.WAITING):
-            self._backoff.reset()
-            self._put(StopTimer(Timer.RECONNECT))
-            self._ask_to_open()
-        return self._done()
+        return self._put(Connector.connect)
 
     def disconnect(self) -> list[Output]:
         """Stay offline until ``connect``."""
-        if self._state not in (State.SIGNED_OUT, State.STOPPED):
-            self._hang_up()
-            self._stop(None, "the app disconnected")
-        return self._done()
+        return self._put(Connector.disconnect)
+
+    def wake(self) -> list[Output]:
+        """Be sure of the connection: the network is back, the device woke or the user returned."""
+        return self._put(Connector.wake)
 
     def enqueue(self, operation: messages.Action, content_id: str | UUID) -> tuple[PendingWrite, list[Output]]:
         """Add or remove a content: shown at once, sent when that is possible.
@@ -152,183 +128,92 @@ class Core:
 
     def token(self, token: Token) -> list[Output]:
         """Use the token that was asked for: to open a connection, or on the open one."""
-        is_foreign = token.sub not in (None, self.user_id)
-        if self._watchlist is not None and self._state is State.TOKEN:
-            if is_foreign:
-                self._stop(None, "the token is another user's")
-            elif token.value in self._spent_tokens:
-                self._stop(None, "the token was refused before")
-            else:
-                self._open(self._watchlist, token)
-        elif is_foreign:
-            return self.token_failed("the token is another user's")
-        else:
-            if token.value != self._token:
-                self._put(Send(messages.Authenticate(token.value)))
-            self._use_token(token)
-        return self._done()
+        return self._put(lambda connector: connector.token(token))
 
     def token_failed(self, reason: str) -> list[Output]:
         """There is no token to be had now."""
-        if self._state is State.TOKEN:
-            self._reconnect(None, f"no token: {reason}")
-        else:
-            self._start(Timer.RENEW, RENEW_PAUSE_MS)
-        return self._done()
+        fault = Fault(f"no token: {reason}", is_lasting=False)
+        return self._put(lambda connector: connector.no_token(fault))
 
-    # The socket
+    def token_unusable(self, reason: str) -> list[Output]:
+        """The callback answered what can never be a token."""
+        fault = Fault(f"no token: {reason}", is_lasting=True)
+        return self._put(lambda connector: connector.no_token(fault))
+
+    # The connection
 
     def opened(self) -> list[Output]:
-        """The socket is open."""
-        assert self._watchlist is not None
-        self._exchange = Exchange(self._watchlist, self._put)
-        self._emit(events.Connected())
-        return self._done()
+        """The connection is open: a socket, or an answer that goes on; by polling, each answer has begun."""
+        return self._put(Connector.opened)
 
-    def open_failed(self, reason: str, status: int | None = None, retry_after_s: float = 0) -> list[Output]:
-        """The socket did not open: refused with an HTTP ``status``, or no answer."""
-        self._ended(after_refusal(status), None, reason, at_least_ms=round(retry_after_s * 1000))
-        return self._done()
+    def open_failed(
+        self, reason: str, status: int | None = None, retry_after_s: float = 0, problem: str | None = None
+    ) -> list[Output]:
+        """It did not open: refused with an HTTP ``status``, or no answer.
+
+        ``problem``: the service's own words, as ``read_problem`` finds them; ``None``: anybody may have answered.
+        """
+        return self._put(lambda connector: connector.open_failed(reason, status, retry_after_s, problem))
 
     def closed(self, code: int, reason: str) -> list[Output]:
-        """The connection ended."""
-        reconnect_after_ms = self._exchange.reconnect_after_ms if self._exchange else None
-        then = after_close(code)
-        if then is Then.RECONNECT and reconnect_after_ms is not None:
-            self._wait(reconnect_after_ms, code, reason)
-        else:
-            self._ended(then, code, reason)
-        return self._done()
+        """The connection ended; 1006: without a word."""
+        return self._put(lambda connector: connector.closed(code, reason))
 
     def heard(self) -> list[Output]:
         """Bytes came, of a message perhaps that is not whole yet: the connection lives."""
-        self._silence.heard()
+        if self._connector is not None:
+            self._connector.heard()
         return []
 
     def received(self, message: messages.ServerMessage | None) -> list[Output]:
         """One message came; ``None``: one that we do not know."""
-        self._silence.heard()
-        if message is not None and self._exchange is not None:
-            try:
-                self._exchange.receive(message)
-            except GapError as error:
-                self._lost(str(error))
-            else:
-                if self._exchange.has_continued_list:
-                    self._backoff.reset()
-        return self._done()
+        return self._put(lambda connector: connector.received(message))
+
+    def polled(self) -> list[Output]:
+        """A poll's answer ended as it should."""
+        return self._put(Connector.polled)
+
+    def probed(self, *, is_there: bool) -> list[Output]:
+        """The probe ended: a WebSocket can be had, or not."""
+        return self._put(lambda connector: connector.probed(is_there=is_there))
 
     # Time
 
     def due(self, timer: Timer) -> list[Output]:
         """A timer ran out."""
-        match timer:
-            case Timer.RECONNECT:
-                self._ask_to_open()
-            case Timer.STABLE:
-                self._backoff.reset()
-            case Timer.RENEW if self._exchange:
-                self._put(AskToken())
-            case Timer.RETRY if self._exchange:
-                self._exchange.end_pause()
-            case Timer.SILENCE:
-                self._check_silence()
-        return self._done()
-
-    # Connecting
-
-    def _ask_to_open(self) -> None:
-        self._state = State.TOKEN
-        self._put(AskToken())
-
-    def _open(self, watchlist: Watchlist, token: Token) -> None:
-        self._state = State.OPENING
-        self._use_token(token)
-        self._put(Open(target_of(watchlist), token.value))
-        self._silence = Silence()
-        self._start(Timer.SILENCE, SILENCE_MS)
-
-    def _use_token(self, token: Token) -> None:
-        self._token = token.value
-        if token.exp is not None:
-            ahead_ms = int(token.exp * 1000) - RENEW_AHEAD_MS - self._deps.now_ms()
-            self._start(Timer.RENEW, max(ahead_ms, RENEW_PAUSE_MS))
-
-    def _check_silence(self) -> None:
-        verdict = Verdict.LOST if self.state is State.OPENING else self._silence.check()
-        if verdict is Verdict.LOST:
-            self._lost("silence")
-            return
-        if verdict is Verdict.ASK:
-            self._put(Send(messages.Ping()))
-        self._start(Timer.SILENCE, SILENCE_MS)
-
-    # Ends
-
-    def _ended(self, then: Then, code: int | None, reason: str, at_least_ms: int = 0) -> None:
-        if then is Then.RECONNECT_WITH_NEW_TOKEN:
-            self._spent_tokens.add(self._token)
-        if then is Then.STOP:
-            self._stop(code, reason)
-        else:
-            self._reconnect(code, reason, at_least_ms)
-
-    def _lost(self, reason: str) -> None:
-        self._hang_up()
-        self._reconnect(None, reason)
-
-    def _reconnect(self, code: int | None, reason: str, at_least_ms: int = 0) -> None:
-        self._wait(max(self._backoff.next_ms(self._deps.random()), at_least_ms), code, reason)
-
-    def _wait(self, after_ms: int, code: int | None, reason: str) -> None:
-        self._end(State.WAITING)
-        self._start(Timer.RECONNECT, after_ms)
-        self._emit(events.Disconnected(code=code, retry_in_ms=after_ms, reason=reason))
-
-    def _stop(self, code: int | None, reason: str) -> None:
-        self._end(State.STOPPED)
-        self._emit(events.Disconnected(code=code, retry_in_ms=None, reason=reason))
-
-    def _sign_out(self, *, erase: bool) -> None:
-        if self._watchlist is None:
-            return
-        user_id = self._watchlist.user_id
-        self._hang_up()
-        self._end(State.SIGNED_OUT)
-        if erase:
-            self._put(Erase(user_id))
-        self._emit(events.SignedOut(user_id=user_id, erased=erase))
-        self._watchlist = None
-
-    def _hang_up(self) -> None:
-        if self._state in (State.TOKEN, State.OPENING):
-            self._put(Close())
-
-    def _end(self, state: State) -> None:
-        self._state = state
-        self._exchange = None
-        for timer in Timer:
-            self._put(StopTimer(timer))
+        return self._put(lambda connector: connector.due(timer))
 
     # Outputs
 
-    def _start(self, timer: Timer, after_ms: int) -> None:
-        self._put(StartTimer(timer, after_ms))
+    def _put(self, happened: Callable[[Connector], None]) -> list[Output]:
+        if self._connector is not None:
+            happened(self._connector)
+        return self._done()
 
-    def _emit(self, event: events.Event) -> None:
-        self._put(Emit(event))
-
-    def _put(self, output: Output) -> None:
-        self._outputs.append(output)
+    def _sign_out(self, *, erase: bool) -> None:
+        if self._watchlist is None or self._connector is None:
+            return
+        user_id = self._watchlist.user_id
+        self._connector.sign_out()
+        if erase:
+            self._outputs.append(Erase(user_id))
+        self._outputs.append(Emit(events.SignedOut(user_id=user_id, erased=erase)))
+        self._watchlist = self._connector = None
 
     def _done(self) -> list[Output]:
         """End an input: what it changed is stored first, then what may be sent is, and ``updated`` comes last."""
-        if self._exchange:
-            self._exchange.send_writes()
-        outputs, self._outputs = self._outputs, []
-        changes = self._watchlist.take_changes() if self._watchlist else None
-        if changes is not None and self._watchlist is not None:
+        if self._watchlist is None or self._connector is None:
+            return self._take_outputs()
+        self._connector.send_writes()
+        changes = self._watchlist.take_changes()
+        outputs = self._take_outputs()
+        if changes is not None:
             outputs.insert(0, Save(self._watchlist.user_id, changes))
             if changes.are_visible:
                 outputs.append(Emit(events.Updated()))
+        return outputs
+
+    def _take_outputs(self) -> list[Output]:
+        outputs = self._outputs[:]
+        self._outputs.clear()
         return outputs

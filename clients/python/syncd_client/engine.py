@@ -15,7 +15,20 @@ from syncd_client.events import Event, SignedOut
 from syncd_client.ids import check_user_id
 from syncd_client.link import GetToken, Input, Link
 from syncd_client.messages import Action
-from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
+from syncd_client.outputs import (
+    AskToken,
+    Close,
+    Emit,
+    Erase,
+    Open,
+    Output,
+    Probe,
+    Save,
+    Send,
+    StartTimer,
+    StopTimer,
+    Timer,
+)
 from syncd_client.store import Store
 
 
@@ -119,13 +132,12 @@ class Engine:
         match output:
             case AskToken():
                 assert self._get_token is not None
-                if self._link and self._link.is_closed:
-                    self._drop_link()
-                self._link = self._link or Link(self._url, self._put_of_link)
-                self._link.ask_token(self._get_token)
-            case Open(target=target, token=token):
+                self._open_link().ask_token(self._get_token)
+            case Open(transport=transport, target=target, token=token):
+                self._open_link().open(transport, target, token)
+            case Probe():
                 assert self._link is not None
-                self._link.open(target, token)
+                self._link.probe()
             case Send(message=message):
                 assert self._link is not None
                 self._link.send(message)
@@ -143,6 +155,13 @@ class Engine:
                 raise AssertionError("written before")
             case _:
                 assert_never(output)
+
+    def _open_link(self) -> Link:
+        """Return the link under way, or a new one."""
+        if self._link and self._link.is_closed:
+            self._drop_link()
+        self._link = self._link or Link(self._url, self._put_of_link)
+        return self._link
 
     def _drop_link(self) -> None:
         if self._link is not None:

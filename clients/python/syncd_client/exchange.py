@@ -6,7 +6,8 @@ from typing import Final, assert_never
 from syncd_client import events, messages
 from syncd_client.events import Event
 from syncd_client.messages import Ack, Error, ServerMessage, WatchlistUpdate
-from syncd_client.outputs import Emit, Output, Send, StartTimer, Timer
+from syncd_client.outputs import Emit, Output, Send, Timer
+from syncd_client.timers import Timers
 from syncd_client.watchlist import Watchlist
 
 STABLE_MS: Final = 10_000
@@ -20,9 +21,10 @@ class GapError(Exception):
 class Exchange:
     """Brings ``watchlist`` and the service's list together; its outputs go to ``put``."""
 
-    def __init__(self, watchlist: Watchlist, put: Callable[[Output], None]) -> None:
+    def __init__(self, watchlist: Watchlist, put: Callable[[Output], None], timers: Timers) -> None:
         self._watchlist = watchlist
         self._put = put
+        self._timers = timers
         self._resumed: messages.Resumed | None = None
         self._is_paused = False
         self._has_begun_list = False
@@ -120,7 +122,7 @@ class Exchange:
         self.is_live = True
         reason = None if recovered or self._resumed is None else self._resumed.reason
         self._emit(events.Resumed(recovered=recovered, reason=reason))
-        self._put(StartTimer(Timer.STABLE, STABLE_MS))
+        self._timers.start(Timer.STABLE, STABLE_MS)
 
     def _acknowledge(self, ack: Ack) -> None:
         write = self._watchlist.queue.in_flight(ack.id)
@@ -147,7 +149,7 @@ class Exchange:
         if error.code == "try_again_later":
             self._is_paused = True
             after_ms = RETRY_MS if error.retry_after_ms is None else error.retry_after_ms
-            self._put(StartTimer(Timer.RETRY, after_ms))
+            self._timers.start(Timer.RETRY, after_ms)
         elif error.field == "timestamp" and not write.is_unstamped:
             self._watchlist.unstamp(write)
         elif _has_no_room_for_tag(error) and write.tag is not None:

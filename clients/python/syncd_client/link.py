@@ -13,7 +13,8 @@ from websockets.http11 import Response
 from syncd_client import messages
 from syncd_client.core import Core
 from syncd_client.messages import ClientMessage
-from syncd_client.outputs import Output
+from syncd_client.outputs import Output, Transport
+from syncd_client.problem import read_problem
 from syncd_client.token import read_token
 
 logger = logging.getLogger(__name__)
@@ -57,14 +58,24 @@ class Link:
         """Whether it will report nothing more."""
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()  # bounded by the core: 64 writes, a token, a ping
         self._tasks: set[asyncio.Task[None]] = set()
+        self._question: asyncio.Task[None] | None = None
 
     def ask_token(self, get_token: GetToken) -> None:
-        """Have the core told what the app's callback says."""
-        self._run(self._ask_token(get_token))
+        """Have the core told what the app's callback says; not any more what it says to an earlier question."""
+        if self._question is not None:
+            self._question.cancel()
+        self._question = self._run(self._ask_token(get_token))
 
-    def open(self, target: str, bearer: str) -> None:
-        """Open the socket and have the core told all that comes, to the end."""
-        self._run(self._talk(target, bearer))
+    def open(self, transport: Transport, target: str, bearer: str) -> None:
+        """Open ``target`` and have the core told all that comes, to the end."""
+        if transport is Transport.WEBSOCKET:
+            self._run(self._talk(target, bearer))
+        else:
+            self._run(self._refuse(transport))
+
+    def probe(self) -> None:
+        """Have the core told whether a WebSocket can be had."""
+        self._run(self._refuse_probe())
 
     def send(self, message: ClientMessage) -> None:
         """Send ``message`` after the earlier ones."""
@@ -110,7 +121,13 @@ class Link:
             logger.warning("get_token failed: %s", reason, exc_info=error)
             self._put(partial(Core.token_failed, reason=reason))
         else:
-            self._put(partial(Core.token, token=read_token(value)))
+            self._put(_answered(value))
+
+    async def _refuse(self, transport: Transport) -> None:
+        self._put_last(partial(Core.open_failed, reason=f"{transport} is not supported"))
+
+    async def _refuse_probe(self) -> None:
+        self._put(partial(Core.probed, is_there=False))
 
     async def _talk(self, target: str, bearer: str) -> None:
         try:
@@ -125,9 +142,7 @@ class Link:
                 max_size=MAX_MESSAGE_BYTES,
             )
         except InvalidStatus as error:
-            status, retry_after_s = error.response.status_code, _retry_after_s(error.response)
-            refused = partial(Core.open_failed, reason=str(error), status=status, retry_after_s=retry_after_s)
-            self._put_last(refused)
+            self._put_last(_refused(str(error), error.response))
         except (OSError, InvalidHandshake) as error:
             self._put_last(partial(Core.open_failed, reason=str(error) or type(error).__name__))
         else:
@@ -154,6 +169,24 @@ class Link:
                 await socket.send(await self._outgoing.get())
         except ConnectionClosed:
             return  # told by the reader
+
+
+def _answered(value: object) -> Input:
+    """Return what the app's callback says with ``value``, which may be anything."""
+    match value:
+        case str():
+            return partial(Core.token, token=read_token(value))
+        case None:
+            return partial(Core.token_failed, reason="get_token returned None")
+        case _:
+            return partial(Core.token_unusable, reason=f"get_token returned a {type(value).__name__}, not a text")
+
+
+def _refused(reason: str, response: Response) -> Input:
+    status = response.status_code
+    problem = read_problem(status, response.headers.get("Content-Type"), bytes(response.body))
+    retry_after_s = _retry_after_s(response)
+    return partial(Core.open_failed, reason=reason, status=status, retry_after_s=retry_after_s, problem=problem)
 
 
 def _retry_after_s(response: Response) -> float:

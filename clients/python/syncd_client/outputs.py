@@ -17,21 +17,41 @@ class Timer(StrEnum):
     RENEW = "renew"
     RETRY = "retry"
     SILENCE = "silence"
+    TOKEN = "token"  # noqa: S105  # how long the app's callback may take
+    PROBE = "probe"
+
+
+class Transport(StrEnum):
+    """A way to the service."""
+
+    WEBSOCKET = "websocket"
+    STREAM = "stream"  # server-sent events
+    POLLING = "polling"  # the same, in answers that end soon
 
 
 class AskToken(Struct, frozen=True):
-    """Ask the app's callback; answered by ``token`` or ``token_failed``."""
+    """Ask the app's callback; answered by ``token``, ``token_failed`` or ``token_unusable``."""
 
 
 class Open(Struct, frozen=True):
-    """Open a socket to ``target`` (path and query); answered by ``opened`` or ``open_failed``."""
+    """Open ``target`` (path and query); answered by ``opened`` or ``open_failed``.
 
+    By polling it comes again after each ``polled``, while the connection goes on.
+    """
+
+    transport: Transport
     target: str
     token: str
 
 
+class Probe(Struct, frozen=True):
+    """See whether a WebSocket can be had, beside the connection; answered by ``probed``. ``Close`` ends it, too."""
+
+    token: str
+
+
 class Send(Struct, frozen=True):
-    """Send ``message`` on the open socket."""
+    """Send ``message`` on the open connection."""
 
     message: ClientMessage
 
@@ -72,4 +92,4 @@ class Emit(Struct, frozen=True):
     event: Event
 
 
-Output = AskToken | Open | Send | Close | StartTimer | StopTimer | Save | Erase | Emit
+Output = AskToken | Open | Probe | Send | Close | StartTimer | StopTimer | Save | Erase | Emit

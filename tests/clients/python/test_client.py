@@ -22,6 +22,7 @@ from syncd_client import (
 )
 from syncd_client.core import Core
 from syncd_client.link import Input, Link
+from syncd_client.outputs import Transport
 from syncd_client.user_state import Changes
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import Frame, Opcode
@@ -283,7 +284,7 @@ async def test_a_service_that_never_answers_does_not_hold_up_the_end() -> None:
 async def test_bytes_of_a_message_that_is_not_whole_yet_are_a_sign_of_life(service: Service) -> None:
     reported: asyncio.Queue[Input] = asyncio.Queue()
     link = Link(service.url, reported.put_nowait)
-    link.open("/ws", "a token")
+    link.open(Transport.WEBSOCKET, "/ws", "a token")
     while getattr(await soon(reported), "func", None) is not Core.received:  # of the service's first message
         pass
     assert service.connection is not None

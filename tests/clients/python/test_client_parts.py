@@ -5,11 +5,12 @@ import json
 
 import pytest
 from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
-from syncd_client.core import SILENCE_MS, Core, CoreDeps
+from syncd_client.core import Core, CoreDeps
 from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Ping, Write, encode
 from syncd_client.outputs import Send, StartTimer, Timer
+from syncd_client.silence import SILENCE_MS
 from syncd_client.token import Token, read_token
 from syncd_client.user_state import ConfirmedItem
 from syncd_client.watchlist import Watchlist

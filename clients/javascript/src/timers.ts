@@ -1,0 +1,43 @@
+/** The timers that run, and whether the device has slept through the end of one. */
+
+import { type Output, TIMERS, type Timer } from "./outputs.js";
+
+const SLEPT_MS = 10_000;
+
+/** Starts and stops the shell's timers. */
+export class Timers {
+  readonly #put: (output: Output) => void;
+  readonly #nowMs: () => number;
+  /** By the wall clock, of those that run. */
+  readonly #dueMs = new Map<Timer, number>();
+
+  /** `put`: where its outputs go. */
+  constructor(put: (output: Output) => void, nowMs: () => number) {
+    this.#put = put;
+    this.#nowMs = nowMs;
+  }
+
+  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
+  start(timer: Timer, afterMs: number): void {
+    this.#dueMs.set(timer, this.#nowMs() + afterMs);
+    this.#put({ type: "start_timer", timer, afterMs });
+  }
+
+  /** Stop it, if it runs. */
+  stop(timer: Timer): void {
+    if (this.#dueMs.delete(timer)) this.#put({ type: "stop_timer", timer });
+  }
+
+  /** Stop those that run. */
+  stopAll(): void {
+    for (const timer of TIMERS) this.stop(timer);
+  }
+
+  /** Note that it ran out; whether so late that the device must have slept. */
+  ranOut(timer: Timer): boolean {
+    const nowMs = this.#nowMs();
+    const dueMs = this.#dueMs.get(timer) ?? nowMs;
+    this.#dueMs.delete(timer);
+    return nowMs - dueMs > SLEPT_MS;
+  }
+}

@@ -1,0 +1,107 @@
+/** The tokens of one user: asking for them, the one in use and when it is renewed, and what is wrong with one. */
+
+import type { Output } from "./outputs.js";
+import type { Timers } from "./timers.js";
+import type { Token } from "./token.js";
+
+const ANSWER_MS = 20_000;
+const RENEW_AHEAD_MS = 60_000;
+const RENEW_PAUSE_MS = 30_000;
+
+const WHITE_SPACE_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/gu;
+const FOREIGN_CHARACTER = /[^A-Za-z0-9._~+/=-]/u;
+
+/** Why there is no token to go on with; `isLasting`: the app has to act. */
+export interface Fault {
+  readonly reason: string;
+  readonly isLasting: boolean;
+}
+
+export const NO_ANSWER: Fault = {
+  reason: `no token: getToken did not answer within ${ANSWER_MS / 1000} s`,
+  isLasting: false,
+};
+
+/** Asks the app's callback, one question at a time. */
+export class Tokens {
+  readonly #userId: string;
+  readonly #put: (output: Output) => void;
+  readonly #timers: Timers;
+  readonly #nowMs: () => number;
+  readonly #spent = new Set<string>();
+  #isAsked = false;
+  #used: Token = { value: "" };
+
+  /** `put`: where its outputs go. */
+  constructor(userId: string, put: (output: Output) => void, timers: Timers, nowMs: () => number) {
+    this.#userId = userId;
+    this.#put = put;
+    this.#timers = timers;
+    this.#nowMs = nowMs;
+  }
+
+  /** That of the attempt or connection under way. */
+  get used(): Token {
+    return this.#used;
+  }
+
+  /** Ask the app's callback, which has its time to answer. */
+  ask(): void {
+    this.#isAsked = true;
+    this.#put({ type: "ask_token" });
+    this.#timers.start("token", ANSWER_MS);
+  }
+
+  /** Take no answer any more; whether one was waited for. */
+  endQuestion(): boolean {
+    const wasAsked = this.#isAsked;
+    this.#isAsked = false;
+    this.#timers.stop("token");
+    return wasAsked;
+  }
+
+  /** Why `token` is not to be used; its value is never told. */
+  faultOf({ value, sub }: Token): Fault | null {
+    if (value === "") return { reason: "the token is empty", isLasting: false };
+    const flaw = flawOf(value);
+    if (flaw !== null) return { reason: flaw, isLasting: true };
+    if (sub !== undefined && sub !== this.#userId) return { reason: "the token is another user's", isLasting: true };
+    if (this.#spent.has(value)) return { reason: "the token was refused before", isLasting: false };
+    return null;
+  }
+
+  /** Take it for the attempt or connection under way, and renew it in time. */
+  use(token: Token): void {
+    this.#used = token;
+    if (token.exp !== undefined) {
+      const aheadMs = Math.floor(token.exp * 1000) - RENEW_AHEAD_MS - this.#nowMs();
+      this.#timers.start("renew", Math.max(aheadMs, RENEW_PAUSE_MS));
+    }
+  }
+
+  /** Ask again after a pause: there was no new one to be had. */
+  renewLater(): void {
+    this.#timers.start("renew", RENEW_PAUSE_MS);
+  }
+
+  /** Never use the one in use again: the service has refused it. */
+  spend(): void {
+    this.#spent.add(this.#used.value);
+  }
+}
+
+/** The token without white space at its ends. */
+export function stripped(token: Token): Token {
+  return { ...token, value: token.value.replace(WHITE_SPACE_AROUND, "") };
+}
+
+/** What no token has and this one does, without showing it. */
+function flawOf(value: string): string | null {
+  if (value.toLowerCase().startsWith("bearer ")) return "the token begins with 'Bearer '";
+  const found = FOREIGN_CHARACTER.exec(value)?.[0];
+  if (found === undefined) return null;
+  if (found === "\n" || found === "\r") return "the token has a line break in it";
+  if (found === " " || found === "\t") return "the token has a space in it";
+  const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `the token has a character in it that no token has: U+${code}`;
+}
