@@ -51,10 +51,11 @@ class Script:
         """Revision and epoch of the list that comes in pieces."""
         self._tokens = [*map(self._claims, "ABCDE"), {"value": rng.choice(ODD_TOKENS)}]
         """The app has few: that one comes back is what matters."""
-        self._is_strict = rng.random() < 0.3
+        self._is_strict = rng.random() < 0.2
+        """Whether it is about a network that hardly ever lets an upgrade through."""
         self._burst = [f"{CONTENTS[0][:-2]}{number:02x}" for number in range(70)] if rng.random() < 0.05 else []
         """What is added first: more than may be in flight at once."""
-        self.steps = STEPS + len(self._burst)
+        self.steps = STEPS * (1 + self._is_strict) + len(self._burst)
         """How long the script is."""
 
     def next_step(self) -> Step:
@@ -62,25 +63,29 @@ class Script:
         pair, chance = self._pair, self._rng.random()
         if self._burst and pair.python.user_id is not None:
             return {"app": {"add": self._burst.pop()}}
-        if chance < 0.2:
+        if chance < (0.1 if self._is_strict else 0.2):
             return self._app()
-        if chance < 0.3:
+        if chance < (0.15 if self._is_strict else 0.3):
             return self._from_outside()
         if pair.is_probing and chance < 0.5:
             return {"probed": chance < 0.4}
         if pair.is_asked and (chance < 0.6 or not pair.is_open):
             return self._token()
         if pair.is_opening:
-            return {"open": True} if self._opens else {"open_failed": self._refusal()}
+            return self._end_of_opening()
         if pair.is_open:
             return self._on_connection(chance)
+        if pair.python.state == "waiting" and (self._is_strict or chance < 0.4):
+            return {"advance": 31_000}
         return {"app": {"sign_in": self._rng.choice(USERS)}} if chance < 0.7 else {"app": "connect"}
 
-    @property
-    def _opens(self) -> bool:
-        """Whether the network lets the attempt through: in some scripts hardly ever an upgrade."""
-        is_upgrade = self._pair.python.transport == "websocket"
-        return self._rng.random() < (0.15 if is_upgrade and self._is_strict else 0.85)
+    def _end_of_opening(self) -> Step:
+        chance, is_upgrade = self._rng.random(), self._pair.python.transport == "websocket"
+        if self._is_strict and is_upgrade and chance < 0.7:
+            return {"open_failed": {"status": 426, "problem": "no upgrade"} if chance < 0.4 else {}}
+        if self._is_strict and chance < 0.3:
+            return {"advance": 20_000}
+        return {"open": True} if chance < 0.9 else {"open_failed": self._refusal()}
 
     def _on_connection(self, chance: float) -> Step:
         if chance < 0.34:
@@ -89,6 +94,8 @@ class Script:
             return {"token": self._rng.choice(self._tokens), "late": True}
         if chance < 0.45 and self._pair.python.transport == "polling":
             return {"polled": True}
+        if chance < 0.6 and self._pair.python.transport != "websocket":
+            return {"advance": 15_000}
         return {"server": self._message()} if chance < 0.96 else {"close": self._rng.choice(CODES)}
 
     def _app(self) -> Step:
@@ -124,6 +131,8 @@ class Script:
         chance = self._rng.random()
         if chance < 0.1:
             return {"token_failed": True} if chance < 0.08 else {"token_unusable": "a number"}
+        if self._is_strict and chance < 0.8:
+            return {"token": {"value": f"good{self._rng.randrange(1_000)}"}}
         return {"token": self._rng.choice(self._tokens)}
 
     def _claims(self, value: str) -> dict[str, Any]:

@@ -1456,7 +1456,7 @@ var Link = class {
 function answered(value) {
   if (value === null || value === void 0) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken answered with a ${typeof value}, not a text`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
 }
 
 // src/engine.ts

@@ -119,5 +119,5 @@ export class Link {
 function answered(value: unknown): Input {
   if (value === null || value === undefined) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken answered with a ${typeof value}, not a text`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
 }

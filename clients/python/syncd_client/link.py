@@ -179,7 +179,7 @@ def _answered(value: object) -> Input:
         case None:
             return partial(Core.token_failed, reason="get_token returned None")
         case _:
-            return partial(Core.token_unusable, reason=f"get_token returned a {type(value).__name__}, not a text")
+            return partial(Core.token_unusable, reason=f"get_token must return a text, not {type(value).__name__}")
 
 
 def _refused(reason: str, response: Response) -> Input:

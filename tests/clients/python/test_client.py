@@ -83,7 +83,7 @@ async def service() -> AsyncIterator[Service]:
 
 
 async def get_token() -> str:
-    return "a token"
+    return "a-token"
 
 
 async def until(client: Client, state: State) -> None:
@@ -102,7 +102,7 @@ async def test_the_token_goes_into_the_header_and_never_into_the_url(service: Se
         await until(client, State.LIVE)
         (request,) = service.requests
         assert request.path == "/ws?snapshot=pieces&since=0"
-        assert request.headers["Authorization"] == "Bearer a token"
+        assert request.headers["Authorization"] == "Bearer a-token"
 
 
 async def test_closing_the_client_closes_the_connection_politely_and_can_be_repeated(service: Service) -> None:
@@ -177,7 +177,7 @@ async def test_a_token_that_comes_too_late_is_not_used(service: Service) -> None
         is_asked.set()
         with suppress(asyncio.CancelledError):  # a callback may insist
             await may_answer.wait()
-        return "too late"
+        return "too-late"
 
     async with Client(service.url) as client:
         client.sign_in("alice", get_slowly)
@@ -185,7 +185,7 @@ async def test_a_token_that_comes_too_late_is_not_used(service: Service) -> None
         client.sign_in("bob", get_token)
         may_answer.set()
         await until(client, State.LIVE)
-    assert [request.headers["Authorization"] for request in service.requests] == ["Bearer a token"]
+    assert [request.headers["Authorization"] for request in service.requests] == ["Bearer a-token"]
 
 
 async def test_a_callback_that_fails_is_asked_again(service: Service) -> None:
@@ -196,7 +196,7 @@ async def test_a_callback_that_fails_is_asked_again(service: Service) -> None:
         asked += 1
         if asked == 1:
             raise OSError("no network")
-        return "a token"
+        return "a-token"
 
     async with Client(service.url) as client:
         client.sign_in("alice", get_at_the_second_try)
@@ -284,7 +284,7 @@ async def test_a_service_that_never_answers_does_not_hold_up_the_end() -> None:
 async def test_bytes_of_a_message_that_is_not_whole_yet_are_a_sign_of_life(service: Service) -> None:
     reported: asyncio.Queue[Input] = asyncio.Queue()
     link = Link(service.url, reported.put_nowait)
-    link.open(Transport.WEBSOCKET, "/ws", "a token")
+    link.open(Transport.WEBSOCKET, "/ws", "a-token")
     while getattr(await soon(reported), "func", None) is not Core.received:  # of the service's first message
         pass
     assert service.connection is not None

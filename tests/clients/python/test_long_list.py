@@ -12,7 +12,7 @@ MINE = content(500_000)
 
 
 async def get_token() -> str:
-    return "a token"
+    return "a-token"
 
 
 async def test_a_long_list_comes_whole_over_a_link_that_breaks_and_is_never_shown_by_half(tmp_path: Path) -> None:
