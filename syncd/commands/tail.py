@@ -28,6 +28,7 @@ from syncd_client import (
     Updated,
 )
 from syncd_client.ids import check_user_id
+from syncd_client.tokens import REFUSED_BEFORE
 
 from syncd.errors import CommandError
 
@@ -77,7 +78,7 @@ async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
             if isinstance(event, SignedOut):
                 with _telling_of_the_state(arguments):
                     raise await store_failed
-            if isinstance(event, Disconnected) and event.retry_in_ms is None:
+            if isinstance(event, Disconnected) and (event.retry_in_ms is None or event.reason == REFUSED_BEFORE):
                 raise CommandError(f"{arguments.url}: {event.reason}")
     return os.EX_OK
 

@@ -10,8 +10,8 @@ STEPS: Final = 60
 USERS: Final = ("alice", "alice", "alice", "bob")
 CONTENTS: Final = tuple(f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abcd")
 EPOCHS: Final = ("e1", "e1", "e1", "e1", "e2")
-NODES: Final = ("s", "s", "r1", "r2", "\uffff", "\U00010000", "")
-"""By UTF-16 units the last but one would come before the one before it."""
+NODES: Final = ("s", "r1", "r2", "\uffff", "\uffff", "\U00010000", "\U00010000", "")
+"""By UTF-16 units U+10000 would come before U+FFFF."""
 STATUSES: Final = (None, 400, 401, 401, 403, 404, 426, 429, 500, 503)
 CODES: Final = (1000, 1001, 1006, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4008, 4499, 4500, 4500, 4501, 4999)
 SPANS_MS: Final = (1, 250, 1_000, 10_000, 20_000, 31_000, 60_000, 3_600_000)
@@ -189,7 +189,7 @@ class Script:
         return {name: value for name, value in fields.items() if self._rng.random() < 0.8}
 
     def _timestamp(self) -> dict[str, object]:
-        physical = START_MS + self._rng.choice((-2, -1, 0, 0, 1, 2, 10**6))
+        physical = START_MS + self._rng.choice((-1, 0, 0, 0, 0, 1, 10**6))
         return {"physical": physical, "logical": self._rng.choice((0, 0, 1, 65_535)), "node": self._rng.choice(NODES)}
 
     def _update(self) -> object:

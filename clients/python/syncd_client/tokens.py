@@ -14,6 +14,9 @@ ANSWER_MS: Final = 20_000
 RENEW_AHEAD_MS: Final = 60_000
 RENEW_PAUSE_MS: Final = 30_000
 
+REFUSED_BEFORE: Final = "the token was refused before"
+"""Says an event of a client whose app has no other token, and may not get one."""
+
 _WHITE_SPACE: Final = " \t\n\v\f\r"
 _FOREIGN_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._~+/=-]")
 
@@ -62,7 +65,7 @@ class Tokens:
         if token.sub not in (None, self._user_id):
             return Fault("the token is another user's", is_lasting=True)
         if token.value in self._spent:
-            return Fault("the token was refused before", is_lasting=False)
+            return Fault(REFUSED_BEFORE, is_lasting=False)
         return None
 
     def use(self, token: Token) -> None:

@@ -288,17 +288,21 @@ async def test_a_token_that_ends_is_replaced_without_the_app_doing_anything(daem
         await settle(phone)
 
 
-async def test_a_token_that_is_not_valid_stops_the_client_until_there_is_another(daemon: Daemon, user: str) -> None:
+async def test_a_token_that_is_not_valid_is_used_once_and_asked_for_until_there_is_another(
+    daemon: Daemon, user: str
+) -> None:
+    reasons: list[str] = []
     tokens = [mint("another secret, of somebody else, of good length", user, "phone", 3600)]
 
     async def get_token() -> str:
         return tokens[-1]
 
     async with Client(daemon.url) as phone:
+        phone.subscribe(lambda event: reasons.append(event.reason) if isinstance(event, Disconnected) else None)
         phone.sign_in(user, get_token)
-        await until(phone, lambda: phone.state is State.STOPPED)
+        await until(phone, lambda: "the token was refused before" in reasons)
+        assert reasons[0].startswith("refused with status 401: ")
         tokens.append(mint(SECRET, user, "phone", 3600))
-        phone.connect()
         await settle(phone)
 
 
