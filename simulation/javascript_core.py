@@ -60,6 +60,7 @@ class _Open(Struct, tag="open"):
 
 
 class _Probe(Struct, tag="probe"):
+    target: str
     token: str
 
 
@@ -303,8 +304,8 @@ def _converted(output: _Output) -> Output | SendText:
             return outputs.AskToken()
         case _Open(transport=transport, target=target, token=token):
             return outputs.Open(transport, target, token)
-        case _Probe(token=token):
-            return outputs.Probe(token)
+        case _Probe(target=target, token=token):
+            return outputs.Probe(target, token)
         case _Send(text=text):
             return SendText(text)
         case _Close():

@@ -106,7 +106,7 @@ def test_it_goes_by_a_stream_and_by_polling(core: JavascriptCore) -> None:
     core.opened()
     core.received(json.dumps({"type": "resumed", "recovered": True, "revision": 0, "epoch": "e1"}))
     assert core.polled() == [outputs.Open(Transport.POLLING, f"{stream}&epoch=e1&poll=25", "t1")]
-    assert core.due(Timer.PROBE) == [outputs.Probe("t1")]
+    assert core.due(Timer.PROBE) == [outputs.Probe("/ws?snapshot=pieces&since=0&epoch=e1", "t1")]
     assert outputs.StartTimer(Timer.PROBE, 120_000) in core.probed(is_there=False)
     assert core.due(Timer.RENEW)[0] == outputs.AskToken()
     assert outputs.StartTimer(Timer.RENEW, 30_000) in core.token_unusable("a number")

@@ -615,9 +615,9 @@ var Transports = class {
     this.#timers.start("probe", Math.min(Math.max(this.#probeMs - nowMs, 0), this.#probePauseMs));
   }
   /** See whether a WebSocket can be had. */
-  probe(token) {
+  probe(target, token) {
     this.#isProbing = true;
-    this.#put({ type: "probe", token });
+    this.#put({ type: "probe", target, token });
   }
   /** Take no answer any more. */
   endProbe() {
@@ -674,7 +674,7 @@ var Connector = class {
   get transport() {
     return this.#state === "opening" ? this.#transports.current : null;
   }
-  // The app
+  // The app and its callback
   /** Connect now, if offline. */
   connect() {
     if (this.#state !== "stopped" && this.#state !== "waiting") return;
@@ -705,7 +705,6 @@ var Connector = class {
   sendWrites() {
     this.#exchange?.sendWrites();
   }
-  // The app's callback
   /** Use the token that was asked for: to open a connection, or on the open one. */
   token(unstripped) {
     if (!this.#tokens.endQuestion()) return;
@@ -788,9 +787,11 @@ var Connector = class {
   /** Do what the timer was for, and be sure of the connection where it is long past. */
   due(timer) {
     const hasSlept = this.#timers.ranOut(timer);
-    const isDoubtful = () => hasSlept && this.#exchange !== null && this.#isWebSocket;
-    if (timer !== "silence" || !isDoubtful()) this.#doWhatIsDue(timer);
-    if (isDoubtful()) this.#silence.hurry();
+    if (timer === "silence" && !(hasSlept && this.#isUnasked)) this.#checkSilence();
+    else {
+      this.#doWhatIsDue(timer);
+      if (hasSlept && this.#isUnasked) this.#silence.hurry();
+    }
   }
   #doWhatIsDue(timer) {
     switch (timer) {
@@ -806,15 +807,13 @@ var Connector = class {
       case "retry":
         this.#exchange?.endPause();
         break;
-      case "silence":
-        this.#checkSilence();
-        break;
       case "token":
         if (this.#state === "token") this.#hangUp();
         this.noToken(NO_ANSWER);
         break;
       case "probe":
-        if (this.#exchange !== null) this.#transports.probe(this.#tokens.used.value);
+        if (this.#exchange !== null)
+          this.#transports.probe(targetOf("websocket", this.#watchlist, false), this.#tokens.used.value);
     }
   }
   #checkSilence() {
@@ -828,9 +827,13 @@ var Connector = class {
     this.#pauses.skip("no answer after waking up");
     this.#askToOpen();
   }
-  // Attempts
+  // Attempts and their ends
   get #isWebSocket() {
     return this.#transports.current === "websocket";
+  }
+  /** Whether there is an open WebSocket that owes no sign of life soon. */
+  get #isUnasked() {
+    return this.#exchange !== null && this.#isWebSocket && !this.#silence.isUrgent;
   }
   #askToOpen() {
     this.#state = "token";
@@ -854,7 +857,6 @@ var Connector = class {
     this.#leave("opening");
     this.#open(token);
   }
-  // Ends
   #ended(then, code, reason, atLeastMs = 0) {
     if (then === "reconnect_with_new_token") this.#tokens.spend();
     if (then === "stop") this.#stop(code, reason);
@@ -1399,7 +1401,7 @@ var Link = class {
     else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
   }
   /** Have the core told whether a WebSocket can be had. */
-  probe() {
+  probe(_target, _token) {
     queueMicrotask(() => this.#put((core) => core.probed(false)));
   }
   #openSocket(target, token) {
@@ -1597,7 +1599,7 @@ var Engine = class {
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.transport, output.target, output.token);
-  else if (output.type === "probe") link.probe();
+  else if (output.type === "probe") link.probe(output.target, output.token);
   else if (output.type === "send") link.send(output.message);
 }
 function randomName() {

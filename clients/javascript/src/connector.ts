@@ -50,7 +50,7 @@ export class Connector {
     return this.#state === "opening" ? this.#transports.current : null;
   }
 
-  // The app
+  // The app and its callback
 
   /** Connect now, if offline. */
   connect(): void {
@@ -86,8 +86,6 @@ export class Connector {
   sendWrites(): void {
     this.#exchange?.sendWrites();
   }
-
-  // The app's callback
 
   /** Use the token that was asked for: to open a connection, or on the open one. */
   token(unstripped: Token): void {
@@ -183,9 +181,11 @@ export class Connector {
   /** Do what the timer was for, and be sure of the connection where it is long past. */
   due(timer: Timer): void {
     const hasSlept = this.#timers.ranOut(timer);
-    const isDoubtful = (): boolean => hasSlept && this.#exchange !== null && this.#isWebSocket;
-    if (timer !== "silence" || !isDoubtful()) this.#doWhatIsDue(timer);
-    if (isDoubtful()) this.#silence.hurry();
+    if (timer === "silence" && !(hasSlept && this.#isUnasked)) this.#checkSilence();
+    else {
+      this.#doWhatIsDue(timer);
+      if (hasSlept && this.#isUnasked) this.#silence.hurry();
+    }
   }
 
   #doWhatIsDue(timer: Timer): void {
@@ -202,15 +202,13 @@ export class Connector {
       case "retry":
         this.#exchange?.endPause();
         break;
-      case "silence":
-        this.#checkSilence();
-        break;
       case "token":
         if (this.#state === "token") this.#hangUp();
         this.noToken(NO_ANSWER);
         break;
       case "probe":
-        if (this.#exchange !== null) this.#transports.probe(this.#tokens.used.value);
+        if (this.#exchange !== null)
+          this.#transports.probe(targetOf("websocket", this.#watchlist, false), this.#tokens.used.value);
     }
   }
 
@@ -226,10 +224,15 @@ export class Connector {
     this.#askToOpen();
   }
 
-  // Attempts
+  // Attempts and their ends
 
   get #isWebSocket(): boolean {
     return this.#transports.current === "websocket";
+  }
+
+  /** Whether there is an open WebSocket that owes no sign of life soon. */
+  get #isUnasked(): boolean {
+    return this.#exchange !== null && this.#isWebSocket && !this.#silence.isUrgent;
   }
 
   #askToOpen(): void {
@@ -257,8 +260,6 @@ export class Connector {
     this.#leave("opening");
     this.#open(token);
   }
-
-  // Ends
 
   #ended(then: Then, code: number | null, reason: string, atLeastMs = 0): void {
     if (then === "reconnect_with_new_token") this.#tokens.spend();

@@ -52,7 +52,7 @@ export class Link {
   }
 
   /** Have the core told whether a WebSocket can be had. */
-  probe(): void {
+  probe(_target: string, _token: string): void {
     queueMicrotask(() => this.#put((core) => core.probed(false)));
   }
 

@@ -18,8 +18,8 @@ export type Output =
    * while the connection goes on.
    */
   | { readonly type: "open"; readonly transport: Transport; readonly target: string; readonly token: string }
-  /** See whether a WebSocket can be had, beside the connection; `close` ends it, too. */
-  | { readonly type: "probe"; readonly token: string }
+  /** See whether a WebSocket to `target` can be had, beside the connection. It is closed once open; `close` ends it, too. */
+  | { readonly type: "probe"; readonly target: string; readonly token: string }
   | { readonly type: "send"; readonly message: ClientMessage }
   /** End the connection or the attempt, with code 1000. Nothing more of it may reach the core. */
   | { readonly type: "close" }

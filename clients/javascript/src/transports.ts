@@ -98,9 +98,9 @@ export class Transports {
   }
 
   /** See whether a WebSocket can be had. */
-  probe(token: string): void {
+  probe(target: string, token: string): void {
     this.#isProbing = true;
-    this.#put({ type: "probe", token });
+    this.#put({ type: "probe", target, token });
   }
 
   /** Take no answer any more. */

@@ -56,7 +56,7 @@ class Connector:
         """Which way the attempt or connection under way takes."""
         return self._transports.current if self._state is State.OPENING else None
 
-    # The app
+    # The app and its callback
 
     def connect(self) -> None:
         """Connect now, if offline."""
@@ -91,8 +91,6 @@ class Connector:
         """Send the writes that may go now."""
         if self._exchange is not None:
             self._exchange.send_writes()
-
-    # The app's callback
 
     def token(self, token: Token) -> None:
         """Use the token that was asked for: to open a connection, or on the open one."""
@@ -189,10 +187,12 @@ class Connector:
     def due(self, timer: Timer) -> None:
         """Do what ``timer`` was for, and be sure of the connection where it is long past."""
         has_slept = self._timers.ran_out(timer)
-        if timer is not Timer.SILENCE or not (has_slept and self._has_websocket):
+        if timer is Timer.SILENCE and not (has_slept and self._is_unasked):
+            self._check_silence()
+        else:
             self._do_what_is_due(timer)
-        if has_slept and self._has_websocket:
-            self._silence.hurry()
+            if has_slept and self._is_unasked:
+                self._silence.hurry()
 
     def _do_what_is_due(self, timer: Timer) -> None:
         match timer:
@@ -204,14 +204,13 @@ class Connector:
                 self._tokens.ask()
             case Timer.RETRY if self._exchange:
                 self._exchange.end_pause()
-            case Timer.SILENCE:
-                self._check_silence()
             case Timer.TOKEN:
                 if self._state is State.TOKEN:
                     self._hang_up()
                 self.no_token(NO_ANSWER)
             case Timer.PROBE if self._exchange:
-                self._transports.probe(self._tokens.used.value)
+                target = target_of(Transport.WEBSOCKET, self._watchlist, is_live=False)
+                self._transports.probe(target, self._tokens.used.value)
 
     def _check_silence(self) -> None:
         if self._exchange is not None and not self._silence.check():
@@ -224,15 +223,16 @@ class Connector:
         self._pauses.skip("silence after waking up")
         self._ask_to_open()
 
-    # Attempts
+    # Attempts and their ends
 
     @property
     def _is_websocket(self) -> bool:
         return self._transports.current is Transport.WEBSOCKET
 
     @property
-    def _has_websocket(self) -> bool:
-        return self._exchange is not None and self._is_websocket
+    def _is_unasked(self) -> bool:
+        """Whether there is an open WebSocket that owes no sign of life soon."""
+        return self._exchange is not None and self._is_websocket and not self._silence.is_urgent
 
     def _ask_to_open(self) -> None:
         self._state = State.TOKEN
@@ -255,8 +255,6 @@ class Connector:
         self._put(Close())
         self._leave(State.OPENING)
         self._open(token)
-
-    # Ends
 
     def _ended(self, then: Then, code: int | None, reason: str, at_least_ms: int = 0) -> None:
         if then is Then.RECONNECT_WITH_NEW_TOKEN:

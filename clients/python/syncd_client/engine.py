@@ -135,9 +135,9 @@ class Engine:
                 self._open_link().ask_token(self._get_token)
             case Open(transport=transport, target=target, token=token):
                 self._open_link().open(transport, target, token)
-            case Probe():
+            case Probe(target=target, token=token):
                 assert self._link is not None
-                self._link.probe()
+                self._link.probe(target, token)
             case Send(message=message):
                 assert self._link is not None
                 self._link.send(message)

@@ -73,7 +73,7 @@ class Link:
         else:
             self._run(self._refuse(transport))
 
-    def probe(self) -> None:
+    def probe(self, _target: str, _bearer: str) -> None:
         """Have the core told whether a WebSocket can be had."""
         self._run(self._refuse_probe())
 

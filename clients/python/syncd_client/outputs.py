@@ -45,8 +45,12 @@ class Open(Struct, frozen=True):
 
 
 class Probe(Struct, frozen=True):
-    """See whether a WebSocket can be had, beside the connection; answered by ``probed``. ``Close`` ends it, too."""
+    """See whether a WebSocket to ``target`` can be had, beside the connection; answered by ``probed``.
 
+    It is closed as soon as it is open. ``Close`` ends a probe, too.
+    """
+
+    target: str
     token: str
 
 

@@ -84,10 +84,10 @@ class Transports:
             self._probe_ms = now_ms + self._probe_pause_ms
         self._timers.start(Timer.PROBE, min(max(self._probe_ms - now_ms, 0), self._probe_pause_ms))
 
-    def probe(self, token: str) -> None:
+    def probe(self, target: str, token: str) -> None:
         """See whether a WebSocket can be had."""
         self._is_probing = True
-        self._put(Probe(token))
+        self._put(Probe(target, token))
 
     def end_probe(self) -> None:
         """Take no answer any more."""
