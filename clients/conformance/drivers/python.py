@@ -110,8 +110,8 @@ class PythonDriver:
                 return {"type": "ask_token"}
             case outputs.Open(transport=transport, target=target, token=token):
                 return {"type": "open", "transport": transport, "target": target, "token": token}
-            case outputs.Probe(token=token):
-                return {"type": "probe", "token": token}
+            case outputs.Probe(target=target, token=token):
+                return {"type": "probe", "target": target, "token": token}
             case outputs.Send(message=message):
                 return {"type": "send", "message": json.loads(messages.encode(message))}
             case outputs.Close():
