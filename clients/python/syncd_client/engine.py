@@ -10,10 +10,11 @@ from functools import partial
 from typing import assert_never
 from uuid import UUID
 
+from syncd_client.carrying import Input
 from syncd_client.core import Core, CoreDeps
 from syncd_client.events import Event, SignedOut
 from syncd_client.ids import check_user_id
-from syncd_client.link import GetToken, Input, Link
+from syncd_client.link import GetToken, Link
 from syncd_client.messages import Action
 from syncd_client.outputs import (
     AskToken,

@@ -20,8 +20,9 @@ from syncd_client import (
     State,
     Updated,
 )
+from syncd_client.carrying import Input
 from syncd_client.core import Core
-from syncd_client.link import Input, Link
+from syncd_client.link import Link
 from syncd_client.outputs import Transport
 from syncd_client.user_state import Changes
 from websockets.asyncio.server import Server, ServerConnection, serve

@@ -1,0 +1,63 @@
+"""What a bulk of writes is answered with, as messages."""
+
+import json
+from typing import Any
+
+import pytest
+from syncd_client.hlc import Timestamp
+from syncd_client.messages import Ack, Error, Write
+from syncd_client.operations_post import answers, body_of
+
+WRITES = [
+    Write(id=f"r.{number}", operation="add", content_id=f"c{number}", operation_id=f"r.{number}", observed=0)
+    for number in (1, 2)
+]
+
+
+def results(*given: dict[str, Any]) -> bytes:
+    return json.dumps({"results": given}).encode()
+
+
+def test_the_body_has_the_writes_in_order() -> None:
+    operations = json.loads(body_of(WRITES))["operations"]
+    assert [operation["operation_id"] for operation in operations] == ["r.1", "r.2"]
+
+
+def test_each_result_becomes_the_message_that_a_websocket_would_bring() -> None:
+    stamp = {"physical": 5, "logical": 0, "node": "n"}
+    added = {"success": True, "status": "added", "revision": 7, "timestamp": stamp}
+    assert answers(WRITES, 200, 0, results(added, {"success": True, "status": "existing"})) == [
+        Ack("added", "r.1", 7, Timestamp(5, 0, "n")),
+        Ack("existing", "r.2"),
+    ]
+    full = {"success": False, "status": "refused", "detail": "full", "code": "quota_exceeded", "field": "content_id"}
+    assert answers(WRITES, 200, 0, results({"success": False, "status": "not_found"}, full)) == [
+        Error("not_found", id="r.1"),
+        Error("quota_exceeded", "full", "r.2", "content_id"),
+    ]
+    old = {"success": False, "status": "refused", "detail": "too old"}
+    assert answers(WRITES[:1], 200, 0, results(old)) == [Error("refused", "too old", "r.1")]
+
+
+@pytest.mark.parametrize(("retry_after_s", "after_ms"), [(3, 3_000), (0, None)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_decides_nothing_is_tried_again_later(status: int, retry_after_s: float, after_ms: int | None) -> None:
+    assert answers(WRITES, status, retry_after_s, b"busy") == [
+        Error("try_again_later", id=write.id, retry_after_ms=after_ms) for write in WRITES
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<h1>Log in</h1>"),
+        (200, b"\xff"),
+        (200, b"{}"),
+        (200, results({"success": True, "status": "added"})),
+        (302, b""),
+        (401, b"{}"),
+        (500, b""),
+    ],
+)
+def test_what_is_no_answer_of_the_service_is_none(status: int, body: bytes) -> None:
+    assert answers(WRITES, status, 0, body) is None
