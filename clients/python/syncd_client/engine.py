@@ -20,6 +20,7 @@ from syncd_client.link import GetToken, Input, Link
 from syncd_client.messages import Action
 from syncd_client.operation import Operation
 from syncd_client.outputs import AskToken, Close, Emit, Erase, Open, Output, Save, Send, StartTimer, StopTimer, Timer
+from syncd_client.proxy import proxy_mistake
 from syncd_client.store import StorageKind, Store
 from syncd_client.user_state import UserState
 
@@ -235,7 +236,10 @@ class Engine:
                 self._link.ask_token(self._get_token)
             case Open(target=target, token=token):
                 assert self._link is not None
-                self._link.open(target, token)
+                if reason := proxy_mistake(self._url):
+                    self.put(partial(Core.open_failed, reason=reason))
+                else:
+                    self._link.open(target, token)
             case Send(message=message):
                 assert self._link is not None
                 self._link.send(message)
