@@ -94,8 +94,13 @@ class Engine:
         self.put(Core.disconnect)
         self._flush()
         self._drop_link()
-        while self._dropped:
-            await self._dropped.pop().wait_closed()
+        try:
+            while self._dropped:
+                await self._dropped.pop().wait_closed()
+        finally:  # also for who waits no longer
+            self._close_store()
+
+    def _close_store(self) -> None:
         if self._store_retry is not None:
             self._store_retry.cancel()
         error = self._store.error

@@ -25,6 +25,11 @@ class Operation:
         self.content_id = content_id
         self._kept = kept
 
+    @property
+    def kept(self) -> StorageKind | None:
+        """What ``await`` returns; ``None``: it is not known yet."""
+        return self._kept.result() if self._kept.done() else None
+
     def __await__(self) -> Generator[Any, None, StorageKind]:
         return asyncio.shield(self._kept).__await__()
 
