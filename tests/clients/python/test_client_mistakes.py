@@ -18,7 +18,7 @@ SECRET = "eyJhbGciOi.secret.token"
 
 
 async def get_token() -> str:
-    return "a token"
+    return "a-token"
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ async def test_a_plain_function_is_asked_like_a_coroutine_function(client: Clien
 
     def get_at_once() -> str:
         asked.set()
-        return "a token"
+        return "a-token"
 
     client.sign_in("bob", get_at_once)
     async with asyncio.timeout(TIMEOUT_S):

@@ -27,7 +27,7 @@ A, B, C, D = (f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abcd")
 
 
 async def get_token() -> str:
-    return "a token"
+    return "a-token"
 
 
 def opened(path: Path, told: list[Storage] | None = None) -> Client:

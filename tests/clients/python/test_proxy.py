@@ -54,7 +54,7 @@ async def test_an_attempt_ends_at_once_with_the_reason(monkeypatch: pytest.Monke
 
     async with Client("ws://sync.corp") as client:
         client.subscribe(note)
-        client.sign_in("alice", lambda: "a token")
+        client.sign_in("alice", lambda: "a-token")
         async with asyncio.timeout(TIMEOUT_S):
             await client.wait_until(lambda: bool(ends))
     assert ends[0].reason == "http_proxy must be a URL, such as http://proxy.example.com:3128"

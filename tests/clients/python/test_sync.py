@@ -26,7 +26,7 @@ CLIENTS = Path(syncd_client.__file__).parents[1]
 
 
 def get_token() -> str:
-    return "a token"
+    return "a-token"
 
 
 class Service:
@@ -151,7 +151,7 @@ def test_a_callback_may_take_its_time_and_holds_nobody_up(service: Service) -> N
 
     def get_slowly() -> str:
         assert may_answer.wait(TIMEOUT_S)
-        return "a slow token"
+        return "a-slow-token"
 
     with sync.Client(service.url) as client:
         client.sign_in("bob", get_slowly)
@@ -159,12 +159,12 @@ def test_a_callback_may_take_its_time_and_holds_nobody_up(service: Service) -> N
         assert client.state is State.TOKEN
         may_answer.set()
         live(client)
-    assert service.tokens[-1] == "Bearer a slow token"
+    assert service.tokens[-1] == "Bearer a-slow-token"
 
 
 def test_a_callback_may_be_a_coroutine_function_or_fail(service: Service) -> None:
     async def get_later() -> str:
-        return "an awaited token"
+        return "an-awaited-token"
 
     def fail() -> str:
         raise OSError("no network")
@@ -181,7 +181,7 @@ def test_a_callback_may_be_a_coroutine_function_or_fail(service: Service) -> Non
         client.disconnect()
         client.sign_in("bob", lambda: get_later())
         live(client)
-    assert service.tokens[-2:] == ["Bearer an awaited token"] * 2
+    assert service.tokens[-2:] == ["Bearer an-awaited-token"] * 2
 
 
 def test_events_wait_for_as_long_as_is_wanted_and_end_with_the_client(service: Service) -> None:
@@ -252,7 +252,7 @@ def test_mistakes_are_named_as_by_the_client_for_asyncio(client: sync.Client) ->
     with pytest.raises(ValueError, match=r"^user_id: "):
         client.sign_in("", get_token)
     with pytest.raises(TypeError, match=r"^get_token: "):
-        client.sign_in("bob", "a token")  # type: ignore[arg-type]
+        client.sign_in("bob", "a-token")  # type: ignore[arg-type]
     assert client.user_id == "alice"
 
 
@@ -263,7 +263,7 @@ from syncd_client import SqliteStore, State
 from syncd_client.sync import Client
 
 client = Client({url!r}, SqliteStore({path!r}))
-client.sign_in("alice", lambda: "a token")
+client.sign_in("alice", lambda: "a-token")
 client.wait_until(lambda: client.state is State.LIVE, 60)
 client.add({content!r})
 {end}
