@@ -31,6 +31,7 @@ class FallbackStore:
         self._new_replica = new_replica
         self._memory = MemoryStore()
         """All of the users who have been signed in since the store was last right."""
+        self._last_user_id = ""
         self._unsaved: dict[str, Changes] = {}
         """By user, what is in memory and waits for ``commit``."""
         self._saved_heads: dict[str, Head] = {}
@@ -56,6 +57,7 @@ class FallbackStore:
 
     def load(self, user_id: str) -> UserState | None:
         """Return what is kept of a user; ``None``: nothing. Forgets the other users, unless they are in memory only."""
+        self._last_user_id = user_id
         if self.error is None:
             self._memory = MemoryStore()
             self._saved_heads = {}
@@ -124,6 +126,8 @@ class FallbackStore:
             for user_id in tuple(self._erased):
                 self._store.erase(user_id)
                 self._erased.discard(user_id)
+            if not self._memory.user_ids:
+                self._store.load(self._last_user_id)  # only to see whether it works
             for user_id in self._memory.user_ids:
                 if state := self._put_back(user_id):
                     grown[user_id] = state
