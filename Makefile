@@ -18,7 +18,7 @@ WORKERS = -n $$($(BIN)/python -c 'import os; print(2 + (os.cpu_count() or 1))') 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The Python client is imported from its directory in this checkout.
+# The Python client is imported from its directory in this checkout: a lock file with hashes cannot name a directory.
 LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/syncd_client.pth"
 
 $(VENV)/run: requirements.lock pyproject.toml
@@ -133,7 +133,7 @@ fuzz: $(VENV)/dev ## run coverage-guided fuzzing for a minute
 	$(BIN)/python -m fuzz
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes \
-	--no-emit-index-url --python-version 3.11 --upgrade
+	--no-emit-index-url --no-emit-package syncd-client --python-version 3.11 --upgrade
 
 lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -4,13 +4,10 @@ import argparse
 import asyncio
 import json
 import os
-import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import jwt
 import msgspec
@@ -20,11 +17,9 @@ from syncd_client import (
     Disconnected,
     Event,
     Item,
-    MemoryStore,
     Resumed,
-    SignedOut,
     SqliteStore,
-    StoreInUseError,
+    Storage,
     Updated,
 )
 from syncd_client.ids import check_user_id
@@ -62,11 +57,9 @@ async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
     async def get_token() -> str:
         return token
 
-    store_failed = _catch_store_failure()
     async with _client(arguments) as client:
         events = client.events()
-        with _telling_of_the_state(arguments):
-            client.sign_in(user_id, get_token)
+        client.sign_in(user_id, get_token)
         shown = {} if arguments.json else _show({}, {item.content_id: item for item in client.items})
         async for event in events:
             if arguments.json:
@@ -75,45 +68,18 @@ async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
                 shown = _show(shown, {item.content_id: item for item in client.items})
             else:
                 _note(arguments.url, event)
-            if isinstance(event, SignedOut):
-                with _telling_of_the_state(arguments):
-                    raise await store_failed
+            if isinstance(event, Storage) and event.storage == "memory":
+                raise CommandError(f"--state {arguments.state}: {event.reason}")
             if isinstance(event, Disconnected) and (event.retry_in_ms is None or event.reason == REFUSED_BEFORE):
                 raise CommandError(f"{arguments.url}: {event.reason}")
     return os.EX_OK
 
 
 def _client(arguments: argparse.Namespace) -> Client:
-    with _telling_of_the_state(arguments):
-        store = SqliteStore(arguments.state) if arguments.state else MemoryStore()
     try:
-        return Client(arguments.url, store)
+        return Client(arguments.url, SqliteStore(arguments.state) if arguments.state else None)
     except ValueError as error:
         raise CommandError(f"--{error}") from None
-
-
-@contextmanager
-def _telling_of_the_state(arguments: argparse.Namespace) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, StoreInUseError) as error:
-        raise CommandError(f"--state {arguments.state}: {error}") from None
-
-
-def _catch_store_failure() -> asyncio.Future[sqlite3.Error]:
-    """Return what will be the store's error, if one comes up while the client runs: it signs out then."""
-    loop = asyncio.get_running_loop()
-    failed: asyncio.Future[sqlite3.Error] = loop.create_future()
-
-    def on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, sqlite3.Error) and not failed.done():
-            failed.set_result(error)
-        else:
-            loop.default_exception_handler(context)
-
-    loop.set_exception_handler(on_error)
-    return failed
 
 
 def _show(before: Mapping[str, Item], now: dict[str, Item]) -> dict[str, Item]:

@@ -69,13 +69,19 @@ def test_every_link_of_the_operations_page_leads_somewhere() -> None:
 # Image
 
 
-def test_the_image_is_built_from_the_sources_of_the_wheel_and_nothing_else() -> None:
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    sources = {*wheel["packages"], *wheel.get("force-include", ())}
+def test_the_image_is_built_from_the_sources_of_the_wheels_and_nothing_else() -> None:
+    sources = {"requirements.lock"}
+    for project in ("", "clients/python/"):
+        wheel = tomllib.loads((ROOT / project / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"][
+            "wheel"
+        ]
+        files = (*wheel["packages"], *wheel.get("force-include", ()), "pyproject.toml", "README.md", "LICENSE")
+        sources |= {f"{project}{file}" for file in files}
+    assert f"--no-deps ./{project.rstrip('/')} . " in (DEPLOY / "Dockerfile").read_text()
     everything, *lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] != "#"]
     assert everything == "*"
     let_through = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    assert let_through == sources | {"requirements.lock", "pyproject.toml", "README.md", "LICENSE"}
+    assert let_through == sources
     assert all((ROOT / path).exists() for path in let_through)
 
 

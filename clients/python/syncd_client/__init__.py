@@ -3,6 +3,7 @@
 ``Client`` is the way in; ``README.md`` shows it at work.
 """
 
+from syncd_client.callbacks import GetToken, Listener
 from syncd_client.client import Client
 from syncd_client.core import NotSignedInError, State
 from syncd_client.event_stream import EventStream
@@ -16,37 +17,50 @@ from syncd_client.events import (
     Refused,
     Resumed,
     SignedOut,
+    StateChanged,
+    Storage,
     Updated,
 )
 from syncd_client.hlc import Timestamp
-from syncd_client.link import GetToken
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
+from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
-from syncd_client.store import Store
+from syncd_client.store import StorageKind, Store
+from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
 __all__ = [
+    "Changes",
     "Client",
     "Command",
     "Confirmed",
+    "ConfirmedItem",
     "Connected",
     "Disconnected",
     "Event",
     "EventStream",
     "GetToken",
+    "Head",
     "Item",
+    "Listener",
     "MemoryStore",
     "NotSignedInError",
+    "Operation",
+    "PendingWrite",
     "Progress",
     "Refused",
     "Resumed",
     "SignedOut",
     "SqliteStore",
     "State",
+    "StateChanged",
+    "Storage",
+    "StorageKind",
     "Store",
     "StoreInUseError",
     "Timestamp",
     "Transport",
     "Updated",
+    "UserState",
 ]

@@ -2,36 +2,38 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Self
 from uuid import UUID
 from weakref import WeakSet
 
 from syncd_client.address import address_of
+from syncd_client.call_guard import CallGuard
+from syncd_client.callbacks import GetToken, Listener, asking, check_condition, check_listener
 from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
 from syncd_client.events import Event
-from syncd_client.link import GetToken
+from syncd_client.ids import canonical, check_content_ids, check_user_id
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
+from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
-from syncd_client.store import Store
+from syncd_client.store import StorageKind, Store, check_store
 
 logger = logging.getLogger(__name__)
-
-Listener = Callable[[Event], None]
 
 
 class Client:
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
 
-    ``async with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Every change is
-    shown, stored and queued before the call returns; the service learns of it when that is possible. If the store
-    fails, its error is raised and the client is as after a restart: signed out, with what was stored.
+    ``async with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Every change is shown
+    and queued before the call returns, and stored when the turn of the event loop ends, with all others of that turn;
+    the service learns of it when that is possible. If the store fails, the client goes on in memory: see ``storage``.
 
-    Thread: the event loop that it was made on.
+    Thread: the event loop that it is used on first. Calls from elsewhere are a ``RuntimeError``, and so is every call
+    but ``sign_in`` and ``close`` once the client is closed; ``syncd_client.sync.Client`` is for all threads.
 
     Args:
         url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to and without ``/ws``.
@@ -39,24 +41,45 @@ class Client:
 
     Raises:
         ValueError: ``url`` is no such address.
+        TypeError: ``store`` is no store.
     """
 
     def __init__(self, url: str, store: Store | None = None) -> None:
-        self._engine = Engine(address_of(url), store or MemoryStore(), self._emit)
+        self._url = address_of(url)
+        self._store = MemoryStore() if store is None else check_store(store)
+        self._engine = Engine(self._url, self._store, self._emit)
+        self._guard = CallGuard()
+        self._closing: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
         self._streams: WeakSet[EventStream] = WeakSet()
+        self._waiting: set[asyncio.Event] = set()
+        self._content_ids: tuple[tuple[Item, ...], frozenset[str]] = ((), frozenset())
 
     async def __aenter__(self) -> Self:
+        self._guard.check("async with")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
-        """Disconnect and release everything; the list stays stored. Idempotent."""
+        """Disconnect and release everything; the list stays stored, and ``sign_in`` opens it again. Idempotent.
+
+        Raises:
+            RuntimeError: called from another event loop.
+        """
+        self._guard.check_loop("close")
+        self._guard.is_closed = True
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._engine.close()
         for stream in list(self._streams):
             stream.close()
+        for has_news in self._waiting:
+            has_news.set()
 
     # What the app sees
 
@@ -71,13 +94,18 @@ class Client:
         return self._engine.core.transport
 
     @property
+    def storage(self) -> StorageKind:
+        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is one or fails now."""
+        return self._engine.storage
+
+    @property
     def user_id(self) -> str | None:
         """Whose list is open."""
         return self._engine.core.user_id
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """The list, newest first, the user's unconfirmed changes included."""
+        """The list, newest first, the user's unconfirmed changes included: the same tuple until something changes."""
         return self._engine.core.items
 
     @property
@@ -85,70 +113,136 @@ class Client:
         """How many of the user's changes are not settled with the service."""
         return self._engine.core.queued
 
+    def has(self, content_id: str | UUID) -> bool:
+        """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
+
+        Raises:
+            ValueError: ``content_id`` is no UUID.
+        """
+        items, content_ids = self._content_ids
+        if items is not self.items:
+            items = self.items
+            content_ids = frozenset(item.content_id for item in items)
+            self._content_ids = items, content_ids
+        return canonical(content_id) in content_ids
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have ``listener`` called with every event; returns what ends that. It may call the client."""
-        self._listeners.append(listener)
-        return partial(self._listeners.remove, listener)
+        """Have ``listener`` called with every event; returns what ends that. It may call the client.
+
+        Raises:
+            TypeError: ``listener`` is no plain function.
+        """
+        self._guard.check("subscribe")
+        check_listener(listener)
+        each = partial(listener)  # another one for each call: who subscribes twice is told twice
+        self._listeners.append(each)
+
+        def unsubscribe() -> None:
+            self._listeners = [other for other in self._listeners if other is not each]
+
+        return unsubscribe
 
     def events(self) -> EventStream:
         """Return the events from here on, to be read by ``async for``."""
+        self._guard.check("events")
         stream = EventStream()
         self._streams.add(stream)
         return stream
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Return when ``condition``, looked at now and after each event, holds."""
+        """Return when ``condition``, looked at now and after each event, holds.
+
+        Raises:
+            RuntimeError: the client was closed before.
+            TypeError: ``condition`` is no plain function.
+        """
+        self._guard.check("wait_until")
+        check_condition(condition)
         has_news = asyncio.Event()
-        unsubscribe = self.subscribe(lambda _: has_news.set())
+        self._waiting.add(has_news)
         try:
             while not condition():
+                self._guard.check("wait_until")
                 has_news.clear()
                 await has_news.wait()
         finally:
-            unsubscribe()
+            self._waiting.discard(has_news)
 
     # What the app does
 
     def sign_in(self, user_id: str, get_token: GetToken) -> None:
-        """Open the user's list and connect; another user's is closed and kept.
+        """Open the user's list and connect; another user's is closed and kept. A closed client is opened again.
+
+        Args:
+            user_id: whose tokens ``get_token`` returns: their ``sub``.
+            get_token: returns a token, or is a coroutine function that does; see ``GetToken``.
 
         Raises:
             ValueError: the service can know nobody by ``user_id``.
+            TypeError: ``get_token`` is no function.
+            RuntimeError: ``close`` has not returned yet.
         """
-        self._engine.sign_in(user_id, get_token)
+        check_user_id(user_id)
+        ask = asking(get_token)
+        if self._closing is not None:
+            if not self._closing.done():
+                raise RuntimeError("sign_in: the client is being closed: await close() before")
+            self._guard = CallGuard()
+            self._engine = Engine(self._url, self._store, self._emit)
+            self._closing = None
+        self._guard.check("sign_in")
+        self._engine.sign_in(user_id, ask)
 
     def sign_out(self, *, erase: bool) -> None:
         """Close the user's list; ``erase``: nothing of it stays on the device, unsent changes included."""
+        self._guard.check("sign_out")
         self._engine.put(partial(Core.sign_out, erase=erase))
 
     def connect(self) -> None:
         """Connect now instead of later: the network is back, or what stopped the client was fixed."""
+        self._guard.check("connect")
         self._engine.put(Core.connect)
 
     def disconnect(self) -> None:
         """Stay offline until ``connect``."""
+        self._guard.check("disconnect")
         self._engine.put(Core.disconnect)
 
     def wake(self) -> None:
         """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
+        self._guard.check("wake")
         self._engine.put(Core.wake)
 
-    def add(self, content_id: str | UUID) -> str:
-        """Put a content into the list; returns the id that ``confirmed`` or ``refused`` will name.
+    def add(self, content_id: str | UUID) -> Operation:
+        """Put a content into the list. ``await`` what it returns to know that the change is kept on this device.
 
         Raises:
             NotSignedInError: nobody's list is open.
             ValueError: ``content_id`` is no UUID.
         """
-        return self._engine.enqueue("add", content_id)
+        self._guard.check("add")
+        return self._engine.enqueue("add", [content_id])[0]
 
-    def remove(self, content_id: str | UUID) -> str:
+    def remove(self, content_id: str | UUID) -> Operation:
         """Take a content out of the list; like ``add``."""
-        return self._engine.enqueue("remove", content_id)
+        self._guard.check("remove")
+        return self._engine.enqueue("remove", [content_id])[0]
+
+    def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        self._guard.check("add_many")
+        return self._engine.enqueue("add", check_content_ids(content_ids))
+
+    def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Take contents out of the list; like ``add_many``."""
+        self._guard.check("remove_many")
+        return self._engine.enqueue("remove", check_content_ids(content_ids))
 
     def _emit(self, event: Event) -> None:
         for stream in list(self._streams):
             stream.put(event)
+        for has_news in self._waiting:
+            has_news.set()
         for listener in list(self._listeners):
             try:
                 listener(event)

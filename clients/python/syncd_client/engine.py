@@ -5,17 +5,21 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import assert_never
 from uuid import UUID
 
+from msgspec import structs
+
 from syncd_client.carrying import Input
 from syncd_client.core import Core, CoreDeps
-from syncd_client.events import Event, SignedOut
-from syncd_client.ids import check_user_id
+from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
+from syncd_client.fallback_store import FallbackStore
+from syncd_client.ids import canonical, check_user_id
 from syncd_client.link import GetToken, Link
 from syncd_client.messages import Action
+from syncd_client.operation import Operation
 from syncd_client.outputs import (
     AskToken,
     Close,
@@ -30,19 +34,23 @@ from syncd_client.outputs import (
     StopTimer,
     Timer,
 )
-from syncd_client.store import Store
+from syncd_client.proxy import proxy_mistake
+from syncd_client.state import State
+from syncd_client.store import StorageKind, Store
+from syncd_client.user_state import UserState
 
 
 class Engine:
     """Serves one client: what its core wants done is done in order, what happens is put into the core.
 
-    What was not stored is neither shown nor sent: if the store fails, its error is raised by the call that needed it,
-    and the core begins again with what was stored. Thread: the event loop.
+    What inputs of one turn of the event loop change is stored together when the turn ends, and only then told and sent;
+    an input that wants more than that is done at once, with all that waits. If the store fails, the core goes on with
+    what is in memory, and that is stored when the store works again. Thread: the event loop.
     """
 
     def __init__(self, url: str, store: Store, on_event: Callable[[Event], None]) -> None:
         self._url = url
-        self._store = store
+        self._store = FallbackStore(store, _new_replica)
         self._on_event = on_event
         self._get_token: GetToken | None = None
         self._link: Link | None = None
@@ -50,8 +58,19 @@ class Engine:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._outputs: deque[Output] = deque()
         self._is_performing = False
+        self._end_of_turn: asyncio.Handle | None = None
+        self._store_retry: asyncio.TimerHandle | None = None
+        self._last_update: Emit | None = None
+        self._kept: asyncio.Future[StorageKind] | None = None
+        """Of the operations that wait to be stored."""
+        self._told_state = State.SIGNED_OUT
         self.core = _new_core()
         """To be looked at only."""
+
+    @property
+    def storage(self) -> StorageKind:
+        """Where the state is kept."""
+        return self._store.kind
 
     def sign_in(self, user_id: str, get_token: GetToken) -> None:
         """Open the user's list, as it is stored, and connect.
@@ -61,73 +80,171 @@ class Engine:
         """
         check_user_id(user_id)  # before the store is asked
         self._get_token = get_token
-        stored = None if user_id == self.core.user_id else self._store.load(user_id)
+        stored = None if user_id == self.core.user_id else self._load(user_id)
         self.put(partial(Core.sign_in, user_id=user_id, stored=stored))
 
-    def enqueue(self, operation: Action, content_id: str | UUID) -> str:
-        """Queue a write and return its operation id.
+    def enqueue(self, operation: Action, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Queue writes; either all or none.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
+            ValueError: one of ``content_ids`` is no UUID.
         """
-        write, outputs = self.core.enqueue(operation, content_id)
+        outputs: list[Output] = []
+        operations: list[Operation] = []
+        for content_id in [canonical(content_id) for content_id in content_ids]:
+            write, wanted = self.core.enqueue(operation, content_id)
+            outputs += wanted
+            self._kept = self._kept or asyncio.get_running_loop().create_future()
+            operations.append(Operation(write.operation_id, operation, write.content_id, self._kept))
         self._perform(outputs)
-        return write.operation_id
+        return operations
 
     def put(self, happened: Input) -> None:
         """Tell the core what happened, and do what it wants done."""
         self._perform(happened(self.core))
 
-    def _put_of_link(self, happened: Input) -> None:
-        """Tell the event loop of a failure: the link's tasks end with it, and cannot."""
-        try:
-            self.put(happened)
-        except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
-            context = {"message": "what came from the service could not be kept", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
-
     async def close(self) -> None:
         """Disconnect and release everything. Idempotent."""
         self.put(Core.disconnect)
+        self._flush()
         self._drop_link()
-        while self._dropped:
-            await self._dropped.pop().wait_closed()
-        self._store.close()
+        try:
+            while self._dropped:
+                await self._dropped.pop().wait_closed()
+        finally:  # also for who waits no longer
+            self._close_store()
 
-    def _perform(self, outputs: list[Output]) -> None:
-        """Store what is to be stored, then do the rest, behind what is being done: a listener may call the client."""
+    def _close_store(self) -> None:
+        if self._store_retry is not None:
+            self._store_retry.cancel()
+        error = self._store.error
+        self._store.close()
+        if self._store.error not in (error, None):
+            self._emit_storage(self._store.error)
+            self._flush()
+
+    # What the core wants done
+
+    def _perform(self, outputs: Iterable[Output]) -> None:
+        """Do it now, or when the turn ends if it is only to be stored, sent and told; always behind what waits."""
+        can_wait = True
+        if self.core.state is not self._told_state:
+            self._told_state = self.core.state
+            outputs = [Emit(StateChanged(state=self._told_state)), *outputs]
         for output in outputs:
             match output:
-                case Save() | Erase():
-                    self._write(output)
+                case Save(user_id=user_id, changes=changes):
+                    self._store.save(user_id, changes)
+                case Emit(event=Updated()):
+                    self._last_update = output
+                    self._outputs.append(output)
+                case Emit() | Send():
+                    self._outputs.append(output)
                 case _:
                     self._outputs.append(output)
+                    can_wait = False
+        if not can_wait:
+            self._flush()
+        elif self._end_of_turn is None and (self._outputs or self._store.is_dirty):
+            self._end_of_turn = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Store what is to be stored, then do the rest; a listener may call the client meanwhile."""
         if self._is_performing:
             return
         self._is_performing = True
         try:
-            while self._outputs:
-                self._execute(self._outputs.popleft())
+            while self._store.is_dirty or self._kept or self._outputs:
+                self._commit()
+                if self._outputs:
+                    self._execute(self._outputs.popleft())
         finally:
             self._is_performing = False
+            if self._end_of_turn is not None:
+                self._end_of_turn.cancel()
+                self._end_of_turn = None
 
-    def _write(self, output: Save | Erase) -> None:
-        try:
-            match output:
-                case Save(user_id=user_id, changes=changes):
-                    self._store.save(user_id, changes)
-                case Erase(user_id=user_id):
-                    self._store.erase(user_id)
-        except Exception:
-            self._start_again(output.user_id)
-            raise
+    def _commit(self) -> None:
+        if self._store.is_dirty:
+            self._store.commit()
+            if self._store.error is not None:
+                self._store_failed(self._store.error)
+        if self._kept is not None:
+            self._kept.set_result(self.storage)
+            self._kept = None
 
-    def _start_again(self, user_id: str) -> None:
-        """Be as after a restart: what was not stored must neither be shown nor sent."""
+    # The store
+
+    def _load(self, user_id: str) -> UserState | None:
+        self._commit()
+        if self._store.error is not None:
+            self._retry_store()
+        was_right = self._store.error is None
+        stored = self._store.load(user_id)
+        if was_right and self._store.error is not None:
+            self._begin_retrying(self._store.error)
+        return stored
+
+    def _store_failed(self, reason: str) -> None:
+        """Try once more, else go on in memory: a file that was deleted, say, can be made again at once."""
+        user_id = self.core.user_id
+        grown = self._store.retry()
+        if self._store.error is None:
+            self._emit_storage(f"stored again after: {reason}")
+        else:
+            self._begin_retrying(reason)
+            if user_id is not None and user_id not in grown and (state := self._store.renumber(user_id)):
+                grown[user_id] = state
+        self._go_on_with(grown, reason)
+
+    def _begin_retrying(self, reason: str) -> None:
+        self._emit_storage(reason)
+        self._retry_later()
+
+    def _retry_later(self) -> None:
+        if self._store_retry is not None:
+            self._store_retry.cancel()
+        self._store_retry = asyncio.get_running_loop().call_later(self._store.retry_after_s, self._retry_store)
+
+    def _retry_store(self) -> None:
+        error = self._store.error
+        grown = self._store.retry()
+        if self._store.error is not None:
+            self._retry_later()
+        elif error is not None:
+            self._emit_storage(f"stored again after: {error}")
+        self._go_on_with(grown, "the stored list can be used again")
+
+    def _emit_storage(self, reason: str) -> None:
+        self._perform([Emit(Storage(storage=self.storage, reason=reason))])
+
+    def _go_on_with(self, states: dict[str, UserState], reason: str) -> None:
+        """Let a new core go on with another state of the user: what the old one wants sent is not sent any more."""
+        user_id, was = self.core.user_id, self.core.state
+        if user_id is None or user_id not in states:
+            return
+        self._drop_link()
+        for timer in Timer:
+            self._stop_timer(timer)
+        self._outputs = deque(output for output in self._outputs if isinstance(output, Emit))
         self.core = _new_core()
-        self._outputs.clear()
-        self._perform([Close(), *map(StopTimer, Timer), Emit(SignedOut(user_id=user_id, erased=False))])
+        wanted = self.core.sign_in(user_id, states[user_id])
+        if was is State.STOPPED:
+            self.core.disconnect()
+            wanted = [Emit(Updated())]
+        elif was in (State.OPENING, State.RESUMING, State.LIVE):
+            wanted.insert(0, Emit(Disconnected(code=None, retry_in_ms=0, reason=reason)))
+        self._perform(wanted)
+
+    def _erase(self, user_id: str) -> None:
+        was_right = self._store.error is None
+        if self._store.erase(user_id):
+            return
+        if self._outputs and self._outputs[0] == Emit(SignedOut(user_id=user_id, erased=True)):
+            self._outputs[0] = Emit(SignedOut(user_id=user_id, erased=False))
+        if was_right and self._store.error is not None:
+            self._begin_retrying(self._store.error)
 
     def _execute(self, output: Output) -> None:
         match output:
@@ -135,7 +252,10 @@ class Engine:
                 assert self._get_token is not None
                 self._open_link().ask_token(self._get_token)
             case Open(transport=transport, target=target, token=token):
-                self._open_link().open(transport, target, token)
+                if reason := proxy_mistake(self._url):
+                    self.put(partial(Core.open_failed, reason=reason))
+                else:
+                    self._open_link().open(transport, target, token)
             case Probe(target=target, token=token):
                 assert self._link is not None
                 self._link.probe(target, token)
@@ -150,10 +270,16 @@ class Engine:
                 self._timers[timer] = due
             case StopTimer(timer=timer):
                 self._stop_timer(timer)
+            case Emit(event=Updated()) if output is not self._last_update:
+                pass  # a later one says it
+            case Emit(event=Confirmed() | Refused() as event):
+                self._on_event(structs.replace(event, operation_id=self._store.id_of_app(event.operation_id)))
             case Emit(event=event):
                 self._on_event(event)
-            case Save() | Erase():
-                raise AssertionError("written before")
+            case Erase(user_id=user_id):
+                self._erase(user_id)
+            case Save():
+                raise AssertionError("stored before")
             case _:
                 assert_never(output)
 
@@ -161,7 +287,7 @@ class Engine:
         """Return the link under way, or a new one."""
         if self._link and self._link.is_closed:
             self._drop_link()
-        self._link = self._link or Link(self._url, self._put_of_link)
+        self._link = self._link or Link(self._url, self.put)
         return self._link
 
     def _drop_link(self) -> None:
@@ -183,5 +309,9 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _new_replica() -> str:
+    return secrets.token_hex(8)
+
+
 def _new_core() -> Core:
-    return Core(CoreDeps(now_ms=_now_ms, random=random.random, new_replica=lambda: secrets.token_hex(8)))
+    return Core(CoreDeps(now_ms=_now_ms, random=random.random, new_replica=_new_replica))

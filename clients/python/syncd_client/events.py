@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from syncd_client.messages import Action
+from syncd_client.store import StorageKind
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
@@ -75,3 +76,16 @@ class Command(Event, frozen=True):
 
     command: str
     target_device: str | None = None
+
+
+class StateChanged(Event, frozen=True, tag="state"):
+    """The client stands elsewhere now; one of ``State``, and before the events that tell why."""
+
+    state: str
+
+
+class Storage(Event, frozen=True):
+    """Where list and queue are kept from here on, ``persistent`` or ``memory``, and why that is worth telling."""
+
+    storage: StorageKind
+    reason: str

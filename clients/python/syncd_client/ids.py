@@ -1,6 +1,8 @@
 """The ids that an app gives: of contents, in their one spelling, and of users."""
 
 import re
+import reprlib
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -18,10 +20,21 @@ def canonical(content_id: str | UUID) -> str:
     text = str(content_id)
     if not _SPELLINGS.fullmatch(text):
         raise ValueError(
-            f"content_id: must be a UUID, not {content_id!r}; of an id of another kind make a UUIDv5, always the same,"
-            " as docs/protocol.md shows under 'Content ids'"
+            f"content_id: must be a UUID, not {reprlib.repr(content_id)}; of an id of another kind make a UUIDv5,"
+            " always the same, as docs/protocol.md shows under 'Content ids'"
         )
     return str(UUID(text.lower()))
+
+
+def check_content_ids(content_ids: Iterable[str | UUID]) -> list[str | UUID]:
+    """Return the ids that an app gives as many.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if isinstance(content_ids, str | bytes | UUID) or not isinstance(content_ids, Iterable):
+        raise TypeError("content_ids: must be a list of UUIDs; for one content there are add and remove")
+    return list(content_ids)
 
 
 def check_user_id(user_id: object) -> None:

@@ -10,8 +10,15 @@ T = TypeVar("T")
 class MemoryStore:
     """Keeps everything in memory: for tools, tests, and devices without a disk."""
 
+    is_persistent = False
+
     def __init__(self) -> None:
         self._users: dict[str, _User] = {}
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The users of whom something is kept."""
+        return tuple(self._users)
 
     def load(self, user_id: str) -> UserState | None:
         """Return what was saved of this user; ``None``: nothing."""
@@ -28,6 +35,12 @@ class MemoryStore:
             user.items.clear()
         _write(user.items, changes.items)
         _write(user.queue, changes.queue)
+
+    def put(self, user_id: str, state: UserState) -> None:
+        """Keep ``state`` in the place of what there is of this user."""
+        self._users[user_id] = user = _User(state.head)
+        user.items = {item.content_id: item for item in state.items}
+        user.queue = {write.operation_id: write for write in state.queue}
 
     def erase(self, user_id: str) -> None:
         """Forget everything of this user."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,44 +36,56 @@ class StoreInUseError(Exception):
 class SqliteStore:
     """Keeps the lists of any number of users in the file ``path``, for one client at a time.
 
+    The file is opened when a client first needs it, and made if there is none. What is no such store is left as it is.
+    Calls raise ``StoreInUseError``, or the ``sqlite3.Error`` that says what is wrong with the file; the next one tries
+    again.
+
     Raises:
-        StoreInUseError: another client has the file.
-        sqlite3.DatabaseError: the file is no such store, or of a later version.
+        ValueError: ``path`` names no file.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
-        try:
-            self._open()
-        except sqlite3.OperationalError as error:
-            self._database.close()
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise StoreInUseError(f"another client uses {path}") from error
-            raise
-        except sqlite3.DatabaseError:
-            self._database.close()
-            raise
+    is_persistent = True
 
-    def _open(self) -> None:
-        execute = self._database.execute
-        execute("PRAGMA locking_mode = EXCLUSIVE")
-        execute("PRAGMA journal_mode = WAL")
-        execute("BEGIN IMMEDIATE")  # takes the lock that is kept until close
-        (version,) = execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
-            raise sqlite3.DatabaseError(f"the store has version {version}; this client knows up to {_VERSION}")
-        if version < _VERSION:
-            for statement in _SCHEMA.strip().split(";\n"):
-                execute(statement)
-            execute(f"PRAGMA user_version = {_VERSION}")
-        execute("COMMIT")
+    def __init__(self, path: str | Path) -> None:
+        if str(path) in ("", ":memory:", "None"):
+            raise ValueError("path: must be that of a file, such as 'watchlist.db'; without one there is MemoryStore()")
+        self._path = Path(path).absolute()
+        self._database: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def _opened(self) -> sqlite3.Connection:
+        """Return the database, opened if it is not; another file at the path is opened instead of the one before."""
+        self._leave_moved()
+        if self._database is None:
+            database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+            try:
+                _prepare(database)
+            except sqlite3.Error as error:
+                database.close()
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                    raise StoreInUseError(f"another client uses {self._path}") from error
+                raise
+            self._database, self._identity = database, _identity(self._path)
+        return self._database
+
+    def _unmoved(self) -> sqlite3.Connection:
+        """Return the database that is there since it was first used.
+
+        Raises:
+            sqlite3.OperationalError: it is at its path no more: what were written now would be lost with it.
+        """
+        if self._leave_moved():
+            raise sqlite3.OperationalError(f"{self._path} was deleted or replaced")
+        return self._opened()
 
     def load(self, user_id: str) -> UserState | None:
         """Return what was saved of this user; ``None``: nothing. Cost: O(stored).
 
         Raises:
-            sqlite3.DatabaseError: what is there was not saved by such a store.
+            StoreInUseError: another client has the file.
+            sqlite3.Error: there is no file to be had, or what is there was not saved by such a store.
         """
+        self._opened()
         head = self._values("SELECT value FROM heads WHERE user_id = ?", user_id)
         if not head:
             return None
@@ -92,37 +105,78 @@ class SqliteStore:
 
         Cost: an fsync if a write is queued in it; all else can be had again from the service.
         """
-        execute = self._database.execute
-        execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
-        execute("BEGIN IMMEDIATE")
-        with self._database:
-            execute(_PUT_HEAD, (user_id, _json(changes.head)))
+        database = self._unmoved()
+        database.execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
+        database.execute("BEGIN IMMEDIATE")
+        with database:
+            database.execute(_PUT_HEAD, (user_id, _json(changes.head)))
             if changes.replaces_items:
-                execute(_DROP_USER.format("items"), (user_id,))
-            self._write("items", user_id, changes.items.items())
-            self._write("operations", user_id, changes.queue.items())
+                database.execute(_DROP_USER.format("items"), (user_id,))
+            _write(database, "items", user_id, changes.items.items())
+            _write(database, "operations", user_id, changes.queue.items())
 
     def erase(self, user_id: str) -> None:
         """Delete everything of this user. Cost: an fsync."""
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute("BEGIN IMMEDIATE")
-        with self._database:
+        database = self._unmoved()
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("BEGIN IMMEDIATE")
+        with database:
             for table in ("heads", "items", "operations"):
-                self._database.execute(_DROP_USER.format(table), (user_id,))
+                database.execute(_DROP_USER.format(table), (user_id,))
 
     def close(self) -> None:
         """Release the file for the next client; idempotent."""
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _leave_moved(self) -> bool:
+        """Close the database if it is at its path no more; return whether it was so."""
+        if self._database is None or self._identity == _identity(self._path):
+            return False
+        # What is in the log belongs to the file that is gone, and SQLite would apply it to the one that is there now.
+        with suppress(sqlite3.Error):  # of a disk that is gone, say
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
+        return True
 
     def _values(self, query: str, user_id: str) -> list[str]:
-        return [value for (value,) in self._database.execute(query, (user_id,))]
+        return [value for (value,) in self._opened().execute(query, (user_id,))]
 
-    def _write(self, table: str, user_id: str, values: Iterable[tuple[str, Struct | None]]) -> None:
-        values = list(values)
-        self._database.executemany(
-            _PUT.format(table), [(user_id, key, _json(value)) for key, value in values if value is not None]
-        )
-        self._database.executemany(_DROP.format(table), [(user_id, key) for key, value in values if value is None])
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another at the same path; ``None``: there is none to be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Take the lock, which is kept until the database is closed, and make the tables if there are none."""
+    execute = database.execute
+    execute("PRAGMA locking_mode = EXCLUSIVE")
+    (version,) = execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise sqlite3.DatabaseError(f"the store has version {version}; this client knows up to {_VERSION}")
+    if version < _VERSION and execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise sqlite3.DatabaseError("the file is another program's database")
+    execute("PRAGMA journal_mode = WAL")
+    execute("BEGIN IMMEDIATE")
+    if version < _VERSION:
+        for statement in _SCHEMA.strip().split(";\n"):
+            execute(statement)
+        execute(f"PRAGMA user_version = {_VERSION}")
+    execute("COMMIT")
+
+
+def _write(database: sqlite3.Connection, table: str, user_id: str, values: Iterable[tuple[str, Struct | None]]) -> None:
+    values = list(values)
+    database.executemany(
+        _PUT.format(table), [(user_id, key, _json(value)) for key, value in values if value is not None]
+    )
+    database.executemany(_DROP.format(table), [(user_id, key) for key, value in values if value is None])
 
 
 def _json(value: Struct) -> str:

@@ -82,3 +82,12 @@ class Changes(Struct, kw_only=True):
     queue: dict[str, PendingWrite | None] = field(default_factory=dict)
     are_visible: bool = False
     """Whether the list may look different now."""
+
+    def absorb(self, later: "Changes") -> None:
+        """Become what this and then ``later`` change."""
+        self.head = later.head
+        if later.replaces_items:
+            self.replaces_items, self.items = True, {}
+        self.items |= later.items
+        self.queue |= later.queue
+        self.are_visible = self.are_visible or later.are_visible

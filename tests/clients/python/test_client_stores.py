@@ -100,29 +100,33 @@ def test_the_shape_of_what_a_file_holds_does_not_change(tmp_path: Path) -> None:
 
 def test_a_file_serves_one_client_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "client.db"
-    store = SqliteStore(path)
-    with pytest.raises(StoreInUseError, match=r"client\.db"):
-        SqliteStore(path)
+    store, other = SqliteStore(path), SqliteStore(path)
+    assert store.load("alice") is None
+    for _ in range(2):
+        with pytest.raises(StoreInUseError, match=r"client\.db"):
+            other.load("alice")
     store.close()
     store.close()
-    SqliteStore(path).close()
+    assert other.load("alice") is None
+    with pytest.raises(StoreInUseError):
+        store.erase("alice")
+    other.close()
 
 
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "client.db"
-    SqliteStore(path).close()
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 9")
     database.close()
     with pytest.raises(sqlite3.DatabaseError, match="version 9"):
-        SqliteStore(path)
+        SqliteStore(path).load("alice")
 
 
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "client.db"
     path.write_text("a letter to my aunt, of more than a hundred characters, " * 4)
     with pytest.raises(sqlite3.DatabaseError):
-        SqliteStore(path)
+        SqliteStore(path).save("alice", Changes(head=HEAD))
     assert path.read_text().startswith("a letter")
 
 
@@ -146,4 +150,39 @@ def test_a_failed_save_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         store.save("alice", broken)
     assert store.load("alice") == UserState(HEAD, (item("a"),))
+    store.close()
+
+
+@pytest.mark.parametrize("path", ["", ":memory:"])
+def test_a_path_that_names_no_file_is_refused_with_what_there_is_without_one(path: str) -> None:
+    with pytest.raises(ValueError, match=r"^path: .*MemoryStore\(\)"):
+        SqliteStore(path)
+
+
+def test_a_path_means_the_same_file_wherever_the_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("client.db")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.save("alice", Changes(head=HEAD))
+    store.close()
+    assert (tmp_path / "client.db").exists()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_is_gone_is_told_before_anything_is_written_and_then_there_is_another(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    path = tmp_path / "client.db"
+    store = SqliteStore(path)
+    store.save("alice", Changes(head=HEAD, items={"a": item("a")}))
+    if is_replaced:
+        with closing(SqliteStore(tmp_path / "other.db")) as other:
+            other.save("alice", Changes(head=HEAD, items={"b": item("b")}))
+        (tmp_path / "other.db").rename(path)
+    else:
+        path.unlink()
+    with pytest.raises(sqlite3.OperationalError, match="was deleted or replaced"):
+        store.save("alice", Changes(head=HEAD, items={"c": item("c")}))
+    assert store.load("alice") == (UserState(HEAD, (item("b"),)) if is_replaced else None)
     store.close()

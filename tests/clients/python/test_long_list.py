@@ -33,8 +33,8 @@ async def test_a_long_list_comes_whole_over_a_link_that_breaks_and_is_never_show
         async with client, asyncio.timeout(TIMEOUT_S):
             client.subscribe(go_on)
             client.sign_in("alice", get_token)
-            added = client.add(MINE)
-            refused = client.add(UNWANTED)
+            added = client.add(MINE).id
+            refused = client.add(UNWANTED).id
             await client.wait_until(lambda: client.queued == 0)
             assert [item.content_id for item in client.items] == [MINE, *map(content, range(1, ITEMS))]
 

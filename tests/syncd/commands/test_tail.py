@@ -148,7 +148,7 @@ def of_something_else(path: Path) -> None:
         (Path.mkdir, "unable to open database file"),
         (lambda path: path.symlink_to("/proc/1/none"), "unable to open database file"),
         (newer, "the store has version 9; this client knows up to 1"),
-        (of_something_else, "table heads already exists"),
+        (of_something_else, "the file is another program's database"),
     ],
 )
 def test_a_state_file_that_is_none_is_told_in_one_line(

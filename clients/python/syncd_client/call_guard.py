@@ -1,0 +1,42 @@
+"""From where, and when, a client may be called."""
+
+import asyncio
+
+
+class CallGuard:
+    """Refuses calls from another thread or event loop, and calls of a closed client, before they change anything."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_closed = False
+
+    def check(self, call: str) -> None:
+        """Check that ``call`` may go on; the first one says which event loop the client belongs to.
+
+        Raises:
+            RuntimeError: it may not.
+        """
+        self.check_loop(call)
+        if self.is_closed:
+            raise RuntimeError(f"{call}: the client is closed; sign_in opens it again")
+
+    def check_loop(self, call: str) -> None:
+        """Check only where ``call`` comes from.
+
+        Raises:
+            RuntimeError: from another thread or event loop, or from none.
+        """
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                f"{call}: no event loop runs in this thread. Call it in a coroutine, from another thread by"
+                " loop.call_soon_threadsafe; or use syncd_client.sync.Client, which every thread may call"
+            ) from None
+        if self._loop is None:
+            self._loop = running
+        if running is not self._loop:
+            raise RuntimeError(
+                f"{call}: the client belongs to another event loop, the one on which it was used first: call it there,"
+                " by loop.call_soon_threadsafe, or make a client for each loop"
+            )

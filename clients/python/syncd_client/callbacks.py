@@ -1,0 +1,63 @@
+"""The functions that an app gives: mistakes are named at once, by what to do instead."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+from syncd_client.events import Event
+from syncd_client.link import GetToken as AskForToken
+
+GetToken = Callable[[], Awaitable[str] | str]
+"""The app's callback: a token that is good now. Asked before every attempt, so it should keep a good one at hand.
+
+A plain function runs on the event loop: it must not wait for anything.
+"""
+
+Listener = Callable[[Event], None]
+
+
+def asking(get_token: GetToken) -> AskForToken:
+    """Return the app's callback as one that is awaited, whether it is a coroutine function or a plain one.
+
+    Raises:
+        TypeError: it is no function. What it is instead is not repeated: it may be a token.
+    """
+    if inspect.iscoroutine(get_token):
+        get_token.close()  # it was not to run
+        raise TypeError("get_token: must be a function, not what it returns: leave out the () behind its name")
+    if not callable(get_token):
+        raise TypeError(
+            f"get_token: must be a function that returns a token, not of type {type(get_token).__name__}:"
+            " it is asked whenever a token is needed"
+        )
+
+    async def ask() -> str:
+        answer = get_token()
+        return await answer if inspect.isawaitable(answer) else answer
+
+    return ask
+
+
+def check_listener(listener: object) -> None:
+    """Check that a listener can be called with events.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(listener) or _is_async(listener):
+        raise TypeError(
+            "listener: must be a plain function that takes an event; in a coroutine use 'async for event in events()'"
+        )
+
+
+def check_condition(condition: object) -> None:
+    """Check that a condition can be looked at again and again.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(condition) or _is_async(condition):
+        raise TypeError("condition: must be a plain function, such as lambda: client.queued == 0")
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - of an object whose __call__ is a coroutine function

@@ -1,0 +1,27 @@
+"""The proxy that the system's settings name: a mistake in them is told before anything is tried with it."""
+
+import importlib.util
+from urllib.request import getproxies
+
+from websockets.exceptions import InvalidProxy
+from websockets.proxy import get_proxy, parse_proxy
+from websockets.uri import parse_uri
+
+
+def proxy_mistake(address: str) -> str | None:
+    """Return why no connection to ``address`` can be had by the proxy of the system's settings, if it is for them.
+
+    What they say is not repeated: there may be a password in it.
+    """
+    setting = get_proxy(parse_uri(address))
+    if setting is None:
+        return None
+    names = [f"{name}_proxy" for name, value in getproxies().items() if value.rpartition("//")[2] in setting]
+    name = names[0] if names else "the system's proxy setting"
+    try:
+        proxy = parse_proxy(setting)
+    except (InvalidProxy, ValueError):
+        return f"{name} must be a URL, such as http://proxy.example.com:3128"
+    if proxy.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+        return f"{name} names a SOCKS proxy, which needs the package python-socks[asyncio]"
+    return None

@@ -1,0 +1,294 @@
+"""The client for code without asyncio: scripts, add-ons of Kodi, applications in Qt.
+
+The names are those of ``syncd_client.Client``, which runs on a thread of its own here; every thread may call.
+"""
+
+import asyncio
+import atexit
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, Self, TypeVar
+from uuid import UUID
+from weakref import WeakSet
+
+from syncd_client import client as asyncio_client
+from syncd_client.callbacks import GetToken, Listener, asking
+from syncd_client.core import State
+from syncd_client.event_queue import EventQueue
+from syncd_client.events import Event
+from syncd_client.ids import check_user_id
+from syncd_client.list_view import Item
+from syncd_client.loop_thread import LoopThread
+from syncd_client.messages import Action
+from syncd_client.operation import Operation as AwaitedOperation
+from syncd_client.outputs import Transport
+from syncd_client.store import StorageKind, Store
+
+T = TypeVar("T")
+
+EXIT_TIMEOUT_S: Final = 5.0
+"""How long the end of the process waits for a client that nobody closed."""
+
+
+class Operation:
+    """A change that is shown already. ``id`` is what ``Confirmed`` or ``Refused`` will name. Thread: any."""
+
+    __slots__ = ("_awaited", "_thread", "content_id", "id", "operation")
+
+    def __init__(self, awaited: AwaitedOperation, thread: LoopThread) -> None:
+        self.id: str = awaited.id
+        self.operation: Action = awaited.operation
+        self.content_id: str = awaited.content_id
+        self._awaited = awaited
+        self._thread = thread
+
+    def wait(self, timeout_s: float | None = None) -> StorageKind:
+        """Return when the change is kept on this device: ``"persistent"``, or ``"memory"``, until the process ends.
+
+        Raises:
+            TimeoutError: it is not after ``timeout_s``.
+            RuntimeError: called by a listener, on the thread that is to keep it.
+        """
+        if self._awaited.kept is not None:
+            return self._awaited.kept
+        _check_thread("wait", self._thread)
+        return self._thread.run(_result_of(self._awaited), timeout_s)
+
+    def __repr__(self) -> str:
+        return repr(self._awaited)
+
+
+class Client:
+    """A user's watchlist on this device, the same as on all the others as soon as there is a network.
+
+    ``with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Works like
+    ``syncd_client.Client``, whose methods say what is raised. Listeners, and the conditions of ``wait_until``, run on
+    the client's thread, and hold it up while they run; they may call the client. One that nobody has closed is closed
+    when the interpreter exits.
+
+    Thread: any, and several at a time.
+    """
+
+    def __init__(self, url: str, store: Store | None = None) -> None:
+        self._client = asyncio_client.Client(url, store)
+        self._thread: LoopThread | None = None
+        """While it is open."""
+        self._life = threading.RLock()
+        """Held by who opens or closes it."""
+        self._queues: WeakSet[EventQueue] = WeakSet()
+        self._open()
+        self.subscribe(self._put)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Disconnect and release everything; the list stays stored, and ``sign_in`` opens it again. Idempotent.
+
+        Raises:
+            TimeoutError: after ``timeout_s``; the client is closed all the same.
+            RuntimeError: called by a listener, on the thread that is to end.
+        """
+        _check_thread("close", self._thread)
+        with self._life:
+            if self._thread is None:
+                return
+            thread, self._thread = self._thread, None
+            _open_clients.discard(self)
+            try:
+                thread.run(self._client.close(), timeout_s)
+            finally:
+                thread.stop(timeout_s)
+                for queue in list(self._queues):
+                    queue.close()
+
+    def _open(self) -> None:
+        self._thread = LoopThread()
+        _open_clients.add(self)
+
+    # What the app sees
+
+    @property
+    def state(self) -> State:
+        """Where the client stands."""
+        return self._read(lambda: self._client.state)
+
+    @property
+    def transport(self) -> Transport | None:
+        """Which way the attempt or connection under way takes; ``None`` while there is none."""
+        return self._read(lambda: self._client.transport)
+
+    @property
+    def storage(self) -> StorageKind:
+        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is one or fails now."""
+        return self._read(lambda: self._client.storage)
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose list is open."""
+        return self._read(lambda: self._client.user_id)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The list, newest first, the user's unconfirmed changes included: the same tuple until something changes."""
+        return self._read(lambda: self._client.items)
+
+    @property
+    def queued(self) -> int:
+        """How many of the user's changes are not settled with the service."""
+        return self._read(lambda: self._client.queued)
+
+    def has(self, content_id: str | UUID) -> bool:
+        """Return whether a content is in the list."""
+        return self._read(lambda: self._client.has(content_id))
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` called with every event, on the client's thread; returns what ends that."""
+        unsubscribe = self._call("subscribe", lambda: self._client.subscribe(listener))
+        return lambda: self._read(unsubscribe)
+
+    def events(self) -> EventQueue:
+        """Return the events from here on, to be taken by any thread."""
+        queue = EventQueue()
+        self._call("events", lambda: self._queues.add(queue))
+        return queue
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float | None = None) -> None:
+        """Return when ``condition``, looked at now and after each event, holds.
+
+        Raises:
+            TimeoutError: it does not after ``timeout_s``.
+            RuntimeError: the client was closed before, or a listener calls.
+        """
+        _check_thread("wait_until", self._thread)
+        self._opened("wait_until").run(self._client.wait_until(condition), timeout_s)
+
+    # What the app does
+
+    def sign_in(self, user_id: str, get_token: GetToken) -> None:
+        """Open the user's list and connect; another user's is closed and kept. A closed client is opened again.
+
+        Args:
+            user_id: whose tokens ``get_token`` returns: their ``sub``.
+            get_token: a plain function that returns a token; it runs on a thread of its own and may wait. A coroutine
+                function runs on the client's.
+        """
+        check_user_id(user_id)
+        asking(get_token)  # raises for what is no function
+        with self._life:
+            if self._thread is None:
+                self._open()
+        self._call("sign_in", lambda: self._client.sign_in(user_id, _on_a_thread(get_token)))
+
+    def sign_out(self, *, erase: bool) -> None:
+        """Close the user's list; ``erase``: nothing of it stays on the device, unsent changes included."""
+        self._call("sign_out", lambda: self._client.sign_out(erase=erase))
+
+    def connect(self) -> None:
+        """Connect now instead of later: the network is back, or what stopped the client was fixed."""
+        self._call("connect", self._client.connect)
+
+    def disconnect(self) -> None:
+        """Stay offline until ``connect``."""
+        self._call("disconnect", self._client.disconnect)
+
+    def wake(self) -> None:
+        """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
+        self._call("wake", self._client.wake)
+
+    def add(self, content_id: str | UUID) -> Operation:
+        """Put a content into the list. ``wait`` of what it returns says when the change is kept on this device."""
+        return self._change("add", lambda: [self._client.add(content_id)])[0]
+
+    def remove(self, content_id: str | UUID) -> Operation:
+        """Take a content out of the list; like ``add``."""
+        return self._change("remove", lambda: [self._client.remove(content_id)])[0]
+
+    def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        return self._change("add_many", lambda: self._client.add_many(content_ids))
+
+    def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Take contents out of the list; like ``add_many``."""
+        return self._change("remove_many", lambda: self._client.remove_many(content_ids))
+
+    # From thread to thread
+
+    def _opened(self, call: str) -> LoopThread:
+        thread = self._thread
+        if thread is None:
+            raise RuntimeError(f"{call}: the client is closed; sign_in opens it again")
+        return thread
+
+    def _call(self, call: str, function: Callable[[], T]) -> T:
+        thread = self._opened(call)
+        return function() if thread.is_current else thread.run(_as_coroutine(function))
+
+    def _read(self, function: Callable[[], T]) -> T:
+        """Return what ``function`` sees; of a closed client nothing changes any more."""
+        thread = self._thread
+        return function() if thread is None or thread.is_current else thread.run(_as_coroutine(function))
+
+    def _change(self, call: str, function: Callable[[], list[AwaitedOperation]]) -> list[Operation]:
+        thread = self._opened(call)
+        return [Operation(awaited, thread) for awaited in self._call(call, function)]
+
+    def _put(self, event: Event) -> None:
+        for queue in list(self._queues):
+            queue.put(event)
+
+
+def _check_thread(call: str, thread: LoopThread | None) -> None:
+    if thread is not None and thread.is_current:
+        raise RuntimeError(f"{call}: a listener cannot wait for the thread that it runs on: call it on another one")
+
+
+async def _as_coroutine(function: Callable[[], T]) -> T:
+    return function()
+
+
+async def _result_of(operation: AwaitedOperation) -> StorageKind:
+    return await operation
+
+
+def _on_a_thread(get_token: GetToken) -> GetToken:
+    """Return a callback that asks ``get_token`` on another thread, unless it is a coroutine function."""
+    if inspect.iscoroutinefunction(get_token):
+        return get_token
+
+    async def ask() -> str:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[str | Awaitable[str]] = loop.create_future()
+
+        def settle(setter: Callable[[Any], None], value: object) -> None:
+            with suppress(RuntimeError):  # the client was closed meanwhile, and its loop with it
+                loop.call_soon_threadsafe(lambda: None if answer.done() else setter(value))
+
+        def run() -> None:
+            try:
+                value = get_token()
+            except Exception as error:  # noqa: BLE001 - told to the client, whatever it is
+                settle(answer.set_exception, error)
+            else:
+                settle(answer.set_result, value)
+
+        threading.Thread(target=run, name="syncd-client get_token", daemon=True).start()
+        value: str | Awaitable[str] = await answer
+        return await value if inspect.isawaitable(value) else value
+
+    return ask
+
+
+_open_clients: set[Client] = set()
+
+
+@atexit.register
+def _close_all() -> None:
+    for client in list(_open_clients):
+        with suppress(TimeoutError):  # nothing is lost: what was shown is stored
+            client.close(EXIT_TIMEOUT_S)
