@@ -30,6 +30,13 @@ class Writer(RecordingTransport):
 
     unsent, taken = 0, 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: list[int | None] = []
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limits.append(high)
+
     def get_write_buffer_size(self) -> int:
         return self.unsent
 
@@ -188,6 +195,15 @@ async def test_a_device_is_asked_to_come_back_when_the_server_stops() -> None:
     served = Served()
     served.stream.shutdown()
     assert [type(message) for message in served.told] == [Shutdown]
+
+
+@pytest.mark.parametrize(("poll_s", "limits"), [(None, [None]), (25, [0, None])])
+async def test_a_poll_counts_as_congested_until_all_is_out_and_its_connection_then_as_ever(
+    poll_s: int | None, limits: list[int | None]
+) -> None:
+    served = Served(poll_s)
+    served.stream.end()
+    assert served.connection.transport.limits == limits
 
 
 async def test_a_poll_ends_behind_what_its_actor_says_in_one_turn() -> None:
