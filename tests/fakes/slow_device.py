@@ -1,4 +1,4 @@
-"""A device that opens its WebSocket and never reads."""
+"""A device that opens its WebSocket or its stream and never reads."""
 
 import socket
 
@@ -23,4 +23,16 @@ def slow_device(port: int, user: str, name: str, query: str = "") -> socket.sock
         % (query.encode(), token(user, name).encode())
     )
     assert device.recv(12) == b"HTTP/1.1 101"
+    return device
+
+
+def slow_stream(port: int, user: str, name: str, query: str = "") -> socket.socket:
+    """Return a device that has the head of its stream's answer and will never read again."""
+    device = small_socket()
+    device.connect(("127.0.0.1", port))
+    device.sendall(
+        b"GET /api/v1/sync/stream%b HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %b\r\n\r\n"
+        % (query.encode(), token(user, name).encode())
+    )
+    assert device.recv(12) == b"HTTP/1.1 200"
     return device

@@ -1,5 +1,5 @@
-"""A hundred devices of one user ask for a long list, or for all its changes, and read nothing: they cost little, and
-nobody else notices."""
+"""A hundred devices of one user, over WebSockets and streams, ask for a long list, or for all its changes, and read
+nothing: they cost little, and nobody else notices."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import aiohttp
 from websockets.asyncio.client import connect
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
-from tests.fakes.slow_device import slow_device
+from tests.fakes.slow_device import slow_device, slow_stream
 from tests.timeouts import TIMEOUT_S
 
 USER = "collector"
@@ -55,7 +55,8 @@ async def test_devices_that_ask_for_a_long_list_and_read_nothing_cost_little_and
         sockets = stack.enter_context(ExitStack())
         for number in range(DEVICES):
             query = QUERIES[number % len(QUERIES)]
-            sockets.enter_context(slow_device(daemon.port, USER, f"slow-{number}", query))
+            opened = slow_stream if number % 2 else slow_device
+            sockets.enter_context(opened(daemon.port, USER, f"slow-{number}", query))
             # So that the next one shares nothing with this one; of what the history still has, as others need to know.
             latest = ITEMS - 1 - number
             await write(http, daemon, [("remove", latest), ("add", latest)])

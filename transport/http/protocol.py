@@ -197,7 +197,7 @@ class HttpProtocol(CarryingProtocol):
         if self._read_bytes > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._problem = self._head_too_large()
             raise _Refused
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self.pipeline) >= MAX_PIPELINED or self._carried is not None:  # which may go on for hours
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
             raise _Refused
         if self.parser.should_upgrade():

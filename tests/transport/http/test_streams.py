@@ -274,6 +274,17 @@ async def test_a_device_that_does_not_read_is_bounded_as_a_websocket_is(service:
     peer.close()
 
 
+async def test_who_sends_a_request_behind_a_stream_loses_it(service: Service) -> None:
+    async with connected(service.port) as raw:
+        await raw.send(request())
+        connection = await service.next_joined()
+        await head_of(raw)
+        await raw.send(request("?since=0&poll=0"))
+        assert await raw.rest() == b"3\r\n:\n\n\r\n"
+    assert await service.next_left() is connection
+    assert service.metrics.opened["poll"] == 0
+
+
 async def test_a_client_that_is_gone_when_its_key_is_there_opens_nothing(start: Start) -> None:
     keys = LateKeys(shared_secret(SECRET))
     service = await start(keys=keys)
