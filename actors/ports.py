@@ -217,6 +217,10 @@ class DeviceSocket(Protocol):
         """Return how much of what was written the network has not taken yet."""
         ...
 
+    def unconfirmed_bytes(self) -> int:
+        """Return how much of what was written the other end has not confirmed yet, where that is known."""
+        ...
+
     def ping(self) -> None:
         """Send a sign of life; that it was received arrives as ``SignOfLife``."""
 

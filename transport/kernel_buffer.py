@@ -21,7 +21,11 @@ def bound_kernel_buffer(transport: asyncio.Transport) -> None:
 
 
 def bytes_in_kernel(transport: asyncio.Transport) -> int:
-    """Return what the peer has not acknowledged yet (Linux: tcp(7), ``SIOCOUTQ``); elsewhere 0."""
-    if sys.platform != "linux":
+    """Return what the peer has not acknowledged yet (Linux: tcp(7), ``SIOCOUTQ``); elsewhere 0.
+
+    The kernel takes more in large steps only: on a slow link this tells much sooner that the peer reads.
+    """
+    sock = transport.get_extra_info("socket")
+    if sys.platform != "linux" or sock is None:
         return 0
-    return int.from_bytes(ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    return int.from_bytes(ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -29,7 +29,7 @@ class Deadlines:
 
     __slots__ = (
         *("_interval_s", "_last_sign_s", "_next_ping_s", "_second_look_s", "_timeout_s", "_token_ends_s"),
-        *("_unread_ends_s", "_unread_timeout_s", "_unsent_bytes"),
+        *("_unconfirmed_bytes", "_unread_ends_s", "_unread_timeout_s"),
     )
 
     def __init__(
@@ -39,7 +39,7 @@ class Deadlines:
         self._timeout_s = timeout_s
         self._unread_timeout_s = unread_timeout_s
         self._unread_ends_s: float | None = None  # while it is congested
-        self._unsent_bytes = 0
+        self._unconfirmed_bytes = 0
         self._last_sign_s = now_s
         self._next_ping_s = now_s + interval_s
         self._token_ends_s = token_ends_s
@@ -57,15 +57,15 @@ class Deadlines:
         self._last_sign_s = now_s
         self._second_look_s = None
 
-    def watch_reading(self, now_s: float, unsent_bytes: int) -> bool:
-        """Note that the socket is congested, and what it has not taken; return whether that is news.
+    def watch_reading(self, now_s: float, unconfirmed_bytes: int) -> bool:
+        """Note that the socket is congested, and what the other end has not confirmed; return whether that is news.
 
-        What it has taken since the last look is a sign of life: the other end has confirmed it.
+        What it has confirmed since the last look is a sign of life.
         """
         is_news = self._unread_ends_s is None
-        if is_news or unsent_bytes < self._unsent_bytes:
+        if is_news or unconfirmed_bytes < self._unconfirmed_bytes:
             self._unread_ends_s = now_s + self._unread_timeout_s
-            self._unsent_bytes = unsent_bytes
+            self._unconfirmed_bytes = unconfirmed_bytes
             if not is_news:
                 self.heard(now_s)
         return is_news

@@ -76,7 +76,7 @@ class Heartbeat:
         socket = self._socket
         if not socket.is_congested():
             self.caught_up()
-        elif self._deadlines.watch_reading(self._deps.now_s(), socket.unsent_bytes()):
+        elif self._deadlines.watch_reading(self._deps.now_s(), socket.unconfirmed_bytes()):
             self._deps.unread.add(self._outbox.held_bytes)
             self.start()
 

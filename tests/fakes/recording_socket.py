@@ -16,6 +16,8 @@ class RecordingSocket:
         self.congested = False
         self.unsent = 0
         """Bytes that the network has not taken."""
+        self.in_kernel = 0
+        """Bytes that it has taken, and the other end has not confirmed."""
         self.becomes_congested = False
         """By the next write."""
 
@@ -28,6 +30,9 @@ class RecordingSocket:
 
     def unsent_bytes(self) -> int:
         return self.unsent
+
+    def unconfirmed_bytes(self) -> int:
+        return self.unsent + self.in_kernel
 
     def ping(self) -> None:
         self.pings += 1

@@ -34,8 +34,9 @@ async def test_a_bound_is_set_for_the_connection() -> None:
         assert server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT_IN_KERNEL_BYTES
 
 
-def test_what_is_no_socket_has_no_bound() -> None:
+def test_what_is_no_socket_has_no_bound_and_holds_nothing() -> None:
     bound_kernel_buffer(RecordingTransport())
+    assert bytes_in_kernel(RecordingTransport()) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")

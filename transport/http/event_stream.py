@@ -108,6 +108,11 @@ class EventStream(DeviceConnection):
         return 0 if transport.is_closing() else int(transport.get_write_buffer_size())
 
     @override
+    def unconfirmed_bytes(self) -> int:
+        transport = self._carrier.transport
+        return 0 if transport.is_closing() else transport.written_bytes - transport.read_bytes()
+
+    @override
     def ping(self) -> None:
         """Write a comment; that the peer has confirmed something since the last one stands for its pong."""
         if not self._is_writable or self._carrier.transport.is_closing():

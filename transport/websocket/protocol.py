@@ -16,7 +16,7 @@ from websockets.http11 import Request
 from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
 from transport.errors import Problem
-from transport.kernel_buffer import bound_kernel_buffer
+from transport.kernel_buffer import bound_kernel_buffer, bytes_in_kernel
 from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import answer, opening_request
@@ -114,6 +114,11 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
     @override
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    @override
+    def unconfirmed_bytes(self) -> int:
+        transport = self._transport
+        return 0 if transport.is_closing() else transport.get_write_buffer_size() + bytes_in_kernel(transport)
 
     @override
     def ping(self) -> None:

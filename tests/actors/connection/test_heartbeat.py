@@ -73,11 +73,14 @@ async def test_a_device_that_is_heard_has_time_again(watched: Watched) -> None:
     assert [watched.look(now_s) for now_s in (190.0, 219.0)] == [None] * 2
 
 
-async def test_a_congested_device_is_not_pinged_and_closed_if_it_takes_nothing(watched: Watched) -> None:
-    watched.socket.congested, watched.socket.unsent = True, 500
+@pytest.mark.parametrize("taken_from", ["unsent", "in_kernel"])
+async def test_a_congested_device_is_not_pinged_and_closed_if_it_takes_nothing(
+    watched: Watched, taken_from: str
+) -> None:
+    watched.socket.congested, watched.socket.unsent, watched.socket.in_kernel = True, 500, 500
     watched.heartbeat.watch_reading()
     assert watched.look(129.0) is None
-    watched.socket.unsent = 499
+    setattr(watched.socket, taken_from, 499)
     assert [watched.look(now_s) for now_s in (130.0, 159.0)] == [None] * 2
     assert watched.socket.pings == 0
     assert watched.look(160.0) is SLOW_CONSUMER

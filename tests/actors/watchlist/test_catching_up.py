@@ -228,6 +228,9 @@ class Visit:
     def unsent_bytes(self) -> int:
         return 0
 
+    def unconfirmed_bytes(self) -> int:
+        return 0
+
     def ping(self) -> None: ...
 
     def close(self, code: int, reason: str) -> None:

@@ -28,7 +28,7 @@ COMMENT = b"3\r\n:\n\n\r\n"
 class Writer(RecordingTransport):
     """A ``HeadCoalescer`` over nothing."""
 
-    unsent, taken = 0, 0
+    unsent, taken, written_bytes = 0, 0, 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,8 +152,10 @@ async def test_how_much_is_unsent_is_the_connections() -> None:
     served.stream.open(has_chunks=True)
     assert served.stream.is_congested()
     assert served.stream.unsent_bytes() == 7
+    served.connection.transport.written_bytes, served.connection.transport.taken = 100, 60
+    assert served.stream.unconfirmed_bytes() == 40
     served.connection.transport.abort()
-    assert served.stream.unsent_bytes() == 0
+    assert served.stream.unsent_bytes() == served.stream.unconfirmed_bytes() == 0
     served.stream.ping()  # whose descriptor may be another's by now
     assert served.written == COMMENT
 

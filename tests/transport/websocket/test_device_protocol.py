@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import struct
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -380,6 +381,28 @@ async def test_a_device_that_takes_nothing_of_what_it_asked_for_is_let_go(start:
         await asyncio.sleep(0.01)
     assert closes == {4002: 1}
     writer.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not say")
+async def test_what_a_device_has_not_confirmed_is_in_the_process_or_in_the_kernel(serve: Serve) -> None:
+    watchlist = LoneWatchlist()
+    deps = make_deps(watchlist)
+    sockets: list[DeviceSocket] = []
+
+    def spawn(socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
+        sockets.append(socket)
+        return deps.spawn(socket, handshake)
+
+    service = Service(await serve(partial(DeviceProtocol, structs.replace(deps, spawn=spawn))), watchlist)
+    _, writer = await service.open_raw()  # which takes little ahead of who reads it
+    (device,) = sockets
+    device.write(frame(bytes(20_000_000)))
+    async with asyncio.timeout(TIMEOUT_S):
+        while device.unconfirmed_bytes() <= device.unsent_bytes():
+            await asyncio.sleep(0.001)
+    writer.transport.abort()
+    await service.next_left()
+    assert device.unconfirmed_bytes() == 0
 
 
 async def test_a_device_that_answers_pings_stays(start: Start) -> None:
