@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.daemon import WATCHLIST, DaemonProcess, StartDaemon
 from tests.fakes.key_issuer import KeyIssuer, key_issuer, public_jwk
 from tests.keys import rsa_key
+from tests.server_sent_events import EventReader
 from tests.timeouts import TIMEOUT_S
 
 STOLEN, SAFE, NEW = rsa_key(1), rsa_key(2), rsa_key(3)
@@ -59,10 +60,12 @@ async def test_a_key_that_is_withdrawn_or_replaced_ends_its_sockets_and_tokens_a
     stolen, safe = bearer(STOLEN, "stolen"), bearer(SAFE, "safe", sub="bob")
     sockets = [await connect(daemon.ws_url, additional_headers=stolen) for _ in range(3)]
     innocent = await connect(daemon.ws_url, additional_headers=safe)
+    stream = await http.get(daemon.url + "/api/v1/sync/stream", headers=stolen)
     assert await status(http, daemon, stolen) == 200
     issuer.publish(public_jwk(NEW, kid=kid), public_jwk(SAFE, kid="renamed"))
     assert await status(http, daemon, bearer(NEW, kid)) == 200  # it makes the daemon look
     assert [await close_code(socket) for socket in sockets] == [4500, 4500, 4500]
+    assert [event.content["code"] for event in await EventReader(stream).rest()] == [4500]
     assert await status(http, daemon, stolen) == 401
     with pytest.raises(InvalidStatus, match="401"):
         await connect(daemon.ws_url, additional_headers=stolen)
