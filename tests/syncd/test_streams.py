@@ -142,12 +142,6 @@ async def test_an_operator_disconnects_and_revokes_it_as_he_would_a_websocket(
         assert (refused.status, (await refused.json())["detail"]) == (401, "The token was revoked.")
 
 
-async def test_it_ends_with_its_token(http: aiohttp.ClientSession, daemon: DaemonProcess, user: str) -> None:
-    async with Device(http, daemon, bearer(user, "tv", ttl_s=2)).stream() as response:
-        *_, close = await EventReader(response).rest()
-    assert (close.name, close.content["code"]) == (CLOSE, 4500)
-
-
 async def test_a_daemon_that_stops_says_goodbye_and_waits_for_nobody(
     start_daemon: StartDaemon, http: aiohttp.ClientSession
 ) -> None:

@@ -70,7 +70,7 @@ async def start(serve: Serve) -> AsyncIterator[Start]:
     async def start(limits: Limits | None = None, keys: SigningKeys | None = None, **heartbeat: Any) -> Service:
         watchlist, metrics = LoneWatchlist(), StreamMetrics()
         loop = asyncio.get_running_loop()
-        actors = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, now_s=loop.time, **heartbeat)
+        actors = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, **{"now_s": loop.time, **heartbeat})
         devices = DeviceDeps(
             authenticator=Authenticator(keys or shared_secret(SECRET)),
             quotas=Quotas(limits or Limits()),
@@ -222,6 +222,18 @@ async def test_an_operator_closes_it_in_words(service: Service) -> None:
         (close,) = await events.rest()
     assert (close.name, close.content["code"]) == ("close", 4004)
     assert await service.next_left() is connection
+
+
+async def test_it_ends_with_its_token(start: Start) -> None:
+    ahead_s, loop = [0.0], asyncio.get_running_loop()
+    service = await start(now_s=lambda: loop.time() + ahead_s[0], heartbeat_interval_s=0.01, heartbeat_timeout_s=9_000)
+    async with service.get() as response:
+        events = EventReader(response)
+        await service.next_joined()
+        assert [await events.any() for _ in range(3)] == [COMMENT] * 3
+        ahead_s[0] = 3_700  # the token is good for an hour
+        (close,) = await events.rest()
+    assert (close.name, close.content["code"]) == ("close", 4500)
 
 
 async def test_comments_keep_it_alive_and_who_confirms_them_stays(start: Start) -> None:
