@@ -1,8 +1,10 @@
-// The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.
+// The client of syncd. Built from clients/javascript/src: change it there.
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+  const { protocol, username, password, host, pathname, search, hash } = new URL(
+    typeof url === "string" ? url : url.href
+  );
   if (!/^(?:http|ws)s?:$/u.test(protocol))
     throw new TypeError("url: must be the service's address, such as https://sync.example.com");
   if (username || password || search || hash)
@@ -297,7 +299,7 @@ function nameOf({ operation_id, operation, content_id }) {
 // src/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
-var NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
 function canonical(contentId) {
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
@@ -889,7 +891,7 @@ function readToken(value) {
   const parts = value.split(".");
   if (parts.length !== 3) return { value };
   try {
-    const payload = (parts[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
     return {
@@ -971,6 +973,13 @@ var Link = class {
     this.#putAlways(happened);
   }
 };
+
+// src/platform.ts
+function randomBytes(length) {
+  const bytes = new Uint8Array(length);
+  if (globalThis.crypto?.getRandomValues !== void 0) return crypto.getRandomValues(bytes);
+  return bytes.map(() => Math.floor(Math.random() * 256));
+}
 
 // src/engine.ts
 var MAX_TIMER_MS = 2 ** 31 - 1;
@@ -1059,10 +1068,9 @@ var Engine = class {
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const saves = waiting.flatMap((each) => "output" in each && each.output.type === "save" ? [each.output] : []);
-      const changes = saves.flatMap((save) => save.changes);
+      const { userId, changes } = savedIn(waiting);
       try {
-        if (saves[0] !== void 0) await this.#store.save(saves[0].userId, changes);
+        if (userId !== null) await this.#store.save(userId, changes);
       } catch (error) {
         this.#onStoreFailed(error);
         return;
@@ -1101,13 +1109,72 @@ var Engine = class {
     );
   }
 };
+function savedIn(waiting) {
+  let userId = null;
+  const changes = [];
+  for (const each of waiting) {
+    if (!("output" in each) || each.output.type !== "save") continue;
+    ({ userId } = each.output);
+    for (const change of each.output.changes) changes.push(change);
+  }
+  return { userId, changes };
+}
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.target, output.token);
   else if (output.type === "send") link.send(output.message);
 }
 function randomName() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// src/event_target.ts
+var SmallEventTarget = class {
+  #listeners = /* @__PURE__ */ new Map();
+  addEventListener(type, listener, options) {
+    const { once = false, signal } = typeof options === "object" ? options : {};
+    if (listener === null || signal?.aborted) return;
+    const listeners = this.#listeners.get(type) ?? /* @__PURE__ */ new Map();
+    this.#listeners.set(type, listeners);
+    if (listeners.has(listener)) return;
+    listeners.set(listener, once);
+    signal?.addEventListener("abort", () => this.removeEventListener(type, listener));
+  }
+  removeEventListener(type, listener) {
+    if (listener !== null) this.#listeners.get(type)?.delete(listener);
+  }
+  /** Call the listeners there are now, in order; what one throws is reported as an error that nobody caught. */
+  dispatchEvent(event) {
+    const listeners = this.#listeners.get(event.type);
+    for (const [listener, once] of Array.from(listeners ?? [])) {
+      if (!listeners?.has(listener)) continue;
+      if (once) listeners.delete(listener);
+      try {
+        if (typeof listener === "function") listener.call(this, event);
+        else listener.handleEvent(event);
+      } catch (error) {
+        setTimeout(() => {
+          throw error;
+        });
+      }
+    }
+    return true;
+  }
+};
+var hasEventTarget = isConstructible(() => new EventTarget());
+var hasEvent = isConstructible(() => new Event("updated"));
+var PlatformEventTarget = hasEventTarget && hasEvent ? globalThis.EventTarget : SmallEventTarget;
+function newEvent(type, fields) {
+  const event = PlatformEventTarget === SmallEventTarget ? { type } : new Event(type);
+  return Object.assign(event, fields);
+}
+function isConstructible(construct) {
+  try {
+    construct();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // src/store.ts
@@ -1324,7 +1391,7 @@ var TabSession = class {
   /** What is not in `stored` yet. */
   get #writes() {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ write: write2 }) => write2 === null ? [] : [write2]);
+    return Array.from(this.#calls.values(), ({ write: write2 }) => write2).filter((write2) => write2 !== null);
   }
   #make(name, call) {
     if (this.#engine === null) {
@@ -1484,17 +1551,19 @@ var NoOtherTabs = class {
 var BrowserTabs = class {
   #name;
   #channel;
-  #locks = navigator.locks;
+  #locks;
   #hasLed = false;
   /** Ends the latest request for the lock, and the lock itself. */
-  #giveUp = new AbortController();
+  #giveUp = null;
   constructor(name, onMessage) {
     this.#name = name;
-    this.#channel = new BroadcastChannel(name);
+    this.#channel = globalThis.BroadcastChannel === void 0 ? null : new BroadcastChannel(name);
+    if (this.#channel === null) return;
+    this.#locks = navigator.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
   }
   tell(message) {
-    this.#channel.postMessage(message);
+    this.#channel?.postMessage(message);
   }
   lead(onGranted, onLost) {
     if (this.#locks === void 0) {
@@ -1505,15 +1574,17 @@ var BrowserTabs = class {
     }
   }
   takeLead(onGranted, onLost) {
-    if (this.#locks === void 0) onGranted();
+    if (this.#channel === null) {
+      if (globalThis.document?.hasFocus() !== false) onGranted();
+    } else if (this.#locks === void 0) onGranted();
     else this.#request(true, onGranted, onLost);
   }
   close() {
-    this.#giveUp.abort();
-    this.#channel.close();
+    this.#giveUp?.abort();
+    this.#channel?.close();
   }
   #request(steal, onGranted, onLost) {
-    this.#giveUp.abort();
+    this.#giveUp?.abort();
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
     const untilGivenUp = () => new Promise((resolve) => {
@@ -1528,7 +1599,7 @@ var BrowserTabs = class {
 };
 
 // src/client.ts
-var SyncClient = class extends EventTarget {
+var SyncClient = class extends PlatformEventTarget {
   #deps;
   #session = null;
   #signIns = 0;
@@ -1628,7 +1699,7 @@ var SyncClient = class extends EventTarget {
   #tell = (event) => {
     if (event.type === "signed_out") this.#session = null;
     const { type, ...fields } = event;
-    this.dispatchEvent(Object.assign(new Event(type), fields));
+    this.dispatchEvent(newEvent(type, fields));
   };
   /** The network is back, or the user has returned to this page. */
   #onReturn = () => {

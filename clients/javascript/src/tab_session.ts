@@ -120,7 +120,7 @@ export class TabSession {
   /** What is not in `stored` yet. */
   get #writes(): ShownWrite[] {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ write }) => (write === null ? [] : [write]));
+    return Array.from(this.#calls.values(), ({ write }) => write).filter((write) => write !== null);
   }
 
   #make(name: string, call: Call): void {
