@@ -1464,6 +1464,11 @@ var TabSession = class {
   #onLost = () => {
     if (this.#engine === null) return;
     this.#retire();
+    if (!this.#tabs.canTell) {
+      this.#leaderState = null;
+      const reason = "another tab is connected";
+      this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
+    }
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   };
@@ -1538,6 +1543,7 @@ function latch() {
 
 // src/tabs.ts
 var NoOtherTabs = class {
+  canTell = true;
   tell() {
   }
   lead(onGranted) {
@@ -1561,6 +1567,9 @@ var BrowserTabs = class {
     if (this.#channel === null) return;
     this.#locks = navigator.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
+  }
+  get canTell() {
+    return this.#channel !== null;
   }
   tell(message) {
     this.#channel?.postMessage(message);

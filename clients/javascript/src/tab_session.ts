@@ -203,6 +203,11 @@ export class TabSession {
   readonly #onLost = (): void => {
     if (this.#engine === null) return;
     this.#retire();
+    if (!this.#tabs.canTell) {
+      this.#leaderState = null; // it may have any, and nobody will say which
+      const reason = "another tab is connected";
+      this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
+    }
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   };

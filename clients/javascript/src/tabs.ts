@@ -2,6 +2,9 @@
 
 /** What joins this tab's client to those of the other tabs. `Message`: what they tell each other. */
 export interface Tabs<Message> {
+  /** Whether the tab that leads can tell the others what happens. */
+  readonly canTell: boolean;
+
   /** Tell the other tabs; this one is not told. */
   tell(message: Message): void;
 
@@ -17,6 +20,8 @@ export interface Tabs<Message> {
 
 /** For a client that shares nothing. */
 export class NoOtherTabs implements Tabs<unknown> {
+  readonly canTell = true;
+
   tell(): void {
     // There is nobody to tell.
   }
@@ -52,6 +57,10 @@ export class BrowserTabs<Message> implements Tabs<Message> {
     if (this.#channel === null) return;
     this.#locks = navigator.locks;
     this.#channel.onmessage = (event: MessageEvent<Message>) => onMessage(event.data);
+  }
+
+  get canTell(): boolean {
+    return this.#channel !== null;
   }
 
   tell(message: Message): void {
