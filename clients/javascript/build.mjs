@@ -1,16 +1,21 @@
-/** Bundles the client into one ES module that people can read: `node build.mjs FILE`. */
+/** `node build.mjs FILE`: the module that the daemon's page loads. `node build.mjs`: what the package holds, in dist/. */
 
+import { cpSync, writeFileSync } from "node:fs";
 import process from "node:process";
 
-import { buildSync } from "esbuild";
+import { bundle, ENTRIES, LEGACY_COMMONJS, LEGACY_MODULE, LEGACY_SCRIPT, MODERN } from "./builds.js";
 
-buildSync({
-  entryPoints: ["src/syncd-client.ts"],
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  outfile: process.argv[2],
-  banner: {
-    js: "// The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.",
-  },
-});
+const [outfile] = process.argv.slice(2);
+if (outfile === undefined) buildPackage();
+else bundle([ENTRIES["syncd-client"]], { ...MODERN, outfile });
+
+function buildPackage() {
+  const mapped = { sourcemap: true };
+  bundle(ENTRIES, { ...MODERN, ...mapped, outdir: "dist/modern" });
+  bundle(ENTRIES, { ...LEGACY_MODULE, ...mapped, outdir: "dist/legacy" });
+  bundle(ENTRIES, { ...LEGACY_COMMONJS, ...mapped, outdir: "dist/commonjs" });
+  bundle([ENTRIES["syncd-client"]], { ...LEGACY_SCRIPT, ...mapped, outfile: "dist/legacy/syncd-client.script.js" });
+  // To TypeScript a declaration is a module of the kind that the nearest package.json says: CommonJS has its own.
+  cpSync("dist/types", "dist/commonjs", { recursive: true });
+  writeFileSync("dist/commonjs/package.json", '{ "type": "commonjs" }\n');
+}

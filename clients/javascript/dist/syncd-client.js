@@ -1,8 +1,10 @@
-// The client of syncd. Built by `npm run build` from clients/javascript/src: change it there.
+// The client of syncd. Built from clients/javascript/src: change it there.
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+  const { protocol, username, password, host, pathname, search, hash } = new URL(
+    typeof url === "string" ? url : url.href
+  );
   if (!/^(?:http|ws)s?:$/u.test(protocol))
     throw new TypeError("url: must be the service's address, such as https://sync.example.com");
   if (username || password || search || hash)
@@ -893,7 +895,7 @@ var Connector = class {
 // src/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
-var NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
 function canonical(contentId) {
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
@@ -1361,7 +1363,7 @@ function readToken(value) {
   const parts = value.split(".");
   if (parts.length !== 3) return { value };
   try {
-    const payload = (parts[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
     return {
@@ -1461,6 +1463,13 @@ function answered(value) {
   return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
 }
 
+// src/platform.ts
+function randomBytes(length) {
+  const bytes = new Uint8Array(length);
+  if (globalThis.crypto?.getRandomValues !== void 0) return crypto.getRandomValues(bytes);
+  return bytes.map(() => Math.floor(Math.random() * 256));
+}
+
 // src/engine.ts
 var MAX_TIMER_MS = 2 ** 31 - 1;
 var Engine = class {
@@ -1554,10 +1563,9 @@ var Engine = class {
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const saves = waiting.flatMap((each) => "output" in each && each.output.type === "save" ? [each.output] : []);
-      const changes = saves.flatMap((save) => save.changes);
+      const { userId, changes } = savedIn(waiting);
       try {
-        if (saves[0] !== void 0) await this.#store.save(saves[0].userId, changes);
+        if (userId !== null) await this.#store.save(userId, changes);
       } catch (error) {
         this.#onStoreFailed(error);
         return;
@@ -1596,6 +1604,16 @@ var Engine = class {
     );
   }
 };
+function savedIn(waiting) {
+  let userId = null;
+  const changes = [];
+  for (const each of waiting) {
+    if (!("output" in each) || each.output.type !== "save") continue;
+    ({ userId } = each.output);
+    for (const change of each.output.changes) changes.push(change);
+  }
+  return { userId, changes };
+}
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.transport, output.target, output.token);
@@ -1603,7 +1621,56 @@ function execute(output, link) {
   else if (output.type === "send") link.send(output.message);
 }
 function randomName() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// src/event_target.ts
+var SmallEventTarget = class {
+  #listeners = /* @__PURE__ */ new Map();
+  addEventListener(type, listener, options) {
+    const { once = false, signal } = typeof options === "object" ? options : {};
+    if (listener === null || signal?.aborted) return;
+    const listeners = this.#listeners.get(type) ?? /* @__PURE__ */ new Map();
+    this.#listeners.set(type, listeners);
+    if (listeners.has(listener)) return;
+    listeners.set(listener, once);
+    signal?.addEventListener("abort", () => this.removeEventListener(type, listener));
+  }
+  removeEventListener(type, listener) {
+    if (listener !== null) this.#listeners.get(type)?.delete(listener);
+  }
+  /** Call the listeners there are now, in order; what one throws is reported as an error that nobody caught. */
+  dispatchEvent(event) {
+    const listeners = this.#listeners.get(event.type);
+    for (const [listener, once] of Array.from(listeners ?? [])) {
+      if (!listeners?.has(listener)) continue;
+      if (once) listeners.delete(listener);
+      try {
+        if (typeof listener === "function") listener.call(this, event);
+        else listener.handleEvent(event);
+      } catch (error) {
+        setTimeout(() => {
+          throw error;
+        });
+      }
+    }
+    return true;
+  }
+};
+var hasEventTarget = isConstructible(() => new EventTarget());
+var hasEvent = isConstructible(() => new Event("updated"));
+var PlatformEventTarget = hasEventTarget && hasEvent ? globalThis.EventTarget : SmallEventTarget;
+function newEvent(type, fields) {
+  const event = PlatformEventTarget === SmallEventTarget ? { type } : new Event(type);
+  return Object.assign(event, fields);
+}
+function isConstructible(construct) {
+  try {
+    construct();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // src/store.ts
@@ -1824,7 +1891,7 @@ var TabSession = class {
   /** What is not in `stored` yet. */
   get #writes() {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ write: write2 }) => write2 === null ? [] : [write2]);
+    return Array.from(this.#calls.values(), ({ write: write2 }) => write2).filter((write2) => write2 !== null);
   }
   #make(name, call) {
     if (this.#engine === null) {
@@ -1897,6 +1964,11 @@ var TabSession = class {
   #onLost = () => {
     if (this.#engine === null) return;
     this.#retire();
+    if (!this.#tabs.canTell) {
+      this.#leaderState = null;
+      const reason = "another tab is connected";
+      this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
+    }
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   };
@@ -1971,6 +2043,7 @@ function latch() {
 
 // src/tabs.ts
 var NoOtherTabs = class {
+  canTell = true;
   tell() {
   }
   lead(onGranted) {
@@ -1984,17 +2057,22 @@ var NoOtherTabs = class {
 var BrowserTabs = class {
   #name;
   #channel;
-  #locks = navigator.locks;
+  #locks;
   #hasLed = false;
   /** Ends the latest request for the lock, and the lock itself. */
-  #giveUp = new AbortController();
+  #giveUp = null;
   constructor(name, onMessage) {
     this.#name = name;
-    this.#channel = new BroadcastChannel(name);
+    this.#channel = globalThis.BroadcastChannel === void 0 ? null : new BroadcastChannel(name);
+    if (this.#channel === null) return;
+    this.#locks = navigator.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
   }
+  get canTell() {
+    return this.#channel !== null;
+  }
   tell(message) {
-    this.#channel.postMessage(message);
+    this.#channel?.postMessage(message);
   }
   lead(onGranted, onLost) {
     if (this.#locks === void 0) {
@@ -2005,15 +2083,17 @@ var BrowserTabs = class {
     }
   }
   takeLead(onGranted, onLost) {
-    if (this.#locks === void 0) onGranted();
+    if (this.#channel === null) {
+      if (globalThis.document?.hasFocus() !== false) onGranted();
+    } else if (this.#locks === void 0) onGranted();
     else this.#request(true, onGranted, onLost);
   }
   close() {
-    this.#giveUp.abort();
-    this.#channel.close();
+    this.#giveUp?.abort();
+    this.#channel?.close();
   }
   #request(steal, onGranted, onLost) {
-    this.#giveUp.abort();
+    this.#giveUp?.abort();
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
     const untilGivenUp = () => new Promise((resolve) => {
@@ -2028,7 +2108,7 @@ var BrowserTabs = class {
 };
 
 // src/client.ts
-var SyncClient = class extends EventTarget {
+var SyncClient = class extends PlatformEventTarget {
   #deps;
   #session = null;
   #signIns = 0;
@@ -2134,7 +2214,7 @@ var SyncClient = class extends EventTarget {
   #tell = (event) => {
     if (event.type === "signed_out") this.#session = null;
     const { type, ...fields } = event;
-    this.dispatchEvent(Object.assign(new Event(type), fields));
+    this.dispatchEvent(newEvent(type, fields));
   };
   /** The network is back, or the user has returned to this page. */
   #onReturn = () => {

@@ -1,11 +1,15 @@
 /** Where the service is: its address as people have it, and as WebSockets are opened. */
 
+import type { UrlLike } from "./platform.js";
+
 /**
  * The service's address as `ws:` or `wss:`, without a slash at its end. Throws a TypeError where it is none; what it says
  * is not repeated: there may be a secret in it.
  */
-export function addressOf(url: string | URL): string {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
+export function addressOf(url: string | UrlLike): string {
+  const { protocol, username, password, host, pathname, search, hash } = new URL(
+    typeof url === "string" ? url : url.href,
+  );
   if (!/^(?:http|ws)s?:$/u.test(protocol))
     throw new TypeError("url: must be the service's address, such as https://sync.example.com");
   if (username || password || search || hash)

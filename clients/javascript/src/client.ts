@@ -2,19 +2,21 @@
 
 import { addressOf } from "./address.js";
 import { randomName } from "./engine.js";
+import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
 import { checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
 import type { GetToken, Service } from "./link.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
+import type { ListenerOptions, UrlLike, WebSocketClass } from "./platform.js";
 import type { State } from "./state.js";
 import { type TabMessage, TabSession, type TabSessionDeps } from "./tab_session.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
 
 export interface SyncClientOptions {
   /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */
-  readonly url?: string | URL;
+  readonly url?: string | UrlLike;
   /**
    * Answers with the device's token, now or later; null or a rejection: there is none now. It is asked before every
    * attempt to connect and a minute before a token ends: return a token as long as it is good.
@@ -26,38 +28,28 @@ export interface SyncClientOptions {
    */
   readonly database?: string | null;
   /** Default: the global one. Node 20 has none: pass a class with the same interface. */
-  readonly WebSocket?: typeof WebSocket;
+  readonly WebSocket?: WebSocketClass;
 }
 
 /** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
-export type ClientEvent<T extends keyof SyncEvents> = Event & { readonly type: T } & SyncEvents[T];
+export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];
 
-type Listener<T extends keyof SyncEvents> =
-  | ((event: ClientEvent<T>) => void)
-  | { handleEvent(event: ClientEvent<T>): void };
+type Listener<Event> = ((event: Event) => void) | { handleEvent(event: Event): void };
 
-/** The events are those of `SyncEvents`. */
+/** The events are those of `SyncEvents`; a client is an `EventTarget` to whatever takes one. */
 export interface SyncClient {
   addEventListener<T extends keyof SyncEvents>(
     type: T,
-    listener: Listener<T> | null,
-    options?: boolean | AddEventListenerOptions,
+    listener: Listener<ClientEvent<T>> | null,
+    options?: boolean | ListenerOptions,
   ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
+  addEventListener(type: string, listener: Listener<never> | null, options?: boolean | ListenerOptions): void;
   removeEventListener<T extends keyof SyncEvents>(
     type: T,
-    listener: Listener<T> | null,
-    options?: boolean | EventListenerOptions,
+    listener: Listener<ClientEvent<T>> | null,
+    options?: boolean,
   ): void;
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
+  removeEventListener(type: string, listener: Listener<never> | null, options?: boolean): void;
 }
 
 /**
@@ -66,7 +58,7 @@ export interface SyncClient {
  * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
-export class SyncClient extends EventTarget {
+export class SyncClient extends PlatformEventTarget {
   readonly #deps: Promise<TabSessionDeps>;
   #session: TabSession | null = null;
   #signIns = 0;
@@ -189,7 +181,7 @@ export class SyncClient extends EventTarget {
   readonly #tell = (event: SyncEvent): void => {
     if (event.type === "signed_out") this.#session = null;
     const { type, ...fields } = event;
-    this.dispatchEvent(Object.assign(new Event(type), fields));
+    this.dispatchEvent(newEvent(type, fields));
   };
 
   /** The network is back, or the user has returned to this page. */

@@ -5,6 +5,7 @@ import type { SyncEvent } from "./events.js";
 import { type Input, Link, type Service } from "./link.js";
 import type { Action } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
+import { randomBytes } from "./platform.js";
 import type { State } from "./state.js";
 import type { Store } from "./store.js";
 import type { Change, UserState } from "./user_state.js";
@@ -135,10 +136,9 @@ export class Engine {
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const saves = waiting.flatMap((each) => ("output" in each && each.output.type === "save" ? [each.output] : []));
-      const changes = saves.flatMap((save) => save.changes);
+      const { userId, changes } = savedIn(waiting);
       try {
-        if (saves[0] !== undefined) await this.#store.save(saves[0].userId, changes);
+        if (userId !== null) await this.#store.save(userId, changes);
       } catch (error) {
         this.#onStoreFailed(error);
         return;
@@ -183,6 +183,18 @@ export class Engine {
   }
 }
 
+/** All that `waiting` wants stored, in order; `userId` null: nothing. */
+function savedIn(waiting: readonly Waiting[]): { userId: string | null; changes: readonly Change[] } {
+  let userId: string | null = null;
+  const changes: Change[] = [];
+  for (const each of waiting) {
+    if (!("output" in each) || each.output.type !== "save") continue;
+    ({ userId } = each.output);
+    for (const change of each.output.changes) changes.push(change);
+  }
+  return { userId, changes };
+}
+
 function execute(output: Output, link: Link): void {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.transport, output.target, output.token);
@@ -192,5 +204,5 @@ function execute(output: Output, link: Link): void {
 
 /** A name that nobody else draws: 96 random bits. (`crypto.randomUUID` is missing on pages without TLS.) */
 export function randomName(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -3,6 +3,7 @@
 import type { Core } from "./core.js";
 import { type ClientMessage, decode, encode } from "./messages.js";
 import type { Output, Transport } from "./outputs.js";
+import type { WebSocketClass, WebSocketLike } from "./platform.js";
 import { readToken } from "./token.js";
 
 type MaybeToken = string | null | undefined;
@@ -17,14 +18,14 @@ export interface Service {
   /** `ws:` or `wss:`, without the `/ws` at its end. */
   readonly address: string;
   readonly getToken: GetToken;
-  readonly WebSocket: typeof WebSocket;
+  readonly WebSocket: WebSocketClass;
 }
 
 /** Reports to the core through `put`, up to the end of the connection or until dropped. */
 export class Link {
   readonly #service: Service;
   readonly #putAlways: (happened: Input) => void;
-  #socket: WebSocket | null = null;
+  #socket: WebSocketLike | null = null;
   #isClosed = false;
   /** How often the app's callback was asked. */
   #questions = 0;
@@ -57,7 +58,7 @@ export class Link {
   }
 
   #openSocket(target: string, token: string): void {
-    let socket: WebSocket;
+    let socket: WebSocketLike;
     try {
       socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
     } catch (error) {
@@ -72,11 +73,12 @@ export class Link {
       wasOpen = true;
       this.#put((core) => core.opened());
     };
-    socket.onmessage = (event: MessageEvent<unknown>) => {
+    socket.onmessage = (event: { readonly data: unknown }) => {
       const message = decode(event.data);
       this.#put((core) => core.received(message));
     };
-    socket.onclose = ({ code }) => this.#putLast((core) => (wasOpen ? core.closed(code) : core.openFailed()));
+    socket.onclose = ({ code }: { readonly code: number }) =>
+      this.#putLast((core) => (wasOpen ? core.closed(code) : core.openFailed()));
     // Node 20 tells of a failed opening by `error` alone.
     socket.onerror = () => {
       if (!wasOpen) this.#putLast((core) => core.openFailed());

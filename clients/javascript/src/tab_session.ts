@@ -125,7 +125,7 @@ export class TabSession {
   /** What is not in `stored` yet. */
   get #writes(): ShownWrite[] {
     if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values()).flatMap(({ write }) => (write === null ? [] : [write]));
+    return Array.from(this.#calls.values(), ({ write }) => write).filter((write) => write !== null);
   }
 
   #make(name: string, call: Call): void {
@@ -208,6 +208,11 @@ export class TabSession {
   readonly #onLost = (): void => {
     if (this.#engine === null) return;
     this.#retire();
+    if (!this.#tabs.canTell) {
+      this.#leaderState = null; // it may have any, and nobody will say which
+      const reason = "another tab is connected";
+      this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
+    }
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   };

@@ -2,6 +2,9 @@
 
 /** What joins this tab's client to those of the other tabs. `Message`: what they tell each other. */
 export interface Tabs<Message> {
+  /** Whether the tab that leads can tell the others what happens. */
+  readonly canTell: boolean;
+
   /** Tell the other tabs; this one is not told. */
   tell(message: Message): void;
 
@@ -17,6 +20,8 @@ export interface Tabs<Message> {
 
 /** For a client that shares nothing. */
 export class NoOtherTabs implements Tabs<unknown> {
+  readonly canTell = true;
+
   tell(): void {
     // There is nobody to tell.
   }
@@ -34,23 +39,32 @@ export class NoOtherTabs implements Tabs<unknown> {
   }
 }
 
-/** The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. */
+/**
+ * The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. Without a
+ * BroadcastChannel (Safari before 15.4) no tab hears of another: the one that leads is the one the user works in.
+ */
 export class BrowserTabs<Message> implements Tabs<Message> {
   readonly #name: string;
-  readonly #channel: BroadcastChannel;
-  readonly #locks = navigator.locks as LockManager | undefined;
+  readonly #channel: BroadcastChannel | null;
+  readonly #locks: LockManager | undefined;
   #hasLed = false;
   /** Ends the latest request for the lock, and the lock itself. */
-  #giveUp = new AbortController();
+  #giveUp: AbortController | null = null;
 
   constructor(name: string, onMessage: (message: Message) => void) {
     this.#name = name;
-    this.#channel = new BroadcastChannel(name);
+    this.#channel = globalThis.BroadcastChannel === undefined ? null : new BroadcastChannel(name);
+    if (this.#channel === null) return;
+    this.#locks = navigator.locks;
     this.#channel.onmessage = (event: MessageEvent<Message>) => onMessage(event.data);
   }
 
+  get canTell(): boolean {
+    return this.#channel !== null;
+  }
+
   tell(message: Message): void {
-    this.#channel.postMessage(message);
+    this.#channel?.postMessage(message);
   }
 
   lead(onGranted: () => void, onLost: () => void): void {
@@ -63,17 +77,19 @@ export class BrowserTabs<Message> implements Tabs<Message> {
   }
 
   takeLead(onGranted: () => void, onLost: () => void): void {
-    if (this.#locks === undefined) onGranted();
+    if (this.#channel === null) {
+      if (globalThis.document?.hasFocus() !== false) onGranted(); // no leader ever answers: two tabs would take it from each other for ever
+    } else if (this.#locks === undefined) onGranted();
     else this.#request(true, onGranted, onLost);
   }
 
   close(): void {
-    this.#giveUp.abort();
-    this.#channel.close();
+    this.#giveUp?.abort();
+    this.#channel?.close();
   }
 
   #request(steal: boolean, onGranted: () => void, onLost: () => void): void {
-    this.#giveUp.abort();
+    this.#giveUp?.abort();
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
     const untilGivenUp = (): Promise<void> =>

@@ -12,7 +12,7 @@ export function readToken(value: string): Token {
   const parts = value.split(".");
   if (parts.length !== 3) return { value };
   try {
-    const payload = (parts[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown; exp?: unknown };
     return {

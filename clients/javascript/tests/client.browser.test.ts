@@ -1,93 +1,80 @@
-/** The built module in Chromium, against the real daemon: what is stored, and several tabs of one browser. */
+/** The built module in an engine of browsers, against the real daemon: what is stored, and several tabs of one browser. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { after, afterEach, before, test as nodeTest } from "node:test";
 
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { BrowserContext, Page as PlaywrightPage } from "playwright-core";
 
 import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
 import { content, Daemon, mint } from "./daemon.js";
+import { type Browser, type Context, engineNamed, type Page, whyMissing } from "./engines.js";
+import { type PageOptions, Site } from "./site.js";
 
 /** What the test page defines. */
 declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;
 declare let client: SyncClient;
 declare let events: string[];
 
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const PAGE = `<!doctype html><title>test</title><script type="module">
-  import { SyncClient } from "./syncd-client.js";
-  globalThis.SyncClientOfPage = SyncClient;
-</script>`;
+const ENGINE = process.env["ENGINE"] ?? "chromium";
+const engine = engineNamed(ENGINE);
+const isMissing = whyMissing(engine);
 const TIMEOUT_MS = 60_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
-const site = createServer((request, response) => {
-  const isModule = request.url === "/syncd-client.js";
-  response.setHeader("content-type", isModule ? "text/javascript" : "text/html");
-  response.end(isModule ? readFileSync("dist/syncd-client.js") : PAGE);
-});
-let origin: string;
+const site = new Site();
 let daemon: Daemon;
 let browser: Browser;
-let context: BrowserContext;
+let context: Context;
 let users = 0;
 
 before(async () => {
-  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-  origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
-  daemon = new Daemon("--allowed-origins", origin);
+  if (isMissing) return;
+  await site.start();
+  daemon = new Daemon("--allowed-origins", site.origin);
   await daemon.start();
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await engine.launch();
 });
 afterEach(() => context?.close());
 after(async () => {
   await browser?.close();
   await daemon?.remove();
-  site.close();
+  site.stop();
 });
 
 /** What hangs in a page is ended with it. */
-function test(name: string, body: () => Promise<void>): void {
-  nodeTest(name, { timeout: 2 * TIMEOUT_MS }, body);
+function test(name: string, body: () => Promise<void>, skip: string | false = isMissing): void {
+  nodeTest(name, { timeout: 2 * TIMEOUT_MS, skip }, body);
 }
 
 /** A user and a fresh browser profile. */
 async function newProfile(): Promise<string> {
   context = await browser.newContext();
-  context.setDefaultTimeout(TIMEOUT_MS);
   users += 1;
   return `user ${users}`;
 }
 
-/** A tab in which `user` is signed in; without `hasToken` it stays offline. */
-async function tab(user: string, hasToken = true): Promise<Page> {
+interface TabOptions extends PageOptions {
+  /** Without one it stays offline. */
+  readonly hasToken?: boolean;
+}
+
+/** A tab in which `user` is signed in. */
+async function tab(user: string, options: TabOptions = {}): Promise<Page> {
   const page = await context.newPage();
-  page.on("pageerror", (error) => console.error("in the page:", error));
-  await openClient(page, user, hasToken);
+  await openClient(page, user, options);
   return page;
 }
 
-async function openClient(page: Page, user: string, hasToken = true): Promise<void> {
-  await page.goto(origin);
+async function openClient(page: Page, user: string, { hasToken = true, ...options }: TabOptions = {}): Promise<void> {
+  await page.goto(site.url(options));
   // biome-ignore lint/security/noSecrets: the name of a global
   await page.waitForFunction(() => "SyncClientOfPage" in globalThis);
   const token = hasToken ? mint(user, "browser") : null;
   await page.evaluate(
     async ({ url, token, user }) => {
-      Object.assign(globalThis, { client: new SyncClientOfPage({ url, getToken: () => token }), events: [] });
+      const options = { url, getToken: () => token, database: user }; // a profile may be shared by the tests
+      Object.assign(globalThis, { client: new SyncClientOfPage(options), events: [] });
       for (const type of ["confirmed", "refused", "signed_out"]) client.addEventListener(type, () => events.push(type));
       await client.signIn(user);
     },
@@ -129,7 +116,7 @@ test("list and queue survive a reload, without network", async () => {
   await page.evaluate(() => client.disconnect());
   await call(page, "add", B);
   await page.waitForFunction(() => client.queueLength === 1);
-  await openClient(page, user, false);
+  await openClient(page, user, { hasToken: false });
   assert.deepEqual(await itemsOf(page), [
     [B, true],
     [A, false],
@@ -158,7 +145,7 @@ test("the tabs of a browser share one connection and one queue, and nothing doub
 
 test("what a tab does is shown in it at once, and in the others without network", async () => {
   const user = await newProfile();
-  const [first, second] = [await tab(user, false), await tab(user, false)];
+  const [first, second] = [await tab(user, { hasToken: false }), await tab(user, { hasToken: false })];
   const shownAtOnce = await second.evaluate((content) => {
     client.add(content);
     return client.items.map((item) => [item.content_id, item.pending]);
@@ -182,11 +169,11 @@ test("when the tab that leads is closed another takes over, with the queue", asy
   assert.equal((await daemon.watchlist(user)).revision, 3);
 });
 
-test("a tab that sleeps while it leads is relieved, and follows when it wakes", async () => {
+async function aSleepingTabIsRelieved(): Promise<void> {
   const user = await newProfile();
   const [first, second] = [await tab(user), await tab(user)];
   await isState(second, "live");
-  const debug = await context.newCDPSession(first);
+  const debug = await (context as BrowserContext).newCDPSession(first as PlaywrightPage);
   await debug.send("Debugger.enable");
   const paused = new Promise((resolve) => debug.once("Debugger.paused", resolve));
   await debug.send("Debugger.pause");
@@ -200,7 +187,12 @@ test("a tab that sleeps while it leads is relieved, and follows when it wakes", 
   await Promise.all([shows(first, B, A), shows(second, B, A)]);
   assert.equal(await connections(), 1);
   assert.equal((await daemon.watchlist(user)).revision, 2);
-});
+}
+test(
+  "a tab that sleeps while it leads is relieved, and follows when it wakes",
+  aSleepingTabIsRelieved,
+  isMissing || (ENGINE !== "chromium" && "only Chromium's debugger can stop one page and not the others"),
+);
 
 test("a log-out holds in all tabs and leaves nothing behind", async () => {
   const user = await newProfile();
@@ -211,9 +203,9 @@ test("a log-out holds in all tabs and leaves nothing behind", async () => {
   await second.evaluate(() => client.signOut({ erase: true }));
   await Promise.all([isState(first, "signed_out"), isState(second, "signed_out")]);
   assert.deepEqual(await first.evaluate(() => events), ["confirmed", "signed_out"]);
-  const left = await second.evaluate(async () => {
+  const left = await second.evaluate(async (name) => {
     const database = await new Promise<IDBDatabase>((resolve) => {
-      const request = indexedDB.open("syncd");
+      const request = indexedDB.open(name);
       request.onsuccess = () => resolve(request.result);
     });
     const counts = Array.from(database.objectStoreNames, (name) =>
@@ -227,16 +219,16 @@ test("a log-out holds in all tabs and leaves nothing behind", async () => {
           }),
       ),
     );
-  });
+  }, user);
   assert.deepEqual(left, [0, 0, 0]);
-  await openClient(first, `${user}, another`, false);
+  await openClient(first, `${user}, another`, { hasToken: false });
   assert.deepEqual(await itemsOf(first), []);
 });
 
 test("a page without Web Locks shares the queue, too", async () => {
   const user = await newProfile();
-  await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
-  const [first, second] = [await tab(user), await tab(user)];
+  const without = ["navigator.locks"];
+  const [first, second] = [await tab(user, { without }), await tab(user, { without })];
   await Promise.all([isState(first, "live"), isState(second, "live")]);
   await call(first, "add", A);
   await Promise.all([shows(first, A), shows(second, A)]);
@@ -249,6 +241,48 @@ test("a page without Web Locks shares the queue, too", async () => {
   await first.waitForFunction(() => client.queueLength === 0 && client.items.length === 3);
   assert.equal((await daemon.watchlist(user)).revision, 3);
 });
+
+test("the legacy build does without what engines of its time lack", async () => {
+  const user = await newProfile();
+  const without = ["EventTarget", "BroadcastChannel", "navigator.locks", "AbortController", "structuredClone"];
+  const legacy = { isLegacy: true, without: [...without, "crypto.randomUUID"] };
+  const page = await tab(user, legacy);
+  await isState(page, "live");
+  await call(page, "add", A);
+  await shows(page, A);
+  assert.deepEqual(await page.evaluate(() => events), ["confirmed"]);
+  await page.evaluate(() => client.disconnect());
+  await call(page, "add", B);
+  await page.waitForFunction(() => client.queueLength === 1);
+  await openClient(page, user, legacy);
+  await shows(page, B, A);
+});
+
+test("where no tab hears of another, the one the user works in is live, and nothing is lost or doubled", async () => {
+  const user = await newProfile();
+  const without = ["BroadcastChannel"];
+  const first = await tab(user, { without });
+  await isState(first, "live");
+  await call(first, "add", A);
+  await shows(first, A);
+  await isInUse(first, false);
+  const second = await tab(user, { without });
+  await shows(second, A);
+  await call(second, "add", B);
+  await shows(second, B, A);
+  await first.waitForFunction(() => client.state !== "live");
+  await isInUse(second, false);
+  await isInUse(first, true);
+  await call(first, "add", C);
+  await shows(first, C, B, A);
+  assert.equal((await daemon.watchlist(user)).revision, 3);
+});
+
+function isInUse(page: Page, hasFocus: boolean): Promise<void> {
+  return page.evaluate((hasFocus) => {
+    document.hasFocus = () => hasFocus;
+  }, hasFocus);
+}
 
 async function connections(): Promise<number> {
   const metrics = (await (await fetch(`${daemon.url}/api/v1/metrics`)).json()) as {

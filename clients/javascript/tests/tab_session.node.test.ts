@@ -37,6 +37,7 @@ class FailingStore extends MemoryStore {
 
 /** One tab's side: the test grants, takes away, and is told. */
 class TabsByHand {
+  readonly canTell = true;
   readonly told: TabMessage[] = [];
   asked = 0;
   grant = (): void => {};

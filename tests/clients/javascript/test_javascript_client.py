@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import ENGINES, why_missing
 from tests.environment import UNMEASURED
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "clients" / "javascript"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-
 pytestmark = pytest.mark.integration
 
 
@@ -25,9 +24,9 @@ def need(is_there: bool, what: str) -> None:
         pytest.skip(f"{what} is not installed: the JavaScript client is not tested")
 
 
-def run(*command: str) -> None:
+def run(*command: str, **variables: str) -> None:
     """Run ``command`` in the package; what it prints is shown if it fails."""
-    environment = os.environ | UNMEASURED | {"SYNCD_PYTHON": sys.executable, "CHROMIUM": CHROMIUM}
+    environment = os.environ | UNMEASURED | {"SYNCD_PYTHON": sys.executable} | variables
     done = subprocess.run(command, cwd=PACKAGE, env=environment, text=True, capture_output=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
@@ -79,6 +78,8 @@ def test_it_passes_the_conformance_scenarios_and_its_tests_in_node() -> None:
 
 
 @pytest.mark.usefixtures("toolchain")
-def test_it_passes_its_tests_in_chromium() -> None:
-    need(Path(CHROMIUM).exists(), f"Chromium ({CHROMIUM})")
-    run("npm", "run", "test:browser")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_passes_its_tests_in_every_engine_of_browsers(engine: str) -> None:
+    if missing := why_missing(engine):
+        pytest.skip(missing)
+    run("npm", "run", "test:browser", ENGINE=engine)

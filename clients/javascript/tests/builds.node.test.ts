@@ -1,0 +1,120 @@
+/** The builds: what an old engine can parse and run, and how large the modern one is. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import vm from "node:vm";
+import { gzipSync } from "node:zlib";
+
+import { parse, type Token } from "acorn";
+
+import { bundle, ENTRIES, LEGACY_COMMONJS, LEGACY_MODULE, LEGACY_SCRIPT, MODERN } from "../builds.js";
+import type * as syncd from "../src/syncd-client.js";
+import { content, Daemon, mint } from "./daemon.js";
+
+const MAX_SIZE_BYTES = 12 * 1024;
+const TIMEOUT_MS = 60_000;
+/** Named groups and property escapes are of ES2018, and newer than Chromium 63. */
+const NEW_IN_REGEXPS = /\(\?<[^=!]|\\[pP]\{/u;
+
+/** What JavaScript got after Chromium 63, by the object that has it. */
+const NEW_BUILTINS = {
+  globalThis: "globalThis AggregateError BigInt FinalizationRegistry Iterator WeakRef structuredClone queueMicrotask",
+  "Array.prototype": "at findLast findLastIndex flat flatMap toReversed toSorted toSpliced with",
+  Array: "fromAsync",
+  "Map.prototype": "getOrInsert getOrInsertComputed",
+  Map: "groupBy",
+  Object: "fromEntries groupBy hasOwn",
+  Promise: "allSettled any try withResolvers",
+  "RegExp.prototype": "hasIndices",
+  "Set.prototype": "union intersection difference symmetricDifference isSubsetOf isSupersetOf isDisjointFrom",
+  "String.prototype": "at isWellFormed matchAll replaceAll toWellFormed trimEnd trimStart",
+  "Symbol.prototype": "description",
+  "Uint8Array.prototype": "at findLast findLastIndex toReversed toSorted with",
+};
+
+interface Built {
+  readonly name: string;
+  readonly text: string;
+}
+
+function built(options: object, entries: object = ENTRIES): Built[] {
+  const { outputFiles = [] } = bundle(entries, { ...options, write: false, outdir: "." });
+  return outputFiles.map(({ path, text }) => ({ name: path, text }));
+}
+
+for (const [kind, sourceType, options] of [
+  ["module", "module", LEGACY_MODULE],
+  ["CommonJS module", "script", LEGACY_COMMONJS],
+  ["script", "script", LEGACY_SCRIPT],
+] as const) {
+  test(`Chromium 63 can parse the legacy ${kind}`, () => {
+    const files = built(options);
+    assert.notEqual(files.length, 0);
+    for (const { text } of files) parse(text, { ecmaVersion: 2018, sourceType, onToken: checkRegExp });
+  });
+}
+
+function checkRegExp(token: Token): void {
+  const { type, value } = token as Token & { readonly value?: { readonly pattern: string } };
+  if (type.label === "regexp") assert.doesNotMatch(value?.pattern ?? "", NEW_IN_REGEXPS);
+}
+
+test("the modern build is small: at most 12 KiB for all its entry points, minified and compressed", () => {
+  const sizes = built({ ...MODERN, minify: true }).map(({ text }) => gzipSync(text, { level: 9 }).length);
+  const size = sizes.reduce((sum, each) => sum + each, 0);
+  assert.ok(size > 0 && size <= MAX_SIZE_BYTES, `${size} bytes`);
+});
+
+test("the legacy script works in an engine that has little more than WebSockets", async () => {
+  const daemon = new Daemon();
+  await daemon.start();
+  const phone = deviceInOldEngine(daemon, "phone");
+  const tv = deviceInOldEngine(daemon, "tv");
+  try {
+    await Promise.all([phone.signIn("ann"), tv.signIn("ann")]);
+    phone.add(content(1));
+    assert.deepEqual(contents(phone), [content(1)]);
+    await until(tv, () => contents(tv).length === 1);
+    tv.remove(content(1));
+    tv.add(content(2));
+    await until(phone, () => phone.queueLength === 0 && contents(phone).join() === content(2));
+    await phone.signOut({ erase: true });
+    assert.equal(phone.state, "signed_out");
+  } finally {
+    await Promise.all([phone.close(), tv.close()]);
+    await daemon.remove();
+  }
+});
+
+function deviceInOldEngine(daemon: Daemon, device: string): syncd.SyncClient {
+  const [file] = built(LEGACY_SCRIPT);
+  assert.ok(file);
+  const engine = vm.createContext({ console, setTimeout, clearTimeout, WebSocket, TextDecoder, atob });
+  engine["URL"] = URL;
+  vm.runInContext("var self = this;", engine);
+  for (const [owner, names] of Object.entries(NEW_BUILTINS)) {
+    const object = vm.runInContext(owner, engine) as object;
+    for (const name of names.split(" ")) Reflect.deleteProperty(object, name);
+  }
+  vm.runInContext(file.text, engine);
+  const { SyncClient } = vm.runInContext("syncd", engine) as typeof syncd;
+  return new SyncClient({ url: daemon.url, getToken: () => mint("ann", device) });
+}
+
+function contents(client: syncd.SyncClient): string[] {
+  return Array.from(client.items, (item) => item.content_id);
+}
+
+/** Resolves when `isSo`, which is asked again at each event. */
+async function until(client: syncd.SyncClient, isSo: () => boolean): Promise<void> {
+  while (!isSo()) {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("nothing was updated")), TIMEOUT_MS);
+      const pass = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      client.addEventListener("updated", pass, { once: true });
+    });
+  }
+}

@@ -1,0 +1,58 @@
+/** A site with one page, which has the client under test as `SyncClientOfPage`. */
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { bundle, ENTRIES, LEGACY_MODULE } from "../builds.js";
+
+export interface PageOptions {
+  /** It has the legacy build. */
+  readonly isLegacy?: boolean;
+  /** What the page lacks: a global, or `a.b`. */
+  readonly without?: readonly string[];
+}
+
+const PAGE = `<!doctype html><title>test</title><script>
+  for (const name of new URLSearchParams(location.search).getAll("without")) {
+    const path = name.split(".");
+    const last = path.pop();
+    Object.defineProperty(path.reduce((owner, part) => owner[part], window), last, { value: undefined });
+  }
+</script><script type="module">
+  import { SyncClient } from "./MODULE";
+  globalThis.SyncClientOfPage = SyncClient;
+</script>`;
+const MODERN_FILE = "modern.js";
+const LEGACY_FILE = "legacy.js";
+
+export class Site {
+  readonly #server = createServer(({ url = "/" }, response) => {
+    const { pathname, searchParams } = new URL(url, this.origin);
+    const script = this.#scripts.get(pathname.slice(1));
+    response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
+    response.end(script ?? PAGE.replace("MODULE", searchParams.get("module") ?? ""));
+  });
+  readonly #scripts = new Map<string, string>();
+  origin = "";
+
+  async start(): Promise<void> {
+    const { outputFiles } = bundle([ENTRIES["syncd-client"]], { ...LEGACY_MODULE, write: false });
+    this.#scripts.set(MODERN_FILE, readFileSync("dist/syncd-client.js", "utf8"));
+    this.#scripts.set(LEGACY_FILE, outputFiles?.[0]?.text ?? "");
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.origin = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  stop(): void {
+    this.#server.close();
+  }
+
+  url({ isLegacy = false, without = [] }: PageOptions): string {
+    const query = new URLSearchParams({ module: isLegacy ? LEGACY_FILE : MODERN_FILE });
+    for (const name of without) query.append("without", name);
+    return `${this.origin}/?${query}`;
+  }
+}
