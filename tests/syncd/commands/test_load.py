@@ -39,6 +39,12 @@ def test_a_daemon_that_is_not_there_is_told() -> None:
     assert done.stderr == "syncd load: ws://127.0.0.1:9: not every device could connect within 0.2 s\n"
 
 
+URL_MISTAKE = (
+    "--url: must be the service's address, such as https://sync.example.com:"
+    " this does not begin with https:// or http://"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -47,7 +53,7 @@ def test_a_daemon_that_is_not_there_is_told() -> None:
         (("--rate", "nan"), "--rate: must be above 0"),
         (("--seconds", "inf"), "--seconds: must be above 0"),
         (("--timeout", "0"), "--timeout: must be above 0"),
-        (("--url", "localhost"), "--url: must be the service's address, such as https://sync.example.com"),
+        (("--url", "localhost"), URL_MISTAKE),
     ],
 )
 def test_a_load_that_makes_no_sense_is_told_in_one_line(
