@@ -8,13 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, select, text
 
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database, Transaction
 from storage.errors import SchemaTooNew
+from storage.promotion import RENEW_EPOCH
 from storage.statements import Statement
-from storage.tables import COMPATIBILITY, EPOCH, meta
+from storage.tables import COMPATIBILITY, meta
 
 HEAD = "0006"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
@@ -45,7 +46,6 @@ _MARK_COMPATIBLE = Statement(
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
     )
 )
-_RENEW_EPOCH = Statement(update(meta).where(meta.c.key == EPOCH).values(value=bindparam("epoch")))
 
 
 class Schema(Struct, frozen=True):
@@ -120,7 +120,7 @@ def renew_epoch(url: str) -> None:
             mark.forget()
         bring_up_to_date(database)
         with database.transaction(writing=True) as transaction:
-            transaction.execute(_RENEW_EPOCH, (uuid4().hex,))
+            transaction.execute(RENEW_EPOCH, (uuid4().hex,))
         if mark is not None:
             mark.note_renewed()
     finally:

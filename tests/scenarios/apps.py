@@ -24,6 +24,7 @@ class App:
 
     def __init__(self, url: str, user: str, number: int) -> None:
         self.user = user
+        self.is_writing = True
         self.client = Client(url)
         self.told: list[Event] = []
         self.client.subscribe(self.told.append)
@@ -47,7 +48,7 @@ class App:
     async def go_on_writing(self) -> None:
         """Keep a few changes on their way, for ever."""
         while True:
-            if self.client.queued < 5:
+            if self.is_writing and self.client.queued < 5:
                 self.client.add(str(UUID(int=next(self._films))))
             await asyncio.sleep(0.05)  # a user's history keeps 10,000 changes, and journal_agrees reads all
 
