@@ -144,6 +144,11 @@ class Database:
         return self._backend.dialect
 
     @property
+    def tells_timeline(self) -> bool:
+        """Whether the server of the transaction that was begun last says on which timeline it writes."""
+        return self._backend.tells_timeline
+
+    @property
     def high_water_mark(self) -> HighWaterMark | None:
         """What the database must not be older than, where that can be known."""
         return self._backend.high_water_mark

@@ -15,7 +15,7 @@ from actors.errors import PeerError, StoreUnavailable
 
 
 class SchemaTooNew(PeerError):
-    """The database was migrated by a newer release, so this one must not write to it."""
+    """The database was migrated by a newer release to what this one cannot work with, so it must not write to it."""
 
 
 class DatabaseOverwritten(StoreUnavailable):

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from crdt.hlc import HLCTimestamp
 from storage.database import Database, Transaction
 from storage.rehearsal import rehearse
-from storage.schema import HEAD, check_may_migrate, schema_version
+from storage.schema import check_may_migrate, read_schema
 from storage.statements import Statement
 from storage.tables import heads
 
@@ -29,6 +29,8 @@ class Inspection(Struct, frozen=True):
 
     schema: str | None
     """The revision of its schema; ``None``: it has no tables yet."""
+    is_served: bool
+    """Whether this release works with that schema as it is."""
     round_trip_s: float
     server_ahead_s: float | None
     """How far the server's clock is ahead of ours; ``None``: SQLite has no server."""
@@ -47,20 +49,20 @@ def inspect_database(
 
     Cost: on SQLite one row of each user is read.
     """
-    schema = schema_version(url)
+    schema = read_schema(url)
     database = Database(url, lock_timeout_s)
     try:
         with database.transaction(writing=False) as transaction:
             fastest_s = fastest_round_trip_s(transaction)
             is_server = transaction.dialect.name == "postgresql"
             server_ahead_s = _server_ahead_s(transaction, now_s) if is_server else None
-            newest_s = _newest_s(transaction) if schema and not is_server else None
+            newest_s = _newest_s(transaction) if schema.version and not is_server else None
         with suppress(_Rehearsed), database.transaction(writing=True) as transaction:
-            _rehearse(transaction, schema)
+            _rehearse(transaction, is_served=schema.is_served)
             raise _Rehearsed
     finally:
         database.close()
-    return Inspection(schema, fastest_s, server_ahead_s, newest_s)
+    return Inspection(schema.version, schema.is_served, fastest_s, server_ahead_s, newest_s)
 
 
 class _Rehearsed(Exception):
@@ -89,9 +91,9 @@ def _newest_s(transaction: Transaction) -> float | None:
     return None if packed is None else HLCTimestamp.unpack(packed, "").physical / 1000
 
 
-def _rehearse(transaction: Transaction, schema: str | None) -> None:
+def _rehearse(transaction: Transaction, *, is_served: bool) -> None:
     """Try a node's writes, or its migration."""
-    if schema == HEAD:
+    if is_served:
         rehearse(transaction)
     else:
         check_may_migrate(transaction)

@@ -4,7 +4,8 @@ About epochs. A database gets a random epoch when it is created, so an emptied o
 whatever its revisions are. A *restored backup* keeps its epoch: a device that had seen more than the backup holds is
 recognised by its revision, but only until new writes have passed it. Nothing in a restored database shows that it was
 restored, so ``storage.schema.renew_epoch`` has to be run before the service starts again. On the machine that was
-acknowledged more than a SQLite database holds, its high-water mark knows, and it is refused.
+acknowledged more than a SQLite database holds, its high-water mark knows, and it is refused. A PostgreSQL server that
+was promoted shows it: ``storage.promotion``.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from storage.commit import commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.listing import read_page
+from storage.promotion import Asked, Promoted, renew_if_promoted
 from storage.reads import read_changes, read_epoch, read_heads
 from storage.schema import bring_up_to_date
 
@@ -68,13 +70,18 @@ class SqlJournalStore:
         self._history = history
         self._bounds = bounds
         self._answers = AnswerKeeping(history.min_answer_age_ms)
+        self.epoch: str | None = None
+        """Of the latest commit."""
 
     def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""
         if not operations:
             return []
-        outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
-        assert outcomes is not None, "their heads were created"
+        try:
+            outcomes = self._commit_all(operations)
+        except Promoted:
+            renew_if_promoted(self._database)
+            outcomes = self._commit_all(operations)
         self._note_latest(outcomes)
         return outcomes
 
@@ -102,6 +109,11 @@ class SqlJournalStore:
         """Close the connection; idempotent."""
         self._database.close()
 
+    def _commit_all(self, operations: Sequence[Operation]) -> list[Outcome]:
+        outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
+        assert outcomes is not None, "their heads were created"
+        return outcomes
+
     def _note_latest(self, outcomes: Sequence[Outcome]) -> None:
         mark = self._database.high_water_mark
         latest = next((outcome.update for outcome in reversed(outcomes) if outcome.update and outcome.is_new), None)
@@ -110,7 +122,8 @@ class SqlJournalStore:
 
     def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
         with self._database.transaction(writing=True) as transaction:
-            return commit(
+            asked = Asked(transaction, tells_timeline=self._database.tells_timeline)
+            outcomes = commit(
                 transaction,
                 operations,
                 self._now_ms(),
@@ -119,3 +132,5 @@ class SqlJournalStore:
                 self._bounds,
                 create_heads=create_heads,
             )
+            self.epoch = asked.epoch()
+            return outcomes

@@ -30,6 +30,9 @@ OURS = {
 }
 """What no URL can set."""
 
+_NOT_NOW = "55000"
+"""SQLSTATE: object not in prerequisite state. A standby knows its timeline when it is promoted."""
+
 
 class PostgreSQL:
     """A server or several, of which libpq chooses one. Nothing is set for longer than a transaction: see ``begin``.
@@ -49,6 +52,8 @@ class PostgreSQL:
     high_water_mark = None
     """Several nodes write: none knows what the others were acknowledged."""
     engine_url = "postgresql+psycopg://"
+    tells_timeline = False
+    """Whether the server that it is connected to says on which timeline it writes: not all that speak PostgreSQL do."""
 
     def __init__(self, url: str, lock_timeout_s: float, *, is_read_only: bool = False) -> None:
         self._parameters = {**DEFAULTS, **postgresql_parameters(url), **OURS}
@@ -56,6 +61,8 @@ class PostgreSQL:
 
         self.driver = psycopg
         self._in_pipeline = ExitStack()
+        self._warnings: list[str] = []
+        """What the server has said of the transaction that is under way."""
         # Writers wait for each other at the users' heads, and then see what the other wrote; at a higher level they
         # would fail each other. Whoever only reads sees one state of the database throughout.
         access = " READ ONLY" if is_read_only else ""
@@ -86,6 +93,8 @@ class PostgreSQL:
             _check_encoding(connection)
             if _is_pooled(connection):
                 connection.prepare_threshold = None
+            self.tells_timeline = self._does_tell_timeline(connection)
+            connection.add_notice_handler(self._note_warning)
         except BaseException:
             connection.close()
             raise
@@ -97,15 +106,23 @@ class PostgreSQL:
         Most of a small transaction's time is round trips. A statement that fails lets those behind it fail, too: also
         the COMMIT that was sent with them.
         """
+        self._warnings.clear()
         self._pipeline = self._in_pipeline.enter_context(connection.pipeline())
         connection.execute(self._begin_writing if writing else self._begin_reading)
         connection.execute(self._settings)
 
     def commit(self, connection: "psycopg.Connection") -> None:
-        """Commit the transaction. Raises: psycopg.Error: a statement's, if it is the first that waits for it."""
+        """Commit the transaction.
+
+        Raises:
+            StoreUnavailable: the server calls it committed, and warns that the standby it waited for may not have it.
+            psycopg.Error: a statement's, if it is the first that waits for it.
+        """
         connection.execute("COMMIT")
         self._pipeline.sync()
         self._in_pipeline.close()
+        if self._warnings:
+            raise StoreUnavailable(f"postgresql: {self._warnings[0]}")
 
     def rollback(self, connection: "psycopg.Connection") -> None:
         """End the transaction, if there is one, without effect."""
@@ -126,6 +143,17 @@ class PostgreSQL:
     def closing(self) -> Iterator[None]:
         """Close the connection in the block."""
         yield
+
+    def _does_tell_timeline(self, connection: "psycopg.Connection") -> bool:
+        try:
+            connection.execute("SELECT pg_walfile_name(pg_current_wal_lsn())")
+        except self.driver.Error as error:
+            return error.sqlstate == _NOT_NOW
+        return True
+
+    def _note_warning(self, notice: "psycopg.errors.Diagnostic") -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            self._warnings.append(notice.message_primary or "a warning")
 
     def was_hung_up(self, connection: "psycopg.Connection") -> bool:
         """Return whether a server that has restarted since the last transaction has closed this connection.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import false, insert, select, text
 
 from storage.database import Database, Transaction
+from storage.promotion import Asked, Promoted, renew_if_promoted
 from storage.statements import Statement
 from storage.tables import metadata
 
@@ -40,6 +41,11 @@ def prove_writable(database: Database, now_ms: int) -> None:
     Raises:
         StoreUnavailable: the database cannot be written, and why.
     """
-    with database.transaction(writing=True) as transaction:
-        rehearse(transaction)
-        transaction.execute(_PUT_PROBE, (str(now_ms),))
+    try:
+        with database.transaction(writing=True) as transaction:
+            asked = Asked(transaction, tells_timeline=database.tells_timeline)
+            rehearse(transaction)
+            transaction.execute(_PUT_PROBE, (str(now_ms),))
+            asked.epoch()
+    except Promoted:
+        renew_if_promoted(database)  # commits, too

@@ -11,7 +11,7 @@ from actors.errors import StatementRefused, StoreUnavailable
 from storage.database import Database
 from storage.errors import ReplicaUnavailable
 from storage.inspection import LOCK_TIMEOUT_S, fastest_round_trip_s
-from storage.schema import schema_version
+from storage.schema import read_schema, schema_version
 from storage.statements import Statement
 from storage.tables import EPOCH, meta
 
@@ -33,6 +33,8 @@ class ReplicaInspection(Struct, frozen=True):
 
     schema: str | None
     """The revision of its schema; ``None``: it has no tables."""
+    is_served: bool
+    """Whether this release reads that schema."""
     has_same_epoch: bool | None
     """Whether it is a copy of the database as it is; ``None``: the database has no tables yet."""
     round_trip_s: float
@@ -59,7 +61,7 @@ def inspect_replica(url: str, replica_url: str, timeout_s: float = CATCH_UP_S) -
     with closing(Database(url, LOCK_TIMEOUT_S, is_read_only=True)) as database:
         written = _scalar(database, _WRITTEN)
     try:
-        schema, epoch_there = schema_version(replica_url), _epoch(replica_url)
+        schema, epoch_there = read_schema(replica_url), _epoch(replica_url)
         with closing(Database(replica_url, LOCK_TIMEOUT_S, is_read_only=True)) as replica:
             with replica.transaction(writing=False) as transaction:
                 round_trip_s = fastest_round_trip_s(transaction)
@@ -70,7 +72,8 @@ def inspect_replica(url: str, replica_url: str, timeout_s: float = CATCH_UP_S) -
     except StoreUnavailable as error:
         raise ReplicaUnavailable(str(error)) from error
     return ReplicaInspection(
-        schema=schema,
+        schema=schema.version,
+        is_served=schema.is_served,
         has_same_epoch=None if epoch is None else epoch == epoch_there,
         round_trip_s=round_trip_s,
         behind_bytes=behind,

@@ -152,7 +152,7 @@ class OpenedStore:
             case CommitBatch(operations=operations):
                 began_s = self._timer_s()
                 outcomes = journal.commit(operations)
-                return BatchCommitted(tuple(outcomes), self._timer_s() - began_s)
+                return BatchCommitted(tuple(outcomes), self._timer_s() - began_s, journal.epoch)
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
             case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.database import Database, Transaction
+from storage.reads import read_epoch
 from storage.statements import Statement, for_update
 from storage.tables import REVOCATIONS, meta, revocations
 
@@ -37,6 +38,8 @@ class SqlRevocationStore:
     def __init__(self, database: Database, now_s: Callable[[], float]) -> None:
         self._database = database
         self._now_s = now_s
+        self._epoch: str | None = None
+        """Of which versions have been asked for; ``None``: this process does not know."""
 
     def revoke(self, token_id: str, expires_at: int | None) -> None:
         """Refuse ``token_id`` from now on, until ``expires_at``."""
@@ -50,8 +53,11 @@ class SqlRevocationStore:
             transaction.execute(_DELETE_ENDED, (int(self._now_s()) - KEPT_LONGER_S,))
 
     def revoked(self, after: int) -> tuple[int, list[tuple[str, int | None]]]:
-        """Return the newest version, and the revocations newer than version ``after``."""
+        """Return the newest version, and the revocations newer than version ``after``; in a new epoch, all."""
         with self._database.transaction(writing=False) as transaction:
+            epoch, self._epoch = self._epoch, read_epoch(transaction)
+            if epoch != self._epoch:  # versions may have been given a second time
+                after = 0
             rows = transaction.execute(_NEWER, (after,)).fetchall()
         newest = rows[-1][-1] if rows else after
         return newest, [(token_id, expires_at) for token_id, expires_at, _ in rows]

@@ -1,18 +1,28 @@
-"""The schema's version: read without Alembic, upgraded by Alembic, refused when newer than this code."""
+"""The schema's version: read without Alembic, upgraded by Alembic, refused when newer than this code can work with.
+
+About going back. Each upgrade leaves in the database which releases it still suits (``COMPATIBLE_FROM``). So nodes of
+the release before serve a newer schema, which a cluster needs that is upgraded, or downgraded, node by node.
+"""
 
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, text, update
+from msgspec import Struct
+from sqlalchemy import Connection, select, text
 
 from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database, Transaction
 from storage.errors import SchemaTooNew
+from storage.promotion import RENEW_EPOCH
 from storage.statements import Statement
-from storage.tables import EPOCH, meta
+from storage.tables import COMPATIBILITY, meta
 
 HEAD = "0006"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
+
+COMPATIBLE_FROM = "0006"
+"""The oldest ``HEAD`` whose code can work with schema ``HEAD``. Raise it to the revision of a migration that does more
+than add what such code may leave out: it is refused then, by name."""
 
 MIGRATION_IDLE_MS = 60_000
 """Between two statements of a migration: on a busy machine Alembic takes its time to be imported, and to read them."""
@@ -28,11 +38,44 @@ _HAS_VERSION = {
     "postgresql": Statement(text("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")),
 }
 _VERSION = Statement(text("SELECT version_num FROM alembic_version"))
-_RENEW_EPOCH = Statement(update(meta).where(meta.c.key == EPOCH).values(value=bindparam("epoch")))
+_COMPATIBLE_FROM = Statement(select(meta.c.value).where(meta.c.key == COMPATIBILITY))
+# As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
+_MARK_COMPATIBLE = Statement(
+    text(
+        f"INSERT INTO meta (key, value) VALUES ('{COMPATIBILITY}', :revision)"  # noqa: S608 - a constant
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    )
+)
+
+
+class Schema(Struct, frozen=True):
+    """What a database says of its schema."""
+
+    version: str | None
+    """Its revision; ``None``: it has no tables yet."""
+    compatible_from: str | None = None
+    """``COMPATIBLE_FROM`` of the release that made it; ``None``: that did not say."""
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer release has made it."""
+        return self.version is not None and self.version > HEAD
+
+    @property
+    def is_served(self) -> bool:
+        """Whether this code works with it as it is."""
+        return self.version == HEAD or (
+            self.is_newer and self.compatible_from is not None and self.compatible_from <= HEAD
+        )
 
 
 def schema_version(url: str) -> str | None:
-    """Return the revision of the database's schema; ``None``: it has no tables yet.
+    """Return the revision of the database's schema; ``None``: it has no tables yet. Raises: as ``read_schema``."""
+    return read_schema(url).version
+
+
+def read_schema(url: str) -> Schema:
+    """Return what the database says of its schema.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -40,16 +83,16 @@ def schema_version(url: str) -> str | None:
     database = Database(url)
     try:
         with database.transaction(writing=False) as transaction:
-            return _version(transaction)
+            return _read(transaction)
     finally:
         database.close()
 
 
 def migrate(url: str) -> None:
-    """Upgrade the database's schema to this code's; does nothing if it is current.
+    """Upgrade the database's schema to this code's; does nothing if this code works with it as it is.
 
     Raises:
-        SchemaTooNew: a newer release has migrated the database.
+        SchemaTooNew: a newer release has migrated the database, and this one cannot work with what it made.
         StoreUnavailable: the database does not answer; its schema is as before.
     """
     database = Database(url)
@@ -77,7 +120,7 @@ def renew_epoch(url: str) -> None:
             mark.forget()
         bring_up_to_date(database)
         with database.transaction(writing=True) as transaction:
-            transaction.execute(_RENEW_EPOCH, (uuid4().hex,))
+            transaction.execute(RENEW_EPOCH, (uuid4().hex,))
         if mark is not None:
             mark.note_renewed()
     finally:
@@ -85,9 +128,9 @@ def renew_epoch(url: str) -> None:
 
 
 def is_up_to_date(database: Database) -> bool:
-    """Return whether the schema is this code's. Raises: as ``migrate``."""
+    """Return whether this code works with the schema as it is. Raises: as ``migrate``."""
     with database.transaction(writing=False) as transaction:
-        return _checked(_version(transaction)) == HEAD
+        return _checked(_read(transaction)).is_served
 
 
 def bring_up_to_date(database: Database) -> None:
@@ -100,9 +143,10 @@ def bring_up_to_date(database: Database) -> None:
                 transaction.execute(_LOCK_MIGRATIONS, (_MIGRATION_LOCK,))
                 transaction.execute(_TAKE_LONG)  # a large table may
                 transaction.execute(_PAUSE)
-            if _checked(_version(transaction)) != HEAD:  # another node may have upgraded it meanwhile
+            if not _checked(_read(transaction)).is_served:  # another node may have upgraded it meanwhile
                 check_may_migrate(transaction)
                 _upgrade(connection)
+                transaction.execute(_MARK_COMPATIBLE, (COMPATIBLE_FROM,))
     except ValueRefused as error:
         raise StoreUnavailable(f"its rows do not fit schema {HEAD}: {error}") from error
 
@@ -121,19 +165,23 @@ def check_may_migrate(transaction: Transaction) -> None:
         )
 
 
-def _version(transaction: Transaction) -> str | None:
+def _read(transaction: Transaction) -> Schema:
     if not transaction.execute(_HAS_VERSION[transaction.dialect.name]).fetchall():
-        return None
+        return Schema(None)
     versions = transaction.execute(_VERSION).fetchall()
-    return versions[0][0] if versions else None
+    schema = Schema(versions[0][0] if versions else None)
+    if not schema.is_newer:
+        return schema
+    marks = transaction.execute(_COMPATIBLE_FROM).fetchall()
+    return Schema(schema.version, marks[0][0] if marks else None)
 
 
-def _checked(version: str | None) -> str | None:
-    if version is not None and version > HEAD:
+def _checked(schema: Schema) -> Schema:
+    if schema.is_newer and not schema.is_served:
         raise SchemaTooNew(
-            f"the database has schema {version}, this release supports up to {HEAD}: run a newer release"
+            f"the database has schema {schema.version}, this release supports up to {HEAD}: run a newer release"
         )
-    return version
+    return schema
 
 
 def _upgrade(connection: Connection) -> None:

@@ -42,6 +42,8 @@ class SQLite:
     dialect = standard_sql("sqlite", "qmark")
     engine_url = "sqlite://"
     begin_at_once = "BEGIN IMMEDIATE"
+    tells_timeline = False
+    """There is no other server: ``high_water_mark`` tells what the file may not lack."""
 
     def __init__(
         self,

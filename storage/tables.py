@@ -13,6 +13,8 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 metadata = MetaData()
 
 EPOCH = "epoch"
+TIMELINE = "timeline"  # of the PostgreSQL server that the epoch is of: see storage/promotion.py
+COMPATIBILITY = "compatible_from"  # the oldest schema whose release can work with this one: see storage/schema.py
 REVOCATIONS = "revocations"  # the version of the newest revocation
 meta = Table(
     "meta",

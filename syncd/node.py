@@ -15,7 +15,7 @@ from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads
 from actors.messages.journal import Probe
-from actors.metrics import NodeMetrics
+from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
 from actors.runtime.registry import count_actors
@@ -115,7 +115,8 @@ async def running_node(
         deployment = await start_deployment(wiring, supervisor, bus, control)
         handle_control = None if control is None else control_handler(deployment)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec, handle_control)
-        _keep_doing(stack, _sweep(channels), _probe(journal, outside.probe_s), watch(metrics.loop_lag, outside.lag_s))
+        probing = _probe(journal, channels, metrics.journal, outside.probe_s)
+        _keep_doing(stack, _sweep(channels), probing, watch(metrics.loop_lag, outside.lag_s))
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
@@ -197,9 +198,13 @@ async def _sweep(channels: Channels) -> None:
         channels.subscriber.tell(CompareHeads())
 
 
-async def _probe(journal: ActorRef[Journal], every_s: float) -> None:
+async def _probe(journal: ActorRef[Journal], channels: Channels, metrics: JournalMetrics, every_s: float) -> None:
+    compared = 0
     while True:
         await asyncio.sleep(every_s)
+        if metrics.failures != compared and metrics.unavailable is None:  # it is back, and may lack something
+            compared = metrics.failures
+            channels.subscriber.tell(CompareHeads())
         journal.tell(Probe())
 
 

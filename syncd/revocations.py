@@ -54,7 +54,7 @@ class Revocations:
     async def refresh(self) -> int:
         """Learn what other nodes have revoked; return how many connections that closed. Raises: StoreUnavailable."""
         found = await self._store.read(FindRevocations(self._version))
-        self._version = max(self._version, found.version)
+        self._version = found.version  # which has gone back if the epoch has changed
         return self._learn(found.tokens)
 
     async def watch(self, poll_s: float = POLL_S, now_s: Callable[[], float] = time.monotonic) -> None:

@@ -1,8 +1,10 @@
 """A PostgreSQL of the tests' own: fixtures for a conftest.py to import."""
 
+import os
+import pwd
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +15,26 @@ from syncd.cluster import LocalPostgreSQL, local_postgresql
 from syncd.errors import ClusterError
 
 _schemas = count(1)
+
+
+class Standby(LocalPostgreSQL):
+    """A server that follows the one on ``primary_sockets``."""
+
+    def __init__(self, directory: Path, sockets: Path, primary_sockets: str, settings: Sequence[str] = ()) -> None:
+        super().__init__(directory, sockets, settings)
+        self._primary_sockets = primary_sockets
+
+    def start(self) -> None:
+        if not self._data.exists() and self._user is not None:
+            os.chown(self._directory, pwd.getpwnam(self._user).pw_uid, -1)
+        if not self._data.exists():
+            copied_from = ("-h", self._primary_sockets, "-U", "postgres", "--checkpoint=fast")
+            self._run("pg_basebackup", *copied_from, "--write-recovery-conf", "-D", str(self._data))
+        super().start()
+
+    def promote(self) -> None:
+        """Make it a primary; return when it lets write."""
+        self._run("pg_ctl", "-w", "-D", str(self._data), "promote")
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,8 @@ class PubNubPublisher(SupervisedActor):
     def on_receive(self, message: PublisherMessage) -> None:
         """Take one message."""
         match message:
-            case Publish(user_id=user_id, update=update):
-                self._enqueue(user_id, self._outgoing(user_id, update))
+            case Publish(user_id=user_id, update=update, epoch=epoch):
+                self._enqueue(user_id, self._outgoing(user_id, update, epoch))
             case PublishEnded(user_id=user_id, is_settled=is_settled):
                 self._ended(user_id, is_settled)
             case ResumePublishing():
@@ -105,7 +105,7 @@ class PubNubPublisher(SupervisedActor):
         for task in self._in_flight:
             task.cancel()
 
-    def _outgoing(self, user_id: str, update: Update | HeadMoved) -> _Outgoing:
+    def _outgoing(self, user_id: str, update: Update | HeadMoved, epoch: str | None = None) -> _Outgoing:
         """Encode ``update``, here so that one that cannot be encoded fails alone and not before the next.
 
         Of a followed write, the other nodes go on from its publish.
@@ -114,7 +114,7 @@ class PubNubPublisher(SupervisedActor):
             return _Outgoing(self._encode(user_id, update), update.revision)
         trace = self._tracer.committed(user_id, update.revision) if self._tracer.is_following else None
         span = None if trace is None else self._tracer.child(trace)
-        message = channel_update(update, self._node, None if span is None else span.traceparent)
+        message = channel_update(update, self._node, None if span is None else span.traceparent, epoch)
         return _Outgoing(self._encode(user_id, message), update.revision, span)
 
     def _enqueue(self, user_id: str, outgoing: _Outgoing) -> None:

@@ -150,4 +150,4 @@ class PubNubSubscriber(SupervisedActor):
             return
         self._compare_next()  # first: should one user's message raise, the comparison goes on all the same
         for head in heads:
-            self._deps.handle(head.user_id, HeadMoved(head.revision, origin="journal"))
+            self._deps.handle(head.user_id, HeadMoved(head.revision, origin="journal", epoch=head.epoch or None))

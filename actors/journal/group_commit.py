@@ -140,6 +140,7 @@ class GroupCommit:
     def _finish(self, batch: Batch, committed: "asyncio.Future[BatchCommitted]") -> None:
         transaction = self._under_way.pop(committed)
         outcomes: Sequence[Outcome]
+        epoch: str | None = None
         try:
             done = committed.result()
         except StoreUnavailable as error:
@@ -156,9 +157,9 @@ class GroupCommit:
             outcomes = (self._refusal(error),)
         else:
             self._note_committed(done)
-            outcomes = done.outcomes
+            outcomes, epoch = done.outcomes, done.epoch
         self.send()  # the store works on while those of this batch are told
-        self._answer(batch, outcomes)
+        self._answer(batch, outcomes, epoch)
 
     def _refusal(self, error: Exception) -> Outcome:
         if isinstance(error, ValueRefused):  # final: the device drops its change
@@ -174,7 +175,7 @@ class GroupCommit:
         self._halves.extendleft((batch[middle:], batch[:middle]))
         self.send()
 
-    def _answer(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, batch: Batch, outcomes: Sequence[Outcome], epoch: str | None) -> None:
         """Answer each ``reply_to`` once."""
         answers: dict[Tell[Committed], tuple[list[Commit], list[Outcome]]] = {}
         for pending, outcome in zip(batch, outcomes, strict=True):
@@ -183,7 +184,7 @@ class GroupCommit:
             answered.append(outcome)
             pending.before.unanswered -= 1
         for reply_to, (commits, answered) in answers.items():
-            tell_answer(reply_to, Committed(tuple(commits), tuple(answered)), self._metrics)
+            tell_answer(reply_to, Committed(tuple(commits), tuple(answered), epoch), self._metrics)
         self._unanswered -= len(batch)
         self._tell_settled()
 

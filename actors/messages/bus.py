@@ -14,6 +14,8 @@ class Publish(Struct, frozen=True):
 
     user_id: str
     update: Update | HeadMoved
+    epoch: str | None = None
+    """Of the database that holds the update."""
 
 
 class Flush(Struct, frozen=True, eq=False):

@@ -29,6 +29,8 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     origin: str | None = None
     traceparent: str | None = None
     """Of a followed write, see ``actors.tracing``; ignored if it is not valid."""
+    epoch: str | None = None
+    """Of the database that has ``revision``; ``None``: a node of an older release does not say."""
 
 
 class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
@@ -50,11 +52,13 @@ class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="
     timestamp: HLCTimestamp | int | None = None
 
 
-class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type"):
+class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_defaults=True):
     """A hint that a user's journal has reached ``revision``: sent in place of updates that an outbox had to drop."""
 
     revision: int
     origin: str
+    epoch: str | None = None
+    """Of the database that has ``revision``; ``None``: who sends it does not know."""
 
 
 PubNubSyncMessage = PubNubWatchlistUpdate | PubNubProgressUpdate | PubNubDeviceHandoff

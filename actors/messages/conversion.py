@@ -18,7 +18,9 @@ _ITEMS: Final = b'"items":['
 """Only a key is written so: in a text the quotes would be escaped."""
 
 
-def channel_update(update: Update, origin: str, traceparent: str | None = None) -> PubNubWatchlistUpdate:
+def channel_update(
+    update: Update, origin: str, traceparent: str | None = None, epoch: str | None = None
+) -> PubNubWatchlistUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
     return PubNubWatchlistUpdate(
         operation=update.change.action,
@@ -30,6 +32,7 @@ def channel_update(update: Update, origin: str, traceparent: str | None = None) 
         revision=update.revision,
         origin=origin,
         traceparent=traceparent,
+        epoch=epoch,
     )
 
 

@@ -118,6 +118,8 @@ class Committed(Struct, frozen=True):
 
     commits: tuple["Commit", ...]
     outcomes: tuple[Outcome, ...]
+    epoch: str | None = None
+    """Of what was committed; ``None``: nothing was."""
 
 
 class Commit(Struct, frozen=True, eq=False):

@@ -25,6 +25,8 @@ class BatchCommitted(Struct, frozen=True, tag=True):
     outcomes: tuple[Outcome, ...]
     seconds: float
     """That the transaction took, without the way there and back."""
+    epoch: str | None = None
+    """Of the database that it was committed to."""
 
 
 class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):

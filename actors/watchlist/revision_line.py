@@ -1,4 +1,7 @@
-"""Where one user's revisions stand on this node: the next passes, an older one is dropped, a later one shows a gap."""
+"""Where one user's revisions stand on this node: the next passes, an older one is dropped, a later one shows a gap.
+
+Revisions of another epoch are others: one that is named makes the line doubtful, and the journal says whose it is.
+"""
 
 from enum import Enum
 
@@ -12,28 +15,36 @@ class Step(Enum):
     """It was shown, or passed over, before: drop it."""
     GAP = "gap"
     """Something before it is missing: the journal has that, and it."""
+    OTHER = "other"
+    """It is of another epoch: what the line holds is void, or that is."""
 
 
 class RevisionLine:
     """The one rule for whatever reaches a node, by bus or by journal, in any order and any number of times."""
 
-    __slots__ = ("_looked_for", "head", "seen")
+    __slots__ = ("_is_doubtful", "_looked_for", "epoch", "head", "seen")
 
-    def __init__(self, head: int = 0) -> None:
+    def __init__(self, head: int = 0, epoch: str | None = None) -> None:
+        self.epoch = epoch
+        """Of all revisions here; ``None``: it is not known."""
         self.head = head
         """The last revision that passed here."""
         self.seen = head
         """The greatest revision that was named since the journal was last asked."""
         self._looked_for = head
+        self._is_doubtful = False
+        """Another epoch was named since the journal was last asked."""
 
     @property
     def is_behind(self) -> bool:
-        """Whether a revision was named that has not passed: the journal is to be asked for it."""
-        return self.seen > self.head
+        """Whether a revision was named that has not passed, or another epoch: the journal is to be asked for it."""
+        return self._is_doubtful or self.seen > self.head
 
-    def arrive(self, revision: int) -> Step:
-        """Judge ``revision``; the next one passes."""
-        self.see(revision)
+    def arrive(self, revision: int, epoch: str | None = None) -> Step:
+        """Judge ``revision`` of ``epoch`` (``None``: nobody says); the next one passes."""
+        self.see(revision, epoch)
+        if self._is_other(epoch):
+            return Step.OTHER
         if revision <= self.head:
             return Step.OLD
         if revision > self.head + 1:
@@ -41,13 +52,16 @@ class RevisionLine:
         self.head = revision
         return Step.NEXT
 
-    def see(self, revision: int) -> None:
-        """Hear of ``revision``."""
-        self.seen = max(self.seen, revision)
+    def see(self, revision: int, epoch: str | None = None) -> None:
+        """Hear of ``revision`` of ``epoch`` (``None``: nobody says)."""
+        if self._is_other(epoch):
+            self._is_doubtful = True
+        else:
+            self.seen = max(self.seen, revision)
 
     def begin_look(self) -> None:
         """Ask the journal for what was seen; what is seen from now on, it may be too late for."""
-        self._looked_for, self.seen = self.seen, 0
+        self._looked_for, self.seen, self._is_doubtful = self.seen, 0, False
 
     def end_look(self, revision: int) -> bool:
         """Hear that the journal stands at ``revision``, and say whether that confirms what was looked for.
@@ -59,8 +73,12 @@ class RevisionLine:
     def fail_look(self) -> None:
         """Hear that the journal cannot be asked now: what was looked for is to be looked for again."""
         self.see(self._looked_for)
+        self._is_doubtful = True  # perhaps it was
 
     def jump(self, revision: int) -> None:
         """Go on from ``revision``: what came before it cannot be had one by one any more."""
         self.head = revision
         self.see(revision)
+
+    def _is_other(self, epoch: str | None) -> bool:
+        return epoch is not None and self.epoch is not None and epoch != self.epoch

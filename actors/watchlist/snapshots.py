@@ -75,6 +75,10 @@ class Snapshots:
         self._reasons.pop(connection, None)
         self._beginnings.pop(connection, None)
 
+    def forget_parts(self) -> None:
+        """Send nobody else what is being sent now: the list was another's."""
+        self._parts.clear()
+
     def answered(self, answer: SnapshotPage | PageExpired | ReadFailed) -> None:
         """Show the page to all who wait for it, and read for the others."""
         self._is_reading = False

@@ -38,11 +38,9 @@ from actors.messages.journal import (
     LoadHeads,
     Operation,
     Outcome,
-    PageExpired,
     ReadChanges,
     ReadFailed,
     ReadSnapshotPage,
-    SnapshotPage,
     Status,
     Update,
 )
@@ -114,7 +112,7 @@ class WatchlistSync(SupervisedActor):
             case MissedRead(answer=answer):
                 self._replays.answered(answer)
                 if isinstance(answer, Changes | ChangesExpired):
-                    self._saw(answer.head)
+                    self._saw(answer.head, answer.epoch if isinstance(answer, Changes) else None)
             case ListRead(answer=answer):
                 self._snapshots.answered(answer)
             case Leave(connection=connection):
@@ -124,8 +122,8 @@ class WatchlistSync(SupervisedActor):
                 self._deps.registry(Unregister(connection.connection_id))
             case SlowConsumer() | ConsumerResumed():
                 self._deps.registry(message)
-            case HeadMoved(revision=revision):
-                self._saw(revision)
+            case HeadMoved(revision=revision, epoch=epoch):
+                self._saw(revision, epoch)
             case HeadsLoaded():
                 self._head_loaded(message)
             case Changes() | ChangesExpired() | ReadFailed():
@@ -174,10 +172,10 @@ class WatchlistSync(SupervisedActor):
                 revision, is_new = outcome.revision, outcome.is_new
                 self._deps.tracer.commit(commit.write.trace, revision, outcome.status, is_new=is_new)
         updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
-        self._advance(updates)
+        self._advance(updates, committed.epoch)
         if self._deps.publisher is not None:
             for update in updates:
-                self._deps.publisher(Publish(self._user_id, update))
+                self._deps.publisher(Publish(self._user_id, update, committed.epoch))
         now_s, metrics = self._deps.now_s(), self._deps.write_metrics
         for commit, outcome in decided:
             metrics.commit_latency.observe(now_s - commit.accepted_s)
@@ -185,7 +183,7 @@ class WatchlistSync(SupervisedActor):
             if commit.write is not None:
                 self._answer(commit.write, outcome)
             if outcome.revision is not None:  # a repeated write may be the first word of a revision of another node
-                self._line.see(outcome.revision)
+                self._line.see(outcome.revision, committed.epoch)
         self._heal_if_behind()
 
     def _answer(self, write: DeviceWrite, outcome: Outcome) -> None:
@@ -199,9 +197,9 @@ class WatchlistSync(SupervisedActor):
 
     # Revisions
 
-    def _advance(self, updates: Iterable[Update]) -> None:
+    def _advance(self, updates: Iterable[Update], epoch: str | None) -> None:
         """Show the devices those of the ``updates`` committed here that are next."""
-        due = tuple(update for update in updates if self._is_next(update.revision))
+        due = tuple(update for update in updates if self._is_next(update.revision, epoch))
         if due and self._has_audience:
             self._deps.broadcaster(Relay(self._user_id, due))
         self._heal_if_behind()
@@ -220,18 +218,18 @@ class WatchlistSync(SupervisedActor):
         revision = message.revision or 0
         if message.traceparent is not None and message.origin != self._deps.node:
             self._deps.tracer.receive(message.traceparent, self._user_id, revision, message.origin or "")
-        if self._is_next(revision):
+        if self._is_next(revision, message.epoch):
             self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
         self._heal_if_behind()
 
-    def _is_next(self, revision: int) -> bool:
-        step = self._line.arrive(revision)
+    def _is_next(self, revision: int, epoch: str | None) -> bool:
+        step = self._line.arrive(revision, epoch)
         if step is Step.OLD:
             self._deps.bus_metrics.duplicates += 1
         return step is Step.NEXT
 
-    def _saw(self, revision: int) -> None:
-        self._line.see(revision)
+    def _saw(self, revision: int, epoch: str | None) -> None:
+        self._line.see(revision, epoch)
         self._heal_if_behind()
 
     def _heal_if_behind(self) -> None:
@@ -242,7 +240,8 @@ class WatchlistSync(SupervisedActor):
 
     def _ask_for_missing(self) -> None:
         """Ask for a slice of what follows the last revision that passed."""
-        self._deps.journal(ReadChanges(self._user_id, self._line.head, self._deps.slice_rows, self._reply_to))
+        line = self._line
+        self._deps.journal(ReadChanges(self._user_id, line.head, self._deps.slice_rows, self._reply_to, line.epoch))
 
     def _healed(self, answer: Changes | ChangesExpired | ReadFailed) -> None:
         match answer:
@@ -254,10 +253,12 @@ class WatchlistSync(SupervisedActor):
                 self._looked(head)
             case ChangesExpired(reason=reason, head=head):
                 self._looked(head)
+                if reason == "epoch_changed":
+                    self._begin_again()
+                    return
                 self._line.jump(head)
-                for connection in self._connections:  # each asks for itself, by a new socket if its revisions are void
-                    is_void = reason == "epoch_changed"
-                    connection.tell(Disconnect(TRY_AGAIN_LATER) if is_void else Deliver(head + 1, ()))
+                for connection in self._connections:  # each asks for itself
+                    connection.tell(Deliver(head + 1, ()))
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", self._deps.retry_s, reason)
                 self._line.fail_look()
@@ -269,9 +270,17 @@ class WatchlistSync(SupervisedActor):
     def _relay_missed(self, changes: Changes) -> None:
         """Show the devices those of ``changes`` that are next."""
         first = changes.revision - len(changes.updates) + 1
-        due = tuple(update for revision, update in enumerate(changes.updates, first) if self._is_next(revision))
+        due = tuple(one for number, one in enumerate(changes.updates, first) if self._is_next(number, changes.epoch))
         if due and self._has_audience:
             self._deps.broadcaster(RelayMissed(self._user_id, due))
+
+    def _begin_again(self) -> None:
+        """Take the journal as it is now: the revisions here are void. Devices ask for it by a new socket."""
+        for connection in self._connections:
+            connection.tell(Disconnect(TRY_AGAIN_LATER))
+        self._snapshots.forget_parts()
+        self._is_healing, self._waiting = False, []
+        self._load_head()
 
     def _looked(self, head: int) -> None:
         metrics = self._deps.bus_metrics
@@ -292,20 +301,12 @@ class WatchlistSync(SupervisedActor):
         self._replays.wait(join)
 
     def _read_missed(self, since: int, epoch: str | None) -> None:
-        reply_to = self._reply_to
-
-        def read(answer: Changes | ChangesExpired | ReadFailed) -> None:
-            reply_to(MissedRead(answer))
-
-        self._deps.journal(ReadChanges(self._user_id, since, self._deps.slice_rows, read, epoch))
+        tell, rows = self._reply_to, self._deps.slice_rows
+        self._deps.journal(ReadChanges(self._user_id, since, rows, lambda answer: tell(MissedRead(answer)), epoch))
 
     def _read_list(self, after: Bookmark | None, rows: int) -> None:
-        reply_to = self._reply_to
-
-        def read(answer: SnapshotPage | PageExpired | ReadFailed) -> None:
-            reply_to(ListRead(answer))
-
-        self._deps.journal(ReadSnapshotPage(self._user_id, rows, read, after))
+        tell = self._reply_to
+        self._deps.journal(ReadSnapshotPage(self._user_id, rows, lambda answer: tell(ListRead(answer)), after))
 
     # Life
 
@@ -321,7 +322,7 @@ class WatchlistSync(SupervisedActor):
             tell_later(self._deps.retry_s, self.actor_ref, TryAgain())
             return
         (head,) = loaded.heads
-        self._line = RevisionLine(head.revision)
+        self._line = RevisionLine(head.revision, head.epoch or None)
         self._clock = structs.replace(head.clock, node=self._deps.node)
         self._waiting = None
         for message in waiting:

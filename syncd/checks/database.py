@@ -47,6 +47,8 @@ def _schema(inspection: Inspection, kind: str) -> CheckResult:
     schema, speed = inspection.schema, f"answers in {inspection.round_trip_s * 1000:.1f} ms"
     if schema is None:
         return ok(NAME, f"{kind}: empty, the first start creates the tables; {speed}, accepts writes")
+    if inspection.is_served and schema != HEAD:
+        return ok(NAME, f"{kind}: schema {schema} is of a newer release, and suits this one; {speed}, accepts writes")
     if schema > HEAD:
         fix = f"run a newer release, or restore the backup from before its first start: {setting('database_url')}"
         return failed(NAME, f"{kind}: schema {schema} is from a newer release; this one supports up to {HEAD}", fix)

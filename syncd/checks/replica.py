@@ -43,7 +43,7 @@ def _judge(found: ReplicaInspection) -> CheckResult:
         return ok(NAME, f"{speed}; the database is empty, so there is nothing to compare")
     if not found.has_same_epoch:
         return warning(NAME, "it is not a copy of the database as it is now, and is never read", f"which? {_WHERE}")
-    if found.schema != HEAD:
+    if not found.is_served:
         fix = f"does it follow the database? {_WHERE}"
         return warning(NAME, f"its schema is {found.schema}, and this release reads {HEAD}", fix)
     if found.behind_bytes is None:

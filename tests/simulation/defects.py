@@ -191,8 +191,8 @@ def ask_from_too_late_on(patch: pytest.MonkeyPatch) -> None:
 def answer_the_wrong_writer(patch: pytest.MonkeyPatch) -> None:
     answer = group_commit.GroupCommit._answer
 
-    def swapped(self: group_commit.GroupCommit, batch: Any, outcomes: Any) -> None:
-        answer(self, batch, outcomes[::-1])
+    def swapped(self: group_commit.GroupCommit, batch: Any, outcomes: Any, epoch: str | None) -> None:
+        answer(self, batch, outcomes[::-1], epoch)
 
     patch.setattr(group_commit.GroupCommit, "_answer", swapped)
 

@@ -36,6 +36,7 @@ def test_a_store_that_cannot_be_opened_keeps_no_connection(sqlite_url: str) -> N
     database = Database(sqlite_url, lock_timeout_s=0.05)
     with database.transaction(writing=True) as transaction:
         transaction.connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        transaction.connection.execute("DELETE FROM meta WHERE key = 'compatible_from'")
     with pytest.raises(SchemaTooNew):
         open_store(sqlite_url, now_ms=lambda: 0)
     with database.transaction(writing=True) as transaction:  # nobody holds a lock

@@ -8,6 +8,7 @@ import pytest
 from actors.errors import StoreUnavailable
 from storage.database import Database
 from storage.revocations import KEPT_LONGER_S, SqlRevocationStore
+from storage.schema import renew_epoch
 from tests.fakes.hand_clock import HandClock
 from tests.migrated import migrate
 
@@ -76,8 +77,22 @@ def test_of_two_revocations_the_later_end_holds(
 
 def test_a_repetition_is_no_news(store: SqlRevocationStore) -> None:
     store.revoke("a", NOW_S + 60)
+    assert store.revoked(0) == (1, [("a", NOW_S + 60)])
     store.revoke("a", NOW_S + 60)
     assert store.revoked(1) == (1, [])
+
+
+def test_in_a_new_epoch_and_by_a_new_process_all_are_told_whatever_was_asked_for(
+    open_store: OpenStore, database_url: str
+) -> None:
+    store = open_store()
+    store.revoke("a", None)
+    store.revoke("b", None)
+    assert store.revoked(0)[0] == 2
+    renew_epoch(database_url)  # as after a failover, in which versions 3 to 9 were lost, and are given again
+    assert store.revoked(9) == (2, [("a", None), ("b", None)])
+    assert store.revoked(2) == (2, [])
+    assert open_store().revoked(9) == (2, [("a", None), ("b", None)])
 
 
 def test_a_revocation_is_forgotten_some_time_after_its_token_has_ended_and_no_version_comes_again(

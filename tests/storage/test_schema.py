@@ -10,16 +10,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, inspect
 
 import storage
 from storage.database import Database
 from storage.errors import SchemaTooNew
+from storage.inspection import inspect_database
 from storage.journal_store import SqlJournalStore, open_store
-from storage.schema import HEAD, migrate, renew_epoch, schema_version
+from storage.schema import COMPATIBLE_FROM, HEAD, migrate, read_schema, renew_epoch, schema_version
 from storage.tables import metadata
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.storage.migrating import migrate_to
 from tests.storage.reading import changes, expired
 from tests.timeouts import TIMEOUT_S
 from tests.whole_list import whole_list
@@ -89,11 +91,93 @@ def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> 
     database = Database(database_url)
     with database.transaction(writing=True) as transaction:
         transaction.connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        transaction.connection.execute("DELETE FROM meta WHERE key = 'compatible_from'")  # it did not say
     database.close()
     for refuse in (migrate, epoch_of):
         with pytest.raises(SchemaTooNew, match=f"schema 9999, this release supports up to {HEAD}"):
             refuse(database_url)
     assert schema_version(database_url) == "9999"
+
+
+def migrate_as_a_newer_release(url: str, compatible_from: str) -> None:
+    database = Database(url)
+    with database.transaction(writing=True) as transaction:
+        for statement in (
+            "ALTER TABLE operations ADD COLUMN reason TEXT",
+            "ALTER TABLE heads ADD COLUMN seen BIGINT NOT NULL DEFAULT 0",
+            "CREATE TABLE ratings (user_id TEXT PRIMARY KEY)",
+            "UPDATE alembic_version SET version_num = '9999'",
+            f"UPDATE meta SET value = '{compatible_from}' WHERE key = 'compatible_from'",
+        ):
+            transaction.connection.execute(statement)
+    database.close()
+
+
+def test_a_newer_schema_that_suits_this_release_is_written_read_and_replayed_and_stays(
+    open_journal: OpenJournal, author: Author, database_url: str
+) -> None:
+    running = open_journal(database_url)
+    running.commit([author.add("alien")])
+    migrate_as_a_newer_release(database_url, compatible_from=HEAD)
+    started = open_journal(database_url)
+    for revision, store in enumerate((running, started), 2):
+        assert store.commit([author.add(f"film {revision}", operation_id=f"{revision}")])[0].revision == revision
+        assert store.commit([author.add(f"film {revision}", operation_id=f"{revision}")])[0].revision == revision
+    assert len(changes(started, 0).updates) == len(whole_list(started).items) == 3
+    inspection = inspect_database(database_url)
+    assert (inspection.schema, inspection.is_served) == ("9999", True)
+    renew_epoch(database_url)
+    assert schema_version(database_url) == "9999"
+
+
+def test_a_newer_schema_that_suits_newer_releases_only_is_refused_by_name(database_url: str) -> None:
+    migrate(database_url)
+    migrate_as_a_newer_release(database_url, compatible_from="9998")
+    for refuse in (migrate, epoch_of):
+        with pytest.raises(SchemaTooNew, match=f"schema 9999, this release supports up to {HEAD}"):
+            refuse(database_url)
+    assert not read_schema(database_url).is_served
+
+
+def test_a_migration_says_which_releases_can_work_with_what_it_made(database_url: str) -> None:
+    assert "0001" <= COMPATIBLE_FROM <= HEAD
+    migrate(database_url)
+    database = Database(database_url)
+    with database.transaction(writing=False) as transaction:
+        found = transaction.connection.execute("SELECT value FROM meta WHERE key = 'compatible_from'").fetchall()
+    database.close()
+    assert found == [(COMPATIBLE_FROM,)]
+
+
+def test_every_migration_only_adds_what_the_release_before_may_leave_out(tmp_path: Path) -> None:
+    before: dict[str, dict[str, str]] = {}
+    for number in range(1, int(HEAD) + 1):
+        file = tmp_path / f"{number}.db"
+        after = columns_at(f"{number:04}", f"sqlite:///{file}")
+        for table, columns in before.items():
+            made = after[table]
+            assert {name: made.get(name) for name in columns} == columns, f"{number:04} takes something from {table}"
+            needed = [name for name in made.keys() - columns.keys() if made[name].endswith("needed")]
+            assert needed == [], f"{number:04} adds to {table} what the release before does not write"
+        before = after
+
+
+def columns_at(revision: str, url: str) -> dict[str, dict[str, str]]:
+    """Return the columns of each table of a new database: their types, and whether a row needs them."""
+    migrate_to(revision, url)
+    database = Database(url)
+    with database.migration() as (_, connection):
+        found = inspect(connection)
+        tables = {
+            table: {
+                column["name"]: f"{column['type']}"
+                f"{'' if column['nullable'] or column['default'] is not None else ', needed'}"
+                for column in found.get_columns(table)
+            }
+            for table in found.get_table_names()
+        }
+    database.close()
+    return tables
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
@@ -20,6 +18,7 @@ from storage.journal_store import SqlJournalStore
 from storage.schema import HEAD, migrate, schema_version
 from storage.tables import metadata
 from tests.storage.conftest import OpenJournal
+from tests.storage.migrating import migrate_to
 from tests.storage.reading import shown, updates
 from tests.whole_list import whole_list
 
@@ -34,16 +33,6 @@ class Writes(Protocol):
     def content(self, name: str) -> str: ...
     def add(self, name: str, **options: object) -> Operation: ...
     def remove(self, name: str, **options: object) -> Operation: ...
-
-
-def migrate_to(revision: str, url: str) -> None:
-    database = Database(url)
-    with database.migration() as (_, connection):
-        config = Config()
-        config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    database.close()
 
 
 def write_as_0002(url: str) -> None:

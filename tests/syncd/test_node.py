@@ -15,7 +15,7 @@ from pykka import ActorDeadError, ActorRegistry
 
 from actors.errors import StoreUnavailable
 from actors.messages.change import Change
-from actors.messages.connection import ConnectionInfo, Deliver, Join
+from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
 from actors.messages.control import ConnectionsNotified, ShowNotice
 from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.messages.journal import DeviceWrite, Outcome, Status
@@ -26,6 +26,7 @@ from storage.schema import migrate
 from syncd.errors import SettingsError
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
+from syncd.outside import MACHINE
 from syncd.settings import Settings
 from tests.daemon import ROOT
 from tests.fakes.memory_bus import MemoryHub
@@ -93,6 +94,21 @@ async def test_without_a_bus_a_write_reaches_its_devices_and_nothing_of_the_chan
     assert ("actors/messages/conversion.py", "device_update") in called
     of_the_channel = {("actors/messages/conversion.py", "channel_update")}
     assert not [call for call in called if call in of_the_channel or "/bus/" in call[0]]
+
+
+async def test_after_an_outage_devices_are_told_of_another_epoch_though_nobody_writes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    told: asyncio.Queue[object] = asyncio.Queue()
+    often = msgspec.structs.replace(MACHINE, probe_s=0.01)
+    async with running_node(settings, NoBus(), pytest.fail, outside=often) as node:
+        node.users.tell_watchlist(Join(ConnectionInfo("c1", "ann", "tv", told.put_nowait)))
+        async with asyncio.timeout(TIMEOUT_S):
+            assert isinstance(await told.get(), Joined)
+            with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
+                database.execute("UPDATE meta SET value = 'promoted' WHERE key = 'epoch'")
+            node.metrics.journal.failures += 1
+            assert isinstance(await told.get(), Disconnect)
 
 
 async def test_two_nodes_have_names_of_their_own_and_share_nothing_but_the_database(settings: Settings) -> None:
@@ -171,7 +187,7 @@ async def test_a_database_that_cannot_be_is_refused_by_its_setting(
 async def test_a_database_that_cannot_be_used_ends_the_start(settings: Settings, tmp_path: Path) -> None:
     migrate(settings.journal_url)
     with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.executescript("UPDATE alembic_version SET version_num = '9999'; DELETE FROM meta WHERE key <> 'epoch'")
     with pytest.raises(SchemaTooNew):
         async with running_node(settings, NoBus(), pytest.fail):
             pytest.fail("it must not run")

@@ -140,17 +140,24 @@ BUS: Final[Mapping[str, Struct]] = {
     "watchlist_update.all": PubNubWatchlistUpdate(
         "remove", FILM, "syncd:7", STAMP, "phone ☃", ("syncd:7", "syncd:3"), 8, "a1b2c3d4", FOLLOWED
     ),
+    "watchlist_update.all-with-epoch": PubNubWatchlistUpdate(
+        "remove", FILM, "syncd:7", STAMP, "phone ☃", ("syncd:7", "syncd:3"), 8, "a1b2c3d4", FOLLOWED, "9f86d081"
+    ),
     "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "syncd:7", STAMP, "phone"),
     "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, STAMP, "phone"),
     "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, STAMP),
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
     "head_moved": HeadMoved(9, "a1b2c3d4"),
+    "head_moved.all": HeadMoved(9, "a1b2c3d4", "9f86d081"),
 }
 
 BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     "watchlist_update.all": PubNubWatchlistUpdate(
         "remove", FILM, "movie-123", STAMP, "phone", ("movie-123", "movie-7"), 8, "a1b2c3d4", FOLLOWED
+    ),
+    "watchlist_update.all-with-epoch": PubNubWatchlistUpdate(
+        "remove", FILM, "movie-123", STAMP, "phone", ("movie-123", "movie-7"), 8, "a1b2c3d4", FOLLOWED, "9f86d081"
     ),
     "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "movie-123", None, "phone"),
     "watchlist_update.timestamp-is-a-number": PubNubWatchlistUpdate("add", FILM, "movie-123", 1_764_000_000, "phone"),

@@ -79,6 +79,13 @@ async def test_one_users_messages_go_one_after_another_and_others_side_by_side(
     assert (await bus.next_call())[1]["revision"] == 2
 
 
+async def test_a_message_says_of_which_epoch_its_revision_is(
+    publisher: ActorRef[PubNubPublisher], bus: HandBus
+) -> None:
+    publisher.tell(msgspec.structs.replace(publish("ann", 1), epoch="e"))
+    assert (await bus.next_call())[1]["epoch"] == "e"
+
+
 async def test_a_message_is_tried_until_the_bus_takes_it(
     publisher: ActorRef[PubNubPublisher], bus: HandBus, metrics: BusMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:

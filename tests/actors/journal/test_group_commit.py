@@ -184,6 +184,7 @@ class ByHand:
         writability = Writability(store, self.metrics, Refusals(self.metrics))
         self.commits = GroupCommit(store, self.metrics, writability)
         self.answered: list[str] = []
+        self.epochs: list[str | None] = []
 
     def add(self, *names: str) -> None:
         for name in names:
@@ -201,7 +202,7 @@ class ByHand:
         """Let the store's answer to a transaction be that it was done."""
         request, answer = self.store.asked[number]
         outcomes = tuple(Outcome(status=Status.ADDED) for _ in request.operations)
-        answer.set_result(BatchCommitted(outcomes, 0.0))
+        answer.set_result(BatchCommitted(outcomes, 0.0, f"epoch {number}"))
         await asyncio.sleep(0)
 
     async def fail(self, number: int, error: Exception) -> None:
@@ -210,6 +211,7 @@ class ByHand:
 
     def _note(self, committed: Committed) -> None:
         self.answered += [_name(commit.operation) for commit in committed.commits]
+        self.epochs.append(committed.epoch)
 
 
 def _name(operation: Operation) -> str:
@@ -281,3 +283,11 @@ async def test_the_loss_of_two_transactions_at_once_is_one_failure_for_those_who
     assert by_hand.answered[2:4] == ["ann 2"]
     await by_hand.commit(3)
     assert by_hand.answered[3:] == ["bob 2"]
+
+
+async def test_an_answer_says_of_which_epoch_it_is_and_a_refusal_of_none(by_hand: ByHand) -> None:
+    by_hand.add("ann 1")
+    await by_hand.commit(0)
+    by_hand.add("ann 2")
+    await by_hand.fail(1, StoreUnavailable("away"))
+    assert by_hand.epochs == ["epoch 0", None]

@@ -50,6 +50,25 @@ def test_what_is_named_during_a_look_is_looked_for_after_it_however_great_the_wr
     assert not line.is_behind
 
 
+def test_a_revision_of_another_epoch_neither_passes_nor_counts_and_is_to_be_looked_into() -> None:
+    line = RevisionLine(3, "e")
+    assert line.arrive(4, "other") is Step.OTHER
+    assert (line.head, line.seen, line.is_behind) == (3, 3, True)
+    line.begin_look()
+    assert line.arrive(4, "e") is Step.NEXT
+    assert line.end_look(4)
+    assert not line.is_behind
+    assert [line.arrive(5, None), RevisionLine(4).arrive(5, "any")] == [Step.NEXT, Step.NEXT]
+
+
+def test_a_look_that_fails_leaves_the_line_doubtful() -> None:
+    line = RevisionLine(3, "e")
+    line.see(2, "other")
+    line.begin_look()
+    line.fail_look()
+    assert line.is_behind
+
+
 def test_a_look_that_fails_is_to_be_repeated() -> None:
     line = RevisionLine(3)
     line.see(5)

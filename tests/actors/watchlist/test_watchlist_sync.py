@@ -171,8 +171,9 @@ async def loading(started: Started, others: Others, handled: Handled) -> ActorRe
     return ref
 
 
-def head(revision: int, clock: HLCTimestamp | None = None) -> HeadsLoaded:
-    return HeadsLoaded((Head(user_id="ann", revision=revision, clock=clock or HLCTimestamp(0, 0, "other")),))
+def head(revision: int, clock: HLCTimestamp | None = None, epoch: str = "") -> HeadsLoaded:
+    clock = clock or HLCTimestamp(0, 0, "other")
+    return HeadsLoaded((Head(user_id="ann", revision=revision, clock=clock, epoch=epoch),))
 
 
 @pytest.fixture
@@ -478,8 +479,69 @@ async def test_a_message_from_before_a_restore_costs_one_look_and_devices_come_a
     assert disconnect.close is TRY_AGAIN_LATER
     watchlist.tell(remote(2))
     await handled(watchlist)
+    assert others.relayed_revisions() == []
+    assert isinstance(others.journal[-1], LoadHeads)
+    watchlist.tell(head(1, epoch="restored"))
+    await handled(watchlist)
     assert len(others.reads()) == 1
     assert others.relayed_revisions() == [2]
+
+
+@pytest.fixture
+async def in_epoch(
+    loading: ActorRef[WatchlistSync], handled: Handled, devices: Devices, others: Others
+) -> ActorRef[WatchlistSync]:
+    """An actor at revision 3 of epoch ``e``; a device is connected."""
+    loading.tell(Join(devices.connection("screen")))
+    loading.tell(head(3, epoch="e"))
+    await handled(loading)
+    return loading
+
+
+async def test_a_commit_of_another_epoch_is_answered_and_published_and_devices_come_again(
+    in_epoch: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    in_epoch.tell(others.write())
+    await handled(in_epoch)
+    in_epoch.tell(structs.replace(committed(others.commits(), 4), epoch="promoted"))
+    await handled(in_epoch)
+    assert [outcome.revision for outcome in others.outcomes] == [4]
+    assert others.published == [Publish("ann", an_update(4), "promoted")]
+    assert others.relayed_revisions() == []
+    (read,) = others.reads()
+    assert (read.revision, read.epoch) == (3, "e")
+    read.reply_to(ChangesExpired("epoch_changed", 4))
+    await handled(in_epoch)
+    assert isinstance(devices.told["screen"][-1], Disconnect)
+    in_epoch.tell(head(4, epoch="promoted"))
+    in_epoch.tell(RemoteUpdate(structs.replace(remote(5).message, epoch="promoted")))
+    await handled(in_epoch)
+    assert others.relayed_revisions() == [5]
+
+
+async def test_an_update_of_another_epoch_costs_one_look_and_no_device_is_shown_it(
+    in_epoch: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    in_epoch.tell(RemoteUpdate(structs.replace(remote(4).message, epoch="before")))
+    await handled(in_epoch)
+    (read,) = others.reads()
+    read.reply_to(changes(3, 3))
+    in_epoch.tell(RemoteUpdate(structs.replace(remote(4).message, epoch="e")))
+    await handled(in_epoch)
+    assert others.relayed_revisions() == [4]
+    assert len(others.reads()) == 1
+    assert not [told for told in devices.told["screen"] if isinstance(told, Disconnect)]
+
+
+async def test_a_head_of_another_epoch_makes_it_look_however_low_it_is(
+    in_epoch: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    in_epoch.tell(HeadMoved(3, "journal", "e"))
+    await handled(in_epoch)
+    assert others.reads() == []
+    in_epoch.tell(HeadMoved(1, "journal", "promoted"))
+    await handled(in_epoch)
+    assert len(others.reads()) == 1
 
 
 async def test_a_gap_older_than_the_kept_history_is_left_to_every_connection(

@@ -1,8 +1,6 @@
 """A replica that keeps up, that does not, that is of another database, or is none: a real standby of a real server."""
 
 import asyncio
-import os
-import pwd
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ import pytest
 from storage.journal_store import open_store
 from storage.schema import migrate, renew_epoch
 from syncd.cluster import LocalPostgreSQL
-from tests.databases import execute, new_database
+from tests.databases import Standby, execute, new_database
 from tests.storage.author import Author
 from tests.syncd.checks.conftest import Check
 from tests.syncd.checks.report import assert_result
@@ -23,22 +21,6 @@ from tests.timeouts import TIMEOUT_S
 pytestmark = pytest.mark.integration
 
 FLAG = "--database-read-url (SYNCD_DATABASE_READ_URL)"
-
-
-class Standby(LocalPostgreSQL):
-    """A server that follows the one on ``primary_sockets``."""
-
-    def __init__(self, directory: Path, sockets: Path, primary_sockets: str) -> None:
-        super().__init__(directory, sockets)
-        self._primary_sockets = primary_sockets
-
-    def start(self) -> None:
-        if not self._data.exists() and self._user is not None:
-            os.chown(self._directory, pwd.getpwnam(self._user).pw_uid, -1)
-        if not self._data.exists():
-            copied_from = ("-h", self._primary_sockets, "-U", "postgres", "--checkpoint=fast")
-            self._run("pg_basebackup", *copied_from, "--write-recovery-conf", "-D", str(self._data))
-        super().start()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_migrate_reports_the_schema_and_an_older_release_is_refused_by_a_newer_d
     assert done.returncode == 0
     assert done.stdout.startswith("schema: none -> ")
     with sqlite3.connect(tmp_path / "journal.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.executescript("UPDATE alembic_version SET version_num = '9999'; DELETE FROM meta WHERE key <> 'epoch'")
     database.close()
     refused = syncd("serve", "--port", "0", "--data-dir", str(tmp_path))
     assert refused.returncode == 1
