@@ -25,11 +25,14 @@ COMMANDS = {
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 """What a shell says of a program that such a signal has ended."""
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 141 nobody reads what it says."""
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage; else as a shell says of a signal."""
+    console.open_closed()
     console.escape_unprintable()
+    signal.signal(signal.SIGUSR1, _report_nothing)
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         console.flush_output()
@@ -39,9 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if broken.errno == errno.EPIPE:
             return BROKEN_PIPE
-        print(f"syncd: the output cannot be written: {broken.strerror}", file=sys.stderr)
+        console.complain(f"syncd: the output cannot be written: {broken.strerror}")
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status
+
+
+def _report_nothing(_signal: int, _frame: object) -> None:
+    """Outlive a ``SIGUSR1`` that comes before the daemon can answer it: by default it ends the process."""
 
 
 def _run(arguments: list[str]) -> int:
@@ -54,10 +63,8 @@ def _run(arguments: list[str]) -> int:
     try:
         return int(command.run(parsed, os.environ))
     except (SettingsError, CommandError) as error:
-        print(f"syncd {parsed.command}: {error}", file=sys.stderr)
+        console.complain(f"syncd {parsed.command}: {error}")
         return 2 if isinstance(error, SettingsError) else 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _parse(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:

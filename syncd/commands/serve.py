@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Mapping
 
 from actors.errors import StoreUnavailable
@@ -20,6 +19,7 @@ from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
+from syncd.process.stop_signals import StopSignals, ignore_signals
 from syncd.process.systemd import supervised
 from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, raise_file_limit, serving
@@ -36,8 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Run until SIGTERM or SIGINT; return 1 if the daemon gave up."""
-    chosen = settings.load(vars(arguments), environment)
+    """Run until SIGTERM, SIGINT or SIGHUP; return 1 if the daemon gave up."""
+    signals = StopSignals()
+    signals.listen()
+    try:
+        return _run(settings.load(vars(arguments), environment), signals)
+    finally:
+        ignore_signals()
+
+
+def _run(chosen: Settings, signals: StopSignals) -> int:
     make_data_dir(chosen)
     raise_file_limit()
     with (
@@ -47,10 +55,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     ):
         if risk := bus_risk(chosen):
             logger.warning("%s: set --bus-key", risk)
-        return runner.run(_serve(chosen))
+        return runner.run(_serve(chosen, signals))
 
 
-async def _serve(chosen: Settings) -> int:
+async def _serve(chosen: Settings, signals: StopSignals) -> int:
     stop = asyncio.Event()
     failures: list[str] = []
 
@@ -65,15 +73,13 @@ async def _serve(chosen: Settings) -> int:
         if starting is not None:  # it may wait for a database that never answers
             starting.cancel()
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop_now)
     dump = Dump()
     dump.listen()
     revoked: RevokedTokenIds = {}
     metrics = NodeMetrics()
     tokens = authenticator(chosen, revoked, metrics.issuer)
     try:
-        with bind(chosen) as listener:
+        with signals.calling(stop_now), bind(chosen) as listener:
             async with (
                 running_node(chosen, open_bus(chosen), give_up, metrics) as node,
                 serving(chosen, node, tokens, revoked, listener) as url,
