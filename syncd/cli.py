@@ -20,6 +20,7 @@ COMMANDS = {
     "broker": "run a local PubNub-protocol broker, for development and tests (from a checkout)",
     "cluster": "start a broker, PostgreSQL and three nodes on this machine, to try things out (from a checkout)",
     "check": "check whether the daemon would start here and work, and say what to fix",
+    "config": "print the settings that the daemon would have here, and where each comes from",
     "migrate": "upgrade the database's schema",
 }
 

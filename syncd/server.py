@@ -224,9 +224,10 @@ def bind(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that no host can have
         listener.close()
-        raise SettingsError(f"--host {settings.host} --port {settings.port}: {error.strerror or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"--host {settings.host} --port {settings.port}: {reason}") from None
     listener.listen(BACKLOG)
     return listener
 

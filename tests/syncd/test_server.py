@@ -33,6 +33,12 @@ def test_a_socket_listens_where_the_settings_say(host: str, family: int) -> None
         socket.create_connection((host, port)).close()
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_that_cannot_be_is_told(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"^--host {host} --port 0: "):
+        bind(Settings(host=host, port=0))
+
+
 def test_a_port_can_be_had_again_at_once() -> None:
     with bind(Settings(port=0)) as listener:
         port = listener.getsockname()[1]
