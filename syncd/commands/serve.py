@@ -21,6 +21,7 @@ from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
+from syncd.process.open_files import watching_open_files
 from syncd.process.stop_signals import StopSignals, ignore_signals
 from syncd.process.systemd import supervised
 from syncd.revocations import RevokedTokenIds
@@ -90,6 +91,7 @@ async def _serve(chosen: Settings, warnings: Sequence[CheckResult], signals: Sto
                 running_node(chosen, open_bus(chosen), give_up, metrics) as node,
                 serving(chosen, node, tokens, revoked, listener) as url,
                 supervised(os.environ),
+                watching_open_files(metrics.open_files),
             ):
                 starting = None
                 dump.show(node.stats)
