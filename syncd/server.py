@@ -27,6 +27,7 @@ from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
+from transport.access.local_origins import LocalOrigins
 from transport.apidocs.routes import document_routes
 from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
@@ -74,7 +75,7 @@ async def serving(
         watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
-        origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        origins = _allowed_origins(settings)
         routes = _more_routes(settings, admin_deps(node, authenticator, revocations))
         api = http_api(api_deps(node, authenticator, origins), routes)
         server = _Server(server_config(settings, api, device_deps(settings, node, authenticator, origins)), connections)
@@ -87,6 +88,11 @@ async def serving(
             server.should_exit = True
             await ticking
             await server.shutdown(sockets=[listener])
+
+
+def _allowed_origins(settings: Settings) -> Collection[str]:
+    origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+    return LocalOrigins(origins) if uses_kept_secret(settings) else origins
 
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
@@ -119,7 +125,7 @@ def server_config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) ->
     return config
 
 
-def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collection[str]) -> ApiDeps:
     """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
         name="syncd",
@@ -140,7 +146,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozense
 
 
 def device_deps(
-    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
+    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: Collection[str]
 ) -> DeviceProtocolDeps:
     """Return what the device sockets of ``node`` are wired with."""
     connection_deps = ConnectionDeps(

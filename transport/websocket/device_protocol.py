@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Container
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
 from transport.access.limits import Quotas
+from transport.access.local_origins import tell_refused_origin
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import decode
@@ -81,7 +83,12 @@ class DeviceProtocol(WebSocketProtocol):
 
     def handshake_received(self, request: Request) -> None:
         """Check the token; only one with an unknown key has to wait."""
-        asked = connect_request(request, self._deps.allowed_origins)
+        try:
+            asked = connect_request(request, self._deps.allowed_origins)
+        except Problem as problem:
+            if problem.status == HTTPStatus.FORBIDDEN:  # nothing but the origin was judged
+                tell_refused_origin(request.headers.get_all("Origin")[0], self._deps.quotas.refusals)
+            raise
         try:
             claims = self._deps.authenticator.authenticate(asked.token)
         except SigningKeyMissing as missing:
