@@ -26,15 +26,31 @@ CONTENTS_PER_USER = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=10, help="number of users (default: %(default)s)")
-    parser.add_argument("--devices", type=int, default=3, help="devices of each user (default: %(default)s)")
     parser.add_argument(
-        "--rate", type=float, default=20.0, help="writes per second, all users together (default: %(default)s)"
+        "--url", metavar="URL", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=10.0, help="seconds to write for (default: %(default)s)")
     parser.add_argument(
-        "--timeout", type=float, default=10.0, help="seconds to wait for the last device (default: %(default)s)"
+        "--users", metavar="NUMBER", type=int, default=10, help="number of users (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--devices", metavar="NUMBER", type=int, default=3, help="devices of each user (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate",
+        metavar="NUMBER",
+        type=float,
+        default=20.0,
+        help="writes per second, all users together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", metavar="SECONDS", type=float, default=10.0, help="seconds to write for (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=10.0,
+        help="seconds to wait for the last device (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print the report as a JSON object")
     setting_sources.add_flags(parser)

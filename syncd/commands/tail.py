@@ -37,8 +37,10 @@ TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
-    parser.add_argument("--token", help=f"token of the device (default: ${TOKEN_VARIABLE})")
+    parser.add_argument(
+        "--url", metavar="URL", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)"
+    )
+    parser.add_argument("--token", metavar="TOKEN", help=f"token of the device (default: ${TOKEN_VARIABLE})")
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="file that keeps the list between runs, as a device does"
     )

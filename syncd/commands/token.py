@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: 86400, a day)"
     )
-    parser.add_argument("--scope", help="scope of the token: syncd:admin allows the admin API")
+    parser.add_argument("--scope", metavar="SCOPE", help="scope of the token: syncd:admin allows the admin API")
     parser.add_argument("--json", action="store_true", help="print the token and its claims as a JSON object")
     setting_sources.add_flags(parser)
 
@@ -58,7 +58,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text)
+    try:
+        seconds = int(text)
+    except ValueError:
+        seconds = 0
     if seconds <= 0:
         raise argparse.ArgumentTypeError("must be a whole number of seconds above 0")
     return seconds
