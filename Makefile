@@ -1,4 +1,4 @@
-# Every command that contributors and CI need. `make run` and `make test` need only Python 3.11 and git.
+# Every command that contributors and CI need. `make run` and `make test` need only Python 3.11 with venv, and git.
 # The first interpreter that is Python 3.11 or newer. One that make's arguments name has an environment of its own, beside
 # the usual one: make PYTHON=python3.13 unit
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

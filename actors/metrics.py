@@ -187,6 +187,16 @@ class IssuerMetrics:
 LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
+class OpenFilesMetrics:
+    """Of the process's open files."""
+
+    __slots__ = ("exhausted",)
+
+    def __init__(self) -> None:
+        self.exhausted = 0
+        """Looks, one a second, at which no file could be opened."""
+
+
 class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     """Everything that one node counts."""
 
@@ -199,6 +209,7 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LOOP_LAG_BOUNDS_S))
     """Seconds by which timers of the event loop are late."""
+    open_files: OpenFilesMetrics = field(default_factory=OpenFilesMetrics)
     restarts: Counter[str] = field(default_factory=Counter)
     """Restarts by actor class."""
     messages_skipped: Counter[str] = field(default_factory=Counter)

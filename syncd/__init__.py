@@ -1,8 +1,6 @@
 """Settings, wiring and command line: the only place that knows everything."""
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
-try:
-    __version__ = version("syncd")
-except PackageNotFoundError:  # run from a checkout
-    __version__ = "0.1.0.dev0"
+__version__: Final = "0.1.0"
+"""Of the service in a checkout and of its wheel: ``pyproject.toml`` has the same."""

@@ -20,16 +20,20 @@ COMMANDS = {
     "broker": "run a local PubNub-protocol broker, for development and tests (from a checkout)",
     "cluster": "start a broker, PostgreSQL and three nodes on this machine, to try things out (from a checkout)",
     "check": "check whether the daemon would start here and work, and say what to fix",
+    "config": "print the settings that the daemon would have here, and where each comes from",
     "migrate": "upgrade the database's schema",
 }
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 """What a shell says of a program that such a signal has ended."""
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 141 nobody reads what it says."""
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage; else as a shell says of a signal."""
+    console.open_closed()
     console.escape_unprintable()
+    signal.signal(signal.SIGUSR1, _report_nothing)
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         console.flush_output()
@@ -39,9 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if broken.errno == errno.EPIPE:
             return BROKEN_PIPE
-        print(f"syncd: the output cannot be written: {broken.strerror}", file=sys.stderr)
+        console.complain(f"syncd: the output cannot be written: {broken.strerror}")
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status
+
+
+def _report_nothing(_signal: int, _frame: object) -> None:
+    """Outlive a ``SIGUSR1`` that comes before the daemon can answer it: by default it ends the process."""
 
 
 def _run(arguments: list[str]) -> int:
@@ -54,10 +64,8 @@ def _run(arguments: list[str]) -> int:
     try:
         return int(command.run(parsed, os.environ))
     except (SettingsError, CommandError) as error:
-        print(f"syncd {parsed.command}: {error}", file=sys.stderr)
+        console.complain(f"syncd {parsed.command}: {error}")
         return 2 if isinstance(error, SettingsError) else 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _parse(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:

@@ -3,6 +3,31 @@
 import io
 import os
 import sys
+from contextlib import suppress
+
+
+def open_closed() -> None:
+    """Let a standard stream that was closed before the start lead nowhere.
+
+    Otherwise the next file that is opened has its number, and would be sent what was meant for people.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
+
+
+def complain(text: str) -> None:
+    """Print ``text`` on standard error, if anybody can read it: the exit status says the rest."""
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        with suppress(OSError):  # a stream of a test has no number
+            discard(sys.stderr.fileno())
 
 
 def escape_unprintable() -> None:

@@ -28,6 +28,7 @@ from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
+from transport.access.local_origins import LocalOrigins
 from transport.apidocs.routes import document_routes
 from transport.device_connection import DeviceConnection, DeviceDeps, Spawn
 from transport.http.admin import AdminDeps, admin_routes
@@ -80,8 +81,7 @@ async def serving(
         watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
-        origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        devices = device_deps(settings, node, authenticator, origins)
+        devices = device_deps(settings, node, authenticator, _allowed_origins(settings))
         api = _api(settings, node, authenticator, revocations, devices)
         server = _Server(server_config(settings, api, devices), connections)
         await server.startup(sockets=[listener])
@@ -101,6 +101,11 @@ def _api(
     more = _more_routes(settings, admin_deps(node, authenticator, revocations))
     streams = stream_routes(stream_deps(settings, node, devices), node.metrics.streams)
     return http_api(api_deps(node, authenticator, devices.allowed_origins), {**more, **streams})
+
+
+def _allowed_origins(settings: Settings) -> Collection[str]:
+    origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+    return LocalOrigins(origins) if uses_kept_secret(settings) else origins
 
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
@@ -154,7 +159,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collecti
 
 
 def device_deps(
-    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
+    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: Collection[str]
 ) -> DeviceDeps:
     """Return what the device sockets of ``node`` are wired with."""
     return DeviceDeps(
@@ -248,9 +253,10 @@ def bind(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that no host can have
         listener.close()
-        raise SettingsError(f"--host {settings.host} --port {settings.port}: {error.strerror or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"--host {settings.host} --port {settings.port}: {reason}") from None
     listener.listen(BACKLOG)
     return listener
 

@@ -1,25 +1,31 @@
-"""Every setting: its default, its bounds, and where its value comes from.
+"""Every setting: its default and its bounds. Where its value comes from is in ``syncd.setting_sources``."""
 
-Order of precedence: a flag, an environment variable, the TOML file, the default.
-"""
-
-import argparse
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from storage.database_url import sqlite_url
-from syncd.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "SYNCD_"
 
 Seconds = Annotated[float, Meta(gt=0)]
 PerSecond = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(gt=0)]
+
+
+GROUPS: Final = {
+    "host": "listening",
+    "data_dir": "database",
+    "bus": "bus between nodes",
+    "jwt_secret": "tokens",
+    "allowed_origins": "devices",
+    "max_connections": "limits",
+    "shutdown_timeout": "process",
+}
+"""The first setting of each group of the help, and the group's title."""
+
+MEANS_ON_OR_OFF: Final = {"on": True, "off": False, "yes": True, "no": False, "true": True, "false": False}
 
 
 def _about(text: str) -> Meta:
@@ -44,16 +50,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=32)] | None,
         _about("secret shared by all nodes, at least 32 characters; signs their messages on the bus"),
     ] = None
-    bus_foreign: Annotated[
-        bool, _about("take in what foreign publishers, who sign nothing, write on the bus: on or off")
-    ] = False
+    bus_foreign: Annotated[bool, _about("take in what foreign publishers, who sign nothing, write on the bus")] = False
     nats_retry: Annotated[Seconds, _about("seconds between attempts while NATS does not answer")] = 2.0
     pubnub_subscribe_key: Annotated[str | None, _about("PubNub's subscribe key")] = None
     pubnub_publish_key: Annotated[str | None, _about("PubNub's publish key")] = None
     pubnub_secret_key: Annotated[str | None, _about("PubNub's secret key; if set, requests are signed")] = None
     pubnub_auth_token: Annotated[str | None, _about("PubNub Access Manager token")] = None
     pubnub_origin: Annotated[str, _about("host[:port] of PubNub or a compatible service")] = "ps.pndsn.com"
-    pubnub_tls: Annotated[bool, _about("use TLS to the origin: on or off")] = True
+    pubnub_tls: Annotated[bool, _about("use TLS to the origin")] = True
     pubnub_channel_groups: Annotated[
         int,
         Meta(
@@ -72,7 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     jwt_algorithms: Annotated[
         tuple[str, ...],
         _about(
-            "accepted token algorithms, comma-separated; default: HS256, or all that a public key's type can verify"
+            "accepted token algorithms, comma-separated: HS256, HS384, HS512 for a secret; RS256, RS384, RS512, PS256, "
+            "PS384, PS512, ES256, ES384, ES512, EdDSA for a public key; default: HS256, or all that the key's type has"
         ),
     ] = ()
     jwt_public_key_file: Annotated[Path | None, _about("PEM file of the public key (RSA, EC or Ed25519)")] = None
@@ -121,12 +126,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _about("replicas that name tags for one user; if none was unused for 90 days, the tag of another is refused"),
     ] = 12_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
-    log_format: Annotated[
-        Literal["auto", "console", "json"], _about("auto (console on a terminal, else json), console or json")
-    ] = "auto"
+    log_format: Annotated[Literal["auto", "console", "json"], _about("auto is console on a terminal, else json")] = (
+        "auto"
+    )
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        _about("lowest level that is logged: debug, info, warning or error"),
+        _about("lowest level that is logged"),
     ] = "info"
     trace_ratio: Annotated[
         float,
@@ -142,98 +147,3 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def journal_url(self) -> str:
         """The URL of the journal's database: as set, or SQLite in the data directory."""
         return sqlite_url(self.data_dir / "journal.db") if self.database_url is None else self.database_url
-
-
-_KEPT_AS_WRITTEN = {"jwt_secret", "jwt_previous_secret"}
-"""Whitespace around these may be part of them, for who signs with them: ``shared_secret`` in ``transport.access``."""
-
-_SWITCHES = {"on": True, "off": False, "yes": True, "no": False}
-
-_TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add a flag per setting, and ``--config``."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file with settings by name (host, data_dir, …)"
-    )
-    for name in Settings.__struct_fields__:
-        parser.add_argument(
-            _flag(name), dest=name, metavar=name.rpartition("_")[2].upper(), help=_help(name), default=None
-        )
-
-
-def load(flags: Mapping[str, object], environment: Mapping[str, str]) -> Settings:
-    """Return the settings.
-
-    Args:
-        flags: parsed arguments by setting name; ``None``: not given. ``config``: the TOML file's path.
-        environment: as ``os.environ``.
-
-    Raises:
-        SettingsError: names the setting, where it was set, and what is expected.
-    """
-    config = flags.get("config")
-    values: dict[str, object] = {}
-    file = _read_toml(config) if isinstance(config, Path) else {}
-    for name in Settings.__struct_fields__:
-        variable = ENVIRONMENT_PREFIX + name.upper()
-        for source, value in (
-            (_flag(name), flags.get(name)),
-            (variable, environment.get(variable)),
-            (f"{name} in {config}", file.get(name)),
-        ):
-            if value is not None:
-                values[name] = _convert(name, source, value)
-                break
-    return Settings(**values)  # type: ignore[arg-type]  # converted one by one above
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _help(name: str) -> str:
-    description = next(
-        meta.description for meta in get_args(_TYPES[name]) if isinstance(meta, Meta) and meta.description
-    )
-    default = getattr(Settings(), name)
-    if default in (None, ()):
-        return description
-    shown = ("off", "on")[default] if isinstance(default, bool) else default
-    return f"{description} (default: {shown})"
-
-
-def _convert(name: str, source: str, value: object) -> object:
-    kind = _TYPES[name]
-    if isinstance(value, str) and name not in _KEPT_AS_WRITTEN:
-        value = value.strip()  # a file's last line break, mostly
-    if (
-        isinstance(value, str)
-        and value.lower() in _SWITCHES
-        and bool in (get_args(kind)[0], *get_args(get_args(kind)[0]))
-    ):
-        value = _SWITCHES[value.lower()]
-    if isinstance(value, str) and get_origin(get_args(kind)[0]) is tuple:
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {error}") from None
-
-
-def _path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise msgspec.ValidationError(f"expected a path, got {value!r}")
-
-
-def _read_toml(path: Path) -> dict[str, object]:
-    try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"--config {path}: {error}") from None
-    unknown = sorted(values.keys() - set(Settings.__struct_fields__))
-    if unknown:
-        raise SettingsError(f"--config {path}: unknown setting {unknown[0]!r}")
-    return values

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from transport.access.minting import mint
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a secret of the tests, and long enough"
+MAX_CONNECTIONS = min(100_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200)
+"""As many as this machine lets a process have files: of more it would be warned."""
 WATCHLIST = "/api/v1/sync/watchlist"
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 
@@ -30,6 +33,7 @@ class DaemonProcess:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.log = data_dir / f"daemon-{uuid4().hex[:6]}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SYNCD_")}
+        environment["SYNCD_MAX_CONNECTIONS"] = str(MAX_CONNECTIONS)
         if secret is not None:
             environment["SYNCD_JWT_SECRET"] = secret
         with self.log.open("wb") as stderr:

@@ -1,7 +1,7 @@
 """Settings that are valid but probably not what the operator wants."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,22 +9,25 @@ from urllib.parse import urlsplit
 from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
-from syncd.checks.secret_settings import secrets_of
+from syncd.checks.secret_settings import KEYS, SECRETS, secrets_of
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
 from syncd.settings import Settings
 
 NAME = "configuration"
-ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]+")
-"""What browsers send: a scheme and a host, no path (RFC 6454 section 6.2)."""
+ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s*]+")
+"""What browsers send: a scheme and a host, no path (RFC 6454 section 6.2); ``null`` for a page that has no host."""
 
 
-def check_configuration(settings: Settings, flags: Mapping[str, object]) -> list[CheckResult]:
+def check_configuration(
+    settings: Settings, flags: Mapping[str, object], stripped: Collection[str] = ()
+) -> list[CheckResult]:
     """Check the settings by themselves.
 
     Args:
         settings: as loaded from ``flags`` and elsewhere.
         flags: what the command line said, by setting name; ``config``: the TOML file's path.
+        stripped: names of settings whose value had whitespace around it.
     """
     advice = [
         *_exposure(settings),
@@ -32,6 +35,7 @@ def check_configuration(settings: Settings, flags: Mapping[str, object]) -> list
         *_nodes(settings),
         *_devices(settings),
         *_exposed_secrets(settings, flags),
+        *_stripped_secrets(settings, stripped),
     ]
     return advice or [ok(NAME, "every setting is valid, and none looks like a mistake")]
 
@@ -45,7 +49,7 @@ def _exposure(settings: Settings) -> Iterator[CheckResult]:
         )
     for origin in settings.allowed_origins:
         if not ORIGIN.fullmatch(origin):
-            yield warning(
+            yield failed(
                 NAME,
                 f"no browser sends the origin {origin!r}: pages from there cannot connect",
                 f"write it as https://host or https://host:port in {setting('allowed_origins')}",
@@ -130,6 +134,23 @@ def _exposed_secrets(settings: Settings, flags: Mapping[str, object]) -> Iterato
             NAME,
             f"every user of this machine can read {config}",
             f"make the file of --config readable by its owner only: chmod 600 {config}",
+        )
+
+
+def _stripped_secrets(settings: Settings, stripped: Collection[str]) -> Iterator[CheckResult]:
+    of_tokens = ("jwt_secret", "jwt_previous_secret")
+    for name in of_tokens:
+        if (secret := getattr(settings, name)) is not None and secret != secret.strip():
+            yield warning(
+                NAME,
+                "there is whitespace around a secret: tokens signed with it and without it are accepted",
+                f"remove it here and at the issuer, often a last line break: {setting(name)}",
+            )
+    for name in sorted({*SECRETS, *secrets_of(settings), *KEYS}.intersection(stripped).difference(of_tokens)):
+        yield warning(
+            NAME,
+            "there was whitespace around a secret, a token or a key, which is not taken for a part of it",
+            f"remove it, often a last line break: {setting(name)}",
         )
 
 

@@ -26,7 +26,9 @@ MAX_NAMED = 3
 async def check_keys(settings: Settings) -> Checked:
     """Read the key, or fetch the key set."""
     if uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists():
-        return Checked((ok(NAME, "none is set: the first start creates a secret, for development"),))
+        return Checked(
+            (ok(NAME, f"none is set: the first start creates a secret in {settings.data_dir}, for development"),)
+        )
     try:
         algorithms = authenticator(settings).keys.algorithms
     except SettingsError as error:
@@ -43,11 +45,10 @@ def _check_key(settings: Settings, algorithms: str) -> CheckResult:
     if uses_kept_secret(settings) and others_may_access(kept):
         fix = f"chmod 600 {kept}, in {setting('data_dir')}"
         return warning(NAME, f"other users have access to the secret in {kept}", fix)
-    for name, secret in (("jwt_secret", settings.jwt_secret), ("jwt_previous_secret", settings.jwt_previous_secret)):
-        if secret is not None and secret != secret.strip():
-            detail = "there is whitespace around a secret: tokens signed with it and without it are accepted"
-            return warning(NAME, detail, f"remove it here and at the issuer, often a last line break: {setting(name)}")
-    return ok(NAME, f"tokens are verified with {'a shared secret' if file is None else file}, {algorithms}")
+    key = file or (
+        f"the secret kept in {kept}" if uses_kept_secret(settings) else f"the secret of {setting('jwt_secret')}"
+    )
+    return ok(NAME, f"tokens are verified with {key}, {algorithms}")
 
 
 async def _check_key_set(url: str, algorithms: Sequence[str]) -> Checked:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from syncd.settings import ENVIRONMENT_PREFIX
+from syncd.setting_sources import ENVIRONMENT_PREFIX
 
 Status = Literal["ok", "warning", "failed"]
 

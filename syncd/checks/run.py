@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from msgspec.structs import replace
 
@@ -31,7 +31,10 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = 
 
 
 async def run_checks(
-    settings: Settings, flags: Mapping[str, object], timeout_s: float = CHECK_TIMEOUT_S
+    settings: Settings,
+    flags: Mapping[str, object],
+    timeout_s: float = CHECK_TIMEOUT_S,
+    stripped: Collection[str] = (),
 ) -> list[CheckResult]:
     """Return the results of every check, in a fixed order, after ``timeout_s`` at most. They hold no secret.
 
@@ -39,14 +42,29 @@ async def run_checks(
         settings: what would be started.
         flags: what the command line said, by setting name.
         timeout_s: for each check.
+        stripped: names of settings whose value had whitespace around it.
     """
     checked = await asyncio.gather(*(_with_deadline(*check, settings, timeout_s) for check in CHECKS))
     clocks = [reading for one in checked for reading in one.clocks]
     return [
-        *check_configuration(settings, flags),
+        *check_configuration(settings, flags, stripped),
         *(_on_one_line(result, settings) for one in checked for result in one.results),
         *check_clock(clocks, settings, time.time()),
     ]
+
+
+async def run_checks_of_a_start(
+    settings: Settings, flags: Mapping[str, object], stripped: Collection[str]
+) -> list[CheckResult]:
+    """Return what ``run_checks`` would say but ok, of what needs nobody else: the start itself meets the rest.
+
+    A directory that takes nothing does not keep a daemon from starting: it still reads.
+    """
+    local = [check_open_files, *([check_keys] if settings.jwks_url is None else [])]
+    checked = [result for check in local for result in (await check(settings)).results]
+    directory = [result for result in (await check_directory(settings)).results if result.status == "warning"]
+    results = [*check_configuration(settings, flags, stripped), *checked, *directory]
+    return [_on_one_line(result, settings) for result in results if result.status != "ok"]
 
 
 async def _with_deadline(

@@ -1,10 +1,13 @@
 """Which settings are secrets, and text without them: no report prints one."""
 
+import re
 from urllib.parse import unquote
 
 from syncd.settings import Settings
 
 SECRETS = ("jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_secret_key", "pubnub_auth_token")
+KEYS = ("pubnub_subscribe_key", "pubnub_publish_key")
+"""Not secret, and copied from somewhere as secrets are."""
 PASSWORD_FIELDS = ("password", "sslpassword")
 """In the query of a PostgreSQL URL (libpq, connection parameters)."""
 
@@ -19,6 +22,8 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:
         "database_url": settings.database_url or "",
         "database_read_url": settings.database_read_url or "",
         "bus": settings.bus,
+        "jwks_url": settings.jwks_url or "",
+        "otlp_endpoint": settings.otlp_endpoint or "",
     }
     for name, url in urls.items():
         address, _, query = url.partition("?")
@@ -37,5 +42,11 @@ def redacted(text: str, settings: Settings) -> str:
     """Return ``text``, which may come from another program, with every secret of ``settings`` replaced by ``***``."""
     for spellings in secrets_of(settings).values():
         for secret in spellings:
-            text = text.replace(secret, "***")
+            text = re.sub(_pattern(secret), "***", text)
     return text
+
+
+def _pattern(secret: str) -> str:
+    """Return what finds ``secret``; a word only as a whole: ``postgres`` is not in ``postgresql``."""
+    escaped = re.escape(secret)
+    return rf"(?<!\w){escaped}(?!\w)" if re.fullmatch(r"\w+", secret) else escaped

@@ -10,8 +10,12 @@ from syncd.errors import CommandError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8084, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", metavar="PORT", type=int, default=8084, help="port to listen on (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
@@ -21,7 +25,7 @@ def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
 
     try:
         asyncio.run(run_broker(arguments.host, arguments.port))
-    except (OSError, OverflowError) as error:  # the latter of what is no port
+    except (OSError, OverflowError, UnicodeError) as error:  # the latter two of what is no port and no host
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"--host {arguments.host} --port {arguments.port}: {reason}") from None
     return 0

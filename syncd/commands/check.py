@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from syncd import settings
+from syncd import setting_sources
 from syncd.checks.results import CheckResult, failed
 from syncd.checks.run import run_checks
 from syncd.errors import SettingsError
@@ -23,7 +23,7 @@ PLAIN = "\x1b[0m"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print a list of {name, status, detail, fix}")
-    settings.add_flags(parser)
+    setting_sources.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 async def _check(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     try:
-        results = await run_checks(settings.load(vars(arguments), environment), vars(arguments))
+        found = setting_sources.resolve(vars(arguments), environment)
+        results = await run_checks(found.settings, vars(arguments), stripped=found.stripped)
     except SettingsError as error:
         results = [failed("configuration", str(error), "'syncd serve --help' explains every setting")]
     if arguments.json:

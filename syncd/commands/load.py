@@ -11,13 +11,12 @@ from functools import partial
 from uuid import UUID
 
 from msgspec import Struct
-from syncd_client import Client, State, Updated
+from syncd_client import Client, Disconnected, State, Updated
 from syncd_client.address import address_of
 
-from syncd import settings
-from syncd.data_dir import make_data_dir
+from syncd import console, setting_sources
 from syncd.errors import CommandError, SettingsError
-from syncd.keys.signing import signing_secret, uses_kept_secret
+from syncd.keys.signing import name_of_secret, signing_secret
 from transport.access.minting import mint
 
 TOKEN_TTL_S = 24 * 3600
@@ -27,18 +26,34 @@ CONTENTS_PER_USER = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=10, help="number of users (default: %(default)s)")
-    parser.add_argument("--devices", type=int, default=3, help="devices of each user (default: %(default)s)")
     parser.add_argument(
-        "--rate", type=float, default=20.0, help="writes per second, all users together (default: %(default)s)"
+        "--url", metavar="URL", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=10.0, help="seconds to write for (default: %(default)s)")
     parser.add_argument(
-        "--timeout", type=float, default=10.0, help="seconds to wait for the last device (default: %(default)s)"
+        "--users", metavar="NUMBER", type=int, default=10, help="number of users (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--devices", metavar="NUMBER", type=int, default=3, help="devices of each user (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate",
+        metavar="NUMBER",
+        type=float,
+        default=20.0,
+        help="writes per second, all users together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", metavar="SECONDS", type=float, default=10.0, help="seconds to write for (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=10.0,
+        help="seconds to wait for the last device (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print the report as a JSON object")
-    settings.add_flags(parser)
+    setting_sources.add_flags(parser)
 
 
 class Report(Struct, kw_only=True):
@@ -62,6 +77,8 @@ class _User:
         self.devices = devices
         self.writes = 0
         self.missing = 0
+        self.reason = ""
+        """Why a device was disconnected last."""
         self._latencies_s = latencies_s
         self._awaited: dict[tuple[int, str], tuple[bool, float]] = {}
         """Device and content -> whether it should be in the list, and since when."""
@@ -86,6 +103,8 @@ class _User:
         return len(self._awaited)
 
     def _happened(self, number: int, event: object) -> None:
+        if isinstance(event, Disconnected):
+            self.reason = event.reason
         if not isinstance(event, Updated):
             return
         shown = {item.content_id for item in self.devices[number].items if not item.pending}
@@ -104,10 +123,9 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         address_of(arguments.url)
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
-    chosen = settings.load(vars(arguments), environment)
-    if uses_kept_secret(chosen):
-        make_data_dir(chosen)
-    secret = signing_secret(chosen)
+    found = setting_sources.resolve(vars(arguments), environment)
+    secret = signing_secret(found.settings)
+    console.complain(f"the daemon is {arguments.url}; its tokens are signed with {name_of_secret(found)}")
     report = asyncio.run(_load(arguments, secret))
     if arguments.json:
         print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}))
@@ -130,7 +148,7 @@ async def _load(arguments: argparse.Namespace, secret: str) -> Report:
         users.append(_User(name, devices, latencies_s))
     devices = [device for user in users for device in user.devices]
     try:
-        await _connected(arguments, devices)
+        await _connected(arguments, users)
         await _write(arguments, users)
         await _arrived(arguments, users)
     finally:
@@ -158,14 +176,17 @@ def _device(url: str, secret: str, user_id: str, device_id: str) -> Client:
     return client
 
 
-async def _connected(arguments: argparse.Namespace, devices: list[Client]) -> None:
+async def _connected(arguments: argparse.Namespace, users: list[_User]) -> None:
+    devices = [device for user in users for device in user.devices]
     try:
         async with asyncio.timeout(arguments.timeout):
             for number, device in enumerate(devices, 1):
                 await device.wait_until(partial(_is_live, device))
                 _progress("connected", number, len(devices))
     except TimeoutError:
-        raise CommandError(f"{arguments.url}: not every device could connect within {arguments.timeout:g} s") from None
+        reason = next((f": {user.reason}" for user in users if user.reason), "")
+        said = f"not every device could connect within {arguments.timeout:g} s{reason}"
+        raise CommandError(f"{arguments.url}: {said}") from None
 
 
 def _is_live(device: Client) -> bool:

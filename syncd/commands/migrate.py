@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from actors.errors import StoreUnavailable
 from storage.errors import SchemaTooNew
 from storage.schema import migrate, renew_epoch, schema_version
-from syncd import settings
+from syncd import setting_sources
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="after a restore from a backup: make every device start again from a snapshot",
     )
-    settings.add_flags(parser)
+    setting_sources.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Migrate, and print the schema's version before and after."""
-    chosen = settings.load(vars(arguments), environment)
+    chosen = setting_sources.load(vars(arguments), environment)
     if chosen.database_url is None:
         make_data_dir(chosen)
     url = chosen.journal_url

@@ -4,25 +4,29 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from actors.errors import StoreUnavailable
 from actors.metrics import NodeMetrics
 from storage.errors import SchemaTooNew
-from syncd import __version__, console, settings
-from syncd.buses import bus_risk, open_bus
+from syncd import __version__, console, setting_sources
+from syncd.buses import open_bus
+from syncd.checks.results import CheckResult
+from syncd.checks.run import run_checks_of_a_start
 from syncd.data_dir import make_data_dir
-from syncd.errors import CommandError
+from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
 from syncd.keys import development
 from syncd.keys.signing import authenticator, uses_kept_secret
 from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
+from syncd.process.open_files import watching_open_files
+from syncd.process.stop_signals import StopSignals, ignore_signals
 from syncd.process.systemd import supervised
 from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, raise_file_limit, serving
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,12 +36,25 @@ DEVELOPMENT_DEVICE = "terminal"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    settings.add_flags(parser)
+    setting_sources.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Run until SIGTERM or SIGINT; return 1 if the daemon gave up."""
-    chosen = settings.load(vars(arguments), environment)
+    """Run until SIGTERM, SIGINT or SIGHUP; return 1 if the daemon gave up."""
+    signals = StopSignals()
+    signals.listen()
+    try:
+        return _run(setting_sources.resolve(vars(arguments), environment), vars(arguments), signals)
+    finally:
+        ignore_signals()
+
+
+def _run(found: Resolved, flags: Mapping[str, object], signals: StopSignals) -> int:
+    chosen = found.settings
+    results = asyncio.run(run_checks_of_a_start(chosen, flags, found.stripped))
+    for result in results:
+        if result.status == "failed":
+            raise SettingsError(f"{result.detail}: {result.fix}")
     make_data_dir(chosen)
     raise_file_limit()
     with (
@@ -45,12 +62,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         journal_lock(chosen),
         asyncio.Runner(loop_factory=_event_loop()) as runner,
     ):
-        if risk := bus_risk(chosen):
-            logger.warning("%s: set --bus-key", risk)
-        return runner.run(_serve(chosen))
+        return runner.run(_serve(chosen, results, signals))
 
 
-async def _serve(chosen: Settings) -> int:
+async def _serve(chosen: Settings, warnings: Sequence[CheckResult], signals: StopSignals) -> int:
     stop = asyncio.Event()
     failures: list[str] = []
 
@@ -65,23 +80,24 @@ async def _serve(chosen: Settings) -> int:
         if starting is not None:  # it may wait for a database that never answers
             starting.cancel()
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop_now)
     dump = Dump()
     dump.listen()
     revoked: RevokedTokenIds = {}
     metrics = NodeMetrics()
     tokens = authenticator(chosen, revoked, metrics.issuer)
     try:
-        with bind(chosen) as listener:
+        with signals.calling(stop_now), bind(chosen) as listener:
             async with (
                 running_node(chosen, open_bus(chosen), give_up, metrics) as node,
                 serving(chosen, node, tokens, revoked, listener) as url,
                 supervised(os.environ),
+                watching_open_files(metrics.open_files),
             ):
                 starting = None
                 dump.show(node.stats)
                 _say(_welcome(chosen, url))
+                for warning in warnings:  # not before: of a start that fails, one line says why
+                    logger.warning("%s: %s", warning.detail, warning.fix)
                 garbage.tune()
                 await stop.wait()
                 logger.info("stopping")

@@ -25,6 +25,7 @@ from syncd_client import (
 from syncd_client.ids import check_user_id
 from syncd_client.tokens import REFUSED_BEFORE
 
+from syncd import console
 from syncd.errors import CommandError
 
 TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
@@ -32,8 +33,10 @@ TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--url", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)")
-    parser.add_argument("--token", help=f"token of the device (default: ${TOKEN_VARIABLE})")
+    parser.add_argument(
+        "--url", metavar="URL", default="http://127.0.0.1:8083", help="URL of the daemon (default: %(default)s)"
+    )
+    parser.add_argument("--token", metavar="TOKEN", help=f"token of the device (default: ${TOKEN_VARIABLE})")
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="file that keeps the list between runs, as a device does"
     )
@@ -42,14 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Show changes until the server refuses the connection for good."""
-    token = (arguments.token or environment.get(TOKEN_VARIABLE) or "").strip()
+    source = "--token" if (arguments.token or "").strip() else f"${TOKEN_VARIABLE}"
+    given = arguments.token if source == "--token" else environment.get(TOKEN_VARIABLE, "")
+    token = given.strip()
+    if token != given:
+        console.complain(f"there is whitespace around {source}, which is not taken for a part of it")
     if not token:
         raise CommandError(f"a token is needed: --token or ${TOKEN_VARIABLE}; 'syncd token' makes one")
     try:
         user_id = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})["sub"]
         check_user_id(user_id)
     except (jwt.PyJWTError, KeyError, ValueError) as error:
-        raise CommandError(f"--token: this is not a device token: {error}") from None
+        raise CommandError(f"{source}: this is not a device token: {error}") from None
     return asyncio.run(_tail(arguments, token, user_id))
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from actors.messages.names import NAME_RULE, is_name
-from syncd import settings
-from syncd.data_dir import make_data_dir
+from syncd import console, setting_sources
 from syncd.errors import SettingsError
-from syncd.keys.signing import signing_secret, uses_kept_secret
+from syncd.keys.signing import name_of_secret, signing_secret
 from transport.access.minting import mint
 from transport.access.signing_keys import MIN_SECRET_BYTES
 
@@ -21,19 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ttl", type=_seconds, default=86_400, metavar="SECONDS", help="lifetime (default: 86400, a day)"
     )
-    parser.add_argument("--scope", help="scope of the token: syncd:admin allows the admin API")
+    parser.add_argument("--scope", metavar="SCOPE", help="scope of the token: syncd:admin allows the admin API")
     parser.add_argument("--json", action="store_true", help="print the token and its claims as a JSON object")
-    settings.add_flags(parser)
+    setting_sources.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Print the token. Raises: SettingsError, the daemon would refuse it for a name."""
+    """Print the token. Raises: SettingsError, the daemon would refuse it for a name, or there is no secret."""
     for flag, name in (("--user", arguments.user), ("--device", arguments.device)):
         if not is_name(name):
             raise SettingsError(f"{flag}: must be {NAME_RULE}")
-    chosen = settings.load(vars(arguments), environment)
-    if uses_kept_secret(chosen):
-        make_data_dir(chosen)
+    found = setting_sources.resolve(vars(arguments), environment)
+    chosen = found.settings
     algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
     secret = signing_secret(chosen)
     if algorithm not in MIN_SECRET_BYTES:
@@ -50,6 +48,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         token_id=token_id,
         scope=arguments.scope,
     )
+    console.complain(f"signed with {name_of_secret(found)}")
     if arguments.json:
         said = {"user": arguments.user, "device": arguments.device, "ttl": arguments.ttl, "token_id": token_id}
         print(json.dumps({"token": token, **said} | ({"scope": arguments.scope} if arguments.scope else {})))
@@ -59,7 +58,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text)
+    try:
+        seconds = int(text)
+    except ValueError:
+        seconds = 0
     if seconds <= 0:
         raise argparse.ArgumentTypeError("must be a whole number of seconds above 0")
     return seconds

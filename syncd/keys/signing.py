@@ -1,11 +1,13 @@
 """The keys that tokens are verified with, from the settings."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from pathlib import Path
 
 from actors.metrics import IssuerMetrics
 from syncd import __version__
 from syncd.errors import SettingsError
-from syncd.keys.kept_secret import kept_secret
+from syncd.keys.kept_secret import FILE_NAME, found_secret, kept_secret
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.jwks_keys import JwksKeys
@@ -21,22 +23,39 @@ def uses_kept_secret(settings: Settings) -> bool:
     return settings.jwt_secret is None and settings.jwt_public_key_file is None and settings.jwks_url is None
 
 
-def signing_secret(settings: Settings) -> str:
-    """Return the HMAC secret.
+def signing_secret(settings: Settings, keep: Callable[[Path], str] = found_secret) -> str:
+    """Return the HMAC secret, without whitespace around it.
+
+    Args:
+        settings: where it is.
+        keep: returns what is kept in the data directory. Only the daemon makes it: ``kept_secret``.
 
     Raises:
-        SettingsError: tokens are verified with a public key, or the kept secret cannot be read or written.
+        SettingsError: tokens are verified with a public key, or there is no kept secret, or it cannot be read or made.
     """
     if settings.jwt_secret is not None:
-        return settings.jwt_secret
+        return settings.jwt_secret.strip()
     if not uses_kept_secret(settings):
         raise SettingsError(
             "tokens are verified with a public key here; only the holder of the private key can make them"
         )
     try:
-        return kept_secret(settings.data_dir)
-    except OSError as error:
-        raise SettingsError(f"--data-dir: {error}") from error
+        return keep(settings.data_dir)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"no secret is kept in {settings.data_dir.absolute()}, where a daemon without a key makes one: set "
+            "--data-dir (SYNCD_DATA_DIR) to the daemon's, or --jwt-secret (SYNCD_JWT_SECRET) to its secret"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"--data-dir {settings.data_dir}: {reason}") from error
+
+
+def name_of_secret(found: Resolved) -> str:
+    """Return which secret ``signing_secret`` returns, for people."""
+    if found.settings.jwt_secret is not None:
+        return f"the secret of {found.sources['jwt_secret']}"
+    return f"the secret kept in {(found.settings.data_dir / FILE_NAME).absolute()}"
 
 
 def authenticator(
@@ -67,7 +86,9 @@ def _keys(settings: Settings, metrics: IssuerMetrics | None) -> SigningKeys:
             algorithms = settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS
             return JwksKeys(settings.jwks_url, algorithms, user_agent=USER_AGENT, metrics=metrics)
         return shared_secret(
-            signing_secret(settings), settings.jwt_previous_secret, settings.jwt_algorithms or ("HS256",)
+            settings.jwt_secret or signing_secret(settings, kept_secret),
+            settings.jwt_previous_secret,
+            settings.jwt_algorithms or ("HS256",),
         )
     except ValueError as error:
         raise SettingsError(f"--{error}") from error

@@ -9,7 +9,6 @@ import asyncio
 import faulthandler
 import os
 import signal
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -24,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.runtime.introspection import ActorState, actor_states, messages_waiting
+from syncd import console
 
 MAX_MAILBOXES: Final = 20
 MAX_PLACES: Final = 20
@@ -56,14 +56,19 @@ class Dump:
 
         Thread: the main one, on its running event loop.
         """
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.write)
+        loop = asyncio.get_running_loop()
+
+        def report(_signal: int, _frame: object) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.write)
+
+        signal.signal(signal.SIGUSR1, report)  # not the loop's: when that ends, the signal would end the process
         faulthandler.register(signal.SIGUSR1, chain=True)  # after the loop's handler, so that it is chained to it
         faulthandler.enable()  # also SIGABRT, with which systemd's watchdog ends a hanging daemon
 
     def write(self) -> None:
-        """Write the loop's part to standard error. Thread: the event loop."""
-        sys.stderr.write(self.text())
-        sys.stderr.flush()
+        """Write the loop's part to standard error, if anybody can read it. Thread: the event loop."""
+        console.complain(self.text().rstrip("\n"))
 
     def text(self) -> str:
         """Return the loop's part: a thousand lines at most.

@@ -28,7 +28,12 @@ def test_the_help_lists_the_commands() -> None:
         (("tail",), {}, 1, "a token is needed"),
         (("tail", "--token", "x", "--url", "http://x"), {}, 1, "token"),
         (("token", "--user", "u", "--device", "d", "--jwks-url", "http://x"), {}, 2, "private key"),
-        (("token", "--user", "u", "--device", "d", "--ttl", "0"), {}, 2, "--ttl"),
+        (
+            ("token", "--user", "u", "--device", "d", "--ttl", "a day"),
+            {},
+            2,
+            "--ttl: must be a whole number of seconds",
+        ),
     ],
 )
 def test_wrong_usage_ends_with_one_line_that_names_the_mistake(

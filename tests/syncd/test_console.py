@@ -82,3 +82,17 @@ def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path
         rest = daemon.stderr.read()
         assert daemon.wait(TIMEOUT_S) == 0
     assert "Traceback" not in said + rest
+
+
+def test_a_mistake_keeps_its_status_where_nobody_can_read_it() -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "syncd", "--port", "70000"], cwd=ROOT, env=MEASURED, stderr=full, timeout=TIMEOUT_S
+        )
+    assert done.returncode == 2
+
+
+def test_streams_that_were_closed_lead_nowhere_and_a_command_works() -> None:
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "syncd", *TOKEN]
+    environment = MEASURED | {"SYNCD_JWT_SECRET": SECRET}
+    assert subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT_S).returncode == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from websockets import InvalidStatus, Origin
 from websockets.asyncio.client import connect
 
 from storage.schema import migrate
@@ -17,7 +18,7 @@ from syncd.node import running_node
 from syncd.revocations import RevokedTokenIds
 from syncd.server import bind, raise_file_limit, serving
 from syncd.settings import Settings
-from tests.daemon import SECRET, bearer
+from tests.daemon import SECRET, StartDaemon, bearer
 from transport.bus.none import NoBus
 
 pytestmark = pytest.mark.integration
@@ -31,6 +32,12 @@ def test_a_socket_listens_where_the_settings_say(host: str, family: int) -> None
         address, port = listener.getsockname()[:2]
         assert (listener.family, address) == (family, host)
         socket.create_connection((host, port)).close()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+def test_a_host_that_cannot_be_is_told(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"^--host {host} --port 0: "):
+        bind(Settings(host=host, port=0))
 
 
 def test_a_port_can_be_had_again_at_once() -> None:
@@ -114,3 +121,24 @@ async def test_the_demo_is_there_in_development_only(tmp_path: Path, jwt_secret:
             async with http.get(path) as response:
                 statuses[path] = response.status
     assert statuses == {"/admin": 200, "/": 404 if jwt_secret else 200}
+
+
+async def test_in_development_pages_of_this_machine_may_connect_and_of_others_it_is_told(
+    start_daemon: StartDaemon, http: aiohttp.ClientSession
+) -> None:
+    daemon = start_daemon("--log-format", "json", secret=None)
+    header = {"Authorization": f"Bearer {daemon.welcome[3].strip()}"}
+    preflight = {"Access-Control-Request-Method": "POST"}
+    async with connect(daemon.ws_url, additional_headers=header, origin=Origin("http://localhost:3000")):
+        pass
+    async with http.options(daemon.url + WATCHLIST, headers={"Origin": "http://localhost:3000", **preflight}) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(daemon.ws_url, additional_headers=header, origin=Origin("http://evil.example"))
+    async with http.options(daemon.url + WATCHLIST, headers={"Origin": "http://evil.example", **preflight}) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    async with http.get(f"{daemon.url}/metrics") as answer:
+        assert 'syncd_refusals_total{reason="origin"} 2.0' in await answer.text()
+    assert await daemon.terminate() == 0
+    said = "a page of 'http://evil.example' was refused: allow its origin by --allowed-origins (SYNCD_ALLOWED_ORIGINS)"
+    assert daemon.log.read_text().count(said) == 2

@@ -82,7 +82,8 @@ def public_key_file(path: Path, algorithms: Sequence[str] = PUBLIC_KEY_ALGORITHM
     """
     _check_allowed(algorithms, PUBLIC_KEY_ALGORITHMS)
     try:
-        key = from_pem(path.read_text(), algorithms)
+        # Around the key there may be text, in any encoding.
+        key = from_pem(path.read_text(encoding="utf-8-sig", errors="replace"), algorithms)
     except (OSError, ValueError) as error:
         raise ValueError(f"jwt-public-key-file {path} holds no usable public key: {error}") from error
     return FixedKeys([key])

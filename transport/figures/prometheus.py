@@ -195,6 +195,8 @@ class Figures(Collector):
         yield _counters("actor_restarts", "Actors restarted by the supervisor.", "actor", sources.metrics.restarts)
         yield _counters("actor_messages_skipped", "Messages that raised.", "actor", sources.metrics.messages_skipped)
         yield _histogram("loop_lag_seconds", "How late timers of the event loop are.", sources.metrics.loop_lag)
+        exhausted = sources.metrics.open_files.exhausted
+        yield _counter("open_files_exhausted", "Seconds in which no file could be opened.", exhausted)
 
 
 def _process() -> Iterator[Metric]:

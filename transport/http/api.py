@@ -27,7 +27,7 @@ class HttpApi(Struct, frozen=True):
 
 def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     """Return the API, which serves ``more`` too."""
-    cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
+    cors, deadlines = Cors(deps.allowed_origins, deps.quotas.refusals), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = WatchlistRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     reads, service = ReadRoutes(deps), ServiceRoutes(deps)
     routes: Routes = {

@@ -3,11 +3,13 @@
 Source: the Fetch standard, "HTTP extensions: CORS protocol".
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.responses import Response
 
+from transport.access.local_origins import tell_refused_origin
 from transport.http.request_head import Field
 
 MAX_AGE_S: Final = 600
@@ -24,14 +26,15 @@ class Cors:
     answer.
     """
 
-    def __init__(self, allowed_origins: Collection[str] = ()) -> None:
-        self._allowed = frozenset(origin.encode() for origin in allowed_origins if origin != "*")
+    def __init__(self, allowed_origins: Collection[str] = (), refusals: Counter[str] | None = None) -> None:
+        self._allowed = allowed_origins if set(allowed_origins) - {"*"} else ()
+        self._refusals: Counter[str] = Counter() if refusals is None else refusals
 
     def response_headers(self, origin: bytes | None) -> tuple[Field, ...]:
         """Return what to add to any answer to a request with this ``Origin``."""
         if not self._allowed:
             return ()
-        if origin not in self._allowed:
+        if origin is None or not self._admits(origin):
             return (_DEPENDS_ON_ORIGIN,)
         return (_EXPOSED, (b"access-control-allow-origin", origin), _DEPENDS_ON_ORIGIN)
 
@@ -40,7 +43,11 @@ class Cors:
 
         The page may send any header: one that is not known here changes nothing.
         """
-        if b"access-control-request-method" not in headers or headers.get(b"origin") not in self._allowed:
+        if b"access-control-request-method" not in headers:
+            return None
+        origin = headers.get(b"origin", b"")
+        if not self._admits(origin):
+            tell_refused_origin(origin.decode("latin-1"), self._refusals)
             return None
         allow = {
             "Access-Control-Allow-Methods": "GET, POST",
@@ -48,6 +55,9 @@ class Cors:
             "Access-Control-Max-Age": str(MAX_AGE_S),
         }
         return Response(headers=allow)
+
+    def _admits(self, origin: bytes) -> bool:
+        return origin != b"*" and origin.decode("latin-1") in self._allowed
 
 
 NO_CORS: Final = Cors()

@@ -21,7 +21,7 @@ PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
         CLUSTER,
         {"host": "0.0.0.0", "jwt_secret": SECRET},
         {"host": "::1"},
-        {"allowed_origins": ("https://tv.example", "http://localhost:3000")},
+        {"allowed_origins": ("https://tv.example", "http://localhost:3000", "null")},
         {"jwks_url": "https://issuer.example/keys", "jwt_audience": "syncd"},
         {"jwks_url": "http://127.0.0.1:1/keys", "jwt_audience": "syncd"},
         PUBNUB | {"pubnub_origin": "localhost:8084"},
@@ -36,9 +36,12 @@ def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
     [
         ({"host": "0.0.0.0"}, "warning", "jwt_secret"),
         ({"host": "tv.example"}, "warning", "host"),
-        ({"allowed_origins": ("tv.example",)}, "warning", "allowed_origins"),
-        ({"allowed_origins": ("https://tv.example/",)}, "warning", "allowed_origins"),
-        ({"allowed_origins": ("*",)}, "warning", "allowed_origins"),
+        ({"allowed_origins": ("tv.example",)}, "failed", "allowed_origins"),
+        ({"allowed_origins": ("https://tv.example/",)}, "failed", "allowed_origins"),
+        ({"allowed_origins": ("*",)}, "failed", "allowed_origins"),
+        ({"allowed_origins": ("https://*.example",)}, "failed", "allowed_origins"),
+        ({"jwt_secret": f"{SECRET}\n"}, "warning", "jwt_secret"),
+        ({"jwt_secret": SECRET, "jwt_previous_secret": f" {SECRET}"}, "warning", "jwt_previous_secret"),
         ({"jwks_url": "https://issuer.example/keys"}, "warning", "jwt_audience"),
         ({"jwt_public_key_file": Path("key.pem")}, "warning", "jwt_audience"),
         ({"jwks_url": "http://issuer.example/keys", "jwt_audience": "syncd"}, "warning", "jwks_url"),
@@ -71,6 +74,19 @@ def test_a_secret_given_as_a_flag_is_told_without_it(chosen: dict[str, Any], nam
     assert result.status == "warning"
     assert name.upper() in str(result.fix)
     assert chosen[name] not in result.detail + str(result.fix)
+
+
+def test_whitespace_that_was_not_taken_for_a_part_of_a_secret_is_told() -> None:
+    stripped = ("bus_key", "database_url", "host", "jwt_issuer", "pubnub_publish_key")
+    chosen: dict[str, Any] = CLUSTER | {"database_url": "postgresql://u:pw@db/x"}
+    told = check_configuration(Settings(**chosen), {}, stripped)
+    assert [result.status for result in told] == ["warning"] * 3
+    fixes = "".join(str(result.fix) for result in told)
+    assert [name for name in stripped if f"(SYNCD_{name.upper()})" in fixes] == [
+        "bus_key",
+        "database_url",
+        "pubnub_publish_key",
+    ]
 
 
 def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> None:

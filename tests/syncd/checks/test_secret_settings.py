@@ -47,6 +47,11 @@ def test_a_password_in_a_url_is_found_as_it_is_written_and_as_it_is_meant(
         assert spelling not in redacted(f"{url} {spelling}", settings)
 
 
+def test_a_password_that_is_a_word_is_not_found_in_another_word() -> None:
+    settings = Settings(database_url="postgresql://postgres:postgres@db/syncd")
+    assert redacted("postgresql: no password for 'postgres'", settings) == "postgresql: no password for '***'"
+
+
 def test_of_two_spellings_the_longer_is_taken_out_first() -> None:
     settings = Settings(database_url="postgresql://ann:a%41@db/syncd")
     assert redacted("a%41 or aA", settings) == "*** or ***"

@@ -23,10 +23,11 @@ def test_from_a_checkout_there_is_a_broker_and_from_a_wheel_the_error_says_how_t
         require_broker()
 
 
-def test_a_port_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["broker", "--port", "65536"]) == 1
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", "65536"), ("a..b", "0"), ("\udcff", "0")])
+def test_an_address_that_is_none_is_told(capsys: pytest.CaptureFixture[str], host: str, port: str) -> None:
+    assert main(["broker", "--host", host, "--port", port]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("syncd broker: --host 127.0.0.1 --port 65536: ")
+    assert said.startswith(f"syncd broker: --host {host} --port {port}: ".encode(errors="backslashreplace").decode())
     assert said.count("\n") == 1
 
 

@@ -36,7 +36,10 @@ def test_for_people_the_report_is_one_line(daemon: DaemonProcess) -> None:
 def test_a_daemon_that_is_not_there_is_told() -> None:
     done = syncd("load", "--url", "ws://127.0.0.1:9", "--timeout", "0.2", SYNCD_JWT_SECRET=SECRET)
     assert done.returncode == 1
-    assert done.stderr == "syncd load: ws://127.0.0.1:9: not every device could connect within 0.2 s\n"
+    named, failed = done.stderr.splitlines()
+    assert named == "the daemon is ws://127.0.0.1:9; its tokens are signed with the secret of SYNCD_JWT_SECRET"
+    assert failed.startswith("syncd load: ws://127.0.0.1:9: not every device could connect within 0.2 s: ")
+    assert "Connect call failed" in failed
 
 
 URL_MISTAKE = (

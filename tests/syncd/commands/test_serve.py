@@ -1,6 +1,7 @@
 """``syncd serve`` ends with one line when it cannot start; what it does when it can is told by whole daemons."""
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -42,23 +43,45 @@ def test_a_database_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ((), ""),
-        (("--bus", "nats://127.0.0.1:9"), "show any user's devices changes that never happened"),
-        (("--bus", "nats://127.0.0.1:9", "--bus-foreign", "on"), "change any user's list"),
-        (("--bus", "nats://127.0.0.1:9", "--bus-key", "k" * 32), ""),
+        ((), []),
+        (
+            ("--bus", "nats://127.0.0.1:9", "--jwt-secret", f"{SECRET}\n"),
+            ["SQLite is not shared", "show any user's devices changes that never happened", "by a flag", "whitespace"],
+        ),
+        (
+            ("--bus", "nats://127.0.0.1:9", "--bus-foreign", "on"),
+            ["SQLite is not shared", "change any user's list, and the admin API acts on one node only: give every"],
+        ),
     ],
 )
-async def test_a_bus_without_a_key_is_warned_of(start_daemon: StartDaemon, flags: tuple[str, ...], said: str) -> None:
+async def test_it_warns_of_what_the_check_warns_of_as_of_a_bus_without_a_key(
+    start_daemon: StartDaemon, flags: tuple[str, ...], said: list[str]
+) -> None:
     daemon = start_daemon("--log-format", "json", *flags)
     assert await daemon.terminate() == 0
-    warnings = [line for line in daemon.log.read_text().splitlines() if "without a bus key" in line]
-    assert len(warnings) == bool(said)
-    for warning in warnings:
-        assert '"level": "warning"' in warning
-        assert (
-            f"anyone who can publish on the bus can {said}, and the admin API acts on one node only: set --bus-key"
-            in warning
-        )
+    lines = [json.loads(line) for line in daemon.log.read_text().splitlines()]
+    warnings = [
+        line["event"] for line in lines if line["logger"] == "syncd.commands.serve" and line["level"] == "warning"
+    ]
+    assert len(warnings) == len(said)
+    for warning, part in zip(warnings, said, strict=True):
+        assert part in warning
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--heartbeat-interval", "4", "--heartbeat-timeout", "2"), "--heartbeat-timeout (SYNCD_HEARTBEAT_TIMEOUT)"),
+        (("--allowed-origins", "*"), "--allowed-origins (SYNCD_ALLOWED_ORIGINS)"),
+    ],
+)
+def test_it_refuses_what_the_check_calls_failed_and_makes_nothing(
+    tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    done = syncd("serve", "--port", "0", "--data-dir", str(tmp_path / "data"), *flags)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_log_that_nobody_reads_stops_neither_the_service_nor_its_end(tmp_path: Path) -> None:

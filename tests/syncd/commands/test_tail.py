@@ -66,11 +66,12 @@ async def test_tail_shows_the_list_what_comes_and_after_a_restart_what_it_missed
 
 def test_a_token_that_the_daemon_refuses_ends_it_with_the_reason(daemon: DaemonProcess) -> None:
     url = daemon.ws_url.removesuffix("/ws")
-    done = syncd("tail", "--url", url, "--json", SYNCD_TOKEN=token("ann", "tv", ttl_s=-100))
+    done = syncd("tail", "--url", url, "--json", SYNCD_TOKEN=f"{token('ann', 'tv', ttl_s=-100)}\n")
     assert done.returncode == 1
     last = json.loads(done.stdout.splitlines()[-1])
     assert (last["type"], last["reason"]) == ("disconnected", "the token was refused before")
-    assert done.stderr == f"syncd tail: {url}: {last['reason']}\n"
+    said = "there is whitespace around $SYNCD_TOKEN, which is not taken for a part of it"
+    assert done.stderr == f"{said}\nsyncd tail: {url}: {last['reason']}\n"
 
 
 async def add(daemon: DaemonProcess, user: str, device: str, count: int = 1) -> None:
@@ -88,7 +89,7 @@ async def tail(
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "syncd", "tail", "--url", url, *arguments),
         cwd=ROOT,
-        env=MEASURED | {"SYNCD_TOKEN": f"{token(user, 'terminal')}\n", "PYTHONIOENCODING": "ascii"},
+        env=MEASURED | {"SYNCD_TOKEN": token(user, "terminal"), "PYTHONIOENCODING": "ascii"},
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
         **options,

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from syncd.cli import main
+from syncd.keys.kept_secret import kept_secret
 from tests.daemon import SECRET, DaemonProcess
 from tests.syncd.command_line import syncd
 
@@ -23,13 +24,33 @@ async def test_a_minted_token_lets_its_device_in(daemon: DaemonProcess, user: st
         pass
 
 
-def test_without_a_key_the_first_command_makes_the_data_directory_and_the_secret(tmp_path: Path) -> None:
-    data_dir = str(tmp_path / "made" / "later")
-    first, second = (syncd("token", "--user", "u", "--device", "d", "--data-dir", data_dir) for _ in range(2))
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr
-    secret = (tmp_path / "made" / "later" / "jwt-secret").read_text().strip()
-    for done in (first, second):
-        assert jwt.decode(done.stdout.strip(), secret, algorithms=["HS256"])["device_id"] == "d"
+def test_the_kept_secret_is_the_daemons_and_none_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["token", "--user", "u", "--device", "d"], ["load"]):
+        assert main(command) == 2
+        said = (
+            f"syncd {command[0]}: no secret is kept in {tmp_path}/syncd-data, where a daemon without a key makes one: "
+        )
+        assert capsys.readouterr().err.startswith(said)
+        assert list(tmp_path.iterdir()) == []
+    (tmp_path / "syncd-data").mkdir()
+    secret = kept_secret(tmp_path / "syncd-data")
+    assert main(["token", "--user", "u", "--device", "d"]) == 0
+    printed = capsys.readouterr()
+    assert jwt.decode(printed.out.strip(), secret, algorithms=["HS256"])["device_id"] == "d"
+    assert printed.err == f"signed with the secret kept in {tmp_path}/syncd-data/jwt-secret\n"
+
+
+def test_a_secret_is_named_by_its_source_and_signs_without_whitespace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCD_JWT_SECRET", f"{SECRET}\n")
+    assert main(["token", "--user", "u", "--device", "d"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "signed with the secret of SYNCD_JWT_SECRET\n"
+    assert jwt.decode(printed.out.strip(), SECRET, algorithms=["HS256"])["sub"] == "u"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from actors.metrics import IssuerMetrics
 from syncd import __version__
 from syncd.errors import SettingsError
-from syncd.keys.kept_secret import FILE_NAME
-from syncd.keys.signing import authenticator, signing_secret, uses_kept_secret
+from syncd.keys.kept_secret import FILE_NAME, kept_secret
+from syncd.keys.signing import authenticator, name_of_secret, signing_secret, uses_kept_secret
+from syncd.setting_sources import resolve
 from syncd.settings import Settings
 from tests.fakes.key_issuer import key_issuer, public_jwk
 from transport.access.minting import mint
@@ -37,13 +38,27 @@ def test_without_any_key_the_daemon_keeps_a_secret_of_its_own(chosen: dict[str, 
 
 def test_the_secret_is_the_one_set_or_else_the_kept_one(tmp_path: Path) -> None:
     assert signing_secret(Settings(jwt_secret=SECRET, data_dir=tmp_path)) == SECRET
-    kept = signing_secret(Settings(data_dir=tmp_path))
+    kept = signing_secret(Settings(data_dir=tmp_path), kept_secret)
     assert (tmp_path / FILE_NAME).read_text().strip() == kept != SECRET
+    assert signing_secret(Settings(data_dir=tmp_path)) == kept
+    assert signing_secret(Settings(jwt_secret=f" {SECRET}\n")) == SECRET
+
+
+def test_who_only_signs_makes_no_secret(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"^no secret is kept in {tmp_path}, .*--data-dir .* or --jwt-secret"):
+        signing_secret(Settings(data_dir=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_is_named_by_where_it_is(tmp_path: Path) -> None:
+    assert name_of_secret(resolve({"jwt_secret": SECRET}, {})) == "the secret of --jwt-secret"
+    assert name_of_secret(resolve({"data_dir": str(tmp_path)}, {})) == f"the secret kept in {tmp_path}/{FILE_NAME}"
 
 
 def test_a_secret_that_cannot_be_kept_names_its_setting(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^--data-dir: .*nowhere"):
-        signing_secret(Settings(data_dir=tmp_path / "nowhere"))
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"^--data-dir .*/file: Not a directory$"):
+        signing_secret(Settings(data_dir=tmp_path / "file"), kept_secret)
 
 
 def test_who_verifies_with_a_public_key_has_no_secret() -> None:

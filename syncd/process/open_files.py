@@ -1,0 +1,71 @@
+"""Tells of a process that can open no more files: new connections are closed at once then, and nobody else says why.
+
+The event loop accepts and closes them, without a call of ours, so that it is looked for. A try once a second costs some
+microseconds; who fills the table of files keeps it full.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from actors.metrics import OpenFilesMetrics
+
+LOOK_EVERY_S: Final = 1.0
+LOG_EVERY_S: Final = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class OpenFiles:
+    """Looks whether a file can be opened. Thread: any.
+
+    Args:
+        metrics: counted into.
+        now_s: a monotonic clock.
+    """
+
+    def __init__(self, metrics: OpenFilesMetrics, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._metrics = metrics
+        self._now_s = now_s
+        self._logged_s: float | None = None
+
+    def look(self) -> None:
+        """Try it; count and log that it failed, and log that it works again."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            self._metrics.exhausted += 1
+            if self._logged_s is None or self._now_s() - self._logged_s >= LOG_EVERY_S:
+                self._logged_s = self._now_s()
+                limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+                logger.error(
+                    "no file can be opened, and new connections are closed at once: %s; the limit of this process is %d"
+                    ": raise LimitNOFILE (ulimit -Hn), or lower --max-connections (SYNCD_MAX_CONNECTIONS)",
+                    error.strerror,
+                    limit,
+                )
+        else:
+            if self._logged_s is not None:
+                logger.info("files can be opened again")
+            self._logged_s = None
+
+
+@asynccontextmanager
+async def watching_open_files(metrics: OpenFilesMetrics) -> AsyncIterator[None]:
+    """Look every ``LOOK_EVERY_S`` for the length of the context."""
+    watch = asyncio.create_task(_watch(OpenFiles(metrics)))
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+async def _watch(files: OpenFiles) -> None:
+    while True:
+        files.look()
+        await asyncio.sleep(LOOK_EVERY_S)
