@@ -6,16 +6,18 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
+from tests.engines import CHROMIUM, ENGINES, FIREFOX, why_missing
+from tests.pages.webkit import WebKit, running_webkit
 from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -61,29 +63,44 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
         yield lambda secret=None: stack.enter_context(running_daemon(tmp_path, secret))
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    """Where the browser is."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed; on Debian: apt-get install --no-install-recommends chromium")
-    return CHROMIUM
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test in the first engine, and those marked ``every_engine`` in all of them."""
+    if "browser" in metafunc.fixturenames:
+        is_for_all = metafunc.definition.get_closest_marker("every_engine") is not None
+        metafunc.parametrize("browser", ENGINES if is_for_all else ENGINES[:1], indirect=True, scope="session")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
+async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser | WebKit]:
+    """The engine of the test, started once for all its tests."""
+    if missing := why_missing(request.param):
+        pytest.skip(missing)
+    if request.param == "webkit":
+        with running_webkit() as webkit:
+            yield webkit
+        return
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        if request.param == "firefox":
+            # With this channel Playwright drives a Firefox that is not its own: by WebDriver BiDi.
+            browser = await playwright.firefox.launch(executable_path=FIREFOX, channel="moz-firefox")
+        else:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_page(browser: Browser, start_daemon: StartDaemon) -> AsyncIterator[OpenPage]:
+async def open_page(browser: Browser | WebKit, start_daemon: StartDaemon) -> AsyncIterator[OpenPage]:
     """``await open_page(url, width=1280)``: the page in a fresh profile, closed before its daemon is killed."""
     complaints: list[str] = []
     async with AsyncExitStack() as stack:
 
         async def opened(url: str, width: int = 1280) -> Page:
+            if isinstance(browser, WebKit):
+                tab = await browser.open(url)
+                stack.push_async_callback(tab.close)
+                return cast("Page", tab)  # it has all that tests use which run in every engine
             context = await browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
             stack.push_async_callback(context.close)
             context.set_default_timeout(TIMEOUT_MS)

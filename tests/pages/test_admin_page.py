@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, Route
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.pages.conftest import SECRET, OpenPage, running_daemon
+from tests.pages.webkit import expect
 from tests.scenarios.conftest import NatsServer
 from transport.access.minting import mint
 
@@ -96,6 +97,7 @@ async def show_user(page: Page, user: str) -> None:
     await page.get_by_role("button", name="Show").click()
 
 
+@pytest.mark.every_engine
 async def test_an_operator_sees_how_the_node_does(open_admin: OpenAdmin, device: Device) -> None:
     await device("tv")
     await device("phone")
@@ -150,6 +152,7 @@ async def test_the_page_waits_for_a_daemon_that_is_away(open_admin: OpenAdmin) -
     await expect(page.locator("#status")).to_contain_text("version")
 
 
+@pytest.mark.every_engine
 async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Device, user: str) -> None:
     called = "👩\u200d👧\u3000電話"  # by its owner
     tv, phone = await device("tv"), await device(called)
@@ -175,6 +178,7 @@ async def test_spaces_that_may_belong_to_an_id_are_not_cut_off(open_admin: OpenA
     await expect(page.get_by_label("User id")).to_have_value(f"{user}\u3000")
 
 
+@pytest.mark.every_engine
 async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(
     open_admin: OpenAdmin, device: Device, user: str
 ) -> None:
@@ -204,6 +208,7 @@ async def test_what_a_list_of_users_has_no_room_for_is_counted(open_admin: OpenA
     await expect(page.locator("#node-users-table tbody tr")).to_have_count(100)
 
 
+@pytest.mark.every_engine
 async def test_a_token_is_revoked_by_its_id(open_admin: OpenAdmin, url: str, user: str) -> None:
     headers = {"Authorization": f"Bearer {mint(SECRET, user, 'tv', 3600, token_id='stolen')}"}
     async with connect(url.replace("http", "ws", 1) + "/ws?since=0", additional_headers=headers) as socket:
@@ -275,6 +280,7 @@ async def test_a_refused_token_is_asked_for_again(open_admin: OpenAdmin, token: 
     await expect(page.get_by_label(TOKEN_FIELD)).to_be_visible()
 
 
+@pytest.mark.every_engine
 async def test_the_token_stays_in_the_tab_until_it_is_forgotten(open_admin: OpenAdmin) -> None:
     page = await open_admin()
     await sign_in(page)

@@ -5,9 +5,10 @@ import re
 import urllib.request
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page
 
 from tests.pages.conftest import OpenPage, StartDaemon
+from tests.pages.webkit import expect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,6 +77,7 @@ async def live_devices(open_page: OpenPage, url: str, width: int = 1280) -> Devi
     return devices
 
 
+@pytest.mark.every_engine
 async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measured_time(
     open_page: OpenPage, url: str
 ) -> None:
@@ -97,6 +99,7 @@ async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measure
     )
 
 
+@pytest.mark.every_engine
 async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.film("tv").click()
@@ -106,6 +109,7 @@ async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPag
     await devices.show("revision", 2)
 
 
+@pytest.mark.every_engine
 async def test_a_device_that_was_offline_sends_and_gets_what_was_missed(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.switch("phone").uncheck()
@@ -125,6 +129,7 @@ async def test_a_device_that_was_offline_sends_and_gets_what_was_missed(open_pag
     await devices.show("queue", 0)
 
 
+@pytest.mark.every_engine
 async def test_behind_a_cut_network_every_device_goes_on(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     network = devices.page.get_by_role("switch", name="Network to the daemon")
@@ -143,6 +148,7 @@ async def test_behind_a_cut_network_every_device_goes_on(open_page: OpenPage, ur
     await devices.show("queue", 0)
 
 
+@pytest.mark.every_engine
 async def test_two_devices_that_disagree_end_with_the_same_list(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     story = devices.page.locator("#story")
@@ -164,6 +170,7 @@ async def test_two_devices_that_disagree_end_with_the_same_list(open_page: OpenP
     await devices.show("queue", 0)
 
 
+@pytest.mark.every_engine
 async def test_what_waits_in_a_queue_survives_a_reload(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.switch("tablet").uncheck()
@@ -185,6 +192,7 @@ async def test_a_change_from_elsewhere_arrives_too(open_page: OpenPage, url: str
         await expect(devices.card(device).locator(".count")).to_have_text("1 + 1 other")
 
 
+@pytest.mark.every_engine
 async def test_the_keyboard_is_enough(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.page.locator("#disagree").focus()
