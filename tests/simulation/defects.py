@@ -295,7 +295,7 @@ FOUND_AT: Final[dict[Patch, int]] = {
     forget_foreign_tags: 290,
     take_its_own_absence_for_silence: 85,
     accept_an_old_epoch: 381,
-    start_on_a_journal_that_has_gone_back: 111,
+    start_on_a_journal_that_has_gone_back: 483,
     forget_which_epochs_were_renewed: 237,
     serve_who_takes_nothing: 339,
     leave_revoked_connections_open: 360,
