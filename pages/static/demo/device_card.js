@@ -36,7 +36,7 @@ export class DeviceCard {
     this.#part(".switch input").addEventListener("change", ({ target }) =>
       target.checked ? device.goOnline() : device.goOffline(),
     );
-    this.#part(".shelf").ariaLabel = `Films on the ${device.name}`;
+    this.#part(".shelf").setAttribute("aria-label", `Films on the ${device.name}`);
     for (const film of FILMS) this.#part(".shelf").append(this.#shelved(film, onPress));
   }
 
