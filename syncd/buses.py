@@ -19,17 +19,22 @@ def open_bus(settings: Settings) -> Bus:
     Raises:
         SettingsError: the engine is unknown, or lacks a setting or its library.
     """
-    scheme = settings.bus.partition("://")[0]
-    match scheme:
+    match bus_engine(settings):
         case "none":
             return NoBus()
         case "pubnub":
             return _pubnub(settings)
-        case "nats" | "tls":
+        case "nats":
             engine = _engine("nats", "nats.bus")
             return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus, retry_s=settings.nats_retry)))
-        case _:
+        case scheme:
             raise SettingsError(f"--bus {scheme}: must be none, pubnub or nats://host:4222")
+
+
+def bus_engine(settings: Settings) -> str:
+    """Return the name of the engine: ``none``, ``pubnub`` or ``nats``."""
+    scheme = settings.bus.partition("://")[0]
+    return "nats" if scheme == "tls" else scheme
 
 
 def bus_codec(settings: Settings) -> BusCodec:

@@ -22,7 +22,7 @@ from actors.runtime.registry import count_actors
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from syncd import __version__
-from syncd.buses import bus_codec, bus_retry_s, control_codec
+from syncd.buses import bus_codec, bus_engine, bus_retry_s, control_codec
 from syncd.errors import SettingsError
 from syncd.outside import MACHINE, NodeStore, Outside
 from syncd.process import logs
@@ -122,7 +122,7 @@ async def running_node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
             registry=fanout.registry, bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
             outside=outside, started_s=outside.now_s(),
-            figures=Figures(_sources(metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels)),
+            figures=_figures(settings, metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels),
         )  # fmt: skip
 
 
@@ -162,7 +162,8 @@ async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[J
         raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from error
 
 
-def _sources(
+def _figures(
+    settings: Settings,
     metrics: NodeMetrics,
     refusals: Counter[str],
     bus: Bus,
@@ -170,20 +171,22 @@ def _sources(
     others: tuple[ActorRef[Any], ...],
     fanout: FanOut,
     channels: Channels,
-) -> Sources:
+) -> Figures:
     singletons = (*others, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber)
-    return Sources(
+    sources = Sources(
         metrics=metrics,
         refusals=refusals,
         active_watchlists=lambda: len(channels.users),
         actors=count_actors,
         tasks=lambda: len(asyncio.all_tasks()),
         mailboxes={ref.actor_class.__name__: partial(mailbox_size, ref) for ref in singletons},
+        bus_engine=bus_engine(settings),
         bus_status=bus.status,
         bus_figures=bus.figures,
         children=store.pids,
         log_lines_left_out=logs.lines_left_out,
     )
+    return Figures(sources)
 
 
 def _keep_doing(stack: AsyncExitStack, *chores: Coroutine[None, None, None]) -> None:

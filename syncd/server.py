@@ -21,6 +21,7 @@ from pages.files import demo_files, operator_files
 from syncd import __version__
 from syncd.errors import SettingsError
 from syncd.keys import development
+from syncd.keys.operator_token import operator_token_help
 from syncd.keys.signing import uses_kept_secret
 from syncd.keys.watching import watching_keys
 from syncd.local_commands import LocalCommands
@@ -40,6 +41,7 @@ from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
 from transport.http.streams import stream_routes
+from transport.http.token_help import token_help_routes
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol
@@ -216,7 +218,8 @@ def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocation
 
 def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
     """Return the admin API and its page, and in development the page that tries everything, with tokens for devices."""
-    routes = {**document_routes(__version__), **admin_routes(deps), **page_routes(operator_files())}
+    operators = {**page_routes(operator_files()), **token_help_routes(operator_token_help(settings))}
+    routes = {**document_routes(__version__), **admin_routes(deps), **operators}
     if not uses_kept_secret(settings):
         return routes
     tokens = device_token_routes(development.USER, partial(development.development_token, settings))

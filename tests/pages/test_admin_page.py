@@ -3,6 +3,9 @@
 import asyncio
 import json
 import re
+import shlex
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from itertools import count
@@ -13,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Page, Route
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.pages.conftest import SECRET, OpenPage, running_daemon
+from tests.pages.conftest import ROOT, SECRET, OpenPage, running_daemon
 from tests.pages.webkit import expect
 from tests.scenarios.conftest import NatsServer
 from transport.access.minting import mint
@@ -103,10 +106,23 @@ async def test_an_operator_sees_how_the_node_does(open_admin: OpenAdmin, device:
     await device("phone")
     page = await open_admin()
     await sign_in(page)
-    figures = {"connections": "2", "users": "1", "journal": "Works", "bus": "Works", "outbox": "0", "gaps": "0"}
+    figures = {"connections": "2", "users": "1", "journal": "Works", "bus": "none", "outbox": "0", "gaps": "0"}
     for tile, value in figures.items():
         await expect(page.locator(f"#{tile}")).to_have_text(value)
+    await expect(page.locator("#bus")).to_have_class(re.compile("^verdict ?$"))
     await expect(page.locator("#status")).to_contain_text("version")
+
+
+async def test_the_page_says_what_makes_a_token_that_this_daemon_takes(open_page: OpenPage, tmp_path: Path) -> None:
+    with running_daemon(tmp_path, None, "--jwt-audience", "our apps") as url:
+        page = await open_page(f"{url}/admin")
+        command = shlex.split(await page.locator("#token-source code").inner_text())
+        assert command[:4] == ["python", "-m", "syncd", "token"]
+        made = await asyncio.create_subprocess_exec(sys.executable, *command[1:], cwd=ROOT, stdout=PIPE)
+        token, _ = await made.communicate()
+        await sign_in(page, token.decode())
+        await expect(page.locator("#desk")).to_be_visible()
+    await page.context.close()
 
 
 async def test_relays_and_their_latency_appear_in_the_charts(open_admin: OpenAdmin, device: Device) -> None:
@@ -252,6 +268,7 @@ async def test_all_nodes_are_shown_and_who_has_answered(open_page: OpenPage, sta
         page = await open_page(f"{here}/admin")
         await sign_in(page)
         await expect(page.locator("#nodes")).to_have_text("3")
+        await expect(page.locator("#bus")).to_have_text("Works")
         await expect(page.locator("#connections")).to_have_text("1")
         await expect(page.locator("#nodes-table tbody tr")).to_have_count(3)
         await page.get_by_label("Text").fill("Back at five.")

@@ -5,7 +5,7 @@ import re
 import urllib.request
 
 import pytest
-from playwright.async_api import Locator, Page
+from playwright.async_api import FloatRect, Locator, Page
 
 from tests.pages.conftest import OpenPage, StartDaemon
 from tests.pages.webkit import expect
@@ -15,6 +15,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 DEVICES = ("tv", "laptop", "tablet", "phone")
 LIGHTHOUSE = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 SIGNAL = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
+SUMMER = "0b0e6a4e-52a5-4a5b-9a1f-000000000005"
+"""On the list from the start: the page's own first change."""
 MILLISECONDS = re.compile(r"^\d+(\.\d)? ms$")
 
 A_QUEUE_IS_STORED = """async () => {
@@ -70,11 +72,37 @@ class Devices:
         for device in devices or DEVICES:
             await expect(self.film(device, content_id)).to_have_attribute("aria-pressed", "false")
 
+    async def move(self, *moves: tuple[str, str, int]) -> None:
+        """Press keys; after each the focus is on this device's film of this number."""
+        for key, device, film in moves:
+            await self.page.keyboard.press(key)
+            await expect(self.film(device, LIGHTHOUSE[:-2] + f"{film:02}")).to_be_focused()
+
 
 async def live_devices(open_page: OpenPage, url: str, width: int = 1280) -> Devices:
+    """Open the page on a list that nobody has used, and wait for the page's own first change."""
     devices = Devices(await open_page(url, width))
     await devices.are("Live")
+    await devices.show("revision", 1)
+    await devices.show("queue", 0)
     return devices
+
+
+async def test_one_film_is_listed_from_the_start_and_never_again(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.have(SUMMER)
+    await devices.show("count", 1)
+    await expect(devices.page.locator("#log tr th")).to_have_text("Glass Summer added on the TV")
+    await devices.film("phone", SUMMER).click()
+    await devices.lack(SUMMER)
+    await devices.show("revision", 2)
+    await devices.show("queue", 0)
+    await devices.page.reload()
+    await devices.are("Live")
+    await devices.film("tv").click()  # the list is empty, and was used: this is its third change
+    await devices.have(LIGHTHOUSE)
+    await devices.show("revision", 3)
+    await devices.lack(SUMMER)
 
 
 @pytest.mark.every_engine
@@ -84,15 +112,15 @@ async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measure
     devices = await live_devices(open_page, url)
     await devices.film("tv").click()
     await devices.have(LIGHTHOUSE)
-    await devices.show("revision", 1)
-    await devices.show("count", 1)
+    await devices.show("revision", 2)
+    await devices.show("count", 2)
     await devices.show("queue", 0)
     for reader in ("laptop", "tablet", "phone"):
         await expect(devices.film(reader).locator(".flash")).to_have_text(MILLISECONDS)
-    row = devices.page.locator("#log tr")
+    row = devices.page.locator("#log tr:first-child")
     await expect(row.get_by_role("rowheader")).to_have_text("Paper Lighthouse added on the TV")
     await expect(row.locator("td")).to_have_text(
-        ["1", re.compile(r"^saved in \d+(\.\d)? ms$"), MILLISECONDS, MILLISECONDS, MILLISECONDS]
+        ["2", re.compile(r"^saved in \d+(\.\d)? ms$"), MILLISECONDS, MILLISECONDS, MILLISECONDS]
     )
     await expect(devices.page.locator("#announcer")).to_have_text(
         re.compile(r"^Paper Lighthouse added: Laptop [\d.]+ ms, Tablet [\d.]+ ms, Phone [\d.]+ ms\.$")
@@ -106,7 +134,7 @@ async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPag
     await devices.have(LIGHTHOUSE)
     await devices.film("phone").click()
     await devices.lack(LIGHTHOUSE)
-    await devices.show("revision", 2)
+    await devices.show("revision", 3)
 
 
 @pytest.mark.every_engine
@@ -119,13 +147,13 @@ async def test_a_device_that_was_offline_sends_and_gets_what_was_missed(open_pag
     await devices.film("tv").click()
     await devices.have(LIGHTHOUSE, "tv", "laptop", "tablet")
     await devices.lack(LIGHTHOUSE, "phone")
-    await devices.show("revision", 0, "phone")
+    await devices.show("revision", 1, "phone")
     await devices.lack(SIGNAL, "tv", "laptop", "tablet")
 
     await devices.switch("phone").check()
     await devices.have(LIGHTHOUSE)
     await devices.have(SIGNAL)
-    await devices.show("revision", 2)
+    await devices.show("revision", 3)
     await devices.show("queue", 0)
 
 
@@ -153,20 +181,18 @@ async def test_two_devices_that_disagree_end_with_the_same_list(open_page: OpenP
     devices = await live_devices(open_page, url)
     story = devices.page.locator("#story")
     await devices.page.get_by_role("button", name="Make two devices disagree").click()
-    await expect(story).to_contain_text(
-        "They disagree about Paper Lighthouse: the TV has removed it, the Phone wants it."
-    )
+    await expect(story).to_contain_text("They disagree about Glass Summer: the TV has removed it, the Phone wants it.")
     await devices.are("Offline", "tv", "phone")
-    await devices.lack(LIGHTHOUSE, "tv")
-    await devices.have(LIGHTHOUSE, "laptop", "tablet", "phone")
+    await devices.lack(SUMMER, "tv")
+    await devices.have(SUMMER, "laptop", "tablet", "phone")
     await devices.show("queue", 1, "tv")
     await devices.show("queue", 2, "phone")
 
     await devices.page.get_by_role("button", name="Bring all back").click()
     await expect(story).to_have_text(
-        "Paper Lighthouse stays on the list, everywhere: an add outlives a remove that had not seen it."
+        "Glass Summer stays on the list, everywhere: an add outlives a remove that had not seen it."
     )
-    await devices.have(LIGHTHOUSE)
+    await devices.have(SUMMER)
     await devices.show("queue", 0)
 
 
@@ -179,7 +205,7 @@ async def test_what_waits_in_a_queue_survives_a_reload(open_page: OpenPage, url:
     await devices.page.wait_for_function(A_QUEUE_IS_STORED)  # a change is shown before it is on the disk
     await devices.page.reload()
     await devices.have(LIGHTHOUSE)
-    await devices.show("revision", 1)
+    await devices.show("revision", 2)
 
 
 async def test_a_change_from_elsewhere_arrives_too(open_page: OpenPage, url: str) -> None:
@@ -189,7 +215,7 @@ async def test_a_change_from_elsewhere_arrives_too(open_page: OpenPage, url: str
         write(url, {"operation": "add", "content_id": content_id})
     await devices.have(LIGHTHOUSE)
     for device in DEVICES:
-        await expect(devices.card(device).locator(".count")).to_have_text("1 + 1 other")
+        await expect(devices.card(device).locator(".count")).to_have_text("2 + 1 other")
 
 
 @pytest.mark.every_engine
@@ -207,15 +233,57 @@ async def test_the_keyboard_is_enough(open_page: OpenPage, url: str) -> None:
     await devices.are("Offline", "tv")
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
-async def test_a_narrow_screen_needs_no_scrolling_sideways(open_page: OpenPage, url: str, width: int) -> None:
-    devices = await live_devices(open_page, url, width)
-    await devices.film("tv").click()
-    await devices.have(LIGHTHOUSE)
-    assert await devices.page.evaluate("() => document.documentElement.scrollWidth") <= width
-    box = await devices.film("tv").bounding_box()
-    assert box is not None
-    assert min(box["width"], box["height"]) >= 24  # WCAG 2.2, 2.5.8 Target Size (Minimum)
+@pytest.mark.every_engine
+async def test_arrow_keys_move_between_films_and_devices_as_a_remote_does(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.film("tv").focus()
+    await devices.move(("ArrowRight", "tv", 2), ("ArrowDown", "tv", 5), ("ArrowRight", "tv", 6))
+    await devices.move(("ArrowRight", "laptop", 4), ("ArrowUp", "laptop", 1), ("ArrowUp", "laptop", 1))
+    await devices.move(("ArrowRight", "laptop", 2), ("Shift+ArrowRight", "laptop", 2))
+    await devices.page.keyboard.press("Enter")
+    await devices.have(SIGNAL)
+    await devices.page.keyboard.press("Shift+Tab")
+    await expect(devices.switch("laptop")).to_be_focused()
+    await devices.move(("Shift+Tab", "tv", 6))
+
+
+async def test_on_a_screen_of_any_width_everything_is_in_sight_and_in_reach(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    film = devices.film("laptop", SUMMER)
+    await film.locator(".flash").evaluate("(pill) => { pill.textContent = '999 ms' }")
+    for width in (320, 390, 768, 1280, 1920):
+        await devices.page.set_viewport_size({"width": width, "height": 900})
+        assert await devices.page.evaluate("() => document.documentElement.scrollWidth") <= width
+        poster, pill, tick, mark, title = [
+            await box(film), await box(film.locator(".flash")), await box(film.locator(".badge")),
+            await box(devices.page.locator(".mark")), await box(devices.page.locator("h1")),
+        ]  # fmt: skip
+        assert min(poster["width"], poster["height"]) >= 24  # WCAG 2.2, 2.5.8 Target Size (Minimum)
+        assert pill["y"] >= tick["y"] + tick["height"], width
+        assert mark["x"] == title["x"], width
+    await devices.page.set_viewport_size({"width": 390, "height": 844})  # where the devices are two by two
+    await devices.film("tv", LIGHTHOUSE[:-2] + "11").focus()
+    await devices.move(("ArrowDown", "tablet", 2), ("ArrowLeft", "tablet", 1), ("ArrowLeft", "tablet", 1))
+    await devices.move(("ArrowUp", "tv", 10))
+
+
+async def test_in_forced_colours_it_is_told_what_is_listed_and_who_is_live(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.page.emulate_media(forced_colors="active")
+    await devices.switch("phone").uncheck()
+    await devices.are("Offline", "phone")
+    badges = [devices.film("tv", film).locator(".badge") for film in (SUMMER, LIGHTHOUSE)]
+    listed, unlisted = [await badge.evaluate("(it) => getComputedStyle(it).backgroundColor") for badge in badges]
+    assert listed != unlisted
+    dots = [devices.card(device).locator(".state") for device in ("tv", "phone")]
+    live, offline = [await dot.evaluate("(it) => getComputedStyle(it, '::before').borderTopWidth") for dot in dots]
+    assert (live, offline) == ("4px", "2px")  # full, and a ring
+
+
+async def box(element: Locator) -> FloatRect:
+    found = await element.bounding_box()
+    assert found is not None
+    return found
 
 
 def write(url: str, body: dict[str, str]) -> None:

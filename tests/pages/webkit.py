@@ -21,7 +21,10 @@ from tests.timeouts import TIMEOUT_S
 
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # so WebDriver calls a reference to one
 ROLES: Final = {"button": "button", "switch": "[role=switch]", "rowheader": "th[scope=row]"}
-KEYS: Final = {"Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Space": " "}
+KEYS: Final = {
+    "Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Space": " ",
+    "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014", "ArrowDown": "\ue015",
+}  # fmt: skip
 POLL_S: Final = 0.02
 
 Wanted = str | re.Pattern[str]

@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import BusMessageRefused
 from actors.messages.channel import HeadMoved, PubNubProgressUpdate
-from syncd.buses import bus_codec, bus_retry_s, control_codec, open_bus
+from syncd.buses import bus_codec, bus_engine, bus_retry_s, control_codec, open_bus
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from tests.daemon import ROOT
@@ -23,16 +23,17 @@ HEAD = HeadMoved(7, "other")
 
 
 @pytest.mark.parametrize(
-    ("chosen", "kind"),
+    ("chosen", "kind", "name"),
     [
-        ({}, NoBus),
-        (PUBNUB, PubNubBus),
-        (PUBNUB | {"pubnub_channel_groups": 2}, PubNubBus),
-        ({"bus": "nats://127.0.0.1:9"}, NatsBus),
-        ({"bus": "tls://127.0.0.1:9"}, NatsBus),
+        ({}, NoBus, "none"),
+        (PUBNUB, PubNubBus, "pubnub"),
+        (PUBNUB | {"pubnub_channel_groups": 2}, PubNubBus, "pubnub"),
+        ({"bus": "nats://127.0.0.1:9"}, NatsBus, "nats"),
+        ({"bus": "tls://127.0.0.1:9"}, NatsBus, "nats"),
     ],
 )
-async def test_an_engine_is_chosen_by_its_name(chosen: dict[str, Any], kind: type) -> None:
+async def test_an_engine_is_chosen_by_its_name(chosen: dict[str, Any], kind: type, name: str) -> None:
+    assert bus_engine(Settings(**chosen)) == name
     bus = open_bus(Settings(**chosen))
     assert isinstance(bus, kind)
     await bus.close()

@@ -65,6 +65,7 @@ async def test_a_node_takes_writes_and_counts_them(settings: Settings) -> None:
         stats = msgspec.to_builtins(node.stats())
         assert (stats["node"], stats["active_watchlists"], stats["writes"]["added"]) == (node.name, 1, 1)
         assert stats["journal"]["problem"] is stats["bus"]["problem"] is None
+        assert stats["bus"]["engine"] == "none"
         assert b"syncd_actors" in node.figures.prometheus()
 
 

@@ -294,6 +294,7 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
+    "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
     "admin-stats.nodes": DeploymentStats(
         **structs.asdict(STATS),
         nodes=[

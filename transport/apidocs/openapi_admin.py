@@ -23,7 +23,7 @@ _STATS: Final = {
     },
     "bus": {
         "problem": None, "published": 12, "received": 12, "publish_failures": 0, "duplicates": 12, "outbox": 0,
-        "gaps_healed": 0,
+        "gaps_healed": 0, "engine": "nats",
     },
     "writes": {"added": 12}, "refusals": {"connections": 0}, "closes": {"4004": 1},
 }  # fmt: skip

@@ -32,6 +32,8 @@ class Sources(Struct, frozen=True, eq=False):
     """Of the event loop."""
     mailboxes: Mapping[str, Callable[[], int]]
     """By actor: how many messages wait for it."""
+    bus_engine: str
+    """What stands behind the bus: ``none``, ``pubnub`` or ``nats``."""
     bus_status: Callable[[], str | None]
     bus_figures: Callable[[], BusFigures]
     children: Callable[[], Mapping[str, int]]

@@ -25,7 +25,7 @@ class JournalStats(Struct, frozen=True):
     commit_latency: LatencyStats
 
 
-class BusStats(Struct, frozen=True):
+class BusStats(Struct, frozen=True, omit_defaults=True):
     """``problem``: why the bus does not work; ``None``: it does, as far as can be seen."""
 
     problem: str | None
@@ -35,6 +35,8 @@ class BusStats(Struct, frozen=True):
     duplicates: int
     outbox: int
     gaps_healed: int
+    engine: str = ""
+    """``none``: this node knows of no other. Empty: an older node, which does not say."""
 
 
 class NodeStats(Struct, frozen=True):
@@ -93,6 +95,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
             duplicates=bus.duplicates,
             outbox=bus.outbox,
             gaps_healed=bus.gaps_healed,
+            engine=sources.bus_engine,
         ),
         writes=dict(metrics.writes.outcomes),
         refusals=sources.all_refusals(),

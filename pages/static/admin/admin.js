@@ -6,6 +6,7 @@ import { Chart, digits } from "./chart.js";
 import { part } from "./dom.js";
 import { NodesPanel } from "./nodes_panel.js";
 import { Rate, Series } from "./series.js";
+import { showTokenHelp } from "./token_help.js";
 import { UserPanel } from "./user_panel.js";
 
 const TOKEN = "syncd-operator-token";
@@ -45,6 +46,7 @@ function open() {
   const token = sessionStorage.getItem(TOKEN);
   if (token === null) {
     show("sign-in");
+    void showTokenHelp();
     part("token").focus();
     return;
   }
@@ -65,6 +67,7 @@ async function watch(api) {
     if (error.isAboutToken) {
       sessionStorage.removeItem(TOKEN);
       show("sign-in");
+      void showTokenHelp();
       say(error.message, true);
       return;
     }
@@ -90,6 +93,7 @@ function render(stats) {
   part("gaps").textContent = total(answering, ({ bus }) => bus.gaps_healed);
   judge(part("journal"), answering, ({ journal }) => journal.problem);
   judge(part("bus"), answering, ({ bus }) => bus.problem);
+  if (answering.every(({ bus }) => bus.engine === "none")) noBus(part("bus"));
   nodesPanel.render(nodes);
 }
 
@@ -104,6 +108,12 @@ function judge(element, nodes, problemOf) {
   element.textContent = problems.join("; ") || "Works";
   element.classList.toggle("is-well", ill.length === 0);
   element.classList.toggle("is-ill", ill.length > 0);
+}
+
+/** No other node to reach: neither well nor ill. */
+function noBus(element) {
+  element.textContent = "none";
+  element.classList.remove("is-well");
 }
 
 function upFor(seconds) {

@@ -1,4 +1,4 @@
-/** A device as people see it: its state, its shelf of films (lit: on the list), its numbers. */
+/** A device as people see it: its state, its shelf of films (ticked: on the list), its numbers. */
 
 import { FILMS, isFilm } from "./catalogue.js";
 import { posterOf } from "./posters.js";
@@ -36,6 +36,7 @@ export class DeviceCard {
     this.#part(".switch input").addEventListener("change", ({ target }) =>
       target.checked ? device.goOnline() : device.goOffline(),
     );
+    this.#part(".shelf").setAttribute("aria-label", `Films on the ${device.name}`);
     for (const film of FILMS) this.#part(".shelf").append(this.#shelved(film, onPress));
   }
 
@@ -72,15 +73,14 @@ export class DeviceCard {
   }
 
   #shelved(film, onPress) {
-    const item = document.getElementById("poster-button").content.firstElementChild.cloneNode(true);
-    const button = item.querySelector("button");
+    const button = document.getElementById("poster-button").content.firstElementChild.cloneNode(true);
     button.prepend(posterOf(film));
     button.setAttribute("aria-label", film.title);
     button.title = film.title;
     button.dataset.content = film.id;
     button.addEventListener("click", () => onPress(film.id));
     this.#buttons.set(film.id, button);
-    return item;
+    return button;
   }
 }
 

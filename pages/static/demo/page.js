@@ -1,12 +1,13 @@
 /** The page that shows what syncd does: several devices of one user, and the network between them and the daemon. */
 
-import { FILMS, titleOf } from "./catalogue.js";
+import { FILMS, FIRST_LISTED, titleOf } from "./catalogue.js";
 import { ChangeTable } from "./change_table.js";
 import { Changes, duration } from "./changes.js";
 import { Device } from "./device.js";
 import { DeviceCard, setText } from "./device_card.js";
 import { Network } from "./network.js";
 import { drawPosters } from "./posters.js";
+import { steer } from "./remote.js";
 import { Story } from "./story.js";
 
 const KINDS = [
@@ -29,7 +30,9 @@ const table = new ChangeTable(devices);
 const cards = new Map(
   devices.map((device, index) => [device, new DeviceCard(device, KINDS[index].icon, (id) => press(device, id))]),
 );
-document.getElementById("devices").append(...Array.from(cards.values(), (card) => card.element));
+const area = document.getElementById("devices");
+area.append(...Array.from(cards.values(), (card) => card.element));
+steer(area);
 
 function press(device, contentId) {
   change(device, device.has(contentId) ? "remove" : "add", contentId);
@@ -110,6 +113,13 @@ function until(isSo) {
   });
 }
 
+/** A change to look at from the start: once all devices are live, and if nobody has ever changed the list. */
+async function listTheFirst() {
+  await until(() => devices.every((device) => device.state === "live"));
+  if (devices.every((device) => device.revision === 0 && device.queueLength === 0))
+    change(devices[0], "add", FIRST_LISTED.id);
+}
+
 let isRendering = false;
 
 /** Show everything as it is, once for all that happens until the next frame: so that showing delays no arrival. */
@@ -144,6 +154,7 @@ function announce() {
 try {
   const { user_id } = await network.token(devices[0].id);
   await Promise.all(devices.map((device) => device.start(user_id)));
+  await listTheFirst();
 } catch (error) {
   story.fail(`The devices cannot start: ${error.message}`);
 }

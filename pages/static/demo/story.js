@@ -80,7 +80,8 @@ export class Story {
 
   #offline() {
     const offline = this.#devices.filter((device) => device.isStopped).map((device) => device.name);
-    if (offline.length === 0) return "Lit films are on the list.";
+    if (offline.length === 0)
+      return "Films with a tick are on the list. Press one with a plus to add it, on any device.";
     return `Offline: ${offline.join(", ")}. What changes there waits; what it misses comes when it is back.`;
   }
 }

@@ -33,6 +33,7 @@ def sources() -> Sources:
         actors=lambda: 17,
         tasks=lambda: 9,
         mailboxes={"Journal": lambda: 3},
+        bus_engine="nats",
         bus_status=lambda: None,
         bus_figures=lambda: ENGINE,
         children=lambda: {"writer": os.getpid(), "reader": NO_PROCESS},

@@ -16,7 +16,7 @@ def test_stats_are_of_the_node_and_of_now(sources: Sources) -> None:
     assert (told.node, told.version, told.time, told.uptime_s) == ("a1", "7", 1000.5, 3.0)
     assert (told.connections, told.users, told.active_watchlists) == (2, 1, 5)
     assert (told.refusals["messages"], told.refusals["items_per_list"], told.closes) == (2, 0, {4002: 3})
-    assert told.bus.outbox == 4
+    assert (told.bus.outbox, told.bus.engine) == (4, "nats")
 
 
 def test_what_does_not_work_is_named(sources: Sources) -> None:
