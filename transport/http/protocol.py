@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from transport.errors import Problem
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
 from transport.http.head_coalescer import HeadCoalescer
+from transport.http.hosts import SEVERAL_HOSTS, is_host
 from transport.http.phases import Phase, PhaseDeadline
 from transport.http.request_head import Field
 from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
@@ -29,6 +30,7 @@ class _Trailers(list[Field]):
 
 
 _TRAILERS: Final = _Trailers()
+_CONTINUE: Final = b"100-continue"
 
 
 class _Refused(Exception):
@@ -167,14 +169,15 @@ class HttpProtocol(HttpToolsProtocol):
         """Begin with everything but the scope, which only ASGI needs."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+        self._host: bytes | None = None
         self._phase = Phase.HEAD
         self._head_bytes = self._fields = 0
 
     def _make_scope(self) -> None:
-        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects_100_continue
+        self.url = url
+        self.expect_100_continue = any(name == b"expect" and value.lower() == _CONTINUE for name, value in headers)
         self.headers += headers  # the scope's
 
     @override
@@ -185,8 +188,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._problem = Problem(status, f"The request has more than {MAX_FIELDS} headers and trailers.")
             raise _Refused
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
+        if name == b"host":
+            self._host = value if self._host is None else SEVERAL_HOSTS
         self.headers.append((name, value))
 
     @override
@@ -197,6 +200,9 @@ class HttpProtocol(HttpToolsProtocol):
             raise _Refused
         if len(self.pipeline) >= MAX_PIPELINED:
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
+            raise _Refused
+        if not is_host(self._host) and not (self._host is None and self.parser.get_http_version() == "1.0"):
+            self._problem = Problem(HTTPStatus.BAD_REQUEST, "Host: must be there once, and be a host or host:port.")
             raise _Refused
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":  # counts as an upgrade, whatever its headers
@@ -218,7 +224,6 @@ class HttpProtocol(HttpToolsProtocol):
             self.url not in self._direct_writes
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
-            or self.expect_100_continue
             or self.flow.write_paused  # only a task can wait for a client to read its answers
             or self._is_answering()
         ):
