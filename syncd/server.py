@@ -27,6 +27,7 @@ from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
+from transport.access.origins import AllowedOrigins
 from transport.apidocs.routes import document_routes
 from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
@@ -74,7 +75,10 @@ async def serving(
         watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
     ):
-        origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        is_development = uses_kept_secret(settings)
+        origins = AllowedOrigins(
+            settings.allowed_origins, are_local_allowed=is_development, metrics=node.metrics.listener
+        )
         routes = _more_routes(settings, admin_deps(node, authenticator, revocations))
         api = http_api(api_deps(node, authenticator, origins), routes)
         server = _Server(server_config(settings, api, device_deps(settings, node, authenticator, origins)), connections)
@@ -119,7 +123,7 @@ def server_config(settings: Settings, api: HttpApi, deps: DeviceProtocolDeps) ->
     return config
 
 
-def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]) -> ApiDeps:
+def api_deps(node: Node, authenticator: Authenticator, allowed_origins: AllowedOrigins) -> ApiDeps:
     """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
         name="syncd",
@@ -140,7 +144,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: frozense
 
 
 def device_deps(
-    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: frozenset[str]
+    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: AllowedOrigins
 ) -> DeviceProtocolDeps:
     """Return what the device sockets of ``node`` are wired with."""
     connection_deps = ConnectionDeps(

@@ -1,6 +1,5 @@
 """Settings that are valid but probably not what the operator wants."""
 
-import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,10 +12,9 @@ from syncd.checks.secret_settings import secrets_of
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
 from syncd.settings import Settings
+from transport.access.origins import canonical_origin
 
 NAME = "configuration"
-ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]+")
-"""What browsers send: a scheme and a host, no path (RFC 6454 section 6.2)."""
 
 
 def check_configuration(settings: Settings, flags: Mapping[str, object]) -> list[CheckResult]:
@@ -44,7 +42,7 @@ def _exposure(settings: Settings) -> Iterator[CheckResult]:
             f"set a key, for example {setting('jwt_secret')}, or listen on 127.0.0.1: {setting('host')}",
         )
     for origin in settings.allowed_origins:
-        if not ORIGIN.fullmatch(origin):
+        if canonical_origin(origin) is None:
             yield warning(
                 NAME,
                 f"no browser sends the origin {origin!r}: pages from there cannot connect",

@@ -106,6 +106,8 @@ class Figures(Collector):
         unread = self.sources.metrics.unread
         yield _gauge("unread_connections", "Connections whose devices do not read what was written.", len(unread))
         yield _gauge("unread_bytes", "Held for them.", sum(held_bytes() for held_bytes in unread))
+        refused = self.sources.metrics.listener.origins_refused
+        yield _counter("origins_refused", "Pages that may not connect, by their Origin.", refused)
         illegal = {" ".join(step): count for step, count in self.sources.metrics.illegal_steps.items()}
         yield _counters("connection_illegal_steps", "Messages that cannot come in a state and did.", "step", illegal)
 

@@ -3,11 +3,12 @@
 Source: the Fetch standard, "HTTP extensions: CORS protocol".
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
+from transport.access.origins import AllowedOrigins
 from transport.http.request_head import Field
 
 MAX_AGE_S: Final = 600
@@ -20,18 +21,17 @@ _DEPENDS_ON_ORIGIN: Final = (b"vary", b"Origin")
 class Cors:
     """Admits pages of ``allowed_origins``; their scripts bring a token with each request, there are no cookies.
 
-    A ``*`` among them is no origin and admits nobody. What others send is served too, but their pages do not see the
-    answer.
+    What others send is served too, but their pages do not see the answer.
     """
 
-    def __init__(self, allowed_origins: Collection[str] = ()) -> None:
-        self._allowed = frozenset(origin.encode() for origin in allowed_origins if origin != "*")
+    def __init__(self, allowed_origins: AllowedOrigins) -> None:
+        self._allowed = allowed_origins
 
     def response_headers(self, origin: bytes | None) -> tuple[Field, ...]:
         """Return what to add to any answer to a request with this ``Origin``."""
         if not self._allowed:
             return ()
-        if origin not in self._allowed:
+        if origin is None or not self._allowed.admits(origin.decode("latin-1")):
             return (_DEPENDS_ON_ORIGIN,)
         return (_EXPOSED, (b"access-control-allow-origin", origin), _DEPENDS_ON_ORIGIN)
 
@@ -40,7 +40,11 @@ class Cors:
 
         The page may send any header: one that is not known here changes nothing.
         """
-        if b"access-control-request-method" not in headers or headers.get(b"origin") not in self._allowed:
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if b"access-control-request-method" not in headers or not origin:
+            return None
+        if not self._allowed.admits(origin):
+            self._allowed.refused(origin, headers.get(b"host", b"").decode("latin-1"))
             return None
         allow = {
             "Access-Control-Allow-Methods": "GET, POST",
@@ -50,4 +54,4 @@ class Cors:
         return Response(headers=allow)
 
 
-NO_CORS: Final = Cors()
+NO_CORS: Final = Cors(AllowedOrigins())

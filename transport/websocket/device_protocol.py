@@ -4,11 +4,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from websockets.http11 import Request
 
 from actors.connection.deps import HandshakeResult
@@ -30,6 +30,7 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
 from transport.access.limits import Quotas
+from transport.access.origins import AllowedOrigins
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import decode
@@ -51,8 +52,8 @@ class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
     quotas: Quotas
     spawn: Callable[[DeviceSocket, HandshakeResult], Tell[ConnectionMessage]]
     """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
-    allowed_origins: Collection[str] = ()
-    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
+    allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
+    """Pages from elsewhere that may connect."""
     reconnect_spread_ms: int = 5_000
     """When the daemon stops, its devices are asked to come back spread over this time."""
     random: Callable[[], float] = random.random

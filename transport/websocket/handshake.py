@@ -3,7 +3,7 @@
 Whether its token admits it is for the ``Authenticator``.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from transport.access.bearer import BEARER_PREFIX, bearer_token
+from transport.access.origins import AllowedOrigins
 from transport.errors import Problem
 from transport.query import ResumeQuery, refuse_tokens, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
@@ -73,7 +74,7 @@ def _problem(error: InvalidHandshake, fields: Headers) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, f"No WebSocket can be opened: {error}.")
 
 
-def connect_request(request: Request, allowed_origins: Collection[str]) -> ConnectRequest:
+def connect_request(request: Request, allowed_origins: AllowedOrigins) -> ConnectRequest:
     """Return what ``request`` asks for.
 
     Raises:
@@ -85,7 +86,8 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
         raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
     if url.path != PATH:
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
-    _check_origin(request, allowed_origins)
+    headers = request.headers
+    allowed_origins.check(headers.get_all("Origin"), headers.get_all("Host"))
     query = url.query.encode()
     refuse_tokens(query)
     resume = resume_query(query)
@@ -97,14 +99,3 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
     token = bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)
     answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
     return ConnectRequest(token, resume, answered)
-
-
-def _check_origin(request: Request, allowed_origins: Collection[str]) -> None:
-    """Admit programs (no origin), pages of this very host, and the origins allowed by name."""
-    origins = request.headers.get_all("Origin")
-    if not origins:
-        return
-    origin = origins[0].lower()
-    same_host = [origin.partition("://")[2]] == [host.lower() for host in request.headers.get_all("Host")]
-    if len(origins) > 1 or not (same_host or origin in allowed_origins):
-        raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")

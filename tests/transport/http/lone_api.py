@@ -11,6 +11,7 @@ from crdt.hlc import HLCTimestamp
 from tests.daemon import SECRET
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.http.deps import ApiDeps
 
@@ -41,7 +42,7 @@ def api_deps(
         bus_status=bus_status,
         prometheus=lambda: b"figures 1\n",
         figures=figures,
-        allowed_origins=allowed_origins,
+        allowed_origins=AllowedOrigins(allowed_origins),
         tracer=tracer or untraced(),
         journal_problem=journal_problem,
         answer_timeout_s=answer_timeout_s,

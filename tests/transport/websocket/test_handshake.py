@@ -21,6 +21,7 @@ from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.errors import Problem
 from transport.websocket.device_protocol import DeviceProtocol, DeviceProtocolDeps
@@ -56,7 +57,7 @@ async def port(serve: Serve, admitted: Admitted) -> int:
         authenticator=Authenticator(shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=admitted.spawn,
-        allowed_origins={"https://tv.example"},
+        allowed_origins=AllowedOrigins(["https://tv.example"]),
     )
     started: int = await serve(partial(DeviceProtocol, deps))
     return started
@@ -178,7 +179,7 @@ async def test_pages_of_this_host_and_allowed_ones_are_admitted(port: int, origi
 def test_two_origins_are_refused_though_each_is_allowed_and_the_parser_let_them_through() -> None:
     request = Request("/ws", Headers([("Authorization", f"Bearer {TOKEN}"), *[("Origin", "https://tv.example")] * 2]))
     with pytest.raises(Problem) as refused:
-        connect_request(request, {"https://tv.example"})
+        connect_request(request, AllowedOrigins(["https://tv.example"]))
     assert refused.value.status == 403
 
 
