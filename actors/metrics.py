@@ -180,6 +180,10 @@ class ListenerMetrics:
     def __init__(self) -> None:
         self.origins_refused = 0
         """Pages of other origins that were refused."""
+        self.certificate_ends_s = 0.0
+        """When the certificate in use ends, in seconds since 1970; 0: TLS is not served."""
+        self.certificate_failures = 0
+        """Changed certificates that could not be used."""
 
 
 LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)

@@ -9,8 +9,10 @@ from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
 from syncd.checks.secret_settings import secrets_of
+from syncd.errors import SettingsError
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
+from syncd.server import trusted_proxies
 from syncd.settings import Settings
 from transport.access.origins import canonical_origin
 
@@ -26,6 +28,7 @@ def check_configuration(settings: Settings, flags: Mapping[str, object]) -> list
     """
     advice = [
         *_exposure(settings),
+        *_proxies(settings),
         *_tokens(settings),
         *_nodes(settings),
         *_devices(settings),
@@ -35,7 +38,7 @@ def check_configuration(settings: Settings, flags: Mapping[str, object]) -> list
 
 
 def _exposure(settings: Settings) -> Iterator[CheckResult]:
-    if uses_kept_secret(settings) and not _is_loopback(settings.host):
+    if uses_kept_secret(settings) and settings.unix_socket is None and not _is_loopback(settings.host):
         yield warning(
             NAME,
             f"no key is set: the development page gives a device token to anyone who can reach {settings.host}",
@@ -48,6 +51,13 @@ def _exposure(settings: Settings) -> Iterator[CheckResult]:
                 f"no browser sends the origin {origin!r}: pages from there cannot connect",
                 f"write it as https://host or https://host:port in {setting('allowed_origins')}",
             )
+
+
+def _proxies(settings: Settings) -> Iterator[CheckResult]:
+    try:
+        trusted_proxies(settings)
+    except SettingsError as error:
+        yield failed(NAME, str(error), f"name proxies by their addresses: {setting('trusted_proxies')}")
 
 
 def _tokens(settings: Settings) -> Iterator[CheckResult]:

@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,13 @@ def test_every_setting_has_a_flag_with_a_help_text(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     for name in Settings.__struct_fields__:
         assert "--" + name.replace("_", "-") in printed
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_valid"),
+    [("/sync-service", True), ("/a/b_c.d/", True), ("", True), ("/", True), ("sync", False), ("/a?b", False),
+     ("//a", False), ("/a b", False)],
+)  # fmt: skip
+def test_a_path_prefix_is_a_path(prefix: str, is_valid: bool) -> None:
+    with nullcontext() if is_valid else pytest.raises(SettingsError, match="--path-prefix"):
+        load({"path_prefix": prefix}, {})

@@ -30,6 +30,8 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """The documented figures by name; milliseconds."""
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may use the API, as they may the WebSocket."""
+    path_prefix: str = ""
+    """Below which a proxy serves everything, ``/sync-service``; requests without it are served, too."""
     tracer: Tracer = field(default_factory=untraced)
     journal_problem: Callable[[], str | None] = lambda: None
     """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from transport.errors import Problem
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
+from transport.http.forwarded import NO_PROXIES, Peer, TrustedProxies
 from transport.http.head_coalescer import HeadCoalescer
 from transport.http.hosts import SEVERAL_HOSTS, is_host
 from transport.http.phases import Phase, PhaseDeadline
@@ -47,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         limits: RequestLimits,
         direct_writes: DirectWrites = NO_WRITES,
+        proxies: TrustedProxies = NO_PROXIES,
         *,
         config: Any,
         server_state: Any,
@@ -56,6 +58,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._direct_writes = NO_WRITES if self.access_log else direct_writes  # uvicorn logs what it answers itself
+        self._proxies = proxies
         self._write: DirectWrite | None = None  # a direct one, until its body is complete
         self._phase = self._timed_phase = Phase.IDLE
         self._deadline = PhaseDeadline(self.loop, self._on_timeout, limits, self.timeout_keep_alive)
@@ -71,6 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
+        self._peer = Peer(self.client, self.scheme == "https", self._proxies)
         self.transport = writer = HeadCoalescer(transport)  # type: ignore[assignment]  # a transport in every respect
         self._slow_reader = SlowReaderGuard(writer, self._limits.answer_s)
         self._phase = Phase.HEAD
@@ -174,11 +178,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = self._fields = 0
 
     def _make_scope(self) -> None:
-        url, headers = self.url, self.headers
+        url, headers = self.url, self._told_headers()
         super().on_message_begin()
         self.url = url
         self.expect_100_continue = any(name == b"expect" and value.lower() == _CONTINUE for name, value in headers)
         self.headers += headers  # the scope's
+
+    def _told_headers(self) -> list[Field]:
+        """Return the request's headers as its client sent them, as far as that is known."""
+        headers, self.client = self._peer.told(self.headers)
+        return headers
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
@@ -263,7 +272,7 @@ class HttpProtocol(HttpToolsProtocol):
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
         websocket.connection_made(self.transport)
-        websocket.request_received(self.parser.get_method(), self.url, with_websocket_alone(self.headers))
+        websocket.request_received(self.parser.get_method(), self.url, with_websocket_alone(self._told_headers()))
         self.transport.set_protocol(websocket)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 

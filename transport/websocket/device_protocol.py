@@ -54,6 +54,8 @@ class DeviceProtocolDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Starts the connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may connect."""
+    path_prefix: str = ""
+    """Below which a proxy serves everything; requests without it are served, too."""
     reconnect_spread_ms: int = 5_000
     """When the daemon stops, its devices are asked to come back spread over this time."""
     random: Callable[[], float] = random.random
@@ -82,7 +84,7 @@ class DeviceProtocol(WebSocketProtocol):
 
     def handshake_received(self, request: Request) -> None:
         """Check the token; only one with an unknown key has to wait."""
-        asked = connect_request(request, self._deps.allowed_origins)
+        asked = connect_request(request, self._deps.allowed_origins, self._deps.path_prefix)
         try:
             claims = self._deps.authenticator.authenticate(asked.token)
         except SigningKeyMissing as missing:

@@ -22,6 +22,8 @@ from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
+_SCHEME: Final = ":scheme"
+"""As ``transport.http.forwarded`` has it: by which the client came, if that is known."""
 
 
 _RULES: Final = ServerProtocol(logger=rfc6455_logger)
@@ -74,7 +76,7 @@ def _problem(error: InvalidHandshake, fields: Headers) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, f"No WebSocket can be opened: {error}.")
 
 
-def connect_request(request: Request, allowed_origins: AllowedOrigins) -> ConnectRequest:
+def connect_request(request: Request, allowed_origins: AllowedOrigins, path_prefix: str = "") -> ConnectRequest:
     """Return what ``request`` asks for.
 
     Raises:
@@ -84,10 +86,10 @@ def connect_request(request: Request, allowed_origins: AllowedOrigins) -> Connec
         url = urlsplit(request.path)
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
-    if url.path != PATH:
+    if url.path not in (PATH, path_prefix + PATH):
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     headers = request.headers
-    allowed_origins.check(headers.get_all("Origin"), headers.get_all("Host"))
+    allowed_origins.check(headers.get_all("Origin"), headers.get_all("Host"), headers.get(_SCHEME))
     query = url.query.encode()
     refuse_tokens(query)
     resume = resume_query(query)

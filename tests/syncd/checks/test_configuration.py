@@ -21,6 +21,8 @@ PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
         CLUSTER,
         {"host": "0.0.0.0", "jwt_secret": SECRET},
         {"host": "::1"},
+        {"host": "0.0.0.0", "unix_socket": Path("s")},
+        {"trusted_proxies": ("10.0.0.0/8", "unix")},
         {"allowed_origins": ("https://tv.example", "http://localhost:3000")},
         {"jwks_url": "https://issuer.example/keys", "jwt_audience": "syncd"},
         {"jwks_url": "http://127.0.0.1:1/keys", "jwt_audience": "syncd"},
@@ -47,6 +49,7 @@ def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
         (CLUSTER | {"bus_key": None}, "warning", "bus_key"),
         (PUBNUB, "warning", "pubnub_tls"),
         ({"heartbeat_timeout": 59.0}, "warning", "heartbeat_timeout"),
+        ({"trusted_proxies": ("proxy.example",)}, "failed", "trusted_proxies"),
         ({"heartbeat_timeout": 30.0}, "failed", "heartbeat_interval"),
     ],
 )

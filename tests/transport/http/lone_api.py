@@ -21,6 +21,7 @@ HEAD = Head(user_id="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
 def api_deps(
     *,
     allowed_origins: tuple[str, ...] = (),
+    path_prefix: str = "",
     figures: Callable[[], dict[str, float]] = dict,
     journal: Callable[[JournalMessage], None] = lambda message: None,
     write: Callable[[DeviceWrite], None] = lambda write: None,
@@ -43,6 +44,7 @@ def api_deps(
         prometheus=lambda: b"figures 1\n",
         figures=figures,
         allowed_origins=AllowedOrigins(allowed_origins),
+        path_prefix=path_prefix,
         tracer=tracer or untraced(),
         journal_problem=journal_problem,
         answer_timeout_s=answer_timeout_s,

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -160,6 +161,15 @@ async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: i
     assert (handshake.since, handshake.epoch) == (41, "e 1")
     assert not handshake.takes_pieces
     assert 35_000 < handshake.ends_at_s - asyncio.get_running_loop().time() <= 36_000
+
+
+@pytest.mark.parametrize(
+    ("target", "is_there"), [("/ws", True), ("/sync/ws", True), ("/ws/ws", False), ("/sync", False)]
+)
+def test_a_proxy_may_leave_its_prefix_in_front_of_the_path(target: str, is_there: bool) -> None:
+    request = Request(target, Headers([("Authorization", f"Bearer {TOKEN}")]))
+    with nullcontext() if is_there else pytest.raises(Problem, match="There is no WebSocket"):
+        connect_request(request, AllowedOrigins(), "/sync")
 
 
 async def test_a_device_that_takes_pieces_may_go_on_behind_one(port: int, admitted: Admitted) -> None:
