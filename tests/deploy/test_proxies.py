@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -162,6 +163,13 @@ async def status_of(front: Front, origin: str, **headers: str) -> int:
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
+
+
+def test_the_operators_page_and_what_it_names_are_there_below_the_prefix(proxy: Front) -> None:
+    named = set(re.findall(r'(?:href|src)="([^"#]+)"', proxy.curl("/admin")))
+    assert len(named) > 3
+    for name in named:
+        assert proxy.curl(f"/{name}", "--output", os.devnull, "--write-out", "%{http_code}") == "200", name
 
 
 def test_the_daemon_says_where_it_listens(daemon: Daemon) -> None:
