@@ -37,7 +37,7 @@ from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
 from transport.http.deps import ApiDeps
 from transport.http.device_tokens import device_token_routes
-from transport.http.forwarded import TrustedProxies
+from transport.http.forwarded import NO_PROXIES, TrustedProxies
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
@@ -210,7 +210,7 @@ def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
 def trusted_proxies(settings: Settings) -> TrustedProxies:
     """Return the proxies that are believed. Raises: SettingsError, one of them is named by no address."""
     try:
-        return TrustedProxies(settings.trusted_proxies)
+        return TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else NO_PROXIES
     except ValueError as error:
         raise SettingsError(f"--trusted-proxies: {error}; addresses, networks such as 10.0.0.0/8, or unix") from None
 

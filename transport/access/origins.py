@@ -51,18 +51,16 @@ class AllowedOrigins:
         return canonical is not None and self._has(canonical)
 
     def check(self, origins: Sequence[str], hosts: Sequence[str], scheme: str | None = None) -> None:
-        """Admit programs (no origin), pages of this very service, and the origins allowed by name.
+        """Admit pages of this very service, and the origins allowed by name.
 
         Args:
-            origins: the values of ``Origin``.
+            origins: the values of ``Origin``; programs send none, and need not be checked.
             hosts: the values of ``Host``.
             scheme: by which the client came, ``http`` or ``https``; ``None``: nobody knows, TLS may end in front.
 
         Raises:
             Problem: 403.
         """
-        if not origins:
-            return
         origin = canonical_origin(origins[0][:_MAX_LENGTH]) if len(origins) == 1 else None
         if origin is None or not (self._has(origin) or _is_own(origin, hosts, scheme)):
             raise self.refused(", ".join(origins), ", ".join(hosts))
@@ -100,6 +98,7 @@ def _is_own(origin: str, hosts: Sequence[str], scheme: str | None) -> bool:
     return _canonical_authority(hosts[0][:_MAX_LENGTH], origin_scheme) == authority
 
 
+@lru_cache(maxsize=256)
 def _canonical_authority(authority: str, scheme: str) -> str | None:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:

@@ -26,10 +26,11 @@ class Cors:
 
     def __init__(self, allowed_origins: AllowedOrigins) -> None:
         self._allowed = allowed_origins
+        self._are_any_allowed = bool(allowed_origins)
 
     def response_headers(self, origin: bytes | None) -> tuple[Field, ...]:
         """Return what to add to any answer to a request with this ``Origin``."""
-        if not self._allowed:
+        if not self._are_any_allowed:
             return ()
         if origin is None or not self._allowed.admits(origin.decode("latin-1")):
             return (_DEPENDS_ON_ORIGIN,)

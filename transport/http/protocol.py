@@ -12,9 +12,10 @@ from transport.errors import Problem
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
 from transport.http.forwarded import NO_PROXIES, Peer, TrustedProxies
 from transport.http.head_coalescer import HeadCoalescer
-from transport.http.hosts import SEVERAL_HOSTS, is_host
+from transport.http.hosts import SEVERAL_HOSTS, host_problem
+from transport.http.other_protocols import problem_of
 from transport.http.phases import Phase, PhaseDeadline
-from transport.http.request_head import Field
+from transport.http.request_head import Field, RequestHead
 from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
@@ -31,7 +32,6 @@ class _Trailers(list[Field]):
 
 
 _TRAILERS: Final = _Trailers()
-_CONTINUE: Final = b"100-continue"
 
 
 class _Refused(Exception):
@@ -59,6 +59,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._limits = limits
         self._direct_writes = NO_WRITES if self.access_log else direct_writes  # uvicorn logs what it answers itself
         self._proxies = proxies
+        self._peer: Peer | None = None  # if there is anything to know of it
+        self._good_host: bytes | None = None  # the latest
         self._write: DirectWrite | None = None  # a direct one, until its body is complete
         self._phase = self._timed_phase = Phase.IDLE
         self._deadline = PhaseDeadline(self.loop, self._on_timeout, limits, self.timeout_keep_alive)
@@ -74,7 +76,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
-        self._peer = Peer(self.client, self.scheme == "https", self._proxies)
+        if self._proxies is not NO_PROXIES or self.scheme == "https":
+            self._peer = Peer(self.client, self.scheme == "https", self._proxies)
         self.transport = writer = HeadCoalescer(transport)  # type: ignore[assignment]  # a transport in every respect
         self._slow_reader = SlowReaderGuard(writer, self._limits.answer_s)
         self._phase = Phase.HEAD
@@ -145,7 +148,7 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserError:
-                self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
+                self._refuse(self._problem or problem_of(data))
             except httptools.HttpParserUpgrade as upgrade:
                 if not self._should_upgrade():
                     data = self._head_without_upgrade() + data[upgrade.args[0] :]
@@ -181,13 +184,14 @@ class HttpProtocol(HttpToolsProtocol):
         url, headers = self.url, self._told_headers()
         super().on_message_begin()
         self.url = url
-        self.expect_100_continue = any(name == b"expect" and value.lower() == _CONTINUE for name, value in headers)
+        self.expect_100_continue = RequestHead(headers).header(b"expect").lower() == "100-continue"
         self.headers += headers  # the scope's
 
     def _told_headers(self) -> list[Field]:
         """Return the request's headers as its client sent them, as far as that is known."""
-        headers, self.client = self._peer.told(self.headers)
-        return headers
+        if self._peer is not None:
+            self.headers, self.client = self._peer.told(self.headers)
+        return self.headers
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
@@ -210,9 +214,11 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
             raise _Refused
-        if not is_host(self._host) and not (self._host is None and self.parser.get_http_version() == "1.0"):
-            self._problem = Problem(HTTPStatus.BAD_REQUEST, "Host: must be there once, and be a host or host:port.")
-            raise _Refused
+        if self._host is None or self._host != self._good_host:
+            self._problem = host_problem(self._host, self.parser.get_http_version)
+            if self._problem is not None:
+                raise _Refused
+            self._good_host = self._host
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":  # counts as an upgrade, whatever its headers
                 self._problem = Problem(HTTPStatus.BAD_REQUEST, "CONNECT is for proxies, and this is none.")

@@ -89,7 +89,8 @@ def connect_request(request: Request, allowed_origins: AllowedOrigins, path_pref
     if url.path not in (PATH, path_prefix + PATH):
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     headers = request.headers
-    allowed_origins.check(headers.get_all("Origin"), headers.get_all("Host"), headers.get(_SCHEME))
+    if origins := headers.get_all("Origin"):
+        allowed_origins.check(origins, headers.get_all("Host"), headers.get(_SCHEME))
     query = url.query.encode()
     refuse_tokens(query)
     resume = resume_query(query)

@@ -90,10 +90,6 @@ def test_pages_that_are_almost_of_the_service_may_not(origins: list[str], hosts:
         ALLOWED.check(origins, hosts, scheme)
 
 
-def test_programs_send_no_origin_and_may_connect() -> None:
-    AllowedOrigins().check([], ["sync.example"])
-
-
 @pytest.mark.parametrize(
     ("origin", "is_local"),
     [
