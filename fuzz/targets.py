@@ -212,11 +212,14 @@ class Wire(asyncio.Transport):
         """Do nothing: nothing waits."""
 
 
+_NO_ORIGINS: Final = AllowedOrigins()
+
+
 class _Guest(WebSocketProtocol):
     """Lets in who has a token of any kind, and listens."""
 
     def handshake_received(self, request: Request) -> None:
-        self.accept(connect_request(request, AllowedOrigins()).subprotocol)
+        self.accept(connect_request(request, _NO_ORIGINS).subprotocol)
 
     def messages_received(self, messages: list[str | bytes]) -> None:
         self.write(b"".join(message if isinstance(message, bytes) else message.encode() for message in messages))
