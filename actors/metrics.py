@@ -184,6 +184,18 @@ class IssuerMetrics:
         """Tokens that were neither accepted nor refused."""
 
 
+class ListenerMetrics:
+    """What is known of who connects, before anything is said."""
+
+    def __init__(self) -> None:
+        self.origins_refused = 0
+        """Pages of other origins that were refused."""
+        self.certificate_ends_s = 0.0
+        """When the certificate in use ends, in seconds since 1970; 0: TLS is not served."""
+        self.certificate_failures = 0
+        """Changed certificates that could not be used."""
+
+
 LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -207,6 +219,7 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     journal: JournalMetrics = field(default_factory=JournalMetrics)
     bus: BusMetrics = field(default_factory=BusMetrics)
     issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
+    listener: ListenerMetrics = field(default_factory=ListenerMetrics)
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LOOP_LAG_BOUNDS_S))
     """Seconds by which timers of the event loop are late."""
     open_files: OpenFilesMetrics = field(default_factory=OpenFilesMetrics)

@@ -90,12 +90,12 @@ async def slow_bodies(port: int, token: str) -> None:
 
 async def header_floods(port: int, _token: str) -> None:
     """Requests of 200,000 bytes of headers, 100 a second."""
-    await _repeat(port, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 33_000, 100)
+    await _repeat(port, b"GET / HTTP/1.1\r\nHost: h\r\n" + b"a: b\r\n" * 33_000, 100)
 
 
 async def pipelines(port: int, _token: str) -> None:
     """Requests that come 10,000 at once on one connection, 20 times a second."""
-    await _repeat(port, b"GET / HTTP/1.1\r\n\r\n" * 10_000, 20)
+    await _repeat(port, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 10_000, 20)
 
 
 async def endless_trailers(port: int, token: str) -> None:

@@ -24,6 +24,7 @@ from actors.messages.names import is_name
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.bus.channels import channel_of, user_of
 from transport.bus.codec import BusCodec
@@ -211,11 +212,14 @@ class Wire(asyncio.Transport):
         """Do nothing: nothing waits."""
 
 
+_NO_ORIGINS: Final = AllowedOrigins()
+
+
 class _Guest(WebSocketProtocol):
     """Lets in who has a token of any kind, and listens."""
 
     def handshake_received(self, request: Request) -> None:
-        self.accept(connect_request(request, ()).subprotocol)
+        self.accept(connect_request(request, _NO_ORIGINS).subprotocol)
 
     def messages_received(self, messages: list[str | bytes]) -> None:
         self.write(b"".join(message if isinstance(message, bytes) else message.encode() for message in messages))
@@ -265,7 +269,7 @@ def _apis() -> tuple[asyncio.AbstractEventLoop, list[uvicorn.Config]]:
             bus_status=lambda: None,
             prometheus=lambda: b"",
             figures=dict,
-            allowed_origins=("https://tv.example",),
+            allowed_origins=AllowedOrigins(("https://tv.example",)),
         )
     )
     configs = []

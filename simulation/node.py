@@ -28,6 +28,7 @@ from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, 
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.minting import mint
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.http.admin import admin_routes
 from transport.http.api import http_api
@@ -277,8 +278,10 @@ class _Life:
         ):
             authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.clock.now_s)
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
-            api = http_api(api_deps(node, authenticator, frozenset()), routes)
-            config = server_config(deps.settings, api, device_deps(deps.settings, node, authenticator, frozenset()))
+            api = http_api(api_deps(node, authenticator, AllowedOrigins()), routes)
+            config = server_config(
+                deps.settings, api, device_deps(deps.settings, node, authenticator, AllowedOrigins())
+            )
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
             )

@@ -4,13 +4,14 @@ import asyncio
 import math
 import resource
 import socket
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 import uvicorn
 from msgspec import structs
+from typing_extensions import override
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
@@ -19,17 +20,19 @@ from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.runtime import LoopFuture
 from pages.files import demo_files, operator_files
 from syncd import __version__
+from syncd.certificate import Certificate, watching_certificate
 from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.operator_token import operator_token_help
 from syncd.keys.signing import uses_kept_secret
 from syncd.keys.watching import watching_keys
+from syncd.listening import BACKLOG, address_of
 from syncd.local_commands import LocalCommands
 from syncd.node import Node
 from syncd.revocations import Revocations, RevokedTokenIds, watching_revocations
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
-from transport.access.local_origins import LocalOrigins
+from transport.access.origins import AllowedOrigins
 from transport.apidocs.routes import document_routes
 from transport.device_connection import DeviceConnection, DeviceDeps, Spawn
 from transport.http.admin import AdminDeps, admin_routes
@@ -37,6 +40,7 @@ from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
 from transport.http.deps import ApiDeps
 from transport.http.device_tokens import device_token_routes
+from transport.http.forwarded import NO_PROXIES, TrustedProxies
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
@@ -46,7 +50,7 @@ from transport.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol
 
-BACKLOG = 2048
+TLS_HANDSHAKE_TIMEOUT_S = RequestLimits().head_s
 
 STREAM_INTERVAL_S = 12.0
 """Between the comments of a stream: clients are promised one every 15 s, and look for a proxy that keeps them back."""
@@ -61,9 +65,10 @@ async def serving(
     node: Node,
     authenticator: Authenticator,
     revoked_token_ids: RevokedTokenIds,
-    listener: socket.socket,
+    *listeners: socket.socket,
+    certificate: Certificate | None = None,
 ) -> AsyncIterator[str]:
-    """Serve HTTP and devices on ``listener`` for the length of the context; its value is the base URL.
+    """Serve HTTP and devices on ``listeners`` for the length of the context; its value names where they listen.
 
     On leaving, nothing new is accepted, devices are told goodbye, and requests under way are finished, all within
     ``shutdown_timeout``.
@@ -73,7 +78,8 @@ async def serving(
         node: its actors, which run already.
         authenticator: checks tokens; its keys are kept up to date here.
         revoked_token_ids: what ``authenticator`` looks into; kept up to date here.
-        listener: see ``bind``.
+        listeners: see ``listening``.
+        certificate: with which TLS is served, but on unix sockets.
 
     Raises:
         StoreUnavailable: the revoked tokens cannot be read.
@@ -82,19 +88,19 @@ async def serving(
     async with (
         watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
         watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
+        watching_certificate(certificate),
     ):
-        devices = device_deps(settings, node, authenticator, _allowed_origins(settings))
+        devices = device_deps(settings, node, authenticator, _allowed_origins(settings, node))
         api = _api(settings, node, authenticator, revocations, devices)
-        server = _Server(server_config(settings, api, devices), connections)
-        await server.startup(sockets=[listener])
-        node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
-        ticking = asyncio.create_task(server.main_loop())
-        try:
-            yield _url(listener)
-        finally:
-            server.should_exit = True
-            await ticking
-            await server.shutdown(sockets=[listener])
+        server = _Server(server_config(settings, api, devices), connections, certificate)
+        async with server.accepting(listeners):
+            node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
+            yield " and ".join(address_of(listener, is_tls=certificate is not None) for listener in listeners)
+
+
+def _allowed_origins(settings: Settings, node: Node) -> AllowedOrigins:
+    is_development = uses_kept_secret(settings)
+    return AllowedOrigins(settings.allowed_origins, are_local_allowed=is_development, metrics=node.metrics.listener)
 
 
 def _api(
@@ -102,12 +108,7 @@ def _api(
 ) -> HttpApi:
     more = _more_routes(settings, admin_deps(node, authenticator, revocations))
     streams = stream_routes(stream_deps(settings, node, devices), node.metrics.streams)
-    return http_api(api_deps(node, authenticator, devices.allowed_origins), {**more, **streams})
-
-
-def _allowed_origins(settings: Settings) -> Collection[str]:
-    origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-    return LocalOrigins(origins) if uses_kept_secret(settings) else origins
+    return http_api(api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix), {**more, **streams})
 
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
@@ -127,20 +128,23 @@ def server_config(settings: Settings, api: HttpApi, deps: DeviceDeps) -> uvicorn
     """Return how uvicorn makes the protocol of a connection."""
     config = uvicorn.Config(
         api.app,
-        http=partial(HttpProtocol, RequestLimits(), api.direct_writes),  # type: ignore[arg-type]  # it is only called
+        http=partial(HttpProtocol, RequestLimits(), api.direct_writes, trusted_proxies(settings)),  # type: ignore[arg-type]  # it is only called
         ws=partial(DeviceProtocol, deps),  # type: ignore[arg-type] # it is only called
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=settings.keep_alive_timeout,  # type: ignore[arg-type]  # a timer takes parts of a second
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
     config.load()
     return config
 
 
-def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collection[str]) -> ApiDeps:
+def api_deps(
+    node: Node, authenticator: Authenticator, allowed_origins: AllowedOrigins, path_prefix: str = ""
+) -> ApiDeps:
     """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
         name="syncd",
@@ -153,6 +157,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collecti
         prometheus=node.figures.prometheus,
         figures=node.figures.documented,
         allowed_origins=allowed_origins,
+        path_prefix=path_prefix,
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
         issuer=node.metrics.issuer,
@@ -161,7 +166,7 @@ def api_deps(node: Node, authenticator: Authenticator, allowed_origins: Collecti
 
 
 def device_deps(
-    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: Collection[str]
+    settings: Settings, node: Node, authenticator: Authenticator, allowed_origins: AllowedOrigins
 ) -> DeviceDeps:
     """Return what the device sockets of ``node`` are wired with."""
     return DeviceDeps(
@@ -169,6 +174,7 @@ def device_deps(
         quotas=node.quotas,
         spawn=_spawn(settings, node, settings.heartbeat_interval),
         allowed_origins=allowed_origins,
+        path_prefix=settings.path_prefix.rstrip("/"),
         reconnect_spread_ms=round(settings.shutdown_timeout * 500),
         random=node.outside.random,
         now_s=node.outside.now_s,
@@ -226,42 +232,63 @@ def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
     return {**routes, **page_routes(demo_files()), **tokens}
 
 
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def trusted_proxies(settings: Settings) -> TrustedProxies:
+    """Return the proxies that are believed. Raises: SettingsError, one of them is named by no address."""
+    try:
+        return TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else NO_PROXIES
+    except ValueError as error:
+        raise SettingsError(f"--trusted-proxies: {error}; addresses, networks such as 10.0.0.0/8, or unix") from None
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server as a part of the daemon; ``connections`` holds its protocols while they live."""
 
-    def __init__(self, config: uvicorn.Config, connections: set[Any]) -> None:
+    def __init__(self, config: uvicorn.Config, connections: set[Any], certificate: Certificate | None) -> None:
         super().__init__(config)
+        self._certificate = certificate
         self.server_state.connections = connections
         self.lifespan = config.lifespan_class(config)
+
+    @asynccontextmanager
+    async def accepting(self, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
+        """Accept connections for the length of the context, and finish them on leaving."""
+        await self.startup(listeners)
+        ticking = asyncio.create_task(self.main_loop())
+        try:
+            yield
+        finally:
+            self.should_exit = True
+            await ticking
+            await self.shutdown([*listeners])
+
+    @override
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Accept connections; as uvicorn's, but that each socket has TLS or not, and a handshake less than a minute."""
+        loop = asyncio.get_running_loop()
+        self.servers = []
+        for listener in sockets or ():
+            context = None
+            if self._certificate is not None and listener.family != socket.AF_UNIX:
+                context = self._certificate.context
+            server = await loop.create_server(
+                self._protocol,
+                sock=listener,
+                ssl=context,
+                ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT_S if context else None,
+                backlog=BACKLOG,
+            )
+            self.servers.append(server)
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(config=self.config, server_state=self.server_state, app_state={})
+        return protocol
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the daemon, which has more to stop than a server."""
         yield
-
-
-def bind(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
-
-    Raises:
-        SettingsError: the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except (OSError, UnicodeError) as error:  # the latter of a name that no host can have
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"--host {settings.host} --port {settings.port}: {reason}") from None
-    listener.listen(BACKLOG)
-    return listener
 
 
 def raise_file_limit() -> None:

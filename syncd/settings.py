@@ -37,6 +37,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Annotated[str, _about("address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0: any free one")] = 8083
+    unix_socket: Annotated[Path | None, _about("path of a unix socket to listen on, in place of --host and --port")] = (
+        None
+    )
+    tls_certificate_file: Annotated[
+        Path | None, _about("PEM file of the certificate and its chain: serve https and wss; read again on change")
+    ] = None
+    tls_key_file: Annotated[Path | None, _about("PEM file of its key; default: in --tls-certificate-file")] = None
     data_dir: Annotated[Path, _about("directory of the embedded database and of the kept secret")] = Path("syncd-data")
     database_url: Annotated[str | None, _about("postgresql://… for several nodes; default: SQLite in --data-dir")] = (
         None
@@ -87,6 +94,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allowed_origins: Annotated[
         tuple[str, ...], _about("origins of other sites whose pages may connect, comma-separated: https://host[:port]")
     ] = ()
+    path_prefix: Annotated[
+        Annotated[str, Meta(pattern="^((/[A-Za-z0-9._~-]+)+/?|/?)$")],
+        _about("path below which a proxy serves this, such as /sync-service; requests without it are served, too"),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _about("proxies whose X-Forwarded-… and Forwarded are believed, comma-separated: 10.0.0.0/8, ::1, unix"),
+    ] = ()
+    keep_alive_timeout: Annotated[
+        Seconds, _about("seconds that a connection is kept between two requests; longer than a proxy keeps it")
+    ] = 75.0
     heartbeat_interval: Annotated[Seconds, _about("seconds between pings to a device")] = 30.0
     heartbeat_timeout: Annotated[
         Seconds,

@@ -48,7 +48,7 @@ class DaemonProcess:
             assert self.process.stdout is not None
             is_in_development = secret is None and not any(flag.startswith(("--jwt-", "--jwks-")) for flag in flags)
             self.welcome = [self.process.stdout.readline().decode() for _ in range(4 if is_in_development else 1)]
-            assert " listens on http://" in self.welcome[0], self.log.read_text()
+            assert " listens on " in self.welcome[0], self.log.read_text()
         except BaseException:  # a time-out, too
             self.kill()
             raise

@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Container
 from functools import partial
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED
@@ -16,6 +16,7 @@ from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Quotas
+from transport.access.origins import AllowedOrigins
 from transport.query import ResumeQuery
 from transport.time_sliced_queue import Storm, time_sliced_queue
 
@@ -29,8 +30,10 @@ class DeviceDeps(Struct, frozen=True, eq=False, kw_only=True):
     authenticator: Authenticator
     quotas: Quotas
     spawn: Spawn
-    allowed_origins: Collection[str] = ()
-    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may connect."""
+    allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
+    """Pages from elsewhere that may connect."""
+    path_prefix: str = ""
+    """Below which a proxy serves everything; requests without it are served, too."""
     reconnect_spread_ms: int = 5_000
     """When the daemon stops, its devices are asked to come back spread over this time."""
     random: Callable[[], float] = random.random

@@ -16,7 +16,7 @@ would take some only now and then. A ping would wait as long, and who reads slow
 def bound_kernel_buffer(transport: asyncio.Transport) -> None:
     """Let the kernel take no more than ``UNSENT_IN_KERNEL_BYTES`` ahead of the network, where it can be told."""
     sock = transport.get_extra_info("socket")
-    if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+    if sock is not None and sock.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL_BYTES)
 
 

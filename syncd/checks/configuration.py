@@ -1,6 +1,5 @@
 """Settings that are valid but probably not what the operator wants."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,13 +9,14 @@ from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
 from syncd.checks.secret_settings import KEYS, SECRETS, secrets_of
+from syncd.errors import SettingsError
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
+from syncd.server import trusted_proxies
 from syncd.settings import Settings
+from transport.access.origins import canonical_origin
 
 NAME = "configuration"
-ORIGIN = re.compile(r"null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s*]+")
-"""What browsers send: a scheme and a host, no path (RFC 6454 section 6.2); ``null`` for a page that has no host."""
 
 
 def check_configuration(
@@ -31,6 +31,7 @@ def check_configuration(
     """
     advice = [
         *_exposure(settings),
+        *_proxies(settings),
         *_tokens(settings),
         *_nodes(settings),
         *_devices(settings),
@@ -41,19 +42,26 @@ def check_configuration(
 
 
 def _exposure(settings: Settings) -> Iterator[CheckResult]:
-    if uses_kept_secret(settings) and not _is_loopback(settings.host):
+    if uses_kept_secret(settings) and settings.unix_socket is None and not _is_loopback(settings.host):
         yield warning(
             NAME,
             f"no key is set: the development page gives a device token to anyone who can reach {settings.host}",
             f"set a key, for example {setting('jwt_secret')}, or listen on 127.0.0.1: {setting('host')}",
         )
     for origin in settings.allowed_origins:
-        if not ORIGIN.fullmatch(origin):
+        if canonical_origin(origin) is None:
             yield failed(
                 NAME,
                 f"no browser sends the origin {origin!r}: pages from there cannot connect",
                 f"write it as https://host or https://host:port in {setting('allowed_origins')}",
             )
+
+
+def _proxies(settings: Settings) -> Iterator[CheckResult]:
+    try:
+        trusted_proxies(settings)
+    except SettingsError as error:
+        yield failed(NAME, str(error), f"name proxies by their addresses: {setting('trusted_proxies')}")
 
 
 def _tokens(settings: Settings) -> Iterator[CheckResult]:

@@ -1,17 +1,20 @@
 """What the daemon needs of this machine: an address, a writable directory, open files."""
 
 import json
+import os
 import resource
 import shutil
+import socket
+import ssl
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from storage.database_url import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import fetch
+from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
 from syncd.data_dir import uses_data_dir
 from syncd.errors import SettingsError, Unreachable
-from syncd.server import bind
+from syncd.listening import bind, is_abandoned
 from syncd.settings import Settings
 from transport.blocking_calls import in_thread
 
@@ -24,6 +27,8 @@ OTHER_FILES = 100
 async def check_address(settings: Settings) -> Checked:
     """Bind the address that the daemon would listen on, and release it."""
     name = "address"
+    if (path := settings.unix_socket) is not None:
+        return Checked((await in_thread(lambda: _check_path(name, path)),))
     try:
         bind(settings).close()
     except SettingsError as error:
@@ -54,10 +59,38 @@ async def check_open_files(settings: Settings) -> Checked:
     return Checked((ok(name, f"enough for {settings.max_connections} connections"),))
 
 
+def _check_path(name: str, path: Path) -> CheckResult:
+    fix = f"set a path in a directory that the user of the daemon can write to: {setting('unix_socket')}"
+    try:
+        if is_abandoned(path):
+            return ok(name, f"{path} was left by a daemon that was killed, and will be replaced")
+        bind(Settings(unix_socket=path)).close()
+        path.unlink()
+    except (SettingsError, OSError) as error:
+        if _is_syncd_at(path):
+            return warning(name, f"another syncd is running at {path}", "stop it before you start this one")
+        return failed(name, str(error), fix)
+    return ok(name, f"{path} is free")
+
+
+def _is_syncd_at(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(ANSWER_TIMEOUT_S)
+            client.connect(os.fspath(path))
+            client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            return b'"service":"syncd"' in client.makefile("rb").read()
+    except OSError:
+        return False
+
+
 def _is_syncd(settings: Settings) -> bool:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "http" if settings.tls_certificate_file is None else "https"
+    any_certificate = ssl._create_unverified_context()  # noqa: S323 - it need not be for this address, and nothing is told
     try:
-        return bool(json.loads(fetch(f"http://{host}:{settings.port}/health").body)["service"] == "syncd")
+        health = fetch(f"{scheme}://{host}:{settings.port}/health", any_certificate)
+        return bool(json.loads(health.body)["service"] == "syncd")
     except (Unreachable, ValueError, KeyError, TypeError):
         return False
 

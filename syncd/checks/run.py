@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from msgspec.structs import replace
 
 from syncd.checks.bus import check_bus
+from syncd.checks.certificate import check_certificate
 from syncd.checks.clock import check_clock
 from syncd.checks.configuration import check_configuration
 from syncd.checks.database import check_database
@@ -21,6 +22,7 @@ from syncd.settings import Settings
 CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = (
     ("keys", check_keys, "jwks_url"),
     ("address", check_address, "host"),
+    ("certificate", check_certificate, "tls_certificate_file"),
     ("directory", check_directory, "data_dir"),
     ("open files", check_open_files, "max_connections"),
     ("database", check_database, "database_url"),

@@ -1,5 +1,6 @@
 """How long a check waits, and requests that end in that time."""
 
+import ssl
 import time
 from email.message import Message
 from http.client import HTTPException
@@ -25,7 +26,7 @@ class Answer(Struct, frozen=True):
     answered_s: float
 
 
-def fetch(url: str) -> Answer:
+def fetch(url: str, context: ssl.SSLContext | None = None) -> Answer:
     """Send a GET and return its answer. Blocks.
 
     Raises:
@@ -33,7 +34,7 @@ def fetch(url: str) -> Answer:
     """
     asked_s = time.time()
     try:
-        with urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310 - callers pass http(s) only
+        with urlopen(url, timeout=ANSWER_TIMEOUT_S, context=context) as answer:  # noqa: S310 - callers pass http(s) only
             return Answer(answer.read(), answer.headers, asked_s, time.time())
     except HTTPError as error:
         error.close()

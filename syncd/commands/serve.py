@@ -11,6 +11,7 @@ from actors.metrics import NodeMetrics
 from storage.errors import SchemaTooNew
 from syncd import __version__, console, setting_sources
 from syncd.buses import open_bus
+from syncd.certificate import served_certificate
 from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks_of_a_start
 from syncd.data_dir import make_data_dir
@@ -18,6 +19,7 @@ from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
 from syncd.keys import development
 from syncd.keys.signing import authenticator, uses_kept_secret
+from syncd.listening import listening
 from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
@@ -25,7 +27,7 @@ from syncd.process.open_files import watching_open_files
 from syncd.process.stop_signals import StopSignals, ignore_signals
 from syncd.process.systemd import supervised
 from syncd.revocations import RevokedTokenIds
-from syncd.server import bind, raise_file_limit, serving
+from syncd.server import raise_file_limit, serving
 from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 
@@ -85,17 +87,18 @@ async def _serve(chosen: Settings, warnings: Sequence[CheckResult], signals: Sto
     revoked: RevokedTokenIds = {}
     metrics = NodeMetrics()
     tokens = authenticator(chosen, revoked, metrics.issuer)
+    certificate = served_certificate(chosen, metrics.listener)
     try:
-        with signals.calling(stop_now), bind(chosen) as listener:
+        with signals.calling(stop_now), listening(chosen, os.environ) as listeners:
             async with (
                 running_node(chosen, open_bus(chosen), give_up, metrics) as node,
-                serving(chosen, node, tokens, revoked, listener) as url,
+                serving(chosen, node, tokens, revoked, *listeners, certificate=certificate) as address,
                 supervised(os.environ),
                 watching_open_files(metrics.open_files),
             ):
                 starting = None
                 dump.show(node.stats)
-                _say(_welcome(chosen, url))
+                _say(_welcome(chosen, address))
                 for warning in warnings:  # not before: of a start that fails, one line says why
                     logger.warning("%s: %s", warning.detail, warning.fix)
                 garbage.tune()
@@ -121,11 +124,12 @@ def _say(welcome: str) -> None:
         logger.warning("this could not be printed (%s): %s", error.strerror, welcome.partition("\n")[0])
 
 
-def _welcome(chosen: Settings, url: str) -> str:
-    lines = [f"syncd {__version__} listens on {url}"]
+def _welcome(chosen: Settings, address: str) -> str:
+    lines = [f"syncd {__version__} listens on {address}"]
     if uses_kept_secret(chosen):
+        how = "Give a browser a way to it." if address.startswith("unix:") else "Open it in a browser."
         lines += [
-            f"Open it in a browser. For development only: the signing secret is kept in {chosen.data_dir}.",
+            f"{how} For development only: the signing secret is kept in {chosen.data_dir}.",
             f"A device token of user '{development.USER}', valid for a day:",
             development.development_token(chosen, DEVELOPMENT_DEVICE),
         ]

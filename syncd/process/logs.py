@@ -14,7 +14,7 @@ from syncd.process.log_bounds import LogBounds
 from syncd.process.log_writer import LogWriter
 from syncd.process.standard_error import StandardError
 
-AUDIT_FIELDS = ("action", "by", "target", "outcome")
+AUDIT_FIELDS = ("action", "by", "address", "target", "outcome")
 """The fields of an audit line."""
 
 MAX_CHARACTERS: Final = 8_000

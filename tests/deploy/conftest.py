@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon import user
 from tests.environment import MEASURED
+
+__all__ = ["user"]
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -97,7 +97,7 @@ async def test_garbage_behind_good_requests_ends_that_connection_only(
 async def test_requests_that_pile_up_unanswered_are_refused(daemon: DaemonProcess) -> None:
     before = memory_bytes(daemon.process.pid)
     for _ in range(20):
-        received = await answers(daemon, b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+        received = await answers(daemon, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 10_000)
         assert b"HTTP/1.1 400 " in received
         assert received.count(b"HTTP/1.1 ") <= 1 + MAX_PIPELINED
     assert memory_bytes(daemon.process.pid) < before + MEMORY_BYTES

@@ -128,7 +128,7 @@ def test_tables_that_are_dropped_are_not_made_again(
     execute(postgresql_url, "DROP TABLE heads, operations, entries, contexts, meta, revocations, alembic_version")
     for name in ("alien", "brazil"):
         refusal = refuses_for_now(journal, author.add(name))
-        assert str(refusal) == 'postgresql: relation "heads" does not exist'
+        assert str(refusal) == 'postgresql: relation "meta" does not exist'
 
 
 @pytest.mark.integration

@@ -48,19 +48,24 @@ def test_a_console_without_a_character_is_shown_its_escape_and_json_stays_json(
         assert r"Zo\xeb \u65e5\u672c \U0001f469" in done.stdout
 
 
+SIGNED = "signed with the secret of SYNCD_JWT_SECRET\n"
+"""Which secret it was, for the person at the terminal."""
+
+
 @pytest.mark.parametrize("arguments", [TOKEN, ("--help",)])
 def test_who_no_longer_reads_ends_a_command_without_a_word(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = run_into(writing, *arguments)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (BROKEN_PIPE, "")
+    assert (done.returncode, done.stderr) == (BROKEN_PIPE, "" if arguments != TOKEN else SIGNED)
 
 
 def test_output_that_has_no_room_is_told_in_one_line() -> None:
     with FULL.open("w") as full:
         done = run_into(full.fileno(), *TOKEN)
-    assert (done.returncode, done.stderr) == (1, "syncd: the output cannot be written: No space left on device\n")
+    said = f"{SIGNED}syncd: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path) -> None:

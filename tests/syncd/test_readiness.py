@@ -13,10 +13,11 @@ import pytest
 
 from storage.schema import migrate
 from syncd.keys.signing import authenticator
+from syncd.listening import bind
 from syncd.node import running_node
 from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds
-from syncd.server import bind, serving
+from syncd.server import serving
 from syncd.settings import Settings
 from tests.daemon import FILM, SECRET, WATCHLIST, bearer
 from tests.databases import execute

@@ -1,63 +1,35 @@
 """The listening socket: where it listens, what is served on it and for how long, and how many files it may have."""
 
+import asyncio
 import resource
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from websockets import InvalidStatus, Origin
-from websockets.asyncio.client import connect
+from msgspec import structs
+from websockets.asyncio.client import connect, unix_connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from storage.schema import migrate
 from syncd.errors import SettingsError
+from syncd.keys.development import development_token
 from syncd.keys.signing import authenticator
+from syncd.listening import bind
 from syncd.node import running_node
 from syncd.revocations import RevokedTokenIds
-from syncd.server import bind, raise_file_limit, serving
+from syncd.server import raise_file_limit, serving, trusted_proxies
 from syncd.settings import Settings
-from tests.daemon import SECRET, StartDaemon, bearer
+from tests.daemon import SECRET, bearer
+from tests.timeouts import TIMEOUT_S
+from transport.access.minting import mint
 from transport.bus.none import NoBus
 
 pytestmark = pytest.mark.integration
 
 WATCHLIST = "/api/v1/sync/watchlist"
-
-
-@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
-def test_a_socket_listens_where_the_settings_say(host: str, family: int) -> None:
-    with bind(Settings(host=host, port=0)) as listener:
-        address, port = listener.getsockname()[:2]
-        assert (listener.family, address) == (family, host)
-        socket.create_connection((host, port)).close()
-
-
-@pytest.mark.parametrize("host", ["a..b", "x" * 64])
-def test_a_host_that_cannot_be_is_told(host: str) -> None:
-    with pytest.raises(SettingsError, match=f"^--host {host} --port 0: "):
-        bind(Settings(host=host, port=0))
-
-
-def test_a_port_can_be_had_again_at_once() -> None:
-    with bind(Settings(port=0)) as listener:
-        port = listener.getsockname()[1]
-        socket.create_connection(("127.0.0.1", port)).close()
-    bind(Settings(port=port)).close()
-
-
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_an_address_that_cannot_be_had_is_refused_by_its_settings(host: str) -> None:
-    with pytest.raises(SettingsError, match=f"^--host {host} --port 8083: "):
-        bind(Settings(host=host))
-
-
-def test_a_port_that_is_taken_is_refused_by_its_settings() -> None:
-    with bind(Settings(port=0)) as listener:
-        port = listener.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"^--host 127.0.0.1 --port {port}: Address already in use$"):
-            bind(Settings(port=port))
 
 
 def test_as_many_files_may_be_open_as_the_system_allows() -> None:
@@ -123,22 +95,62 @@ async def test_the_demo_is_there_in_development_only(tmp_path: Path, jwt_secret:
     assert statuses == {"/admin": 200, "/": 404 if jwt_secret else 200}
 
 
-async def test_in_development_pages_of_this_machine_may_connect_and_of_others_it_is_told(
-    start_daemon: StartDaemon, http: aiohttp.ClientSession
+async def test_idle_connections_are_kept_longer_than_the_usual_proxy_keeps_them(settings: Settings) -> None:
+    assert Settings().keep_alive_timeout > 60
+    chosen = structs.replace(settings, keep_alive_timeout=0.2)
+    async with served(chosen) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        for _ in range(2):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+            async with asyncio.timeout(TIMEOUT_S):
+                await reader.readuntil(b"}")
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_unix_socket_is_served_as_an_address_is(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "syncd.sock"
+    async with served(structs.replace(settings, unix_socket=path)) as address:
+        assert address == f"unix:{path}"
+        async with unix_connect(str(path), "ws://syncd/ws", additional_headers=bearer()) as device:
+            await (await device.ping())
+
+
+async def test_below_a_paths_prefix_is_all_that_devices_use(settings: Settings) -> None:
+    chosen = structs.replace(settings, path_prefix="/sync-service/")
+    async with served(chosen) as url, aiohttp.ClientSession(url) as http:
+        for prefix in ("", "/sync-service"):
+            for path in (WATCHLIST, "/api/v1/sync/stream?since=0&poll=0", "/ws"):
+                async with http.get(prefix + path, headers=bearer()) as response:
+                    assert response.status == (426 if path == "/ws" else 200)
+            async with connect(url.replace("http", "ws") + f"{prefix}/ws", additional_headers=bearer()) as device:
+                await (await device.ping())
+
+
+def test_proxies_are_named_by_addresses(settings: Settings) -> None:
+    assert trusted_proxies(structs.replace(settings, trusted_proxies=("10.0.0.0/8", "unix"))).trust("10.0.0.1")
+    with pytest.raises(SettingsError, match=r"^--trusted-proxies: 'proxy.example' .*10\.0\.0\.0/8"):
+        trusted_proxies(structs.replace(settings, trusted_proxies=("proxy.example",)))
+
+
+@pytest.mark.parametrize(("secret", "status"), [(None, 101), (SECRET, 403)])
+async def test_in_development_a_page_of_another_port_may_connect(
+    settings: Settings, tmp_path: Path, secret: str | None, status: int
 ) -> None:
-    daemon = start_daemon("--log-format", "json", secret=None)
-    header = {"Authorization": f"Bearer {daemon.welcome[3].strip()}"}
-    preflight = {"Access-Control-Request-Method": "POST"}
-    async with connect(daemon.ws_url, additional_headers=header, origin=Origin("http://localhost:3000")):
-        pass
-    async with http.options(daemon.url + WATCHLIST, headers={"Origin": "http://localhost:3000", **preflight}) as answer:
-        assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
-    with pytest.raises(InvalidStatus, match="403"):
-        await connect(daemon.ws_url, additional_headers=header, origin=Origin("http://evil.example"))
-    async with http.options(daemon.url + WATCHLIST, headers={"Origin": "http://evil.example", **preflight}) as answer:
-        assert "Access-Control-Allow-Origin" not in answer.headers
-    async with http.get(f"{daemon.url}/metrics") as answer:
-        assert 'syncd_refusals_total{reason="origin"} 2.0' in await answer.text()
-    assert await daemon.terminate() == 0
-    said = "a page of 'http://evil.example' was refused: allow its origin by --allowed-origins (SYNCD_ALLOWED_ORIGINS)"
-    assert daemon.log.read_text().count(said) == 2
+    chosen = structs.replace(settings, jwt_secret=secret)
+    async with served(chosen) as url:
+        token = development_token(chosen, "tv") if secret is None else mint(SECRET, "ann", "tv", 60)
+        headers = {"Authorization": f"Bearer {token}"}
+        page = connect(
+            url.replace("http", "ws") + "/ws", additional_headers=headers, origin=Origin("http://localhost:3000")
+        )
+        if status == 101:
+            async with page as device:
+                await (await device.ping())
+        else:
+            with pytest.raises(InvalidStatus) as refused:
+                await page
+            assert refused.value.response.status_code == status
+        async with aiohttp.ClientSession(url) as http, http.get("/metrics") as response:
+            assert f"syncd_origins_refused_total {float(status == 403)}" in await response.text()

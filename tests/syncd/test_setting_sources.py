@@ -3,6 +3,7 @@
 import json
 import os
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from syncd.setting_sources import load, resolve
 from syncd.settings import GROUPS, Settings
 from transport.access.signing_keys import MIN_SECRET_BYTES
 from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS
+
+PATHS = {"data_dir", "jwt_public_key_file", "tls_certificate_file", "tls_key_file", "unix_socket"}
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -95,11 +98,12 @@ def test_each_value_has_a_source_and_what_was_around_it_is_known(tmp_path: Path)
 
 @pytest.mark.parametrize("name", [" a", "a ", "a\tb", "Zo\u00eb", os.fsdecode(b"\xff"), "~", "a\nb", "%41", "'"])
 def test_a_path_is_what_it_is(name: str) -> None:
-    assert load({}, {"SYNCD_DATA_DIR": f"/x/{name}"}).data_dir == Path(f"/x/{name}")
-    assert load({}, {"SYNCD_DATA_DIR": f"/x/{name}\r\n"}).data_dir == Path(f"/x/{name}")
+    for ending in ("", "\r\n"):
+        loaded = load({}, {f"SYNCD_{path.upper()}": f"/x/{name}{ending}" for path in PATHS})
+        assert {getattr(loaded, path) for path in PATHS} == {Path(f"/x/{name}")}
 
 
-@pytest.mark.parametrize("name", sorted(set(Settings.__struct_fields__) - {"data_dir", "jwt_public_key_file"}))
+@pytest.mark.parametrize("name", sorted(set(Settings.__struct_fields__) - PATHS))
 def test_what_is_not_utf_8_is_told_with_its_source(name: str) -> None:
     with pytest.raises(SettingsError, match=f"^SYNCD_{name.upper()}: it is not UTF-8$"):
         load({}, {f"SYNCD_{name.upper()}": os.fsdecode(b"\xff")})
@@ -147,3 +151,13 @@ def test_the_help_has_groups_values_and_units(capsys: pytest.CaptureFixture[str]
         *PUBLIC_KEY_ALGORITHMS,
     ):
         assert shown in printed
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_valid"),
+    [("/sync-service", True), ("/a/b_c.d/", True), ("", True), ("/", True), ("sync", False), ("/a?b", False),
+     ("//a", False), ("/a b", False)],
+)  # fmt: skip
+def test_a_path_prefix_is_a_path(prefix: str, is_valid: bool) -> None:
+    with nullcontext() if is_valid else pytest.raises(SettingsError, match="--path-prefix"):
+        load({"path_prefix": prefix}, {})

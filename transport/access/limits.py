@@ -72,7 +72,7 @@ class Quotas:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0, reads=0, origin=0)
+        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0, reads=0)
         """By reason."""
         self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
         self._reads = TokenBuckets(limits.reads_per_second, limits.read_burst)

@@ -86,6 +86,7 @@ class Figures(Collector):
         yield from self._children()
         yield from self._bus()
         yield from self._issuer()
+        yield from self._listener()
         yield from self._engine()
         yield from self._actors()
         yield from _process()
@@ -171,6 +172,14 @@ class Figures(Collector):
         yield _gauge("issuer_keys", "Usable keys of the issuer's key set.", issuer.keys)
         yield _counter("issuer_fetch_failures", "Fetches of the key set that failed.", issuer.fetch_failures)
         yield _counter("tokens_undecided", "Tokens that could not be judged.", issuer.tokens_undecided)
+
+    def _listener(self) -> Iterator[Metric]:
+        listener = self.sources.metrics.listener
+        yield _counter("origins_refused", "Pages that may not connect, by their Origin.", listener.origins_refused)
+        ends = "When the certificate in use ends, in seconds since 1970; 0: TLS is not served."
+        yield _gauge("certificate_ends_timestamp_seconds", ends, listener.certificate_ends_s)
+        failures = listener.certificate_failures
+        yield _counter("certificate_failures", "Changed certificates that could not be used.", failures)
 
     def _engine(self) -> Iterator[Metric]:
         engine = self.sources.bus_figures()

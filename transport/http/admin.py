@@ -159,7 +159,8 @@ class _AdminApi:
             call.outcome = "failed"
             raise
         finally:
-            said: dict[str, Any] = {"action": action, "by": call.by, "target": call.target, "outcome": call.outcome}
+            said: dict[str, Any] = {"action": action, "by": call.by, "address": request.address}
+            said |= {"target": call.target, "outcome": call.outcome}
             audit.info("admin call", extra=said)
         return json_response(answer, headers=_NOT_TO_BE_KEPT)
 

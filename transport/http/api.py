@@ -1,6 +1,8 @@
 """The HTTP API: which route is where (docs/protocol.md)."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -13,6 +15,8 @@ from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.websocket_route import WebSocketRoute
 from transport.http.writes import OperationsRoute, WatchlistRoute
+
+T = TypeVar("T")
 
 WATCHLIST = "/api/v1/sync/watchlist"
 OPERATIONS = "/api/v1/sync/operations"
@@ -27,7 +31,7 @@ class HttpApi(Struct, frozen=True):
 
 def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     """Return the API, which serves ``more`` too."""
-    cors, deadlines = Cors(deps.allowed_origins, deps.quotas.refusals), AnswerDeadlines(deps.answer_timeout_s)
+    cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = WatchlistRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     reads, service = ReadRoutes(deps), ServiceRoutes(deps)
     routes: Routes = {
@@ -41,4 +45,11 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         "/ws": {"GET": WebSocketRoute(deps).get},
         **more,
     }
-    return HttpApi(HttpApp(routes, cors), DirectWrites({WATCHLIST: watchlist, OPERATIONS: operations}, cors))
+    writes = {WATCHLIST: watchlist, OPERATIONS: operations}
+    prefix = deps.path_prefix
+    return HttpApi(HttpApp(_below(prefix, routes), cors), DirectWrites(_below(prefix, writes), cors))
+
+
+def _below(prefix: str, table: Mapping[str, T]) -> Mapping[str, T]:
+    """Return ``table`` with each path below ``prefix``, too: some proxies take it away, and others do not."""
+    return {**table, **{prefix + path: value for path, value in table.items()}}

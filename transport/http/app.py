@@ -46,6 +46,12 @@ class HttpRequest(RequestHead):
         return carrier
 
     @property
+    def address(self) -> str:
+        """Of who asks, as far as trusted proxies say; empty if that is whoever connects to a unix socket."""
+        client: tuple[str, int] | None = self._scope.get("client")
+        return "" if client is None else client[0]
+
+    @property
     def query(self) -> bytes:
         """What follows the path's question mark."""
         query: bytes = self._scope["query_string"]

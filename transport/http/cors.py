@@ -3,13 +3,12 @@
 Source: the Fetch standard, "HTTP extensions: CORS protocol".
 """
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
-from transport.access.local_origins import tell_refused_origin
+from transport.access.origins import AllowedOrigins
 from transport.http.request_head import Field
 
 MAX_AGE_S: Final = 600
@@ -22,19 +21,18 @@ _DEPENDS_ON_ORIGIN: Final = (b"vary", b"Origin")
 class Cors:
     """Admits pages of ``allowed_origins``; their scripts bring a token with each request, there are no cookies.
 
-    A ``*`` among them is no origin and admits nobody. What others send is served too, but their pages do not see the
-    answer.
+    What others send is served too, but their pages do not see the answer.
     """
 
-    def __init__(self, allowed_origins: Collection[str] = (), refusals: Counter[str] | None = None) -> None:
-        self._allowed = allowed_origins if set(allowed_origins) - {"*"} else ()
-        self._refusals: Counter[str] = Counter() if refusals is None else refusals
+    def __init__(self, allowed_origins: AllowedOrigins) -> None:
+        self._allowed = allowed_origins
+        self._are_any_allowed = bool(allowed_origins)
 
     def response_headers(self, origin: bytes | None) -> tuple[Field, ...]:
         """Return what to add to any answer to a request with this ``Origin``."""
-        if not self._allowed:
+        if not self._are_any_allowed:
             return ()
-        if origin is None or not self._admits(origin):
+        if origin is None or not self._allowed.admits(origin.decode("latin-1")):
             return (_DEPENDS_ON_ORIGIN,)
         return (_EXPOSED, (b"access-control-allow-origin", origin), _DEPENDS_ON_ORIGIN)
 
@@ -43,11 +41,11 @@ class Cors:
 
         The page may send any header: one that is not known here changes nothing.
         """
-        if b"access-control-request-method" not in headers:
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if b"access-control-request-method" not in headers or not origin:
             return None
-        origin = headers.get(b"origin", b"")
-        if not self._admits(origin):
-            tell_refused_origin(origin.decode("latin-1"), self._refusals)
+        if not self._allowed.admits(origin):
+            self._allowed.refused(origin, headers.get(b"host", b"").decode("latin-1"))
             return None
         allow = {
             "Access-Control-Allow-Methods": "GET, POST",
@@ -56,8 +54,5 @@ class Cors:
         }
         return Response(headers=allow)
 
-    def _admits(self, origin: bytes) -> bool:
-        return origin != b"*" and origin.decode("latin-1") in self._allowed
 
-
-NO_CORS: Final = Cors()
+NO_CORS: Final = Cors(AllowedOrigins())

@@ -1,7 +1,7 @@
 """What the HTTP API is wired with."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
@@ -11,6 +11,7 @@ from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator
 from transport.access.limits import Quotas
+from transport.access.origins import AllowedOrigins
 
 
 class ApiDeps(Struct, frozen=True, eq=False):
@@ -27,8 +28,10 @@ class ApiDeps(Struct, frozen=True, eq=False):
     prometheus: Callable[[], bytes]
     figures: Callable[[], dict[str, float]]
     """The documented figures by name; milliseconds."""
-    allowed_origins: Collection[str] = ()
-    """Lower-case ``scheme://host[:port]`` of pages from elsewhere that may use the API, as they may the WebSocket."""
+    allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
+    """Pages from elsewhere that may use the API, as they may the WebSocket."""
+    path_prefix: str = ""
+    """Below which a proxy serves everything, ``/sync-service``; requests without it are served, too."""
     tracer: Tracer = field(default_factory=untraced)
     journal_problem: Callable[[], str | None] = lambda: None
     """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""

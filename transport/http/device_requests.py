@@ -1,12 +1,13 @@
 """Requests by which a device asks for a connection: whether they are in order, and whose they are."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TypeVar
 
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
-from transport.access.origins import check_origin
+from transport.access.origins import AllowedOrigins
 from transport.http.app import HttpRequest
+from transport.http.forwarded import SCHEME
 from transport.http.requests import claims_of_token
 
 Q = TypeVar("Q")
@@ -15,7 +16,7 @@ Q = TypeVar("Q")
 async def judged(
     request: HttpRequest,
     authenticator: Authenticator,
-    allowed_origins: Collection[str],
+    allowed_origins: AllowedOrigins,
     read_query: Callable[[bytes], Q],
 ) -> tuple[Claims, Q]:
     """Return whose ``request`` it is and what ``read_query`` makes of its query, by the rules of a WebSocket's.
@@ -23,7 +24,8 @@ async def judged(
     Raises:
         Problem: 403, 400, 401 or 503, in this order; as the request for a WebSocket would be refused.
     """
-    check_origin(request.values(b"origin"), request.values(b"host"), allowed_origins)
+    if origins := request.values(b"origin"):
+        allowed_origins.check(origins, request.values(b"host"), request.header(SCHEME) or None)
     query = read_query(request.query)
     offered = offered_protocols(request.values(b"sec-websocket-protocol"))
     bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]

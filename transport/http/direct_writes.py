@@ -144,8 +144,13 @@ class DirectWrites:
     def begin(
         self, url: bytes, lines: Sequence[Field], connection: Connection, *, keep_alive: bool
     ) -> DirectWrite | None:
-        """Return the write that begins with this head; ``None``: its token's key has to be fetched first."""
+        """Return the write that begins with this head.
+
+        ``None``: it is for the application, which can wait for its token's key, and ask for its body.
+        """
         route, head = self._routes[url], RequestHead(lines)
+        if b"expect" in head.headers:
+            return None
         judgement: Claims | Problem
         try:
             judgement = route.judge(head)

@@ -11,9 +11,12 @@ from typing_extensions import override
 from transport.errors import Problem
 from transport.http.carrying import CARRIER, CarryingProtocol
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
+from transport.http.forwarded import NO_PROXIES, Peer, TrustedProxies
 from transport.http.head_coalescer import HeadCoalescer
+from transport.http.hosts import SEVERAL_HOSTS, host_problem
+from transport.http.other_protocols import problem_of
 from transport.http.phases import Phase, PhaseDeadline
-from transport.http.request_head import Field
+from transport.http.request_head import Field, RequestHead
 from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
@@ -46,6 +49,7 @@ class HttpProtocol(CarryingProtocol):
         self,
         limits: RequestLimits,
         direct_writes: DirectWrites = NO_WRITES,
+        proxies: TrustedProxies = NO_PROXIES,
         *,
         config: Any,
         server_state: Any,
@@ -55,6 +59,9 @@ class HttpProtocol(CarryingProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._direct_writes = NO_WRITES if self.access_log else direct_writes  # uvicorn logs what it answers itself
+        self._proxies = proxies
+        self._peer: Peer | None = None  # if there is anything to know of it
+        self._good_host: bytes | None = None  # the latest
         self._write: DirectWrite | None = None  # a direct one, until its body is complete
         self._phase = self._timed_phase = Phase.IDLE
         self._deadline = PhaseDeadline(self.loop, self._on_timeout, limits, self.timeout_keep_alive)
@@ -70,6 +77,8 @@ class HttpProtocol(CarryingProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Wait for a request, not for ever: who connects should say something."""
         super().connection_made(transport)
+        if self._proxies is not NO_PROXIES or self.scheme == "https":
+            self._peer = Peer(self.client, self.scheme == "https", self._proxies)
         self.transport = writer = HeadCoalescer(transport)  # type: ignore[assignment]  # a transport in every respect
         self._slow_reader = SlowReaderGuard(writer, self._limits.answer_s)
         self._phase = Phase.HEAD
@@ -140,7 +149,7 @@ class HttpProtocol(CarryingProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserError:
-                self._refuse(self._problem or Problem(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP request."))
+                self._refuse(self._problem or problem_of(data))
             except httptools.HttpParserUpgrade as upgrade:
                 if not self._should_upgrade():
                     data = self._head_without_upgrade() + data[upgrade.args[0] :]
@@ -168,16 +177,23 @@ class HttpProtocol(CarryingProtocol):
         """Begin with everything but the scope, which only ASGI needs."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+        self._host: bytes | None = None
         self._phase = Phase.HEAD
         self._head_bytes = self._fields = 0
 
     def _make_scope(self) -> None:
-        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self._told_headers()
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects_100_continue
+        self.url = url
+        self.expect_100_continue = RequestHead(headers).header(b"expect").lower() == "100-continue"
         self.headers += headers  # the scope's
         self.scope["extensions"] = {CARRIER: ref(self)}  # type: ignore[dict-item]  # what it is, is for us to say
+
+    def _told_headers(self) -> list[Field]:
+        """Return the request's headers as its client sent them, as far as that is known."""
+        if self._peer is not None:
+            self.headers, self.client = self._peer.told(self.headers)
+        return self.headers
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:  # called for trailers, too
@@ -187,8 +203,8 @@ class HttpProtocol(CarryingProtocol):
             self._problem = Problem(status, f"The request has more than {MAX_FIELDS} headers and trailers.")
             raise _Refused
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
+        if name == b"host":
+            self._host = value if self._host is None else SEVERAL_HOSTS
         self.headers.append((name, value))
 
     @override
@@ -200,6 +216,11 @@ class HttpProtocol(CarryingProtocol):
         if len(self.pipeline) >= MAX_PIPELINED or self._carried is not None:  # which may go on for hours
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")
             raise _Refused
+        if self._host is None or self._host != self._good_host:
+            self._problem = host_problem(self._host, self.parser.get_http_version)
+            if self._problem is not None:
+                raise _Refused
+            self._good_host = self._host
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":  # counts as an upgrade, whatever its headers
                 self._problem = Problem(HTTPStatus.BAD_REQUEST, "CONNECT is for proxies, and this is none.")
@@ -220,7 +241,6 @@ class HttpProtocol(CarryingProtocol):
             self.url not in self._direct_writes
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
-            or self.expect_100_continue
             or self.flow.write_paused  # only a task can wait for a client to read its answers
             or self._is_answering()
         ):
@@ -260,7 +280,7 @@ class HttpProtocol(CarryingProtocol):
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
         websocket.connection_made(self.transport)
-        websocket.request_received(self.parser.get_method(), self.url, with_websocket_alone(self.headers))
+        websocket.request_received(self.parser.get_method(), self.url, with_websocket_alone(self._told_headers()))
         self.transport.set_protocol(websocket)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 

@@ -3,7 +3,7 @@
 Source: RFC 9110 section 7.8.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from transport.http.request_head import Field
@@ -11,8 +11,10 @@ from transport.http.request_head import Field
 _WEBSOCKET: Final = b"websocket"
 
 
-def offers_websocket(headers: Iterable[Field]) -> bool:
+def offers_websocket(headers: Collection[Field]) -> bool:
     """Return whether ``Upgrade`` names a WebSocket, alone or among others; its lines are one list."""
+    if (b"upgrade", _WEBSOCKET) in headers:  # as nearly everybody sends it
+        return True
     offers = (offer for name, value in headers if name == b"upgrade" for offer in value.split(b","))
     return any(offer.strip().lower() == _WEBSOCKET for offer in offers)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from http import HTTPStatus
 from typing import Any, Final
 
 from websockets.http11 import Request
@@ -19,7 +18,6 @@ from actors.messages.connection import (
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from transport.access.authentication import Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
-from transport.access.local_origins import tell_refused_origin
 from transport.device_connection import DeviceConnection, DeviceDeps, to_nobody
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.websocket.device_codec import decode
@@ -48,12 +46,7 @@ class DeviceProtocol(WebSocketProtocol, DeviceConnection):
 
     def handshake_received(self, request: Request) -> None:
         """Check the token; only one with an unknown key has to wait."""
-        try:
-            asked = connect_request(request, self._deps.allowed_origins)
-        except Problem as problem:
-            if problem.status == HTTPStatus.FORBIDDEN:  # nothing but the origin was judged
-                tell_refused_origin(request.headers.get_all("Origin")[0], self._deps.quotas.refusals)
-            raise
+        asked = connect_request(request, self._deps.allowed_origins, self._deps.path_prefix)
         try:
             claims = self._deps.authenticator.authenticate(asked.token)
         except SigningKeyMissing as missing:

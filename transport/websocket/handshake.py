@@ -3,7 +3,7 @@
 Whether its token admits it is for the ``Authenticator``.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,13 +15,15 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
-from transport.access.origins import check_origin
+from transport.access.origins import AllowedOrigins
 from transport.errors import Problem
 from transport.query import ResumeQuery, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
+_SCHEME: Final = ":scheme"
+"""As ``transport.http.forwarded`` has it: by which the client came, if that is known."""
 
 
 _RULES: Final = ServerProtocol(logger=rfc6455_logger)
@@ -74,7 +76,7 @@ def _problem(error: InvalidHandshake, fields: Headers) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, f"No WebSocket can be opened: {error}.")
 
 
-def connect_request(request: Request, allowed_origins: Collection[str]) -> ConnectRequest:
+def connect_request(request: Request, allowed_origins: AllowedOrigins, path_prefix: str = "") -> ConnectRequest:
     """Return what ``request`` asks for.
 
     Raises:
@@ -84,10 +86,11 @@ def connect_request(request: Request, allowed_origins: Collection[str]) -> Conne
         url = urlsplit(request.path)
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
-    if url.path != PATH:
+    if url.path not in (PATH, path_prefix + PATH):
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     headers = request.headers
-    check_origin(headers.get_all("Origin"), headers.get_all("Host"), allowed_origins)
+    if origins := headers.get_all("Origin"):
+        allowed_origins.check(origins, headers.get_all("Host"), headers.get(_SCHEME))
     resume = resume_query(url.query.encode())
     offered = offered_protocols(headers.get_all("Sec-WebSocket-Protocol"))
     bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]

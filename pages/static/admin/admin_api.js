@@ -21,30 +21,30 @@ export class AdminApi {
   }
 
   stats() {
-    return this.#ask("GET", "/api/v1/admin/stats");
+    return this.#ask("GET", "api/v1/admin/stats");
   }
 
   user(userId) {
-    return this.#ask("GET", `/api/v1/admin/users?${new URLSearchParams({ user_id: userId })}`);
+    return this.#ask("GET", `api/v1/admin/users?${new URLSearchParams({ user_id: userId })}`);
   }
 
   /** Who is connected to a node. */
   node(name) {
-    return this.#ask("GET", `/api/v1/admin/node?${new URLSearchParams({ name })}`);
+    return this.#ask("GET", `api/v1/admin/node?${new URLSearchParams({ name })}`);
   }
 
   /** Without `deviceId`: all devices of the user. */
   disconnect(userId, deviceId) {
-    return this.#ask("POST", "/api/v1/admin/disconnect", { user_id: userId, device_id: deviceId });
+    return this.#ask("POST", "api/v1/admin/disconnect", { user_id: userId, device_id: deviceId });
   }
 
   revoke(tokenId) {
-    return this.#ask("POST", "/api/v1/admin/revoke", { token_id: tokenId });
+    return this.#ask("POST", "api/v1/admin/revoke", { token_id: tokenId });
   }
 
   /** Show every device a line of text. */
   notice(message, level) {
-    return this.#ask("POST", "/api/v1/admin/notice", { message, level });
+    return this.#ask("POST", "api/v1/admin/notice", { message, level });
   }
 
   async #ask(method, path, body) {

@@ -1,7 +1,7 @@
 /** One simulated device of the user: a client with a storage of its own, and what of its list has changed. */
 
 // biome-ignore lint/correctness/noUnresolvedImports: the daemon serves the client there
-import { SyncClient } from "/client/syncd-client.js";
+import { SyncClient } from "../client/syncd-client.js";
 
 /**
  * Events: `look` (anything may have changed), `flipped` (`film`, `operation`: somebody else's change has come in),
@@ -20,6 +20,7 @@ export class Device extends EventTarget {
     this.id = id;
     this.name = name;
     this.#client = new SyncClient({
+      url: new URL(".", document.baseURI).href,
       getToken: async () => (await network.token(id)).token,
       database: `syncd-page-${id}`,
       WebSocket: network.WebSocket,

@@ -33,7 +33,7 @@ export class Network {
   /** @returns {Promise<{ user_id: string, token: string }>} rejects while there is no way */
   async token(device) {
     if (this.#isCut) throw new Error("The network is cut.");
-    const answer = await fetch("/dev/token", {
+    const answer = await fetch("dev/token", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ device }),

@@ -22,6 +22,8 @@ PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
         {"host": "0.0.0.0", "jwt_secret": SECRET},
         {"host": "::1"},
         {"allowed_origins": ("https://tv.example", "http://localhost:3000", "null")},
+        {"host": "0.0.0.0", "unix_socket": Path("s")},
+        {"trusted_proxies": ("10.0.0.0/8", "unix")},
         {"jwks_url": "https://issuer.example/keys", "jwt_audience": "syncd"},
         {"jwks_url": "http://127.0.0.1:1/keys", "jwt_audience": "syncd"},
         PUBNUB | {"pubnub_origin": "localhost:8084"},
@@ -50,6 +52,7 @@ def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
         (CLUSTER | {"bus_key": None}, "warning", "bus_key"),
         (PUBNUB, "warning", "pubnub_tls"),
         ({"heartbeat_timeout": 59.0}, "warning", "heartbeat_timeout"),
+        ({"trusted_proxies": ("proxy.example",)}, "failed", "trusted_proxies"),
         ({"heartbeat_timeout": 30.0}, "failed", "heartbeat_interval"),
     ],
 )

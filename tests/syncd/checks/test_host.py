@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from syncd.checks.host import check_address, check_directory, check_open_files
+from syncd.listening import bind
 from syncd.settings import Settings
 from tests.daemon import SECRET, DaemonProcess, StartDaemon
 from tests.syncd.checks.report import Report, assert_result, limited
@@ -87,3 +88,41 @@ def test_every_directory_that_is_written_to_is_tried_once(tmp_path: Path) -> Non
 async def test_there_are_files_for_a_few_connections() -> None:
     (result,) = (await check_open_files(Settings(max_connections=1))).results
     assert_result(result, "ok", "enough for 1 connections")
+
+
+async def test_a_path_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "syncd.sock"
+    chosen = Settings(unix_socket=path)
+    (result,) = (await check_address(chosen)).results
+    assert_result(result, "ok", f"{path} is free")
+    assert not path.exists()
+    bind(chosen).close()
+    (result,) = (await check_address(chosen)).results
+    assert_result(result, "ok", f"{path} was left by a daemon that was killed, and will be replaced")
+    assert path.exists()
+    (result,) = (await check_address(Settings(unix_socket=tmp_path / "no" / "s"))).results
+    assert_result(result, "failed", "No such file or directory", "--unix-socket (SYNCD_UNIX_SOCKET)")
+
+
+@integration
+def test_a_path_of_a_running_daemon_is_a_warning_and_of_another_program_a_failure(
+    start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    path = tmp_path / "syncd.sock"
+    start_daemon("--unix-socket", str(path), data_dir=tmp_path)
+    (result,) = asyncio.run(check_address(Settings(unix_socket=path))).results
+    assert_result(result, "warning", f"another syncd is running at {path}", "stop it")
+    other = tmp_path / "other"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(other))
+        listener.listen()
+
+        def hang_up() -> None:
+            for _ in range(3):  # two only look whether somebody listens
+                listener.accept()[0].close()
+
+        thread = Thread(target=hang_up)
+        thread.start()
+        (result,) = asyncio.run(check_address(Settings(unix_socket=other))).results
+        thread.join()
+    assert_result(result, "failed", "Address already in use", "--unix-socket")

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from syncd.cli import main
 from syncd.commands.broker import require_broker
 from syncd.errors import CommandError
 from tests.daemon import ROOT
@@ -23,19 +22,14 @@ def test_from_a_checkout_there_is_a_broker_and_from_a_wheel_the_error_says_how_t
         require_broker()
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", "65536"), ("a..b", "0")])
-def test_an_address_that_is_none_is_told(capsys: pytest.CaptureFixture[str], host: str, port: str) -> None:
-    assert main(["broker", "--host", host, "--port", port]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"syncd broker: --host {host} --port {port}: ")
-    assert said.count("\n") == 1
-
-
 @pytest.mark.integration
-def test_a_host_that_is_not_utf_8_is_told() -> None:
-    done = syncd("broker", "--host", "\udcff", "--port", "0")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.startswith("syncd broker: --host \\udcff --port 0: ")
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", "65536"), ("a..b", "0"), ("\udcff", "0")])
+def test_an_address_that_is_none_is_told(host: str, port: str) -> None:
+    done = syncd("broker", "--host", host, "--port", port)  # a process: standard error escapes what it cannot print
+    assert done.returncode == 1
+    said = done.stderr
+    assert said.startswith(f"syncd broker: --host {host} --port {port}: ".encode(errors="backslashreplace").decode())
+    assert said.count("\n") == 1
 
 
 @pytest.mark.integration

@@ -11,6 +11,7 @@ from crdt.hlc import HLCTimestamp
 from tests.daemon import SECRET
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.http.deps import ApiDeps
 
@@ -20,6 +21,7 @@ HEAD = Head(user_id="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
 def api_deps(
     *,
     allowed_origins: tuple[str, ...] = (),
+    path_prefix: str = "",
     figures: Callable[[], dict[str, float]] = dict,
     journal: Callable[[JournalMessage], None] = lambda message: None,
     write: Callable[[DeviceWrite], None] = lambda write: None,
@@ -41,7 +43,8 @@ def api_deps(
         bus_status=bus_status,
         prometheus=lambda: b"figures 1\n",
         figures=figures,
-        allowed_origins=allowed_origins,
+        allowed_origins=AllowedOrigins(allowed_origins),
+        path_prefix=path_prefix,
         tracer=tracer or untraced(),
         journal_problem=journal_problem,
         answer_timeout_s=answer_timeout_s,

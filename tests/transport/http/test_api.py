@@ -62,3 +62,12 @@ async def test_other_routes_are_served_beside_it_and_it_has_no_others_of_its_own
         ):
             assert (await api.options(path)).headers["Allow"] == allowed, path
         assert (await api.get("/openapi.json")).status_code == 404
+
+
+async def test_everything_is_below_the_prefix_of_a_proxy_and_without_it() -> None:
+    api = http_api(api_deps(path_prefix="/sync"))
+    async with client(api.app) as asked:
+        statuses = [(await asked.get(path)).status_code for path in ("/health", "/sync/health", "/sync/sync/health")]
+    assert statuses == [200, 200, 404]
+    assert b"/sync/api/v1/sync/watchlist" in api.direct_writes
+    assert b"/api/v1/sync/watchlist" in api.direct_writes

@@ -2,11 +2,12 @@ import pytest
 from starlette.responses import Response
 
 from tests.transport.http.lone_api import client
+from transport.access.origins import AllowedOrigins
 from transport.http.app import HttpApp, HttpRequest
 from transport.http.cors import Cors
 
 PAGE = "https://tv.example"
-CORS = Cors((PAGE, "*", "http://localhost:3000"))
+CORS = Cors(AllowedOrigins((PAGE, "*", "http://localhost:3000")))
 
 
 async def hello(_request: HttpRequest) -> Response:
@@ -73,5 +74,6 @@ async def test_an_options_that_is_no_preflight_says_what_the_path_allows() -> No
 @pytest.mark.parametrize("origin", [None, PAGE.encode()])
 @pytest.mark.parametrize("allowed", [(), ("*",)])
 def test_where_nobody_is_allowed_nothing_is_said(allowed: tuple[str, ...], origin: bytes | None) -> None:
-    assert Cors(allowed).response_headers(origin) == ()
-    assert Cors(allowed).preflight({b"origin": b"*", b"access-control-request-method": b"GET"}) is None
+    cors = Cors(AllowedOrigins(allowed))
+    assert cors.response_headers(origin) == ()
+    assert cors.preflight({b"origin": b"*", b"access-control-request-method": b"GET"}) is None

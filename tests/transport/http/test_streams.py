@@ -26,6 +26,7 @@ from tests.transport.http.lone_api import api_deps
 from tests.transport.http.raw_client import RawConnection, connected
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import SigningKeys, shared_secret
 from transport.device_connection import DeviceDeps
 from transport.frames import frame
@@ -75,7 +76,7 @@ async def start(serve: Serve) -> AsyncIterator[Start]:
             authenticator=Authenticator(keys or shared_secret(SECRET)),
             quotas=Quotas(limits or Limits()),
             spawn=partial(SyncWebSocket.launch, actors),
-            allowed_origins={PAGE},
+            allowed_origins=AllowedOrigins([PAGE]),
             reconnect_spread_ms=100,
         )
         api = http_api(api_deps(allowed_origins=(PAGE,)), stream_routes(devices, metrics))

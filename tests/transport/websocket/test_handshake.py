@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
+from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.device_connection import DeviceDeps
 from transport.errors import Problem
@@ -57,7 +59,7 @@ async def port(serve: Serve, admitted: Admitted) -> int:
         authenticator=Authenticator(shared_secret(SECRET)),
         quotas=Quotas(Limits()),
         spawn=admitted.spawn,
-        allowed_origins={"https://tv.example"},
+        allowed_origins=AllowedOrigins(["https://tv.example"]),
     )
     started: int = await serve(partial(DeviceProtocol, deps))
     return started
@@ -164,6 +166,15 @@ async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: i
     assert 35_000 < handshake.ends_at_s - asyncio.get_running_loop().time() <= 36_000
 
 
+@pytest.mark.parametrize(
+    ("target", "is_there"), [("/ws", True), ("/sync/ws", True), ("/ws/ws", False), ("/sync", False)]
+)
+def test_a_proxy_may_leave_its_prefix_in_front_of_the_path(target: str, is_there: bool) -> None:
+    request = Request(target, Headers([("Authorization", f"Bearer {TOKEN}")]))
+    with nullcontext() if is_there else pytest.raises(Problem, match="There is no WebSocket"):
+        connect_request(request, AllowedOrigins(), "/sync")
+
+
 async def test_a_device_that_takes_pieces_may_go_on_behind_one(port: int, admitted: Admitted) -> None:
     status, _, _ = await answer(port, "/ws?since=41&snapshot=pieces&snapshot_cursor=e.9.8.7")
     assert status == 101
@@ -181,7 +192,7 @@ async def test_pages_of_this_host_and_allowed_ones_are_admitted(port: int, origi
 def test_two_origins_are_refused_though_each_is_allowed_and_the_parser_let_them_through() -> None:
     request = Request("/ws", Headers([("Authorization", f"Bearer {TOKEN}"), *[("Origin", "https://tv.example")] * 2]))
     with pytest.raises(Problem) as refused:
-        connect_request(request, {"https://tv.example"})
+        connect_request(request, AllowedOrigins(["https://tv.example"]))
     assert refused.value.status == 403
 
 
