@@ -1513,10 +1513,10 @@ var IndexedDbStore = class {
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId);
     let isErased = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isErased = isKnown && head.result === void 0;
       if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
-    };
+    });
     const state = await stateOf2(transaction, userId, (rows) => {
       if (rows.length <= MAX_ITEM_ROWS) return;
       transaction.objectStore(ITEMS).delete(ofUser(userId));
@@ -1536,13 +1536,13 @@ var IndexedDbStore = class {
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId);
     let isSuperseded = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
       if (head.result === void 0 || isSuperseded || changes.length === 0) return;
       const fields = changes.map((each) => "set" in each ? each.set : {});
       heads.put(Object.assign({}, head.result, ...fields));
       write(transaction, userId, changes);
-    };
+    });
     await done(transaction);
     if (isSuperseded) throw new SupersededError();
   }
@@ -1646,7 +1646,7 @@ function write(transaction, userId, changes) {
     }
     if (at >= changes.length) return;
     if (request === null) writeOn();
-    else request.onsuccess = writeOn;
+    else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
 }
@@ -1691,8 +1691,19 @@ function resultOf(request) {
 function done(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("the transaction was aborted"));
+    transaction.onabort = () => reject(thrown.get(transaction) ?? transaction.error ?? new Error("the transaction was aborted"));
   });
+}
+var thrown = /* @__PURE__ */ new WeakMap();
+function abortingIn(transaction, act) {
+  return () => {
+    try {
+      act();
+    } catch (error) {
+      thrown.set(transaction, error);
+      transaction.abort();
+    }
+  };
 }
 
 // src/memory_store.ts

@@ -58,10 +58,10 @@ export class IndexedDbStore implements Store {
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId) as IDBRequest<HeadRow | undefined>;
     let isErased = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isErased = isKnown && head.result === undefined;
       if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper } satisfies HeadRow);
-    };
+    });
     const state = await stateOf(transaction, userId, (rows) => {
       if (rows.length <= MAX_ITEM_ROWS) return;
       transaction.objectStore(ITEMS).delete(ofUser(userId));
@@ -84,13 +84,13 @@ export class IndexedDbStore implements Store {
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId) as IDBRequest<HeadRow | undefined>;
     let isSuperseded = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
       if (head.result === undefined || isSuperseded || changes.length === 0) return;
       const fields = changes.map((each) => ("set" in each ? each.set : {}));
       heads.put(Object.assign({}, head.result, ...fields) as HeadRow);
       write(transaction, userId, changes);
-    };
+    });
     await done(transaction);
     if (isSuperseded) throw new SupersededError();
   }
@@ -218,7 +218,7 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
     }
     if (at >= changes.length) return;
     if (request === null) writeOn();
-    else request.onsuccess = writeOn;
+    else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
 }
@@ -275,6 +275,22 @@ function resultOf<T>(request: IDBRequest<T>): Promise<T> {
 function done(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("the transaction was aborted"));
+    transaction.onabort = () =>
+      reject(thrown.get(transaction) ?? transaction.error ?? new Error("the transaction was aborted"));
   });
+}
+
+/** What `abortingIn` has caught. */
+const thrown = new WeakMap<IDBTransaction, unknown>();
+
+/** `act`; what it throws aborts the transaction, and is what `done` rejects with. */
+function abortingIn(transaction: IDBTransaction, act: () => void): () => void {
+  return () => {
+    try {
+      act();
+    } catch (error) {
+      thrown.set(transaction, error);
+      transaction.abort();
+    }
+  };
 }

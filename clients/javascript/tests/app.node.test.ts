@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 
 import { MemoryStore } from "../src/memory_store.js";
 import { SyncClient, type SyncEvents } from "../src/syncd-client.js";
-import { content } from "./daemon.js";
+import { content } from "./contents.js";
 import { FakeService } from "./fake_service.js";
 
 const [A, B, C] = [content(1), content(2), content(3)];

@@ -2,31 +2,20 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import process from "node:process";
 import { after, afterEach, before, test as nodeTest } from "node:test";
 
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 
 import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
-import { content, Daemon, mint } from "./daemon.js";
+import { launch, Site } from "./browser.js";
+import { content } from "./contents.js";
+import { Daemon, mint } from "./daemon.js";
 
 /** What the test page defines. */
 declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;
 declare let client: SyncClient;
 declare let events: string[];
 
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const PAGE = `<!doctype html><title>test</title><script type="module">
   import { SyncClient } from "./syncd-client.js";
   globalThis.SyncClientOfPage = SyncClient;
@@ -34,11 +23,7 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
 const TIMEOUT_MS = 60_000;
 const [A, B, C] = [content(1), content(2), content(3)];
 
-const site = createServer((request, response) => {
-  const isModule = request.url === "/syncd-client.js";
-  response.setHeader("content-type", isModule ? "text/javascript" : "text/html");
-  response.end(isModule ? readFileSync("dist/syncd-client.js") : PAGE);
-});
+const site = new Site({ "/": PAGE, "/syncd-client.js": readFileSync("dist/syncd-client.js", "utf8") });
 let origin: string;
 let daemon: Daemon;
 let browser: Browser;
@@ -46,11 +31,10 @@ let context: BrowserContext;
 let users = 0;
 
 before(async () => {
-  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-  origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+  origin = await site.open();
   daemon = new Daemon("--allowed-origins", origin);
   await daemon.start();
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await launch();
 });
 afterEach(() => context?.close());
 after(async () => {

@@ -17,6 +17,7 @@ export class FakeService {
   /** Of contents that are refused. */
   readonly refused = new Set<string>();
   readonly #sockets = new Set<FakeSocket>();
+  readonly #items = new Map<string, object>();
   #revision = 0;
 
   constructor() {
@@ -27,7 +28,7 @@ export class FakeService {
         service.#sockets.add(this);
         setTimeout(() => {
           this.onopen?.();
-          this.tell({ type: "resumed", recovered: true, revision: service.#revision, epoch: "e" });
+          service.#tellList(this);
         });
       }
     } as unknown as typeof WebSocket;
@@ -36,6 +37,12 @@ export class FakeService {
   /** Another device's changes, all in one turn. */
   change(operation: Action, contentIds: readonly string[]): void {
     for (const contentId of contentIds) this.#tellAll(operation, contentId);
+  }
+
+  #tellList(socket: FakeSocket): void {
+    const list = { revision: this.#revision, epoch: "e" };
+    socket.tell({ type: "resumed", recovered: false, ...list, reason: "new" });
+    socket.tell({ type: "watchlist_snapshot", ...list, items: [...this.#items.values()].reverse() });
   }
 
   #answer({ id, operation, content_id }: Asked, socket: FakeSocket): void {
@@ -52,6 +59,8 @@ export class FakeService {
   #tellAll(action: Action, contentId: string): void {
     this.#revision += 1;
     const timestamp = { physical: 1_764_000_000_000 + this.#revision, logical: 0, node: "n" };
+    this.#items.delete(contentId);
+    if (action === "add") this.#items.set(contentId, { content_id: contentId, timestamp, device_id: "tv" });
     for (const socket of this.#sockets)
       socket.tell({
         type: "watchlist_update",

@@ -8,7 +8,7 @@ import { GuardedStore } from "../src/guarded_store.js";
 import { MemoryStore } from "../src/memory_store.js";
 import type { Change, Stored } from "../src/user_state.js";
 import { Watchlist } from "../src/watchlist.js";
-import { content } from "./daemon.js";
+import { content } from "./contents.js";
 
 const [A, B, C] = [content(1), content(2), content(3)];
 

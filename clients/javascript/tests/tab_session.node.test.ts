@@ -11,7 +11,7 @@ import type { TabMessage } from "../src/tab_message.js";
 import { TabSession, type TabSessionDeps } from "../src/tab_session.js";
 import type { Change, Stored } from "../src/user_state.js";
 import { Watchlist } from "../src/watchlist.js";
-import { content } from "./daemon.js";
+import { content } from "./contents.js";
 
 const [A, B] = [content(1), content(2)];
 
