@@ -14,9 +14,11 @@ function addressOf(url) {
 
 // src/bound.ts
 function bindMembers(object, prototype) {
+  const bound = /* @__PURE__ */ new Set(["constructor"]);
   for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (name === "constructor" || Object.hasOwn(object, name)) continue;
+      if (bound.has(name)) continue;
+      bound.add(name);
       if (get !== void 0) Object.defineProperty(object, name, { get: () => get.call(object) });
       else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
     }
@@ -213,8 +215,10 @@ var UserState = class _UserState {
   }
   /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
   has(contentId, writes = []) {
-    const last = writes.findLast((write2) => write2.content_id === contentId) ?? this.writesOf(contentId).at(-1);
-    return last === void 0 ? this.items.has(contentId) : last.operation === "add";
+    let isListed = this.items.has(contentId);
+    for (const write2 of this.writesOf(contentId)) isListed = write2.operation === "add";
+    for (const write2 of writes) if (write2.content_id === contentId) isListed = write2.operation === "add";
+    return isListed;
   }
   /**
    * The list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
@@ -1246,130 +1250,7 @@ function randomName() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// src/store.ts
-var SupersededError = class extends Error {
-  constructor() {
-    super("another tab keeps this user's state now");
-  }
-};
-var ErasedError = class extends Error {
-  constructor() {
-    super("another tab has erased this user's state");
-  }
-};
-
-// src/guarded_store.ts
-var LIMIT_S = 5;
-var ROWS_PER_S = 1e3;
-var LEAST_RETRY_MS = 1e3;
-var GuardedStore = class {
-  #inner;
-  #whenWorking;
-  #deps;
-  /** Of the users that this client serves. */
-  #mirrors = /* @__PURE__ */ new Map();
-  #backoff = new Backoff();
-  #isWorking = true;
-  #isClosed = false;
-  #retry;
-  /** `whenWorking`: what `inner` is as long as it does not fail. */
-  constructor(inner, whenWorking, deps) {
-    this.#inner = inner;
-    this.#whenWorking = whenWorking;
-    this.#deps = deps;
-  }
-  get storage() {
-    return this.#isWorking ? this.#whenWorking : "memory";
-  }
-  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
-  async claim(userId, isKnown, copy) {
-    this.#isClosed = false;
-    if (this.#isWorking) {
-      try {
-        const stored = await within(this.#inner.claim(userId, isKnown), 0);
-        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
-        this.#mirrors.set(userId, new Mirror(mirrored));
-        return state;
-      } catch (error) {
-        this.#fail(error);
-      }
-    }
-    const mirror = this.#mirrors.get(userId) ?? new Mirror(copy);
-    this.#mirrors.set(userId, mirror);
-    return mirror.fork(this.#deps.newReplica());
-  }
-  /** As a store's; rejects where that fails. */
-  async read(userId) {
-    return stateOf(await within(this.#inner.read(userId), 0));
-  }
-  /** As a store's. */
-  async save(userId, changes) {
-    if (this.#isWorking) {
-      try {
-        await this.#save(userId, changes);
-      } catch (error) {
-        this.#fail(error);
-        throw error;
-      }
-    }
-    this.#mirrors.get(userId)?.note(changes);
-  }
-  /** Whether what the user wanted to be erased is still in the store. */
-  owesErasure(userId) {
-    return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
-  }
-  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
-  release(userId, isAnother) {
-    if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
-  }
-  close() {
-    clearTimeout(this.#retry);
-    this.#isClosed = true;
-    this.#isWorking = true;
-    this.#mirrors.clear();
-    this.#inner.close();
-  }
-  /** Go on in memory. Throws `error` where it is no failure of the store. */
-  #fail(error) {
-    if (error instanceof SupersededError || error instanceof ErasedError) throw error;
-    if (!this.#isWorking || this.#isClosed) return;
-    this.#isWorking = false;
-    this.#deps.onStorage("memory", String(error));
-    this.#retryLater();
-  }
-  #retryLater() {
-    const afterMs = Math.max(this.#backoff.nextMs(Math.random()), LEAST_RETRY_MS);
-    this.#retry = setTimeout(() => void this.#recover(), afterMs);
-  }
-  async #recover() {
-    try {
-      for (const [userId, mirror] of this.#mirrors) await this.#keep(userId, mirror);
-      for (let late = this.#late(); late !== void 0; late = this.#late()) await this.#save(late[0], late[1].take());
-    } catch {
-      if (!this.#isClosed) this.#retryLater();
-      return;
-    }
-    if (this.#isClosed) return;
-    for (const mirror of this.#mirrors.values()) mirror.join();
-    this.#isWorking = true;
-    this.#backoff.reset();
-    this.#deps.onStorage(this.#whenWorking, "the store works again");
-  }
-  /** Bring the store up to date with what `mirror` is now. */
-  async #keep(userId, mirror) {
-    const stored = checked(await within(this.#inner.claim(userId, false), 0));
-    if (stored !== null && mirror.merge(stored)) this.#deps.onMerged(userId);
-    mirror.take();
-    await this.#save(userId, mirror.replacing(stored));
-  }
-  /** A user of whom something was saved since. */
-  #late() {
-    return Array.from(this.#mirrors).find(([, mirror]) => mirror.isAhead);
-  }
-  #save(userId, changes) {
-    return within(this.#inner.save(userId, changes), changes.length);
-  }
-};
+// src/mirror.ts
 var Mirror = class {
   #state;
   /** Operations and origins that it has, or has had: of the store's writes all others are news. */
@@ -1476,6 +1357,146 @@ function checked(stored) {
   if (!isState) throw new TypeError("the store holds something else than a client's state");
   return stored;
 }
+
+// src/store.ts
+var SupersededError = class extends Error {
+  constructor() {
+    super("another tab keeps this user's state now");
+  }
+};
+var ErasedError = class extends Error {
+  constructor() {
+    super("another tab has erased this user's state");
+  }
+};
+
+// src/guarded_store.ts
+var SilentError = class extends Error {
+  constructor() {
+    super("the store does not answer");
+  }
+};
+var LIMIT_S = 5;
+var ROWS_PER_S = 1e3;
+var LEAST_RETRY_MS = 1e3;
+var GuardedStore = class {
+  #inner;
+  #whenWorking;
+  #deps;
+  /** Of the users that this client serves. */
+  #mirrors = /* @__PURE__ */ new Map();
+  #backoff = new Backoff();
+  #isWorking = true;
+  #isClosed = false;
+  #retry;
+  /** `whenWorking`: what `inner` is as long as it does not fail. */
+  constructor(inner, whenWorking, deps) {
+    this.#inner = inner;
+    this.#whenWorking = whenWorking;
+    this.#deps = deps;
+  }
+  get storage() {
+    return this.#isWorking ? this.#whenWorking : "memory";
+  }
+  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
+  async claim(userId, isKnown, copy) {
+    this.#isClosed = false;
+    let known = copy;
+    if (this.#isWorking) {
+      try {
+        const stored = await within(this.#inner.claim(userId, isKnown), 0);
+        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
+        this.#mirrors.set(userId, new Mirror(mirrored));
+        return state;
+      } catch (error) {
+        this.#fail(error);
+        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
+      }
+    }
+    const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
+    this.#mirrors.set(userId, mirror);
+    return mirror.fork(this.#deps.newReplica());
+  }
+  /** As a store's; rejects where that fails. */
+  async read(userId) {
+    return stateOf(await within(this.#inner.read(userId), 0));
+  }
+  /** What can still be read of what can't be claimed: on a full disk, for example. */
+  async #readable(userId) {
+    try {
+      return await this.read(userId);
+    } catch {
+      return null;
+    }
+  }
+  /** As a store's. */
+  async save(userId, changes) {
+    if (this.#isWorking) {
+      try {
+        await this.#save(userId, changes);
+      } catch (error) {
+        this.#fail(error);
+        throw error;
+      }
+    }
+    this.#mirrors.get(userId)?.note(changes);
+  }
+  /** Whether what the user wanted to be erased is still in the store. */
+  owesErasure(userId) {
+    return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
+  }
+  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
+  release(userId, isAnother) {
+    if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
+  }
+  close() {
+    clearTimeout(this.#retry);
+    this.#isClosed = true;
+    this.#isWorking = true;
+    this.#mirrors.clear();
+    this.#inner.close();
+  }
+  /** Go on in memory. Throws `error` where it is no failure of the store. */
+  #fail(error) {
+    if (error instanceof SupersededError || error instanceof ErasedError) throw error;
+    if (!this.#isWorking || this.#isClosed) return;
+    this.#isWorking = false;
+    this.#deps.onStorage("memory", String(error));
+    this.#retryLater();
+  }
+  #retryLater() {
+    const afterMs = Math.max(this.#backoff.nextMs(Math.random()), LEAST_RETRY_MS);
+    this.#retry = setTimeout(() => void this.#recover(), afterMs);
+  }
+  async #recover() {
+    try {
+      for (const [userId, mirror] of this.#mirrors) await this.#keep(userId, mirror);
+      for (let late = this.#late(); late !== void 0; late = this.#late()) await this.#save(late[0], late[1].take());
+    } catch {
+      if (!this.#isClosed) this.#retryLater();
+      return;
+    }
+    if (this.#isClosed) return;
+    for (const mirror of this.#mirrors.values()) mirror.join();
+    this.#isWorking = true;
+    this.#backoff.reset();
+    this.#deps.onStorage(this.#whenWorking, "the store works again");
+  }
+  /** Bring the store up to date with what `mirror` is now. */
+  async #keep(userId, mirror) {
+    const stored = checked(await within(this.#inner.claim(userId, false), 0));
+    if (stored !== null && mirror.merge(stored)) this.#deps.onMerged(userId);
+    mirror.take();
+    await this.#save(userId, mirror.replacing(stored));
+  }
+  /** A user of whom something was saved since. */
+  #late() {
+    return Array.from(this.#mirrors).find(([, mirror]) => mirror.isAhead);
+  }
+  #save(userId, changes) {
+    return within(this.#inner.save(userId, changes), changes.length);
+  }
+};
 function within(promise, rows) {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
@@ -1483,7 +1504,7 @@ function within(promise, rows) {
       seconds -= 1;
       if (seconds > 0) return;
       clearInterval(timer);
-      reject(new Error("the store does not answer"));
+      reject(new SilentError());
     }, 1e3);
     promise.then(resolve, reject).finally(() => clearInterval(timer));
   });
@@ -1644,8 +1665,9 @@ function write(transaction, userId, changes) {
       at += 1;
       if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
     }
-    if (at >= changes.length) return;
-    if (request === null) writeOn();
+    if (at >= changes.length)
+      transaction.commit?.();
+    else if (request === null) writeOn();
     else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
@@ -2028,6 +2050,10 @@ var TabSession = class {
       this.#engine?.call({ type: "write", operation: operation2, writes }, "");
     }
   }
+  /** Tell the other tabs how this one stands, if it leads. */
+  announce() {
+    if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
+  }
   #tellAll(batch) {
     this.#tabs.tell({ type: "batch", leader: this.#name, state: this.state, storage: this.storage, ...batch });
     this.#calls.markDone(batch.done);
@@ -2388,7 +2414,10 @@ var SyncClient = class extends EventTarget {
     const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
     const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
       newReplica: randomName,
-      onStorage: (_, reason) => this.#tellStorage(reason),
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
       onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
     });
     const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();

@@ -3,9 +3,11 @@
  * `#fields`, and a function that was taken from it no `this`. `prototype`: that of its class, which may be a subclass.
  */
 export function bindMembers(object: object, prototype: object): void {
+  const bound = new Set(["constructor"]);
   for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (name === "constructor" || Object.hasOwn(object, name)) continue;
+      if (bound.has(name)) continue;
+      bound.add(name);
       if (get !== undefined) Object.defineProperty(object, name, { get: () => get.call(object) });
       else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
     }

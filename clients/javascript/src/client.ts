@@ -278,7 +278,10 @@ export class SyncClient extends EventTarget {
     const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
     const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
       newReplica: randomName,
-      onStorage: (_, reason) => this.#tellStorage(reason),
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
       onMerged: (userId) => this.#session?.userId === userId && this.#session.restart(),
     });
     const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>

@@ -216,8 +216,9 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
       at += 1;
       if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
     }
-    if (at >= changes.length) return;
-    if (request === null) writeOn();
+    if (at >= changes.length)
+      transaction.commit?.(); // at once, should the page be left now
+    else if (request === null) writeOn();
     else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();

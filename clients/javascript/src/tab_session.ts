@@ -187,6 +187,11 @@ export class TabSession {
     }
   }
 
+  /** Tell the other tabs how this one stands, if it leads. */
+  announce(): void {
+    if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
+  }
+
   #tellAll(batch: Batch): void {
     this.#tabs.tell({ type: "batch", leader: this.#name, state: this.state, storage: this.storage, ...batch });
     this.#calls.markDone(batch.done);

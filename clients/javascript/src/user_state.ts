@@ -159,8 +159,10 @@ export class UserState {
 
   /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
   has(contentId: string, writes: readonly ShownWrite[] = []): boolean {
-    const last = writes.findLast((write) => write.content_id === contentId) ?? this.writesOf(contentId).at(-1);
-    return last === undefined ? this.items.has(contentId) : last.operation === "add";
+    let isListed = this.items.has(contentId);
+    for (const write of this.writesOf(contentId)) isListed = write.operation === "add";
+    for (const write of writes) if (write.content_id === contentId) isListed = write.operation === "add";
+    return isListed;
   }
 
   /**

@@ -142,7 +142,7 @@ test("where the disk is full the tabs go on in memory, and when it is not, all i
   await third.evaluate((id) => client.add(id), B);
   await Promise.all([leader, follower, third].map((each) => shows(each, B, A)));
   await leader.evaluate("repair()");
-  await isKept(leader, "persistent");
+  await Promise.all([leader, follower, third].map((each) => isKept(each, "persistent")));
   await leader.close();
   await follower.evaluate((id) => client.add(id), C);
   await Promise.all([follower, third].map((each) => shows(each, C, B, A)));

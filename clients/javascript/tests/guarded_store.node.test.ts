@@ -80,6 +80,9 @@ test("a save that fails is told once; what follows is kept in memory, and then i
   const after = await claim(guarded);
   assert.deepEqual([after.state.head.replica, contentsOf(after.state.stored())], ["memory 1", [A]]);
   after.enqueue("add", B, 2, "call 2");
+  const [first] = after.state.queue.values();
+  assert.ok(first);
+  after.acknowledge(first, undefined, undefined);
   await save(guarded, after);
   await pass(3);
   assert.deepEqual([guarded.storage, told], ["memory", ["memory: Error: QuotaExceededError"]]);
@@ -89,7 +92,31 @@ test("a save that fails is told once; what follows is kept in memory, and then i
   assert.deepEqual(await store.read("alice"), after.state.stored());
   after.enqueue("add", C, 3, "call 3");
   await save(guarded, after);
-  assert.deepEqual(contentsOf(await store.read("alice")), [A, B, C]);
+  assert.deepEqual(contentsOf(await store.read("alice")), [B, C]);
+});
+
+test("what is saved while the store is being brought up to date is in it, too", async (context) => {
+  const { store, guarded, pass } = open(context);
+  const watchlist = await claim(guarded);
+  store.behaviour = "rejects";
+  await assert.rejects(() => save(guarded, watchlist));
+  const after = await claim(guarded, "new");
+  await save(guarded, after);
+  store.behaviour = "good";
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const saved = store.save.bind(store);
+  const slow = (userId: string, changes: readonly Change[]) => gate.then(() => saved(userId, changes));
+  context.mock.method(store, "save", slow, { times: 1 });
+  await pass(1);
+  after.enqueue("add", A, 1, "call 1");
+  await save(guarded, after);
+  assert.equal(guarded.storage, "memory");
+  release();
+  await setImmediate();
+  assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
 });
 
 test("a store that never answers is given up after some seconds, and what it did after all counts once", async (context) => {
@@ -119,6 +146,7 @@ test("what a store that fails from the start holds is added to what was done wit
   earlier.applySnapshot({ type: "watchlist_snapshot", revision: 7, epoch: "e", items: [{ content_id: C }] });
   await store.save("alice", earlier.takeChanges().changes);
   store.behaviour = "rejects";
+  context.mock.method(store, "read", () => Promise.reject(new Error("damaged")), { times: 1 });
   const meanwhile = await claim(guarded, "new");
   meanwhile.enqueue("add", B, 2, "a call");
   await save(guarded, meanwhile);
@@ -134,6 +162,24 @@ test("what a store that fails from the start holds is added to what was done wit
     Array.from(both.state.queue.values(), (write) => write.operation_id),
     ["disk.1", "new.1"],
   );
+});
+
+test("what can be read of a store that can't be claimed is shown, and sent under its own names", async (context) => {
+  const { store, guarded, pass } = open(context);
+  const earlier = new Watchlist("alice", null, () => "disk");
+  earlier.enqueue("add", A, 1, "an earlier call");
+  await store.save("alice", earlier.takeChanges().changes);
+  store.behaviour = "rejects";
+  const now = await claim(guarded);
+  now.enqueue("add", B, 2, "a call");
+  await save(guarded, now);
+  assert.deepEqual(
+    Array.from(now.state.queue.values(), (write) => write.operation_id),
+    ["disk.1", "memory 1.2"],
+  );
+  store.behaviour = "good";
+  await pass(1);
+  assert.deepEqual([guarded.storage, await store.read("alice")], ["persistent", now.state.stored()]);
 });
 
 test("what was to be erased is erased when the store works again", async (context) => {

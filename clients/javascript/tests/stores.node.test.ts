@@ -58,10 +58,10 @@ test("whenever the device goes off, a store on AsyncStorage has all of a save or
   const put = (index: number, physical: number) => ({
     put: { content_id: `c${index}`, timestamp: { physical, logical: 0, node: "n" }, rank: 0, device_id: null },
   });
-  const list = (physical: number) => [
+  const list = (physical: number, length = 1200) => [
     { clear: true as const },
     { set: { ...UserState.empty("r").head, revision: physical } },
-    ...Array.from({ length: 1200 }, (_, index) => put(index, physical)),
+    ...Array.from({ length }, (_, index) => put(index, physical)),
   ];
   for (let calls = 0, isWhole = false; !isWhole; calls += 1) {
     const storage = new Texts();
@@ -74,10 +74,13 @@ test("whenever the device goes off, a store on AsyncStorage has all of a save or
       () => false,
     );
     storage.callsLeft = Number.POSITIVE_INFINITY;
-    const stored = await new AsyncStorageStore(storage).claim("alice");
+    const next = new AsyncStorageStore(storage);
+    const stored = await next.claim("alice");
     const revisions = new Set(stored?.items.map((item) => item.timestamp.physical));
     assert.deepEqual([stored?.items.length, [...revisions]], [1200, [stored?.head.revision]]);
     assert.ok(!isWhole || calls > 3);
+    await next.save("alice", list(3, 600)); // over what the one before may have left
+    assert.equal((await new AsyncStorageStore(storage).claim("alice"))?.items.length, 600);
   }
 });
 

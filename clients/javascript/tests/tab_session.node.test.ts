@@ -119,15 +119,15 @@ test("where the store fails the tab goes on in memory, under another replica, an
 test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
   const { tabs, session } = open(context);
   const said = { type: "batch", leader: "other", state: "live", storage: "memory", events: [], done: [] } as const;
-  tabs.onMessage({ ...said, changes: [] });
-  assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
   const watchlist = new Watchlist("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1, "a call");
-  tabs.onMessage({ type: "stored", leader: "other", stored: watchlist.state.stored() });
-  await session.shown;
   watchlist.takeChanges();
+  const stored = watchlist.state.stored();
   watchlist.enqueue("add", B, 2, "another call");
   tabs.onMessage({ ...said, changes: watchlist.takeChanges().changes });
+  assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
+  tabs.onMessage({ type: "stored", leader: "other", stored });
+  await session.shown;
   assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "memory"]);
   tabs.grant();
   await setImmediate();
