@@ -211,7 +211,8 @@ var UserState = class _UserState {
   }
   /** The writes of this content, in order. */
   writesOf(contentId) {
-    return Array.from(this.#numbers.get(contentId) ?? []).flatMap((number) => this.queue.get(number) ?? []);
+    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
+    return numbers.map((number) => this.queue.get(number)).filter((write2) => write2 !== void 0);
   }
   /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
   has(contentId, writes = []) {
@@ -1161,8 +1162,13 @@ var Engine = class {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return call.writes.flatMap(({ content_id, name }) => this.#core.enqueue(call.operation, content_id, name));
+        return this.#enqueue(call.operation, call.writes);
     }
+  }
+  #enqueue(operation2, writes) {
+    const outputs = [];
+    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation2, content_id, name));
+    return outputs;
   }
   #put(happened) {
     this.#perform(happened(this.#core));
@@ -1872,8 +1878,11 @@ var OpenCalls = class {
   }
   /** What they would write, as it is shown: the same array as long as it is the same. */
   get writes() {
-    this.#writes ??= Array.from(this.#calls.values()).flatMap(({ writes }) => writes);
-    return this.#writes;
+    if (this.#writes !== null) return this.#writes;
+    const all = [];
+    for (const { writes } of this.#calls.values()) for (const write2 of writes) all.push(write2);
+    this.#writes = all;
+    return all;
   }
   /** `writes`: what the call would write. */
   add(call, writes = []) {

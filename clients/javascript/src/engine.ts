@@ -107,8 +107,14 @@ export class Engine {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return call.writes.flatMap(({ content_id, name }) => this.#core.enqueue(call.operation, content_id, name));
+        return this.#enqueue(call.operation, call.writes);
     }
+  }
+
+  #enqueue(operation: Action, writes: readonly NamedContent[]): Output[] {
+    const outputs: Output[] = [];
+    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation, content_id, name));
+    return outputs;
   }
 
   #put(happened: Input): void {

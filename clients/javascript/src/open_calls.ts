@@ -36,8 +36,11 @@ export class OpenCalls {
 
   /** What they would write, as it is shown: the same array as long as it is the same. */
   get writes(): readonly ShownWrite[] {
-    this.#writes ??= Array.from(this.#calls.values()).flatMap(({ writes }) => writes);
-    return this.#writes;
+    if (this.#writes !== null) return this.#writes;
+    const all: ShownWrite[] = [];
+    for (const { writes } of this.#calls.values()) for (const write of writes) all.push(write);
+    this.#writes = all;
+    return all;
   }
 
   /** `writes`: what the call would write. */

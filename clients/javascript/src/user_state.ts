@@ -154,7 +154,8 @@ export class UserState {
 
   /** The writes of this content, in order. */
   writesOf(contentId: string): PendingWrite[] {
-    return Array.from(this.#numbers.get(contentId) ?? []).flatMap((number) => this.queue.get(number) ?? []);
+    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
+    return numbers.map((number) => this.queue.get(number)).filter((write) => write !== undefined);
   }
 
   /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
