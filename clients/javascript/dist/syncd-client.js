@@ -2,14 +2,20 @@
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(url);
-  if (!/^(?:http|ws)s?:$/u.test(protocol))
-    throw new TypeError("url: must be the service's address, such as https://sync.example.com");
+  const { protocol, username, password, host, pathname, search, hash } = parsed(url);
   if (username || password || search || hash)
     throw new TypeError("url: must be the service's address without a user, a query and a fragment");
   const path = pathname.replace(/\/+$/u, "");
   if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
   return `${protocol.replace("http", "ws")}//${host}${path}`;
+}
+function parsed(url) {
+  try {
+    const address = new URL(url);
+    if (/^(?:http|ws)s?:$/u.test(address.protocol)) return address;
+  } catch {
+  }
+  throw new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com");
 }
 
 // src/close_policy.ts
@@ -1302,6 +1308,41 @@ var Core = class {
   }
 };
 
+// src/problem.ts
+var MEDIA_TYPE = "application/problem+json";
+function readProblem(status, contentType, body) {
+  if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
+  try {
+    const problem = JSON.parse(body);
+    const { title, detail } = problem ?? {};
+    return problem?.status === status && typeof title === "string" && typeof detail === "string" ? detail : void 0;
+  } catch {
+    return void 0;
+  }
+}
+
+// src/carrying.ts
+var BROKEN = 1006;
+async function request({ address, signal }, target, token, { headers, ...options } = {}) {
+  try {
+    return await fetch(address.replace("ws", "http") + target, {
+      ...options,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      cache: "no-store",
+      redirect: "error",
+      signal
+    });
+  } catch {
+    return null;
+  }
+}
+async function readAnswer(response) {
+  const { status, headers } = response;
+  const body = await response.text().catch(() => "");
+  const retryAfterS = Math.max(Number(headers.get("retry-after")) || 0, 0);
+  return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
+}
+
 // src/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
@@ -1346,14 +1387,196 @@ var SHAPES = /* @__PURE__ */ new Map([
 ]);
 function decode(data) {
   try {
-    const message = JSON.parse(String(data));
-    return SHAPES.get(message?.type)?.(message) ? message : null;
+    return recognized(JSON.parse(String(data)));
   } catch {
     return null;
   }
 }
+function recognized(value) {
+  const message = value;
+  return SHAPES.get(message?.type)?.(message) ? message : null;
+}
 function encode(message) {
   return JSON.stringify(message);
+}
+
+// src/operations_post.ts
+var PATH = "/api/v1/sync/operations";
+function bodyOf(operations) {
+  return JSON.stringify({ operations });
+}
+function answersTo(writes, { status, body, retryAfterS, problem }) {
+  if (status === 429 || status === 503) {
+    const afterMs = delayMs(retryAfterS, problem !== void 0);
+    return writes.map(({ id }) => ({
+      type: "error",
+      id,
+      code: "try_again_later",
+      ...afterMs > 0 && { retry_after_ms: afterMs }
+    }));
+  }
+  if (status !== 200) return null;
+  try {
+    const { results } = JSON.parse(body);
+    const messages = results.map((result2, index) => recognized(messageOf(result2, writes[index]?.id)));
+    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
+  } catch {
+    return null;
+  }
+}
+function messageOf(result2, id) {
+  switch (result2["status"]) {
+    case "not_found":
+      return { type: "error", id, code: "not_found" };
+    case "refused":
+      return { code: "refused", ...result2, type: "error", id, message: result2["detail"] };
+    default:
+      return { ...result2, type: "ack", id };
+  }
+}
+
+// src/server_sent_events.ts
+var LINE_END = /\r\n|\n|\r(?!$)/u;
+var EventReader = class {
+  #rest = "";
+  #type = "";
+  #data = [];
+  #size = 0;
+  /** Characters of the event that is not whole yet. */
+  get size() {
+    return this.#size + this.#rest.length;
+  }
+  /** The events that `text` completes, which comes behind what was given before. */
+  feed(text) {
+    this.#rest += text;
+    if (!/[\r\n]/u.test(text)) return [];
+    const lines = this.#rest.split(LINE_END);
+    this.#rest = lines.pop() ?? "";
+    return lines.flatMap((line) => this.#take(line));
+  }
+  #take(line) {
+    const [name = ""] = line.split(":", 1);
+    const value = line.slice(name.length + 1).replace(/^ /u, "");
+    if (name === "event") this.#type = value;
+    if (name === "data") {
+      this.#data.push(value);
+      this.#size += value.length;
+    }
+    if (line !== "") return [];
+    const events = this.#data.length > 0 ? [{ type: this.#type || "message", data: this.#data.join("\n") }] : [];
+    this.#type = "";
+    this.#data = [];
+    this.#size = 0;
+    return events;
+  }
+};
+
+// src/http_transport.ts
+var POLLED = 1e3;
+var TOKEN_ENDED2 = 4500;
+var MAX_EVENT_LENGTH = 64 * 2 ** 20;
+var WRITE_MS = 3e4;
+var HttpTransport = class {
+  #line;
+  #token;
+  #isPolling;
+  #outgoing = [];
+  #isWriting = false;
+  constructor(line, token, isPolling) {
+    this.#line = line;
+    this.#token = token;
+    this.#isPolling = isPolling;
+  }
+  open(target) {
+    void this.#open(target);
+  }
+  /** Put it into the next request; what is put out together goes together. */
+  send(message) {
+    if (message.type !== "watchlist_update") return;
+    this.#outgoing.push(message);
+    if (!this.#isWriting) void this.#writeAll();
+  }
+  drop() {
+    this.#outgoing = [];
+  }
+  async #open(target) {
+    const response = await request(this.#line, target, this.#token, { headers: { accept: "text/event-stream" } });
+    if (response?.status === 200 && isEventStream(response)) {
+      this.#line.put((core) => core.opened());
+      await this.#read(response);
+    } else {
+      const answer2 = response && await readAnswer(response);
+      this.#line.putLast((core) => core.openFailed(answer2?.status, answer2?.retryAfterS, answer2?.problem));
+    }
+  }
+  /** To its end: a connection with something left in it serves no other request. */
+  async #read(response) {
+    const next = textsOf(response, this.#line);
+    const events = new EventReader();
+    let hasClosed = false;
+    for (let text = await next(); text !== null && events.size < MAX_EVENT_LENGTH; text = await next()) {
+      this.#line.put((core) => core.heard());
+      for (const { type, data } of events.feed(text)) {
+        if (type === "message") this.#line.put((core) => core.received(decode(data)));
+        if (type === "close") {
+          hasClosed = true;
+          this.#end(codeIn(data));
+        }
+      }
+    }
+    if (!hasClosed) this.#end(BROKEN);
+  }
+  #end(code) {
+    if (code === POLLED && this.#isPolling) this.#line.put((core) => core.polled());
+    else this.#line.putLast((core) => core.closed(code));
+  }
+  async #writeAll() {
+    this.#isWriting = true;
+    await null;
+    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
+    this.#isWriting = false;
+  }
+  async #write(writes) {
+    const timeout = setTimeout(() => this.#end(BROKEN), WRITE_MS);
+    const response = await request(this.#line, PATH, this.#token, {
+      method: "POST",
+      body: bodyOf(writes),
+      headers: { "content-type": "application/json" }
+    });
+    const answer2 = response && await readAnswer(response);
+    clearTimeout(timeout);
+    const messages = answer2 && answersTo(writes, answer2);
+    for (const message of messages ?? []) this.#line.put((core) => core.received(message));
+    if (messages === null) this.#end(answer2?.status === 401 && answer2.problem !== void 0 ? TOKEN_ENDED2 : BROKEN);
+  }
+};
+function isEventStream({ headers }) {
+  return /^text\/event-stream *(?:;|$)/iu.test(headers.get("content-type") ?? "");
+}
+function codeIn(data) {
+  try {
+    const { code } = JSON.parse(data);
+    return Number.isInteger(code) ? code : BROKEN;
+  } catch {
+    return BROKEN;
+  }
+}
+function textsOf(response, line) {
+  const reader = response.body?.getReader?.();
+  if (reader === void 0) {
+    let whole = response.text().catch(() => null);
+    return () => {
+      const text = whole;
+      whole = Promise.resolve(null);
+      return text;
+    };
+  }
+  const decoder = new TextDecoder();
+  return async () => {
+    if (line.isClosed) reader.cancel().catch(() => void 0);
+    const { value } = await reader.read().catch(() => ({ value: void 0 }));
+    return value === void 0 ? null : decoder.decode(value, { stream: true });
+  };
 }
 
 // src/token.ts
@@ -1374,17 +1597,117 @@ function readToken(value) {
   }
 }
 
+// src/websocket_transport.ts
+var EXPLANATION_MS = 5e3;
+var PROBE_MS = 1e4;
+var WebSocketTransport = class {
+  #line;
+  #token;
+  #socket = null;
+  #isOpen = false;
+  #hasFailed = false;
+  constructor(line, token) {
+    this.#line = line;
+    this.#token = token;
+  }
+  open(target) {
+    const line = this.#line;
+    let socket;
+    try {
+      socket = line.newSocket(target, this.#token);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "an error";
+      line.putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#isOpen = true;
+      line.put((core) => core.opened());
+    };
+    socket.onmessage = (event) => {
+      const message = decode(event.data);
+      line.put((core) => core.received(message));
+    };
+    socket.onclose = ({ code }) => {
+      if (this.#isOpen) line.putLast((core) => core.closed(code));
+      else this.#fail(target);
+    };
+    socket.onerror = () => {
+      if (!this.#isOpen) this.#fail(target);
+    };
+  }
+  send(message) {
+    this.#socket?.send(encode(message));
+  }
+  drop() {
+    this.#socket?.close(1e3);
+  }
+  #fail(target) {
+    if (this.#hasFailed || this.#line.isClosed) return;
+    this.#hasFailed = true;
+    void explain(this.#line, target, this.#token);
+  }
+};
+var asked = /* @__PURE__ */ new Set();
+async function explain(line, target, token) {
+  const giveUp = () => line.putLast((core) => core.openFailed());
+  if (asked.has(line.address) || globalThis.navigator?.onLine === false) {
+    giveUp();
+    return;
+  }
+  asked.add(line.address);
+  const timeout = setTimeout(giveUp, EXPLANATION_MS);
+  const response = await request(line, target, token);
+  const answer2 = response && await readAnswer(response);
+  clearTimeout(timeout);
+  asked.delete(line.address);
+  if (answer2?.problem === void 0) giveUp();
+  else line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
+}
+function probe(line, target, token) {
+  let socket = null;
+  let hasEnded = false;
+  const drop = () => {
+    hasEnded = true;
+    clearTimeout(timeout);
+    socket?.close(1e3);
+  };
+  const end = (isThere) => {
+    if (hasEnded) return;
+    drop();
+    line.put((core) => core.probed(isThere));
+  };
+  const timeout = setTimeout(() => end(false), PROBE_MS);
+  try {
+    socket = line.newSocket(target, token);
+    socket.onmessage = () => end(true);
+    socket.onclose = () => end(false);
+    socket.onerror = () => end(false);
+  } catch {
+    end(false);
+  }
+  return drop;
+}
+
 // src/link.ts
 var Link = class {
+  signal;
   #service;
   #putAlways;
-  #socket = null;
+  #abort = typeof AbortController === "undefined" ? null : new AbortController();
+  #carrier = null;
+  #endProbe = null;
   #isClosed = false;
   /** How often the app's callback was asked. */
   #questions = 0;
   constructor(service, put) {
     this.#service = service;
     this.#putAlways = put;
+    this.signal = this.#abort?.signal ?? null;
+  }
+  get address() {
+    return this.#service.address;
   }
   /** Whether it will report nothing more. */
   get isClosed() {
@@ -1397,44 +1720,34 @@ var Link = class {
   }
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport, target, token) {
-    if (transport === "websocket") this.#openSocket(target, token);
-    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+    this.#carrier ??= transport === "websocket" ? new WebSocketTransport(this, token) : new HttpTransport(this, token, transport === "polling");
+    this.#carrier.open(target);
   }
   /** Have the core told whether a WebSocket can be had. */
-  probe(_target, _token) {
-    queueMicrotask(() => this.#put((core) => core.probed(false)));
-  }
-  #openSocket(target, token) {
-    let socket;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch (error) {
-      const name = error instanceof Error ? error.name : "an error";
-      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
-      return;
-    }
-    this.#socket = socket;
-    let wasOpen = false;
-    socket.onopen = () => {
-      wasOpen = true;
-      this.#put((core) => core.opened());
-    };
-    socket.onmessage = (event) => {
-      const message = decode(event.data);
-      this.#put((core) => core.received(message));
-    };
-    socket.onclose = ({ code }) => this.#putLast((core) => wasOpen ? core.closed(code) : core.openFailed());
-    socket.onerror = () => {
-      if (!wasOpen) this.#putLast((core) => core.openFailed());
-    };
+  probe(target, token) {
+    this.#endProbe = probe(this, target, token);
   }
   send(message) {
-    this.#socket?.send(encode(message));
+    this.#carrier?.send(message);
   }
   /** Report nothing more and close, code 1000, at whatever stage. */
   drop() {
     this.#isClosed = true;
-    this.#socket?.close(1e3);
+    this.#abort?.abort();
+    this.#carrier?.drop();
+    this.#endProbe?.();
+  }
+  // What its transport reports to
+  put(happened) {
+    if (!this.#isClosed) this.#putAlways(happened);
+  }
+  putLast(happened) {
+    if (this.#isClosed) return;
+    this.drop();
+    this.#putAlways(happened);
+  }
+  newSocket(target, token) {
+    return new this.#service.WebSocket(this.address + target, ["syncd.v1", `bearer.${token}`]);
   }
   async #askToken(question) {
     let happened;
@@ -1444,21 +1757,16 @@ var Link = class {
       const name = error instanceof Error ? error.name : typeof error;
       happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    if (question === this.#questions) this.#put(happened);
-  }
-  #put(happened) {
-    if (!this.#isClosed) this.#putAlways(happened);
-  }
-  #putLast(happened) {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#putAlways(happened);
+    if (question === this.#questions) this.put(happened);
   }
 };
 function answered(value) {
   if (value === null || value === void 0) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${kindOf(value)}`);
+}
+function kindOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 // src/engine.ts
@@ -1632,13 +1940,13 @@ var IndexedDbStore = class _IndexedDbStore {
   }
   /** `keeper` names this client among all. Rejects where the browser lacks or forbids IndexedDB. */
   static async open(name, keeper) {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(HEADS, { keyPath: "user" });
-      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
-      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
+    const request2 = indexedDB.open(name, 1);
+    request2.onupgradeneeded = () => {
+      request2.result.createObjectStore(HEADS, { keyPath: "user" });
+      request2.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
+      request2.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
     };
-    const database = await result(request);
+    const database = await result(request2);
     database.onversionchange = () => database.close();
     return new _IndexedDbStore(database, keeper);
   }
@@ -1708,10 +2016,10 @@ function isHead(row) {
 function ofUser(userId) {
   return IDBKeyRange.bound([userId], [userId, []]);
 }
-function result(request) {
+function result(request2) {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request2.onsuccess = () => resolve(request2.result);
+    request2.onerror = () => reject(request2.error);
   });
 }
 function done(transaction) {
@@ -1743,6 +2051,22 @@ var MemoryStore = class {
   }
 };
 
+// src/returns.ts
+var OF_WINDOW = ["online", "pageshow", "focus"];
+var OF_DOCUMENT = ["visibilitychange", "resume"];
+function watchReturns(onReturn) {
+  const { document } = globalThis;
+  const listen = () => {
+    if (document?.visibilityState !== "hidden") onReturn();
+  };
+  for (const type of OF_WINDOW) globalThis.addEventListener?.(type, listen);
+  for (const type of OF_DOCUMENT) document?.addEventListener(type, listen);
+  return () => {
+    for (const type of OF_WINDOW) globalThis.removeEventListener?.(type, listen);
+    for (const type of OF_DOCUMENT) document?.removeEventListener(type, listen);
+  };
+}
+
 // src/tab_session.ts
 var LEADER_TIMEOUT_MS = 3e3;
 var TabSession = class {
@@ -1766,6 +2090,7 @@ var TabSession = class {
   #leader = null;
   #hasFollowed = false;
   #leaderState = null;
+  #leaderTransport = null;
   #copy = null;
   /** What came while the copy is being read. */
   #pendingBatches = null;
@@ -1780,6 +2105,9 @@ var TabSession = class {
   }
   get state() {
     return this.#engine?.state ?? this.#leaderState ?? "stopped";
+  }
+  get transport() {
+    return this.#engine === null ? this.#leaderTransport : this.#engine.transport;
   }
   get stored() {
     return this.#engine?.stored ?? this.#copy;
@@ -1869,7 +2197,7 @@ var TabSession = class {
   }
   #tellAll(batch) {
     const { tab } = this.#deps;
-    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
+    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, transport: this.transport, ...batch });
     this.#markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -1904,6 +2232,7 @@ var TabSession = class {
     if (this.#engine !== null) {
       this.#copy = this.#engine.stored;
       this.#leaderState = this.#engine.state;
+      this.#leaderTransport = this.#engine.transport;
       this.#engine.retire();
     }
     this.#engine = null;
@@ -1924,6 +2253,7 @@ var TabSession = class {
     }
     this.#hasFollowed = true;
     this.#leaderState = message.state;
+    this.#leaderTransport = message.transport;
     if (message.leader !== this.#leader) {
       this.#leader = message.leader;
       void this.#readCopy();
@@ -2030,21 +2360,21 @@ var BrowserTabs = class {
 // src/client.ts
 var SyncClient = class extends EventTarget {
   #deps;
+  #ignoreReturns;
   #session = null;
   #signIns = 0;
   /** The latest log-out: the next user waits for it. */
   #signedOut = Promise.resolve();
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
     this.#deps = this.#prepare(
       { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
       database
     );
-    globalThis.addEventListener?.("online", this.#onReturn);
-    globalThis.addEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns = watchReturns(() => this.wake());
   }
   /** Whose list is open; null: nobody's. */
   get user() {
@@ -2052,6 +2382,10 @@ var SyncClient = class extends EventTarget {
   }
   get state() {
     return this.#session?.state ?? "signed_out";
+  }
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport() {
+    return this.#session?.transport ?? null;
   }
   /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
   get items() {
@@ -2115,9 +2449,7 @@ var SyncClient = class extends EventTarget {
   /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
   async close() {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns();
     this.#session?.close();
     this.#session = null;
     (await this.#deps).store.close();
@@ -2135,10 +2467,6 @@ var SyncClient = class extends EventTarget {
     if (event.type === "signed_out") this.#session = null;
     const { type, ...fields } = event;
     this.dispatchEvent(Object.assign(new Event(type), fields));
-  };
-  /** The network is back, or the user has returned to this page. */
-  #onReturn = () => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
   };
   async #prepare(service, database) {
     const tab = randomName();

@@ -8,6 +8,8 @@ import { IndexedDbStore } from "./indexeddb_store.js";
 import type { GetToken, Service } from "./link.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
+import type { Transport } from "./outputs.js";
+import { watchReturns } from "./returns.js";
 import type { State } from "./state.js";
 import { type TabMessage, TabSession, type TabSessionDeps } from "./tab_session.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
@@ -68,22 +70,22 @@ export interface SyncClient {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends EventTarget {
   readonly #deps: Promise<TabSessionDeps>;
+  readonly #ignoreReturns: () => void;
   #session: TabSession | null = null;
   #signIns = 0;
   /** The latest log-out: the next user waits for it. */
   #signedOut: Promise<void> = Promise.resolve();
 
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
   constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }: SyncClientOptions) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
     this.#deps = this.#prepare(
       { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
       database,
     );
-    globalThis.addEventListener?.("online", this.#onReturn);
-    globalThis.addEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns = watchReturns(() => this.wake());
   }
 
   /** Whose list is open; null: nobody's. */
@@ -93,6 +95,11 @@ export class SyncClient extends EventTarget {
 
   get state(): State {
     return this.#session?.state ?? "signed_out";
+  }
+
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport(): Transport | null {
+    return this.#session?.transport ?? null;
   }
 
   /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
@@ -167,9 +174,7 @@ export class SyncClient extends EventTarget {
   /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
   async close(): Promise<void> {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns();
     this.#session?.close();
     this.#session = null;
     (await this.#deps).store.close();
@@ -190,11 +195,6 @@ export class SyncClient extends EventTarget {
     if (event.type === "signed_out") this.#session = null;
     const { type, ...fields } = event;
     this.dispatchEvent(Object.assign(new Event(type), fields));
-  };
-
-  /** The network is back, or the user has returned to this page. */
-  readonly #onReturn = (): void => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
   };
 
   async #prepare(service: Service, database: string | null): Promise<TabSessionDeps> {

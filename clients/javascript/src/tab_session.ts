@@ -13,6 +13,7 @@ import { canonical } from "./ids.js";
 import type { Service } from "./link.js";
 import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
+import type { Transport } from "./outputs.js";
 import type { State } from "./state.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
 import type { Tabs } from "./tabs.js";
@@ -20,7 +21,12 @@ import { UserState } from "./user_state.js";
 
 export type TabMessage =
   | { readonly type: "call"; readonly name: string; readonly call: Call }
-  | (Batch & { readonly type: "batch"; readonly leader: string; readonly state: State });
+  | (Batch & {
+      readonly type: "batch";
+      readonly leader: string;
+      readonly state: State;
+      readonly transport: Transport | null;
+    });
 
 /** What a tab's session is wired with. `tab`: a name that no other tab has. */
 export interface TabSessionDeps {
@@ -56,6 +62,7 @@ export class TabSession {
   #leader: string | null = null;
   #hasFollowed = false;
   #leaderState: State | null = null;
+  #leaderTransport: Transport | null = null;
   #copy: UserState | null = null;
   /** What came while the copy is being read. */
   #pendingBatches: Batch[] | null = null;
@@ -72,6 +79,10 @@ export class TabSession {
 
   get state(): State {
     return this.#engine?.state ?? this.#leaderState ?? "stopped";
+  }
+
+  get transport(): Transport | null {
+    return this.#engine === null ? this.#leaderTransport : this.#engine.transport;
   }
 
   get stored(): UserState | null {
@@ -177,7 +188,7 @@ export class TabSession {
 
   #tellAll(batch: Batch): void {
     const { tab } = this.#deps;
-    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
+    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, transport: this.transport, ...batch });
     this.#markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -216,6 +227,7 @@ export class TabSession {
     if (this.#engine !== null) {
       this.#copy = this.#engine.stored;
       this.#leaderState = this.#engine.state;
+      this.#leaderTransport = this.#engine.transport;
       this.#engine.retire();
     }
     this.#engine = null;
@@ -239,6 +251,7 @@ export class TabSession {
     }
     this.#hasFollowed = true;
     this.#leaderState = message.state;
+    this.#leaderTransport = message.transport;
     if (message.leader !== this.#leader) {
       this.#leader = message.leader;
       void this.#readCopy();

@@ -133,7 +133,15 @@ test("a tab that was superseded asks the new leader for what it could not store"
   session.enqueue("add", A);
   await setImmediate();
   tabs.told.length = 0;
-  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  tabs.onMessage({
+    type: "batch",
+    leader: "other",
+    state: "live",
+    transport: "websocket",
+    changes: [],
+    events: [],
+    done: [],
+  });
   await setImmediate();
   const writes = tabs.told.flatMap((message) =>
     message.type === "call" && message.call.type === "write" ? [message.call] : [],
@@ -144,7 +152,15 @@ test("a tab that was superseded asks the new leader for what it could not store"
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
-  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  tabs.onMessage({
+    type: "batch",
+    leader: "other",
+    state: "live",
+    transport: "websocket",
+    changes: [],
+    events: [],
+    done: [],
+  });
   await session.shown;
   store.failures.push(new ErasedError());
   tabs.grant();
@@ -174,6 +190,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
     type: "batch",
     leader: "other",
     state: "signed_out",
+    transport: null,
     changes: [],
     events: [event],
     done: [],
