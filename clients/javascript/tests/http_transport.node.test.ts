@@ -114,6 +114,51 @@ test("an end is told as the service puts it", async (context) => {
   }
 });
 
+test("what is put out together goes as one request, and one request is under way at a time", async (context) => {
+  const line = new LineByHand();
+  const bodies: string[][] = [];
+  const answers: ((_: Response) => void)[] = [];
+  context.mock.method(globalThis, "fetch", (_: string, { body }: { body: string }) => {
+    const { operations } = JSON.parse(body) as { operations: { id: string }[] };
+    bodies.push(operations.map(({ id }) => id));
+    return new Promise<Response>((resolve) => answers.push(resolve));
+  });
+  const transport = new HttpTransport(line, "t", false);
+  const send = (...ids: string[]): void => {
+    for (const id of ids) transport.send({ ...WRITE, id });
+  };
+  const answer = async (...statuses: string[]): Promise<void> => {
+    answers.at(-1)?.(Response.json({ results: statuses.map((status) => ({ status })) }));
+    await setImmediate();
+    await setImmediate();
+  };
+  send("1", "2");
+  await setImmediate();
+  send("3");
+  send("4");
+  await setImmediate();
+  assert.deepEqual(bodies, [["1", "2"]]);
+  await answer("added", "existing");
+  assert.deepEqual(bodies, [
+    ["1", "2"],
+    ["3", "4"],
+  ]);
+  await answer("removed", "not_found");
+  send("5");
+  await setImmediate();
+  send("6");
+  line.close();
+  transport.drop();
+  await answer("added");
+  assert.equal(bodies.length, 3);
+  assert.deepEqual(line.all, [
+    ["received", { status: "added", type: "ack", id: "1" }],
+    ["received", { status: "existing", type: "ack", id: "2" }],
+    ["received", { status: "removed", type: "ack", id: "3" }],
+    ["received", { type: "error", id: "4", code: "not_found" }],
+  ]);
+});
+
 test("a write that is refused, or not answered within 30 s, ends the connection", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const problem = { title: "Unauthorized", status: 401, detail: "The token has ended." };

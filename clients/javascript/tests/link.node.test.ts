@@ -72,3 +72,22 @@ test("a dropped link tells nothing of a late answer", async () => {
   await Promise.resolve();
   assert.deepEqual(all, []);
 });
+
+test("a link that has ended holds nothing any more, and tells nothing", async (context) => {
+  let dropped = 0;
+  class Socket {
+    close(): void {
+      dropped += 1;
+    }
+  }
+  const all: Told[] = [];
+  const service = { address: "ws://h", getToken: () => null, WebSocket: Socket as never };
+  const link = new Link(service, (happened) => all.push(told(happened)));
+  context.mock.method(globalThis, "fetch", () => new Promise(() => undefined));
+  link.open("stream", "/", "t");
+  link.probe("/", "t");
+  link.putLast((core) => core.closed(1006));
+  link.putLast((core) => core.closed(1006));
+  link.put((core) => core.heard());
+  assert.deepEqual([all, link.isClosed, link.signal?.aborted, dropped], [[["closed", 1006]], true, true, 1]);
+});

@@ -201,8 +201,10 @@ test("what was done offline goes in few requests, in order", async () => {
   assert.ok(events.includes(`remove ${content(9999)} not_found`));
 });
 
-test("a refusal at the upgrade is explained", async () => {
+test("a refusal at the upgrade is explained, and a token that was refused is not sent again", async () => {
   await signIn(() => "not-of-this-service");
-  await until(() => events.length > 0);
-  assert.equal(events[0], "refused with status 401: The token is malformed.");
+  await until(() => events.length > 2);
+  const again = "the token was refused before";
+  assert.deepEqual(events.slice(0, 3), ["refused with status 401: The token is malformed.", again, again]);
+  assert.equal(network.requests.length, 2);
 });
