@@ -2,16 +2,20 @@
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(
-    typeof url === "string" ? url : url.href
-  );
-  if (!/^(?:http|ws)s?:$/u.test(protocol))
-    throw new TypeError("url: must be the service's address, such as https://sync.example.com");
+  const { protocol, username, password, host, pathname, search, hash } = parsed(url);
   if (username || password || search || hash)
     throw new TypeError("url: must be the service's address without a user, a query and a fragment");
   const path = pathname.replace(/\/+$/u, "");
   if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
   return `${protocol.replace("http", "ws")}//${host}${path}`;
+}
+function parsed(url) {
+  try {
+    const address = new URL(typeof url === "string" ? url : url.href);
+    if (/^(?:http|ws)s?:$/u.test(address.protocol)) return address;
+  } catch {
+  }
+  throw new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com");
 }
 
 // src/bound.ts
@@ -1432,6 +1436,41 @@ var Core = class {
   }
 };
 
+// src/problem.ts
+var MEDIA_TYPE = "application/problem+json";
+function readProblem(status, contentType, body) {
+  if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
+  try {
+    const problem = JSON.parse(body);
+    const { title, detail } = problem ?? {};
+    return problem?.status === status && typeof title === "string" && typeof detail === "string" ? detail : void 0;
+  } catch {
+    return void 0;
+  }
+}
+
+// src/carrying.ts
+var BROKEN = 1006;
+async function request({ address, signal }, target, token, { headers, ...options } = {}) {
+  try {
+    return await fetch(address.replace("ws", "http") + target, {
+      ...options,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      cache: "no-store",
+      redirect: "error",
+      signal
+    });
+  } catch {
+    return null;
+  }
+}
+async function readAnswer(response) {
+  const { status, headers } = response;
+  const body = await response.text().catch(() => "");
+  const retryAfterS = Math.max(Number(headers.get("retry-after")) || 0, 0);
+  return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
+}
+
 // src/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
@@ -1476,14 +1515,197 @@ var SHAPES = /* @__PURE__ */ new Map([
 ]);
 function decode(data) {
   try {
-    const message = JSON.parse(String(data));
-    return SHAPES.get(message?.type)?.(message) ? message : null;
+    return recognized(JSON.parse(String(data)));
   } catch {
     return null;
   }
 }
+function recognized(value) {
+  const message = value;
+  return SHAPES.get(message?.type)?.(message) ? message : null;
+}
 function encode(message) {
   return JSON.stringify(message);
+}
+
+// src/operations_post.ts
+var PATH = "/api/v1/sync/operations";
+function bodyOf(operations2) {
+  return JSON.stringify({ operations: operations2 });
+}
+function answersTo(writes, { status, body, retryAfterS, problem }) {
+  if (status === 429 || status === 503) {
+    const afterMs = delayMs(retryAfterS, problem !== void 0);
+    return writes.map(({ id }) => ({
+      type: "error",
+      id,
+      code: "try_again_later",
+      ...afterMs > 0 && { retry_after_ms: afterMs }
+    }));
+  }
+  if (status !== 200) return null;
+  try {
+    const { results } = JSON.parse(body);
+    const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
+    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
+  } catch {
+    return null;
+  }
+}
+function messageOf(result, id) {
+  switch (result["status"]) {
+    case "not_found":
+      return { type: "error", id, code: "not_found" };
+    case "refused":
+      return { code: "refused", ...result, type: "error", id, message: result["detail"] };
+    default:
+      return { ...result, type: "ack", id };
+  }
+}
+
+// src/server_sent_events.ts
+var LINE_END = /\r\n|\n|\r(?!$)/u;
+var EventReader = class {
+  #rest = "";
+  #type = "";
+  #data = [];
+  #size = 0;
+  /** Characters of the event that is not whole yet. */
+  get size() {
+    return this.#size + this.#rest.length;
+  }
+  /** The events that `text` completes, which comes behind what was given before. */
+  feed(text) {
+    this.#rest += text;
+    if (!/[\r\n]/u.test(text)) return [];
+    const lines = this.#rest.split(LINE_END);
+    this.#rest = lines.pop() ?? "";
+    return lines.map((line) => this.#take(line)).filter((event) => event !== null);
+  }
+  /** Null: it completes no event. */
+  #take(line) {
+    const [name = ""] = line.split(":", 1);
+    const value = line.slice(name.length + 1).replace(/^ /u, "");
+    if (name === "event") this.#type = value;
+    if (name === "data") {
+      this.#data.push(value);
+      this.#size += value.length;
+    }
+    if (line !== "") return null;
+    const event = this.#data.length > 0 ? { type: this.#type || "message", data: this.#data.join("\n") } : null;
+    this.#type = "";
+    this.#data = [];
+    this.#size = 0;
+    return event;
+  }
+};
+
+// src/http_transport.ts
+var POLLED = 1e3;
+var TOKEN_ENDED2 = 4500;
+var MAX_EVENT_LENGTH = 64 * 2 ** 20;
+var WRITE_MS = 3e4;
+var HttpTransport = class {
+  #line;
+  #token;
+  #isPolling;
+  #outgoing = [];
+  #isWriting = false;
+  constructor(line, token, isPolling) {
+    this.#line = line;
+    this.#token = token;
+    this.#isPolling = isPolling;
+  }
+  open(target) {
+    void this.#open(target);
+  }
+  /** Put it into the next request; what is put out together goes together. */
+  send(message) {
+    if (message.type !== "watchlist_update") return;
+    this.#outgoing.push(message);
+    if (!this.#isWriting) void this.#writeAll();
+  }
+  drop() {
+    this.#outgoing = [];
+  }
+  async #open(target) {
+    const response = await request(this.#line, target, this.#token, { headers: { accept: "text/event-stream" } });
+    if (response?.status === 200 && isEventStream(response)) {
+      this.#line.put((core) => core.opened());
+      await this.#read(response);
+    } else {
+      const answer2 = response && await readAnswer(response);
+      this.#line.putLast((core) => core.openFailed(answer2?.status, answer2?.retryAfterS, answer2?.problem));
+    }
+  }
+  /** To its end: a connection with something left in it serves no other request. */
+  async #read(response) {
+    const next = textsOf(response, this.#line);
+    const events = new EventReader();
+    let hasClosed = false;
+    for (let text = await next(); text !== null && events.size < MAX_EVENT_LENGTH; text = await next()) {
+      this.#line.put((core) => core.heard());
+      for (const { type, data } of events.feed(text)) {
+        if (type === "message") this.#line.put((core) => core.received(decode(data)));
+        if (type === "close") {
+          hasClosed = true;
+          this.#end(codeIn(data));
+        }
+      }
+    }
+    if (!hasClosed) this.#end(BROKEN);
+  }
+  #end(code) {
+    if (code === POLLED && this.#isPolling) this.#line.put((core) => core.polled());
+    else this.#line.putLast((core) => core.closed(code));
+  }
+  async #writeAll() {
+    this.#isWriting = true;
+    await null;
+    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
+    this.#isWriting = false;
+  }
+  async #write(writes) {
+    const timeout = setTimeout(() => this.#end(BROKEN), WRITE_MS);
+    const response = await request(this.#line, PATH, this.#token, {
+      method: "POST",
+      body: bodyOf(writes),
+      headers: { "content-type": "application/json" }
+    });
+    const answer2 = response && await readAnswer(response);
+    clearTimeout(timeout);
+    const messages = answer2 && answersTo(writes, answer2);
+    for (const message of messages ?? []) this.#line.put((core) => core.received(message));
+    if (messages === null) this.#end(answer2?.status === 401 && answer2.problem !== void 0 ? TOKEN_ENDED2 : BROKEN);
+  }
+};
+function isEventStream({ headers }) {
+  return /^text\/event-stream *(?:;|$)/iu.test(headers.get("content-type") ?? "");
+}
+function codeIn(data) {
+  try {
+    const { code } = JSON.parse(data);
+    return Number.isInteger(code) ? code : BROKEN;
+  } catch {
+    return BROKEN;
+  }
+}
+function textsOf(response, line) {
+  const reader = response.body?.getReader?.();
+  if (reader === void 0) {
+    let whole = response.text().catch(() => null);
+    return () => {
+      const text = whole;
+      whole = Promise.resolve(null);
+      return text;
+    };
+  }
+  const decoder = new TextDecoder();
+  return async () => {
+    if (line.isClosed) reader.cancel().catch(() => void 0);
+    const { value } = await reader.read().catch(() => ({ value: void 0 }));
+    return value === void 0 ? null : decoder.decode(value, { stream: true });
+  };
 }
 
 // src/token.ts
@@ -1504,17 +1726,117 @@ function readToken(value) {
   }
 }
 
+// src/websocket_transport.ts
+var EXPLANATION_MS = 5e3;
+var PROBE_MS = 1e4;
+var WebSocketTransport = class {
+  #line;
+  #token;
+  #socket = null;
+  #isOpen = false;
+  #hasFailed = false;
+  constructor(line, token) {
+    this.#line = line;
+    this.#token = token;
+  }
+  open(target) {
+    const line = this.#line;
+    let socket;
+    try {
+      socket = line.newSocket(target, this.#token);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "an error";
+      line.putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#isOpen = true;
+      line.put((core) => core.opened());
+    };
+    socket.onmessage = (event) => {
+      const message = decode(event.data);
+      line.put((core) => core.received(message));
+    };
+    socket.onclose = ({ code }) => {
+      if (this.#isOpen) line.putLast((core) => core.closed(code));
+      else this.#fail(target);
+    };
+    socket.onerror = () => {
+      if (!this.#isOpen) this.#fail(target);
+    };
+  }
+  send(message) {
+    this.#socket?.send(encode(message));
+  }
+  drop() {
+    this.#socket?.close(1e3);
+  }
+  #fail(target) {
+    if (this.#hasFailed || this.#line.isClosed) return;
+    this.#hasFailed = true;
+    void explain(this.#line, target, this.#token);
+  }
+};
+var asked = /* @__PURE__ */ new Set();
+async function explain(line, target, token) {
+  const giveUp = () => line.putLast((core) => core.openFailed());
+  if (asked.has(line.address) || globalThis.navigator?.onLine === false) {
+    giveUp();
+    return;
+  }
+  asked.add(line.address);
+  const timeout = setTimeout(giveUp, EXPLANATION_MS);
+  const response = await request(line, target, token);
+  const answer2 = response && await readAnswer(response);
+  clearTimeout(timeout);
+  asked.delete(line.address);
+  if (answer2?.problem === void 0) giveUp();
+  else line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
+}
+function probe(line, target, token) {
+  let socket = null;
+  let hasEnded = false;
+  const drop = () => {
+    hasEnded = true;
+    clearTimeout(timeout);
+    socket?.close(1e3);
+  };
+  const end = (isThere) => {
+    if (hasEnded) return;
+    drop();
+    line.put((core) => core.probed(isThere));
+  };
+  const timeout = setTimeout(() => end(false), PROBE_MS);
+  try {
+    socket = line.newSocket(target, token);
+    socket.onmessage = () => end(true);
+    socket.onclose = () => end(false);
+    socket.onerror = () => end(false);
+  } catch {
+    end(false);
+  }
+  return drop;
+}
+
 // src/link.ts
 var Link = class {
+  signal;
   #service;
   #putAlways;
-  #socket = null;
+  #abort = typeof AbortController === "undefined" ? null : new AbortController();
+  #carrier = null;
+  #endProbe = null;
   #isClosed = false;
   /** How often the app's callback was asked. */
   #questions = 0;
   constructor(service, put) {
     this.#service = service;
     this.#putAlways = put;
+    this.signal = this.#abort?.signal ?? null;
+  }
+  get address() {
+    return this.#service.address;
   }
   /** Whether it will report nothing more. */
   get isClosed() {
@@ -1527,44 +1849,34 @@ var Link = class {
   }
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport, target, token) {
-    if (transport === "websocket") this.#openSocket(target, token);
-    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+    this.#carrier ??= transport === "websocket" ? new WebSocketTransport(this, token) : new HttpTransport(this, token, transport === "polling");
+    this.#carrier.open(target);
   }
   /** Have the core told whether a WebSocket can be had. */
-  probe(_target, _token) {
-    queueMicrotask(() => this.#put((core) => core.probed(false)));
-  }
-  #openSocket(target, token) {
-    let socket;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch (error) {
-      const name = error instanceof Error ? error.name : "an error";
-      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
-      return;
-    }
-    this.#socket = socket;
-    let wasOpen = false;
-    socket.onopen = () => {
-      wasOpen = true;
-      this.#put((core) => core.opened());
-    };
-    socket.onmessage = (event) => {
-      const message = decode(event.data);
-      this.#put((core) => core.received(message));
-    };
-    socket.onclose = ({ code }) => this.#putLast((core) => wasOpen ? core.closed(code) : core.openFailed());
-    socket.onerror = () => {
-      if (!wasOpen) this.#putLast((core) => core.openFailed());
-    };
+  probe(target, token) {
+    this.#endProbe = probe(this, target, token);
   }
   send(message) {
-    this.#socket?.send(encode(message));
+    this.#carrier?.send(message);
   }
   /** Report nothing more and close, code 1000, at whatever stage. */
   drop() {
     this.#isClosed = true;
-    this.#socket?.close(1e3);
+    this.#abort?.abort();
+    this.#carrier?.drop();
+    this.#endProbe?.();
+  }
+  // What its transport reports to
+  put(happened) {
+    if (!this.#isClosed) this.#putAlways(happened);
+  }
+  putLast(happened) {
+    if (this.#isClosed) return;
+    this.drop();
+    this.#putAlways(happened);
+  }
+  newSocket(target, token) {
+    return new this.#service.WebSocket(this.address + target, ["syncd.v1", `bearer.${token}`]);
   }
   async #askToken(question) {
     let happened;
@@ -1574,21 +1886,16 @@ var Link = class {
       const name = error instanceof Error ? error.name : typeof error;
       happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    if (question === this.#questions) this.#put(happened);
-  }
-  #put(happened) {
-    if (!this.#isClosed) this.#putAlways(happened);
-  }
-  #putLast(happened) {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#putAlways(happened);
+    if (question === this.#questions) this.put(happened);
   }
 };
 function answered(value) {
   if (value === null || value === void 0) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${kindOf(value)}`);
+}
+function kindOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 // src/platform.ts
@@ -2170,15 +2477,15 @@ var IndexedDbStore = class {
     return opening;
   }
   async #openAny() {
-    const request = indexedDB.open(this.#name, 1);
-    request.onupgradeneeded = () => {
+    const request2 = indexedDB.open(this.#name, 1);
+    request2.onupgradeneeded = () => {
       this.#claimed.clear();
-      request.result.createObjectStore(HEADS, { keyPath: "user" });
-      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
-      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
+      request2.result.createObjectStore(HEADS, { keyPath: "user" });
+      request2.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
+      request2.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
     };
     try {
-      return await resultOf(request);
+      return await resultOf(request2);
     } catch (error) {
       if (error.name !== "VersionError") throw error;
     }
@@ -2204,10 +2511,10 @@ async function stateOf2(transaction, userId, onItems = () => void 0) {
 function readRows(store, userId, keyOf, onRead = () => void 0) {
   const rows = [];
   const readOn = (range) => {
-    const request = store.getAll(range, SLICE);
-    request.onsuccess = () => {
-      for (const row of request.result) rows.push(row);
-      const last = request.result[SLICE - 1];
+    const request2 = store.getAll(range, SLICE);
+    request2.onsuccess = () => {
+      for (const row of request2.result) rows.push(row);
+      const last = request2.result[SLICE - 1];
       if (last === void 0) onRead(rows);
       else readOn(IDBKeyRange.bound([userId, keyOf(last)], [userId, []], true));
     };
@@ -2227,17 +2534,17 @@ function itemsOf(rows) {
 function write(transaction, userId, changes) {
   let at = 0;
   const writeOn = () => {
-    let request = null;
+    let request2 = null;
     for (const end = Math.min(at + SLICE, changes.length); at < end; ) {
       const change = changes[at];
-      request = writeOne(transaction, userId, change) ?? request;
+      request2 = writeOne(transaction, userId, change) ?? request2;
       at += 1;
       if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
     }
     if (at >= changes.length)
       transaction.commit?.();
-    else if (request === null) writeOn();
-    else request.onsuccess = abortingIn(transaction, writeOn);
+    else if (request2 === null) writeOn();
+    else request2.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
 }
@@ -2273,10 +2580,10 @@ function isHead(row) {
 function ofUser(userId) {
   return IDBKeyRange.bound([userId], [userId, []]);
 }
-function resultOf(request) {
+function resultOf(request2) {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request2.onsuccess = () => resolve(request2.result);
+    request2.onerror = () => reject(request2.error);
   });
 }
 function done(transaction) {
@@ -2330,6 +2637,22 @@ function ignorable(promise) {
   return promise;
 }
 
+// src/returns.ts
+var OF_WINDOW = ["online", "pageshow", "focus"];
+var OF_DOCUMENT = ["visibilitychange", "resume"];
+function watchReturns(onReturn) {
+  const { document } = globalThis;
+  const listen = () => {
+    if (document?.visibilityState !== "hidden") onReturn();
+  };
+  for (const type of OF_WINDOW) globalThis.addEventListener?.(type, listen);
+  for (const type of OF_DOCUMENT) document?.addEventListener(type, listen);
+  return () => {
+    for (const type of OF_WINDOW) globalThis.removeEventListener?.(type, listen);
+    for (const type of OF_DOCUMENT) document?.removeEventListener(type, listen);
+  };
+}
+
 // src/latch.ts
 function latch() {
   let open = () => void 0;
@@ -2344,6 +2667,7 @@ var LeaderCopy = class {
   #onApplied;
   #leader = null;
   #state = null;
+  #transport = null;
   #storage = null;
   #copy = null;
   /** What came while the copy is on its way; null: it is here. */
@@ -2358,6 +2682,9 @@ var LeaderCopy = class {
   }
   get state() {
     return this.#state;
+  }
+  get transport() {
+    return this.#transport;
   }
   get storage() {
     return this.#storage;
@@ -2382,9 +2709,10 @@ var LeaderCopy = class {
     this.#pending = null;
   }
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
-  led(state, stored) {
+  led(state, transport, stored) {
     this.#leader = null;
     this.#state = state;
+    this.#transport = transport;
     this.#copy = stored;
   }
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
@@ -2392,6 +2720,7 @@ var LeaderCopy = class {
     const isNew = batch.leader !== this.#leader;
     this.#leader = batch.leader;
     this.#state = batch.state;
+    this.#transport = batch.transport;
     this.#storage = batch.storage;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
@@ -2536,6 +2865,9 @@ var TabSession = class {
   get storage() {
     return this.#copy.storage ?? this.#deps.store.storage;
   }
+  get transport() {
+    return this.#engine === null ? this.#copy.transport : this.#engine.transport;
+  }
   get stored() {
     return this.#engine?.stored ?? this.#copy.stored;
   }
@@ -2633,7 +2965,8 @@ var TabSession = class {
     if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
   }
   #tellAll(batch) {
-    this.#tabs.tell({ type: "batch", leader: this.#name, state: this.state, storage: this.storage, ...batch });
+    const { state, transport, storage } = this;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
     this.#calls.markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -2660,7 +2993,7 @@ var TabSession = class {
     this.#retire();
     this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#copy.led(null, this.#copy.stored);
+      this.#copy.led(null, null, this.#copy.stored);
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -2668,7 +3001,7 @@ var TabSession = class {
     this.hello();
   };
   #retire() {
-    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.stored);
+    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
     this.#engine?.retire();
     this.#engine = null;
     this.#timeout.stop();
@@ -2813,6 +3146,8 @@ var BrowserTabs = class {
 // src/client.ts
 var SyncClient = class extends PlatformEventTarget {
   #deps;
+  /** Null: they are not watched. */
+  #ignoreReturns = null;
   #session = null;
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
@@ -2824,9 +3159,10 @@ var SyncClient = class extends PlatformEventTarget {
   #storage;
   #version = null;
   #updated = new Burst(() => this.#tellUpdated());
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
   constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     this.#deps = this.#prepare(service, store ?? null, database);
@@ -2839,6 +3175,10 @@ var SyncClient = class extends PlatformEventTarget {
   }
   get state() {
     return this.#session?.state ?? "signed_out";
+  }
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport() {
+    return this.#session?.transport ?? null;
   }
   /** Where list and queue are kept: `memory`: they end with the page or the process. */
   get storage() {
@@ -2888,9 +3228,7 @@ var SyncClient = class extends PlatformEventTarget {
     } else {
       this.#leave();
       this.#session = new TabSession(user, this.#deps);
-      globalThis.addEventListener?.("online", this.#onReturn);
-      globalThis.addEventListener?.("pageshow", this.#onReturn);
-      globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+      this.#ignoreReturns ??= watchReturns(() => this.wake());
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
@@ -2942,9 +3280,8 @@ var SyncClient = class extends PlatformEventTarget {
    */
   async close() {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns?.();
+    this.#ignoreReturns = null;
     const session = this.#session;
     this.#session = null;
     const before = this.#left;
@@ -3000,10 +3337,6 @@ var SyncClient = class extends PlatformEventTarget {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
   }
-  /** The network is back, or the user has returned to this page. */
-  #onReturn = () => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
-  };
   #prepare(service, given, database) {
     const tab = randomName();
     const isShared = given === null && database !== null && hasIndexedDb();

@@ -9,12 +9,14 @@ import type { SyncEvent, SyncEvents } from "./events.js";
 import { GuardedStore, type Storage } from "./guarded_store.js";
 import { checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
-import type { Service } from "./link.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
+import type { Transport } from "./outputs.js";
 import type { ListenerOptions } from "./platform.js";
+import { watchReturns } from "./returns.js";
+import type { Service } from "./service.js";
 import type { State } from "./state.js";
 import type { Store } from "./store.js";
 import type { TabMessage } from "./tab_message.js";
@@ -51,6 +53,8 @@ export interface SyncClient {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends PlatformEventTarget {
   readonly #deps: TabSessionDeps;
+  /** Null: they are not watched. */
+  #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
@@ -64,9 +68,10 @@ export class SyncClient extends PlatformEventTarget {
   #version: string | null = null;
   readonly #updated = new Burst(() => this.#tellUpdated());
 
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
   constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }: SyncClientOptions) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     this.#deps = this.#prepare(service, store ?? null, database);
@@ -81,6 +86,11 @@ export class SyncClient extends PlatformEventTarget {
 
   get state(): State {
     return this.#session?.state ?? "signed_out";
+  }
+
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport(): Transport | null {
+    return this.#session?.transport ?? null;
   }
 
   /** Where list and queue are kept: `memory`: they end with the page or the process. */
@@ -137,9 +147,7 @@ export class SyncClient extends PlatformEventTarget {
     } else {
       this.#leave();
       this.#session = new TabSession(user, this.#deps);
-      globalThis.addEventListener?.("online", this.#onReturn);
-      globalThis.addEventListener?.("pageshow", this.#onReturn);
-      globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+      this.#ignoreReturns ??= watchReturns(() => this.wake());
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
@@ -200,9 +208,8 @@ export class SyncClient extends PlatformEventTarget {
    */
   async close(): Promise<void> {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
+    this.#ignoreReturns?.();
+    this.#ignoreReturns = null;
     const session = this.#session;
     this.#session = null;
     const before = this.#left;
@@ -265,11 +272,6 @@ export class SyncClient extends PlatformEventTarget {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
   }
-
-  /** The network is back, or the user has returned to this page. */
-  readonly #onReturn = (): void => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
-  };
 
   #prepare(service: Service, given: Store | null, database: string | null): TabSessionDeps {
     const tab = randomName();

@@ -1,12 +1,14 @@
 /** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
+import type { Input } from "./carrying.js";
 import { Core } from "./core.js";
 import type { SyncEvent } from "./events.js";
 import type { GuardedStore } from "./guarded_store.js";
-import { type Input, Link, type Service } from "./link.js";
+import { Link } from "./link.js";
 import type { Action } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import { randomBytes } from "./platform.js";
+import type { Service } from "./service.js";
 import type { State } from "./state.js";
 import type { Change, UserState } from "./user_state.js";
 

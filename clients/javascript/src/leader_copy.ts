@@ -2,6 +2,7 @@
 
 import type { Batch, Call } from "./engine.js";
 import type { Storage } from "./guarded_store.js";
+import type { Transport } from "./outputs.js";
 import type { State } from "./state.js";
 import { UserState } from "./user_state.js";
 
@@ -9,6 +10,7 @@ import { UserState } from "./user_state.js";
 export interface LeaderBatch extends Batch {
   readonly leader: string;
   readonly state: State;
+  readonly transport: Transport | null;
   readonly storage: Storage;
 }
 
@@ -16,6 +18,7 @@ export class LeaderCopy {
   readonly #onApplied: (batch: Batch) => void;
   #leader: string | null = null;
   #state: State | null = null;
+  #transport: Transport | null = null;
   #storage: Storage | null = null;
   #copy: UserState | null = null;
   /** What came while the copy is on its way; null: it is here. */
@@ -33,6 +36,10 @@ export class LeaderCopy {
 
   get state(): State | null {
     return this.#state;
+  }
+
+  get transport(): Transport | null {
+    return this.#transport;
   }
 
   get storage(): Storage | null {
@@ -62,9 +69,10 @@ export class LeaderCopy {
   }
 
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
-  led(state: State | null, stored: UserState | null): void {
+  led(state: State | null, transport: Transport | null, stored: UserState | null): void {
     this.#leader = null;
     this.#state = state;
+    this.#transport = transport;
     this.#copy = stored;
   }
 
@@ -73,6 +81,7 @@ export class LeaderCopy {
     const isNew = batch.leader !== this.#leader;
     this.#leader = batch.leader;
     this.#state = batch.state;
+    this.#transport = batch.transport;
     this.#storage = batch.storage;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);

@@ -1,7 +1,7 @@
 /** What an app gives a client. */
 
-import type { GetToken } from "./link.js";
 import type { UrlLike, WebSocketClass } from "./platform.js";
+import type { GetToken } from "./service.js";
 import type { Store } from "./store.js";
 
 export interface SyncClientOptions {

@@ -19,6 +19,7 @@ import { LeaderTimeout } from "./leader_timeout.js";
 import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
+import type { Transport } from "./outputs.js";
 import type { State } from "./state.js";
 import { ErasedError, SupersededError } from "./store.js";
 import type { TabMessage } from "./tab_message.js";
@@ -65,6 +66,10 @@ export class TabSession {
   /** Where the leader keeps what it stores. */
   get storage(): Storage {
     return this.#copy.storage ?? this.#deps.store.storage;
+  }
+
+  get transport(): Transport | null {
+    return this.#engine === null ? this.#copy.transport : this.#engine.transport;
   }
 
   get stored(): UserState | null {
@@ -180,7 +185,8 @@ export class TabSession {
   }
 
   #tellAll(batch: Batch): void {
-    this.#tabs.tell({ type: "batch", leader: this.#name, state: this.state, storage: this.storage, ...batch });
+    const { state, transport, storage } = this;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
     this.#calls.markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -211,7 +217,7 @@ export class TabSession {
     this.#retire();
     this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#copy.led(null, this.#copy.stored); // the other may stand anyhow, and nobody will say how
+      this.#copy.led(null, null, this.#copy.stored); // the other may stand anyhow, and nobody will say how
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -220,7 +226,7 @@ export class TabSession {
   };
 
   #retire(): void {
-    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.stored);
+    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
     this.#engine?.retire();
     this.#engine = null;
     this.#timeout.stop();

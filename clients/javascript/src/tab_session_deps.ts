@@ -1,6 +1,6 @@
 import type { SyncEvent } from "./events.js";
 import type { GuardedStore } from "./guarded_store.js";
-import type { Service } from "./link.js";
+import type { Service } from "./service.js";
 import type { TabMessage } from "./tab_message.js";
 import type { Tabs } from "./tabs.js";
 

@@ -120,7 +120,8 @@ test("where the store fails the tab goes on in memory, under another replica, an
 
 test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
   const { tabs, session } = open(context);
-  const said = { type: "batch", leader: "other", state: "live", storage: "memory", events: [], done: [] } as const;
+  const [transport, storage] = ["websocket", "memory"] as const;
+  const said = { type: "batch", leader: "other", state: "live", transport, storage, events: [], done: [] } as const;
   const watchlist = new Watchlist("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1, "a call");
   watchlist.takeChanges();
@@ -208,6 +209,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
     type: "batch",
     leader: "other",
     state: "live",
+    transport: "websocket",
     storage: "persistent",
     changes: [],
     events: [],
@@ -221,7 +223,8 @@ test("a tab that was superseded asks the new leader for what it could not store"
     writes.map(({ operation, writes: [write] }) => [operation, write?.content_id]),
     [["add", A]],
   );
-  assert.deepEqual([contents(session), session.queueLength, session.state], [[A], 1, "live"]);
+  assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+  assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
@@ -230,6 +233,7 @@ test("a tab that may lead after the others were signed out is signed out, too", 
     type: "batch",
     leader: "other",
     state: "live",
+    transport: "websocket",
     storage: "persistent",
     changes: [],
     events: [],
@@ -264,6 +268,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
     type: "batch",
     leader: "other",
     state: "signed_out",
+    transport: null,
     storage: "persistent",
     changes: [],
     events: [event],
