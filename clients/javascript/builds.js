@@ -5,7 +5,7 @@ import { buildSync } from "esbuild";
 const BANNER = "// The client of syncd. Built from clients/javascript/src: change it there.";
 
 /** By name, what each entry point of the package is built from. */
-export const ENTRIES = { "syncd-client": "src/syncd-client.ts" };
+export const ENTRIES = { "syncd-client": "src/syncd-client.ts", react: "src/react.ts", stores: "src/stores.ts" };
 
 /** For the engines of today. */
 export const MODERN = { format: "esm", target: "es2022" };
@@ -22,5 +22,6 @@ export const LEGACY_SCRIPT = { ...LEGACY, format: "iife", globalName: "syncd" };
 
 /** Bundle each of `entryPoints` as `options` say, and return esbuild's result. */
 export function bundle(entryPoints, options) {
-  return buildSync({ entryPoints, bundle: true, banner: { js: BANNER }, logLevel: "warning", ...options });
+  const everywhere = { bundle: true, packages: "external", banner: { js: BANNER }, logLevel: "warning" };
+  return buildSync({ entryPoints, ...everywhere, ...options });
 }

@@ -83,7 +83,9 @@ async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser | Web
     async with async_playwright() as playwright:
         if request.param == "firefox":
             # With this channel Playwright drives a Firefox that is not its own: by WebDriver BiDi.
-            browser = await playwright.firefox.launch(executable_path=FIREFOX, channel="moz-firefox")
+            browser = await playwright.firefox.launch(
+                executable_path=FIREFOX, channel="moz-firefox", firefox_user_prefs={"ui.prefersReducedMotion": 1}
+            )
         else:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -100,7 +100,6 @@ async def show_user(page: Page, user: str) -> None:
     await page.get_by_role("button", name="Show").click()
 
 
-@pytest.mark.every_engine
 async def test_an_operator_sees_how_the_node_does(open_admin: OpenAdmin, device: Device) -> None:
     await device("tv")
     await device("phone")
@@ -194,7 +193,6 @@ async def test_spaces_that_may_belong_to_an_id_are_not_cut_off(open_admin: OpenA
     await expect(page.get_by_label("User id")).to_have_value(f"{user}\u3000")
 
 
-@pytest.mark.every_engine
 async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(
     open_admin: OpenAdmin, device: Device, user: str
 ) -> None:
@@ -224,7 +222,6 @@ async def test_what_a_list_of_users_has_no_room_for_is_counted(open_admin: OpenA
     await expect(page.locator("#node-users-table tbody tr")).to_have_count(100)
 
 
-@pytest.mark.every_engine
 async def test_a_token_is_revoked_by_its_id(open_admin: OpenAdmin, url: str, user: str) -> None:
     headers = {"Authorization": f"Bearer {mint(SECRET, user, 'tv', 3600, token_id='stolen')}"}
     async with connect(url.replace("http", "ws", 1) + "/ws?since=0", additional_headers=headers) as socket:

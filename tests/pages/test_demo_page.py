@@ -105,7 +105,6 @@ async def test_one_film_is_listed_from_the_start_and_never_again(open_page: Open
     await devices.lack(SUMMER)
 
 
-@pytest.mark.every_engine
 async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measured_time(
     open_page: OpenPage, url: str
 ) -> None:
@@ -127,7 +126,6 @@ async def test_a_film_added_on_one_device_arrives_on_the_others_with_the_measure
     )
 
 
-@pytest.mark.every_engine
 async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.film("tv").click()
@@ -137,7 +135,6 @@ async def test_a_film_removed_on_one_device_leaves_the_others(open_page: OpenPag
     await devices.show("revision", 3)
 
 
-@pytest.mark.every_engine
 async def test_a_device_that_was_offline_sends_and_gets_what_was_missed(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.switch("phone").uncheck()
@@ -176,7 +173,6 @@ async def test_behind_a_cut_network_every_device_goes_on(open_page: OpenPage, ur
     await devices.show("queue", 0)
 
 
-@pytest.mark.every_engine
 async def test_two_devices_that_disagree_end_with_the_same_list(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     story = devices.page.locator("#story")

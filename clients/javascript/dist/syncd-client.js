@@ -2,17 +2,63 @@
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = new URL(
-    typeof url === "string" ? url : url.href
-  );
-  if (!/^(?:http|ws)s?:$/u.test(protocol))
-    throw new TypeError("url: must be the service's address, such as https://sync.example.com");
+  const { protocol, username, password, host, pathname, search, hash } = parsed(url);
   if (username || password || search || hash)
     throw new TypeError("url: must be the service's address without a user, a query and a fragment");
   const path = pathname.replace(/\/+$/u, "");
   if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
   return `${protocol.replace("http", "ws")}//${host}${path}`;
 }
+function parsed(url) {
+  try {
+    const address = new URL(typeof url === "string" ? url : url.href);
+    if (/^(?:http|ws)s?:$/u.test(address.protocol)) return address;
+  } catch {
+  }
+  throw new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com");
+}
+
+// src/bound.ts
+function bindMembers(object, prototype) {
+  const bound = /* @__PURE__ */ new Set(["constructor"]);
+  for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (bound.has(name)) continue;
+      bound.add(name);
+      if (get !== void 0) Object.defineProperty(object, name, { get: () => get.call(object) });
+      else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
+    }
+  }
+}
+
+// src/burst.ts
+var FRAME_MS = 16;
+var Burst = class {
+  #act;
+  #isDue = false;
+  #notBeforeMs = 0;
+  constructor(act) {
+    this.#act = act;
+  }
+  /** Have it done at the end of this turn; if it was done just now, a frame, or as long as that took, later. */
+  ask() {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const afterMs = this.#notBeforeMs - performance.now();
+    if (afterMs > 0) setTimeout(this.#run, afterMs);
+    else void Promise.resolve().then(this.#run);
+  }
+  #run = () => {
+    this.#isDue = false;
+    const beganMs = performance.now();
+    try {
+      this.#act();
+    } finally {
+      const endedMs = performance.now();
+      this.#notBeforeMs = endedMs + Math.max(FRAME_MS, endedMs - beganMs);
+    }
+  };
+};
 
 // src/close_policy.ts
 var TOKEN_ENDED = 4500;
@@ -61,6 +107,7 @@ function compareReadings(a, b) {
   return a.physical - b.physical || a.logical - b.logical;
 }
 function compareCodePoints(a, b) {
+  if (a === b) return 0;
   const [left, right] = [[...a], [...b]];
   const at = left.findIndex((character, index) => character !== right[index]);
   if (at === -1) return left.length - right.length;
@@ -68,46 +115,67 @@ function compareCodePoints(a, b) {
 }
 
 // src/list_view.ts
-function listView(confirmed, writes) {
+function listView(confirmed, writes, before = []) {
+  const known = new Map(before.map((item) => [item.content_id, item]));
+  const items = Array.from(shownOf(confirmed, writes).values()).sort((a, b) => compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank).map((item) => same(known.get(item.content_id), item));
+  if (items.length === before.length && items.every((item, index) => item === before[index])) return before;
+  return Object.freeze(items);
+}
+function shownOf(confirmed, writes) {
   const shown = /* @__PURE__ */ new Map();
-  for (const item of confirmed) shown.set(item.content_id, { ...item, pending: false });
-  for (const { operation, content_id, timestamp } of writes) {
-    if (operation === "remove") {
-      shown.delete(content_id);
-      continue;
-    }
+  for (const { content_id, timestamp, rank, device_id } of confirmed)
+    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false });
+  for (const { operation: operation2, content_id, timestamp } of writes) {
     const before = shown.get(content_id);
-    shown.set(
-      content_id,
-      before !== void 0 && compareTimestamps(timestamp, before.timestamp) <= 0 ? { ...before, pending: true } : { content_id, timestamp, rank: 0, device_id: null, pending: true }
-    );
+    if (operation2 === "remove") shown.delete(content_id);
+    else if (before !== void 0 && compareTimestamps(timestamp, before.timestamp) <= 0)
+      shown.set(content_id, { ...before, pending: true });
+    else shown.set(content_id, { content_id, timestamp, rank: 0, device_id: null, pending: true });
   }
-  return Array.from(shown.values()).sort((a, b) => compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank).map(({ content_id, pending, timestamp, device_id }) => ({ content_id, pending, timestamp, device_id }));
+  return shown;
+}
+function same(before, { content_id, pending, timestamp, device_id }) {
+  if (before?.pending === pending && before.device_id === device_id && compareTimestamps(before.timestamp, timestamp) === 0)
+    return before;
+  return Object.freeze({ content_id, pending, timestamp, device_id });
 }
 
 // src/user_state.ts
 function asMessage(write2) {
-  const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write2;
+  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
   return {
     type: "watchlist_update",
     id: operation_id,
     operation_id,
-    operation,
+    operation: operation2,
     content_id,
     ...tag !== void 0 && { tag },
     observed,
     ...!isUnstamped && { timestamp }
   };
 }
+function userState({ head, items, queue }) {
+  return new UserState(head, items, queue);
+}
 var UserState = class _UserState {
   head;
   items;
   /** By number, in the order of the writes. */
   queue;
+  /** Content id -> the numbers of its writes, in order. */
+  #numbers = /* @__PURE__ */ new Map();
+  #version = 0;
+  /** The list of `#version`, for the writes it was made with. */
+  #list = null;
   constructor(head, items = [], queue = []) {
     this.head = head;
     this.items = new Map(Array.from(items, (item) => [item.content_id, item]));
     this.queue = new Map(Array.from(queue, (write2) => [write2.number, write2]));
+    for (const write2 of this.queue.values()) this.#index(write2);
+  }
+  /** What is to be stored to have the same again. */
+  stored() {
+    return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
   }
   /** The state of a user of whom nothing is stored. */
   static empty(replica) {
@@ -121,21 +189,69 @@ var UserState = class _UserState {
       epoch: null
     });
   }
+  /** Another number whenever `list` or the length of the queue may be another. */
+  get version() {
+    return this.#version;
+  }
   apply(change) {
-    if ("set" in change) this.head = { ...this.head, ...change.set };
-    else if ("put" in change) this.items.set(change.put.content_id, change.put);
+    if ("set" in change) {
+      this.head = { ...this.head, ...change.set };
+      return;
+    }
+    if ("queue" in change && this.queue.has(change.queue.number)) {
+      this.queue.set(change.queue.number, change.queue);
+      return;
+    }
+    this.#version += 1;
+    if ("put" in change) this.items.set(change.put.content_id, change.put);
     else if ("drop" in change) this.items.delete(change.drop);
     else if ("clear" in change) this.items.clear();
-    else if ("queue" in change) this.queue.set(change.queue.number, change.queue);
-    else if ("settle" in change) this.queue.delete(change.settle);
+    else if ("queue" in change) this.#enqueue(change.queue);
+    else if ("settle" in change) this.#settle(change.settle);
     else {
       this.items.clear();
       this.queue.clear();
+      this.#numbers.clear();
     }
   }
-  /** The list to show: with the queue applied, and then `writes` that are not in it yet. */
+  /** The writes of this content, in order. */
+  writesOf(contentId) {
+    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
+    return numbers.map((number) => this.queue.get(number)).filter((write2) => write2 !== void 0);
+  }
+  /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
+  has(contentId, writes = []) {
+    let isListed = this.items.has(contentId);
+    for (const write2 of this.writesOf(contentId)) isListed = write2.operation === "add";
+    for (const write2 of writes) if (write2.content_id === contentId) isListed = write2.operation === "add";
+    return isListed;
+  }
+  /**
+   * The list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
+   * same items in it, as long as they are the same. Cost: O(n log n) after a change, else O(1).
+   */
   list(writes = []) {
-    return listView(this.items.values(), [...this.queue.values(), ...writes]);
+    if (this.#list === null || this.#list.version !== this.#version || this.#list.writes !== writes) {
+      const items = listView(this.items.values(), [...this.queue.values(), ...writes], this.#list?.items);
+      this.#list = { version: this.#version, writes, items };
+    }
+    return this.#list.items;
+  }
+  #enqueue(write2) {
+    this.queue.set(write2.number, write2);
+    this.#index(write2);
+  }
+  #index({ content_id, number }) {
+    const numbers = this.#numbers.get(content_id);
+    if (numbers === void 0) this.#numbers.set(content_id, /* @__PURE__ */ new Set([number]));
+    else numbers.add(number);
+  }
+  #settle(number) {
+    const contentId = this.queue.get(number)?.content_id ?? "";
+    this.queue.delete(number);
+    const numbers = this.#numbers.get(contentId);
+    numbers?.delete(number);
+    if (numbers?.size === 0) this.#numbers.delete(contentId);
   }
 };
 
@@ -293,8 +409,8 @@ var Exchange = class {
 function hasNoRoomForTag(code, field) {
   return code === "quota_exceeded" && field === "tag";
 }
-function nameOf({ operation_id, operation, content_id }) {
-  return { operation_id, operation, content_id };
+function nameOf({ operation_id, origin = operation_id, operation: operation2, content_id }) {
+  return { operation_id: origin, operation: operation2, content_id };
 }
 
 // src/backoff.ts
@@ -955,6 +1071,8 @@ var WriteQueue = class {
   #writes;
   /** Operation ids, each with its number in `#writes`. */
   #inFlight = /* @__PURE__ */ new Map();
+  /** Number -> the revision at which its effect is in the list. */
+  #answered = /* @__PURE__ */ new Map();
   /** `writes`: by number, in order; the state's own, looked at again at each call. */
   constructor(writes) {
     this.#writes = writes;
@@ -969,8 +1087,8 @@ var WriteQueue = class {
     const busy = /* @__PURE__ */ new Set();
     for (const write2 of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      const { content_id, operation_id, number, answer: answer2 } = write2;
-      if (answer2 !== void 0) continue;
+      const { content_id, operation_id, number } = write2;
+      if (this.#answered.has(number)) continue;
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
@@ -992,6 +1110,17 @@ var WriteQueue = class {
   releaseAll() {
     this.#inFlight.clear();
   }
+  /** Note that a write takes effect at `revision`. */
+  answer({ operation_id, number }, revision) {
+    this.release(operation_id);
+    this.#answered.set(number, revision);
+  }
+  /** Take the numbers of the answered writes that have taken effect by `revision`, which are settled; null: of all. */
+  takeSettled(revision) {
+    const settled = Array.from(this.#answered).filter(([, reached]) => revision === null || reached <= revision);
+    for (const [number] of settled) this.#answered.delete(number);
+    return settled.map(([number]) => number);
+  }
 };
 
 // src/watchlist.ts
@@ -1002,6 +1131,8 @@ var Watchlist = class {
   queue;
   pieces = new SnapshotPieces();
   #newReplica;
+  /** Of the writes in the queue. */
+  #origins = /* @__PURE__ */ new Set();
   #changes = [];
   #hasUpdated = true;
   // it is shown for the first time
@@ -1015,7 +1146,7 @@ var Watchlist = class {
     this.state = stored ?? UserState.empty(newReplica());
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
-    for (const { answer: answer2, ...write2 } of this.state.queue.values()) this.state.apply({ queue: write2 });
+    for (const { origin } of this.state.queue.values()) if (origin !== void 0) this.#origins.add(origin);
   }
   /** The last one applied. */
   get revision() {
@@ -1037,22 +1168,25 @@ var Watchlist = class {
    * Number and stamp a write and put it at the end of the queue, once per `origin`. Throws a TypeError where `contentId`
    * is no UUID.
    */
-  enqueue(operation, contentId, nowMs, origin) {
+  enqueue(operation2, contentId, nowMs, origin) {
     const content = canonical(contentId);
-    if (origin !== void 0 && Array.from(this.state.queue.values()).some((write2) => write2.origin === origin)) return;
+    if (origin !== void 0) {
+      if (this.#origins.has(origin)) return;
+      this.#origins.add(origin);
+    }
     const { replica, revision, ...head } = this.state.head;
     const timestamp = tick(head.clock, nowMs, replica);
     const number = head.operations + 1;
-    const adds = operation === "add" ? head.adds + 1 : head.adds;
+    const adds = operation2 === "add" ? head.adds + 1 : head.adds;
     const { physical, logical } = timestamp;
     this.#change({ set: { clock: { physical, logical }, operations: number, adds } });
     this.#changeQueue({
       queue: {
         number,
-        operation,
+        operation: operation2,
         content_id: content,
         operation_id: `${replica}.${number}`,
-        ...operation === "add" && { tag: `${replica}:${adds}` },
+        ...operation2 === "add" && { tag: `${replica}:${adds}` },
         observed: revision,
         timestamp,
         ...origin !== void 0 && { origin }
@@ -1062,9 +1196,7 @@ var Watchlist = class {
   /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
   acknowledge(write2, revision, timestamp) {
     if (timestamp !== void 0) this.#follow(timestamp);
-    this.queue.release(write2.operation_id);
-    if (revision === void 0) this.#changeQueue({ settle: write2.number });
-    else this.#change({ queue: { ...write2, answer: revision } });
+    this.queue.answer(write2, revision ?? 0);
     if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
     this.#settle();
   }
@@ -1092,7 +1224,7 @@ var Watchlist = class {
   }
   /** Undo what the service does not accept. */
   refuse(write2) {
-    this.#changeQueue({ settle: write2.number });
+    this.#drop(write2.number);
     this.#leaveReplica(write2);
   }
   // What the service says
@@ -1122,11 +1254,8 @@ var Watchlist = class {
     this.#change({ set: { revision, epoch } });
     this.#hasUpdated = true;
     if (isOtherJournal) {
-      for (const write2 of this.state.queue.values()) {
-        this.#changeQueue(
-          write2.answer === void 0 ? { queue: { ...write2, observed: revision } } : { settle: write2.number }
-        );
-      }
+      this.#settle(null);
+      for (const write2 of this.state.queue.values()) this.#changeQueue({ queue: { ...write2, observed: revision } });
     }
     this.#settle();
   }
@@ -1140,9 +1269,8 @@ var Watchlist = class {
   }
   /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
   #unstampBehind({ number, content_id }, timestamp) {
-    for (const each of this.state.queue.values()) {
-      if (each.content_id !== content_id || each.number <= number) continue;
-      if (compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    for (const each of this.state.writesOf(content_id)) {
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
     }
   }
   /** Keep the clock from falling behind what it has seen. */
@@ -1150,10 +1278,14 @@ var Watchlist = class {
     const clock = follow(this.state.head.clock, timestamp);
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
-  #settle() {
-    for (const { number, answer: answer2 } of this.state.queue.values()) {
-      if (answer2 !== void 0 && answer2 <= this.revision) this.#changeQueue({ settle: number });
-    }
+  /** `revision`: up to which answered writes have taken effect; null: all have. */
+  #settle(revision = this.revision) {
+    for (const number of this.queue.takeSettled(revision)) this.#drop(number);
+  }
+  #drop(number) {
+    const origin = this.state.queue.get(number)?.origin;
+    if (origin !== void 0) this.#origins.delete(origin);
+    this.#changeQueue({ settle: number });
   }
   #changeQueue(change) {
     this.#hasUpdated = true;
@@ -1230,9 +1362,9 @@ var Core = class {
    * TypeError where `contentId` is no UUID. `origin`: a name for this call; one whose write is in the queue changes
    * nothing.
    */
-  enqueue(operation, contentId, origin) {
+  enqueue(operation2, contentId, origin) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
-    this.#signedIn.watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
+    this.#signedIn.watchlist.enqueue(operation2, contentId, this.#deps.nowMs(), origin);
     return this.#done();
   }
   // The app's callback
@@ -1304,6 +1436,41 @@ var Core = class {
   }
 };
 
+// src/problem.ts
+var MEDIA_TYPE = "application/problem+json";
+function readProblem(status, contentType, body) {
+  if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
+  try {
+    const problem = JSON.parse(body);
+    const { title, detail } = problem ?? {};
+    return problem?.status === status && typeof title === "string" && typeof detail === "string" ? detail : void 0;
+  } catch {
+    return void 0;
+  }
+}
+
+// src/carrying.ts
+var BROKEN = 1006;
+async function request({ address, signal }, target, token, { headers, ...options } = {}) {
+  try {
+    return await fetch(address.replace("ws", "http") + target, {
+      ...options,
+      headers: { ...headers, authorization: `Bearer ${token}` },
+      cache: "no-store",
+      redirect: "error",
+      signal
+    });
+  } catch {
+    return null;
+  }
+}
+async function readAnswer(response) {
+  const { status, headers } = response;
+  const body = await response.text().catch(() => "");
+  const retryAfterS = Math.max(Number(headers.get("retry-after")) || 0, 0);
+  return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
+}
+
 // src/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
@@ -1348,14 +1515,197 @@ var SHAPES = /* @__PURE__ */ new Map([
 ]);
 function decode(data) {
   try {
-    const message = JSON.parse(String(data));
-    return SHAPES.get(message?.type)?.(message) ? message : null;
+    return recognized(JSON.parse(String(data)));
   } catch {
     return null;
   }
 }
+function recognized(value) {
+  const message = value;
+  return SHAPES.get(message?.type)?.(message) ? message : null;
+}
 function encode(message) {
   return JSON.stringify(message);
+}
+
+// src/operations_post.ts
+var PATH = "/api/v1/sync/operations";
+function bodyOf(operations2) {
+  return JSON.stringify({ operations: operations2 });
+}
+function answersTo(writes, { status, body, retryAfterS, problem }) {
+  if (status === 429 || status === 503) {
+    const afterMs = delayMs(retryAfterS, problem !== void 0);
+    return writes.map(({ id }) => ({
+      type: "error",
+      id,
+      code: "try_again_later",
+      ...afterMs > 0 && { retry_after_ms: afterMs }
+    }));
+  }
+  if (status !== 200) return null;
+  try {
+    const { results } = JSON.parse(body);
+    const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
+    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
+  } catch {
+    return null;
+  }
+}
+function messageOf(result, id) {
+  switch (result["status"]) {
+    case "not_found":
+      return { type: "error", id, code: "not_found" };
+    case "refused":
+      return { code: "refused", ...result, type: "error", id, message: result["detail"] };
+    default:
+      return { ...result, type: "ack", id };
+  }
+}
+
+// src/server_sent_events.ts
+var LINE_END = /\r\n|\n|\r(?!$)/u;
+var EventReader = class {
+  #rest = "";
+  #type = "";
+  #data = [];
+  #size = 0;
+  /** Characters of the event that is not whole yet. */
+  get size() {
+    return this.#size + this.#rest.length;
+  }
+  /** The events that `text` completes, which comes behind what was given before. */
+  feed(text) {
+    this.#rest += text;
+    if (!/[\r\n]/u.test(text)) return [];
+    const lines = this.#rest.split(LINE_END);
+    this.#rest = lines.pop() ?? "";
+    return lines.map((line) => this.#take(line)).filter((event) => event !== null);
+  }
+  /** Null: it completes no event. */
+  #take(line) {
+    const [name = ""] = line.split(":", 1);
+    const value = line.slice(name.length + 1).replace(/^ /u, "");
+    if (name === "event") this.#type = value;
+    if (name === "data") {
+      this.#data.push(value);
+      this.#size += value.length;
+    }
+    if (line !== "") return null;
+    const event = this.#data.length > 0 ? { type: this.#type || "message", data: this.#data.join("\n") } : null;
+    this.#type = "";
+    this.#data = [];
+    this.#size = 0;
+    return event;
+  }
+};
+
+// src/http_transport.ts
+var POLLED = 1e3;
+var TOKEN_ENDED2 = 4500;
+var MAX_EVENT_LENGTH = 64 * 2 ** 20;
+var WRITE_MS = 3e4;
+var HttpTransport = class {
+  #line;
+  #token;
+  #isPolling;
+  #outgoing = [];
+  #isWriting = false;
+  constructor(line, token, isPolling) {
+    this.#line = line;
+    this.#token = token;
+    this.#isPolling = isPolling;
+  }
+  open(target) {
+    void this.#open(target);
+  }
+  /** Put it into the next request; what is put out together goes together. */
+  send(message) {
+    if (message.type !== "watchlist_update") return;
+    this.#outgoing.push(message);
+    if (!this.#isWriting) void this.#writeAll();
+  }
+  drop() {
+    this.#outgoing = [];
+  }
+  async #open(target) {
+    const response = await request(this.#line, target, this.#token, { headers: { accept: "text/event-stream" } });
+    if (response?.status === 200 && isEventStream(response)) {
+      this.#line.put((core) => core.opened());
+      await this.#read(response);
+    } else {
+      const answer2 = response && await readAnswer(response);
+      this.#line.putLast((core) => core.openFailed(answer2?.status, answer2?.retryAfterS, answer2?.problem));
+    }
+  }
+  /** To its end: a connection with something left in it serves no other request. */
+  async #read(response) {
+    const next = textsOf(response, this.#line);
+    const events = new EventReader();
+    let hasClosed = false;
+    for (let text = await next(); text !== null && events.size < MAX_EVENT_LENGTH; text = await next()) {
+      this.#line.put((core) => core.heard());
+      for (const { type, data } of events.feed(text)) {
+        if (type === "message") this.#line.put((core) => core.received(decode(data)));
+        if (type === "close") {
+          hasClosed = true;
+          this.#end(codeIn(data));
+        }
+      }
+    }
+    if (!hasClosed) this.#end(BROKEN);
+  }
+  #end(code) {
+    if (code === POLLED && this.#isPolling) this.#line.put((core) => core.polled());
+    else this.#line.putLast((core) => core.closed(code));
+  }
+  async #writeAll() {
+    this.#isWriting = true;
+    await null;
+    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
+    this.#isWriting = false;
+  }
+  async #write(writes) {
+    const timeout = setTimeout(() => this.#end(BROKEN), WRITE_MS);
+    const response = await request(this.#line, PATH, this.#token, {
+      method: "POST",
+      body: bodyOf(writes),
+      headers: { "content-type": "application/json" }
+    });
+    const answer2 = response && await readAnswer(response);
+    clearTimeout(timeout);
+    const messages = answer2 && answersTo(writes, answer2);
+    for (const message of messages ?? []) this.#line.put((core) => core.received(message));
+    if (messages === null) this.#end(answer2?.status === 401 && answer2.problem !== void 0 ? TOKEN_ENDED2 : BROKEN);
+  }
+};
+function isEventStream({ headers }) {
+  return /^text\/event-stream *(?:;|$)/iu.test(headers.get("content-type") ?? "");
+}
+function codeIn(data) {
+  try {
+    const { code } = JSON.parse(data);
+    return Number.isInteger(code) ? code : BROKEN;
+  } catch {
+    return BROKEN;
+  }
+}
+function textsOf(response, line) {
+  const reader = response.body?.getReader?.();
+  if (reader === void 0) {
+    let whole = response.text().catch(() => null);
+    return () => {
+      const text = whole;
+      whole = Promise.resolve(null);
+      return text;
+    };
+  }
+  const decoder = new TextDecoder();
+  return async () => {
+    if (line.isClosed) reader.cancel().catch(() => void 0);
+    const { value } = await reader.read().catch(() => ({ value: void 0 }));
+    return value === void 0 ? null : decoder.decode(value, { stream: true });
+  };
 }
 
 // src/token.ts
@@ -1376,17 +1726,117 @@ function readToken(value) {
   }
 }
 
+// src/websocket_transport.ts
+var EXPLANATION_MS = 5e3;
+var PROBE_MS = 1e4;
+var WebSocketTransport = class {
+  #line;
+  #token;
+  #socket = null;
+  #isOpen = false;
+  #hasFailed = false;
+  constructor(line, token) {
+    this.#line = line;
+    this.#token = token;
+  }
+  open(target) {
+    const line = this.#line;
+    let socket;
+    try {
+      socket = line.newSocket(target, this.#token);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "an error";
+      line.putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#isOpen = true;
+      line.put((core) => core.opened());
+    };
+    socket.onmessage = (event) => {
+      const message = decode(event.data);
+      line.put((core) => core.received(message));
+    };
+    socket.onclose = ({ code }) => {
+      if (this.#isOpen) line.putLast((core) => core.closed(code));
+      else this.#fail(target);
+    };
+    socket.onerror = () => {
+      if (!this.#isOpen) this.#fail(target);
+    };
+  }
+  send(message) {
+    this.#socket?.send(encode(message));
+  }
+  drop() {
+    this.#socket?.close(1e3);
+  }
+  #fail(target) {
+    if (this.#hasFailed || this.#line.isClosed) return;
+    this.#hasFailed = true;
+    void explain(this.#line, target, this.#token);
+  }
+};
+var asked = /* @__PURE__ */ new Set();
+async function explain(line, target, token) {
+  const giveUp = () => line.putLast((core) => core.openFailed());
+  if (asked.has(line.address) || globalThis.navigator?.onLine === false) {
+    giveUp();
+    return;
+  }
+  asked.add(line.address);
+  const timeout = setTimeout(giveUp, EXPLANATION_MS);
+  const response = await request(line, target, token);
+  const answer2 = response && await readAnswer(response);
+  clearTimeout(timeout);
+  asked.delete(line.address);
+  if (answer2?.problem === void 0) giveUp();
+  else line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
+}
+function probe(line, target, token) {
+  let socket = null;
+  let hasEnded = false;
+  const drop = () => {
+    hasEnded = true;
+    clearTimeout(timeout);
+    socket?.close(1e3);
+  };
+  const end = (isThere) => {
+    if (hasEnded) return;
+    drop();
+    line.put((core) => core.probed(isThere));
+  };
+  const timeout = setTimeout(() => end(false), PROBE_MS);
+  try {
+    socket = line.newSocket(target, token);
+    socket.onmessage = () => end(true);
+    socket.onclose = () => end(false);
+    socket.onerror = () => end(false);
+  } catch {
+    end(false);
+  }
+  return drop;
+}
+
 // src/link.ts
 var Link = class {
+  signal;
   #service;
   #putAlways;
-  #socket = null;
+  #abort = typeof AbortController === "undefined" ? null : new AbortController();
+  #carrier = null;
+  #endProbe = null;
   #isClosed = false;
   /** How often the app's callback was asked. */
   #questions = 0;
   constructor(service, put) {
     this.#service = service;
     this.#putAlways = put;
+    this.signal = this.#abort?.signal ?? null;
+  }
+  get address() {
+    return this.#service.address;
   }
   /** Whether it will report nothing more. */
   get isClosed() {
@@ -1399,44 +1849,34 @@ var Link = class {
   }
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport, target, token) {
-    if (transport === "websocket") this.#openSocket(target, token);
-    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+    this.#carrier ??= transport === "websocket" ? new WebSocketTransport(this, token) : new HttpTransport(this, token, transport === "polling");
+    this.#carrier.open(target);
   }
   /** Have the core told whether a WebSocket can be had. */
-  probe(_target, _token) {
-    queueMicrotask(() => this.#put((core) => core.probed(false)));
-  }
-  #openSocket(target, token) {
-    let socket;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch (error) {
-      const name = error instanceof Error ? error.name : "an error";
-      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
-      return;
-    }
-    this.#socket = socket;
-    let wasOpen = false;
-    socket.onopen = () => {
-      wasOpen = true;
-      this.#put((core) => core.opened());
-    };
-    socket.onmessage = (event) => {
-      const message = decode(event.data);
-      this.#put((core) => core.received(message));
-    };
-    socket.onclose = ({ code }) => this.#putLast((core) => wasOpen ? core.closed(code) : core.openFailed());
-    socket.onerror = () => {
-      if (!wasOpen) this.#putLast((core) => core.openFailed());
-    };
+  probe(target, token) {
+    this.#endProbe = probe(this, target, token);
   }
   send(message) {
-    this.#socket?.send(encode(message));
+    this.#carrier?.send(message);
   }
   /** Report nothing more and close, code 1000, at whatever stage. */
   drop() {
     this.#isClosed = true;
-    this.#socket?.close(1e3);
+    this.#abort?.abort();
+    this.#carrier?.drop();
+    this.#endProbe?.();
+  }
+  // What its transport reports to
+  put(happened) {
+    if (!this.#isClosed) this.#putAlways(happened);
+  }
+  putLast(happened) {
+    if (this.#isClosed) return;
+    this.drop();
+    this.#putAlways(happened);
+  }
+  newSocket(target, token) {
+    return new this.#service.WebSocket(this.address + target, ["syncd.v1", `bearer.${token}`]);
   }
   async #askToken(question) {
     let happened;
@@ -1446,21 +1886,16 @@ var Link = class {
       const name = error instanceof Error ? error.name : typeof error;
       happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    if (question === this.#questions) this.#put(happened);
-  }
-  #put(happened) {
-    if (!this.#isClosed) this.#putAlways(happened);
-  }
-  #putLast(happened) {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#putAlways(happened);
+    if (question === this.#questions) this.put(happened);
   }
 };
 function answered(value) {
   if (value === null || value === void 0) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${kindOf(value)}`);
+}
+function kindOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 // src/platform.ts
@@ -1481,7 +1916,8 @@ var Engine = class {
   #timers = /* @__PURE__ */ new Map();
   #link = null;
   #waiting = [];
-  #isPumping = false;
+  #pumping = null;
+  #isClosed = false;
   #isRetired = false;
   constructor(service, store, onBatch, onStoreFailed) {
     this.#service = service;
@@ -1507,15 +1943,24 @@ var Engine = class {
    * of a name that is in the queue is not done again.
    */
   call(call, name) {
-    this.#perform(this.#outputsOf(call, name), name);
+    this.#perform(this.#outputsOf(call), name);
   }
   /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */
   retire() {
     this.#isRetired = true;
+    this.#stop();
+  }
+  /** Stop for ever, once all that was called for is stored and told. */
+  async close() {
+    this.#isClosed = true;
+    this.#stop();
+    await this.#pumping;
+  }
+  #stop() {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#dropLink();
   }
-  #outputsOf(call, name) {
+  #outputsOf(call) {
     switch (call.type) {
       case "hello":
         return this.#core.state === "waiting" ? this.#core.connect() : [];
@@ -1528,15 +1973,20 @@ var Engine = class {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return this.#core.enqueue(call.operation, call.content_id, name);
+        return this.#enqueue(call.operation, call.writes);
     }
+  }
+  #enqueue(operation2, writes) {
+    const outputs = [];
+    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation2, content_id, name));
+    return outputs;
   }
   #put(happened) {
     this.#perform(happened(this.#core));
   }
   /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
   #perform(outputs, done2) {
-    if (this.#isRetired) return;
+    if (this.#isRetired || this.#isClosed) return;
     for (const output of outputs) {
       switch (output.type) {
         case "start_timer":
@@ -1554,12 +2004,11 @@ var Engine = class {
       }
     }
     if (done2 !== void 0) this.#waiting.push({ done: done2 });
-    void this.#pump();
+    this.#pumping ??= this.#pump();
   }
   /** All that waits is stored in one go, then carried out in order: a burst shares transactions. */
   async #pump() {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
+    await null;
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
@@ -1572,18 +2021,22 @@ var Engine = class {
       }
       if (!this.#isRetired) this.#onBatch({ changes, ...this.#carryOut(waiting) });
     }
-    this.#isPumping = false;
+    this.#pumping = null;
   }
-  /** Do what was waiting for the store, but for the events and calls to be told. */
+  /** Do what was waiting for the store, but for the events and calls to be told: of these `updated` once, at the end. */
   #carryOut(waiting) {
     const events = [];
+    let updated = [];
     const done2 = [];
     for (const each of waiting) {
       if ("done" in each) done2.push(each.done);
-      else if (each.output.type === "emit") events.push(each.output.event);
-      else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
+      else if (each.output.type === "emit") {
+        const { event } = each.output;
+        if (event.type === "updated") updated = [event];
+        else events.push(event);
+      } else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
     }
-    return { events, done: done2 };
+    return { events: [...events, ...updated], done: done2 };
   }
   /** The link under way, if there is one. */
   get #openLink() {
@@ -1673,6 +2126,114 @@ function isConstructible(construct) {
   }
 }
 
+// src/mirror.ts
+var Mirror = class {
+  #state;
+  /** Operations and origins that it has, or has had: of the store's writes all others are news. */
+  #known = /* @__PURE__ */ new Set();
+  /** What was noted since the fork, or the last `take`. */
+  #missed = [];
+  #isForked = false;
+  /** Nothing of what the store holds may stay. */
+  #isErased = false;
+  constructor(state) {
+    this.#state = state;
+  }
+  get isErased() {
+    return this.#isErased;
+  }
+  note(changes) {
+    this.#state ??= UserState.empty("");
+    for (const change of changes) {
+      this.#state.apply(change);
+      if ("erase" in change) this.#erase();
+      else if (this.#isForked && "queue" in change) this.#know(change.queue);
+    }
+    if (this.#isForked) this.#missed.push(...changes);
+  }
+  /** Whether there is something to take. */
+  get isAhead() {
+    return this.#missed.length > 0;
+  }
+  /** Take what the store has missed. */
+  take() {
+    const missed = this.#missed;
+    this.#missed = [];
+    return missed;
+  }
+  /** The store has all of it. */
+  join() {
+    this.#isForked = false;
+    this.#isErased = false;
+    this.#known.clear();
+  }
+  /** Go on under another replica; what there is then, for a client. */
+  fork(replica) {
+    this.#isForked = true;
+    if (this.#state === null) return null;
+    for (const write2 of this.#state.queue.values()) this.#know(write2);
+    this.note([{ set: { replica, adds: 0 } }]);
+    return stateOf(this.#state.stored());
+  }
+  /** Take over what only the store knows; whether there was anything. */
+  merge(stored) {
+    if (this.#isErased) return false;
+    const news = stored.queue.filter(({ operation_id, origin = "" }) => !this.#isKnown(operation_id, origin));
+    const mine = this.#state;
+    const isFirst = mine === null || mine.head.epoch === null && stored.head.epoch !== null;
+    if (news.length === 0 && !isFirst) return false;
+    for (const write2 of news) this.#know(write2);
+    this.#state = merged(stored, news, mine, isFirst);
+    return true;
+  }
+  /** The changes that make of `stored` what is here. */
+  replacing(stored) {
+    if (this.#state === null) return this.#isErased ? [{ erase: true }] : [];
+    const { head, items, queue } = this.#state.stored();
+    return [
+      { clear: true },
+      ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
+      { set: head },
+      ...items.map((put) => ({ put })),
+      ...queue.map((write2) => ({ queue: write2 }))
+    ];
+  }
+  #erase() {
+    this.#state = null;
+    this.#isErased = true;
+  }
+  #know({ operation_id, origin }) {
+    this.#known.add(operation_id);
+    if (origin !== void 0) this.#known.add(origin);
+  }
+  #isKnown(operationId, origin) {
+    return this.#known.has(operationId) || this.#known.has(origin);
+  }
+};
+function merged(stored, news, mine, isListStored) {
+  const head = { ...stored.head, ...mine?.head };
+  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
+  const isOtherJournal = head.epoch !== stored.head.epoch;
+  const queue = [
+    ...news.map((write2) => isOtherJournal ? { ...write2, observed: head.revision } : write2),
+    ...mine?.queue.values() ?? []
+  ].map((write2, index) => ({ ...write2, number: index + 1 }));
+  const operations2 = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
+  const clock = [stored.head.clock, head.clock].reduce(
+    (a, b) => a.physical - b.physical || a.logical - b.logical > 0 ? a : b
+  );
+  const items = isListStored ? stored.items : mine?.items.values() ?? [];
+  return new UserState({ ...head, operations: operations2, clock }, items, queue);
+}
+function stateOf(stored) {
+  return checked(stored) === null || stored === null ? null : userState(stored);
+}
+function checked(stored) {
+  const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);
+  if (!isState) throw new TypeError("the store holds something else than a client's state");
+  return stored;
+}
+
 // src/store.ts
 var SupersededError = class extends Error {
   constructor() {
@@ -1685,89 +2246,333 @@ var ErasedError = class extends Error {
   }
 };
 
+// src/guarded_store.ts
+var SilentError = class extends Error {
+  constructor() {
+    super("the store does not answer");
+  }
+};
+var LIMIT_S = 5;
+var ROWS_PER_S = 1e3;
+var LEAST_RETRY_MS = 1e3;
+var GuardedStore = class {
+  #inner;
+  #whenWorking;
+  #deps;
+  /** Of the users that this client serves. */
+  #mirrors = /* @__PURE__ */ new Map();
+  #backoff = new Backoff();
+  #isWorking = true;
+  #isClosed = false;
+  #retry;
+  /** `whenWorking`: what `inner` is as long as it does not fail. */
+  constructor(inner, whenWorking, deps) {
+    this.#inner = inner;
+    this.#whenWorking = whenWorking;
+    this.#deps = deps;
+  }
+  get storage() {
+    return this.#isWorking ? this.#whenWorking : "memory";
+  }
+  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
+  async claim(userId, isKnown, copy) {
+    this.#isClosed = false;
+    let known = copy;
+    if (this.#isWorking) {
+      try {
+        const stored = await within(this.#inner.claim(userId, isKnown), 0);
+        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
+        this.#mirrors.set(userId, new Mirror(mirrored));
+        return state;
+      } catch (error) {
+        this.#fail(error);
+        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
+      }
+    }
+    const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
+    this.#mirrors.set(userId, mirror);
+    return mirror.fork(this.#deps.newReplica());
+  }
+  /** As a store's; rejects where that fails. */
+  async read(userId) {
+    return stateOf(await within(this.#inner.read(userId), 0));
+  }
+  /** What can still be read of what can't be claimed: on a full disk, for example. */
+  async #readable(userId) {
+    try {
+      return await this.read(userId);
+    } catch {
+      return null;
+    }
+  }
+  /** As a store's. */
+  async save(userId, changes) {
+    if (this.#isWorking) {
+      try {
+        await this.#save(userId, changes);
+      } catch (error) {
+        this.#fail(error);
+        throw error;
+      }
+    }
+    this.#mirrors.get(userId)?.note(changes);
+  }
+  /** Whether what the user wanted to be erased is still in the store. */
+  owesErasure(userId) {
+    return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
+  }
+  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
+  release(userId, isAnother) {
+    if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
+  }
+  close() {
+    clearTimeout(this.#retry);
+    this.#isClosed = true;
+    this.#isWorking = true;
+    this.#mirrors.clear();
+    this.#inner.close();
+  }
+  /** Go on in memory. Throws `error` where it is no failure of the store. */
+  #fail(error) {
+    if (error instanceof SupersededError || error instanceof ErasedError) throw error;
+    if (!this.#isWorking || this.#isClosed) return;
+    this.#isWorking = false;
+    this.#deps.onStorage("memory", String(error));
+    this.#retryLater();
+  }
+  #retryLater() {
+    const afterMs = Math.max(this.#backoff.nextMs(Math.random()), LEAST_RETRY_MS);
+    this.#retry = setTimeout(() => void this.#recover(), afterMs);
+  }
+  async #recover() {
+    try {
+      for (const [userId, mirror] of this.#mirrors) await this.#keep(userId, mirror);
+      for (let late = this.#late(); late !== void 0; late = this.#late()) await this.#save(late[0], late[1].take());
+    } catch {
+      if (!this.#isClosed) this.#retryLater();
+      return;
+    }
+    if (this.#isClosed) return;
+    for (const mirror of this.#mirrors.values()) mirror.join();
+    this.#isWorking = true;
+    this.#backoff.reset();
+    this.#deps.onStorage(this.#whenWorking, "the store works again");
+  }
+  /** Bring the store up to date with what `mirror` is now. */
+  async #keep(userId, mirror) {
+    const stored = checked(await within(this.#inner.claim(userId, false), 0));
+    if (stored !== null && mirror.merge(stored)) this.#deps.onMerged(userId);
+    mirror.take();
+    await this.#save(userId, mirror.replacing(stored));
+  }
+  /** A user of whom something was saved since. */
+  #late() {
+    return Array.from(this.#mirrors).find(([, mirror]) => mirror.isAhead);
+  }
+  #save(userId, changes) {
+    return within(this.#inner.save(userId, changes), changes.length);
+  }
+};
+function within(promise, rows) {
+  let seconds = LIMIT_S + rows / ROWS_PER_S;
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      seconds -= 1;
+      if (seconds > 0) return;
+      clearInterval(timer);
+      reject(new SilentError());
+    }, 1e3);
+    promise.then(resolve, reject).finally(() => clearInterval(timer));
+  });
+}
+
 // src/indexeddb_store.ts
 var HEADS = "heads";
 var ITEMS = "items";
 var QUEUE = "queue";
 var ALL = [HEADS, ITEMS, QUEUE];
-var IndexedDbStore = class _IndexedDbStore {
-  #database;
+var SLICE = 500;
+var MAX_ITEM_ROWS = 2e3;
+var IndexedDbStore = class {
+  #name;
   #keeper;
-  constructor(database, keeper) {
-    this.#database = database;
+  #opening = null;
+  #database = null;
+  /** The users that this client has claimed in the database as it is. */
+  #claimed = /* @__PURE__ */ new Set();
+  /** `keeper` names this client among all. */
+  constructor(name, keeper) {
+    this.#name = name;
     this.#keeper = keeper;
   }
-  /** `keeper` names this client among all. Rejects where the browser lacks or forbids IndexedDB. */
-  static async open(name, keeper) {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(HEADS, { keyPath: "user" });
-      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
-      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
-    };
-    const database = await result(request);
-    database.onversionchange = () => database.close();
-    return new _IndexedDbStore(database, keeper);
-  }
   async claim(userId, isKnown) {
-    const transaction = this.#database.transaction(ALL, "readwrite");
+    const transaction = this.#begin("readwrite") ?? await this.#reopened("readwrite");
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId);
     let isErased = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isErased = isKnown && head.result === void 0;
       if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
-    };
-    const state = await this.#state(transaction, userId);
+    });
+    const state = await stateOf2(transaction, userId, (rows) => {
+      if (rows.length <= MAX_ITEM_ROWS) return;
+      transaction.objectStore(ITEMS).delete(ofUser(userId));
+      writeBlocks(transaction, userId, itemsOf(rows));
+    });
     if (isErased) throw new ErasedError();
+    this.#claimed.add(userId);
     return state;
   }
   async read(userId) {
-    return this.#state(this.#database.transaction(ALL), userId);
+    return stateOf2(this.#begin("readonly") ?? await this.#reopened("readonly"), userId);
   }
   async save(userId, changes) {
-    const durability = changes.some((change) => "queue" in change) ? "strict" : "relaxed";
-    const transaction = this.#database.transaction(ALL, "readwrite", { durability });
-    const head = transaction.objectStore(HEADS).get(userId);
+    const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
+    const transaction = this.#begin("readwrite", durability) ?? await this.#reopened("readwrite", durability);
+    if (!this.#claimed.has(userId)) throw new Error("the browser has deleted the database");
+    const heads = transaction.objectStore(HEADS);
+    const head = heads.get(userId);
     let isSuperseded = false;
-    head.onsuccess = () => {
+    head.onsuccess = abortingIn(transaction, () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
-      if (head.result === void 0 || isSuperseded) return;
-      let row = head.result;
-      for (const change of changes) {
-        if ("set" in change) {
-          row = { ...row, ...change.set };
-          transaction.objectStore(HEADS).put(row);
-        } else write(transaction, userId, change);
-      }
-    };
+      if (head.result === void 0 || isSuperseded || changes.length === 0) return;
+      const fields = changes.map((each) => "set" in each ? each.set : {});
+      heads.put(Object.assign({}, head.result, ...fields));
+      write(transaction, userId, changes);
+    });
     await done(transaction);
     if (isSuperseded) throw new SupersededError();
   }
   close() {
-    this.#database.close();
+    this.#database?.close();
+    this.#forget();
   }
-  async #state(transaction, userId) {
-    const head = transaction.objectStore(HEADS).get(userId);
-    const items = transaction.objectStore(ITEMS).getAll(ofUser(userId));
-    const queue = transaction.objectStore(QUEUE).getAll(ofUser(userId));
-    await done(transaction);
-    return isHead(head.result) ? new UserState(head.result, items.result, queue.result) : null;
+  /** A transaction, if the database is open. */
+  #begin(mode, durability = "default") {
+    try {
+      return this.#database?.transaction(ALL, mode, { durability }) ?? null;
+    } catch {
+      this.#forget();
+      return null;
+    }
+  }
+  async #reopened(mode, durability = "default") {
+    this.#opening ??= this.#open();
+    return (await this.#opening).transaction(ALL, mode, { durability });
+  }
+  #open() {
+    const opening = this.#openAny().then(
+      (database) => {
+        database.onversionchange = () => this.close();
+        database.onclose = () => this.#forget();
+        if (this.#opening === opening) this.#database = database;
+        else database.close();
+        return database;
+      },
+      (error) => {
+        this.#forget();
+        throw error;
+      }
+    );
+    return opening;
+  }
+  async #openAny() {
+    const request2 = indexedDB.open(this.#name, 1);
+    request2.onupgradeneeded = () => {
+      this.#claimed.clear();
+      request2.result.createObjectStore(HEADS, { keyPath: "user" });
+      request2.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
+      request2.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
+    };
+    try {
+      return await resultOf(request2);
+    } catch (error) {
+      if (error.name !== "VersionError") throw error;
+    }
+    const database = await resultOf(indexedDB.open(this.#name));
+    if (ALL.every((name) => database.objectStoreNames.contains(name))) return database;
+    database.close();
+    throw new Error("the database is of a newer version");
+  }
+  #forget() {
+    this.#database = null;
+    this.#opening = null;
   }
 };
-function write(transaction, userId, change) {
-  const items = transaction.objectStore(ITEMS);
-  const queue = transaction.objectStore(QUEUE);
-  if ("put" in change) items.put({ user: userId, ...change.put });
-  else if ("drop" in change) items.delete([userId, change.drop]);
-  else if ("clear" in change) items.delete(ofUser(userId));
-  else if ("queue" in change) queue.put({ user: userId, ...change.queue });
-  else if ("settle" in change) queue.delete([userId, change.settle]);
-  else {
-    items.delete(ofUser(userId));
-    queue.delete(ofUser(userId));
-    transaction.objectStore(HEADS).delete(userId);
+async function stateOf2(transaction, userId, onItems = () => void 0) {
+  const head = transaction.objectStore(HEADS).get(userId);
+  const items = readRows(transaction.objectStore(ITEMS), userId, (row) => row.content_id, onItems);
+  const queue = readRows(transaction.objectStore(QUEUE), userId, (row) => row.number);
+  await done(transaction);
+  if (!isHead(head.result)) return null;
+  const { user: _, keeper: __, ...kept } = head.result;
+  return { head: kept, items: itemsOf(items), queue };
+}
+function readRows(store, userId, keyOf, onRead = () => void 0) {
+  const rows = [];
+  const readOn = (range) => {
+    const request2 = store.getAll(range, SLICE);
+    request2.onsuccess = () => {
+      for (const row of request2.result) rows.push(row);
+      const last = request2.result[SLICE - 1];
+      if (last === void 0) onRead(rows);
+      else readOn(IDBKeyRange.bound([userId, keyOf(last)], [userId, []], true));
+    };
+  };
+  readOn(ofUser(userId));
+  return rows;
+}
+function itemsOf(rows) {
+  const items = /* @__PURE__ */ new Map();
+  for (const row of rows) {
+    if ("items" in row) for (const item of row.items) items.set(item.content_id, item);
+    else if ("isDropped" in row) items.delete(row.content_id);
+    else items.set(row.content_id, row);
   }
+  return Array.from(items.values());
+}
+function write(transaction, userId, changes) {
+  let at = 0;
+  const writeOn = () => {
+    let request2 = null;
+    for (const end = Math.min(at + SLICE, changes.length); at < end; ) {
+      const change = changes[at];
+      request2 = writeOne(transaction, userId, change) ?? request2;
+      at += 1;
+      if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
+    }
+    if (at >= changes.length)
+      transaction.commit?.();
+    else if (request2 === null) writeOn();
+    else request2.onsuccess = abortingIn(transaction, writeOn);
+  };
+  writeOn();
+}
+function putsFrom(changes, start) {
+  const items = [];
+  for (let change = changes[start]; change !== void 0 && "put" in change; change = changes[start + items.length])
+    items.push(change.put);
+  return items;
+}
+function writeBlocks(transaction, userId, items) {
+  for (let at = 0; at < items.length; at += SLICE) {
+    const row = { user: userId, content_id: at, items: items.slice(at, at + SLICE) };
+    transaction.objectStore(ITEMS).put(row);
+  }
+  return items.length;
+}
+function writeOne(transaction, userId, change) {
+  const [items, queue] = [transaction.objectStore(ITEMS), transaction.objectStore(QUEUE)];
+  if ("set" in change) return null;
+  if ("put" in change) return items.put({ user: userId, ...change.put });
+  if ("drop" in change)
+    return items.put({ user: userId, content_id: change.drop, isDropped: true });
+  if ("clear" in change) return items.delete(ofUser(userId));
+  if ("queue" in change) return queue.put({ user: userId, ...change.queue });
+  if ("settle" in change) return queue.delete([userId, change.settle]);
+  items.delete(ofUser(userId));
+  queue.delete(ofUser(userId));
+  return transaction.objectStore(HEADS).delete(userId);
 }
 function isHead(row) {
   return row?.replica !== void 0;
@@ -1775,17 +2580,28 @@ function isHead(row) {
 function ofUser(userId) {
   return IDBKeyRange.bound([userId], [userId, []]);
 }
-function result(request) {
+function resultOf(request2) {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request2.onsuccess = () => resolve(request2.result);
+    request2.onerror = () => reject(request2.error);
   });
 }
 function done(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
+    transaction.onabort = () => reject(thrown.get(transaction) ?? transaction.error ?? new Error("the transaction was aborted"));
   });
+}
+var thrown = /* @__PURE__ */ new WeakMap();
+function abortingIn(transaction, act) {
+  return () => {
+    try {
+      act();
+    } catch (error) {
+      thrown.set(transaction, error);
+      transaction.abort();
+    }
+  };
 }
 
 // src/memory_store.ts
@@ -1795,8 +2611,7 @@ var MemoryStore = class {
     return this.read(userId);
   }
   async read(userId) {
-    const state = this.#states.get(userId);
-    return state === void 0 ? null : new UserState(state.head, state.items.values(), state.queue.values());
+    return this.#states.get(userId)?.stored() ?? null;
   }
   async save(userId, changes) {
     const state = this.#states.get(userId) ?? UserState.empty("");
@@ -1810,8 +2625,210 @@ var MemoryStore = class {
   }
 };
 
-// src/tab_session.ts
+// src/operations.ts
+function operation(name, stored) {
+  return Object.assign(ignorable(stored.then(() => name)), { operation_id: name });
+}
+function operations(names, stored) {
+  return Object.assign(ignorable(stored.then(() => names)), { operation_ids: names });
+}
+function ignorable(promise) {
+  promise.catch(() => void 0);
+  return promise;
+}
+
+// src/returns.ts
+var OF_WINDOW = ["online", "pageshow", "focus"];
+var OF_DOCUMENT = ["visibilitychange", "resume"];
+function watchReturns(onReturn) {
+  const { document } = globalThis;
+  const listen = () => {
+    if (document?.visibilityState !== "hidden") onReturn();
+  };
+  for (const type of OF_WINDOW) globalThis.addEventListener?.(type, listen);
+  for (const type of OF_DOCUMENT) document?.addEventListener(type, listen);
+  return () => {
+    for (const type of OF_WINDOW) globalThis.removeEventListener?.(type, listen);
+    for (const type of OF_DOCUMENT) document?.removeEventListener(type, listen);
+  };
+}
+
+// src/latch.ts
+function latch() {
+  let open = () => void 0;
+  const opened = new Promise((resolve) => {
+    open = resolve;
+  });
+  return [opened, open];
+}
+
+// src/leader_copy.ts
+var LeaderCopy = class {
+  #onApplied;
+  #leader = null;
+  #state = null;
+  #transport = null;
+  #storage = null;
+  #copy = null;
+  /** What came while the copy is on its way; null: it is here. */
+  #pending = null;
+  /** `onApplied`: is told of each batch once the copy has its changes. */
+  constructor(onApplied) {
+    this.#onApplied = onApplied;
+  }
+  /** Null: there is none. */
+  get leader() {
+    return this.#leader;
+  }
+  get state() {
+    return this.#state;
+  }
+  get transport() {
+    return this.#transport;
+  }
+  get storage() {
+    return this.#storage;
+  }
+  get stored() {
+    return this.#copy;
+  }
+  /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
+  get lost() {
+    const queued = this.#storage === "memory" ? Array.from(this.#copy?.queue.values() ?? []) : [];
+    return queued.map(({ operation: operation2, content_id, origin }) => ({
+      type: "write",
+      operation: operation2,
+      writes: origin === void 0 ? [] : [{ name: origin, content_id }]
+    }));
+  }
+  /** This tab leads now: `leader` names its engine. */
+  leads(leader) {
+    this.#leader = leader;
+    this.#storage = null;
+    this.#copy = null;
+    this.#pending = null;
+  }
+  /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
+  led(state, transport, stored) {
+    this.#leader = null;
+    this.#state = state;
+    this.#transport = transport;
+    this.#copy = stored;
+  }
+  /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
+  hear(batch) {
+    const isNew = batch.leader !== this.#leader;
+    this.#leader = batch.leader;
+    this.#state = batch.state;
+    this.#transport = batch.transport;
+    this.#storage = batch.storage;
+    if (isNew) this.#pending = [];
+    if (this.#pending === null) this.#apply(batch);
+    else this.#pending.push(batch);
+    return isNew;
+  }
+  /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
+  take(leader, stored) {
+    if (leader !== this.#leader || this.#pending === null) return false;
+    this.#copy = stored ?? UserState.empty("");
+    const pending = this.#pending;
+    this.#pending = null;
+    for (const batch of pending) this.#apply(batch);
+    return true;
+  }
+  #apply(batch) {
+    for (const change of batch.changes) this.#copy?.apply(change);
+    this.#onApplied(batch);
+  }
+};
+
+// src/leader_timeout.ts
 var LEADER_TIMEOUT_MS = 3e3;
+var LeaderTimeout = class {
+  #onExpired;
+  #timer;
+  constructor(onExpired) {
+    this.#onExpired = onExpired;
+  }
+  /** Count from now, unless it counts already. */
+  start() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = void 0;
+      this.#onExpired();
+    }, LEADER_TIMEOUT_MS);
+  }
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = void 0;
+  }
+};
+
+// src/open_calls.ts
+var OpenCalls = class {
+  #tab;
+  #calls = /* @__PURE__ */ new Map();
+  #names = 0;
+  /** Null: to be gathered again. */
+  #writes = null;
+  /** `tab`: what no other tab's names begin with. */
+  constructor(tab) {
+    this.#tab = tab;
+  }
+  get size() {
+    return this.#calls.size;
+  }
+  /** What they would write, as it is shown: the same array as long as it is the same. */
+  get writes() {
+    if (this.#writes !== null) return this.#writes;
+    const all = [];
+    for (const { writes } of this.#calls.values()) for (const write2 of writes) all.push(write2);
+    this.#writes = all;
+    return all;
+  }
+  /** `writes`: what the call would write. */
+  add(call, writes = []) {
+    const name = this.#newName();
+    let [onDone, onEnded] = [() => void 0, (_) => void 0];
+    const ended = new Promise((resolve, reject) => {
+      [onDone, onEnded] = [resolve, reject];
+    });
+    ended.catch(() => void 0);
+    const entry = { name, call, ended, writes, onDone, onEnded };
+    this.#calls.set(name, entry);
+    this.#writes = null;
+    return entry;
+  }
+  /** One call for a write of each content; `contents`: with the names of the writes. */
+  addWrites(operation2, contentIds) {
+    const physical = Date.now();
+    const contents = contentIds.map((contentId) => ({ name: this.#newName(), content_id: contentId }));
+    const writes = contents.map(({ content_id }, index) => ({
+      operation: operation2,
+      content_id,
+      timestamp: { physical, logical: this.#names + index, node: this.#tab }
+    }));
+    return { ...this.add({ type: "write", operation: operation2, writes: contents }, writes), contents };
+  }
+  markDone(names) {
+    for (const name of names) {
+      this.#calls.get(name)?.onDone();
+      if (this.#calls.delete(name)) this.#writes = null;
+    }
+  }
+  /** Nobody will do them. */
+  end(error) {
+    for (const { onEnded } of this.#calls.values()) onEnded(error);
+  }
+  [Symbol.iterator]() {
+    return this.#calls.values();
+  }
+  #newName() {
+    this.#names += 1;
+    return `${this.#tab}.${this.#names}`;
+  }
+};
+
+// src/tab_session.ts
 var TabSession = class {
   userId;
   /** Fulfilled once there is a list to show. */
@@ -1823,93 +2840,101 @@ var TabSession = class {
   #deps;
   #tabs;
   #engine = null;
-  /** Calls that are not done, by name, with what is shown of a write. */
-  #calls = /* @__PURE__ */ new Map();
-  #callsMade = 0;
-  #storeBackoff = new Backoff();
-  #leaderTimeout;
+  #engines = 0;
+  #calls;
+  #nothing = UserState.empty("");
   #isClosed = false;
   // Of the tab that leads, while it is another
-  #leader = null;
+  #copy = new LeaderCopy((batch) => this.#onApplied(batch));
+  #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-  #leaderState = null;
-  #copy = null;
-  /** What came while the copy is being read. */
-  #pendingBatches = null;
   constructor(userId, deps) {
     this.userId = userId;
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
+    this.#calls = new OpenCalls(deps.tab);
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   }
   get state() {
-    return this.#engine?.state ?? this.#leaderState ?? "stopped";
+    return this.#engine?.state ?? this.#copy.state ?? "stopped";
+  }
+  /** Where the leader keeps what it stores. */
+  get storage() {
+    return this.#copy.storage ?? this.#deps.store.storage;
+  }
+  get transport() {
+    return this.#engine === null ? this.#copy.transport : this.#engine.transport;
   }
   get stored() {
-    return this.#engine?.stored ?? this.#copy;
+    return this.#engine?.stored ?? this.#copy.stored;
   }
   /** How many writes are not settled. */
   get queueLength() {
-    return (this.stored?.queue.size ?? 0) + this.#writes.length;
+    return (this.stored?.queue.size ?? 0) + this.#unstored.length;
+  }
+  /** Another text whenever the list, the length of the queue or the revision may be another. */
+  get version() {
+    const { stored } = this;
+    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
   }
   list() {
-    return (this.stored ?? UserState.empty("")).list(this.#writes);
+    return (this.stored ?? this.#nothing).list(this.#unstored);
   }
   /** Throws a TypeError where `contentId` is no UUID. */
-  enqueue(operation, contentId) {
-    const write2 = { operation, content_id: canonical(contentId) };
-    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
-    this.call({ type: "write", ...write2 }, { ...write2, timestamp });
+  has(contentId) {
+    return (this.stored ?? this.#nothing).has(canonical(contentId), this.#unstored);
   }
-  call(call, write2 = null) {
-    this.#callsMade += 1;
-    const name = `${this.#deps.tab}.${this.#callsMade}`;
-    this.#calls.set(name, { call, write: write2 });
-    this.#make(name, call);
-    if (this.#engine === null && write2 !== null) this.#deps.onEvent({ type: "updated" });
+  /**
+   * Throws a TypeError where one of `contentIds` is no UUID; nothing was done then. Returns the names of the writes, and a
+   * promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   */
+  enqueue(operation2, contentIds) {
+    const { contents, ended, ...call } = this.#calls.addWrites(operation2, contentIds.map(canonical));
+    this.#make(call);
+    this.#deps.onEvents([{ type: "updated" }]);
+    return { names: contents.map(({ name }) => name), stored: ended };
+  }
+  /** Fulfilled when it is done. */
+  call(call) {
+    const open = this.#calls.add(call);
+    this.#make(open);
+    return open.ended;
   }
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello() {
-    this.call({ type: "hello" });
+    void this.call({ type: "hello" });
   }
   /** The same, and whoever leads should be sure of the connection. */
   wake() {
-    this.call({ type: "wake" });
+    void this.call({ type: "wake" });
   }
-  /** Leave without a word to the app. */
-  close() {
+  /** Leave without a word to the app, once what it asked for is stored; fulfils `closed`. */
+  async close() {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#leaderTimeout);
+    this.#timeout.stop();
+    this.#show();
+    await this.#engine?.close();
     this.#engine?.retire();
     this.#tabs.close();
-    this.#show();
+    this.#deps.store.release(this.userId, false);
+    this.#calls.end(new Error("closed before it was known to be kept"));
     this.#end();
   }
   /** What is not in `stored` yet. */
-  get #writes() {
-    if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values(), ({ write: write2 }) => write2).filter((write2) => write2 !== null);
+  get #unstored() {
+    return this.#engine === null ? this.#calls.writes : NO_WRITES;
   }
-  #make(name, call) {
+  #make({ name, call }) {
     if (this.#engine === null) {
       this.#tabs.tell({ type: "call", name, call });
-      this.#startLeaderTimeout();
+      this.#timeout.start();
     } else {
       this.#engine.call(call, name);
     }
-  }
-  #startLeaderTimeout() {
-    this.#leaderTimeout ??= setTimeout(() => {
-      this.#leaderTimeout = void 0;
-      if (this.#engine === null && this.#calls.size > 0) this.#tabs.takeLead(this.#onGranted, this.#onLost);
-    }, LEADER_TIMEOUT_MS);
-  }
-  #stopLeaderTimeout() {
-    clearTimeout(this.#leaderTimeout);
-    this.#leaderTimeout = void 0;
   }
   // Leading
   #onGranted = () => void this.#lead();
@@ -1917,55 +2942,58 @@ var TabSession = class {
     const { tab, service, store } = this.#deps;
     let stored;
     try {
-      stored = await store.claim(this.userId, this.#hasFollowed);
+      stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
     } catch (error) {
       this.#onStoreFailed(error);
       return;
     }
     if (this.#isClosed || this.#engine !== null) return;
-    this.#stopLeaderTimeout();
-    const wasStopped = this.#leaderState === "stopped";
+    this.#timeout.stop();
+    const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
-    this.#leader = tab;
-    this.#copy = null;
+    this.#engines += 1;
+    this.#copy.leads(`${tab} ${this.#engines}`);
     engine.signIn(this.userId, stored);
-    if (wasStopped) engine.call({ type: "disconnect" }, "");
-    for (const [name, { call }] of this.#calls) this.#make(name, call);
+    if (state === "stopped") engine.call({ type: "disconnect" }, "");
+    for (const call of lost) engine.call(call, "");
+    for (const call of this.#calls) this.#make(call);
     this.#show();
   }
+  /** Tell the other tabs how this one stands, if it leads. */
+  announce() {
+    if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
+  }
   #tellAll(batch) {
-    const { tab } = this.#deps;
-    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
-    this.#markDone(batch.done);
+    const { state, transport, storage } = this;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
+    this.#calls.markDone(batch.done);
     this.#emit(batch.events);
+  }
+  /** Of the engine. */
+  get #name() {
+    return this.#copy.leader ?? "";
   }
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   #onStoreFailed = (error) => {
     if (this.#isClosed) return;
-    if (error instanceof SupersededError) {
-      this.#onLost();
-      return;
-    }
-    if (error instanceof ErasedError) {
-      this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
-      return;
-    }
-    console.error("syncd: the watchlist cannot be stored; trying again.", error);
-    this.#retire();
-    void this.#readCopy();
-    const waitMs = this.#storeBackoff.nextMs(Math.random());
-    this.#leaderTimeout = setTimeout(
-      () => this.#tabs.takeLead(this.#onGranted, this.#onLost),
-      LEADER_TIMEOUT_MS + waitMs
-    );
+    if (error instanceof SupersededError) this.#onLost();
+    else if (error instanceof ErasedError) this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
+    else this.restart();
   };
+  /** Begin again with what the store, or what stands for it, has now. */
+  restart() {
+    if (this.#engine === null) return;
+    this.#retire();
+    void this.#lead();
+  }
   /** Another tab leads now; follow it. */
   #onLost = () => {
     if (this.#engine === null) return;
     this.#retire();
+    this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#leaderState = null;
+      this.#copy.led(null, null, this.#copy.stored);
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -1973,73 +3001,77 @@ var TabSession = class {
     this.hello();
   };
   #retire() {
-    if (this.#engine !== null) {
-      this.#copy = this.#engine.stored;
-      this.#leaderState = this.#engine.state;
-      this.#engine.retire();
-    }
+    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
+    this.#engine?.retire();
     this.#engine = null;
-    this.#leader = null;
-    this.#stopLeaderTimeout();
+    this.#timeout.stop();
   }
   // Following
   #onTabMessage(message) {
     if (this.#isClosed) return;
-    if (message.type === "call") {
-      this.#engine?.call(message.call, message.name);
-      return;
+    switch (message.type) {
+      case "call":
+        this.#engine?.call(message.call, message.name);
+        break;
+      case "ask_stored":
+        this.#tellStored();
+        break;
+      case "stored":
+        this.#take(message.leader, userState(message.stored));
+        break;
+      case "batch":
+        if (this.#engine === null) this.#onBatch(message);
+        else this.#onBatchOfAnother(message);
     }
-    if (this.#engine !== null) {
-      this.#emit(message.events.filter((event) => event.type === "signed_out"));
-      this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
-      return;
-    }
+  }
+  #tellStored() {
+    const stored = this.#engine?.stored?.stored();
+    if (stored !== void 0) this.#tabs.tell({ type: "stored", leader: this.#name, stored });
+  }
+  /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
+  #onBatchOfAnother({ events }) {
+    this.#emit(events.filter((event) => event.type === "signed_out"));
+    this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
+  }
+  #onBatch(batch) {
     this.#hasFollowed = true;
-    this.#leaderState = message.state;
-    if (message.leader !== this.#leader) {
-      this.#leader = message.leader;
-      void this.#readCopy();
-      for (const [name, { call }] of this.#calls) this.#make(name, call);
+    if (this.#copy.hear(batch)) {
+      if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
+      else void this.#readCopy(batch.leader);
+      for (const call of this.#calls) this.#make(call);
     }
-    if (this.#pendingBatches === null) this.#follow(message);
-    else this.#pendingBatches.push(message);
   }
-  async #readCopy() {
-    const pending = [...this.#pendingBatches ?? []];
-    this.#pendingBatches = pending;
-    const copy = await this.#deps.store.read(this.userId).catch(() => null);
-    if (this.#pendingBatches !== pending) return;
-    this.#pendingBatches = null;
-    if (this.#engine !== null || this.#isClosed) return;
-    this.#copy = copy;
-    for (const batch of pending) this.#follow(batch);
-    this.#show();
-    this.#deps.onEvent({ type: "updated" });
-  }
-  #follow({ changes, events, done: done2 }) {
-    for (const change of changes) this.#copy?.apply(change);
-    this.#markDone(done2);
-    this.#stopLeaderTimeout();
-    if (this.#calls.size > 0) this.#startLeaderTimeout();
+  #onApplied({ done: done2, events }) {
+    this.#calls.markDone(done2);
+    this.#timeout.stop();
+    if (this.#calls.size > 0) this.#timeout.start();
     this.#emit(events);
   }
-  #markDone(done2) {
-    for (const name of done2) this.#calls.delete(name);
-  }
-  #emit(events) {
-    for (const event of events) {
-      if (event.type === "signed_out") this.close();
-      this.#deps.onEvent(event);
+  async #readCopy(leader) {
+    try {
+      this.#take(leader, await this.#deps.store.read(this.userId));
+    } catch {
+      if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" });
     }
   }
+  #take(leader, stored) {
+    if (this.#engine !== null || this.#isClosed || !this.#copy.take(leader, stored)) return;
+    this.#show();
+    this.#deps.onEvents([{ type: "updated" }]);
+  }
+  #emit(events) {
+    if (this.#isClosed) return;
+    const { store, onEvents } = this.#deps;
+    const isOver = events.some((event) => event.type === "signed_out");
+    if (isOver) void this.close();
+    onEvents(
+      events.map(
+        (event) => event.type === "signed_out" ? { ...event, erased: event.erased && !store.owesErasure(this.userId) } : event
+      )
+    );
+  }
 };
-function latch() {
-  let open = () => void 0;
-  const opened = new Promise((resolve) => {
-    open = resolve;
-  });
-  return [opened, open];
-}
+var NO_WRITES = [];
 
 // src/tabs.ts
 var NoOtherTabs = class {
@@ -2096,13 +3128,17 @@ var BrowserTabs = class {
     this.#giveUp?.abort();
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
+    let isGranted = false;
     const untilGivenUp = () => new Promise((resolve) => {
+      isGranted = true;
       signal.addEventListener("abort", () => resolve());
       if (signal.aborted) resolve();
       else onGranted();
     });
     this.#locks?.request(this.#name, steal ? { steal } : { signal }, untilGivenUp).catch(() => {
-      if (!signal.aborted) onLost();
+      if (signal.aborted) return;
+      if (isGranted) onLost();
+      else onGranted();
     });
   }
 };
@@ -2110,21 +3146,28 @@ var BrowserTabs = class {
 // src/client.ts
 var SyncClient = class extends PlatformEventTarget {
   #deps;
+  /** Null: they are not watched. */
+  #ignoreReturns = null;
   #session = null;
   #signIns = 0;
-  /** The latest log-out: the next user waits for it. */
-  #signedOut = Promise.resolve();
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
-  constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }) {
+  /** The latest log-out or `close`: the next user waits for it. */
+  #left = Promise.resolve();
+  /** Why nothing can be stored here, if that was not told yet. */
+  #lack = null;
+  // What the app was told last
+  #state = "signed_out";
+  #storage;
+  #version = null;
+  #updated = new Burst(() => this.#tellUpdated());
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
+  constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#deps = this.#prepare(
-      { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
-      database
-    );
-    globalThis.addEventListener?.("online", this.#onReturn);
-    globalThis.addEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+    const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
+    this.#deps = this.#prepare(service, store ?? null, database);
+    this.#storage = this.#deps.store.storage;
+    bindMembers(this, new.target.prototype);
   }
   /** Whose list is open; null: nobody's. */
   get user() {
@@ -2133,9 +3176,34 @@ var SyncClient = class extends PlatformEventTarget {
   get state() {
     return this.#session?.state ?? "signed_out";
   }
-  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport() {
+    return this.#session?.transport ?? null;
+  }
+  /** Where list and queue are kept: `memory`: they end with the page or the process. */
+  get storage() {
+    return this.#session?.storage ?? this.#deps.store.storage;
+  }
+  /**
+   * The list, newest first, the user's unconfirmed changes included. The same frozen array until something in it is
+   * another; items that are the same stay the same, too.
+   */
   get items() {
-    return this.#session?.list() ?? [];
+    return this.#session?.list() ?? NO_ITEMS;
+  }
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId) {
+    return this.#session?.has(contentId) ?? false;
+  }
+  /**
+   * Have `listener` called with the list, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    this.addEventListener("updated", onUpdated);
+    onUpdated();
+    return () => this.removeEventListener("updated", onUpdated);
   }
   /** How many of the user's changes are not settled with the service. */
   get queueLength() {
@@ -2153,14 +3221,16 @@ var SyncClient = class extends PlatformEventTarget {
     checkUserId(user);
     this.#signIns += 1;
     const signIn = this.#signIns;
-    const deps = await this.#deps;
-    await this.#signedOut;
+    await this.#left;
     if (signIn !== this.#signIns) return;
     if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new TabSession(user, deps);
+      this.#session = new TabSession(user, this.#deps);
+      this.#ignoreReturns ??= watchReturns(() => this.wake());
+      if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
+      this.#lack = null;
     }
     await this.#session.shown;
   }
@@ -2168,17 +3238,17 @@ var SyncClient = class extends PlatformEventTarget {
   async signOut({ erase }) {
     this.#signIns += 1;
     if (this.#session === null) return;
-    this.#session.call({ type: "sign_out", erase });
-    this.#signedOut = this.#session.closed;
-    await this.#signedOut;
+    void this.#session.call({ type: "sign_out", erase });
+    this.#left = this.#session.closed;
+    await this.#left;
   }
   /** Connect now instead of later: what stopped the client was fixed. */
   connect() {
-    this.#session?.call({ type: "connect" });
+    void this.#session?.call({ type: "connect" });
   }
   /** Stay offline, in all tabs, until `connect`. */
   disconnect() {
-    this.#session?.call({ type: "disconnect" });
+    void this.#session?.call({ type: "disconnect" });
   }
   /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
   wake() {
@@ -2186,21 +3256,41 @@ var SyncClient = class extends PlatformEventTarget {
   }
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
   add(contentId) {
-    this.#signedIn().enqueue("add", contentId);
+    const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
+    return operation(names[0] ?? "", stored);
   }
   /** Take a content out of the list; throws like `add`. */
   remove(contentId) {
-    this.#signedIn().enqueue("remove", contentId);
+    const { names, stored } = this.#signedIn().enqueue("remove", [contentId]);
+    return operation(names[0] ?? "", stored);
   }
-  /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds) {
+    const { names, stored } = this.#signedIn().enqueue("add", [...contentIds]);
+    return operations(names, stored);
+  }
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds) {
+    const { names, stored } = this.#signedIn().enqueue("remove", [...contentIds]);
+    return operations(names, stored);
+  }
+  /**
+   * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
+   * `signIn` may be called again.
+   */
   async close() {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
-    this.#session?.close();
+    this.#ignoreReturns?.();
+    this.#ignoreReturns = null;
+    const session = this.#session;
     this.#session = null;
-    (await this.#deps).store.close();
+    const before = this.#left;
+    this.#left = (async () => {
+      await Promise.all([before, session?.close()]);
+      this.#deps.store.close();
+    })();
+    this.#tellState();
+    await this.#left;
   }
   #signedIn() {
     if (this.#session === null) throw new Error("Nobody is signed in.");
@@ -2208,34 +3298,73 @@ var SyncClient = class extends PlatformEventTarget {
   }
   #leave() {
     if (this.#session === null) return;
-    this.#session.close();
-    this.#tell({ type: "signed_out", user_id: this.#session.userId, erased: false });
+    void this.#session.close();
+    this.#tell([{ type: "signed_out", user_id: this.#session.userId, erased: false }]);
   }
-  #tell = (event) => {
-    if (event.type === "signed_out") this.#session = null;
+  #tell = (events) => {
+    if (events.some(({ type }) => type === "signed_out")) {
+      this.#session = null;
+      this.#version = null;
+      this.#updated.ask();
+    }
+    for (const event of events) {
+      if (event.type === "updated") this.#updated.ask();
+      else this.#dispatch(event);
+    }
+    this.#tellState();
+    this.#tellStorage("so it is in the tab that leads");
+  };
+  #tellState() {
+    const { state } = this;
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#dispatch({ type: "state", state });
+  }
+  #tellStorage(reason) {
+    const { storage } = this;
+    if (storage === this.#storage) return;
+    this.#storage = storage;
+    this.#dispatch({ type: "storage", storage, reason });
+  }
+  /** Unless that what the app sees is as it was when it looked last. */
+  #tellUpdated() {
+    const version = this.#session?.version ?? "";
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#dispatch({ type: "updated" });
+  }
+  #dispatch(event) {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
-  };
-  /** The network is back, or the user has returned to this page. */
-  #onReturn = () => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
-  };
-  async #prepare(service, database) {
+  }
+  #prepare(service, given, database) {
     const tab = randomName();
-    const deps = { tab, service, onEvent: this.#tell };
-    try {
-      if (database !== null && globalThis.indexedDB !== void 0) {
-        const store = await IndexedDbStore.open(database, tab);
-        const openTabs = (userId, onMessage) => new BrowserTabs(`${database}/${userId}`, onMessage);
-        return { ...deps, store, openTabs };
-      }
-    } catch (error) {
-      console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
-    }
-    return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
+    const isShared = given === null && database !== null && hasIndexedDb();
+    if (given === null && database !== null && !isShared) this.#lack = "there is no IndexedDB here";
+    const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
+    const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
+      newReplica: randomName,
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
+      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
+    });
+    const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
+    return { tab, service, store, openTabs, onEvents: this.#tell };
   }
 };
+var NO_ITEMS = Object.freeze([]);
+function hasIndexedDb() {
+  try {
+    return globalThis.indexedDB !== void 0;
+  } catch {
+    return true;
+  }
+}
 export {
+  ErasedError,
+  SupersededError,
   SyncClient,
   readToken
 };

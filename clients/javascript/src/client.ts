@@ -1,35 +1,28 @@
 /** The client as an app sees it. */
 
 import { addressOf } from "./address.js";
+import { bindMembers } from "./bound.js";
+import { Burst } from "./burst.js";
 import { randomName } from "./engine.js";
 import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
+import { GuardedStore, type Storage } from "./guarded_store.js";
 import { checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
-import type { GetToken, Service } from "./link.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
-import type { ListenerOptions, UrlLike, WebSocketClass } from "./platform.js";
+import { type Operation, type Operations, operation, operations } from "./operations.js";
+import type { SyncClientOptions } from "./options.js";
+import type { Transport } from "./outputs.js";
+import type { ListenerOptions } from "./platform.js";
+import { watchReturns } from "./returns.js";
+import type { Service } from "./service.js";
 import type { State } from "./state.js";
-import { type TabMessage, TabSession, type TabSessionDeps } from "./tab_session.js";
+import type { Store } from "./store.js";
+import type { TabMessage } from "./tab_message.js";
+import { TabSession } from "./tab_session.js";
+import type { TabSessionDeps } from "./tab_session_deps.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
-
-export interface SyncClientOptions {
-  /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */
-  readonly url?: string | UrlLike;
-  /**
-   * Answers with the device's token, now or later; null or a rejection: there is none now. It is asked before every
-   * attempt to connect and a minute before a token ends: return a token as long as it is good.
-   */
-  readonly getToken: GetToken;
-  /**
-   * The IndexedDB database for list and queue; all pages of an origin that name the same one are one device.
-   * Default: `syncd`. With null, and where there is no IndexedDB (Node), both are kept in memory.
-   */
-  readonly database?: string | null;
-  /** Default: the global one. Node 20 has none: pass a class with the same interface. */
-  readonly WebSocket?: WebSocketClass;
-}
 
 /** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
 export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];
@@ -59,23 +52,31 @@ export interface SyncClient {
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends PlatformEventTarget {
-  readonly #deps: Promise<TabSessionDeps>;
+  readonly #deps: TabSessionDeps;
+  /** Null: they are not watched. */
+  #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
   #signIns = 0;
-  /** The latest log-out: the next user waits for it. */
-  #signedOut: Promise<void> = Promise.resolve();
+  /** The latest log-out or `close`: the next user waits for it. */
+  #left: Promise<void> = Promise.resolve();
+  /** Why nothing can be stored here, if that was not told yet. */
+  #lack: string | null = null;
 
-  /** Throws a TypeError where the address is none, or there is no WebSocket. */
-  constructor({ url, getToken, database = "syncd", WebSocket = globalThis.WebSocket }: SyncClientOptions) {
+  // What the app was told last
+  #state: State = "signed_out";
+  #storage: Storage;
+  #version: string | null = null;
+  readonly #updated = new Burst(() => this.#tellUpdated());
+
+  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
+  constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }: SyncClientOptions) {
     super();
+    if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
-    this.#deps = this.#prepare(
-      { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket },
-      database,
-    );
-    globalThis.addEventListener?.("online", this.#onReturn);
-    globalThis.addEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.addEventListener("visibilitychange", this.#onReturn);
+    const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
+    this.#deps = this.#prepare(service, store ?? null, database);
+    this.#storage = this.#deps.store.storage;
+    bindMembers(this, new.target.prototype);
   }
 
   /** Whose list is open; null: nobody's. */
@@ -87,9 +88,38 @@ export class SyncClient extends PlatformEventTarget {
     return this.#session?.state ?? "signed_out";
   }
 
-  /** The list, newest first, the user's unconfirmed changes included. A new array each time, sorted again. */
+  /** Which way the attempt or connection under way takes; null: offline. */
+  get transport(): Transport | null {
+    return this.#session?.transport ?? null;
+  }
+
+  /** Where list and queue are kept: `memory`: they end with the page or the process. */
+  get storage(): Storage {
+    return this.#session?.storage ?? this.#deps.store.storage;
+  }
+
+  /**
+   * The list, newest first, the user's unconfirmed changes included. The same frozen array until something in it is
+   * another; items that are the same stay the same, too.
+   */
   get items(): readonly Item[] {
-    return this.#session?.list() ?? [];
+    return this.#session?.list() ?? NO_ITEMS;
+  }
+
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId: string): boolean {
+    return this.#session?.has(contentId) ?? false;
+  }
+
+  /**
+   * Have `listener` called with the list, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener: (items: readonly Item[]) => void): () => void {
+    const onUpdated = (): void => listener(this.items);
+    this.addEventListener("updated", onUpdated);
+    onUpdated();
+    return () => this.removeEventListener("updated", onUpdated);
   }
 
   /** How many of the user's changes are not settled with the service. */
@@ -110,14 +140,16 @@ export class SyncClient extends PlatformEventTarget {
     checkUserId(user);
     this.#signIns += 1;
     const signIn = this.#signIns;
-    const deps = await this.#deps;
-    await this.#signedOut;
+    await this.#left;
     if (signIn !== this.#signIns) return; // somebody else was signed in meanwhile, or nobody
     if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new TabSession(user, deps);
+      this.#session = new TabSession(user, this.#deps);
+      this.#ignoreReturns ??= watchReturns(() => this.wake());
+      if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
+      this.#lack = null;
     }
     await this.#session.shown;
   }
@@ -126,19 +158,19 @@ export class SyncClient extends PlatformEventTarget {
   async signOut({ erase }: { readonly erase: boolean }): Promise<void> {
     this.#signIns += 1;
     if (this.#session === null) return;
-    this.#session.call({ type: "sign_out", erase });
-    this.#signedOut = this.#session.closed;
-    await this.#signedOut;
+    void this.#session.call({ type: "sign_out", erase });
+    this.#left = this.#session.closed;
+    await this.#left;
   }
 
   /** Connect now instead of later: what stopped the client was fixed. */
   connect(): void {
-    this.#session?.call({ type: "connect" });
+    void this.#session?.call({ type: "connect" });
   }
 
   /** Stay offline, in all tabs, until `connect`. */
   disconnect(): void {
-    this.#session?.call({ type: "disconnect" });
+    void this.#session?.call({ type: "disconnect" });
   }
 
   /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
@@ -147,24 +179,46 @@ export class SyncClient extends PlatformEventTarget {
   }
 
   /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
-  add(contentId: string): void {
-    this.#signedIn().enqueue("add", contentId);
+  add(contentId: string): Operation {
+    const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
+    return operation(names[0] ?? "", stored);
   }
 
   /** Take a content out of the list; throws like `add`. */
-  remove(contentId: string): void {
-    this.#signedIn().enqueue("remove", contentId);
+  remove(contentId: string): Operation {
+    const { names, stored } = this.#signedIn().enqueue("remove", [contentId]);
+    return operation(names[0] ?? "", stored);
   }
 
-  /** Disconnect this page and release everything; list and queue stay stored. The client can't be used any more. */
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds: Iterable<string>): Operations {
+    const { names, stored } = this.#signedIn().enqueue("add", [...contentIds]);
+    return operations(names, stored);
+  }
+
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds: Iterable<string>): Operations {
+    const { names, stored } = this.#signedIn().enqueue("remove", [...contentIds]);
+    return operations(names, stored);
+  }
+
+  /**
+   * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
+   * `signIn` may be called again.
+   */
   async close(): Promise<void> {
     this.#signIns += 1;
-    globalThis.removeEventListener?.("online", this.#onReturn);
-    globalThis.removeEventListener?.("pageshow", this.#onReturn);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onReturn);
-    this.#session?.close();
+    this.#ignoreReturns?.();
+    this.#ignoreReturns = null;
+    const session = this.#session;
     this.#session = null;
-    (await this.#deps).store.close();
+    const before = this.#left;
+    this.#left = (async () => {
+      await Promise.all([before, session?.close()]);
+      this.#deps.store.close();
+    })();
+    this.#tellState();
+    await this.#left;
   }
 
   #signedIn(): TabSession {
@@ -174,35 +228,77 @@ export class SyncClient extends PlatformEventTarget {
 
   #leave(): void {
     if (this.#session === null) return;
-    this.#session.close();
-    this.#tell({ type: "signed_out", user_id: this.#session.userId, erased: false });
+    void this.#session.close();
+    this.#tell([{ type: "signed_out", user_id: this.#session.userId, erased: false }]);
   }
 
-  readonly #tell = (event: SyncEvent): void => {
-    if (event.type === "signed_out") this.#session = null;
+  readonly #tell = (events: readonly SyncEvent[]): void => {
+    if (events.some(({ type }) => type === "signed_out")) {
+      this.#session = null;
+      this.#version = null;
+      this.#updated.ask();
+    }
+    for (const event of events) {
+      if (event.type === "updated") this.#updated.ask();
+      else this.#dispatch(event);
+    }
+    this.#tellState();
+    this.#tellStorage("so it is in the tab that leads");
+  };
+
+  #tellState(): void {
+    const { state } = this;
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#dispatch({ type: "state", state });
+  }
+
+  #tellStorage(reason: string): void {
+    const { storage } = this;
+    if (storage === this.#storage) return;
+    this.#storage = storage;
+    this.#dispatch({ type: "storage", storage, reason });
+  }
+
+  /** Unless that what the app sees is as it was when it looked last. */
+  #tellUpdated(): void {
+    const version = this.#session?.version ?? "";
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#dispatch({ type: "updated" });
+  }
+
+  #dispatch(event: SyncEvent): void {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
-  };
+  }
 
-  /** The network is back, or the user has returned to this page. */
-  readonly #onReturn = (): void => {
-    if (globalThis.document?.visibilityState !== "hidden") this.wake();
-  };
-
-  async #prepare(service: Service, database: string | null): Promise<TabSessionDeps> {
+  #prepare(service: Service, given: Store | null, database: string | null): TabSessionDeps {
     const tab = randomName();
-    const deps = { tab, service, onEvent: this.#tell };
-    try {
-      if (database !== null && globalThis.indexedDB !== undefined) {
-        const store = await IndexedDbStore.open(database, tab);
-        const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
-          new BrowserTabs(`${database}/${userId}`, onMessage);
-        return { ...deps, store, openTabs };
-      }
-    } catch (error) {
-      // biome-ignore lint/suspicious/noConsole: the app goes on; whoever debugs it should know
-      console.warn("syncd: the browser stores nothing; the watchlist is kept until the page is closed.", error);
-    }
-    return { ...deps, store: new MemoryStore(), openTabs: () => new NoOtherTabs() };
+    const isShared = given === null && database !== null && hasIndexedDb();
+    if (given === null && database !== null && !isShared) this.#lack = "there is no IndexedDB here";
+    const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
+    const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
+      newReplica: randomName,
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
+      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart(),
+    });
+    const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
+      isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
+    return { tab, service, store, openTabs, onEvents: this.#tell };
+  }
+}
+
+const NO_ITEMS: readonly Item[] = Object.freeze([]);
+
+/** Whether there may be one: where it is forbidden, asking throws. */
+function hasIndexedDb(): boolean {
+  try {
+    return globalThis.indexedDB !== undefined;
+  } catch {
+    return true; // opening it says why not
   }
 }

@@ -1,20 +1,28 @@
 /** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
+import type { Input } from "./carrying.js";
 import { Core } from "./core.js";
 import type { SyncEvent } from "./events.js";
-import { type Input, Link, type Service } from "./link.js";
+import type { GuardedStore } from "./guarded_store.js";
+import { Link } from "./link.js";
 import type { Action } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import { randomBytes } from "./platform.js";
+import type { Service } from "./service.js";
 import type { State } from "./state.js";
-import type { Store } from "./store.js";
 import type { Change, UserState } from "./user_state.js";
 
 /** What an app, in whichever tab, can ask of the tab that leads. */
 export type Call =
   | { readonly type: "hello" | "connect" | "disconnect" | "wake" }
   | { readonly type: "sign_out"; readonly erase: boolean }
-  | { readonly type: "write"; readonly operation: Action; readonly content_id: string };
+  | { readonly type: "write"; readonly operation: Action; readonly writes: readonly NamedContent[] };
+
+/** What a write is about, and the name that the app knows it by, which nothing else has. */
+export interface NamedContent {
+  readonly name: string;
+  readonly content_id: string;
+}
 
 /** What has become durable, and may be told: `changes`, then `events`; `done`: the names of the calls that led to it. */
 export interface Batch {
@@ -31,19 +39,20 @@ const MAX_TIMER_MS = 2 ** 31 - 1; // beyond, browsers and Node fire at once
 /** Serves one user. */
 export class Engine {
   readonly #service: Service;
-  readonly #store: Store;
+  readonly #store: Pick<GuardedStore, "save">;
   readonly #onBatch: (batch: Batch) => void;
   readonly #onStoreFailed: (error: unknown) => void;
   readonly #core = new Core({ nowMs: Date.now, random: Math.random, newReplica: randomName });
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
   #link: Link | null = null;
   #waiting: Waiting[] = [];
-  #isPumping = false;
+  #pumping: Promise<void> | null = null;
+  #isClosed = false;
   #isRetired = false;
 
   constructor(
     service: Service,
-    store: Store,
+    store: Pick<GuardedStore, "save">,
     onBatch: (batch: Batch) => void,
     onStoreFailed: (error: unknown) => void,
   ) {
@@ -75,17 +84,28 @@ export class Engine {
    * of a name that is in the queue is not done again.
    */
   call(call: Call, name: string): void {
-    this.#perform(this.#outputsOf(call, name), name);
+    this.#perform(this.#outputsOf(call), name);
   }
 
   /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */
   retire(): void {
     this.#isRetired = true;
+    this.#stop();
+  }
+
+  /** Stop for ever, once all that was called for is stored and told. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stop();
+    await this.#pumping;
+  }
+
+  #stop(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#dropLink();
   }
 
-  #outputsOf(call: Call, name: string): Output[] {
+  #outputsOf(call: Call): Output[] {
     switch (call.type) {
       case "hello":
         return this.#core.state === "waiting" ? this.#core.connect() : [];
@@ -98,8 +118,14 @@ export class Engine {
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
-        return this.#core.enqueue(call.operation, call.content_id, name);
+        return this.#enqueue(call.operation, call.writes);
     }
+  }
+
+  #enqueue(operation: Action, writes: readonly NamedContent[]): Output[] {
+    const outputs: Output[] = [];
+    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation, content_id, name));
+    return outputs;
   }
 
   #put(happened: Input): void {
@@ -108,7 +134,7 @@ export class Engine {
 
   /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
   #perform(outputs: readonly Output[], done?: string): void {
-    if (this.#isRetired) return;
+    if (this.#isRetired || this.#isClosed) return;
     for (const output of outputs) {
       switch (output.type) {
         case "start_timer":
@@ -126,13 +152,12 @@ export class Engine {
       }
     }
     if (done !== undefined) this.#waiting.push({ done });
-    void this.#pump();
+    this.#pumping ??= this.#pump();
   }
 
   /** All that waits is stored in one go, then carried out in order: a burst shares transactions. */
   async #pump(): Promise<void> {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
+    await null; // what is called for in one turn is one burst
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
@@ -145,19 +170,23 @@ export class Engine {
       }
       if (!this.#isRetired) this.#onBatch({ changes, ...this.#carryOut(waiting) });
     }
-    this.#isPumping = false;
+    this.#pumping = null;
   }
 
-  /** Do what was waiting for the store, but for the events and calls to be told. */
+  /** Do what was waiting for the store, but for the events and calls to be told: of these `updated` once, at the end. */
   #carryOut(waiting: readonly Waiting[]): Omit<Batch, "changes"> {
     const events: SyncEvent[] = [];
+    let updated: SyncEvent[] = [];
     const done: string[] = [];
     for (const each of waiting) {
       if ("done" in each) done.push(each.done);
-      else if (each.output.type === "emit") events.push(each.output.event);
-      else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
+      else if (each.output.type === "emit") {
+        const { event } = each.output;
+        if (event.type === "updated") updated = [event];
+        else events.push(event);
+      } else if (each.link !== null && each.link === this.#openLink) execute(each.output, each.link);
     }
-    return { events, done };
+    return { events: [...events, ...updated], done };
   }
 
   /** The link under way, if there is one. */

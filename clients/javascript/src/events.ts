@@ -1,6 +1,8 @@
 /** What an app is told. */
 
+import type { Storage } from "./guarded_store.js";
 import type { Action, Status } from "./messages.js";
+import type { State } from "./state.js";
 
 /** By type, what each event tells. */
 export interface SyncEvents {
@@ -8,8 +10,12 @@ export interface SyncEvents {
   connected: object;
   /** The list is up to date; not `recovered`: it came whole, and `reason` says why. */
   resumed: { readonly recovered: boolean; readonly reason: string | null };
-  /** The list or the queue changed. */
+  /** The list or the queue changed; once for what changes together. */
   updated: object;
+  /** `state` is another. */
+  state: { readonly state: State };
+  /** Where list and queue are kept is another: the store has failed, or works again. */
+  storage: { readonly storage: Storage; readonly reason: string };
   /** A write of this device was answered; without `revision` nothing had to change. */
   confirmed: WriteName & { readonly status: Status; readonly revision: number | null };
   /** The service does not accept a write (`quota_exceeded`: the list is full); its effect is undone. */

@@ -183,8 +183,7 @@ function hasNoRoomForTag(code: string, field: string | undefined): boolean {
   return code === "quota_exceeded" && field === "tag";
 }
 
-type Name = Pick<PendingWrite, "operation_id" | "operation" | "content_id">;
-
-function nameOf({ operation_id, operation, content_id }: Name): Name {
-  return { operation_id, operation, content_id };
+/** What the app knows `write` by: the name of its call, where it has one. */
+function nameOf({ operation_id, origin = operation_id, operation, content_id }: PendingWrite) {
+  return { operation_id: origin, operation, content_id };
 }

@@ -1,31 +1,22 @@
-/** One attempt to be connected, and the connection it becomes: tokens from the app, a socket, text both ways. */
+/** One attempt to be connected, and the connection it becomes: tokens from the app, a transport, messages both ways. */
 
-import type { Core } from "./core.js";
-import { type ClientMessage, decode, encode } from "./messages.js";
-import type { Output, Transport } from "./outputs.js";
-import type { WebSocketClass, WebSocketLike } from "./platform.js";
+import type { Carrier, Input, Line } from "./carrying.js";
+import { HttpTransport } from "./http_transport.js";
+import type { ClientMessage } from "./messages.js";
+import type { Transport } from "./outputs.js";
+import type { WebSocketLike } from "./platform.js";
+import type { Service } from "./service.js";
 import { readToken } from "./token.js";
-
-type MaybeToken = string | null | undefined;
-
-/** Answers with a token that is good now; asked before every attempt to connect, and before the token ends. */
-export type GetToken = () => MaybeToken | Promise<MaybeToken>;
-
-/** One thing that happened: calls the core's method for it. */
-export type Input = (core: Core) => Output[];
-
-export interface Service {
-  /** `ws:` or `wss:`, without the `/ws` at its end. */
-  readonly address: string;
-  readonly getToken: GetToken;
-  readonly WebSocket: WebSocketClass;
-}
+import { probe, WebSocketTransport } from "./websocket_transport.js";
 
 /** Reports to the core through `put`, up to the end of the connection or until dropped. */
-export class Link {
+export class Link implements Line {
+  readonly signal: AbortSignal | null;
   readonly #service: Service;
   readonly #putAlways: (happened: Input) => void;
-  #socket: WebSocketLike | null = null;
+  readonly #abort = typeof AbortController === "undefined" ? null : new AbortController();
+  #carrier: Carrier | null = null;
+  #endProbe: (() => void) | null = null;
   #isClosed = false;
   /** How often the app's callback was asked. */
   #questions = 0;
@@ -33,6 +24,11 @@ export class Link {
   constructor(service: Service, put: (happened: Input) => void) {
     this.#service = service;
     this.#putAlways = put;
+    this.signal = this.#abort?.signal ?? null;
+  }
+
+  get address(): string {
+    return this.#service.address;
   }
 
   /** Whether it will report nothing more. */
@@ -48,51 +44,44 @@ export class Link {
 
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport: Transport, target: string, token: string): void {
-    if (transport === "websocket") this.#openSocket(target, token);
-    else queueMicrotask(() => this.#putLast((core) => core.openFailed()));
+    this.#carrier ??=
+      transport === "websocket"
+        ? new WebSocketTransport(this, token)
+        : new HttpTransport(this, token, transport === "polling");
+    this.#carrier.open(target);
   }
 
   /** Have the core told whether a WebSocket can be had. */
-  probe(_target: string, _token: string): void {
-    queueMicrotask(() => this.#put((core) => core.probed(false)));
-  }
-
-  #openSocket(target: string, token: string): void {
-    let socket: WebSocketLike;
-    try {
-      socket = new this.#service.WebSocket(this.#service.address + target, ["syncd.v1", `bearer.${token}`]);
-    } catch (error) {
-      // Now or later, such an address or token can't be sent. What the error says has the token in it.
-      const name = error instanceof Error ? error.name : "an error";
-      this.#putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
-      return;
-    }
-    this.#socket = socket;
-    let wasOpen = false;
-    socket.onopen = () => {
-      wasOpen = true;
-      this.#put((core) => core.opened());
-    };
-    socket.onmessage = (event: { readonly data: unknown }) => {
-      const message = decode(event.data);
-      this.#put((core) => core.received(message));
-    };
-    socket.onclose = ({ code }: { readonly code: number }) =>
-      this.#putLast((core) => (wasOpen ? core.closed(code) : core.openFailed()));
-    // Node 20 tells of a failed opening by `error` alone.
-    socket.onerror = () => {
-      if (!wasOpen) this.#putLast((core) => core.openFailed());
-    };
+  probe(target: string, token: string): void {
+    this.#endProbe = probe(this, target, token);
   }
 
   send(message: ClientMessage): void {
-    this.#socket?.send(encode(message));
+    this.#carrier?.send(message);
   }
 
   /** Report nothing more and close, code 1000, at whatever stage. */
   drop(): void {
     this.#isClosed = true;
-    this.#socket?.close(1000);
+    this.#abort?.abort();
+    this.#carrier?.drop();
+    this.#endProbe?.();
+  }
+
+  // What its transport reports to
+
+  put(happened: Input): void {
+    if (!this.#isClosed) this.#putAlways(happened);
+  }
+
+  putLast(happened: Input): void {
+    if (this.#isClosed) return;
+    this.drop();
+    this.#putAlways(happened);
+  }
+
+  newSocket(target: string, token: string): WebSocketLike {
+    return new this.#service.WebSocket(this.address + target, ["syncd.v1", `bearer.${token}`]);
   }
 
   async #askToken(question: number): Promise<void> {
@@ -103,17 +92,7 @@ export class Link {
       const name = error instanceof Error ? error.name : typeof error;
       happened = (core) => core.tokenFailed(`getToken failed: ${name}`);
     }
-    if (question === this.#questions) this.#put(happened);
-  }
-
-  #put(happened: Input): void {
-    if (!this.#isClosed) this.#putAlways(happened);
-  }
-
-  #putLast(happened: Input): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#putAlways(happened);
+    if (question === this.#questions) this.put(happened);
   }
 }
 
@@ -121,5 +100,10 @@ export class Link {
 function answered(value: unknown): Input {
   if (value === null || value === undefined) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));
-  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${typeof value}`);
+  return (core) => core.tokenUnusable(`getToken must answer with a text, not ${kindOf(value)}`);
+}
+
+/** "Response", "Uint8Array", "Number" … */
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }

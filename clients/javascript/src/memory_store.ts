@@ -1,19 +1,18 @@
 /** A store that ends with the page or the process. */
 
 import type { Store } from "./store.js";
-import { type Change, UserState } from "./user_state.js";
+import { type Change, type Stored, UserState } from "./user_state.js";
 
 /** Keeps everything in memory; for one client. */
 export class MemoryStore implements Store {
   readonly #states = new Map<string, UserState>();
 
-  claim(userId: string): Promise<UserState | null> {
+  claim(userId: string): Promise<Stored | null> {
     return this.read(userId);
   }
 
-  async read(userId: string): Promise<UserState | null> {
-    const state = this.#states.get(userId);
-    return state === undefined ? null : new UserState(state.head, state.items.values(), state.queue.values());
+  async read(userId: string): Promise<Stored | null> {
+    return this.#states.get(userId)?.stored() ?? null;
   }
 
   async save(userId: string, changes: readonly Change[]): Promise<void> {

@@ -148,11 +148,16 @@ const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check
 /** What the service says; null if that is no message that we know. */
 export function decode(data: unknown): ServerMessage | null {
   try {
-    const message = JSON.parse(String(data)) as ServerMessage | null;
-    return SHAPES.get(message?.type)?.(message) ? message : null;
+    return recognized(JSON.parse(String(data)));
   } catch {
     return null;
   }
+}
+
+/** `value`, if it is a message that we know. */
+export function recognized(value: unknown): ServerMessage | null {
+  const message = value as ServerMessage | null;
+  return SHAPES.get(message?.type)?.(message) ? message : null;
 }
 
 /** The text to send. */

@@ -2,11 +2,17 @@
 
 /** The client of syncd for browsers and Node: README.md. */
 
-export { type ClientEvent, SyncClient, type SyncClientOptions } from "./client.js";
+export { type ClientEvent, SyncClient } from "./client.js";
 export type { SyncEvents } from "./events.js";
-export type { GetToken } from "./link.js";
+export type { Storage } from "./guarded_store.js";
+export type { Reading, Timestamp } from "./hlc.js";
 export type { Item as ListItem } from "./list_view.js";
 export type { Action, Status } from "./messages.js";
+export type { Operation, Operations } from "./operations.js";
+export type { SyncClientOptions } from "./options.js";
 export type { Transport } from "./outputs.js";
+export type { GetToken } from "./service.js";
 export type { State } from "./state.js";
+export { ErasedError, type Store, SupersededError } from "./store.js";
 export { readToken, type Token } from "./token.js";
+export type { Change, ConfirmedItem, Head, PendingWrite, Stored } from "./user_state.js";

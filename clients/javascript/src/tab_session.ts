@@ -4,35 +4,28 @@
  *
  * A tab keeps what it asked for until its leader says that it is done (stored, if it is a write); a new leader is asked
  * again. Calls have names, and a write in the queue knows its call: what is stored already is not done twice.
+ *
+ * Where the store fails the leader begins again with what it had stored, in memory; a tab that has missed something of
+ * that asks for all of it.
  */
 
-import { Backoff } from "./backoff.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
+import type { Storage } from "./guarded_store.js";
 import { canonical } from "./ids.js";
-import type { Service } from "./link.js";
+import { latch } from "./latch.js";
+import { type LeaderBatch, LeaderCopy } from "./leader_copy.js";
+import { LeaderTimeout } from "./leader_timeout.js";
 import type { Item, ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
+import { OpenCalls } from "./open_calls.js";
+import type { Transport } from "./outputs.js";
 import type { State } from "./state.js";
-import { ErasedError, type Store, SupersededError } from "./store.js";
+import { ErasedError, SupersededError } from "./store.js";
+import type { TabMessage } from "./tab_message.js";
+import type { TabSessionDeps } from "./tab_session_deps.js";
 import type { Tabs } from "./tabs.js";
-import { UserState } from "./user_state.js";
-
-export type TabMessage =
-  | { readonly type: "call"; readonly name: string; readonly call: Call }
-  | (Batch & { readonly type: "batch"; readonly leader: string; readonly state: State });
-
-/** What a tab's session is wired with. `tab`: a name that no other tab has. */
-export interface TabSessionDeps {
-  readonly tab: string;
-  readonly service: Service;
-  readonly store: Store;
-  readonly openTabs: (userId: string, onMessage: (message: TabMessage) => void) => Tabs<TabMessage>;
-  readonly onEvent: (event: SyncEvent) => void;
-}
-
-/** How long a leader may take to do a call until it is thought asleep. */
-const LEADER_TIMEOUT_MS = 3000;
+import { UserState, userState } from "./user_state.js";
 
 export class TabSession {
   readonly userId: string;
@@ -45,108 +38,118 @@ export class TabSession {
   readonly #deps: TabSessionDeps;
   readonly #tabs: Tabs<TabMessage>;
   #engine: Engine | null = null;
-  /** Calls that are not done, by name, with what is shown of a write. */
-  readonly #calls = new Map<string, { readonly call: Call; readonly write: ShownWrite | null }>();
-  #callsMade = 0;
-  readonly #storeBackoff = new Backoff();
-  #leaderTimeout: ReturnType<typeof setTimeout> | undefined;
+  #engines = 0;
+  readonly #calls: OpenCalls;
+  readonly #nothing = UserState.empty("");
   #isClosed = false;
 
   // Of the tab that leads, while it is another
-  #leader: string | null = null;
+  readonly #copy = new LeaderCopy((batch) => this.#onApplied(batch));
+  readonly #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-  #leaderState: State | null = null;
-  #copy: UserState | null = null;
-  /** What came while the copy is being read. */
-  #pendingBatches: Batch[] | null = null;
 
   constructor(userId: string, deps: TabSessionDeps) {
     this.userId = userId;
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
+    this.#calls = new OpenCalls(deps.tab);
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
   }
 
   get state(): State {
-    return this.#engine?.state ?? this.#leaderState ?? "stopped";
+    return this.#engine?.state ?? this.#copy.state ?? "stopped";
+  }
+
+  /** Where the leader keeps what it stores. */
+  get storage(): Storage {
+    return this.#copy.storage ?? this.#deps.store.storage;
+  }
+
+  get transport(): Transport | null {
+    return this.#engine === null ? this.#copy.transport : this.#engine.transport;
   }
 
   get stored(): UserState | null {
-    return this.#engine?.stored ?? this.#copy;
+    return this.#engine?.stored ?? this.#copy.stored;
   }
 
   /** How many writes are not settled. */
   get queueLength(): number {
-    return (this.stored?.queue.size ?? 0) + this.#writes.length;
+    return (this.stored?.queue.size ?? 0) + this.#unstored.length;
   }
 
-  list(): Item[] {
-    return (this.stored ?? UserState.empty("")).list(this.#writes);
+  /** Another text whenever the list, the length of the queue or the revision may be another. */
+  get version(): string {
+    const { stored } = this;
+    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
+  }
+
+  list(): readonly Item[] {
+    return (this.stored ?? this.#nothing).list(this.#unstored);
   }
 
   /** Throws a TypeError where `contentId` is no UUID. */
-  enqueue(operation: Action, contentId: string): void {
-    const write = { operation, content_id: canonical(contentId) };
-    const timestamp = { physical: Date.now(), logical: this.#callsMade, node: this.#deps.tab };
-    this.call({ type: "write", ...write }, { ...write, timestamp });
+  has(contentId: string): boolean {
+    return (this.stored ?? this.#nothing).has(canonical(contentId), this.#unstored);
   }
 
-  call(call: Call, write: ShownWrite | null = null): void {
-    this.#callsMade += 1;
-    const name = `${this.#deps.tab}.${this.#callsMade}`;
-    this.#calls.set(name, { call, write });
-    this.#make(name, call);
-    if (this.#engine === null && write !== null) this.#deps.onEvent({ type: "updated" });
+  /**
+   * Throws a TypeError where one of `contentIds` is no UUID; nothing was done then. Returns the names of the writes, and a
+   * promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   */
+  enqueue(operation: Action, contentIds: readonly string[]): { names: string[]; stored: Promise<void> } {
+    const { contents, ended, ...call } = this.#calls.addWrites(operation, contentIds.map(canonical));
+    this.#make(call);
+    this.#deps.onEvents([{ type: "updated" }]);
+    return { names: contents.map(({ name }) => name), stored: ended };
+  }
+
+  /** Fulfilled when it is done. */
+  call(call: Call): Promise<void> {
+    const open = this.#calls.add(call);
+    this.#make(open);
+    return open.ended;
   }
 
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello(): void {
-    this.call({ type: "hello" });
+    void this.call({ type: "hello" });
   }
 
   /** The same, and whoever leads should be sure of the connection. */
   wake(): void {
-    this.call({ type: "wake" });
+    void this.call({ type: "wake" });
   }
 
-  /** Leave without a word to the app. */
-  close(): void {
+  /** Leave without a word to the app, once what it asked for is stored; fulfils `closed`. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#leaderTimeout);
+    this.#timeout.stop();
+    this.#show();
+    await this.#engine?.close();
     this.#engine?.retire();
     this.#tabs.close();
-    this.#show();
+    this.#deps.store.release(this.userId, false);
+    this.#calls.end(new Error("closed before it was known to be kept"));
     this.#end();
   }
 
   /** What is not in `stored` yet. */
-  get #writes(): ShownWrite[] {
-    if (this.#engine !== null) return [];
-    return Array.from(this.#calls.values(), ({ write }) => write).filter((write) => write !== null);
+  get #unstored(): readonly ShownWrite[] {
+    return this.#engine === null ? this.#calls.writes : NO_WRITES;
   }
 
-  #make(name: string, call: Call): void {
+  #make({ name, call }: { readonly name: string; readonly call: Call }): void {
     if (this.#engine === null) {
       this.#tabs.tell({ type: "call", name, call });
-      this.#startLeaderTimeout();
+      this.#timeout.start();
     } else {
       this.#engine.call(call, name);
     }
-  }
-
-  #startLeaderTimeout(): void {
-    this.#leaderTimeout ??= setTimeout(() => {
-      this.#leaderTimeout = undefined;
-      if (this.#engine === null && this.#calls.size > 0) this.#tabs.takeLead(this.#onGranted, this.#onLost);
-    }, LEADER_TIMEOUT_MS);
-  }
-
-  #stopLeaderTimeout(): void {
-    clearTimeout(this.#leaderTimeout);
-    this.#leaderTimeout = undefined;
   }
 
   // Leading
@@ -157,59 +160,64 @@ export class TabSession {
     const { tab, service, store } = this.#deps;
     let stored: UserState | null;
     try {
-      stored = await store.claim(this.userId, this.#hasFollowed);
+      stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
     } catch (error) {
       this.#onStoreFailed(error);
       return;
     }
     if (this.#isClosed || this.#engine !== null) return;
-    this.#stopLeaderTimeout();
-    const wasStopped = this.#leaderState === "stopped";
+    this.#timeout.stop();
+    const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
-    this.#leader = tab;
-    this.#copy = null;
+    this.#engines += 1;
+    this.#copy.leads(`${tab} ${this.#engines}`);
     engine.signIn(this.userId, stored);
-    if (wasStopped) engine.call({ type: "disconnect" }, "");
-    for (const [name, { call }] of this.#calls) this.#make(name, call);
+    if (state === "stopped") engine.call({ type: "disconnect" }, "");
+    for (const call of lost) engine.call(call, "");
+    for (const call of this.#calls) this.#make(call);
     this.#show();
   }
 
+  /** Tell the other tabs how this one stands, if it leads. */
+  announce(): void {
+    if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
+  }
+
   #tellAll(batch: Batch): void {
-    const { tab } = this.#deps;
-    this.#tabs.tell({ type: "batch", leader: tab, state: this.state, ...batch });
-    this.#markDone(batch.done);
+    const { state, transport, storage } = this;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
+    this.#calls.markDone(batch.done);
     this.#emit(batch.events);
+  }
+
+  /** Of the engine. */
+  get #name(): string {
+    return this.#copy.leader ?? "";
   }
 
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   readonly #onStoreFailed = (error: unknown): void => {
     if (this.#isClosed) return;
-    if (error instanceof SupersededError) {
-      this.#onLost();
-      return;
-    }
-    if (error instanceof ErasedError) {
-      this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
-      return;
-    }
-    // biome-ignore lint/suspicious/noConsole: the app goes on; whoever debugs it should know
-    console.error("syncd: the watchlist cannot be stored; trying again.", error);
-    this.#retire();
-    void this.#readCopy();
-    const waitMs = this.#storeBackoff.nextMs(Math.random());
-    this.#leaderTimeout = setTimeout(
-      () => this.#tabs.takeLead(this.#onGranted, this.#onLost),
-      LEADER_TIMEOUT_MS + waitMs,
-    );
+    if (error instanceof SupersededError) this.#onLost();
+    else if (error instanceof ErasedError) this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
+    else this.restart();
   };
+
+  /** Begin again with what the store, or what stands for it, has now. */
+  restart(): void {
+    if (this.#engine === null) return;
+    this.#retire();
+    void this.#lead();
+  }
 
   /** Another tab leads now; follow it. */
   readonly #onLost = (): void => {
     if (this.#engine === null) return;
     this.#retire();
+    this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#leaderState = null; // it may have any, and nobody will say which
+      this.#copy.led(null, null, this.#copy.stored); // the other may stand anyhow, and nobody will say how
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -218,79 +226,84 @@ export class TabSession {
   };
 
   #retire(): void {
-    if (this.#engine !== null) {
-      this.#copy = this.#engine.stored;
-      this.#leaderState = this.#engine.state;
-      this.#engine.retire();
-    }
+    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
+    this.#engine?.retire();
     this.#engine = null;
-    this.#leader = null;
-    this.#stopLeaderTimeout();
+    this.#timeout.stop();
   }
 
   // Following
 
   #onTabMessage(message: TabMessage): void {
     if (this.#isClosed) return;
-    if (message.type === "call") {
-      this.#engine?.call(message.call, message.name);
-      return;
+    switch (message.type) {
+      case "call":
+        this.#engine?.call(message.call, message.name);
+        break;
+      case "ask_stored":
+        this.#tellStored();
+        break;
+      case "stored":
+        this.#take(message.leader, userState(message.stored));
+        break;
+      case "batch":
+        if (this.#engine === null) this.#onBatch(message);
+        else this.#onBatchOfAnother(message);
     }
-    if (this.#engine !== null) {
-      // The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells.
-      this.#emit(message.events.filter((event) => event.type === "signed_out"));
-      this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
-      return;
-    }
+  }
+
+  #tellStored(): void {
+    const stored = this.#engine?.stored?.stored();
+    if (stored !== undefined) this.#tabs.tell({ type: "stored", leader: this.#name, stored });
+  }
+
+  /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
+  #onBatchOfAnother({ events }: Batch): void {
+    this.#emit(events.filter((event) => event.type === "signed_out"));
+    this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
+  }
+
+  #onBatch(batch: LeaderBatch): void {
     this.#hasFollowed = true;
-    this.#leaderState = message.state;
-    if (message.leader !== this.#leader) {
-      this.#leader = message.leader;
-      void this.#readCopy();
-      for (const [name, { call }] of this.#calls) this.#make(name, call);
+    if (this.#copy.hear(batch)) {
+      if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
+      else void this.#readCopy(batch.leader);
+      for (const call of this.#calls) this.#make(call);
     }
-    if (this.#pendingBatches === null) this.#follow(message);
-    else this.#pendingBatches.push(message);
   }
 
-  async #readCopy(): Promise<void> {
-    const pending = [...(this.#pendingBatches ?? [])];
-    this.#pendingBatches = pending;
-    const copy = await this.#deps.store.read(this.userId).catch(() => null);
-    if (this.#pendingBatches !== pending) return; // read again meanwhile
-    this.#pendingBatches = null;
-    if (this.#engine !== null || this.#isClosed) return;
-    this.#copy = copy;
-    for (const batch of pending) this.#follow(batch);
-    this.#show();
-    this.#deps.onEvent({ type: "updated" });
-  }
-
-  #follow({ changes, events, done }: Batch): void {
-    for (const change of changes) this.#copy?.apply(change);
-    this.#markDone(done);
-    this.#stopLeaderTimeout();
-    if (this.#calls.size > 0) this.#startLeaderTimeout();
+  #onApplied({ done, events }: Batch): void {
+    this.#calls.markDone(done);
+    this.#timeout.stop();
+    if (this.#calls.size > 0) this.#timeout.start();
     this.#emit(events);
   }
 
-  #markDone(done: readonly string[]): void {
-    for (const name of done) this.#calls.delete(name);
+  async #readCopy(leader: string): Promise<void> {
+    try {
+      this.#take(leader, await this.#deps.store.read(this.userId));
+    } catch {
+      if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" }); // this tab's store fails: the leader has it
+    }
+  }
+
+  #take(leader: string, stored: UserState | null): void {
+    if (this.#engine !== null || this.#isClosed || !this.#copy.take(leader, stored)) return;
+    this.#show();
+    this.#deps.onEvents([{ type: "updated" }]);
   }
 
   #emit(events: readonly SyncEvent[]): void {
-    for (const event of events) {
-      if (event.type === "signed_out") this.close();
-      this.#deps.onEvent(event);
-    }
+    if (this.#isClosed) return;
+    const { store, onEvents } = this.#deps;
+    const isOver = events.some((event) => event.type === "signed_out");
+    if (isOver) void this.close();
+    onEvents(
+      events.map((event) =>
+        event.type === "signed_out" ? { ...event, erased: event.erased && !store.owesErasure(this.userId) } : event,
+      ),
+    );
   }
 }
 
-/** A promise, and what fulfils it. */
-function latch(): [Promise<void>, () => void] {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return [opened, open];
-}
+const NO_WRITES: readonly ShownWrite[] = [];

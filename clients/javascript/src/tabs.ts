@@ -92,15 +92,19 @@ export class BrowserTabs<Message> implements Tabs<Message> {
     this.#giveUp?.abort();
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
+    let isGranted = false;
     const untilGivenUp = (): Promise<void> =>
       new Promise((resolve) => {
+        isGranted = true;
         signal.addEventListener("abort", () => resolve());
         if (signal.aborted) resolve();
         else onGranted();
       });
     // A lock can be stolen or waited for until a signal, not both.
     this.#locks?.request(this.#name, steal ? { steal } : { signal }, untilGivenUp).catch(() => {
-      if (!signal.aborted) onLost();
+      if (signal.aborted) return;
+      if (isGranted) onLost();
+      else onGranted(); // the page may have no locks: there is nobody to share with
     });
   }
 }

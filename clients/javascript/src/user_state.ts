@@ -42,10 +42,8 @@ export interface PendingWrite {
   readonly isUnstamped?: true;
   /** How many tags of this add the service had no room for. */
   readonly refusedTags?: number;
-  /** The call that it came from. */
+  /** The call that it came from, by which the app knows it. */
   readonly origin?: string;
-  /** The revision that answers it: settled once the list has come so far. */
-  readonly answer?: number;
 }
 
 /** The message that asks for `write`: the same, however often it is sent. */
@@ -72,17 +70,46 @@ export type Change =
   | { readonly settle: number }
   | { readonly erase: true };
 
+interface ListView {
+  readonly version: number;
+  readonly writes: readonly ShownWrite[];
+  readonly items: readonly Item[];
+}
+
+/** What is stored of one user: plain data that JSON keeps. */
+export interface Stored {
+  readonly head: Head;
+  readonly items: readonly ConfirmedItem[];
+  /** By `number`, upwards. */
+  readonly queue: readonly PendingWrite[];
+}
+
+export function userState({ head, items, queue }: Stored): UserState {
+  return new UserState(head, items, queue);
+}
+
 /** Everything of one user. */
 export class UserState {
   head: Head;
   readonly items: Map<string, ConfirmedItem>;
   /** By number, in the order of the writes. */
   readonly queue: Map<number, PendingWrite>;
+  /** Content id -> the numbers of its writes, in order. */
+  readonly #numbers = new Map<string, Set<number>>();
+  #version = 0;
+  /** The list of `#version`, for the writes it was made with. */
+  #list: ListView | null = null;
 
   constructor(head: Head, items: Iterable<ConfirmedItem> = [], queue: Iterable<PendingWrite> = []) {
     this.head = head;
     this.items = new Map(Array.from(items, (item) => [item.content_id, item]));
     this.queue = new Map(Array.from(queue, (write) => [write.number, write]));
+    for (const write of this.queue.values()) this.#index(write);
+  }
+
+  /** What is to be stored to have the same again. */
+  stored(): Stored {
+    return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
   }
 
   /** The state of a user of whom nothing is stored. */
@@ -98,21 +125,75 @@ export class UserState {
     });
   }
 
+  /** Another number whenever `list` or the length of the queue may be another. */
+  get version(): number {
+    return this.#version;
+  }
+
   apply(change: Change): void {
-    if ("set" in change) this.head = { ...this.head, ...change.set };
-    else if ("put" in change) this.items.set(change.put.content_id, change.put);
+    if ("set" in change) {
+      this.head = { ...this.head, ...change.set };
+      return;
+    }
+    if ("queue" in change && this.queue.has(change.queue.number)) {
+      this.queue.set(change.queue.number, change.queue); // how it is sent changes, not what is shown
+      return;
+    }
+    this.#version += 1;
+    if ("put" in change) this.items.set(change.put.content_id, change.put);
     else if ("drop" in change) this.items.delete(change.drop);
     else if ("clear" in change) this.items.clear();
-    else if ("queue" in change) this.queue.set(change.queue.number, change.queue);
-    else if ("settle" in change) this.queue.delete(change.settle);
+    else if ("queue" in change) this.#enqueue(change.queue);
+    else if ("settle" in change) this.#settle(change.settle);
     else {
       this.items.clear();
       this.queue.clear();
+      this.#numbers.clear();
     }
   }
 
-  /** The list to show: with the queue applied, and then `writes` that are not in it yet. */
-  list(writes: readonly ShownWrite[] = []): Item[] {
-    return listView(this.items.values(), [...this.queue.values(), ...writes]);
+  /** The writes of this content, in order. */
+  writesOf(contentId: string): PendingWrite[] {
+    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
+    return numbers.map((number) => this.queue.get(number)).filter((write) => write !== undefined);
+  }
+
+  /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
+  has(contentId: string, writes: readonly ShownWrite[] = []): boolean {
+    let isListed = this.items.has(contentId);
+    for (const write of this.writesOf(contentId)) isListed = write.operation === "add";
+    for (const write of writes) if (write.content_id === contentId) isListed = write.operation === "add";
+    return isListed;
+  }
+
+  /**
+   * The list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
+   * same items in it, as long as they are the same. Cost: O(n log n) after a change, else O(1).
+   */
+  list(writes: readonly ShownWrite[] = []): readonly Item[] {
+    if (this.#list === null || this.#list.version !== this.#version || this.#list.writes !== writes) {
+      const items = listView(this.items.values(), [...this.queue.values(), ...writes], this.#list?.items);
+      this.#list = { version: this.#version, writes, items };
+    }
+    return this.#list.items;
+  }
+
+  #enqueue(write: PendingWrite): void {
+    this.queue.set(write.number, write);
+    this.#index(write);
+  }
+
+  #index({ content_id, number }: PendingWrite): void {
+    const numbers = this.#numbers.get(content_id);
+    if (numbers === undefined) this.#numbers.set(content_id, new Set([number]));
+    else numbers.add(number);
+  }
+
+  #settle(number: number): void {
+    const contentId = this.queue.get(number)?.content_id ?? "";
+    this.queue.delete(number);
+    const numbers = this.#numbers.get(contentId);
+    numbers?.delete(number);
+    if (numbers?.size === 0) this.#numbers.delete(contentId);
   }
 }

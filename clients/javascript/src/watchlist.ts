@@ -24,6 +24,8 @@ export class Watchlist {
   readonly queue: WriteQueue;
   readonly pieces = new SnapshotPieces();
   readonly #newReplica: () => string;
+  /** Of the writes in the queue. */
+  readonly #origins = new Set<string>();
   #changes: Change[] = [];
   #hasUpdated = true; // it is shown for the first time
 
@@ -37,8 +39,7 @@ export class Watchlist {
     this.state = stored ?? UserState.empty(newReplica());
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
-    // What was answered before a restart is asked once more, and gets the same answer.
-    for (const { answer, ...write } of this.state.queue.values()) this.state.apply({ queue: write });
+    for (const { origin } of this.state.queue.values()) if (origin !== undefined) this.#origins.add(origin);
   }
 
   /** The last one applied. */
@@ -67,7 +68,10 @@ export class Watchlist {
    */
   enqueue(operation: Action, contentId: string, nowMs: number, origin?: string): void {
     const content = canonical(contentId);
-    if (origin !== undefined && Array.from(this.state.queue.values()).some((write) => write.origin === origin)) return;
+    if (origin !== undefined) {
+      if (this.#origins.has(origin)) return;
+      this.#origins.add(origin);
+    }
     const { replica, revision, ...head } = this.state.head;
     const timestamp = tick(head.clock, nowMs, replica);
     const number = head.operations + 1;
@@ -91,9 +95,7 @@ export class Watchlist {
   /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
   acknowledge(write: PendingWrite, revision: number | undefined, timestamp: Timestamp | undefined): void {
     if (timestamp !== undefined) this.#follow(timestamp);
-    this.queue.release(write.operation_id);
-    if (revision === undefined) this.#changeQueue({ settle: write.number });
-    else this.#change({ queue: { ...write, answer: revision } });
+    this.queue.answer(write, revision ?? 0);
     if (timestamp !== undefined) this.#unstampBehind(write, timestamp);
     this.#settle();
   }
@@ -124,7 +126,7 @@ export class Watchlist {
 
   /** Undo what the service does not accept. */
   refuse(write: PendingWrite): void {
-    this.#changeQueue({ settle: write.number });
+    this.#drop(write.number);
     this.#leaveReplica(write);
   }
 
@@ -159,11 +161,8 @@ export class Watchlist {
     this.#hasUpdated = true;
     if (isOtherJournal) {
       // The old numbers mean nothing now: what they answered is settled, what is still wanted is wanted as of here.
-      for (const write of this.state.queue.values()) {
-        this.#changeQueue(
-          write.answer === undefined ? { queue: { ...write, observed: revision } } : { settle: write.number },
-        );
-      }
+      this.#settle(null);
+      for (const write of this.state.queue.values()) this.#changeQueue({ queue: { ...write, observed: revision } });
     }
     this.#settle();
   }
@@ -181,9 +180,8 @@ export class Watchlist {
 
   /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
   #unstampBehind({ number, content_id }: PendingWrite, timestamp: Timestamp): void {
-    for (const each of this.state.queue.values()) {
-      if (each.content_id !== content_id || each.number <= number) continue;
-      if (compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    for (const each of this.state.writesOf(content_id)) {
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
     }
   }
 
@@ -193,10 +191,15 @@ export class Watchlist {
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
 
-  #settle(): void {
-    for (const { number, answer } of this.state.queue.values()) {
-      if (answer !== undefined && answer <= this.revision) this.#changeQueue({ settle: number });
-    }
+  /** `revision`: up to which answered writes have taken effect; null: all have. */
+  #settle(revision: number | null = this.revision): void {
+    for (const number of this.queue.takeSettled(revision)) this.#drop(number);
+  }
+
+  #drop(number: number): void {
+    const origin = this.state.queue.get(number)?.origin;
+    if (origin !== undefined) this.#origins.delete(origin);
+    this.#changeQueue({ settle: number });
   }
 
   #changeQueue(change: Change): void {

@@ -9,6 +9,8 @@ export class WriteQueue {
   readonly #writes: ReadonlyMap<number, PendingWrite>;
   /** Operation ids, each with its number in `#writes`. */
   readonly #inFlight = new Map<string, number>();
+  /** Number -> the revision at which its effect is in the list. */
+  readonly #answered = new Map<number, number>();
 
   /** `writes`: by number, in order; the state's own, looked at again at each call. */
   constructor(writes: ReadonlyMap<number, PendingWrite>) {
@@ -25,8 +27,8 @@ export class WriteQueue {
     const busy = new Set<string>();
     for (const write of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      const { content_id, operation_id, number, answer } = write;
-      if (answer !== undefined) continue;
+      const { content_id, operation_id, number } = write;
+      if (this.#answered.has(number)) continue;
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
@@ -50,5 +52,18 @@ export class WriteQueue {
   /** Count every write as not in flight: the connection ended. */
   releaseAll(): void {
     this.#inFlight.clear();
+  }
+
+  /** Note that a write takes effect at `revision`. */
+  answer({ operation_id, number }: PendingWrite, revision: number): void {
+    this.release(operation_id);
+    this.#answered.set(number, revision);
+  }
+
+  /** Take the numbers of the answered writes that have taken effect by `revision`, which are settled; null: of all. */
+  takeSettled(revision: number | null): number[] {
+    const settled = Array.from(this.#answered).filter(([, reached]) => revision === null || reached <= revision);
+    for (const [number] of settled) this.#answered.delete(number);
+    return settled.map(([number]) => number);
   }
 }

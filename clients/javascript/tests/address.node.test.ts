@@ -21,8 +21,20 @@ test("an address is taken as people have it", () => {
 });
 
 test("what is no address is refused", () => {
-  for (const url of ["", "localhost:8083", "127.0.0.1:8083", "nonsense", "ftp://x", "http://", "http://h:99999"])
-    assert.throws(() => new SyncClient({ url, getToken: () => null }), TypeError);
+  for (const url of [
+    "",
+    "localhost:8083",
+    "127.0.0.1:8083",
+    "nonsense",
+    "ftp://x",
+    "http://",
+    "http://secret@h:99999",
+    undefined,
+  ])
+    assert.throws(
+      () => new SyncClient({ ...(url !== undefined && { url }), getToken: () => null }),
+      new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com"),
+    );
 });
 
 test("what an address must not have is said, and not repeated", () => {

@@ -7,7 +7,8 @@ import { after, afterEach, before, test as nodeTest } from "node:test";
 import type { BrowserContext, Page as PlaywrightPage } from "playwright-core";
 
 import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
-import { content, Daemon, mint } from "./daemon.js";
+import { content } from "./contents.js";
+import { Daemon, mint } from "./daemon.js";
 import { type Browser, type Context, engineNamed, type Page, whyMissing } from "./engines.js";
 import { type PageOptions, Site } from "./site.js";
 

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
 import { type ClientEvent, SyncClient, type SyncEvents } from "../src/syncd-client.js";
-import { content, Daemon, mint } from "./daemon.js";
+import { content } from "./contents.js";
+import { Daemon, mint } from "./daemon.js";
 
 const TIMEOUT_MS = 60_000;
 const [A, B, C] = [content(1), content(2), content(3)];

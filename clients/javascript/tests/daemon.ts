@@ -66,8 +66,3 @@ export function mint(user: string, device: string, lifetimeS = 3600): string {
 function base64url(text: string): string {
   return Buffer.from(text).toString("base64url");
 }
-
-/** Contents by number. */
-export function content(number: number): string {
-  return `0b0e6a4e-52a5-4a5b-9a1f-${String(number).padStart(12, "0")}`;
-}

@@ -3,30 +3,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Core } from "../src/core.js";
-import { type GetToken, type Input, Link } from "../src/link.js";
-
-/** What the core is told, as the method and what it is given. */
-type Told = readonly [string, ...unknown[]];
+import type { Input } from "../src/carrying.js";
+import { Link } from "../src/link.js";
+import type { GetToken } from "../src/service.js";
+import { type Told, told } from "./core_by_hand.js";
 
 /** A link, and a promise of what it tells first. */
-function linkWith(getToken: unknown): { link: Link; told: Promise<Told>; all: Told[] } {
+function linkWith(getToken: unknown): { link: Link; first: Promise<Told>; all: Told[] } {
   const all: Told[] = [];
   let tell = (_: Told): void => undefined;
-  const told = new Promise<Told>((resolve) => {
+  const first = new Promise<Told>((resolve) => {
     tell = resolve;
   });
-  const core = new Proxy({} as Core, {
-    get:
-      (_, method) =>
-      (...given: unknown[]) => {
-        all.push([String(method), ...given]);
-        tell([String(method), ...given]);
-        return [];
-      },
-  });
   const service = { address: "ws://127.0.0.1:1", getToken: getToken as GetToken, WebSocket: globalThis.WebSocket };
-  return { link: new Link(service, (happened: Input) => happened(core)), told, all };
+  const put = (happened: Input): void => {
+    all.push(told(happened));
+    tell(told(happened));
+  };
+  return { link: new Link(service, put), first, all };
 }
 
 test("what the callback answers is told by what it is", async () => {
@@ -35,26 +29,34 @@ test("what the callback answers is told by what it is", async () => {
     [async () => "a-token", ["token", { value: "a-token" }]],
     [() => null, ["tokenFailed"]],
     [() => undefined, ["tokenFailed"]],
-    [() => 7, ["tokenUnusable", "getToken must answer with a text, not number"]],
-    [() => ({ token: "secret" }), ["tokenUnusable", "getToken must answer with a text, not object"]],
+    [() => 7, ["tokenUnusable", "getToken must answer with a text, not Number"]],
+    [() => ({ token: "secret" }), ["tokenUnusable", "getToken must answer with a text, not Object"]],
+    [() => new TextEncoder().encode("secret"), ["tokenUnusable", "getToken must answer with a text, not Uint8Array"]],
+    [async () => new Response("secret"), ["tokenUnusable", "getToken must answer with a text, not Response"]],
+    [
+      () => {
+        throw new TypeError("secret");
+      },
+      ["tokenFailed", "getToken failed: TypeError"],
+    ],
     [() => Promise.reject(new RangeError("secret")), ["tokenFailed", "getToken failed: RangeError"]],
   ];
   for (const [getToken, expected] of answers) {
-    const { link, told } = linkWith(getToken);
+    const { link, first } = linkWith(getToken);
     link.askToken();
-    assert.deepEqual(await told, expected);
+    assert.deepEqual(await first, expected);
   }
 });
 
 test("of two questions only the later one is answered", async () => {
   const answers: ((value: string) => void)[] = [];
-  const { link, told, all } = linkWith(() => new Promise<string>((resolve) => answers.push(resolve)));
+  const { link, first, all } = linkWith(() => new Promise<string>((resolve) => answers.push(resolve)));
   link.askToken();
   link.askToken();
   answers[0]?.("first");
   await Promise.resolve();
   answers[1]?.("second");
-  assert.deepEqual(await told, ["token", { value: "second" }]);
+  assert.deepEqual(await first, ["token", { value: "second" }]);
   assert.equal(all.length, 1);
 });
 
@@ -70,4 +72,23 @@ test("a dropped link tells nothing of a late answer", async () => {
   await answered;
   await Promise.resolve();
   assert.deepEqual(all, []);
+});
+
+test("a link that has ended holds nothing any more, and tells nothing", async (context) => {
+  let dropped = 0;
+  class Socket {
+    close(): void {
+      dropped += 1;
+    }
+  }
+  const all: Told[] = [];
+  const service = { address: "ws://h", getToken: () => null, WebSocket: Socket as never };
+  const link = new Link(service, (happened) => all.push(told(happened)));
+  context.mock.method(globalThis, "fetch", () => new Promise(() => undefined));
+  link.open("stream", "/", "t");
+  link.probe("/", "t");
+  link.putLast((core) => core.closed(1006));
+  link.putLast((core) => core.closed(1006));
+  link.put((core) => core.heard());
+  assert.deepEqual([all, link.isClosed, link.signal?.aborted, dropped], [[["closed", 1006]], true, true, 1]);
 });

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import { SyncClient } from "../src/syncd-client.js";
-import { content, PYTHON, ROOT } from "./daemon.js";
+import { content } from "./contents.js";
+import { PYTHON, ROOT } from "./daemon.js";
 
 /** As the fake has them. */
 const ITEMS = 10_000;

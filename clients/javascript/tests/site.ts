@@ -1,4 +1,4 @@
-/** A site with one page, which has the client under test as `SyncClientOfPage`. */
+/** A site with a page that has the client under test as `SyncClientOfPage`, and with pages of other modules. */
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -24,18 +24,29 @@ const PAGE = `<!doctype html><title>test</title><script>
   import { SyncClient } from "./MODULE";
   globalThis.SyncClientOfPage = SyncClient;
 </script>`;
+const PAGE_OF_MODULE = `<!doctype html><title>test</title><body><script type="module" src="/MODULE"></script>`;
 const MODERN_FILE = "modern.js";
 const LEGACY_FILE = "legacy.js";
 
 export class Site {
   readonly #server = createServer(({ url = "/" }, response) => {
     const { pathname, searchParams } = new URL(url, this.origin);
-    const script = this.#scripts.get(pathname.slice(1));
+    const name = pathname.slice(1);
+    const script = this.#scripts.get(name);
+    const module = `${name}.js`;
+    const page = this.#scripts.has(module)
+      ? PAGE_OF_MODULE.replace("MODULE", module)
+      : PAGE.replace("MODULE", searchParams.get("module") ?? "");
     response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
-    response.end(script ?? PAGE.replace("MODULE", searchParams.get("module") ?? ""));
+    response.end(script ?? page);
   });
   readonly #scripts = new Map<string, string>();
   origin = "";
+
+  /** Have a page `/NAME` of this module. */
+  addPage(name: string, script: string): void {
+    this.#scripts.set(`${name}.js`, script);
+  }
 
   async start(): Promise<void> {
     const { outputFiles } = bundle([ENTRIES["syncd-client"]], { ...LEGACY_MODULE, write: false });

@@ -4,12 +4,15 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
+import { GuardedStore } from "../src/guarded_store.js";
 import { MemoryStore } from "../src/memory_store.js";
 import { ErasedError, SupersededError } from "../src/store.js";
-import { type TabMessage, TabSession, type TabSessionDeps } from "../src/tab_session.js";
-import type { Change, UserState } from "../src/user_state.js";
+import type { TabMessage } from "../src/tab_message.js";
+import { TabSession } from "../src/tab_session.js";
+import type { TabSessionDeps } from "../src/tab_session_deps.js";
+import type { Change, Stored } from "../src/user_state.js";
 import { Watchlist } from "../src/watchlist.js";
-import { content } from "./daemon.js";
+import { content } from "./contents.js";
 
 const [A, B] = [content(1), content(2)];
 
@@ -19,7 +22,7 @@ class FailingStore extends MemoryStore {
   /** What every call waits for. */
   gate: Promise<void> = Promise.resolve();
 
-  override claim(userId: string): Promise<UserState | null> {
+  override claim(userId: string): Promise<Stored | null> {
     return this.#failOr(() => super.claim(userId));
   }
 
@@ -60,23 +63,27 @@ class TabsByHand {
 }
 
 function open(context: TestContext) {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
-  context.mock.method(console, "error", () => {});
+  context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const store = new FailingStore();
   const tabs = new TabsByHand();
   const events: string[] = [];
+  const guarded = new GuardedStore(store, "persistent", {
+    newReplica: () => "another replica",
+    onStorage: (storage) => events.push(storage),
+    onMerged: () => session.restart(),
+  });
   const deps: TabSessionDeps = {
     tab: "this",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
-    store,
+    store: guarded,
     openTabs: (_user, onMessage) => {
       tabs.onMessage = onMessage;
       return tabs;
     },
-    onEvent: (event) => events.push(event.type),
+    onEvents: (told) => events.push(...told.map((event) => event.type)),
   };
   const session = new TabSession("alice", deps);
-  context.after(() => session.close());
+  context.after(() => void session.close());
   return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
 }
 
@@ -84,28 +91,88 @@ function contents(session: TabSession): string[] {
   return session.list().map((item) => item.content_id);
 }
 
-test("what could not be stored is shown no more, until the storage works again", async (context) => {
-  const { store, tabs, session, passTimeout } = open(context);
+test("where the store fails the tab goes on in memory, under another replica, and stores all when it works again", async (context) => {
+  const { store, tabs, events, session, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
-  session.enqueue("add", A);
+  session.enqueue("add", [A]);
   await setImmediate();
   store.failures.push(new Error("disk full"), new Error("disk full"));
-  session.enqueue("add", B);
-  assert.deepEqual(contents(session), [B, A]);
-  await setImmediate();
+  const { stored } = session.enqueue("add", [B]);
+  await stored;
+  assert.deepEqual([contents(session), session.storage], [[B, A], "memory"]);
+  assert.deepEqual(
+    Array.from(session.stored?.queue.values() ?? [], (write) => write.operation_id.startsWith("another replica.")),
+    [false, true],
+  );
   passTimeout();
-  tabs.grant();
-  await setImmediate(); // the claim fails, too
+  await setImmediate(); // it fails again
+  assert.equal(session.storage, "memory");
   passTimeout();
-  tabs.grant();
   await setImmediate();
-  assert.equal(tabs.asked, 2);
-  assert.deepEqual(contents(session), [B, A]); // the call was never done: it is made again
-  assert.deepEqual([...(session.stored?.queue.keys() ?? [])], [1, 2]);
+  assert.equal(session.storage, "persistent");
+  assert.deepEqual([await store.read("alice")], [session.stored?.stored()]);
+  assert.deepEqual(
+    events.filter((type) => type === "memory" || type === "persistent"),
+    ["memory", "persistent"],
+  );
 });
 
-test("nothing is told before it is stored", async (context) => {
+test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
+  const { tabs, session } = open(context);
+  const [transport, storage] = ["websocket", "memory"] as const;
+  const said = { type: "batch", leader: "other", state: "live", transport, storage, events: [], done: [] } as const;
+  const watchlist = new Watchlist("alice", null, () => "of the other");
+  watchlist.enqueue("add", A, 1, "a call");
+  watchlist.takeChanges();
+  const stored = watchlist.state.stored();
+  watchlist.enqueue("add", B, 2, "another call");
+  tabs.onMessage({ ...said, changes: watchlist.takeChanges().changes });
+  assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
+  tabs.onMessage({ type: "stored", leader: "other", stored });
+  await session.shown;
+  assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "memory"]);
+  tabs.grant();
+  await setImmediate();
+  assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "persistent"]);
+});
+
+test("a tab whose leader keeps all in memory is told of it", async (context) => {
+  const { store, tabs, session } = open(context);
+  store.failures.push(new Error("no disk"));
+  tabs.grant();
+  await session.shown;
+  session.enqueue("add", [A]);
+  await setImmediate();
+  tabs.onMessage({ type: "ask_stored" });
+  const told = tabs.told.at(-1);
+  assert.ok(told?.type === "stored");
+  assert.deepEqual(
+    told.stored.queue.map((write) => write.content_id),
+    [A],
+  );
+  assert.ok(tabs.told.some((message) => message.type === "batch" && message.storage === "memory"));
+});
+
+test("what the app has called for is stored when it closes at once", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  const writes = Array.from({ length: 2000 }, (_, index) => session.enqueue("add", [content(index)]).stored);
+  await session.close();
+  await Promise.all(writes);
+  assert.equal((await store.read("alice"))?.queue.length, 2000);
+});
+
+test("a tab that closes before its leader has answered says so to who waits", async (context) => {
+  const { session } = open(context);
+  const { stored } = session.enqueue("add", [A]);
+  await session.close();
+  await assert.rejects(stored, /closed/u);
+});
+
+test("what the user does is shown at once, and told to other tabs when it is stored", async (context) => {
   const { store, tabs, events, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -114,16 +181,20 @@ test("nothing is told before it is stored", async (context) => {
   store.gate = new Promise((resolve) => {
     release = resolve;
   });
+  context.after(() => release());
   events.length = 0;
   tabs.told.length = 0;
-  session.enqueue("add", A);
-  assert.deepEqual(contents(session), [A]);
+  const { names } = session.enqueue("add", [A]);
+  assert.deepEqual([contents(session), events], [[A], ["updated"]]);
   await setImmediate();
-  assert.deepEqual([events, tabs.told], [[], []]);
+  assert.deepEqual(tabs.told, []);
   release();
   await setImmediate();
-  assert.deepEqual(events, ["updated"]);
-  assert.equal(tabs.told.length, 1);
+  assert.deepEqual(
+    tabs.told.map((message: TabMessage) => message.type),
+    ["batch"],
+  );
+  assert.equal(Array.from(session.stored?.queue.values() ?? [])[0]?.origin, names[0]);
 });
 
 test("a tab that was superseded asks the new leader for what it could not store", async (context) => {
@@ -131,21 +202,43 @@ test("a tab that was superseded asks the new leader for what it could not store"
   tabs.grant();
   await session.shown;
   store.failures.push(new SupersededError());
-  session.enqueue("add", A);
+  session.enqueue("add", [A]);
   await setImmediate();
   tabs.told.length = 0;
-  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  tabs.onMessage({
+    type: "batch",
+    leader: "other",
+    state: "live",
+    transport: "websocket",
+    storage: "persistent",
+    changes: [],
+    events: [],
+    done: [],
+  });
   await setImmediate();
   const writes = tabs.told.flatMap((message) =>
     message.type === "call" && message.call.type === "write" ? [message.call] : [],
   );
-  assert.deepEqual(writes, [{ type: "write", operation: "add", content_id: A }]);
-  assert.deepEqual([contents(session), session.queueLength, session.state], [[A], 1, "live"]);
+  assert.deepEqual(
+    writes.map(({ operation, writes: [write] }) => [operation, write?.content_id]),
+    [["add", A]],
+  );
+  assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+  assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
-  tabs.onMessage({ type: "batch", leader: "other", state: "live", changes: [], events: [], done: [] });
+  tabs.onMessage({
+    type: "batch",
+    leader: "other",
+    state: "live",
+    transport: "websocket",
+    storage: "persistent",
+    changes: [],
+    events: [],
+    done: [],
+  });
   await session.shown;
   store.failures.push(new ErasedError());
   tabs.grant();
@@ -155,11 +248,11 @@ test("a tab that may lead after the others were signed out is signed out, too", 
 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
   const { store, tabs, session } = open(context);
-  session.enqueue("add", A);
+  session.enqueue("add", [A]);
   const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
   assert.ok(call?.type === "call" && call.call.type === "write");
   const watchlist = new Watchlist("alice", null, () => "the replica");
-  watchlist.enqueue("add", A, 1, call.name);
+  watchlist.enqueue("add", A, 1, call.call.writes[0]?.name);
   await store.save("alice", watchlist.takeChanges().changes);
   tabs.grant();
   await session.shown;
@@ -175,6 +268,8 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
     type: "batch",
     leader: "other",
     state: "signed_out",
+    transport: null,
+    storage: "persistent",
     changes: [],
     events: [event],
     done: [],
@@ -184,7 +279,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
 
 test("a leader that does not answer is relieved, once", async (context) => {
   const { tabs, session, passTimeout } = open(context);
-  session.enqueue("add", A);
+  session.enqueue("add", [A]);
   assert.deepEqual(contents(session), [A]);
   passTimeout();
   assert.equal(tabs.asked, 1);

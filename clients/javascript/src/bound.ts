@@ -1,0 +1,15 @@
+/**
+ * Give `object` its members as its own, which work on it whoever calls them: a Proxy around it, as Vue makes them, has no
+ * `#fields`, and a function that was taken from it no `this`. `prototype`: that of its class, which may be a subclass.
+ */
+export function bindMembers(object: object, prototype: object): void {
+  const bound = new Set(["constructor"]);
+  for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (bound.has(name)) continue;
+      bound.add(name);
+      if (get !== undefined) Object.defineProperty(object, name, { get: () => get.call(object) });
+      else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
+    }
+  }
+}

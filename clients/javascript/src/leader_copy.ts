@@ -1,0 +1,106 @@
+/** What a tab knows of the one that leads: how it stands, and a copy of what it has stored. */
+
+import type { Batch, Call } from "./engine.js";
+import type { Storage } from "./guarded_store.js";
+import type { Transport } from "./outputs.js";
+import type { State } from "./state.js";
+import { UserState } from "./user_state.js";
+
+/** What a leader says with each batch. `leader`: names its engine. */
+export interface LeaderBatch extends Batch {
+  readonly leader: string;
+  readonly state: State;
+  readonly transport: Transport | null;
+  readonly storage: Storage;
+}
+
+export class LeaderCopy {
+  readonly #onApplied: (batch: Batch) => void;
+  #leader: string | null = null;
+  #state: State | null = null;
+  #transport: Transport | null = null;
+  #storage: Storage | null = null;
+  #copy: UserState | null = null;
+  /** What came while the copy is on its way; null: it is here. */
+  #pending: LeaderBatch[] | null = null;
+
+  /** `onApplied`: is told of each batch once the copy has its changes. */
+  constructor(onApplied: (batch: Batch) => void) {
+    this.#onApplied = onApplied;
+  }
+
+  /** Null: there is none. */
+  get leader(): string | null {
+    return this.#leader;
+  }
+
+  get state(): State | null {
+    return this.#state;
+  }
+
+  get transport(): Transport | null {
+    return this.#transport;
+  }
+
+  get storage(): Storage | null {
+    return this.#storage;
+  }
+
+  get stored(): UserState | null {
+    return this.#copy;
+  }
+
+  /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
+  get lost(): Call[] {
+    const queued = this.#storage === "memory" ? Array.from(this.#copy?.queue.values() ?? []) : [];
+    return queued.map(({ operation, content_id, origin }) => ({
+      type: "write",
+      operation,
+      writes: origin === undefined ? [] : [{ name: origin, content_id }],
+    }));
+  }
+
+  /** This tab leads now: `leader` names its engine. */
+  leads(leader: string): void {
+    this.#leader = leader;
+    this.#storage = null;
+    this.#copy = null;
+    this.#pending = null;
+  }
+
+  /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
+  led(state: State | null, transport: Transport | null, stored: UserState | null): void {
+    this.#leader = null;
+    this.#state = state;
+    this.#transport = transport;
+    this.#copy = stored;
+  }
+
+  /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
+  hear(batch: LeaderBatch): boolean {
+    const isNew = batch.leader !== this.#leader;
+    this.#leader = batch.leader;
+    this.#state = batch.state;
+    this.#transport = batch.transport;
+    this.#storage = batch.storage;
+    if (isNew) this.#pending = [];
+    if (this.#pending === null) this.#apply(batch);
+    else this.#pending.push(batch);
+    return isNew;
+  }
+
+  /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
+  take(leader: string | null, stored: UserState | null): boolean {
+    if (leader !== this.#leader || this.#pending === null) return false;
+    this.#copy = stored ?? UserState.empty("");
+    const pending = this.#pending;
+    this.#pending = null;
+    for (const batch of pending) this.#apply(batch);
+    return true;
+  }
+
+  #apply(batch: Batch): void {
+    for (const change of batch.changes) this.#copy?.apply(change);
+    this.#onApplied(batch);
+  }
+}

@@ -1,0 +1,50 @@
+/** Writes where nothing can be sent on the connection: `POST /api/v1/sync/operations`, and its answer as messages. */
+
+import type { Answer } from "./carrying.js";
+import { delayMs } from "./close_policy.js";
+import { type ClientMessage, recognized, type ServerMessage } from "./messages.js";
+
+export const PATH = "/api/v1/sync/operations";
+
+export type Write = Extract<ClientMessage, { type: "watchlist_update" }>;
+
+/** The request's body. */
+export function bodyOf(operations: readonly Write[]): string {
+  return JSON.stringify({ operations });
+}
+
+/** What the service says to each of `writes`; null: nothing that a client could act on. */
+export function answersTo(
+  writes: readonly Write[],
+  { status, body, retryAfterS, problem }: Answer,
+): ServerMessage[] | null {
+  if (status === 429 || status === 503) {
+    const afterMs = delayMs(retryAfterS, problem !== undefined);
+    return writes.map(({ id }) => ({
+      type: "error",
+      id,
+      code: "try_again_later",
+      ...(afterMs > 0 && { retry_after_ms: afterMs }),
+    }));
+  }
+  if (status !== 200) return null;
+  try {
+    const { results } = JSON.parse(body) as { results: Record<string, unknown>[] };
+    const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
+    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
+  } catch {
+    return null; // not what the service answers
+  }
+}
+
+/** What a WebSocket would bring. */
+function messageOf(result: Record<string, unknown>, id: string | undefined): unknown {
+  switch (result["status"]) {
+    case "not_found":
+      return { type: "error", id, code: "not_found" };
+    case "refused":
+      return { code: "refused", ...result, type: "error", id, message: result["detail"] };
+    default:
+      return { ...result, type: "ack", id };
+  }
+}

@@ -1,0 +1,24 @@
+/** What an app gives a client. */
+
+import type { UrlLike, WebSocketClass } from "./platform.js";
+import type { GetToken } from "./service.js";
+import type { Store } from "./store.js";
+
+export interface SyncClientOptions {
+  /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */
+  readonly url?: string | UrlLike;
+  /**
+   * Answers with the device's token, now or later; null or a rejection: there is none now. It is asked before every
+   * attempt to connect and a minute before a token ends: return a token as long as it is good.
+   */
+  readonly getToken: GetToken;
+  /**
+   * The IndexedDB database for list and queue; all pages of an origin that name the same one are one device.
+   * Default: `syncd`. With null, and where there is no IndexedDB (Node), both are kept in memory.
+   */
+  readonly database?: string | null;
+  /** In place of `database`: keeps list and queue, for this client alone. */
+  readonly store?: Store;
+  /** Default: the global one. Node 20 has none: pass a class with the same interface. */
+  readonly WebSocket?: WebSocketClass;
+}

@@ -1,0 +1,6 @@
+// biome-ignore-all lint/performance/noBarrelFile: an entry point of the package
+
+/** Stores for where there is no IndexedDB: README.md. */
+
+export { AsyncStorageStore, type TextStorage } from "./adapters/async_storage_store.js";
+export { type Execute, SqliteStore } from "./adapters/sqlite_store.js";

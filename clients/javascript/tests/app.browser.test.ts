@@ -1,0 +1,215 @@
+/** In an engine of browsers: a store that is taken away; in Chromium: the hooks in React 18 and 19. The service is a fake. */
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import { after, afterEach, before, test as nodeTest } from "node:test";
+
+import { build } from "esbuild";
+
+import type { SyncClient } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { type Browser, type Context, engineNamed, type Page, whyMissing } from "./engines.js";
+import type { ReactPage } from "./page/react_page.js";
+import type { StorePage } from "./page/store_page.js";
+import { Site } from "./site.js";
+
+/** What the pages define. */
+declare const page: StorePage & ReactPage;
+declare let client: SyncClient;
+declare const repair: () => void;
+
+const ENGINE = process.env["ENGINE"] ?? "chromium";
+const engine = engineNamed(ENGINE);
+const isMissing = whyMissing(engine);
+const TIMEOUT_MS = 60_000;
+const [A, B, C] = [content(1), content(2), content(3)];
+/** How the packages of each are called here. */
+const REACTS = { "18": { react: "react-18", "react-dom": "react-dom-18" }, "19": {} };
+
+const site = new Site();
+let browser: Browser;
+let context: Context;
+let profiles = 0;
+let database: string;
+
+before(async () => {
+  if (isMissing) return;
+  site.addPage("store", await bundle("store_page", {}));
+  for (const [major, alias] of Object.entries(REACTS)) site.addPage(`react${major}`, await bundle("react_page", alias));
+  await site.start();
+  browser = await engine.launch();
+});
+afterEach(() => context?.close());
+after(async () => {
+  await browser?.close();
+  site.stop();
+});
+
+/** What hangs in a page is ended with it. */
+function test(name: string, body: () => Promise<void>, skip: string | false = isMissing): void {
+  nodeTest(name, { timeout: 2 * TIMEOUT_MS, skip }, body);
+}
+
+async function bundle(name: string, alias: Record<string, string>): Promise<string> {
+  const define = { "process.env.NODE_ENV": '"development"' };
+  const entryPoints = [`tests/page/${name}.ts`];
+  const { outputFiles } = await build({ entryPoints, alias, define, bundle: true, format: "esm", write: false });
+  return outputFiles[0]?.text ?? "";
+}
+
+/** A fresh profile, or at least a database of its own. */
+async function newProfile(): Promise<void> {
+  context = await browser.newContext();
+  profiles += 1;
+  database = `database ${profiles}`;
+}
+
+async function tab(name: string): Promise<Page> {
+  const opened = await context.newPage();
+  await opened.goto(`${site.origin}/${name}`);
+  await opened.waitForFunction(() => "page" in globalThis);
+  return opened;
+}
+
+/** A tab in which alice is signed in. */
+async function signedIn(options: { isOnline: boolean }): Promise<Page> {
+  const opened = await tab("store");
+  await signIn(opened, options);
+  return opened;
+}
+
+async function signIn(opened: Page, { isOnline }: { isOnline: boolean }): Promise<void> {
+  await opened.evaluate(
+    async ({ isOnline, database }) => {
+      Object.assign(globalThis, { client: await page.open(isOnline, database) });
+    },
+    { isOnline, database },
+  );
+}
+
+/** Resolves when the tab shows exactly these. */
+async function shows(opened: Page, ...contents: string[]): Promise<void> {
+  await opened.waitForFunction(
+    (expected) => client.items.map((item) => item.content_id).join() === expected,
+    contents.join(),
+  );
+}
+
+function add(opened: Page, contentId: string): Promise<void> {
+  return opened.evaluate(async (id) => {
+    await client.add(id);
+  }, contentId);
+}
+
+function isKept(opened: Page, storage: string): Promise<unknown> {
+  return opened.waitForFunction((expected) => client.storage === expected, storage);
+}
+
+test("the browser's store keeps what it is given", async () => {
+  await newProfile();
+  const opened = await tab("store");
+  assert.equal(await opened.evaluate(() => page.checkIndexedDb().then(() => "right", String)), "right");
+});
+
+test("a database that another tab opens with a newer version is opened again", async () => {
+  await newProfile();
+  const [opened, another] = [await signedIn({ isOnline: true }), await tab("store")];
+  await another.evaluate(async (name) => {
+    await new Promise((resolve) => {
+      indexedDB.open(name, 2).onsuccess = resolve;
+    });
+  }, database);
+  await add(opened, A);
+  await opened.waitForFunction(() => client.queueLength === 0);
+  await opened.evaluate((id) => page.service.change("add", [id]), B);
+  await shows(opened, B, A);
+  assert.equal(await opened.evaluate(() => client.storage), "persistent");
+  await opened.close();
+  await shows(await signedIn({ isOnline: false }), B, A);
+});
+
+test("a database that is deleted is made again, with the queue", async () => {
+  await newProfile();
+  const [opened, another] = [await signedIn({ isOnline: false }), await tab("store")];
+  await add(opened, A);
+  await another.evaluate(async (name) => {
+    await new Promise((resolve) => {
+      indexedDB.deleteDatabase(name).onsuccess = resolve;
+    });
+  }, database);
+  await add(opened, B);
+  await shows(opened, B, A);
+  await opened.waitForFunction(() => page.events.join() === "memory,persistent");
+  await opened.close();
+  await assert.doesNotReject(shows(await signedIn({ isOnline: false }), B, A));
+});
+
+test("where the disk is full the tabs go on in memory, and when it is not, all is stored", async () => {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
+  await leader.evaluate(() => {
+    const { put } = IDBObjectStore.prototype;
+    Object.assign(globalThis, { repair: () => Object.assign(IDBObjectStore.prototype, { put }) });
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  await add(follower, A);
+  await Promise.all([isKept(leader, "memory"), isKept(follower, "memory")]);
+  assert.deepEqual(await leader.evaluate(() => page.reasons), ["QuotaExceededError: full"]);
+  const third = await signedIn({ isOnline: false });
+  await add(third, B);
+  await Promise.all([leader, follower, third].map((each) => shows(each, B, A)));
+  await leader.evaluate(() => repair());
+  await Promise.all([leader, follower, third].map((each) => isKept(each, "persistent")));
+  await leader.close();
+  await add(follower, C);
+  await Promise.all([follower, third].map((each) => shows(each, C, B, A)));
+  await Promise.all([follower.close(), third.close()]);
+  await assert.doesNotReject(shows(await signedIn({ isOnline: false }), C, B, A));
+});
+
+test("where the browser forbids databases and locks the client works in memory", async () => {
+  await newProfile();
+  const opened = await tab("store");
+  await opened.evaluate(() => {
+    const forbid = (): never => {
+      throw new DOMException("forbidden", "SecurityError");
+    };
+    Object.defineProperty(globalThis, "indexedDB", { get: forbid });
+    navigator.locks.request = async () => forbid();
+  });
+  await signIn(opened, { isOnline: true });
+  await add(opened, A);
+  await shows(opened, A);
+  assert.deepEqual(await opened.evaluate(() => [client.storage, page.events[0]]), ["memory", "memory"]);
+});
+
+test("an operation has the same name in the tab that asked for it and in all others", async () => {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: true }), await signedIn({ isOnline: true })];
+  const named = await follower.evaluate((id) => client.add(id).operation_id, A);
+  for (const each of [leader, follower]) await each.waitForFunction((name) => page.events.includes(name), named);
+  assert.equal(await leader.evaluate(() => page.service.written.size), 1);
+});
+
+for (const major of Object.keys(REACTS)) {
+  const skip = isMissing || (ENGINE !== "chromium" && "React is the same in every engine");
+
+  async function theHooksShowIt(): Promise<void> {
+    await newProfile();
+    const opened = await tab(`react${major}`);
+    const [version, ...shown] = await opened.evaluate(() => page.change());
+    assert.equal(version?.split(".")[0], major);
+    assert.deepEqual(shown, ["|none", "2 1|false", "0 renders more"]);
+    assert.equal(await opened.evaluate(() => page.tear()), 1);
+  }
+  test(`in React ${major} the hooks show the list, one item and the state`, theHooksShowIt, skip);
+
+  async function aRenderedPageIsTakenOver(): Promise<void> {
+    await newProfile();
+    const opened = await tab(`react${major}`);
+    assert.deepEqual(await opened.evaluate(() => page.hydrate()), ["3", "client"]);
+  }
+  test(`a page that a server rendered with React ${major} is taken over`, aRenderedPageIsTakenOver, skip);
+}

@@ -1,0 +1,183 @@
+/** What an app builds on: one array until something changes, few events, operations that can be waited for and matched. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+
+import { MemoryStore } from "../src/memory_store.js";
+import { SyncClient, type SyncEvents } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { FakeService } from "./fake_service.js";
+
+const [A, B, C] = [content(1), content(2), content(3)];
+const MANY = Array.from({ length: 5000 }, (_, index) => content(index));
+
+function open(context: TestContext, store?: MemoryStore) {
+  const service = new FakeService();
+  const client = new SyncClient({
+    url: "ws://fake",
+    getToken: () => "a-token",
+    WebSocket: service.socketClass,
+    ...(store && { store }),
+  });
+  context.after(() => client.close());
+  return { service, client };
+}
+
+async function live(client: SyncClient): Promise<void> {
+  const resumed = next(client, "resumed");
+  await client.signIn("alice");
+  await resumed;
+}
+
+function next<T extends keyof SyncEvents>(client: SyncClient, type: T): Promise<SyncEvents[T]> {
+  return new Promise((resolve) => client.addEventListener(type, resolve, { once: true }));
+}
+
+function count(client: SyncClient, type: keyof SyncEvents): () => number {
+  let events = 0;
+  client.addEventListener(type, () => {
+    events += 1;
+  });
+  return () => events;
+}
+
+async function settled(client: SyncClient): Promise<void> {
+  while (client.queueLength > 0) await next(client, "updated");
+}
+
+test("the list is the same array until something in it is another, and so are its items", async (context) => {
+  const { service, client } = open(context);
+  assert.equal(client.items, client.items);
+  await live(client);
+  await client.add(A);
+  await settled(client);
+  const before = client.items;
+  assert.ok(Object.isFrozen(before) && Object.isFrozen(before[0]));
+  assert.equal(client.items, before);
+  service.change("remove", [C]); // which is not in it
+  while (client.revision < 2) await next(client, "updated");
+  assert.equal(client.items, before);
+  service.change("add", [B]);
+  while (client.items.length < 2) await next(client, "updated");
+  assert.notEqual(client.items, before);
+  assert.equal(client.items[1], before[0]);
+});
+
+test("thousands of updates in one go are a few events", async (context) => {
+  const { service, client } = open(context);
+  await live(client);
+  const events = count(client, "updated");
+  let read = 0;
+  client.subscribe((items) => {
+    read = items.length;
+  });
+  service.change("add", MANY);
+  while (read < MANY.length) await next(client, "updated");
+  assert.ok(events() <= 5, `${events()} events`);
+});
+
+test("thousands of changes offline are one burst, and are sent when the network is back", async (context) => {
+  const { service, client } = open(context);
+  await live(client);
+  client.disconnect();
+  const events = count(client, "updated");
+  const { operation_ids } = client.addMany(MANY);
+  assert.deepEqual([client.items.length, client.queueLength], [MANY.length, MANY.length]);
+  await client.removeMany([A, B]);
+  assert.ok(events() <= 3, `${events()} events`);
+  const confirmed = new Set<string>();
+  client.addEventListener("confirmed", ({ operation_id }) => confirmed.add(operation_id));
+  client.connect();
+  await settled(client);
+  assert.deepEqual([client.items.length, service.written.size], [MANY.length - 2, MANY.length + 2]);
+  assert.ok(operation_ids.every((id) => confirmed.has(id)));
+});
+
+test("many changes are done together or not at all", async (context) => {
+  const { client } = open(context);
+  await client.signIn("alice");
+  assert.throws(() => client.addMany([A, "movie 1"]), TypeError);
+  assert.deepEqual([client.items.length, client.queueLength], [0, 0]);
+  assert.deepEqual(await client.addMany([]), []);
+});
+
+test("an operation is named at once, kept on this device, and matched with what became of it", async (context) => {
+  const store = new MemoryStore();
+  const { service, client } = open(context, store);
+  service.refused.add(B);
+  await live(client);
+  const [confirmed, refused] = [next(client, "confirmed"), next(client, "refused")];
+  const [added, another] = [client.add(A), client.add(B)];
+  assert.equal(await added, added.operation_id);
+  assert.deepEqual(
+    (await store.read("alice"))?.queue.map((write) => write.origin),
+    [added.operation_id, another.operation_id],
+  );
+  assert.equal((await confirmed).operation_id, added.operation_id);
+  assert.equal((await refused).operation_id, another.operation_id);
+  assert.deepEqual([client.has(A), client.has(B)], [true, false]);
+});
+
+test("a content is found at once, in any spelling, without making the list", async (context) => {
+  const { client } = open(context);
+  assert.equal(client.has(A), false);
+  await live(client);
+  for (const each of MANY) if (!client.has(each)) client.add(each);
+  assert.ok(client.has(`{${A.toUpperCase()}}`));
+  await client.remove(A);
+  assert.equal(client.has(A), false);
+  assert.throws(() => client.has("movie 1"), TypeError);
+});
+
+test("every state is told, once", async (context) => {
+  const { client } = open(context);
+  const states: string[] = [];
+  client.addEventListener("state", ({ state }) => states.push(state));
+  await live(client);
+  await client.signOut({ erase: false });
+  assert.deepEqual(
+    states,
+    ["token", "opening", "live", "signed_out"].filter((state) => states.includes(state)),
+  );
+  assert.deepEqual([states.includes("live"), states.at(-1), client.state], [true, "signed_out", "signed_out"]);
+});
+
+test("a client that was closed keeps what was changed, and can be signed in again", async (context) => {
+  const { client } = open(context, new MemoryStore());
+  await client.signIn("alice");
+  client.disconnect();
+  const kept = client.addMany(MANY.slice(0, 2000));
+  await client.close();
+  await kept;
+  assert.deepEqual([client.user, client.state, client.items.length], [null, "signed_out", 0]);
+  await live(client);
+  assert.equal(client.items.length, 2000);
+});
+
+test("a Proxy around the client, and a function taken from it, work as the client", async (context) => {
+  const { client } = open(context);
+  const proxy = new Proxy(client, {});
+  await live(proxy);
+  const { add } = proxy;
+  await add(A);
+  assert.deepEqual([proxy.items, proxy.has(A), proxy.user], [client.items, true, "alice"]);
+});
+
+test("without IndexedDB the app is told that list and queue end with the process", async (context) => {
+  const { client } = open(context);
+  const told = next(client, "storage");
+  assert.equal(client.storage, "memory");
+  await client.signIn("alice");
+  assert.deepEqual([(await told).storage, (await told).reason], ["memory", "there is no IndexedDB here"]);
+});
+
+test("a store that fails is told, and the app goes on", async (context) => {
+  const store = new MemoryStore();
+  const { client } = open(context, store);
+  await live(client);
+  context.mock.method(store, "save", () => Promise.reject(new Error("full")));
+  const told = next(client, "storage");
+  await client.add(A);
+  assert.deepEqual([(await told).storage, client.storage, client.has(A)], ["memory", "memory", true]);
+  await settled(client);
+});

@@ -1,0 +1,64 @@
+/** The client in Vue and in Svelte, as README.md shows it. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+
+// biome-ignore lint/correctness/noUnresolvedImports: which of its files is meant depends on where it runs
+import { derived, get } from "svelte/store";
+import { computed, reactive, shallowRef } from "vue";
+
+import { SyncClient } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { FakeService } from "./fake_service.js";
+
+const [A, B] = [content(1), content(2)];
+
+async function open(context: TestContext) {
+  const service = new FakeService();
+  const options = { url: "ws://fake", getToken: () => "a-token", WebSocket: service.socketClass };
+  const client = new SyncClient(options);
+  context.after(() => client.close());
+  await client.signIn("alice");
+  return { service, client };
+}
+
+function lengthOf(client: SyncClient, length: number): Promise<void> {
+  return new Promise((resolve) => {
+    client.subscribe((items) => items.length === length && resolve());
+  });
+}
+
+test("Vue shows the list, and what follows from it", async (context) => {
+  const { service, client } = await open(context);
+  const items = shallowRef(client.items);
+  client.subscribe((list) => {
+    items.value = list;
+  });
+  const count = computed(() => items.value.length);
+  assert.equal(count.value, 0);
+  client.add(A);
+  service.change("add", [B]);
+  await lengthOf(client, 2);
+  assert.deepEqual([items.value, count.value], [client.items, 2]);
+});
+
+test("a client in a reactive object of Vue works", async (context) => {
+  const { client } = await open(context);
+  const store = reactive({ client });
+  await store.client.add(A);
+  assert.deepEqual([store.client.items, store.client.has(A)], [client.items, true]);
+});
+
+test("Svelte takes the client as a store", async (context) => {
+  const { service, client } = await open(context);
+  const count = derived(client, (items) => items.length);
+  const seen: number[] = [];
+  const unsubscribe = count.subscribe((value) => seen.push(value));
+  assert.equal(get(client), client.items);
+  service.change("add", [B]);
+  await lengthOf(client, 1);
+  unsubscribe();
+  client.add(A);
+  await lengthOf(client, 2);
+  assert.deepEqual(seen, [0, 1]);
+});

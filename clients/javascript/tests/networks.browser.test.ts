@@ -1,0 +1,89 @@
+/** The built module in an engine of browsers behind networks that refuse upgrades: browsers do not tell why one was. */
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import { after, before, test as nodeTest } from "node:test";
+
+import type { SyncClient, SyncClientOptions } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { Daemon, mint } from "./daemon.js";
+import { type Browser, type Context, engineNamed, type Page, whyMissing } from "./engines.js";
+import { Middlebox } from "./middlebox.js";
+import { Site } from "./site.js";
+
+/** What the test page defines. */
+declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;
+declare let client: SyncClient;
+declare let reasons: string[];
+
+const ENGINE = process.env["ENGINE"] ?? "chromium";
+const engine = engineNamed(ENGINE);
+const isMissing = whyMissing(engine);
+const [A, B] = [content(1), content(2)];
+
+const site = new Site();
+let daemon: Daemon;
+let network: Middlebox;
+let url: string;
+let browser: Browser;
+
+before(async () => {
+  if (isMissing) return;
+  await site.start();
+  daemon = new Daemon("--allowed-origins", site.origin);
+  await daemon.start();
+  network = new Middlebox(daemon.url);
+  url = await network.start();
+  browser = await engine.launch();
+});
+after(async () => {
+  await browser?.close();
+  network?.stop();
+  await daemon?.remove();
+  site.stop();
+});
+
+function test(name: string, body: () => Promise<void>): void {
+  nodeTest(name, { skip: isMissing }, body);
+}
+
+/** A page of another origin than the service's, in which `user` is signed in. */
+async function openPage(context: Context, user: string, token = mint(user, "browser")): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(site.url({}));
+  // biome-ignore lint/security/noSecrets: the name of a global
+  await page.waitForFunction(() => "SyncClientOfPage" in globalThis);
+  await page.evaluate(
+    async ({ url, token, user }) => {
+      Object.assign(globalThis, {
+        client: new SyncClientOfPage({ url, getToken: () => token, database: user }),
+        reasons: [],
+      });
+      client.addEventListener("disconnected", ({ reason }) => reasons.push(reason));
+      await client.signIn(user);
+    },
+    { url, token, user },
+  );
+  return page;
+}
+
+test("a page is told why the service refused its upgrade", async () => {
+  network.trick = "nothing";
+  const page = await openPage(await browser.newContext(), "ann", "not-of-this-service");
+  await page.waitForFunction(() => reasons.length > 0);
+  assert.equal(await page.evaluate(() => reasons[0]), "refused with status 401: The token is malformed.");
+});
+
+test("where no upgrade comes through, a page goes by a stream, and all its tabs say so", async () => {
+  network.trick = "refuses";
+  const context = await browser.newContext();
+  const page = await openPage(context, "bob");
+  await page.waitForFunction(() => client.state === "live" && client.transport === "stream");
+  await page.evaluate((id) => void client.add(id), A);
+  const other = await openPage(context, "bob");
+  await other.evaluate((id) => void client.add(id), B);
+  const isSo = (): boolean =>
+    client.queueLength === 0 && client.items.length === 2 && client.state === "live" && client.transport === "stream";
+  await Promise.all([page.waitForFunction(isSo), other.waitForFunction(isSo)]);
+  assert.equal((await daemon.watchlist("bob")).revision, 2);
+});

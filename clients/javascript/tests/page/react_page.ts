@@ -1,0 +1,161 @@
+/** What the tests of the hooks call in their page, which is bundled with one React or the other. */
+
+import {
+  createElement as element,
+  memo,
+  type ReactElement,
+  // biome-ignore lint/correctness/noUnresolvedImports: a CommonJS module
+  StrictMode,
+  startTransition,
+  useLayoutEffect,
+  useState,
+  // biome-ignore lint/correctness/noUnresolvedImports: the same
+  version,
+} from "react";
+import { createRoot, hydrateRoot } from "react-dom/client";
+import { renderToString } from "react-dom/server";
+
+import { useItem, useSyncState, useWatchlist } from "../../src/react.js";
+import { type ListItem, SyncClient } from "../../src/syncd-client.js";
+import { content } from "../contents.js";
+import { FakeService } from "../fake_service.js";
+
+const [A, B, C] = [content(1), content(2), content(3)];
+const SNAPSHOT: readonly ListItem[] = [
+  { content_id: C, pending: false, timestamp: { physical: 1, logical: 0, node: "n" }, device_id: null },
+];
+const SLOW_MS = 2;
+const READERS = 60;
+
+const service = new FakeService();
+const renders = { item: 0 };
+const errors: string[] = [];
+
+function newClient(): SyncClient {
+  const options = { url: "ws://fake", getToken: () => "a-token", database: null };
+  return new SyncClient({ ...options, WebSocket: service.socketClass });
+}
+
+function numbersOf(items: readonly ListItem[]): string {
+  return items.map((item) => Number(item.content_id.slice(-12))).join(" ");
+}
+
+function List({ client, snapshot }: { client: SyncClient | null; snapshot?: readonly ListItem[] }): ReactElement {
+  return element("p", { id: "list" }, numbersOf(useWatchlist(client, snapshot)));
+}
+
+const Item = memo(({ client, id }: { client: SyncClient; id: string | null }): ReactElement => {
+  renders.item += 1;
+  return element("p", { id: "item" }, String(useItem(client, id)?.pending ?? "none"));
+});
+
+function Status({ client }: { client: SyncClient | null }): ReactElement {
+  const { user, state, queueLength } = useSyncState(client);
+  return element("p", { id: "status" }, `${user} ${state} ${queueLength}`);
+}
+
+function text(id: string): string {
+  return document.getElementById(id)?.textContent ?? "";
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve));
+}
+
+function newRoot(): HTMLElement {
+  const root = document.createElement("div");
+  document.body.replaceChildren(root);
+  return root;
+}
+
+/** One of many that read the list, each too slow for all to be rendered in one go. */
+function Reader({ client }: { client: SyncClient }): ReactElement {
+  const { length } = useWatchlist(client);
+  const untilMs = performance.now() + SLOW_MS;
+  while (performance.now() < untilMs);
+  return element("i", null, length);
+}
+
+const page = {
+  /** What an app shows while its list changes, in strict mode. */
+  async change(): Promise<string[]> {
+    const client = newClient();
+    const parts = [List, Status].map((part) => element(part, { key: part.name, client }));
+    const root = createRoot(newRoot());
+    root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A })));
+    await until(() => text("status") === "null signed_out 0");
+    const shown = [version, `${text("list")}|${text("item")}`];
+    await client.signIn("alice");
+    await until(() => text("status") === "alice live 0");
+    client.add(A.toUpperCase());
+    await until(() => text("item") === "false" && text("status") === "alice live 0");
+    const before = renders.item;
+    service.change("add", [B]);
+    await until(() => text("list") === "2 1");
+    shown.push(`${text("list")}|${text("item")}`, `${renders.item - before} renders more`);
+    await client.remove(A);
+    await until(() => text("item") === "none" && text("list") === "2");
+    await client.signOut({ erase: true });
+    await until(() => text("status") === "null signed_out 0" && text("list") === "");
+    root.unmount();
+    await client.close();
+    return shown;
+  },
+
+  /** How many different lengths of the list were on the screen at once, at most, while it changed during a rendering. */
+  async tear(): Promise<number> {
+    const client = newClient();
+    await client.signIn("bob");
+    await until(() => client.state === "live");
+    let most = 0;
+    let isShown = false;
+    let show = (): void => undefined;
+    const App = (): ReactElement => {
+      const [readers, setReaders] = useState(0);
+      show = () => startTransition(() => setReaders(READERS));
+      useLayoutEffect(() => {
+        most = Math.max(most, new Set(Array.from(document.querySelectorAll("i"), (each) => each.textContent)).size);
+        isShown = readers > 0;
+      });
+      return element("div", null, ...Array.from({ length: readers }, (_, key) => element(Reader, { key, client })));
+    };
+    const root = createRoot(newRoot());
+    root.render(element(App));
+    await until(() => document.querySelector("div div") !== null);
+    show();
+    for (let number = 10; !isShown; number += 1) {
+      service.change("add", [content(number)]);
+      await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+    }
+    root.unmount();
+    await client.close();
+    return most;
+  },
+
+  /** What a server renders, what it looks like when a page takes it over, and then; and what React complained about. */
+  async hydrate(): Promise<string[]> {
+    const complain = console.error;
+    console.error = (...words: unknown[]) => errors.push(words.join(" "));
+    const app = (client: SyncClient | null) =>
+      element("div", null, element(List, { client, snapshot: SNAPSHOT }), element(Status, { client }));
+    const html = renderToString(app(null));
+    const root = newRoot();
+    root.innerHTML = html;
+    const client = newClient();
+    await client.signIn("carol");
+    const hydrated = hydrateRoot(root, app(client), { onRecoverableError: (error) => errors.push(String(error)) });
+    await until(() => text("status") === "carol live 0");
+    const shown = [
+      html.includes(">3<") ? "3" : html,
+      text("list") === numbersOf(client.items) ? "client" : text("list"),
+    ];
+    hydrated.unmount();
+    await client.close();
+    console.error = complain;
+    return [...shown, ...errors];
+  },
+};
+
+export type ReactPage = typeof page;
+
+Object.assign(globalThis, { page });

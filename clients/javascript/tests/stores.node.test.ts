@@ -1,0 +1,109 @@
+/** The stores for where there is no IndexedDB: on a Map, and on a real SQLite. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+// biome-ignore lint/correctness/noUnresolvedImports: a CommonJS module, whose exports are its default
+import sqlite from "node-sqlite3-wasm";
+
+import { MemoryStore } from "../src/memory_store.js";
+import { AsyncStorageStore, SqliteStore, type TextStorage } from "../src/stores.js";
+import { UserState } from "../src/user_state.js";
+import { checkStore } from "./store_contract.js";
+
+const ENTRY_BYTES = 150_000;
+
+/** AsyncStorage, as far as it is used. */
+class Texts implements TextStorage {
+  readonly texts = new Map<string, string>();
+  /** So many more calls are done, then none. */
+  callsLeft = Number.POSITIVE_INFINITY;
+
+  async getItem(key: string): Promise<string | null> {
+    return this.texts.get(key) ?? null;
+  }
+
+  async setItem(key: string, value: string): Promise<void> {
+    this.#count();
+    this.texts.set(key, value);
+  }
+
+  async removeItem(key: string): Promise<void> {
+    this.#count();
+    this.texts.delete(key);
+  }
+
+  #count(): void {
+    this.callsLeft -= 1;
+    if (this.callsLeft < 0) throw new Error("the device is off");
+  }
+}
+
+test("a store in memory keeps what it is given", async () => {
+  const store = new MemoryStore();
+  await assert.doesNotReject(checkStore(() => store));
+});
+
+test("a store on AsyncStorage keeps what it is given, in short texts, and leaves nothing of who is erased", async () => {
+  const storage = new Texts();
+  await checkStore(() => new AsyncStorageStore(storage, "prefix"));
+  assert.ok(Math.max(...Array.from(storage.texts.values(), (text) => text.length)) < ENTRY_BYTES);
+  assert.deepEqual(
+    [...storage.texts.keys()].filter((key) => !key.startsWith("prefix/alice%2Fa")),
+    [],
+  );
+});
+
+test("whenever the device goes off, a store on AsyncStorage has all of a save or nothing", async () => {
+  const put = (index: number, physical: number) => ({
+    put: { content_id: `c${index}`, timestamp: { physical, logical: 0, node: "n" }, rank: 0, device_id: null },
+  });
+  const list = (physical: number, length = 1200) => [
+    { clear: true as const },
+    { set: { ...UserState.empty("r").head, revision: physical } },
+    ...Array.from({ length }, (_, index) => put(index, physical)),
+  ];
+  for (let calls = 0, isWhole = false; !isWhole; calls += 1) {
+    const storage = new Texts();
+    const store = new AsyncStorageStore(storage);
+    await store.claim("alice");
+    await store.save("alice", list(1));
+    storage.callsLeft = calls;
+    isWhole = await store.save("alice", list(2)).then(
+      () => true,
+      () => false,
+    );
+    storage.callsLeft = Number.POSITIVE_INFINITY;
+    const next = new AsyncStorageStore(storage);
+    const stored = await next.claim("alice");
+    const revisions = new Set(stored?.items.map((item) => item.timestamp.physical));
+    assert.deepEqual([stored?.items.length, [...revisions]], [1200, [stored?.head.revision]]);
+    assert.ok(!isWhole || calls > 3);
+    await next.save("alice", list(3, 600)); // over what the one before may have left
+    assert.equal((await new AsyncStorageStore(storage).claim("alice"))?.items.length, 600);
+  }
+});
+
+test("a store on SQLite keeps what it is given", async () => {
+  const database = new sqlite.Database(":memory:");
+  await assert.doesNotReject(checkStore(() => new SqliteStore((sql, parameters) => database.all(sql, parameters))));
+  database.close();
+});
+
+test("a save that fails leaves nothing of it in SQLite, and the next one is taken", async () => {
+  const database = new sqlite.Database(":memory:");
+  let isBroken = false;
+  const store = new SqliteStore((sql, parameters) => {
+    if (isBroken && sql.startsWith("DELETE")) throw new Error("disk I/O error");
+    return database.all(sql, parameters);
+  });
+  await store.claim("alice");
+  await store.save("alice", [{ set: UserState.empty("r").head }]);
+  isBroken = true;
+  await assert.rejects(store.save("alice", [{ set: { revision: 7 } }, { drop: "c1" }]), /disk/u);
+  assert.equal((await store.read("alice"))?.head.revision, 0);
+  isBroken = false;
+  await store.save("alice", [{ set: { revision: 8 } }, { drop: "c1" }]);
+  assert.equal((await store.read("alice"))?.head.revision, 8);
+  database.close();
+});
