@@ -20,6 +20,7 @@ from syncd_client.problem import read_problem
 from syncd_client.server_sent_events import EventReader, EventTooLongError
 
 POLLED: Final = 1000
+WRITE_TIMEOUT_S: Final = 30.0
 MAX_REFUSAL_BYTES: Final = 64 << 10
 
 
@@ -63,7 +64,9 @@ class HttpTransport:
             self._line.put_last(partial(Core.open_failed, reason=reason))
             return
         async with http:
-            writing = self._line.run(self._write_all(http))
+            reading = asyncio.current_task()
+            assert reading is not None
+            writing = self._line.run(self._write_all(http, reading))
             try:
                 while await self._read(http, await self._targets.get()):
                     pass
@@ -106,7 +109,7 @@ class HttpTransport:
                     return _close(event.data)
         return _Close(BROKEN, "the answer ended without a word")
 
-    async def _write_all(self, http: httpx.AsyncClient) -> None:
+    async def _write_all(self, http: httpx.AsyncClient, reading: "asyncio.Task[None]") -> None:
         outgoing = self._line.outgoing
         while True:
             sent = [await outgoing.get()]
@@ -114,25 +117,30 @@ class HttpTransport:
                 sent.append(outgoing.get_nowait())
             writes = [message for message in sent if isinstance(message, Write)]  # the core sends nothing else
             if not await self._write(http, writes):
+                reading.cancel()
                 return
 
     async def _write(self, http: httpx.AsyncClient, writes: list[Write]) -> bool:
         """Report what the service answers, and return whether the connection goes on."""
         try:
             response = await http.post(
-                self._address + PATH, content=body_of(writes), headers={"Content-Type": "application/json"}
+                self._address + PATH,
+                content=body_of(writes),
+                headers={"Content-Type": "application/json"},
+                timeout=WRITE_TIMEOUT_S,  # the stream beside it may live on, and nothing else notices
             )
         except httpx.HTTPError as error:
             reason = f"a write was not answered: {str(error) or type(error).__name__}"
             self._line.put_last(partial(Core.closed, code=BROKEN, reason=reason))
             return False
         status, body = response.status_code, response.content
-        said = answers(writes, status, retry_after_s(response.headers.get("Retry-After")), body)
+        header = response.headers.get
+        problem = read_problem(status, header("Content-Type"), body)
+        said = answers(writes, status, retry_after_s(header("Retry-After")), body, is_own=problem is not None)
         if said is not None:
             for message in said:
                 self._line.put(partial(Core.received, message=message))
             return True
-        problem = read_problem(status, response.headers.get("Content-Type"), body)
         if status == HTTPStatus.UNAUTHORIZED and problem is not None:
             self._line.put_last(partial(Core.closed, code=TOKEN_ENDED, reason=problem))
         else:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from syncd_client.close_policy import delay_ms
 from syncd_client.hlc import NEVER, Timestamp
 from syncd_client.messages import Ack, Error, Write
 
@@ -34,10 +35,15 @@ def body_of(writes: Sequence[Write]) -> bytes:
     return msgspec.json.encode({"operations": writes})
 
 
-def answers(writes: Sequence[Write], status: int, retry_after_s: float, body: bytes) -> list[Ack | Error] | None:
-    """Return what the service says to each of ``writes``; ``None``: it says nothing that a client could act on."""
+def answers(
+    writes: Sequence[Write], status: int, retry_after_s: float, body: bytes, *, is_own: bool
+) -> list[Ack | Error] | None:
+    """Return what the service says to each of ``writes``; ``None``: it says nothing that a client could act on.
+
+    ``is_own``: the answer is in the service's form; what stands between may not put writes off for long.
+    """
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        after_ms = round(retry_after_s * 1000) or None
+        after_ms = delay_ms(retry_after_s, is_own=is_own) or None
         return [Error("try_again_later", id=write.id, retry_after_ms=after_ms) for write in writes]
     if status != HTTPStatus.OK:
         return None

@@ -26,23 +26,28 @@ def test_the_body_has_the_writes_in_order() -> None:
 def test_each_result_becomes_the_message_that_a_websocket_would_bring() -> None:
     stamp = {"physical": 5, "logical": 0, "node": "n"}
     added = {"success": True, "status": "added", "revision": 7, "timestamp": stamp}
-    assert answers(WRITES, 200, 0, results(added, {"success": True, "status": "existing"})) == [
+    assert answers(WRITES, 200, 0, results(added, {"success": True, "status": "existing"}), is_own=False) == [
         Ack("added", "r.1", 7, Timestamp(5, 0, "n")),
         Ack("existing", "r.2"),
     ]
     full = {"success": False, "status": "refused", "detail": "full", "code": "quota_exceeded", "field": "content_id"}
-    assert answers(WRITES, 200, 0, results({"success": False, "status": "not_found"}, full)) == [
+    assert answers(WRITES, 200, 0, results({"success": False, "status": "not_found"}, full), is_own=False) == [
         Error("not_found", id="r.1"),
         Error("quota_exceeded", "full", "r.2", "content_id"),
     ]
     old = {"success": False, "status": "refused", "detail": "too old"}
-    assert answers(WRITES[:1], 200, 0, results(old)) == [Error("refused", "too old", "r.1")]
+    assert answers(WRITES[:1], 200, 0, results(old), is_own=False) == [Error("refused", "too old", "r.1")]
 
 
-@pytest.mark.parametrize(("retry_after_s", "after_ms"), [(3, 3_000), (0, None)])
+@pytest.mark.parametrize(
+    ("retry_after_s", "is_own", "after_ms"),
+    [(3, True, 3_000), (0, True, None), (86_400, True, 300_000), (86_400, False, 60_000)],
+)
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_decides_nothing_is_tried_again_later(status: int, retry_after_s: float, after_ms: int | None) -> None:
-    assert answers(WRITES, status, retry_after_s, b"busy") == [
+def test_what_decides_nothing_is_tried_again_later(
+    status: int, retry_after_s: float, is_own: bool, after_ms: int | None
+) -> None:
+    assert answers(WRITES, status, retry_after_s, b"busy", is_own=is_own) == [
         Error("try_again_later", id=write.id, retry_after_ms=after_ms) for write in WRITES
     ]
 
@@ -60,4 +65,4 @@ def test_what_decides_nothing_is_tried_again_later(status: int, retry_after_s: f
     ],
 )
 def test_what_is_no_answer_of_the_service_is_none(status: int, body: bytes) -> None:
-    assert answers(WRITES, status, 0, body) is None
+    assert answers(WRITES, status, 0, body, is_own=False) is None
