@@ -160,7 +160,7 @@ test("where the disk is full the tabs go on in memory, and when it is not, all i
   const third = await signedIn({ isOnline: false });
   await add(third, B);
   await Promise.all([leader, follower, third].map((each) => shows(each, B, A)));
-  await leader.evaluate(() => repair());
+  await leader.evaluate(() => void repair());
   await Promise.all([leader, follower, third].map((each) => isKept(each, "persistent")));
   await leader.close();
   await add(follower, C);
