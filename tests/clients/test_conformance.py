@@ -45,8 +45,10 @@ def test_the_python_client_passes(scenario: dict[str, Any]) -> None:
 
 @all_scenarios
 def test_the_python_client_passes_with_a_file(scenario: dict[str, Any], tmp_path: Path) -> None:
-    stores = (SqliteStore(tmp_path / f"{number}.db") for number in range(2))
-    passes(python.PythonDriver(lambda: next(stores)), scenario)
+    stores = [SqliteStore(tmp_path / f"{number}.db") for number in range(2)]
+    unused = iter(stores)
+    passes(python.PythonDriver(lambda: next(unused)), scenario)
+    stores[-1].close()
 
 
 @pytest.fixture(scope="module")
