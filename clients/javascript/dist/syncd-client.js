@@ -2539,7 +2539,10 @@ function write(transaction, userId, changes) {
       const change = changes[at];
       request2 = writeOne(transaction, userId, change) ?? request2;
       at += 1;
-      if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
+      if (!("clear" in change)) continue;
+      const list2 = listFrom(changes, at);
+      writeBlocks(transaction, userId, list2.items);
+      at += list2.length;
     }
     if (at >= changes.length)
       transaction.commit?.();
@@ -2548,18 +2551,19 @@ function write(transaction, userId, changes) {
   };
   writeOn();
 }
-function putsFrom(changes, start) {
+function listFrom(changes, start) {
   const items = [];
-  for (let change = changes[start]; change !== void 0 && "put" in change; change = changes[start + items.length])
-    items.push(change.put);
-  return items;
+  for (let at = start; ; at += 1) {
+    const change = changes[at];
+    if (change !== void 0 && "put" in change) items.push(change.put);
+    else if (change === void 0 || !("set" in change)) return { items, length: at - start };
+  }
 }
 function writeBlocks(transaction, userId, items) {
   for (let at = 0; at < items.length; at += SLICE) {
     const row = { user: userId, content_id: at, items: items.slice(at, at + SLICE) };
     transaction.objectStore(ITEMS).put(row);
   }
-  return items.length;
 }
 function writeOne(transaction, userId, change) {
   const [items, queue] = [transaction.objectStore(ITEMS), transaction.objectStore(QUEUE)];

@@ -214,7 +214,10 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
       const change = changes[at] as Change;
       request = writeOne(transaction, userId, change) ?? request;
       at += 1;
-      if ("clear" in change) at += writeBlocks(transaction, userId, putsFrom(changes, at));
+      if (!("clear" in change)) continue;
+      const list = listFrom(changes, at);
+      writeBlocks(transaction, userId, list.items);
+      at += list.length;
     }
     if (at >= changes.length)
       transaction.commit?.(); // at once, should the page be left now
@@ -224,21 +227,21 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
   writeOn();
 }
 
-/** The items that are put from there on, up to the first other change. */
-function putsFrom(changes: readonly Change[], start: number): ConfirmedItem[] {
+/** The items that are put from there on, and how many changes that are; those of the head between them are no others. */
+function listFrom(changes: readonly Change[], start: number): { items: ConfirmedItem[]; length: number } {
   const items: ConfirmedItem[] = [];
-  for (let change = changes[start]; change !== undefined && "put" in change; change = changes[start + items.length])
-    items.push(change.put);
-  return items;
+  for (let at = start; ; at += 1) {
+    const change = changes[at];
+    if (change !== undefined && "put" in change) items.push(change.put);
+    else if (change === undefined || !("set" in change)) return { items, length: at - start };
+  }
 }
 
-/** Write a whole list; how many items that were. */
-function writeBlocks(transaction: IDBTransaction, userId: string, items: readonly ConfirmedItem[]): number {
+function writeBlocks(transaction: IDBTransaction, userId: string, items: readonly ConfirmedItem[]): void {
   for (let at = 0; at < items.length; at += SLICE) {
     const row: BlockRow = { user: userId, content_id: at, items: items.slice(at, at + SLICE) };
     transaction.objectStore(ITEMS).put(row);
   }
-  return items.length;
 }
 
 /** Ask for one change; null: it is one of the head. */
