@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -23,6 +24,7 @@ from tests.environment import measure_nothing
 from tests.timeouts import TIMEOUT_S
 
 os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # started by nohup, tests and daemons would ignore what tests send
 
 
 def _is_memory_with_room(directory: Path) -> bool:
