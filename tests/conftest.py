@@ -24,7 +24,11 @@ from tests.environment import measure_nothing
 from tests.timeouts import TIMEOUT_S
 
 os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # started by nohup, tests and daemons would ignore what tests send
+
+# Started by nohup or in the background, tests and their daemons would ignore what tests send.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_memory_with_room(directory: Path) -> bool:
