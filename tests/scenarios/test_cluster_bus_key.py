@@ -116,8 +116,11 @@ async def test_a_403_is_shown_as_what_it_is_and_over_when_it_is_lifted(
         status, problems = await here.ready(http)
         return status == 200 and problems.get("bus", "").startswith("access denied")
 
+    async def is_logged() -> bool:  # by a thread, a moment later
+        return "access denied" in here.log.read_text()
+
     await until(is_named)
-    assert "access denied" in here.log.read_text()
+    await until(is_logged)
 
     async def is_over() -> bool:
         return await here.ready(http) == (200, {})
