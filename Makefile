@@ -102,7 +102,7 @@ endif
 lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will run them
 	PATH="$(CURDIR)/.venv/deploy/bin:$$PATH" deploy/lint.sh
 
-props: $(VENV)/dev ## test the CRDT laws with 2,000 examples each
+props: $(VENV)/dev ## test the CRDT laws with 1,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
 
 cover: $(VENV)/dev ## run every test, and hold the branch coverage to its floors
