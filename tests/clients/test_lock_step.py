@@ -21,7 +21,7 @@ START_S = START_MS // 1000
 pytestmark = [*NEEDS_NODE]
 
 
-@pytest.mark.parametrize("first", range(0, 6 * SCRIPTS, SCRIPTS))
+@pytest.mark.parametrize("first", range(0, 4 * SCRIPTS, SCRIPTS))
 def test_both_cores_do_the_same(first: int) -> None:
     run_scripts(range(first, first + SCRIPTS))
 
