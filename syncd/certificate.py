@@ -4,14 +4,14 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
 from actors.metrics import ListenerMetrics
+from syncd.background import in_background
 from syncd.errors import SettingsError
 from syncd.settings import Settings
 from transport.blocking_calls import in_thread
@@ -88,19 +88,9 @@ def served_certificate(settings: Settings, metrics: ListenerMetrics) -> Certific
     return None
 
 
-@asynccontextmanager
-async def watching_certificate(certificate: Certificate | None) -> AsyncIterator[None]:
+def watching_certificate(certificate: Certificate | None) -> AbstractAsyncContextManager[None]:
     """Keep ``certificate`` up to date for the length of the context."""
-    if certificate is None:
-        yield
-        return
-    watch = asyncio.create_task(certificate.watch())
-    try:
-        yield
-    finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+    return nullcontext() if certificate is None else in_background(certificate.watch())
 
 
 def _load(certificate_file: Path, key_file: Path) -> tuple[ssl.SSLContext, float]:

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from actors.errors import StoreUnavailable
 from actors.messages.store import FindRevocations, RevokeToken
 from actors.ports import StoreClient
+from syncd.background import in_background
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +107,5 @@ async def watching_revocations(
     """
     revocations = Revocations(store, token_ids, disconnect)
     await revocations.refresh()
-    watch = asyncio.create_task(revocations.watch(poll_s))
-    try:
+    async with in_background(revocations.watch(poll_s)):
         yield revocations
-    finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch

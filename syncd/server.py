@@ -20,12 +20,12 @@ from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.runtime import LoopFuture
 from pages.files import demo_files, operator_files
 from syncd import __version__
+from syncd.background import in_background
 from syncd.certificate import Certificate, watching_certificate
 from syncd.errors import SettingsError
 from syncd.keys import development
 from syncd.keys.operator_token import operator_token_help
 from syncd.keys.signing import uses_kept_secret
-from syncd.keys.watching import watching_keys
 from syncd.listening import BACKLOG, address_of
 from syncd.local_commands import LocalCommands
 from syncd.node import Node
@@ -87,7 +87,7 @@ async def serving(
     connections: set[Any] = set()
     async with (
         watching_revocations(node.store, revoked_token_ids, partial(disconnect_revoked, connections)) as revocations,
-        watching_keys(authenticator.keys, partial(_disconnect_withdrawn, connections)),
+        in_background(authenticator.keys.watch(partial(_disconnect_withdrawn, connections))),
         watching_certificate(certificate),
     ):
         devices = device_deps(settings, node, authenticator, _allowed_origins(settings, node))

@@ -9,11 +9,12 @@ import logging
 import os
 import resource
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from actors.metrics import OpenFilesMetrics
+from syncd.background import in_background
 
 LOOK_EVERY_S: Final = 1.0
 LOG_EVERY_S: Final = 60.0
@@ -55,14 +56,9 @@ class OpenFiles:
             self._logged_s = None
 
 
-@asynccontextmanager
-async def watching_open_files(metrics: OpenFilesMetrics) -> AsyncIterator[None]:
+def watching_open_files(metrics: OpenFilesMetrics) -> AbstractAsyncContextManager[None]:
     """Look every ``LOOK_EVERY_S`` for the length of the context."""
-    watch = asyncio.create_task(_watch(OpenFiles(metrics)))
-    try:
-        yield
-    finally:
-        watch.cancel()
+    return in_background(_watch(OpenFiles(metrics)))
 
 
 async def _watch(files: OpenFiles) -> None:

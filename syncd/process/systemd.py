@@ -8,7 +8,9 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+
+from syncd.background import in_background
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +28,10 @@ async def supervised(environment: Mapping[str, str]) -> AsyncIterator[None]:
         return
     _notify(address, "READY=1")
     interval_s = _watchdog_interval_s(environment)
-    watchdog = None if interval_s is None else asyncio.create_task(_keep_alive(address, interval_s))
     try:
-        yield
+        async with nullcontext() if interval_s is None else in_background(_keep_alive(address, interval_s)):
+            yield
     finally:
-        if watchdog is not None:
-            watchdog.cancel()
         _notify(address, "STOPPING=1")
 
 

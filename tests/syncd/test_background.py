@@ -1,9 +1,9 @@
-"""The keys of tokens are kept up to date for as long as the daemon serves."""
+"""What goes on for the length of a context: the keys of tokens are kept up to date for as long as the daemon serves."""
 
 import asyncio
 from collections.abc import Collection
 
-from syncd.keys.watching import watching_keys
+from syncd.background import in_background
 from tests.fakes.key_issuer import key_issuer, public_jwk
 from tests.keys import rsa_key
 from tests.timeouts import TIMEOUT_S
@@ -16,7 +16,7 @@ async def test_keys_are_watched_for_the_length_of_the_context() -> None:
     async with key_issuer() as issuer:
         issuer.publish(public_jwk(rsa_key()))
         keys = JwksKeys(issuer.url, refresh_s=0.01)
-        async with watching_keys(keys, left.put_nowait):
+        async with in_background(keys.watch(left.put_nowait)):
             async with asyncio.timeout(TIMEOUT_S):
                 while not len(keys.known):
                     await asyncio.sleep(0.005)
@@ -28,5 +28,5 @@ async def test_keys_are_watched_for_the_length_of_the_context() -> None:
 
 
 async def test_keys_that_stay_the_same_need_no_watch() -> None:
-    async with watching_keys(shared_secret("a secret of more than thirty-two bytes"), print):
+    async with in_background(shared_secret("a secret of more than thirty-two bytes").watch(print)):
         pass
