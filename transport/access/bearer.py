@@ -29,16 +29,17 @@ def offered_protocols(lines: Iterable[str]) -> list[str]:
     return [name.strip() for line in lines for name in line.split(",")]
 
 
-def device_token(authorizations: Sequence[str], bearers: Sequence[str]) -> str:
+def device_token(authorizations: Sequence[str], offered: Iterable[str]) -> str:
     """Return the one token that a device shows.
 
     Args:
         authorizations: the values of ``Authorization``.
-        bearers: the offered subprotocols that begin with ``BEARER_PREFIX``.
+        offered: the subprotocols, of which one that begins with ``BEARER_PREFIX`` is a token.
 
     Raises:
         Problem: 401; 400, there are several.
     """
+    bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
     if len(bearers) + len(authorizations) > 1:
         raise Problem(HTTPStatus.BAD_REQUEST, "Send one token, not several.")
     return bearers[0].removeprefix(BEARER_PREFIX) if bearers else bearer_token(*authorizations)

@@ -16,6 +16,11 @@ from transport.errors import Problem
 
 logger = logging.getLogger(__name__)
 
+SCHEME: Final = ":scheme"
+"""Stands among a request's headers for the scheme by which its client came, if that is known. No client can send it: a
+name has no colon. Source: RFC 9113 section 8.3.1, which calls it so.
+"""
+
 _ORIGIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#@\\\s*]+)")
 _AUTHORITY: Final = re.compile(r"([^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d*))?")
 _LOCAL: Final = re.compile(r"https?://(?:(?:[^:]+\.)?localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?")
@@ -65,14 +70,14 @@ class AllowedOrigins:
         """
         origin = canonical_origin(origins[0][:_MAX_LENGTH]) if len(origins) == 1 else None
         if origin is None or not (self._has(origin) or _is_own(origin, hosts, scheme)):
-            raise self.refused(", ".join(origins), ", ".join(hosts))
+            self.note_refused(", ".join(origins), ", ".join(hosts))
+            raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")
 
-    def refused(self, origin: str, host: str) -> Problem:
-        """Count, log and return the refusal of a page."""
+    def note_refused(self, origin: str, host: str) -> None:
+        """Count and log the refusal of a page."""
         self._metrics.origins_refused += 1
         text = "a page of %s was refused at %s: if it may connect, add its origin to --allowed-origins"
         logger.warning(text, origin[:_SHOWN], host[:_SHOWN])
-        return Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")
 
     def _has(self, canonical: str) -> bool:
         return canonical in self._origins or (self._are_local_allowed and _LOCAL.fullmatch(canonical) is not None)

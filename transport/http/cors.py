@@ -45,7 +45,7 @@ class Cors:
         if b"access-control-request-method" not in headers or not origin:
             return None
         if not self._allowed.admits(origin):
-            self._allowed.refused(origin, headers.get(b"host", b"").decode("latin-1"))
+            self._allowed.note_refused(origin, headers.get(b"host", b"").decode("latin-1"))
             return None
         allow = {
             "Access-Control-Allow-Methods": "GET, POST",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from transport.access.authentication import Authenticator, Claims
-from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
+from transport.access.bearer import device_token, offered_protocols
 from transport.access.origins import AllowedOrigins
 from transport.http.app import HttpRequest
 from transport.http.forwarded import SCHEME
@@ -28,6 +28,5 @@ async def judged(
         allowed_origins.check(origins, request.values(b"host"), request.header(SCHEME) or None)
     query = read_query(request.query)
     offered = offered_protocols(request.values(b"sec-websocket-protocol"))
-    bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
-    token = device_token(request.values(b"authorization"), bearers)
+    token = device_token(request.values(b"authorization"), offered)
     return await claims_of_token(token, authenticator), query

@@ -11,13 +11,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from transport.access.origins import SCHEME as SCHEME_NAME
 from transport.http.hosts import is_host
 from transport.http.request_head import Field
 
-SCHEME: Final = b":scheme"
-"""Stands among a request's headers for the scheme by which its client came, if that is known. No client can send it: a
-name has no colon. Source: RFC 9113 section 8.3.1, which calls it so.
-"""
+SCHEME: Final = SCHEME_NAME.encode()
 UNIX: Final = "unix"
 """Names whoever connects to a unix socket."""
 

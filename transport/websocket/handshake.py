@@ -15,15 +15,13 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
-from transport.access.origins import AllowedOrigins
+from transport.access.origins import SCHEME, AllowedOrigins
 from transport.errors import Problem
 from transport.query import ResumeQuery, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
-_SCHEME: Final = ":scheme"
-"""As ``transport.http.forwarded`` has it: by which the client came, if that is known."""
 
 
 _RULES: Final = ServerProtocol(logger=rfc6455_logger)
@@ -90,10 +88,10 @@ def connect_request(request: Request, allowed_origins: AllowedOrigins, path_pref
         raise Problem(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {url.path}; it is at {PATH}.")
     headers = request.headers
     if origins := headers.get_all("Origin"):
-        allowed_origins.check(origins, headers.get_all("Host"), headers.get(_SCHEME))
+        allowed_origins.check(origins, headers.get_all("Host"), headers.get(SCHEME))
     resume = resume_query(url.query.encode())
     offered = offered_protocols(headers.get_all("Sec-WebSocket-Protocol"))
-    bearers = [name for name in offered if name.startswith(BEARER_PREFIX)]
-    token = device_token(headers.get_all("Authorization"), bearers)
-    answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(bearers), None)
+    token = device_token(headers.get_all("Authorization"), offered)
+    bearers = (name for name in offered if name.startswith(BEARER_PREFIX))
+    answered = SUBPROTOCOL if SUBPROTOCOL in offered else next(bearers, None)
     return ConnectRequest(token, resume, answered)
