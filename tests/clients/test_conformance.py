@@ -4,15 +4,15 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import jsonschema_rs
 import pytest
 from syncd_client import SqliteStore
 
+from clients.conformance import run as runner
+from clients.conformance.drivers.python import PythonDriver
 from simulation.javascript_core import is_node_there
 
 CONFORMANCE = Path(__file__).parents[2] / "clients" / "conformance"
@@ -20,39 +20,28 @@ FILE = json.loads((CONFORMANCE / "scenarios.json").read_text())
 JAVASCRIPT = ("node", str(CONFORMANCE / "drivers" / "javascript.mjs"))
 
 
-def load(file: str) -> ModuleType:
-    """Import what is a program of its own, for people who have none of ours."""
-    spec = spec_from_file_location(Path(file).stem, CONFORMANCE / file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-runner, python = load("run.py"), load("drivers/python.py")
 all_scenarios = pytest.mark.parametrize("scenario", FILE["scenarios"], ids=lambda scenario: scenario["name"])
 
 
-def passes(driver: object, scenario: dict[str, Any]) -> None:
+def passes(driver: runner.Driver, scenario: dict[str, Any]) -> None:
     runner.run(driver, scenario, FILE["names"])
 
 
 @all_scenarios
 def test_the_python_client_passes(scenario: dict[str, Any]) -> None:
-    passes(python.PythonDriver(), scenario)
+    passes(PythonDriver(), scenario)
 
 
 @all_scenarios
 def test_the_python_client_passes_with_a_file(scenario: dict[str, Any], tmp_path: Path) -> None:
     stores = [SqliteStore(tmp_path / f"{number}.db") for number in range(2)]
     unused = iter(stores)
-    passes(python.PythonDriver(lambda: next(unused)), scenario)
+    passes(PythonDriver(lambda: next(unused)), scenario)
     stores[-1].close()
 
 
 @pytest.fixture(scope="module")
-def javascript() -> Iterator[object]:
+def javascript() -> Iterator[runner.Driver]:
     """The JavaScript client's driver, as a program: started once, as ``run.py --exec`` does."""
     if not is_node_there():
         pytest.skip("Node is not installed: the JavaScript client is not tested")
@@ -62,7 +51,7 @@ def javascript() -> Iterator[object]:
 
 @pytest.mark.integration
 @all_scenarios
-def test_the_javascript_client_passes(scenario: dict[str, Any], javascript: object) -> None:
+def test_the_javascript_client_passes(scenario: dict[str, Any], javascript: runner.Driver) -> None:
     passes(javascript, scenario)
 
 
@@ -95,19 +84,19 @@ def test_the_file_is_of_its_schema() -> None:
 def test_a_client_that_does_something_else_is_told_at_which_step(step: dict[str, Any], complaint: str | None) -> None:
     steps = [{"app": {"sign_in": "alice"}}, step]
     if complaint is None:
-        passes(python.PythonDriver(), {"name": "fine", "steps": steps})
+        passes(PythonDriver(), {"name": "fine", "steps": steps})
         return
     with pytest.raises(runner.ScenarioError) as raised:
-        passes(python.PythonDriver(), {"name": "broken", "steps": steps})
+        passes(PythonDriver(), {"name": "broken", "steps": steps})
     assert complaint in str(raised.value)
 
 
 def test_what_nobody_expects_to_be_sent_fails() -> None:
-    names = cast("dict[str, Any]", FILE["names"])
+    names = FILE["names"]
     steps = [{"app": {"sign_in": "alice"}}, {"token": "$TOKEN"}, {"open": True}, {"server": "$EMPTY"}]
     scenario = {"name": "sends", "steps": [*steps, {"app": {"add": "$A"}}]}
     with pytest.raises(runner.ScenarioError, match="sent, and not expected"):
-        runner.run(python.PythonDriver(), scenario, names)
+        runner.run(PythonDriver(), scenario, names)
 
 
 @pytest.mark.integration

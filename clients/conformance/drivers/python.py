@@ -55,47 +55,11 @@ class PythonDriver:
         return f"r{self._replicas}"
 
     def _put(self, given: Json) -> list[Output]:
-        core = self._core
         match given:
             case {"app": {"sign_in": user_id}}:
-                return core.sign_in(user_id, self._store.load(user_id))
-            case {"app": {"sign_out": {"erase": erase}}}:
-                return core.sign_out(erase=erase)
-            case {"app": {"add": content_id}}:
-                return core.enqueue("add", content_id)[1]
-            case {"app": {"remove": content_id}}:
-                return core.enqueue("remove", content_id)[1]
-            case {"app": "connect"}:
-                return core.connect()
-            case {"app": "disconnect"}:
-                return core.disconnect()
-            case {"app": "wake"}:
-                return core.wake()
-            case {"token": token}:
-                return core.token(Token(**token))
-            case {"token_failed": True}:
-                return core.token_failed("none")
-            case {"token_unusable": reason}:
-                return core.token_unusable(reason)
-            case {"open": True}:
-                return core.opened()
-            case {"open_failed": refusal}:
-                status, problem = refusal.get("status"), refusal.get("problem")
-                return core.open_failed("refused", status, refusal.get("retry_after_s", 0), problem)
-            case {"heard": True}:
-                return core.heard()
-            case {"polled": True}:
-                return core.polled()
-            case {"probed": is_there}:
-                return core.probed(is_there=is_there)
-            case {"server": message}:
-                return core.received(messages.decode(json.dumps(message)))
-            case {"close": code}:
-                return core.closed(code, "closed")
-            case {"due": timer}:
-                return core.due(outputs.Timer(timer))
+                return self._core.sign_in(user_id, self._store.load(user_id))
             case _:
-                raise AssertionError(given)
+                return put(self._core, given)
 
     def _perform(self, output: Output) -> Json | None:
         """Store what is to be stored, and return anything else as the runner is told."""
@@ -122,6 +86,48 @@ class PythonDriver:
                 return {"type": "stop_timer", "timer": timer}
             case outputs.Emit(event=event):
                 return {"type": "emit", "event": msgspec.to_builtins(event)}
+
+
+def put(core: Core, given: Json) -> list[Output]:
+    """Put an input, any but ``sign_in``, which needs a store, into ``core``. Raises: as the core does."""
+    match given:
+        case {"app": {"sign_out": {"erase": erase}}}:
+            return core.sign_out(erase=erase)
+        case {"app": {"add": content_id}}:
+            return core.enqueue("add", content_id)[1]
+        case {"app": {"remove": content_id}}:
+            return core.enqueue("remove", content_id)[1]
+        case {"app": "connect"}:
+            return core.connect()
+        case {"app": "disconnect"}:
+            return core.disconnect()
+        case {"app": "wake"}:
+            return core.wake()
+        case {"token": token}:
+            return core.token(Token(**token))
+        case {"token_failed": True}:
+            return core.token_failed("none")
+        case {"token_unusable": reason}:
+            return core.token_unusable(reason)
+        case {"open": True}:
+            return core.opened()
+        case {"open_failed": refusal}:
+            status, problem = refusal.get("status"), refusal.get("problem")
+            return core.open_failed("refused", status, refusal.get("retry_after_s", 0), problem)
+        case {"heard": True}:
+            return core.heard()
+        case {"polled": True}:
+            return core.polled()
+        case {"probed": is_there}:
+            return core.probed(is_there=is_there)
+        case {"server": message}:
+            return core.received(messages.decode(json.dumps(message)))
+        case {"close": code}:
+            return core.closed(code, "closed")
+        case {"due": timer}:
+            return core.due(outputs.Timer(timer))
+        case _:
+            raise AssertionError(given)
 
 
 if __name__ == "__main__":
