@@ -2,9 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
+
+from typing_extensions import override
+
+from tests.fakes.relay import Relay
 
 Trick = Literal["nothing", "refuses", "strips", "swallows", "buffers"]
 """To an upgrade: it is answered with ``Middlebox.refusal``, its header is left out, or it succeeds and nothing comes
@@ -13,41 +17,22 @@ through afterwards. ``buffers``: the first, and every answer is kept until it is
 _CHUNK = 65_536
 
 
-class Middlebox:
+class Middlebox(Relay):
     """Listens in place of the service. Each request has a connection of its own."""
 
     def __init__(self, service_port: int) -> None:
-        self._service_port = service_port
-        self._connections: set[asyncio.StreamWriter] = set()
+        super().__init__(service_port)
         self.trick: Trick = "nothing"
         self.refusal = (403, "text/html", "<h1>Blocked by your network</h1>")
         self.requests: list[str] = []
         """First lines, as they came."""
-        self.port = 0
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Middlebox"]:
-        """Listen for as long as the block runs."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            self.cut()
-
-    def cut(self) -> None:
-        """Break every connection."""
-        for writer in list(self._connections):
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+    @override
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             self.requests.append(head.partition(b"\r\n")[0].decode())
             await self._pass_on(head, reader, writer)
-        self._connections.discard(writer)
         writer.close()
 
     async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,21 +48,25 @@ class Middlebox:
             is_upgrade = False
         if not is_upgrade:
             head = head[:-2] + b"Connection: close\r\n\r\n"
+
+        def is_dropped() -> bool:
+            return is_upgrade and self.trick == "swallows"
+
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._service_port)
-        self._connections.add(up_writer)
+        self._writers.add(up_writer)
         try:
             up_writer.write(head)
-            upwards = asyncio.ensure_future(_copy(reader, up_writer, lambda: self.trick == "swallows" and is_upgrade))
+            upwards = asyncio.ensure_future(_copy(reader, up_writer, is_dropped))
             if self.trick == "buffers":
                 writer.write(await up_reader.read())
                 await writer.drain()
             else:
-                if is_upgrade and self.trick == "swallows":
+                if is_dropped():
                     writer.write(await up_reader.readuntil(b"\r\n\r\n"))
-                await _copy(up_reader, writer, lambda: self.trick == "swallows" and is_upgrade)
+                await _copy(up_reader, writer, is_dropped)
             upwards.cancel()
         finally:
-            self._connections.discard(up_writer)
+            self._writers.discard(up_writer)
             up_writer.close()
 
 

@@ -27,7 +27,7 @@ def content(number: int) -> str:
 @pytest.fixture
 async def network(daemon: DaemonProcess) -> AsyncIterator[Middlebox]:
     """What stands between the clients and the daemon."""
-    async with Middlebox(int(daemon.url.rpartition(":")[2])).running() as middlebox:
+    async with Middlebox(daemon.port).listening() as middlebox:
         yield middlebox
 
 
