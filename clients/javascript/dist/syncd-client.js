@@ -2226,7 +2226,8 @@ function merged(stored, news, mine, isListStored) {
   return new UserState({ ...head, operations: operations2, clock }, items, queue);
 }
 function stateOf(stored) {
-  return checked(stored) === null || stored === null ? null : userState(stored);
+  const found = checked(stored);
+  return found === null ? null : userState(found);
 }
 function checked(stored) {
   const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);

@@ -122,7 +122,8 @@ function merged(
 }
 
 export function stateOf(stored: Stored | null): UserState | null {
-  return checked(stored) === null || stored === null ? null : userState(stored);
+  const found = checked(stored);
+  return found === null ? null : userState(found);
 }
 
 /** `stored`; throws where it is nothing that a client has saved. */
