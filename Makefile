@@ -135,9 +135,12 @@ fuzz: $(VENV)/dev ## run coverage-guided fuzzing for a minute
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 	--no-emit-index-url --no-emit-package syncd-client --python-version 3.11 --upgrade
 
+# What the daemon can use, all of it: what `make run` and the image install.
+EXTRAS = pubnub nats postgresql opentelemetry
+
 lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(COMPILE) --extra postgresql --extra nats -o requirements.lock pyproject.toml
+	$(COMPILE) $(EXTRAS:%=--extra %) -o requirements.lock pyproject.toml
 	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml
 	$(COMPILE) -o deploy/lint-requirements.lock deploy/lint-requirements.in
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from actors.ports import Bus
-from syncd.errors import SettingsError
+from syncd.errors import ExtraMissing, SettingsError
 from syncd.settings import Settings
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
@@ -14,10 +14,11 @@ from transport.bus.none import NoBus
 def open_bus(settings: Settings) -> Bus:
     """Return the bus that ``--bus`` names, not yet started; call it on the event loop.
 
-    An engine's library is imported only when it is chosen: it may not be installed, and it slows the start.
+    An engine's library is imported only when it is chosen: it is an extra, and it slows the start.
 
     Raises:
-        SettingsError: the engine is unknown, or lacks a setting or its library.
+        SettingsError: the engine is unknown, or lacks a setting.
+        ExtraMissing: it lacks its library.
     """
     match bus_engine(settings):
         case "none":
@@ -91,7 +92,7 @@ def _engine(name: str, module: str) -> Any:
     try:
         return import_module(f"transport.bus.{module}")
     except ImportError as error:
-        raise SettingsError(f"--bus {name}: {error}; install syncd[{name}]") from error
+        raise ExtraMissing(f"--bus {name}", name, error) from error
 
 
 def _made(make: Any) -> Bus:

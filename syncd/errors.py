@@ -2,6 +2,7 @@
 
 PeerError               who runs it: the same again ends the same way
 └── SettingsError       exit status 2
+    └── ExtraMissing
 TemporaryError          the moment
 └── Unreachable
 DefectError             ours: whatever has no name here
@@ -15,6 +16,21 @@ from actors.errors import PeerError, TemporaryError
 
 class SettingsError(PeerError):
     """A setting is wrong; the text names it, its source and the fix."""
+
+
+class ExtraMissing(SettingsError):
+    """A setting needs an extra of the wheel that is not installed; the text names both.
+
+    Args:
+        flag: the setting, as on the command line.
+        extra: the extra.
+        error: what came of importing what it brings.
+    """
+
+    def __init__(self, flag: str, extra: str, error: ImportError) -> None:
+        self.reason = str(error)
+        self.fix = f"pip install 'syncd[{extra}]'"
+        super().__init__(f"{flag} needs what is not installed ({error}): {self.fix}")
 
 
 class Unreachable(TemporaryError):

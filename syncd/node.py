@@ -23,7 +23,7 @@ from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from syncd import __version__
 from syncd.buses import bus_codec, bus_engine, bus_retry_s, control_codec
-from syncd.errors import SettingsError
+from syncd.errors import ExtraMissing, SettingsError
 from syncd.outside import MACHINE, NodeStore, Outside
 from syncd.process import logs
 from syncd.process.grace import Grace
@@ -159,7 +159,7 @@ async def _start_journal(wiring: Wiring, settings: Settings) -> tuple[ActorRef[J
     except ValueError as error:
         raise SettingsError(f"--database-url: {error}") from error
     except ImportError as error:
-        raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from error
+        raise ExtraMissing("--database-url", "postgresql", error) from error
 
 
 def _figures(

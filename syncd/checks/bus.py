@@ -14,7 +14,7 @@ from actors.ports import Bus, BusListener
 from syncd.buses import bus_codec, open_bus
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
 from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
-from syncd.errors import SettingsError, Unreachable
+from syncd.errors import ExtraMissing, SettingsError, Unreachable
 from syncd.settings import Settings
 from transport.blocking_calls import in_thread
 from transport.bus.none import NoBus
@@ -32,6 +32,8 @@ async def check_bus(settings: Settings, timeout_s: float = ANSWER_TIMEOUT_S) -> 
     """Publish a message on one connection and wait for it on another, ``timeout_s`` in all; also read PubNub's time."""
     try:
         sender, receiver = open_bus(settings), open_bus(settings)
+    except ExtraMissing as error:
+        return Checked((failed(NAME, error.reason, f"{error.fix}, for {setting('bus')}"),))
     except SettingsError as error:
         return Checked((failed(NAME, str(error), f"'syncd serve --help' explains the settings: {setting('bus')}"),))
     if isinstance(sender, NoBus):

@@ -9,9 +9,10 @@ from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
 from syncd.checks.secret_settings import KEYS, SECRETS, secrets_of
-from syncd.errors import SettingsError
+from syncd.errors import ExtraMissing, SettingsError
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
+from syncd.process.tracing import span_export
 from syncd.server import trusted_proxies
 from syncd.settings import Settings
 from transport.access.origins import canonical_origin
@@ -35,6 +36,7 @@ def check_configuration(
         *_tokens(settings),
         *_nodes(settings),
         *_devices(settings),
+        *_tracing(settings),
         *_exposed_secrets(settings, flags),
         *_stripped_secrets(settings, stripped),
     ]
@@ -125,6 +127,14 @@ def _devices(settings: Settings) -> Iterator[CheckResult]:
             f"one lost ping closes a device: pings every {interval_s:g} s, closed after {timeout_s:g} s",
             f"set the time-out to at least twice the interval: {both}",
         )
+
+
+def _tracing(settings: Settings) -> Iterator[CheckResult]:
+    if settings.otlp_endpoint is not None:
+        try:
+            span_export()
+        except ExtraMissing as error:
+            yield failed(NAME, error.reason, f"{error.fix}, for {setting('otlp_endpoint')}")
 
 
 def _exposed_secrets(settings: Settings, flags: Mapping[str, object]) -> Iterator[CheckResult]:

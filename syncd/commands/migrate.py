@@ -8,7 +8,7 @@ from storage.errors import SchemaTooNew
 from storage.schema import migrate, renew_epoch, schema_version
 from syncd import setting_sources
 from syncd.data_dir import make_data_dir
-from syncd.errors import CommandError, SettingsError
+from syncd.errors import CommandError, ExtraMissing, SettingsError
 from syncd.journal_lock import journal_lock
 
 
@@ -39,5 +39,5 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     except ValueError as error:
         raise SettingsError(f"--database-url: {error}") from None
     except ImportError as error:
-        raise SettingsError(f"--database-url: {error}; install syncd[postgresql]") from None
+        raise ExtraMissing("--database-url", "postgresql", error) from None
     return 0

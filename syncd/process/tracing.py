@@ -4,11 +4,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from actors.tracing import Span, Tracer
-from syncd.errors import SettingsError
+from syncd.errors import ExtraMissing
 from syncd.settings import Settings
+
+if TYPE_CHECKING:
+    from syncd.process.otlp import SpanExport
 
 FIELDS: Final = (
     "trace_id", "span_id", "parent_id", "node", "user", "revision", "ms",
@@ -24,17 +27,12 @@ async def tracing(settings: Settings, node: str) -> AsyncIterator[Tracer]:
     """Trace writes for the length of the context; on leaving, the remaining spans are exported, within a time-out.
 
     Raises:
-        SettingsError: OpenTelemetry is needed and not installed.
+        ExtraMissing: OpenTelemetry is needed and not installed.
     """
     listeners: list[Callable[[Span], None]] = [partial(_log, node)]
     async with AsyncExitStack() as stack:
         if settings.otlp_endpoint is not None:
-            try:
-                from syncd.process.otlp import SpanExport  # noqa: PLC0415 - an extra
-            except ImportError as error:
-                fix = "it needs OpenTelemetry: pip install 'syncd[opentelemetry]'"
-                raise SettingsError(f"--otlp-endpoint: {fix} ({error})") from None
-            export = SpanExport(settings.otlp_endpoint, node)
+            export = span_export()(settings.otlp_endpoint, node)
             stack.push_async_callback(export.close)
             listeners.append(export)
 
@@ -43,6 +41,15 @@ async def tracing(settings: Settings, node: str) -> AsyncIterator[Tracer]:
                 listener(span)
 
         yield Tracer(listen, 1.0 if settings.log_level == "debug" else settings.trace_ratio)
+
+
+def span_export() -> "type[SpanExport]":
+    """Return what exports spans, which needs an extra. Raises: ExtraMissing."""
+    try:
+        from syncd.process.otlp import SpanExport  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ExtraMissing("--otlp-endpoint", "opentelemetry", error) from error
+    return SpanExport
 
 
 def _log(node: str, span: Span) -> None:

@@ -1,21 +1,22 @@
-"""The wheels, as an operator gets them: built, installed beside the locked dependencies, and run from elsewhere."""
+"""The wheels, as an operator gets them: built, installed beside what they need, and run from elsewhere."""
 
-import json
 import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 import zipfile
 from email import message_from_bytes
 from email.message import Message
-from functools import partial
+from importlib.metadata import distribution, files
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.conftest import ROOT, SECRET
+from tests.needed_packages import needed
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
@@ -84,37 +85,99 @@ def test_the_client_s_package_has_what_others_look_for(wheels: dict[str, Path]) 
         assert archive.read(license_file) == (ROOT / "LICENSE").read_bytes()
 
 
-def test_the_wheels_run_from_another_directory_on_the_locked_dependencies(
-    wheels: dict[str, Path], tmp_path: Path
-) -> None:
-    fresh = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)
-    fresh_pip = partial(pip, "--python", str(fresh / "bin" / "python"))
-    install = partial(fresh_pip, "install", "--no-compile", "--no-deps")
-    install("--require-hashes", "--requirement", "requirements.lock")
-    install(*map(str, wheels.values()))
-    fresh_pip("check")  # the lock has all that the wheels require
+@pytest.fixture(scope="module")
+def place(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with an environment, ``venv``, that has the wheels and what they need without an extra."""
+    place = tmp_path_factory.mktemp("place")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place / "venv"], check=True)
+    link(place, *(name for name, needs in needed().items() if "daemon" in needs))
+    python = str(place / "venv" / "bin" / "python")
+    pip("--python", python, "install", "--no-compile", "--no-deps", "--no-index", *map(str, wheels.values()))
+    return place
 
-    syncd = str(fresh / "bin" / "syncd")
-    version = subprocess.run([syncd, "--version"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert re.fullmatch(r"syncd \d+\.\d+\.\d+\n", version)
+
+def link(place: Path, *packages: str) -> None:
+    """Let the environment have packages of this one, which are in the lock's versions: installing takes long."""
+    (site_packages,) = (place / "venv").glob("lib/*/site-packages")
+    for package in packages:
+        for top in {file.parts[0] for file in files(package) or () if file.parts[0] not in ("..", "__pycache__")}:
+            (site_packages / top).symlink_to(str(distribution(package).locate_file(top)))
+
+
+def run(place: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {"SYNCD_JWT_SECRET": SECRET, "SYNCD_PORT": "0", "PATH": os.environ["PATH"]}
+    program = place / "venv" / "bin" / command[0]
+    return subprocess.run([program, *command[1:]], cwd=place, env=environment, capture_output=True, text=True)
+
+
+def test_the_wheels_run_from_another_directory_without_any_extra(place: Path) -> None:
+    assert not any((place / "venv").glob("lib/*/site-packages/pubnub"))
+    assert re.fullmatch(r"syncd \d+\.\d+\.\d+\n", run(place, "syncd", "--version").stdout)
 
     for command in ("broker", "cluster"):  # they need the development broker, which the wheel leaves out
-        done = subprocess.run([syncd, command], cwd=tmp_path, capture_output=True, text=True)
+        done = run(place, "syncd", command)
         assert done.returncode == 1
         assert re.fullmatch(rf"syncd {command}: .* run this from a checkout of syncd\n", done.stderr)
 
-    environment = {"SYNCD_JWT_SECRET": SECRET, "PATH": os.environ["PATH"]}
     with subprocess.Popen(
-        [syncd, "--port", "0"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [place / "venv" / "bin" / "syncd", "--port", "0"],
+        cwd=place,
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as daemon:
         try:
             assert daemon.stdout is not None
             url = daemon.stdout.readline().decode().split()[-1]
-            with urllib.request.urlopen(f"{url}/ready", timeout=TIMEOUT_S) as answer:
-                assert json.load(answer)["status"] == "ready"
+            for path in ("/ready", "/", "/admin", "/openapi.json", "/asyncapi.json", "/metrics"):
+                with urllib.request.urlopen(f"{url}{path}", timeout=TIMEOUT_S) as answer:
+                    assert answer.status == 200
             daemon.terminate()
             assert daemon.wait(timeout=TIMEOUT_S) == 0
         finally:
             daemon.kill()
-    assert (tmp_path / "syncd-data" / "journal.db").is_file()
+    assert (place / "syncd-data" / "journal.db").is_file()
+
+
+EVERY_COMMAND = """
+import sys
+from syncd.cli import main
+print([main(command.split()) for command in sys.argv[1:]])
+"""
+PUBNUB = "--bus pubnub --pubnub-subscribe-key s --pubnub-publish-key p"
+
+
+def test_each_setting_that_needs_an_extra_says_what_to_install(place: Path) -> None:
+    database, tracing = "--database-url postgresql://x@127.0.0.1:9/x", "--otlp-endpoint http://127.0.0.1:9"
+    needs = {
+        f"serve {PUBNUB}": "pubnub",
+        "serve --bus nats://127.0.0.1:9": "nats",
+        f"serve {database}": "postgresql",
+        f"migrate {database}": "postgresql",
+        f"serve {tracing}": "opentelemetry",
+    }
+    done = run(place, "python", "-c", EVERY_COMMAND, *needs)
+    assert done.stdout == f"{[2] * len(needs)}\n"
+    for command, line in zip(needs, done.stderr.splitlines(), strict=True):
+        assert command.split()[1] in line
+        assert f"pip install 'syncd[{needs[command]}]'" in line
+
+    checked = run(place, "syncd", "check", *f"{PUBNUB} {database} {tracing}".split()).stdout
+    assert set(re.findall(r"fix: pip install 'syncd\[(\w+)\]', for --", checked)) == set(needs.values()) - {"nats"}
+
+
+def test_nats_works_without_pubnub(place: Path, tmp_path: Path) -> None:
+    link(place, "nats-py")
+    program = str(Path(sys.executable).with_name("nats-server"))
+    log = tmp_path / "log"
+    with subprocess.Popen([program, "-a", "127.0.0.1", "-p", "-1", "-l", str(log)]) as server:
+        try:
+            ends_s = time.monotonic() + TIMEOUT_S
+            while not log.exists() or "Server is ready" not in log.read_text():
+                assert time.monotonic() < ends_s
+                time.sleep(0.02)
+            (port,) = re.findall(r"client connections on 127\.0\.0\.1:(\d+)", log.read_text())
+            checked = run(place, "syncd", "check", "--bus", f"nats://127.0.0.1:{port}").stdout
+        finally:
+            server.terminate()
+    assert re.search(r"^ok +bus .*: a message came back in ", checked, re.MULTILINE), checked

@@ -1,6 +1,5 @@
 """The bus that the settings name, and whose messages are accepted on it."""
 
-import subprocess
 import sys
 from typing import Any
 
@@ -9,9 +8,9 @@ import pytest
 from actors.errors import BusMessageRefused
 from actors.messages.channel import HeadMoved, PubNubProgressUpdate
 from syncd.buses import bus_codec, bus_engine, bus_retry_s, control_codec, open_bus
-from syncd.errors import SettingsError
+from syncd.checks.bus import check_bus
+from syncd.errors import ExtraMissing, SettingsError
 from syncd.settings import Settings
-from tests.daemon import ROOT
 from transport.bus.nats.bus import NatsBus
 from transport.bus.none import NoBus
 from transport.bus.pubnub.bus import PubNubBus
@@ -73,18 +72,16 @@ async def test_each_engine_has_its_own_pause_and_the_outbox_has_its_engines(
     await bus.close()
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize(("name", "bus"), [("pubnub", "pubnub"), ("nats", "nats://127.0.0.1:9")])
-def test_an_engine_without_its_library_says_what_to_install(name: str, bus: str) -> None:
-    keys = "pubnub_subscribe_key='s', pubnub_publish_key='p'"
-    program = (
-        f"import sys; sys.modules[{name!r}] = None\n"
-        "from syncd.buses import open_bus; from syncd.settings import Settings\n"
-        f"open_bus(Settings(bus={bus!r}, {keys}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert f"SettingsError: --bus {name}: " in done.stderr
-    assert f"install syncd[{name}]" in done.stderr
+@pytest.mark.parametrize(("name", "chosen"), [("pubnub", PUBNUB), ("nats", {"bus": "nats://127.0.0.1:9"})])
+async def test_an_engine_without_its_library_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, name: str, chosen: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, f"transport.bus.{name}.bus", None)  # cannot be imported
+    with pytest.raises(ExtraMissing, match=rf"^--bus {name} needs .*: pip install 'syncd\[{name}\]'$"):
+        open_bus(Settings(**chosen))
+    (result,) = (await check_bus(Settings(**chosen))).results
+    assert result.status == "failed"
+    assert result.fix == f"pip install 'syncd[{name}]', for --bus (SYNCD_BUS)"
 
 
 @pytest.mark.parametrize(

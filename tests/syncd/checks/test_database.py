@@ -2,7 +2,6 @@
 
 import hashlib
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from storage.schema import HEAD, migrate
 from syncd.checks.database import check_database
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings
-from tests.daemon import ROOT, SECRET
+from tests.daemon import SECRET
 from tests.syncd.checks.conftest import Check
 from tests.syncd.checks.report import Report, assert_result
 
@@ -69,12 +68,11 @@ def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path
     assert "SYNCD_MAX_CLOCK_DRIFT" in fix
 
 
-def test_postgresql_without_its_driver_says_what_to_install() -> None:
-    program = "import sys; sys.modules['psycopg'] = None; from syncd.cli import main; sys.exit(main(sys.argv[1:]))"
-    arguments = ["check", "--port", "0", "--database-url", "postgresql://x@127.0.0.1:9/x"]
-    done = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, env={}, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "pip install 'syncd[postgresql]'" in done.stdout
+def test_postgresql_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # cannot be imported
+    status, _, fix = Report("--database-url", "postgresql://x@127.0.0.1:9/x").the("database")
+    assert status == "failed"
+    assert fix.startswith("pip install 'syncd[postgresql]', for --database-url")
 
 
 def execute(server: LocalPostgreSQL, statement: str) -> None:

@@ -1,17 +1,17 @@
 """Where the stages of followed writes go: into the log, and to a collector if there is one."""
 
 import logging
-import subprocess
+import re
 import sys
 
 import pytest
 
 from actors.messages.trace import TraceParent
+from syncd.checks.configuration import check_configuration
+from syncd.errors import ExtraMissing
 from syncd.process.tracing import FIELDS, tracing
 from syncd.settings import Settings
-from tests.daemon import ROOT
 from tests.fakes.collector import running_collector
-from tests.timeouts import TIMEOUT_S
 
 ASKER = TraceParent("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", is_sampled=True)
 
@@ -57,22 +57,14 @@ async def test_a_collector_has_every_span_when_the_context_is_left() -> None:
         assert sorted(span.name for _, span in collector.spans) == ["journal commit", "watchlist write"]
 
 
-@pytest.mark.integration
-def test_without_opentelemetry_the_start_says_what_to_install() -> None:
-    # As if it were not installed: a module that is None cannot be imported.
-    program = (
-        "import sys; sys.modules['opentelemetry'] = None; from syncd.cli import main;"
-        "sys.exit(main(['serve', '--port', '0', '--otlp-endpoint', 'http://127.0.0.1:9', '--data-dir', sys.argv[1]]))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, "/nowhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert "--otlp-endpoint" in ended.stderr
-    assert "pip install 'syncd[opentelemetry]'" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+async def test_without_opentelemetry_the_start_and_the_check_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "syncd.process.otlp", None)  # cannot be imported
+    settings = Settings(otlp_endpoint="http://127.0.0.1:9")
+    fix = "pip install 'syncd[opentelemetry]'"
+    with pytest.raises(ExtraMissing, match=rf"^--otlp-endpoint needs .*: {re.escape(fix)}$"):
+        async with tracing(settings, "node-a"):
+            pass
+    (result,) = check_configuration(settings, {})
+    assert (result.status, result.fix) == ("failed", f"{fix}, for --otlp-endpoint (SYNCD_OTLP_ENDPOINT)")
