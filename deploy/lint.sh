@@ -11,9 +11,13 @@ hadolint Dockerfile
 sed 's/=$/=x/' .env.example > "$scratch/env"
 docker-compose --env-file "$scratch/env" --file compose.yaml config --quiet
 
-for manifest in kubernetes/*.yaml; do
-    [ "$manifest" = kubernetes/kustomization.yaml ] || kubernetes-validate --strict --kubernetes-version 1.31 "$manifest"
-done
+helm lint --strict --quiet helm/syncd
+helm lint --strict --quiet --values helm/syncd/ci/everything-values.yaml helm/syncd
+helm template syncd helm/syncd > "$scratch/chart.yaml"
+helm template prod helm/syncd --values helm/syncd/ci/everything-values.yaml > "$scratch/chart-everything.yaml"
+kubectl kustomize kubernetes > "$scratch/kustomized.yaml"
+# It has no schema of a ServiceMonitor, which is no kind of Kubernetes' own, and says so.
+kubernetes-validate --strict --kubernetes-version 1.31 "$scratch"/*.yaml
 
 promtool check config prometheus/prometheus.yml
 promtool test rules prometheus/alerts.test.yaml
