@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import ROOT, SECRET
-from tests.needed_packages import needed
+from tests.needed_packages import EXTRAS, needed
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
@@ -71,6 +71,7 @@ def test_the_daemon_requires_the_client_and_each_can_be_uninstalled_without_a_fi
     daemon, client = metadata_of(wheels["syncd"]), metadata_of(wheels["syncd_client"])
     (required,) = (each for each in daemon.get_all("Requires-Dist", ()) if each.startswith("syncd-client"))
     assert required == "syncd-client<0.2,>=0.1"
+    assert set(daemon.get_all("Provides-Extra", ())) == {*EXTRAS, "dev"}
     assert client["Version"].startswith("0.1.")
 
 
