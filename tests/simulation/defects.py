@@ -104,8 +104,8 @@ def skip_a_revision(patch: pytest.MonkeyPatch) -> None:
 def replay_one_too_few(patch: pytest.MonkeyPatch) -> None:
     changes = SqlJournalStore.changes
 
-    def later(self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None) -> Any:
-        found = changes(self, user_id, revision, limit, epoch)
+    def later(self: SqlJournalStore, *asked: Any, **how: Any) -> Any:
+        found = changes(self, *asked, **how)
         return msgspec.structs.replace(found, updates=found.updates[1:]) if hasattr(found, "updates") else found
 
     patch.setattr(SqlJournalStore, "changes", later)
@@ -217,8 +217,10 @@ def take_its_own_absence_for_silence(patch: pytest.MonkeyPatch) -> None:
 def accept_an_old_epoch(patch: pytest.MonkeyPatch) -> None:
     changes = SqlJournalStore.changes
 
-    def of_any(self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None) -> Any:
-        return changes(self, user_id, revision, limit, None)
+    def of_any(
+        self: SqlJournalStore, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool
+    ) -> Any:
+        return changes(self, user_id, revision, limit, None, prefers_list=prefers_list)
 
     patch.setattr(SqlJournalStore, "changes", of_any)
 
