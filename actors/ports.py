@@ -126,8 +126,10 @@ class JournalStore(Protocol):
         """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
         ...
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | ChangesExpired:
-        """Return up to ``limit`` updates after ``revision``, or why not. Raises: StoreUnavailable."""
+    def changes(
+        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+    ) -> Changes | ChangesExpired:
+        """Return what ``ReadChanges`` asks for, or why not. Raises: StoreUnavailable."""
         ...
 
     def check(self) -> None:

@@ -84,6 +84,7 @@ class NodeDeps:
         database: SimulatedDatabase,
         store_delay: Delay,
         faults: frozenset[str],
+        slice_rows: int,
     ) -> None:
         self.loop = loop
         self.rng = rng
@@ -91,6 +92,7 @@ class NodeDeps:
         self.hub = hub
         self.database = database
         self.store_delay = store_delay
+        self.slice_rows = slice_rows
         self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
         """Only then nodes talk to each other, and look for revocations every few seconds, which costs."""
         self._can_pause = "node pauses" in faults
@@ -270,6 +272,7 @@ class _Life:
             open_store=self._open_store,
             lag_s=NEVER_S,
             probe_s=PROBE_S,
+            slice_rows=deps.slice_rows,
         )
         revoked: RevokedTokenIds = {}
         async with (

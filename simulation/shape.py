@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.messages.journal import SLICE_ROWS
 from simulation.bus import Style
 
 SMALL_STEPS: Final = 36
@@ -82,6 +83,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     style: Style
     kept: int
     """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
+    slice_rows: int
+    """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
     javascript: float
     """The share of devices that run the JavaScript client's core; the others run the Python client's."""
@@ -110,6 +113,7 @@ def draw_shape(seed: int) -> Shape:
         kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
+        slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
 

@@ -192,6 +192,7 @@ class World:
             database,
             Delay(rng, 0.0005, shape.store_s),
             shape.faults,
+            shape.slice_rows,
         )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self._drifts = Random(f"drifts {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are

@@ -95,10 +95,12 @@ class SqlJournalStore:
         with self._database.transaction(writing=False) as transaction:
             return read_page(transaction, user_id, limit, after)
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes | ChangesExpired:
+    def changes(
+        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+    ) -> Changes | ChangesExpired:
         """Return up to ``limit`` updates after ``revision``, or why not."""
         with self._database.transaction(writing=False) as transaction:
-            return read_changes(transaction, user_id, revision, limit, epoch)
+            return read_changes(transaction, user_id, revision, limit, epoch, prefers_list=prefers_list)
 
     def check(self) -> None:
         """Read one row."""

@@ -21,6 +21,9 @@ _HEAD = Statement(
     select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH),
     "of_user",
 )
+_ITEMS = Statement(
+    select(heads.c["items"], heads.c.counted_revision).where(heads.c.user_id == bindparam("of_user")), "of_user"
+)
 _UPDATES = Statement(
     select(*(operations.c[name] for name in SHOWN))
     .where(
@@ -68,9 +71,18 @@ def read_heads(transaction: Transaction, user_ids: Sequence[str]) -> list[Head]:
 
 
 def read_changes(
-    transaction: Transaction, user_id: str, revision: int, limit: int, epoch: str | None
+    transaction: Transaction,
+    user_id: str,
+    revision: int,
+    limit: int,
+    epoch: str | None,
+    *,
+    prefers_list: bool = False,
 ) -> Changes | ChangesExpired:
-    """Return up to ``limit`` updates after ``revision``, or why they are not available.
+    """Return up to ``limit`` updates after ``revision``, or why they are not available; see ``ReadChanges``.
+
+    A list that is shorter once is so from then on, as no update adds more than one item: who has a part of it and asks
+    again, from the same revision, is told the same.
 
     Cost: O(updates).
     """
@@ -79,6 +91,8 @@ def read_changes(
         return ChangesExpired("epoch_changed", head)
     if revision + 1 < first_kept:
         return ChangesExpired("history_pruned", head)
+    if prefers_list and head - revision > limit and head - revision >= _most_items(transaction, user_id, head):
+        return ChangesExpired("list_is_shorter", head)
     up_to = min(head, revision + limit)
     updates: tuple[bytes, ...] = ()
     if up_to > revision:
@@ -87,3 +101,12 @@ def read_changes(
     if len(updates) != up_to - revision:  # it has a hole
         return ChangesExpired("history_pruned", head)
     return Changes(user_id=user_id, epoch=current_epoch, revision=up_to, head=head, updates=updates)
+
+
+def _most_items(transaction: Transaction, user_id: str, head: int) -> int:
+    """Return how many items the list of a user who has written has, at most.
+
+    A release that does not count them may have written the last revisions, and added one with each.
+    """
+    ((items, counted_revision),) = transaction.execute(_ITEMS, (user_id,)).fetchall()
+    return int(items + head - counted_revision)

@@ -155,8 +155,10 @@ class OpenedStore:
                 return BatchCommitted(tuple(outcomes), self._timer_s() - began_s, journal.epoch)
             case FindHeads(user_ids=user_ids):
                 return HeadsFound(tuple(journal.heads(user_ids)))
-            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
-                return self._read(user_id, lambda store: store.changes(user_id, revision, limit, epoch))
+            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+                return self._read(
+                    user_id, lambda store: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
+                )
             case FindPage(user_id=user_id, limit=limit, after=after):
                 return self._read(user_id, lambda store: store.page(user_id, limit, after))
             case FindSnapshotPage(user_id=user_id, limit=limit, after=after):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from actors.messages.journal import SLICE_ROWS
 from actors.ports import StoreClient
 from storage.bounds import Bounds
 from storage.client import StoreProcesses
@@ -48,6 +49,8 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
     """Not yet started; the second argument counts restarts of its processes."""
     probe_s: float = 5.0
     """Between two probes of the journal: so long after the database it knows what works, if nobody writes or reads."""
+    slice_rows: int = SLICE_ROWS
+    """Updates, or items of a list, that are read and sent at once."""
     lag_s: float = INTERVAL_S
     """Between two looks how late the event loop is; a virtual one never is."""
 

@@ -185,6 +185,7 @@ def _users(
         bus_metrics=wiring.metrics.bus,
         write_metrics=wiring.metrics.writes,
         tracer=wiring.tracer,
+        slice_rows=wiring.outside.slice_rows,
     )
 
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:

@@ -118,8 +118,8 @@ class ReadTurns:
 
     def _ask(self, message: Read) -> asyncio.Future[Any]:
         match message:
-            case ReadChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
-                return self._store.read(FindChanges(user_id, revision, limit, epoch))
+            case ReadChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+                return self._store.read(FindChanges(user_id, revision, limit, epoch, prefers_list))
             case ReadPage(user_id=user_id, limit=limit, after=after):
                 return self._store.read(FindPage(user_id, limit, after))
             case ReadSnapshotPage(user_id=user_id, limit=limit, after=after):

@@ -42,10 +42,10 @@ class Join(Struct, frozen=True, eq=False):
 
     ``since`` is ``None``: answered by ``Joined``, and the connection is live from the revision after it.
     Otherwise: answered by ``Replayed`` with what the device missed after ``since``, or with a slice of it; or by
-    ``Listed`` with the first part of the list, if that cannot be told. The connection must be registered *before* the
-    journal is read, so that nothing falls between; what is delivered meanwhile waits in the connection. A connection
-    that finds a gap, or has taken a slice that was not the last, sends its ``Join`` again with ``since`` its own
-    revision.
+    ``Listed`` with the first part of the list, if that cannot be told, or the list is shorter and the device takes it
+    in pieces. The connection must be registered *before* the journal is read, so that nothing falls between; what is
+    delivered meanwhile waits in the connection. A connection that finds a gap, or has taken a slice that was not the
+    last, sends its ``Join`` again with ``since`` its own revision.
 
     ``epoch``: the one the device knows from an earlier ``resumed``; ``None`` accepts any. ``after``: if it is the list,
     the device has its parts up to there from an earlier connection.

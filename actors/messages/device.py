@@ -94,7 +94,10 @@ class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type", 
 
 
 class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_defaults=True, kw_only=True):
-    """The first answer to ``?since``: what follows is the missed updates, or a snapshot when not ``recovered``."""
+    """The first answer to ``?since``: what follows is the missed updates, or a snapshot when not ``recovered``.
+
+    ``reason``: why it is a snapshot, ``history_pruned``, ``epoch_changed`` or ``list_is_shorter``.
+    """
 
     recovered: bool
     revision: int

@@ -160,7 +160,8 @@ class HeadsLoaded(Struct, frozen=True):
 class ReadChanges(Struct, frozen=True, eq=False):
     """Ask for up to ``limit`` updates after ``revision``.
 
-    ``epoch``: the asker's, from an earlier answer; ``None`` accepts any.
+    ``epoch``: the asker's, from an earlier answer; ``None`` accepts any. ``prefers_list``: where there are more than
+    ``limit`` updates, and no fewer than the list has items, the list is to be read instead.
     """
 
     user_id: str
@@ -168,6 +169,7 @@ class ReadChanges(Struct, frozen=True, eq=False):
     limit: int
     reply_to: Tell["Changes | ChangesExpired | ReadFailed"]
     epoch: str | None = None
+    prefers_list: bool = False
 
 
 class Changes(Struct, frozen=True, kw_only=True, tag=True):
@@ -193,9 +195,9 @@ ExpiryReason = Literal["history_pruned", "epoch_changed"]
 
 
 class ChangesExpired(Struct, frozen=True, tag=True):
-    """What follows the revision asked for cannot be told: the whole list has to be read instead."""
+    """What follows the revision asked for cannot be told, or not as soon: the whole list has to be read instead."""
 
-    reason: ExpiryReason
+    reason: ExpiryReason | Literal["list_is_shorter"]
     head: int
     """Where the user's journal stands."""
 

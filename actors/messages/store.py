@@ -54,6 +54,7 @@ class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
     revision: int
     limit: int
     epoch: str | None
+    prefers_list: bool = False
 
 
 class FindPage(Request[Page | PageExpired], frozen=True, tag=True):

@@ -1,17 +1,26 @@
 """The devices of one user that wait for what they have missed: one read of the journal at a time, for all of them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
 
-Position = tuple[int, str | None]
-"""The last revision that a device has seen, and of which epoch."""
+
+class Position(NamedTuple):
+    """Where a device stands that has missed something."""
+
+    since: int
+    """The last revision that it has seen."""
+    epoch: str | None
+    """Of which epoch that is."""
+    takes_pieces: bool
+    """It takes the list in pieces, and rather than a replay that is as long as the list."""
 
 
 def _position(join: Join) -> Position:
-    return join.since or 0, join.epoch
+    return Position(join.since or 0, join.epoch, join.connection.takes_pieces)
 
 
 class Replays:
@@ -22,14 +31,14 @@ class Replays:
     next. Who comes while a read is under way gets a later one: what was relayed before may not be in its answer.
 
     Args:
-        read: asks the journal for a slice of what came after a revision, of an epoch; answered by ``answered``.
+        read: asks the journal for a slice of what came after a position; answered by ``answered``.
         frame: makes a finished WebSocket frame of JSON.
         show_list: shows a connection the whole list, with the reason; or what follows the part that it has.
     """
 
     def __init__(
         self,
-        read: Callable[[int, str | None], None],
+        read: Callable[[Position], None],
         frame: Callable[[bytes], bytes],
         show_list: Callable[[ConnectionInfo, str, Bookmark | None], None],
     ) -> None:
@@ -59,7 +68,7 @@ class Replays:
         asking, self._asking = self._asking, {}
         match answer:
             case Changes():
-                self._waiting |= self._tell_changes(answer, asked[0], asking)
+                self._waiting |= self._tell_changes(answer, asked, asking)
             case ChangesExpired(reason=reason):
                 for connection, join in asking.items():
                     if _position(join) == asked:
@@ -72,21 +81,22 @@ class Replays:
         self._ask()
 
     def _tell_changes(
-        self, changes: Changes, first: int, asking: dict[ConnectionInfo, Join]
+        self, changes: Changes, first: Position, asking: dict[ConnectionInfo, Join]
     ) -> dict[ConnectionInfo, Join]:
-        """Tell ``changes`` after revision ``first``, and return whom they do not serve."""
+        """Tell ``changes`` after ``first``, and return whom they do not serve."""
         frames = tuple(map(self._frame, changes.updates))
         others: dict[ConnectionInfo, Join] = {}
         for connection, join in asking.items():
-            since, epoch = _position(join)
+            since, epoch, takes_pieces = _position(join)
             is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
-            if first <= since and is_served and epoch in (None, changes.epoch):
+            may_get_list = takes_pieces and not first.takes_pieces and changes.has_more
+            if first.since <= since and is_served and not may_get_list and epoch in (None, changes.epoch):
                 connection.tell(
                     Replayed(
                         revision=changes.revision,
                         head=changes.head,
                         epoch=changes.epoch,
-                        frames=frames[since - first :],
+                        frames=frames[since - first.since :],
                     )
                 )
             else:
@@ -96,5 +106,5 @@ class Replays:
     def _ask(self) -> None:
         if self._asked is None and self._waiting:
             self._asking, self._waiting = self._waiting, {}
-            self._asked = min(map(_position, self._asking.values()), key=lambda missed: missed[0])
-            self._read(*self._asked)
+            self._asked = min(map(_position, self._asking.values()), key=lambda position: position.since)
+            self._read(self._asked)

@@ -55,7 +55,7 @@ from actors.messages.watchlist import (
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import tell_later
 from actors.watchlist.deps import WatchlistDeps
-from actors.watchlist.replays import Replays
+from actors.watchlist.replays import Position, Replays
 from actors.watchlist.revision_line import RevisionLine, Step
 from actors.watchlist.snapshots import SnapshotDeps, Snapshots
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
@@ -300,9 +300,9 @@ class WatchlistSync(SupervisedActor):
             return
         self._replays.wait(join)
 
-    def _read_missed(self, since: int, epoch: str | None) -> None:
-        tell, rows = self._reply_to, self._deps.slice_rows
-        self._deps.journal(ReadChanges(self._user_id, since, rows, lambda answer: tell(MissedRead(answer)), epoch))
+    def _read_missed(self, position: Position) -> None:
+        tell, rows, (since, epoch, pieces) = self._reply_to, self._deps.slice_rows, position
+        self._deps.journal(ReadChanges(self._user_id, since, rows, lambda read: tell(MissedRead(read)), epoch, pieces))
 
     def _read_list(self, after: Bookmark | None, rows: int) -> None:
         tell = self._reply_to

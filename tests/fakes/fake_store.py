@@ -37,7 +37,9 @@ class FakeStore:
         self.fault(())
         return Page(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 
-    def changes(self, user_id: str, revision: int, limit: int, epoch: str | None) -> Changes:
+    def changes(
+        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+    ) -> Changes:
         self.fault(())
         return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
 

@@ -82,8 +82,8 @@ class StoreInProcess:
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
             case FindPage(user_id=user_id, limit=limit, after=after):
                 return lambda: store.page(user_id, limit, after)
-            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch):
-                return lambda: store.changes(user_id, revision, limit, epoch)
+            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+                return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
             case FindSnapshotPage(user_id=user_id, limit=limit, after=after):
                 return lambda: _snapshot_page(store.page(user_id, limit, after))
             case RevokeToken(token_id=token_id, expires_at=expires_at):

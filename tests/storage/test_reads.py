@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.messages.conversion import device_update
-from actors.messages.journal import Changes, Page
+from actors.messages.journal import Changes, ChangesExpired, Page
 from crdt.hlc import MAX_PHYSICAL, HLCTimestamp
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
@@ -86,6 +86,41 @@ def test_the_list_is_newest_first_at_the_heads_revision(journal: SqlJournalStore
         (author.content("alien"), "syncd:4", 5, "phone"),
         (author.content("clue"), "syncd:3", 3, "tv"),
     ]
+
+
+def is_list_told(journal: SqlJournalStore, since: int, limit: int) -> bool:
+    """Whether a device that prefers the list where that is shorter is told to read it."""
+    answer = journal.changes("ann", since, limit, None, prefers_list=True)
+    if isinstance(answer, ChangesExpired):
+        assert answer.reason == "list_is_shorter"
+        return True
+    assert answer == changes(journal, since, limit=limit)  # which does not prefer it
+    return False
+
+
+def test_a_list_is_told_in_place_of_more_than_a_slice_of_changes_that_are_no_fewer_than_its_items(
+    journal: SqlJournalStore, author: Author
+) -> None:
+    journal.commit([author.add(f"film {number}") for number in range(6)])
+    assert is_list_told(journal, 0, 5)
+    assert not is_list_told(journal, 0, 6)  # one slice
+    assert not is_list_told(journal, 1, 4)  # fewer than there are items
+    journal.commit([author.remove("film 0")])
+    assert is_list_told(journal, 1, 5)
+    assert not is_list_told(journal, 7, 5)
+
+
+def test_a_list_that_a_release_without_counts_has_written_is_taken_for_as_long_as_it_can_be(
+    journal: SqlJournalStore, author: Author, database_url: str
+) -> None:
+    journal.commit([author.add("alien"), author.remove("alien"), author.add("brazil"), author.remove("brazil")])
+    assert is_list_told(journal, 1, 2)
+    database = Database(database_url)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE heads SET counted_revision = 0")
+    database.close()
+    assert not is_list_told(journal, 1, 2)
+    assert is_list_told(journal, 0, 2)
 
 
 def test_ten_thousand_items_come_whole(journal: SqlJournalStore, author: Author) -> None:

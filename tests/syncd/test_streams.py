@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
 from tests.server_sent_events import CLOSE, EventReader
@@ -107,7 +108,7 @@ async def test_a_long_list_comes_by_polls_a_piece_or_more_with_each(device: Devi
     contents = [uuid4() for _ in range(1_100)]
     for start in range(0, len(contents), 500):
         await device.add(*contents[start : start + 500])
-    query: dict[str, Any] = {"since": 1, "epoch": "another", "snapshot": "pieces"}
+    query: dict[str, Any] = {"snapshot": "pieces"}
     polls = 0
     while polls == 0 or "next" in device.messages[-1]:
         if device.messages:
@@ -118,6 +119,26 @@ async def test_a_long_list_comes_by_polls_a_piece_or_more_with_each(device: Devi
     listed = [item["content_id"] for piece in device.messages for item in piece["items"]]
     assert sorted(listed) == sorted(map(str, contents))
     assert [piece.get("start", False) for piece in device.messages] == [True, *[False] * (len(device.messages) - 1)]
+
+
+async def test_a_new_device_starts_from_a_list_that_is_shorter_than_its_history_if_it_takes_pieces(
+    device: Device, daemon: DaemonProcess, user: str
+) -> None:
+    await device.add(*[uuid4() for _ in range(500)])
+    await device.add(uuid4())
+    async with (
+        device.stream(snapshot="pieces") as stream,
+        connect(f"{daemon.ws_url}?since=0&snapshot=pieces", additional_headers=bearer(user)) as websocket,
+        connect(f"{daemon.ws_url}?since=0", additional_headers=bearer(user)) as without,
+    ):
+        events = EventReader(stream)
+        streamed = [(await events.next()).content for _ in range(3)]
+        assert streamed == [json.loads(await websocket.recv()) for _ in range(3)]
+        resumed, *pieces = streamed
+        assert (resumed["recovered"], resumed["reason"], resumed["revision"]) == (False, "list_is_shorter", 501)
+        assert [len(piece["items"]) for piece in pieces] == [500, 1]
+        assert json.loads(await without.recv())["recovered"]
+        assert [json.loads(await without.recv())["revision"] for _ in range(501)] == list(range(1, 502))
 
 
 async def test_an_operator_disconnects_and_revokes_it_as_he_would_a_websocket(

@@ -144,7 +144,7 @@ def _channel(kinds: tuple[type, ...]) -> Json:
             "snapshot": {
                 "type": "string",
                 "enum": [SNAPSHOT_IN_PIECES],
-                "description": "If the list is to be sent: as watchlist_snapshot_piece messages.",
+                "description": "If the list is to be sent, or is shorter: as watchlist_snapshot_piece messages.",
             },
             "snapshot_cursor": {
                 "type": "string",

@@ -187,7 +187,12 @@ def _stream() -> Json:
         parameters=[
             query("since", "First send what came after this revision.", _REVISION, "8"),
             query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
-            query("snapshot", "If the list is to be sent: in pieces.", {"enum": [SNAPSHOT_IN_PIECES]}, "pieces"),
+            query(
+                "snapshot",
+                "If the list is to be sent, or is shorter: in pieces.",
+                {"enum": [SNAPSHOT_IN_PIECES]},
+                "pieces",
+            ),
             query("snapshot_cursor", "The next of the last piece that came.", {"type": "string"}, cursor),
             query(
                 "poll",

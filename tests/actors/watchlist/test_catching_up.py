@@ -304,6 +304,16 @@ async def live(service: Service, devices: list[Device], dice: random.Random) -> 
                     await asyncio.sleep(0)
 
 
+async def catch_up(device: Device) -> None:
+    """Let ``device`` come, as often as need be, until it has everything."""
+    while device.revision < device.service.revision:
+        device.progressed.clear()
+        if device.visit is None:
+            device.connect()
+        device.read_on()
+        await device.progressed.wait()
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_at_every_moment_a_device_holds_the_list_as_it_was_at_its_revision(service: Service, seed: int) -> None:
     dice = random.Random(seed)
@@ -313,12 +323,7 @@ async def test_at_every_moment_a_device_holds_the_list_as_it_was_at_its_revision
         service.write_elsewhere([a_change(dice) for _ in range(dice.choice((1, 10 * SLICE_ROWS, MORE_THAN_IS_KEPT)))])
         service.hint()
         for device in devices:
-            while device.revision < service.revision:
-                device.progressed.clear()
-                if device.visit is None:
-                    device.connect()
-                device.read_on()
-                await device.progressed.wait()
+            await catch_up(device)
             assert device.contents == service.lists[-1]
     for device in devices:
         device.disconnect()
@@ -342,3 +347,19 @@ async def test_a_list_in_pieces_goes_on_over_new_sockets_and_shows_each_piece_on
                 await service.write([Change("remove", content(0)), Change("add", content(CONTENTS))])
     assert (service.snapshots, service.continued) == (1, CONTENTS // SLICE_ROWS)
     assert device.contents == service.lists[-1]
+
+
+@pytest.mark.parametrize("takes_pieces", [True, False])
+async def test_who_takes_pieces_gets_a_list_in_place_of_a_replay_that_is_as_long(
+    service: Service, *, takes_pieces: bool
+) -> None:
+    await service.write([Change("add", content(number)) for number in range(CONTENTS)])
+    device = Device(service, random.Random(0), takes_pieces=takes_pieces)
+    async with asyncio.timeout(TIMEOUT_S):
+        await catch_up(device)
+        assert service.snapshots == int(takes_pieces)
+        device.disconnect()
+        await service.write([Change("remove", content(number)) for number in range(CONTENTS // 3)])
+        await catch_up(device)
+    assert service.snapshots == int(takes_pieces)
+    device.disconnect()

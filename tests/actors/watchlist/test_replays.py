@@ -21,13 +21,18 @@ class Wired(Replays):
     """Replays that keep what they ask of others."""
 
     def __init__(self, devices: Devices) -> None:
-        self.reads: list[Position] = []
+        self.reads: list[tuple[int, str | None]] = []
+        self.may_be_lists: list[bool] = []
         self.listed: list[tuple[str, str, Bookmark | None]] = []
         super().__init__(
-            lambda since, epoch: self.reads.append((since, epoch)),
+            self._note,
             devices.frame,
             lambda connection, reason, after: self.listed.append((connection.connection_id, reason, after)),
         )
+
+    def _note(self, position: Position) -> None:
+        self.reads.append((position.since, position.epoch))
+        self.may_be_lists.append(position.takes_pieces)
 
 
 @pytest.fixture
@@ -45,15 +50,20 @@ def revisions(devices: Devices, connection_id: str) -> list[Any]:
     return [msgspec.json.decode(frame)["revision"] for frame in told(devices, connection_id).frames]
 
 
-def all_at_once(replays: Wired, devices: Devices, *positions: tuple[str, int, str | None]) -> None:
-    """Let devices wait together: the read that one before them asked for serves none of them."""
+def all_at_once(replays: Wired, devices: Devices, *positions: tuple[str, int, str | None], in_pieces: str = "") -> None:
+    """Let devices wait together: the read that one before them asked for serves none of them.
+
+    ``in_pieces``: who of them takes the list so.
+    """
     first = devices.connection("first")
     replays.wait(Join(first, 0))
     for connection_id, since, epoch in positions:
-        replays.wait(Join(devices.connection(connection_id), since, epoch))
+        connection = devices.connection(connection_id, takes_pieces=connection_id in in_pieces)
+        replays.wait(Join(connection, since, epoch))
     replays.forget(first)
     replays.answered(changes(0, 0))
     replays.reads.pop(0)
+    replays.may_be_lists.pop(0)
     devices.encoded = 0
 
 
@@ -151,3 +161,23 @@ def test_a_device_that_has_a_part_of_the_list_is_shown_what_follows_if_it_must_b
     replays.wait(Join(devices.connection("b"), 8, "e", after))
     replays.answered(changes(8, 9))
     assert revisions(devices, "b") == [9]
+
+
+def test_a_shorter_list_is_shown_to_who_takes_it_in_pieces_and_to_nobody_else(replays: Wired, devices: Devices) -> None:
+    all_at_once(replays, devices, ("a", 1, None), ("b", 1, None), ("c", 1, None), in_pieces="a")
+    replays.answered(ChangesExpired("list_is_shorter", 9))
+    assert replays.listed == [("a", "list_is_shorter", None)]
+    replays.answered(changes(1, 3, head=9))
+    assert [revisions(devices, connection_id) for connection_id in "bc"] == [[2, 3], [2, 3]]
+    assert replays.may_be_lists == [True, False]
+
+
+@pytest.mark.parametrize(("head", "is_shared"), [(4, True), (9, False)])
+def test_who_takes_pieces_shares_the_read_of_who_does_not_if_that_is_all_there_is(
+    replays: Wired, devices: Devices, head: int, is_shared: bool
+) -> None:
+    all_at_once(replays, devices, ("a", 1, None), ("b", 2, None), in_pieces="b")
+    replays.answered(changes(1, 4, head))
+    assert revisions(devices, "a") == [2, 3, 4]
+    assert bool(devices.told["b"]) is is_shared  # if there is more, the list may be shorter
+    assert replays.may_be_lists == ([False] if is_shared else [False, True])
