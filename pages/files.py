@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final
 
 STATIC: Final = Path(__file__).parent / "static"
-CLIENT: Final = "syncd-client.js"
 
 
 def demo_files() -> dict[str, Path]:
@@ -13,7 +12,7 @@ def demo_files() -> dict[str, Path]:
         "/": STATIC / "demo" / "index.html",
         **_assets("shared"),
         **_assets("demo"),
-        f"/client/{CLIENT}": _client(),
+        **_client(),
     }
 
 
@@ -26,8 +25,9 @@ def _assets(folder: str) -> dict[str, Path]:
     return {f"/page/{path.name}": path for path in (STATIC / folder).iterdir() if path.suffix != ".html"}
 
 
-def _client() -> Path:
-    """Return the JavaScript client: a wheel holds it among its files, a checkout where it is built."""
-    shipped = STATIC / CLIENT
-    checkout = STATIC.parents[1]
-    return shipped if shipped.exists() else checkout / "clients" / "javascript" / "dist" / CLIENT
+def _client() -> dict[str, Path]:
+    """Return the JavaScript client's modules: a wheel holds them among its files, a checkout where they are built."""
+    shipped = STATIC / "client"
+    built = STATIC.parents[1] / "clients" / "javascript" / "dist"
+    folder = shipped if shipped.exists() else built
+    return {f"/client/{path.name}": path for path in folder.glob("*.js")}

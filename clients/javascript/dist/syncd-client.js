@@ -1436,41 +1436,6 @@ var Core = class {
   }
 };
 
-// src/problem.ts
-var MEDIA_TYPE = "application/problem+json";
-function readProblem(status, contentType, body) {
-  if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
-  try {
-    const problem = JSON.parse(body);
-    const { title, detail } = problem ?? {};
-    return problem?.status === status && typeof title === "string" && typeof detail === "string" ? detail : void 0;
-  } catch {
-    return void 0;
-  }
-}
-
-// src/carrying.ts
-var BROKEN = 1006;
-async function request({ address, signal }, target, token, { headers, ...options } = {}) {
-  try {
-    return await fetch(address.replace("ws", "http") + target, {
-      ...options,
-      headers: { ...headers, authorization: `Bearer ${token}` },
-      cache: "no-store",
-      redirect: "error",
-      signal
-    });
-  } catch {
-    return null;
-  }
-}
-async function readAnswer(response) {
-  const { status, headers } = response;
-  const body = await response.text().catch(() => "");
-  const retryAfterS = Math.max(Number(headers.get("retry-after")) || 0, 0);
-  return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
-}
-
 // src/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
@@ -1528,183 +1493,27 @@ function encode(message) {
   return JSON.stringify(message);
 }
 
-// src/operations_post.ts
-var PATH = "/api/v1/sync/operations";
-function bodyOf(operations2) {
-  return JSON.stringify({ operations: operations2 });
-}
-function answersTo(writes, { status, body, retryAfterS, problem }) {
-  if (status === 429 || status === 503) {
-    const afterMs = delayMs(retryAfterS, problem !== void 0);
-    return writes.map(({ id }) => ({
-      type: "error",
-      id,
-      code: "try_again_later",
-      ...afterMs > 0 && { retry_after_ms: afterMs }
-    }));
-  }
-  if (status !== 200) return null;
-  try {
-    const { results } = JSON.parse(body);
-    const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
-    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
-  } catch {
-    return null;
-  }
-}
-function messageOf(result, id) {
-  switch (result["status"]) {
-    case "not_found":
-      return { type: "error", id, code: "not_found" };
-    case "refused":
-      return { code: "refused", ...result, type: "error", id, message: result["detail"] };
-    default:
-      return { ...result, type: "ack", id };
-  }
-}
-
-// src/server_sent_events.ts
-var LINE_END = /\r\n|\n|\r(?!$)/u;
-var EventReader = class {
-  #rest = "";
-  #type = "";
-  #data = [];
-  #size = 0;
-  /** Characters of the event that is not whole yet. */
-  get size() {
-    return this.#size + this.#rest.length;
-  }
-  /** The events that `text` completes, which comes behind what was given before. */
-  feed(text) {
-    this.#rest += text;
-    if (!/[\r\n]/u.test(text)) return [];
-    const lines = this.#rest.split(LINE_END);
-    this.#rest = lines.pop() ?? "";
-    return lines.map((line) => this.#take(line)).filter((event) => event !== null);
-  }
-  /** Null: it completes no event. */
-  #take(line) {
-    const [name = ""] = line.split(":", 1);
-    const value = line.slice(name.length + 1).replace(/^ /u, "");
-    if (name === "event") this.#type = value;
-    if (name === "data") {
-      this.#data.push(value);
-      this.#size += value.length;
-    }
-    if (line !== "") return null;
-    const event = this.#data.length > 0 ? { type: this.#type || "message", data: this.#data.join("\n") } : null;
-    this.#type = "";
-    this.#data = [];
-    this.#size = 0;
-    return event;
-  }
-};
-
-// src/http_transport.ts
-var POLLED = 1e3;
-var TOKEN_ENDED2 = 4500;
-var MAX_EVENT_LENGTH = 64 * 2 ** 20;
-var WRITE_MS = 3e4;
-var HttpTransport = class {
-  #line;
-  #token;
-  #isPolling;
-  #outgoing = [];
-  #isWriting = false;
-  constructor(line, token, isPolling) {
-    this.#line = line;
-    this.#token = token;
-    this.#isPolling = isPolling;
-  }
-  open(target) {
-    void this.#open(target);
-  }
-  /** Put it into the next request; what is put out together goes together. */
-  send(message) {
-    if (message.type !== "watchlist_update") return;
-    this.#outgoing.push(message);
-    if (!this.#isWriting) void this.#writeAll();
-  }
-  drop() {
-    this.#outgoing = [];
-  }
-  async #open(target) {
-    const response = await request(this.#line, target, this.#token, { headers: { accept: "text/event-stream" } });
-    if (response?.status === 200 && isEventStream(response)) {
-      this.#line.put((core) => core.opened());
-      await this.#read(response);
-    } else {
-      const answer2 = response && await readAnswer(response);
-      this.#line.putLast((core) => core.openFailed(answer2?.status, answer2?.retryAfterS, answer2?.problem));
-    }
-  }
-  /** To its end: a connection with something left in it serves no other request. */
-  async #read(response) {
-    const next = textsOf(response, this.#line);
-    const events = new EventReader();
-    let hasClosed = false;
-    for (let text = await next(); text !== null && events.size < MAX_EVENT_LENGTH; text = await next()) {
-      this.#line.put((core) => core.heard());
-      for (const { type, data } of events.feed(text)) {
-        if (type === "message") this.#line.put((core) => core.received(decode(data)));
-        if (type === "close") {
-          hasClosed = true;
-          this.#end(codeIn(data));
-        }
-      }
-    }
-    if (!hasClosed) this.#end(BROKEN);
-  }
-  #end(code) {
-    if (code === POLLED && this.#isPolling) this.#line.put((core) => core.polled());
-    else this.#line.putLast((core) => core.closed(code));
-  }
-  async #writeAll() {
-    this.#isWriting = true;
-    await null;
-    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
-    this.#isWriting = false;
-  }
-  async #write(writes) {
-    const timeout = setTimeout(() => this.#end(BROKEN), WRITE_MS);
-    const response = await request(this.#line, PATH, this.#token, {
-      method: "POST",
-      body: bodyOf(writes),
-      headers: { "content-type": "application/json" }
-    });
-    const answer2 = response && await readAnswer(response);
-    clearTimeout(timeout);
-    const messages = answer2 && answersTo(writes, answer2);
-    for (const message of messages ?? []) this.#line.put((core) => core.received(message));
-    if (messages === null) this.#end(answer2?.status === 401 && answer2.problem !== void 0 ? TOKEN_ENDED2 : BROKEN);
-  }
-};
-function isEventStream({ headers }) {
-  return /^text\/event-stream *(?:;|$)/iu.test(headers.get("content-type") ?? "");
-}
-function codeIn(data) {
-  try {
-    const { code } = JSON.parse(data);
-    return Number.isInteger(code) ? code : BROKEN;
-  } catch {
-    return BROKEN;
-  }
-}
-function textsOf(response, line) {
-  const reader = response.body?.getReader?.();
-  if (reader === void 0) {
-    let whole = response.text().catch(() => null);
-    return () => {
-      const text = whole;
-      whole = Promise.resolve(null);
-      return text;
-    };
-  }
-  const decoder = new TextDecoder();
-  return async () => {
-    if (line.isClosed) reader.cancel().catch(() => void 0);
-    const { value } = await reader.read().catch(() => ({ value: void 0 }));
-    return value === void 0 ? null : decoder.decode(value, { stream: true });
+// src/late_parts.ts
+var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
+var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
+function late(load, address) {
+  let part = null;
+  let failures = 0;
+  const loadAgain = () => {
+    failures += 1;
+    return import(
+      /* @vite-ignore */
+      /* webpackIgnore: true */
+      `${address}#${failures}`
+    );
+  };
+  const forget = (error) => {
+    part = null;
+    throw error;
+  };
+  return () => {
+    part ??= load().catch(loadAgain).catch(forget);
+    return part;
   };
 }
 
@@ -1728,7 +1537,6 @@ function readToken(value) {
 
 // src/websocket_transport.ts
 var EXPLANATION_MS = 5e3;
-var PROBE_MS = 1e4;
 var WebSocketTransport = class {
   #line;
   #token;
@@ -1760,10 +1568,10 @@ var WebSocketTransport = class {
     };
     socket.onclose = ({ code }) => {
       if (this.#isOpen) line.putLast((core) => core.closed(code));
-      else this.#fail(target);
+      else void this.#fail(target);
     };
     socket.onerror = () => {
-      if (!this.#isOpen) this.#fail(target);
+      if (!this.#isOpen) void this.#fail(target);
     };
   }
   send(message) {
@@ -1772,52 +1580,28 @@ var WebSocketTransport = class {
   drop() {
     this.#socket?.close(1e3);
   }
-  #fail(target) {
+  /** Tell the core that there was no upgrade, and why, if the service says so in time. */
+  async #fail(target) {
     if (this.#hasFailed || this.#line.isClosed) return;
     this.#hasFailed = true;
-    void explain(this.#line, target, this.#token);
+    const giveUp = () => this.#line.putLast((core) => core.openFailed());
+    const timeout = setTimeout(giveUp, EXPLANATION_MS);
+    const answer2 = await this.#explanation(target);
+    clearTimeout(timeout);
+    if (answer2 === null) giveUp();
+    else this.#line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
+  }
+  /** Null: there is none. */
+  async #explanation(target) {
+    if (globalThis.navigator?.onLine === false) return null;
+    try {
+      const { explain } = await loadRefusedUpgrade();
+      return await explain(this.#line, target, this.#token);
+    } catch {
+      return null;
+    }
   }
 };
-var asked = /* @__PURE__ */ new Set();
-async function explain(line, target, token) {
-  const giveUp = () => line.putLast((core) => core.openFailed());
-  if (asked.has(line.address) || globalThis.navigator?.onLine === false) {
-    giveUp();
-    return;
-  }
-  asked.add(line.address);
-  const timeout = setTimeout(giveUp, EXPLANATION_MS);
-  const response = await request(line, target, token);
-  const answer2 = response && await readAnswer(response);
-  clearTimeout(timeout);
-  asked.delete(line.address);
-  if (answer2?.problem === void 0) giveUp();
-  else line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
-}
-function probe(line, target, token) {
-  let socket = null;
-  let hasEnded = false;
-  const drop = () => {
-    hasEnded = true;
-    clearTimeout(timeout);
-    socket?.close(1e3);
-  };
-  const end = (isThere) => {
-    if (hasEnded) return;
-    drop();
-    line.put((core) => core.probed(isThere));
-  };
-  const timeout = setTimeout(() => end(false), PROBE_MS);
-  try {
-    socket = line.newSocket(target, token);
-    socket.onmessage = () => end(true);
-    socket.onclose = () => end(false);
-    socket.onerror = () => end(false);
-  } catch {
-    end(false);
-  }
-  return drop;
-}
 
 // src/link.ts
 var Link = class {
@@ -1849,12 +1633,24 @@ var Link = class {
   }
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport, target, token) {
-    this.#carrier ??= transport === "websocket" ? new WebSocketTransport(this, token) : new HttpTransport(this, token, transport === "polling");
-    this.#carrier.open(target);
+    if (transport === "websocket") this.#carrier = new WebSocketTransport(this, token);
+    if (this.#carrier === null) void this.#openWithoutUpgrade(target, token, transport === "polling");
+    else this.#carrier.open(target);
+  }
+  async #openWithoutUpgrade(target, token, isPolling) {
+    try {
+      const { HttpTransport } = await loadRefusedUpgrade();
+      if (this.#isClosed) return;
+      this.#carrier = new HttpTransport(this, token, isPolling);
+      this.#carrier.open(target);
+    } catch {
+      this.putLast((core) => core.openFailed());
+    }
   }
   /** Have the core told whether a WebSocket can be had. */
-  probe(target, token) {
-    this.#endProbe = probe(this, target, token);
+  async probe(target, token) {
+    const { probe } = await loadRefusedUpgrade();
+    if (!this.#isClosed) this.#endProbe = probe(this, target, token);
   }
   send(message) {
     this.#carrier?.send(message);
@@ -1867,6 +1663,7 @@ var Link = class {
     this.#endProbe?.();
   }
   // What its transport reports to
+  recognized = recognized;
   put(happened) {
     if (!this.#isClosed) this.#putAlways(happened);
   }
@@ -2070,7 +1867,7 @@ function savedIn(waiting) {
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.transport, output.target, output.token);
-  else if (output.type === "probe") link.probe(output.target, output.token);
+  else if (output.type === "probe") void link.probe(output.target, output.token);
   else if (output.type === "send") link.send(output.message);
 }
 function randomName() {
@@ -2078,52 +1875,9 @@ function randomName() {
 }
 
 // src/event_target.ts
-var SmallEventTarget = class {
-  #listeners = /* @__PURE__ */ new Map();
-  addEventListener(type, listener, options) {
-    const { once = false, signal } = typeof options === "object" ? options : {};
-    if (listener === null || signal?.aborted) return;
-    const listeners = this.#listeners.get(type) ?? /* @__PURE__ */ new Map();
-    this.#listeners.set(type, listeners);
-    if (listeners.has(listener)) return;
-    listeners.set(listener, once);
-    signal?.addEventListener("abort", () => this.removeEventListener(type, listener));
-  }
-  removeEventListener(type, listener) {
-    if (listener !== null) this.#listeners.get(type)?.delete(listener);
-  }
-  /** Call the listeners there are now, in order; what one throws is reported as an error that nobody caught. */
-  dispatchEvent(event) {
-    const listeners = this.#listeners.get(event.type);
-    for (const [listener, once] of Array.from(listeners ?? [])) {
-      if (!listeners?.has(listener)) continue;
-      if (once) listeners.delete(listener);
-      try {
-        if (typeof listener === "function") listener.call(this, event);
-        else listener.handleEvent(event);
-      } catch (error) {
-        setTimeout(() => {
-          throw error;
-        });
-      }
-    }
-    return true;
-  }
-};
-var hasEventTarget = isConstructible(() => new EventTarget());
-var hasEvent = isConstructible(() => new Event("updated"));
-var PlatformEventTarget = hasEventTarget && hasEvent ? globalThis.EventTarget : SmallEventTarget;
+var PlatformEventTarget = globalThis.EventTarget;
 function newEvent(type, fields) {
-  const event = PlatformEventTarget === SmallEventTarget ? { type } : new Event(type);
-  return Object.assign(event, fields);
-}
-function isConstructible(construct) {
-  try {
-    construct();
-    return true;
-  } catch {
-    return false;
-  }
+  return Object.assign(new Event(type), fields);
 }
 
 // src/mirror.ts
@@ -2138,6 +1892,9 @@ var Mirror = class {
   #isErased = false;
   constructor(state) {
     this.#state = state;
+  }
+  get state() {
+    return this.#state;
   }
   get isErased() {
     return this.#isErased;
@@ -2175,28 +1932,14 @@ var Mirror = class {
     this.note([{ set: { replica, adds: 0 } }]);
     return stateOf(this.#state.stored());
   }
-  /** Take over what only the store knows; whether there was anything. */
-  merge(stored) {
-    if (this.#isErased) return false;
-    const news = stored.queue.filter(({ operation_id, origin = "" }) => !this.#isKnown(operation_id, origin));
-    const mine = this.#state;
-    const isFirst = mine === null || mine.head.epoch === null && stored.head.epoch !== null;
-    if (news.length === 0 && !isFirst) return false;
-    for (const write2 of news) this.#know(write2);
-    this.#state = merged(stored, news, mine, isFirst);
-    return true;
+  /** Become this: what the store held was taken over. */
+  replace(stored) {
+    for (const write2 of stored.queue) this.#know(write2);
+    this.#state = userState(stored);
   }
-  /** The changes that make of `stored` what is here. */
-  replacing(stored) {
-    if (this.#state === null) return this.#isErased ? [{ erase: true }] : [];
-    const { head, items, queue } = this.#state.stored();
-    return [
-      { clear: true },
-      ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
-      { set: head },
-      ...items.map((put) => ({ put })),
-      ...queue.map((write2) => ({ queue: write2 }))
-    ];
+  /** Whether it has the write, or has had it. */
+  knows({ operation_id, origin = "" }) {
+    return this.#known.has(operation_id) || this.#known.has(origin);
   }
   #erase() {
     this.#state = null;
@@ -2206,33 +1949,9 @@ var Mirror = class {
     this.#known.add(operation_id);
     if (origin !== void 0) this.#known.add(origin);
   }
-  #isKnown(operationId, origin) {
-    return this.#known.has(operationId) || this.#known.has(origin);
-  }
 };
-function merged(stored, news, mine, isListStored) {
-  const head = { ...stored.head, ...mine?.head };
-  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
-  const isOtherJournal = head.epoch !== stored.head.epoch;
-  const queue = [
-    ...news.map((write2) => isOtherJournal ? { ...write2, observed: head.revision } : write2),
-    ...mine?.queue.values() ?? []
-  ].map((write2, index) => ({ ...write2, number: index + 1 }));
-  const operations2 = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
-  const clock = [stored.head.clock, head.clock].reduce(
-    (a, b) => a.physical - b.physical || a.logical - b.logical > 0 ? a : b
-  );
-  const items = isListStored ? stored.items : mine?.items.values() ?? [];
-  return new UserState({ ...head, operations: operations2, clock }, items, queue);
-}
 function stateOf(stored) {
-  const found = checked(stored);
-  return found === null ? null : userState(found);
-}
-function checked(stored) {
-  const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);
-  if (!isState) throw new TypeError("the store holds something else than a client's state");
-  return stored;
+  return stored && userState(stored);
 }
 
 // src/store.ts
@@ -2268,7 +1987,7 @@ var GuardedStore = class {
   #retry;
   /** `whenWorking`: what `inner` is as long as it does not fail. */
   constructor(inner, whenWorking, deps) {
-    this.#inner = inner;
+    this.#inner = withDeadlines(inner);
     this.#whenWorking = whenWorking;
     this.#deps = deps;
   }
@@ -2281,7 +2000,7 @@ var GuardedStore = class {
     let known = copy;
     if (this.#isWorking) {
       try {
-        const stored = await within(this.#inner.claim(userId, isKnown), 0);
+        const stored = await this.#inner.claim(userId, isKnown);
         const [state, mirrored] = [stateOf(stored), stateOf(stored)];
         this.#mirrors.set(userId, new Mirror(mirrored));
         return state;
@@ -2296,7 +2015,7 @@ var GuardedStore = class {
   }
   /** As a store's; rejects where that fails. */
   async read(userId) {
-    return stateOf(await within(this.#inner.read(userId), 0));
+    return stateOf(await this.#inner.read(userId));
   }
   /** What can still be read of what can't be claimed: on a full disk, for example. */
   async #readable(userId) {
@@ -2310,7 +2029,7 @@ var GuardedStore = class {
   async save(userId, changes) {
     if (this.#isWorking) {
       try {
-        await this.#save(userId, changes);
+        await this.#inner.save(userId, changes);
       } catch (error) {
         this.#fail(error);
         throw error;
@@ -2346,34 +2065,38 @@ var GuardedStore = class {
     this.#retry = setTimeout(() => void this.#recover(), afterMs);
   }
   async #recover() {
+    const { onMerged, onStorage } = this.#deps;
     try {
-      for (const [userId, mirror] of this.#mirrors) await this.#keep(userId, mirror);
-      for (let late = this.#late(); late !== void 0; late = this.#late()) await this.#save(late[0], late[1].take());
+      const { rejoin } = await loadRejoining();
+      if (this.#isWorking) return;
+      await rejoin(this.#inner, this.#mirrors, onMerged, () => this.#join());
     } catch {
-      if (!this.#isClosed) this.#retryLater();
+      if (!this.#isWorking) this.#retryLater();
       return;
     }
+    if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
+  }
+  /** What is saved from here on goes into the store. */
+  #join() {
     if (this.#isClosed) return;
     for (const mirror of this.#mirrors.values()) mirror.join();
     this.#isWorking = true;
     this.#backoff.reset();
-    this.#deps.onStorage(this.#whenWorking, "the store works again");
-  }
-  /** Bring the store up to date with what `mirror` is now. */
-  async #keep(userId, mirror) {
-    const stored = checked(await within(this.#inner.claim(userId, false), 0));
-    if (stored !== null && mirror.merge(stored)) this.#deps.onMerged(userId);
-    mirror.take();
-    await this.#save(userId, mirror.replacing(stored));
-  }
-  /** A user of whom something was saved since. */
-  #late() {
-    return Array.from(this.#mirrors).find(([, mirror]) => mirror.isAhead);
-  }
-  #save(userId, changes) {
-    return within(this.#inner.save(userId, changes), changes.length);
   }
 };
+function withDeadlines(store) {
+  return {
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
+    read: async (userId) => checked(await within(store.read(userId), 0)),
+    save: (userId, changes) => within(store.save(userId, changes), changes.length),
+    close: () => store.close()
+  };
+}
+function checked(stored) {
+  const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);
+  if (!isState) throw new TypeError("the store holds something else than a client's state");
+  return stored;
+}
 function within(promise, rows) {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
@@ -2478,15 +2201,15 @@ var IndexedDbStore = class {
     return opening;
   }
   async #openAny() {
-    const request2 = indexedDB.open(this.#name, 1);
-    request2.onupgradeneeded = () => {
+    const request = indexedDB.open(this.#name, 1);
+    request.onupgradeneeded = () => {
       this.#claimed.clear();
-      request2.result.createObjectStore(HEADS, { keyPath: "user" });
-      request2.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
-      request2.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
+      request.result.createObjectStore(HEADS, { keyPath: "user" });
+      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
+      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
     };
     try {
-      return await resultOf(request2);
+      return await resultOf(request);
     } catch (error) {
       if (error.name !== "VersionError") throw error;
     }
@@ -2512,10 +2235,10 @@ async function stateOf2(transaction, userId, onItems = () => void 0) {
 function readRows(store, userId, keyOf, onRead = () => void 0) {
   const rows = [];
   const readOn = (range) => {
-    const request2 = store.getAll(range, SLICE);
-    request2.onsuccess = () => {
-      for (const row of request2.result) rows.push(row);
-      const last = request2.result[SLICE - 1];
+    const request = store.getAll(range, SLICE);
+    request.onsuccess = () => {
+      for (const row of request.result) rows.push(row);
+      const last = request.result[SLICE - 1];
       if (last === void 0) onRead(rows);
       else readOn(IDBKeyRange.bound([userId, keyOf(last)], [userId, []], true));
     };
@@ -2535,10 +2258,10 @@ function itemsOf(rows) {
 function write(transaction, userId, changes) {
   let at = 0;
   const writeOn = () => {
-    let request2 = null;
+    let request = null;
     for (const end = Math.min(at + SLICE, changes.length); at < end; ) {
       const change = changes[at];
-      request2 = writeOne(transaction, userId, change) ?? request2;
+      request = writeOne(transaction, userId, change) ?? request;
       at += 1;
       if (!("clear" in change)) continue;
       const list2 = listFrom(changes, at);
@@ -2547,8 +2270,8 @@ function write(transaction, userId, changes) {
     }
     if (at >= changes.length)
       transaction.commit?.();
-    else if (request2 === null) writeOn();
-    else request2.onsuccess = abortingIn(transaction, writeOn);
+    else if (request === null) writeOn();
+    else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
 }
@@ -2585,10 +2308,10 @@ function isHead(row) {
 function ofUser(userId) {
   return IDBKeyRange.bound([userId], [userId, []]);
 }
-function resultOf(request2) {
+function resultOf(request) {
   return new Promise((resolve, reject) => {
-    request2.onsuccess = () => resolve(request2.result);
-    request2.onerror = () => reject(request2.error);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
   });
 }
 function done(transaction) {
@@ -3371,5 +3094,6 @@ export {
   ErasedError,
   SupersededError,
   SyncClient,
+  canonical,
   readToken
 };

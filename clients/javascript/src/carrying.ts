@@ -1,7 +1,7 @@
 /** What a transport reports to, and how all of them ask the service over HTTP. */
 
 import type { Core } from "./core.js";
-import type { ClientMessage } from "./messages.js";
+import type { ClientMessage, ServerMessage } from "./messages.js";
 import type { Output } from "./outputs.js";
 import type { WebSocketLike } from "./platform.js";
 import { readProblem } from "./problem.js";
@@ -24,6 +24,8 @@ export interface Line {
   put(happened: Input): void;
   /** Tell the core how it has ended, unless it is closed; it is from here on. */
   putLast(happened: Input): void;
+  /** `value`, if it is a message that we know. */
+  recognized(value: unknown): ServerMessage | null;
   /** Open a WebSocket to `target`; throws what the engine does. */
   newSocket(target: string, token: string): WebSocketLike;
 }

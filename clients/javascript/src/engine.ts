@@ -227,7 +227,7 @@ function savedIn(waiting: readonly Waiting[]): { userId: string | null; changes:
 function execute(output: Output, link: Link): void {
   if (output.type === "ask_token") link.askToken();
   else if (output.type === "open") link.open(output.transport, output.target, output.token);
-  else if (output.type === "probe") link.probe(output.target, output.token);
+  else if (output.type === "probe") void link.probe(output.target, output.token);
   else if (output.type === "send") link.send(output.message);
 }
 

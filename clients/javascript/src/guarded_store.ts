@@ -7,9 +7,10 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { checked, Mirror, stateOf } from "./mirror.js";
+import { Mirror, stateOf } from "./mirror.js";
+import { loadRejoining } from "./parts.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
-import type { Change, UserState } from "./user_state.js";
+import type { Change, Stored, UserState } from "./user_state.js";
 
 /** Where list and queue are; `memory`: they end with the page or the process. */
 export type Storage = "persistent" | "memory";
@@ -47,7 +48,7 @@ export class GuardedStore {
 
   /** `whenWorking`: what `inner` is as long as it does not fail. */
   constructor(inner: Store, whenWorking: Storage, deps: GuardedStoreDeps) {
-    this.#inner = inner;
+    this.#inner = withDeadlines(inner);
     this.#whenWorking = whenWorking;
     this.#deps = deps;
   }
@@ -62,7 +63,7 @@ export class GuardedStore {
     let known = copy;
     if (this.#isWorking) {
       try {
-        const stored = await within(this.#inner.claim(userId, isKnown), 0);
+        const stored = await this.#inner.claim(userId, isKnown);
         const [state, mirrored] = [stateOf(stored), stateOf(stored)];
         this.#mirrors.set(userId, new Mirror(mirrored));
         return state;
@@ -78,7 +79,7 @@ export class GuardedStore {
 
   /** As a store's; rejects where that fails. */
   async read(userId: string): Promise<UserState | null> {
-    return stateOf(await within(this.#inner.read(userId), 0));
+    return stateOf(await this.#inner.read(userId));
   }
 
   /** What can still be read of what can't be claimed: on a full disk, for example. */
@@ -94,7 +95,7 @@ export class GuardedStore {
   async save(userId: string, changes: readonly Change[]): Promise<void> {
     if (this.#isWorking) {
       try {
-        await this.#save(userId, changes);
+        await this.#inner.save(userId, changes);
       } catch (error) {
         this.#fail(error);
         throw error;
@@ -136,36 +137,43 @@ export class GuardedStore {
   }
 
   async #recover(): Promise<void> {
+    const { onMerged, onStorage } = this.#deps;
     try {
-      for (const [userId, mirror] of this.#mirrors) await this.#keep(userId, mirror);
-      for (let late = this.#late(); late !== undefined; late = this.#late()) await this.#save(late[0], late[1].take());
+      const { rejoin } = await loadRejoining();
+      if (this.#isWorking) return; // closed meanwhile
+      await rejoin(this.#inner, this.#mirrors, onMerged, () => this.#join());
     } catch {
-      if (!this.#isClosed) this.#retryLater(); // it has been told that the store fails
+      if (!this.#isWorking) this.#retryLater(); // it has been told that the store fails
       return;
     }
+    if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
+  }
+
+  /** What is saved from here on goes into the store. */
+  #join(): void {
     if (this.#isClosed) return;
     for (const mirror of this.#mirrors.values()) mirror.join();
     this.#isWorking = true;
     this.#backoff.reset();
-    this.#deps.onStorage(this.#whenWorking, "the store works again");
   }
+}
 
-  /** Bring the store up to date with what `mirror` is now. */
-  async #keep(userId: string, mirror: Mirror): Promise<void> {
-    const stored = checked(await within(this.#inner.claim(userId, false), 0));
-    if (stored !== null && mirror.merge(stored)) this.#deps.onMerged(userId);
-    mirror.take();
-    await this.#save(userId, mirror.replacing(stored));
-  }
+/** `store`; what it does not answer in time, or with something else than a client has saved, is rejected. */
+function withDeadlines(store: Store): Store {
+  return {
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
+    read: async (userId) => checked(await within(store.read(userId), 0)),
+    save: (userId, changes) => within(store.save(userId, changes), changes.length),
+    close: () => store.close(),
+  };
+}
 
-  /** A user of whom something was saved since. */
-  #late(): [string, Mirror] | undefined {
-    return Array.from(this.#mirrors).find(([, mirror]) => mirror.isAhead);
-  }
-
-  #save(userId: string, changes: readonly Change[]): Promise<void> {
-    return within(this.#inner.save(userId, changes), changes.length);
-  }
+function checked(stored: Stored | null): Stored | null {
+  const isState =
+    stored === null ||
+    (typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue));
+  if (!isState) throw new TypeError("the store holds something else than a client's state");
+  return stored;
 }
 
 /** `promise`, or a rejection when it takes too long. Counts seconds one by one: those of a page that sleeps do not count. */

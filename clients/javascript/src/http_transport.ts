@@ -1,7 +1,7 @@
 /** Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST. */
 
 import { BROKEN, type Carrier, type Line, readAnswer, request } from "./carrying.js";
-import { type ClientMessage, decode } from "./messages.js";
+import type { ClientMessage } from "./messages.js";
 import { answersTo, bodyOf, PATH, type Write } from "./operations_post.js";
 import { EventReader } from "./server_sent_events.js";
 
@@ -59,7 +59,7 @@ export class HttpTransport implements Carrier {
     for (let text = await next(); text !== null && events.size < MAX_EVENT_LENGTH; text = await next()) {
       this.#line.put((core) => core.heard());
       for (const { type, data } of events.feed(text)) {
-        if (type === "message") this.#line.put((core) => core.received(decode(data)));
+        if (type === "message") this.#line.put((core) => core.received(this.#line.recognized(parsed(data))));
         if (type === "close") {
           hasClosed = true;
           this.#end(codeIn(data));
@@ -90,7 +90,7 @@ export class HttpTransport implements Carrier {
     });
     const answer = response && (await readAnswer(response));
     clearTimeout(timeout);
-    const messages = answer && answersTo(writes, answer);
+    const messages = answer && answersTo(writes, answer, this.#line.recognized);
     for (const message of messages ?? []) this.#line.put((core) => core.received(message));
     if (messages === null) this.#end(answer?.status === 401 && answer.problem !== undefined ? TOKEN_ENDED : BROKEN);
   }
@@ -102,11 +102,16 @@ function isEventStream({ headers }: Response): boolean {
 
 /** How the service ends an answer. */
 function codeIn(data: string): number {
+  const { code } = (parsed(data) ?? {}) as { code?: unknown };
+  return Number.isInteger(code) ? (code as number) : BROKEN;
+}
+
+/** Null: it is no JSON. */
+function parsed(text: string): unknown {
   try {
-    const { code } = JSON.parse(data) as { code: unknown };
-    return Number.isInteger(code) ? (code as number) : BROKEN;
+    return JSON.parse(text);
   } catch {
-    return BROKEN;
+    return null;
   }
 }
 

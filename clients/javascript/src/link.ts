@@ -1,13 +1,13 @@
 /** One attempt to be connected, and the connection it becomes: tokens from the app, a transport, messages both ways. */
 
 import type { Carrier, Input, Line } from "./carrying.js";
-import { HttpTransport } from "./http_transport.js";
-import type { ClientMessage } from "./messages.js";
+import { type ClientMessage, recognized } from "./messages.js";
 import type { Transport } from "./outputs.js";
+import { loadRefusedUpgrade } from "./parts.js";
 import type { WebSocketLike } from "./platform.js";
 import type { Service } from "./service.js";
 import { readToken } from "./token.js";
-import { probe, WebSocketTransport } from "./websocket_transport.js";
+import { WebSocketTransport } from "./websocket_transport.js";
 
 /** Reports to the core through `put`, up to the end of the connection or until dropped. */
 export class Link implements Line {
@@ -44,16 +44,26 @@ export class Link implements Line {
 
   /** Open `target` and have the core told all that comes, to the end. */
   open(transport: Transport, target: string, token: string): void {
-    this.#carrier ??=
-      transport === "websocket"
-        ? new WebSocketTransport(this, token)
-        : new HttpTransport(this, token, transport === "polling");
-    this.#carrier.open(target);
+    if (transport === "websocket") this.#carrier = new WebSocketTransport(this, token);
+    if (this.#carrier === null) void this.#openWithoutUpgrade(target, token, transport === "polling");
+    else this.#carrier.open(target);
+  }
+
+  async #openWithoutUpgrade(target: string, token: string, isPolling: boolean): Promise<void> {
+    try {
+      const { HttpTransport } = await loadRefusedUpgrade();
+      if (this.#isClosed) return;
+      this.#carrier = new HttpTransport(this, token, isPolling);
+      this.#carrier.open(target);
+    } catch {
+      this.putLast((core) => core.openFailed()); // the part did not come: it is asked for again by the next attempt
+    }
   }
 
   /** Have the core told whether a WebSocket can be had. */
-  probe(target: string, token: string): void {
-    this.#endProbe = probe(this, target, token);
+  async probe(target: string, token: string): Promise<void> {
+    const { probe } = await loadRefusedUpgrade(); // it is there: what the probe stands beside is of the same part
+    if (!this.#isClosed) this.#endProbe = probe(this, target, token);
   }
 
   send(message: ClientMessage): void {
@@ -69,6 +79,8 @@ export class Link implements Line {
   }
 
   // What its transport reports to
+
+  readonly recognized = recognized;
 
   put(happened: Input): void {
     if (!this.#isClosed) this.#putAlways(happened);

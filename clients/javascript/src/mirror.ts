@@ -1,4 +1,4 @@
-/** What a client goes on with where its store fails, and how that and what the store holds become one again. */
+/** What a client goes on with where its store fails. rejoining.ts makes it and what the store holds one again. */
 
 import { type Change, type PendingWrite, type Stored, UserState, userState } from "./user_state.js";
 
@@ -15,6 +15,10 @@ export class Mirror {
 
   constructor(state: UserState | null) {
     this.#state = state;
+  }
+
+  get state(): UserState | null {
+    return this.#state;
   }
 
   get isErased(): boolean {
@@ -59,29 +63,15 @@ export class Mirror {
     return stateOf(this.#state.stored());
   }
 
-  /** Take over what only the store knows; whether there was anything. */
-  merge(stored: Stored): boolean {
-    if (this.#isErased) return false;
-    const news = stored.queue.filter(({ operation_id, origin = "" }) => !this.#isKnown(operation_id, origin));
-    const mine = this.#state;
-    const isFirst = mine === null || (mine.head.epoch === null && stored.head.epoch !== null);
-    if (news.length === 0 && !isFirst) return false;
-    for (const write of news) this.#know(write);
-    this.#state = merged(stored, news, mine, isFirst);
-    return true;
+  /** Become this: what the store held was taken over. */
+  replace(stored: Stored): void {
+    for (const write of stored.queue) this.#know(write);
+    this.#state = userState(stored);
   }
 
-  /** The changes that make of `stored` what is here. */
-  replacing(stored: Stored | null): Change[] {
-    if (this.#state === null) return this.#isErased ? [{ erase: true }] : [];
-    const { head, items, queue } = this.#state.stored();
-    return [
-      { clear: true },
-      ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
-      { set: head },
-      ...items.map((put) => ({ put })),
-      ...queue.map((write) => ({ queue: write })),
-    ];
+  /** Whether it has the write, or has had it. */
+  knows({ operation_id, origin = "" }: PendingWrite): boolean {
+    return this.#known.has(operation_id) || this.#known.has(origin);
   }
 
   #erase(): void {
@@ -93,44 +83,9 @@ export class Mirror {
     this.#known.add(operation_id);
     if (origin !== undefined) this.#known.add(origin);
   }
-
-  #isKnown(operationId: string, origin: string): boolean {
-    return this.#known.has(operationId) || this.#known.has(origin);
-  }
 }
 
-/** One state of both: what is stored, of which `news` is all that `mine` lacks, and `mine`; `isListStored`: whose list. */
-function merged(
-  stored: Stored,
-  news: readonly PendingWrite[],
-  mine: UserState | null,
-  isListStored: boolean,
-): UserState {
-  const head = { ...stored.head, ...mine?.head };
-  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
-  const isOtherJournal = head.epoch !== stored.head.epoch;
-  const queue = [
-    ...news.map((write) => (isOtherJournal ? { ...write, observed: head.revision } : write)),
-    ...(mine?.queue.values() ?? []),
-  ].map((write, index) => ({ ...write, number: index + 1 }));
-  const operations = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
-  const clock = [stored.head.clock, head.clock].reduce((a, b) =>
-    a.physical - b.physical || a.logical - b.logical > 0 ? a : b,
-  );
-  const items = isListStored ? stored.items : (mine?.items.values() ?? []);
-  return new UserState({ ...head, operations, clock }, items, queue);
-}
-
+/** As a client has it; null: nothing is kept. */
 export function stateOf(stored: Stored | null): UserState | null {
-  const found = checked(stored);
-  return found === null ? null : userState(found);
-}
-
-/** `stored`; throws where it is nothing that a client has saved. */
-export function checked(stored: Stored | null): Stored | null {
-  const isState =
-    stored === null ||
-    (typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue));
-  if (!isState) throw new TypeError("the store holds something else than a client's state");
-  return stored;
+  return stored && userState(stored);
 }

@@ -1,8 +1,8 @@
 /** Writes where nothing can be sent on the connection: `POST /api/v1/sync/operations`, and its answer as messages. */
 
-import type { Answer } from "./carrying.js";
+import type { Answer, Line } from "./carrying.js";
 import { delayMs } from "./close_policy.js";
-import { type ClientMessage, recognized, type ServerMessage } from "./messages.js";
+import type { ClientMessage, ServerMessage } from "./messages.js";
 
 export const PATH = "/api/v1/sync/operations";
 
@@ -17,6 +17,7 @@ export function bodyOf(operations: readonly Write[]): string {
 export function answersTo(
   writes: readonly Write[],
   { status, body, retryAfterS, problem }: Answer,
+  recognized: Line["recognized"],
 ): ServerMessage[] | null {
   if (status === 429 || status === 503) {
     const afterMs = delayMs(retryAfterS, problem !== undefined);

@@ -2,8 +2,7 @@
 
 import { useCallback, useSyncExternalStore } from "react";
 
-import { canonical } from "./ids.js";
-import type { ListItem, State, Storage, SyncClient } from "./syncd-client.js";
+import { canonical, type ListItem, type State, type Storage, type SyncClient } from "./syncd-client.js";
 
 /** How a client stands. */
 export interface SyncState {

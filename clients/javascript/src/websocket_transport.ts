@@ -1,12 +1,12 @@
 /** The transport that every network should have: one WebSocket. */
 
-import { type Carrier, type Line, readAnswer, request } from "./carrying.js";
+import type { Answer, Carrier, Line } from "./carrying.js";
 import { type ClientMessage, decode, encode } from "./messages.js";
+import { loadRefusedUpgrade } from "./parts.js";
 import type { WebSocketLike } from "./platform.js";
 
 /** How long a refusal may take to be explained. */
 const EXPLANATION_MS = 5000;
-const PROBE_MS = 10_000;
 
 /** Carries messages both ways. */
 export class WebSocketTransport implements Carrier {
@@ -43,11 +43,11 @@ export class WebSocketTransport implements Carrier {
     };
     socket.onclose = ({ code }: { readonly code: number }) => {
       if (this.#isOpen) line.putLast((core) => core.closed(code));
-      else this.#fail(target);
+      else void this.#fail(target);
     };
     // Node 20 tells of a failed opening by `error` alone.
     socket.onerror = () => {
-      if (!this.#isOpen) this.#fail(target);
+      if (!this.#isOpen) void this.#fail(target);
     };
   }
 
@@ -59,55 +59,26 @@ export class WebSocketTransport implements Carrier {
     this.#socket?.close(1000);
   }
 
-  #fail(target: string): void {
+  /** Tell the core that there was no upgrade, and why, if the service says so in time. */
+  async #fail(target: string): Promise<void> {
     if (this.#hasFailed || this.#line.isClosed) return;
     this.#hasFailed = true;
-    void explain(this.#line, target, this.#token);
-  }
-}
-
-/** The services that are being asked: where a request cannot be ended, they would pile up. */
-const asked = new Set<string>();
-
-/** Tell the core that there was no upgrade, and why: engines do not say it, but the service answers `fetch`. */
-async function explain(line: Line, target: string, token: string): Promise<void> {
-  const giveUp = (): void => line.putLast((core) => core.openFailed());
-  if (asked.has(line.address) || globalThis.navigator?.onLine === false) {
-    giveUp();
-    return;
-  }
-  asked.add(line.address);
-  const timeout = setTimeout(giveUp, EXPLANATION_MS);
-  const response = await request(line, target, token);
-  const answer = response && (await readAnswer(response));
-  clearTimeout(timeout);
-  asked.delete(line.address);
-  if (answer?.problem === undefined) giveUp();
-  else line.putLast((core) => core.openFailed(answer.status, answer.retryAfterS, answer.problem));
-}
-
-/** Tell the core whether a WebSocket opens and lets a message through; returns what ends the attempt. */
-export function probe(line: Line, target: string, token: string): () => void {
-  let socket: WebSocketLike | null = null;
-  let hasEnded = false;
-  const drop = (): void => {
-    hasEnded = true;
+    const giveUp = (): void => this.#line.putLast((core) => core.openFailed());
+    const timeout = setTimeout(giveUp, EXPLANATION_MS);
+    const answer = await this.#explanation(target);
     clearTimeout(timeout);
-    socket?.close(1000);
-  };
-  const end = (isThere: boolean): void => {
-    if (hasEnded) return;
-    drop();
-    line.put((core) => core.probed(isThere));
-  };
-  const timeout = setTimeout(() => end(false), PROBE_MS);
-  try {
-    socket = line.newSocket(target, token);
-    socket.onmessage = () => end(true);
-    socket.onclose = () => end(false);
-    socket.onerror = () => end(false);
-  } catch {
-    end(false);
+    if (answer === null) giveUp();
+    else this.#line.putLast((core) => core.openFailed(answer.status, answer.retryAfterS, answer.problem));
   }
-  return drop;
+
+  /** Null: there is none. */
+  async #explanation(target: string): Promise<Answer | null> {
+    if (globalThis.navigator?.onLine === false) return null;
+    try {
+      const { explain } = await loadRefusedUpgrade();
+      return await explain(this.#line, target, this.#token);
+    } catch {
+      return null; // the next attempt may be explained
+    }
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Input, Line } from "../src/carrying.js";
 import type { Core } from "../src/core.js";
+import { recognized } from "../src/messages.js";
 import type { WebSocketLike } from "../src/platform.js";
 
 /** What the core is told, as the method and what it is given. */
@@ -28,6 +29,7 @@ export class LineByHand implements Line {
   readonly all: Told[] = [];
   readonly #abort = new AbortController();
   readonly signal: AbortSignal | null;
+  readonly recognized = recognized;
   isClosed = false;
   readonly #newSocket: () => WebSocketLike;
 

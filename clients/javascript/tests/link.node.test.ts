@@ -86,7 +86,7 @@ test("a link that has ended holds nothing any more, and tells nothing", async (c
   const link = new Link(service, (happened) => all.push(told(happened)));
   context.mock.method(globalThis, "fetch", () => new Promise(() => undefined));
   link.open("stream", "/", "t");
-  link.probe("/", "t");
+  await link.probe("/", "t");
   link.putLast((core) => core.closed(1006));
   link.putLast((core) => core.closed(1006));
   link.put((core) => core.heard());

@@ -15,6 +15,7 @@ import { Site } from "./site.js";
 declare const SyncClientOfPage: new (options: SyncClientOptions) => SyncClient;
 declare let client: SyncClient;
 declare let reasons: string[];
+declare let storage: string;
 
 const ENGINE = process.env["ENGINE"] ?? "chromium";
 const engine = engineNamed(ENGINE);
@@ -74,8 +75,35 @@ test("a page is told why the service refused its upgrade", async () => {
   assert.equal(await page.evaluate(() => reasons[0]), "refused with status 401: The token is malformed.");
 });
 
+test("what a page needs only sometimes is loaded only then, and again where that failed", async () => {
+  network.trick = "nothing";
+  site.asked = [];
+  const page = await openPage(await browser.newContext(), "eve");
+  await page.waitForFunction(() => client.state === "live");
+  await page.evaluate((id) => void client.add(id), A);
+  await page.waitForFunction(() => client.queueLength === 0);
+  assert.deepEqual(
+    site.asked.filter((name) => name.endsWith(".js")),
+    ["syncd-client.js"],
+  );
+  site.failures.set("rejoining.js", 1);
+  await page.evaluate(async (id) => {
+    const { transaction } = IDBDatabase.prototype;
+    IDBDatabase.prototype.transaction = () => {
+      throw new Error("the disk is full");
+    };
+    await client.add(id);
+    Object.assign(globalThis, { storage: client.storage });
+    IDBDatabase.prototype.transaction = transaction;
+  }, B);
+  assert.equal(await page.evaluate(() => storage), "memory");
+  await page.waitForFunction(() => client.storage === "persistent" && client.queueLength === 0);
+  assert.ok(site.asked.filter((name) => name === "rejoining.js").length > 1);
+});
+
 test("where no upgrade comes through, a page goes by a stream, and all its tabs say so", async () => {
   network.trick = "refuses";
+  site.failures.set("refused_upgrade.js", 2); // the first time that it is needed it does not come
   const context = await browser.newContext();
   const page = await openPage(context, "bob");
   await page.waitForFunction(() => client.state === "live" && client.transport === "stream");

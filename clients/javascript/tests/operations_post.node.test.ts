@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Answer } from "../src/carrying.js";
+import { recognized } from "../src/messages.js";
 import { answersTo, bodyOf, type Write } from "../src/operations_post.js";
 
 const WRITES: Write[] = ["r.1", "r.2"].map((id) => ({
@@ -34,16 +35,16 @@ test("the body has the writes in order", () => {
 });
 
 test("each result becomes the message that a WebSocket would bring", () => {
-  assert.deepEqual(answersTo(WRITES, results(ADDED, { success: true, status: "existing" })), [
+  assert.deepEqual(answersTo(WRITES, results(ADDED, { success: true, status: "existing" }), recognized), [
     { ...ADDED, type: "ack", id: "r.1" },
     { success: true, type: "ack", id: "r.2", status: "existing" },
   ]);
   const full = { status: "refused", detail: "full", code: "quota_exceeded", field: "content_id" };
-  assert.deepEqual(answersTo(WRITES, results({ status: "not_found" }, full)), [
+  assert.deepEqual(answersTo(WRITES, results({ status: "not_found" }, full), recognized), [
     { type: "error", id: "r.1", code: "not_found" },
     { ...full, type: "error", id: "r.2", message: "full" },
   ]);
-  const [old] = answersTo([FIRST], results({ status: "refused", detail: "too old" })) ?? [];
+  const [old] = answersTo([FIRST], results({ status: "refused", detail: "too old" }), recognized) ?? [];
   assert.deepEqual(old, {
     status: "refused",
     detail: "too old",
@@ -63,10 +64,13 @@ test("what decides nothing is tried again later, and nobody delays it for long",
       ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
     }));
   for (const status of [429, 503]) {
-    assert.deepEqual(answersTo(WRITES, answer(status, "busy")), expected());
-    assert.deepEqual(answersTo(WRITES, answer(status, "", { retryAfterS: 3 })), expected(3000));
-    assert.deepEqual(answersTo(WRITES, answer(status, "", { retryAfterS: 1e9 })), expected(60_000));
-    assert.deepEqual(answersTo(WRITES, answer(status, "", { retryAfterS: 1e9, problem: "full" })), expected(300_000));
+    assert.deepEqual(answersTo(WRITES, answer(status, "busy"), recognized), expected());
+    assert.deepEqual(answersTo(WRITES, answer(status, "", { retryAfterS: 3 }), recognized), expected(3000));
+    assert.deepEqual(answersTo(WRITES, answer(status, "", { retryAfterS: 1e9 }), recognized), expected(60_000));
+    assert.deepEqual(
+      answersTo(WRITES, answer(status, "", { retryAfterS: 1e9, problem: "full" }), recognized),
+      expected(300_000),
+    );
   }
 });
 
@@ -79,5 +83,5 @@ test("what is no answer of the service is none", () => {
     answer(500, ""),
   ];
   const cut = [results(ADDED), results(ADDED, ADDED, ADDED), results(ADDED, { status: 7 }), results(ADDED, [])];
-  for (const other of [...others, ...cut]) assert.equal(answersTo(WRITES, other), null);
+  for (const other of [...others, ...cut]) assert.equal(answersTo(WRITES, other, recognized), null);
 });

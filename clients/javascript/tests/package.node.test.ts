@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 
 import { parse } from "acorn";
 
+import { PARTS } from "../builds.js";
 import { ROOT } from "./daemon.js";
 
 const SOURCES = resolve("tests/consumers");
@@ -62,10 +63,12 @@ test("tools that cannot read `exports` get what old engines can parse", () => {
 });
 
 test("each module has a source map that holds its sources", () => {
-  const scripts = filesIn(JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")).exports).filter((file) =>
-    /(?<!\.d)\.js$/u.test(file),
+  const scripts = ["commonjs", "legacy", "modern"].flatMap((kind) =>
+    readdirSync(join(PACKAGE, "dist", kind))
+      .filter((file) => file.endsWith(".js"))
+      .map((file) => join("dist", kind, file)),
   );
-  assert.notEqual(scripts.length, 0);
+  for (const part of Object.keys(PARTS)) assert.ok(scripts.includes(`dist/modern/${part}.js`), part);
   for (const script of scripts) {
     const { groups } = /\/\/# sourceMappingURL=(?<map>.+)\s*$/u.exec(readFileSync(join(PACKAGE, script), "utf8")) ?? {};
     const { sources, sourcesContent } = JSON.parse(

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { bundle, ENTRIES, LEGACY_MODULE } from "../builds.js";
+import { bundle, ENTRIES, LEGACY_MODULE, PARTS } from "../builds.js";
 
 export interface PageOptions {
   /** It has the legacy build. */
@@ -25,13 +25,22 @@ const PAGE = `<!doctype html><title>test</title><script>
   globalThis.SyncClientOfPage = SyncClient;
 </script>`;
 const PAGE_OF_MODULE = `<!doctype html><title>test</title><body><script type="module" src="/MODULE"></script>`;
-const MODERN_FILE = "modern.js";
+const MODERN_FILE = "syncd-client.js";
+/** Of the modern client: what is loaded when it is needed. */
+const PART_FILES: readonly string[] = Object.keys(PARTS).map((name) => `${name}.js`);
 const LEGACY_FILE = "legacy.js";
 
 export class Site {
   readonly #server = createServer(({ url = "/" }, response) => {
     const { pathname, searchParams } = new URL(url, this.origin);
     const name = pathname.slice(1);
+    this.asked.push(name);
+    const failures = this.failures.get(name) ?? 0;
+    this.failures.set(name, failures - 1);
+    if (failures > 0) {
+      response.writeHead(503).end();
+      return;
+    }
     const script = this.#scripts.get(name);
     const module = `${name}.js`;
     const page = this.#scripts.has(module)
@@ -42,6 +51,10 @@ export class Site {
   });
   readonly #scripts = new Map<string, string>();
   origin = "";
+  /** Files that pages have asked for, in order. */
+  asked: string[] = [];
+  /** How often a file is not to be had from now on. */
+  readonly failures = new Map<string, number>();
 
   /** Have a page `/NAME` of this module. */
   addPage(name: string, script: string): void {
@@ -49,8 +62,8 @@ export class Site {
   }
 
   async start(): Promise<void> {
-    const { outputFiles } = bundle([ENTRIES["syncd-client"]], { ...LEGACY_MODULE, write: false });
-    this.#scripts.set(MODERN_FILE, readFileSync("dist/syncd-client.js", "utf8"));
+    const { outputFiles } = await bundle([ENTRIES["syncd-client"]], { ...LEGACY_MODULE, write: false });
+    for (const file of [MODERN_FILE, ...PART_FILES]) this.#scripts.set(file, readFileSync(`dist/${file}`, "utf8"));
     this.#scripts.set(LEGACY_FILE, outputFiles?.[0]?.text ?? "");
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");

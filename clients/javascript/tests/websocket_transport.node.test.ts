@@ -1,28 +1,16 @@
-/** A WebSocket that does not open, and one that is only tried. The engine's part is played by hand. */
+/** A WebSocket that does not open. The engine's part is played by hand. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
-import { probe, WebSocketTransport } from "../src/websocket_transport.js";
+import { WebSocketTransport } from "../src/websocket_transport.js";
 import { LineByHand } from "./core_by_hand.js";
+import { SocketByHand } from "./socket_by_hand.js";
 
 const TARGET = "/ws?since=0";
 const PROBLEM = { type: "about:blank", title: "Forbidden", status: 403, detail: "The origin is not allowed." };
 const OWN = { "content-type": "application/problem+json", "retry-after": "7" };
-
-/** One socket; the test calls its handlers. */
-class SocketByHand {
-  onopen = (): void => {};
-  onmessage = (_: object): void => {};
-  onclose = (_: object): void => {};
-  onerror = (): void => {};
-  closedWith: number[] = [];
-
-  close(code: number): void {
-    this.closedWith.push(code);
-  }
-}
 
 /** A transport whose socket does not open, and what `fetch` is asked and does. */
 async function fail(context: TestContext, answer: () => Promise<Response>, line?: LineByHand) {
@@ -114,33 +102,4 @@ test("an address or token that the engine refuses is named without it", () => {
   assert.deepEqual(line.all, [
     ["openFailed", 400, 0, "no WebSocket can be made with this address and token: SyntaxError"],
   ]);
-});
-
-test("a probe has succeeded when something came, and is told once", () => {
-  const ends: [(socket: SocketByHand) => void, boolean][] = [
-    [(socket) => socket.onmessage({}), true],
-    [(socket) => socket.onerror(), false],
-    [(socket) => socket.onclose({ code: 1006 }), false],
-  ];
-  for (const [end, isThere] of ends) {
-    const socket = new SocketByHand();
-    const line = new LineByHand(() => socket as never);
-    probe(line, TARGET, "t");
-    socket.onopen();
-    assert.deepEqual(line.all, []);
-    end(socket);
-    socket.onclose({ code: 1000 });
-    assert.deepEqual([line.all, socket.closedWith], [[["probed", isThere]], [1000]]);
-  }
-});
-
-test("a probe that nothing comes of ends after 10 s, or when it is dropped", (context) => {
-  context.mock.timers.enable({ apis: ["setTimeout"] });
-  const line = new LineByHand(() => new SocketByHand() as never);
-  const dropped = new SocketByHand();
-  probe(new LineByHand(() => dropped as never), TARGET, "t")();
-  assert.deepEqual(dropped.closedWith, [1000]);
-  probe(line, TARGET, "t");
-  context.mock.timers.tick(10_000);
-  assert.deepEqual(line.all, [["probed", false]]);
 });

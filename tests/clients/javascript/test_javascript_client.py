@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,18 @@ def test_the_package_has_no_runtime_dependency() -> None:
 
 
 @pytest.mark.usefixtures("toolchain")
-def test_the_built_module_is_that_of_the_sources(tmp_path: Path) -> None:
-    built = tmp_path / "syncd-client.js"
-    run("node", "build.mjs", str(built))
-    assert built.read_text() == (PACKAGE / "dist" / "syncd-client.js").read_text(), "npm run build, and commit"
+def test_the_built_modules_are_those_of_the_sources(tmp_path: Path) -> None:
+    run("node", "build.mjs", str(tmp_path))
+    built, committed = (
+        {path.name: path.read_text() for path in each.glob("*.js")} for each in (tmp_path, PACKAGE / "dist")
+    )
+    assert built == committed, "npm run build, and commit"
+
+
+def test_the_wheel_holds_every_built_module() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    modules = (path.relative_to(ROOT) for path in (PACKAGE / "dist").glob("*.js"))
+    assert wheel["force-include"] == {str(module): f"pages/static/client/{module.name}" for module in modules}
 
 
 @pytest.mark.usefixtures("toolchain")

@@ -1,0 +1,57 @@
+// The client of syncd. Built from clients/javascript/src: change it there.
+
+// src/rejoining.ts
+async function rejoin(store, mirrors, onMerged, onJoined) {
+  for (const [userId, mirror] of mirrors) {
+    const stored = await store.claim(userId, false);
+    const all = stored && merged(stored, mirror);
+    if (all !== null) {
+      mirror.replace(all);
+      onMerged(userId);
+    }
+    mirror.take();
+    await store.save(userId, replacing(stored, mirror));
+  }
+  for (let late = oneAhead(mirrors); late !== void 0; late = oneAhead(mirrors))
+    await store.save(late[0], late[1].take());
+  onJoined();
+}
+function oneAhead(mirrors) {
+  return Array.from(mirrors).find(([, mirror]) => mirror.isAhead);
+}
+function merged(stored, mirror) {
+  if (mirror.isErased) return null;
+  const news = stored.queue.filter((write) => !mirror.knows(write));
+  const mine = mirror.state;
+  const isFirst = mine === null || mine.head.epoch === null && stored.head.epoch !== null;
+  return news.length > 0 || isFirst ? mergedWith(mine, stored, news, isFirst) : null;
+}
+function mergedWith(mine, stored, news, isListStored) {
+  const head = { ...stored.head, ...mine?.head };
+  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
+  const isOtherJournal = head.epoch !== stored.head.epoch;
+  const queue = [
+    ...news.map((write) => isOtherJournal ? { ...write, observed: head.revision } : write),
+    ...mine?.queue.values() ?? []
+  ].map((write, index) => ({ ...write, number: index + 1 }));
+  const operations = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
+  const clock = [stored.head.clock, head.clock].reduce(
+    (a, b) => a.physical - b.physical || a.logical - b.logical > 0 ? a : b
+  );
+  const items = isListStored ? stored.items : mine?.items.values() ?? [];
+  return { head: { ...head, operations, clock }, items: Array.from(items), queue };
+}
+function replacing(stored, { state, isErased }) {
+  if (state === null) return isErased ? [{ erase: true }] : [];
+  const { head, items, queue } = state.stored();
+  return [
+    { clear: true },
+    ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
+    { set: head },
+    ...items.map((put) => ({ put })),
+    ...queue.map((write) => ({ queue: write }))
+  ];
+}
+export {
+  rejoin
+};

@@ -1,0 +1,27 @@
+/** parts.ts where each part is a module of its own, loaded when it is needed. */
+
+import type { Load } from "./parts.js";
+
+export const loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
+export const loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
+
+/**
+ * Loads a part once. A module that did not come is asked for again by an address that differs in its fragment: Firefox never
+ * asks again for the same one. Bundlers leave that address as it is; in what they make only the first is known.
+ */
+function late<Part>(load: Load<Part>, address: string): Load<Part> {
+  let part: Promise<Part> | null = null;
+  let failures = 0;
+  const loadAgain = (): Promise<Part> => {
+    failures += 1;
+    return import(/* @vite-ignore */ /* webpackIgnore: true */ `${address}#${failures}`);
+  };
+  const forget = (error: unknown): never => {
+    part = null;
+    throw error;
+  };
+  return () => {
+    part ??= load().catch(loadAgain).catch(forget);
+    return part;
+  };
+}

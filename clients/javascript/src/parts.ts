@@ -1,0 +1,18 @@
+// biome-ignore-all lint/performance/noNamespaceImport: a part is loaded as one
+
+/**
+ * What a client needs only sometimes. Here it comes with the client, in one file; in the modern build late_parts.ts stands
+ * in the place of this module.
+ */
+
+import * as refusedUpgrade from "./refused_upgrade.js";
+import * as rejoining from "./rejoining.js";
+
+/** Rejects where the part does not come; the next call tries again. */
+export type Load<Part> = () => Promise<Part>;
+
+/** For when a WebSocket was refused. */
+export const loadRefusedUpgrade: Load<typeof refusedUpgrade> = async () => refusedUpgrade;
+
+/** For when a store that failed works again. */
+export const loadRejoining: Load<typeof rejoining> = async () => rejoining;

@@ -1,0 +1,12 @@
+/** One socket; the test calls its handlers. */
+export class SocketByHand {
+  onopen = (): void => {};
+  onmessage = (_: object): void => {};
+  onclose = (_: object): void => {};
+  onerror = (): void => {};
+  closedWith: number[] = [];
+
+  close(code: number): void {
+    this.closedWith.push(code);
+  }
+}
