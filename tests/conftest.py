@@ -20,7 +20,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pykka import ActorRegistry
 
-from tests.environment import measure_nothing
 from tests.timeouts import TIMEOUT_S
 
 os.environ.setdefault("PYTEST_TIMEOUT", str(5 * TIMEOUT_S))  # a whole test's, which may wait for several things
@@ -61,7 +60,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None]:
-    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end."""
+    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end.
+
+    From here on, pytest's own processes run: no other is measured, which would take twice as long.
+    """
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        del os.environ[name]
     gc.disable()
     try:
         return (yield)
@@ -109,17 +113,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_measured(item: pytest.Item) -> bool:
-    """Return whether coverage is measured: a process takes twice as long then, and most run what units have run."""
-    if item.get_closest_marker("integration") is None:
-        return _SIMULATION not in item.path.parents
-    return not _MEASURED_PROCESSES.isdisjoint(item.path.parents)
+    """Return whether coverage is measured: of units, whose subject does not run in another process."""
+    return item.get_closest_marker("integration") is None and _SIMULATION not in item.path.parents
 
 
 _SIMULATION = Path(__file__).parent / "simulation"
-_MEASURED_PROCESSES = frozenset(
-    Path(__file__).parent / folder for folder in ("syncd/checks", "syncd/commands", "transport")
-)
-"""Folders whose tests start what no unit runs."""
 
 _LONG = frozenset(
     {
@@ -132,16 +130,14 @@ _LONG = frozenset(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure nothing of a test that says so, nor in what it starts."""
+    """Measure nothing of a test that says so."""
     coverage = sys.modules.get("coverage")
     measurement = coverage.Coverage.current() if coverage else None
     if measurement is None or item.get_closest_marker("unmeasured") is None:
         return (yield)
     measurement.stop()
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            measure_nothing(patch)
-            return (yield)
+        return (yield)
     finally:
         measurement.start()
 

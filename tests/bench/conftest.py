@@ -5,13 +5,11 @@ from pathlib import Path
 import pytest
 
 from bench.programs import Program
-from tests.environment import measure_nothing
 
 
 @pytest.fixture(autouse=True)
 def in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    measure_nothing(monkeypatch)
 
 
 def need(*programs: Program) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import user
-from tests.environment import MEASURED
 
 __all__ = ["user"]
 
@@ -26,7 +25,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(data_dir)],
             cwd=ROOT,
-            env=MEASURED | {"SYNCD_JWT_SECRET": SECRET},
+            env={"SYNCD_JWT_SECRET": SECRET},
             stdout=subprocess.PIPE,
             stderr=log,
         )

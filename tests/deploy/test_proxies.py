@@ -21,7 +21,6 @@ from websockets.exceptions import InvalidStatus
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.deploy.conftest import ROOT, SECRET
 from tests.deploy.proxies import HAPROXY, NGINX, free_port, program, running
-from tests.environment import MEASURED
 from tests.fakes.authority import write_certificate
 from tests.timeouts import TIMEOUT_S
 
@@ -95,7 +94,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             process = subprocess.Popen(
                 [sys.executable, "-c", HAND_OVER, ",".join(map(str, passed)), *flags],
                 cwd=ROOT,
-                env=MEASURED | {"SYNCD_JWT_SECRET": SECRET},
+                env={"SYNCD_JWT_SECRET": SECRET},
                 pass_fds=passed,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -23,7 +23,6 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from syncd.cluster import Child
 from tests.databases import database_url, postgresql
-from tests.environment import UNMEASURED
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
@@ -74,7 +73,7 @@ class PubNubBroker(BusServer):
 
     async def start(self) -> None:
         self._child = await Child.start(
-            "broker", "--port", str(self.port), log=self.log, announces="faults", environment=UNMEASURED
+            "broker", "--port", str(self.port), log=self.log, announces="faults", environment={}
         )
 
     async def kill(self) -> None:
@@ -120,7 +119,7 @@ class NatsServer(BusServer):
 
 
 class ClusterNode:
-    """One node of a test's cluster, on one port for its whole life; in the end it is killed, so nothing is measured."""
+    """One node of a test's cluster, on one port for its whole life; in the end it is killed."""
 
     def __init__(self, flags: tuple[str, ...], log: Path) -> None:
         self._flags = flags
@@ -129,12 +128,11 @@ class ClusterNode:
         self.child: Child
 
     async def start(self) -> None:
-        environment = {"SYNCD_JWT_SECRET": SECRET, **UNMEASURED}
         self.child = await Child.start(
             *("serve", "--port", str(self._port), *self._flags),
             log=self.log,
             announces=" listens on http://",
-            environment=environment,
+            environment={"SYNCD_JWT_SECRET": SECRET},
         )
         self.url = self.child.announcement.split()[-1]
         self._port = int(self.url.rpartition(":")[2])

@@ -20,18 +20,11 @@ from actors.messages.store import (
 )
 from storage.bounds import Bounds
 from storage.journal_store import open_store
-from tests.environment import measure_nothing
 from tests.processes import frozen, frozen_postgresql, is_running, store_process, wait_until_gone
 from tests.storage.store_processes import DEADLINE_S, Writes, now, running
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def unmeasured_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs in them is measured by other tests, and half of them are killed."""
-    measure_nothing(monkeypatch)
 
 
 async def test_a_read_sees_what_was_answered_before(database_url: str, author: Writes) -> None:

@@ -1,6 +1,5 @@
 """One connection to either database: private, opened when needed, dropped when it fails; no transaction by half."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from actors.errors import StoreUnavailable, ValueRefused
 from storage.database import Database
 from storage.journal_store import SqlJournalStore, open_store
 from storage.statements import Statement
-from tests.environment import MEASURED
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.timeouts import TIMEOUT_S
@@ -56,11 +54,9 @@ def test_a_process_has_only_its_own_databases_driver(url: str, strangers: set[st
         "import sys, storage.requests; from storage.database import Database; Database(sys.argv[1]);print(*sys.modules)"
     )
     root = Path(storage.__file__).parent.parent
-    unmeasured = {name: value for name, value in os.environ.items() if name not in MEASURED}  # coverage opens a SQLite
     done = subprocess.run(
         [sys.executable, "-c", program, url],
         cwd=root,
-        env=unmeasured,
         capture_output=True,
         text=True,
         check=True,

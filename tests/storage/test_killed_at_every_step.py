@@ -13,7 +13,6 @@ from actors.errors import StoreUnavailable
 from actors.messages.journal import SLICE_ROWS, Changes, Operation, Status
 from actors.messages.store import CommitBatch, FindChanges, FindHeads
 from actors.messages.sync import WatchlistUpdate
-from tests.environment import measure_nothing
 from tests.processes import wait_until_gone
 from tests.storage.author import Author
 from tests.storage.store_processes import Store, now, running
@@ -88,7 +87,6 @@ class Orders:
 def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Orders:
     (tmp_path / "sitecustomize.py").write_text(DYING.format(directory=str(tmp_path)))
     monkeypatch.syspath_prepend(tmp_path)
-    measure_nothing(monkeypatch)
     return Orders(tmp_path)
 
 

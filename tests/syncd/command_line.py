@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 from tests.daemon import ROOT
-from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 
@@ -13,7 +12,7 @@ def syncd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", "syncd", *arguments],
         cwd=ROOT,
-        env=MEASURED | environment,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import ROOT, SECRET
-from tests.environment import MEASURED
 from tests.syncd.command_line import syncd
 from tests.timeouts import TIMEOUT_S
 
@@ -25,7 +24,7 @@ def run_into(stdout: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "syncd", *arguments],
         cwd=ROOT,
-        env=MEASURED | {"SYNCD_JWT_SECRET": SECRET},
+        env={"SYNCD_JWT_SECRET": SECRET},
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,7 +72,7 @@ def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path
         daemon = subprocess.Popen(
             [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path)],
             cwd=ROOT,
-            env=MEASURED | {"SYNCD_JWT_SECRET": SECRET},
+            env={"SYNCD_JWT_SECRET": SECRET},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -92,12 +91,12 @@ def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path
 def test_a_mistake_keeps_its_status_where_nobody_can_read_it() -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "syncd", "--port", "70000"], cwd=ROOT, env=MEASURED, stderr=full, timeout=TIMEOUT_S
+            [sys.executable, "-m", "syncd", "--port", "70000"], cwd=ROOT, env={}, stderr=full, timeout=TIMEOUT_S
         )
     assert done.returncode == 2
 
 
 def test_streams_that_were_closed_lead_nowhere_and_a_command_works() -> None:
     command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "syncd", *TOKEN]
-    environment = MEASURED | {"SYNCD_JWT_SECRET": SECRET}
+    environment = {"SYNCD_JWT_SECRET": SECRET}
     assert subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT_S).returncode == 0

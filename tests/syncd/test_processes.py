@@ -16,7 +16,6 @@ from time import monotonic, sleep
 import pytest
 
 from tests.daemon import ROOT, SECRET
-from tests.environment import UNMEASURED
 from tests.fakes.service_manager import ServiceManager
 from tests.processes import store_process
 from tests.timeouts import TIMEOUT_S
@@ -52,7 +51,7 @@ async def test_a_user_without_a_name_a_home_an_environment_and_streams_is_served
         path = str(directory / "notify")
         manager = ServiceManager(path)
         Path(path).chmod(0o777)
-        environment = {"SYNCD_JWT_SECRET": SECRET, "NOTIFY_SOCKET": path, "LC_ALL": "C", **UNMEASURED}
+        environment = {"SYNCD_JWT_SECRET": SECRET, "NOTIFY_SOCKET": path, "LC_ALL": "C"}
         command = (*CLOSED_STREAMS, *AS_NOBODY, *DAEMON, "--data-dir", str(directory / "Zoë"))
         daemon = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment)
         try:
@@ -77,7 +76,7 @@ def test_the_first_process_of_a_container_stops_and_leaves_nobody_behind(tmp_pat
     ):
         pytest.skip("this machine makes no namespaces")
     command = (*unshare, *DAEMON, "--data-dir", str(tmp_path))
-    environment = {"SYNCD_JWT_SECRET": SECRET, **UNMEASURED}
+    environment = {"SYNCD_JWT_SECRET": SECRET}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as outer:
         try:
             assert outer.stdout is not None
@@ -94,7 +93,7 @@ def test_signals_in_any_order_and_number_end_it_as_one_does(tmp_path: Path) -> N
     with subprocess.Popen(
         [*DAEMON, "--data-dir", str(tmp_path)],
         cwd=ROOT,
-        env={"SYNCD_JWT_SECRET": SECRET, **UNMEASURED},
+        env={"SYNCD_JWT_SECRET": SECRET},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -130,7 +129,7 @@ def test_a_signal_in_the_middle_of_the_start_ends_it_without_a_traceback(tmp_pat
         f"sys.exit(main(['--data-dir', {str(tmp_path)!r}]))\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=ROOT, env=UNMEASURED, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program], cwd=ROOT, env={}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as starting:
         try:
             assert starting.stdout is not None

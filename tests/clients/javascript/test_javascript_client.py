@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.engines import ENGINES, why_missing
-from tests.environment import UNMEASURED
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "clients" / "javascript"
@@ -27,7 +26,7 @@ def need(is_there: bool, what: str) -> None:
 
 def run(*command: str, **variables: str) -> None:
     """Run ``command`` in the package; what it prints is shown if it fails."""
-    environment = os.environ | UNMEASURED | {"SYNCD_PYTHON": sys.executable} | variables
+    environment = os.environ | {"SYNCD_PYTHON": sys.executable} | variables
     done = subprocess.run(command, cwd=PACKAGE, env=environment, text=True, capture_output=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)

@@ -15,7 +15,6 @@ from unittest.mock import patch
 from syncd.checks.results import CheckResult
 from syncd.cli import main
 from tests.daemon import ROOT
-from tests.environment import MEASURED
 from tests.timeouts import TIMEOUT_S
 
 
@@ -56,7 +55,7 @@ def _run(
     return subprocess.run(
         [sys.executable, "-m", "syncd", *command],
         cwd=ROOT,
-        env=MEASURED | environment,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

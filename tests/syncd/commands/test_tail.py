@@ -20,7 +20,6 @@ from websockets.asyncio.client import connect
 
 from syncd.cli import main
 from tests.daemon import ROOT, SECRET, DaemonProcess, StartDaemon, bearer, token
-from tests.environment import MEASURED
 from tests.syncd.command_line import syncd
 from tests.timeouts import TIMEOUT_S
 
@@ -89,7 +88,7 @@ async def tail(
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "syncd", "tail", "--url", url, *arguments),
         cwd=ROOT,
-        env=MEASURED | {"SYNCD_TOKEN": token(user, "terminal"), "PYTHONIOENCODING": "ascii"},
+        env={"SYNCD_TOKEN": token(user, "terminal"), "PYTHONIOENCODING": "ascii"},
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
         **options,

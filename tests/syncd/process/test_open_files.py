@@ -16,7 +16,6 @@ import pytest
 from actors.metrics import OpenFilesMetrics
 from syncd.process.open_files import LOG_EVERY_S, OpenFiles
 from tests.daemon import ROOT, SECRET
-from tests.environment import UNMEASURED
 from tests.timeouts import TIMEOUT_S
 
 MOST_FILES = 100
@@ -57,7 +56,7 @@ def test_a_daemon_whose_files_are_used_up_tells_it_and_recovers(tmp_path: Path) 
         subprocess.Popen(
             [*command, "--data-dir", str(tmp_path / "data")],
             cwd=ROOT,
-            env={"SYNCD_JWT_SECRET": SECRET, **UNMEASURED},
+            env={"SYNCD_JWT_SECRET": SECRET},
             stdout=subprocess.PIPE,
             stderr=errors,
         ) as daemon,
