@@ -2,20 +2,18 @@
 
 // src/address.ts
 function addressOf(url) {
-  const { protocol, username, password, host, pathname, search, hash } = parsed(url);
-  if (username || password || search || hash)
-    throw new TypeError("url: must be the service's address without a user, a query and a fragment");
-  const path = pathname.replace(/\/+$/u, "");
-  if (path.endsWith("/ws")) throw new TypeError("url: must be the service's address without the /ws at its end");
-  return `${protocol.replace("http", "ws")}//${host}${path}`;
-}
-function parsed(url) {
   try {
-    const address = new URL(typeof url === "string" ? url : url.href);
-    if (/^(?:http|ws)s?:$/u.test(address.protocol)) return address;
+    const { protocol, username, password, host, pathname, search, hash } = new URL(
+      typeof url === "string" ? url : url.href
+    );
+    const path = pathname.replace(/\/+$/u, "");
+    if (/^(?:http|ws)s?:$/u.test(protocol) && !(username || password || search || hash || path.endsWith("/ws")))
+      return `${protocol.replace("http", "ws")}//${host}${path}`;
   } catch {
   }
-  throw new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com");
+  throw new TypeError(
+    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, a query, a fragment and the /ws at its end"
+  );
 }
 
 // src/bound.ts
@@ -1711,6 +1709,7 @@ var Engine = class {
   #onStoreFailed;
   #core = new Core({ nowMs: Date.now, random: Math.random, newReplica: randomName });
   #timers = /* @__PURE__ */ new Map();
+  #userId = "";
   #link = null;
   #waiting = [];
   #pumping = null;
@@ -1733,6 +1732,7 @@ var Engine = class {
     return this.#core.stored;
   }
   signIn(userId, stored) {
+    this.#userId = userId;
     this.#perform(this.#core.signIn(userId, stored));
   }
   /**
@@ -1762,11 +1762,9 @@ var Engine = class {
       case "hello":
         return this.#core.state === "waiting" ? this.#core.connect() : [];
       case "connect":
-        return this.#core.connect();
       case "disconnect":
-        return this.#core.disconnect();
       case "wake":
-        return this.#core.wake();
+        return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
@@ -1809,9 +1807,9 @@ var Engine = class {
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const { userId, changes } = savedIn(waiting);
+      const changes = savedIn(waiting);
       try {
-        if (userId !== null) await this.#store.save(userId, changes);
+        if (changes.length > 0) await this.#store.save(this.#userId, changes);
       } catch (error) {
         this.#onStoreFailed(error);
         return;
@@ -1855,14 +1853,12 @@ var Engine = class {
   }
 };
 function savedIn(waiting) {
-  let userId = null;
   const changes = [];
   for (const each of waiting) {
     if (!("output" in each) || each.output.type !== "save") continue;
-    ({ userId } = each.output);
     for (const change of each.output.changes) changes.push(change);
   }
-  return { userId, changes };
+  return changes;
 }
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
@@ -2373,12 +2369,12 @@ function watchReturns(onReturn) {
   const listen = () => {
     if (document?.visibilityState !== "hidden") onReturn();
   };
-  for (const type of OF_WINDOW) globalThis.addEventListener?.(type, listen);
-  for (const type of OF_DOCUMENT) document?.addEventListener(type, listen);
-  return () => {
-    for (const type of OF_WINDOW) globalThis.removeEventListener?.(type, listen);
-    for (const type of OF_DOCUMENT) document?.removeEventListener(type, listen);
+  const forAll = (change) => {
+    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
+    for (const type of OF_DOCUMENT) document?.[change](type, listen);
   };
+  forAll("addEventListener");
+  return () => forAll("removeEventListener");
 }
 
 // src/latch.ts
@@ -2392,37 +2388,23 @@ function latch() {
 
 // src/leader_copy.ts
 var LeaderCopy = class {
+  // To be looked at only
+  /** Null: there is none. */
+  leader = null;
+  state = null;
+  transport = null;
+  storage = null;
+  stored = null;
   #onApplied;
-  #leader = null;
-  #state = null;
-  #transport = null;
-  #storage = null;
-  #copy = null;
   /** What came while the copy is on its way; null: it is here. */
   #pending = null;
   /** `onApplied`: is told of each batch once the copy has its changes. */
   constructor(onApplied) {
     this.#onApplied = onApplied;
   }
-  /** Null: there is none. */
-  get leader() {
-    return this.#leader;
-  }
-  get state() {
-    return this.#state;
-  }
-  get transport() {
-    return this.#transport;
-  }
-  get storage() {
-    return this.#storage;
-  }
-  get stored() {
-    return this.#copy;
-  }
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost() {
-    const queued = this.#storage === "memory" ? Array.from(this.#copy?.queue.values() ?? []) : [];
+    const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
     return queued.map(({ operation: operation2, content_id, origin }) => ({
       type: "write",
       operation: operation2,
@@ -2431,25 +2413,25 @@ var LeaderCopy = class {
   }
   /** This tab leads now: `leader` names its engine. */
   leads(leader) {
-    this.#leader = leader;
-    this.#storage = null;
-    this.#copy = null;
+    this.leader = leader;
+    this.storage = null;
+    this.stored = null;
     this.#pending = null;
   }
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
   led(state, transport, stored) {
-    this.#leader = null;
-    this.#state = state;
-    this.#transport = transport;
-    this.#copy = stored;
+    this.leader = null;
+    this.state = state;
+    this.transport = transport;
+    this.stored = stored;
   }
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
   hear(batch) {
-    const isNew = batch.leader !== this.#leader;
-    this.#leader = batch.leader;
-    this.#state = batch.state;
-    this.#transport = batch.transport;
-    this.#storage = batch.storage;
+    const isNew = batch.leader !== this.leader;
+    this.leader = batch.leader;
+    this.state = batch.state;
+    this.transport = batch.transport;
+    this.storage = batch.storage;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);
@@ -2457,15 +2439,15 @@ var LeaderCopy = class {
   }
   /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
   take(leader, stored) {
-    if (leader !== this.#leader || this.#pending === null) return false;
-    this.#copy = stored ?? UserState.empty("");
+    if (leader !== this.leader || this.#pending === null) return false;
+    this.stored = stored ?? UserState.empty("");
     const pending = this.#pending;
     this.#pending = null;
     for (const batch of pending) this.#apply(batch);
     return true;
   }
   #apply(batch) {
-    for (const change of batch.changes) this.#copy?.apply(change);
+    for (const change of batch.changes) this.stored?.apply(change);
     this.#onApplied(batch);
   }
 };

@@ -44,6 +44,7 @@ export class Engine {
   readonly #onStoreFailed: (error: unknown) => void;
   readonly #core = new Core({ nowMs: Date.now, random: Math.random, newReplica: randomName });
   readonly #timers = new Map<Timer, ReturnType<typeof setTimeout>>();
+  #userId = "";
   #link: Link | null = null;
   #waiting: Waiting[] = [];
   #pumping: Promise<void> | null = null;
@@ -76,6 +77,7 @@ export class Engine {
   }
 
   signIn(userId: string, stored: UserState | null): void {
+    this.#userId = userId;
     this.#perform(this.#core.signIn(userId, stored));
   }
 
@@ -110,11 +112,9 @@ export class Engine {
       case "hello":
         return this.#core.state === "waiting" ? this.#core.connect() : [];
       case "connect":
-        return this.#core.connect();
       case "disconnect":
-        return this.#core.disconnect();
       case "wake":
-        return this.#core.wake();
+        return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);
       case "write":
@@ -161,9 +161,9 @@ export class Engine {
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      const { userId, changes } = savedIn(waiting);
+      const changes = savedIn(waiting);
       try {
-        if (userId !== null) await this.#store.save(userId, changes);
+        if (changes.length > 0) await this.#store.save(this.#userId, changes);
       } catch (error) {
         this.#onStoreFailed(error);
         return;
@@ -212,16 +212,14 @@ export class Engine {
   }
 }
 
-/** All that `waiting` wants stored, in order; `userId` null: nothing. */
-function savedIn(waiting: readonly Waiting[]): { userId: string | null; changes: readonly Change[] } {
-  let userId: string | null = null;
+/** All that `waiting` wants stored, in order. */
+function savedIn(waiting: readonly Waiting[]): readonly Change[] {
   const changes: Change[] = [];
   for (const each of waiting) {
     if (!("output" in each) || each.output.type !== "save") continue;
-    ({ userId } = each.output);
     for (const change of each.output.changes) changes.push(change);
   }
-  return { userId, changes };
+  return changes;
 }
 
 function execute(output: Output, link: Link): void {

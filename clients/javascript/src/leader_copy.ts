@@ -15,12 +15,14 @@ export interface LeaderBatch extends Batch {
 }
 
 export class LeaderCopy {
+  // To be looked at only
+  /** Null: there is none. */
+  leader: string | null = null;
+  state: State | null = null;
+  transport: Transport | null = null;
+  storage: Storage | null = null;
+  stored: UserState | null = null;
   readonly #onApplied: (batch: Batch) => void;
-  #leader: string | null = null;
-  #state: State | null = null;
-  #transport: Transport | null = null;
-  #storage: Storage | null = null;
-  #copy: UserState | null = null;
   /** What came while the copy is on its way; null: it is here. */
   #pending: LeaderBatch[] | null = null;
 
@@ -29,30 +31,9 @@ export class LeaderCopy {
     this.#onApplied = onApplied;
   }
 
-  /** Null: there is none. */
-  get leader(): string | null {
-    return this.#leader;
-  }
-
-  get state(): State | null {
-    return this.#state;
-  }
-
-  get transport(): Transport | null {
-    return this.#transport;
-  }
-
-  get storage(): Storage | null {
-    return this.#storage;
-  }
-
-  get stored(): UserState | null {
-    return this.#copy;
-  }
-
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost(): Call[] {
-    const queued = this.#storage === "memory" ? Array.from(this.#copy?.queue.values() ?? []) : [];
+    const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
     return queued.map(({ operation, content_id, origin }) => ({
       type: "write",
       operation,
@@ -62,27 +43,27 @@ export class LeaderCopy {
 
   /** This tab leads now: `leader` names its engine. */
   leads(leader: string): void {
-    this.#leader = leader;
-    this.#storage = null;
-    this.#copy = null;
+    this.leader = leader;
+    this.storage = null;
+    this.stored = null;
     this.#pending = null;
   }
 
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
   led(state: State | null, transport: Transport | null, stored: UserState | null): void {
-    this.#leader = null;
-    this.#state = state;
-    this.#transport = transport;
-    this.#copy = stored;
+    this.leader = null;
+    this.state = state;
+    this.transport = transport;
+    this.stored = stored;
   }
 
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
   hear(batch: LeaderBatch): boolean {
-    const isNew = batch.leader !== this.#leader;
-    this.#leader = batch.leader;
-    this.#state = batch.state;
-    this.#transport = batch.transport;
-    this.#storage = batch.storage;
+    const isNew = batch.leader !== this.leader;
+    this.leader = batch.leader;
+    this.state = batch.state;
+    this.transport = batch.transport;
+    this.storage = batch.storage;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);
@@ -91,8 +72,8 @@ export class LeaderCopy {
 
   /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
   take(leader: string | null, stored: UserState | null): boolean {
-    if (leader !== this.#leader || this.#pending === null) return false;
-    this.#copy = stored ?? UserState.empty("");
+    if (leader !== this.leader || this.#pending === null) return false;
+    this.stored = stored ?? UserState.empty("");
     const pending = this.#pending;
     this.#pending = null;
     for (const batch of pending) this.#apply(batch);
@@ -100,7 +81,7 @@ export class LeaderCopy {
   }
 
   #apply(batch: Batch): void {
-    for (const change of batch.changes) this.#copy?.apply(change);
+    for (const change of batch.changes) this.stored?.apply(change);
     this.#onApplied(batch);
   }
 }

@@ -9,10 +9,10 @@ export function watchReturns(onReturn: () => void): () => void {
   const listen = (): void => {
     if (document?.visibilityState !== "hidden") onReturn();
   };
-  for (const type of OF_WINDOW) globalThis.addEventListener?.(type, listen);
-  for (const type of OF_DOCUMENT) document?.addEventListener(type, listen);
-  return () => {
-    for (const type of OF_WINDOW) globalThis.removeEventListener?.(type, listen);
-    for (const type of OF_DOCUMENT) document?.removeEventListener(type, listen);
+  const forAll = (change: "addEventListener" | "removeEventListener"): void => {
+    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
+    for (const type of OF_DOCUMENT) document?.[change](type, listen);
   };
+  forAll("addEventListener");
+  return () => forAll("removeEventListener");
 }

@@ -33,7 +33,7 @@ test("what is no address is refused", () => {
   ])
     assert.throws(
       () => new SyncClient({ ...(url !== undefined && { url }), getToken: () => null }),
-      new TypeError("url: must be the service's address with http:// or https://, such as https://sync.example.com"),
+      /^TypeError: url: must be the service's address with http:\/\/ or https:\/\/, such as https:\/\/sync\.example\.com/u,
     );
 });
 

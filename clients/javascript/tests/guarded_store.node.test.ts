@@ -200,6 +200,23 @@ test("what was to be erased is erased when the store works again", async (contex
   assert.deepEqual([guarded.owesErasure("alice"), await store.read("alice")], [false, null]);
 });
 
+test("a store that is closed while it is about to be tried again is left alone", async (context) => {
+  const { store, told, merged, guarded, pass } = open(context);
+  const watchlist = await claim(guarded);
+  store.behaviour = "rejects";
+  await assert.rejects(() => save(guarded, watchlist));
+  await claim(guarded);
+  store.behaviour = "good";
+  context.mock.timers.tick(1000);
+  guarded.close();
+  const again = await claim(guarded);
+  again.enqueue("add", A, 1, "a call");
+  await save(guarded, again);
+  await pass(2);
+  assert.deepEqual([told, merged], [["memory: Error: QuotaExceededError"], []]);
+  assert.deepEqual(await store.read("alice"), again.state.stored());
+});
+
 test("what no client has stored is left alone", async (context) => {
   const { store, told, guarded, pass } = open(context);
   store.behaviour = "lies";

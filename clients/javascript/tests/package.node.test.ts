@@ -8,6 +8,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 
 import { parse } from "acorn";
+import { build } from "esbuild";
 
 import { PARTS } from "../builds.js";
 import { ROOT } from "./daemon.js";
@@ -104,12 +105,28 @@ test("its parts for React and of other stores can be imported and required", () 
   const use = "console.log(typeof useItem, typeof SqliteStore);";
   for (const program of [
     `import { useItem } from "syncd-client/react"; import { SqliteStore } from "syncd-client/stores"; ${use}`,
+    `import { useItem } from "syncd-client/legacy/react"; import { SqliteStore } from "syncd-client/stores"; ${use}`,
     `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);
      const [{ useItem }, { SqliteStore }] = [require("syncd-client/react"), require("syncd-client/stores")]; ${use}`,
   ]) {
     writeFileSync(join(APP, "program.js"), program);
     assert.equal(run(process.execPath, join(APP, "program.js")), "function function\n", program);
   }
+});
+
+test("a bundler takes along what is loaded only when it is needed", async () => {
+  writeFileSync(join(APP, "program.js"), 'export { SyncClient } from "syncd-client";');
+  const { metafile, warnings } = await build({
+    ...{ entryPoints: [join(APP, "program.js")], outdir: join(APP, "bundled"), write: false, metafile: true },
+    ...{ bundle: true, splitting: true, format: "esm" },
+  });
+  assert.deepEqual(warnings, []);
+  const entries = Object.values(metafile.outputs).flatMap(({ entryPoint = [] }) => entryPoint);
+  for (const part of Object.keys(PARTS))
+    assert.ok(
+      entries.some((file) => file.endsWith(`/modern/${part}.js`)),
+      part,
+    );
 });
 
 const NODE = { types: ["node"], lib: ["ES2022"] };
