@@ -44,6 +44,8 @@ BOOT_S: Final = 1.0
 """Until the process of a node that is started does anything, at most: what goes wrong may find it starting."""
 PROBE_S: Final = 20.0
 """Between two probes of the journal: in a world most of them happen while it is calm, and cost half its time."""
+LOOK_S: Final = 10.0
+"""Between two looks for revoked tokens that others have not told of: for the same reason."""
 NEVER_S: Final = 1e6
 """A virtual loop is never late."""
 SWEEP_UP_S: Final = 1.0
@@ -93,7 +95,7 @@ class NodeDeps:
         self.database = database
         self.store_delay = store_delay
         self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
-        """Only then nodes talk to each other, and look for revocations every few seconds, which costs."""
+        """Only then nodes talk to each other, and look for revocations now and then, which costs."""
         self._can_pause = "node pauses" in faults
         usual = Settings()
         is_patient = not faults & {"node pauses", "link takes nothing"}
@@ -299,7 +301,8 @@ class _Life:
     ) -> Routes:
         """Take part in what operators want of all nodes, and return the API by which they say it."""
         disconnect = partial(disconnect_revoked, self._server_state.connections)
-        revocations = await stack.enter_async_context(watching_revocations(node.store, revoked, disconnect))
+        watching = watching_revocations(node.store, revoked, disconnect, LOOK_S)
+        revocations = await stack.enter_async_context(watching)
         node.deployment.tell(TakePart(LocalCommands(node.registry, revocations.refresh, node.stats).act))
         return admin_routes(admin_deps(node, authenticator, revocations))
 
