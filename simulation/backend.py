@@ -1,7 +1,6 @@
 """A backend that writes for a user over HTTP, and repeats a write until it knows what became of it."""
 
 import asyncio
-from functools import cache
 from typing import Final
 
 import msgspec
@@ -14,11 +13,6 @@ from simulation.watch import Answer, Wanted
 
 PATH: Final = "/api/v1/sync/watchlist"
 RETRY_S: Final = 1.0
-
-
-@cache
-def _token(user_id: str) -> str:
-    return issue_token(user_id, "backend", START_S + TOKEN_S, "backend")
 
 
 class Backend:
@@ -94,4 +88,5 @@ class Backend:
             await asyncio.sleep(RETRY_S * (1 + self._deps.rng.random()))
 
     async def _ask(self, node: SimulatedNode, method: str, user_id: str, body: bytes) -> Response | None:
-        return await exchange(self._deps, node, f"{method} {PATH}", _token(user_id), body)
+        token = issue_token(user_id, "backend", START_S + TOKEN_S, "backend")
+        return await exchange(self._deps, node, f"{method} {PATH}", token, body)

@@ -13,7 +13,7 @@ from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
-from simulation.node import issue_token
+from simulation.node import TOKEN_S, issue_token
 from simulation.wall_clock import START_S, WallClock
 
 
@@ -24,7 +24,7 @@ class Device:
         user_id: whose it is.
         name: of the device.
         clock: its wall clock.
-        token_s: how long its tokens are valid.
+        token_s: how long its tokens are valid; ``None``: longer than the world lasts.
         is_javascript: whether it runs the JavaScript client's core, in place of the Python client's.
     """
 
@@ -34,7 +34,7 @@ class Device:
         user_id: str,
         name: str,
         clock: WallClock,
-        token_s: float,
+        token_s: float | None,
         *,
         is_javascript: bool,
     ) -> None:
@@ -194,7 +194,8 @@ class Device:
         if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
             return
         self._tokens += 1
-        ends_s = int(START_S + self.deps.loop.time() + self._token_s)
+        began_s, lasts_s = (0.0, TOKEN_S) if self._token_s is None else (self.deps.loop.time(), self._token_s)
+        ends_s = int(START_S + began_s + lasts_s)
         value = issue_token(self.user_id, self.name, ends_s, self.token_id)
         self._do(core.token(Token(value, self.user_id, ends_s)))
 

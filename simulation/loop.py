@@ -31,6 +31,8 @@ class SimulatedHandle(asyncio.TimerHandle):
     """asyncio's own, without its debug mode: a third of the time."""
 
     __slots__ = ()
+    _loop: "SimulatedLoop"
+    _repr = _source_traceback = None
 
     def __init__(  # without asyncio's, which is what takes the time
         self,
@@ -46,7 +48,6 @@ class SimulatedHandle(asyncio.TimerHandle):
         self._args = args
         self._context = copy_context() if context is None else context
         self._cancelled = False
-        self._repr = self._source_traceback = None
 
     @override
     def cancel(self) -> None:
@@ -65,9 +66,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         LivelockError: as well, when no time passes any more.
     """
 
-    handle_type: type[SimulatedHandle] = SimulatedHandle
-    """Of what it runs."""
-
     def __init__(self, shuffle: Random | None = None) -> None:
         super().__init__()
         self._now_s = 0.0
@@ -78,6 +76,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._timers_set = 0
         self.world: SimulatedLoop = self
         """Itself; of a part, the loop that it is a part of."""
+        self.held: list[SimulatedHandle] | None = None
+        """What would have run since it was paused; ``None``: it is not paused."""
         self.parts: list[NodeLoop] = []
         """Loops of nodes, which take part in its turns."""
         self.failures: list[dict[str, Any]] = []
@@ -121,8 +121,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         if self._closed:  # type: ignore[attr-defined]
             self._check_closed()  # type: ignore[attr-defined]
-        handle = self.handle_type(self, self.time(), callback, args, context)
-        self.world._ready.append(handle)  # type: ignore[attr-defined]
+        world = self.world
+        handle = SimulatedHandle(self, world._now_s, callback, args, context)
+        world._ready.append(handle)  # type: ignore[attr-defined]
         return handle
 
     @override
@@ -133,7 +134,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        return self.call_at(self.world._now_s + delay, callback, *args, context=context)
 
     @override
     def call_at(
@@ -145,7 +146,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         if self._closed:  # type: ignore[attr-defined]
             self._check_closed()  # type: ignore[attr-defined]
-        timer, world = self.handle_type(self, when, callback, args, context), self.world
+        timer, world = SimulatedHandle(self, when, callback, args, context), self.world
         world._timers_set += 1
         heappush(world._timers, (when, world._timers_set, timer))
         return timer
@@ -157,6 +158,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""
         ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
+        running: SimulatedLoop = self
         while not self._stopping:  # type: ignore[attr-defined]
             if self._shuffle is not None and len(ready) > 1:
                 handles = list(ready)
@@ -172,8 +174,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
             for _ in range(len(ready)):
                 handle = ready.popleft()
-                if not handle._cancelled:
-                    handle._run()
+                if handle._cancelled:
+                    continue
+                loop = handle._loop
+                if loop.held is not None:
+                    loop.held.append(handle)
+                    continue
+                if loop is not running:
+                    asyncio._set_running_loop(loop)
+                    running = loop
+                handle._run()
 
     def _pass_time(self) -> None:
         """Let time pass until the next timer is due, unless one is already."""

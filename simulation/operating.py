@@ -9,7 +9,7 @@ import msgspec
 from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
-from simulation.node import TOKEN_S, issue_token
+from simulation.node import LOOK_S, TOKEN_S, issue_token
 from simulation.wall_clock import START_S
 from transport.http.admin import PREFIX, SCOPE
 
@@ -43,7 +43,9 @@ class Operator:
         self._begin(self._revoke(token_id))
 
     async def check_revoked(self, world: "World") -> None:
-        """Try revoked tokens on all nodes: none may be accepted."""
+        """Try revoked tokens on all nodes, once all have looked for them: none may be accepted."""
+        if self._deps.witness.revoked:
+            await asyncio.sleep(LOOK_S)
         for device in world.devices:
             revoked = [token_id for token_id in device.token_ids if token_id in self._deps.witness.revoked]
             for token_id in revoked[-1:]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, get_args
 
 from actors.messages.close_codes import SLOW_CONSUMER
@@ -50,7 +51,7 @@ class Steps:
         }
         possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
-        self._weights = [weight for weight, _ in possible.values()]
+        self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
         self._pauses_end_s = 0.0
@@ -62,7 +63,7 @@ class Steps:
 
     def take_one(self) -> None:
         """Take the next step."""
-        ((name, step),) = self._rng.choices(self._steps, self._weights)
+        ((name, step),) = self._rng.choices(self._steps, cum_weights=self._weights)
         self._world.coverage.begin(name)
         step()
 

@@ -28,7 +28,7 @@ from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
-from simulation.node import BOOT_S, TOKEN_S, NodeDeps, SimulatedNode
+from simulation.node import BOOT_S, NodeDeps, SimulatedNode
 from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
 from simulation.shape import OUTAGES, Shape
@@ -208,7 +208,7 @@ class World:
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
-        token_s = rng.uniform(20, 120) if "tokens end" in shape.faults else TOKEN_S
+        token_s = rng.uniform(20, 120) if "tokens end" in shape.faults else None
         cores = Random(f"cores {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
@@ -317,12 +317,12 @@ class World:
         """Repeat some writes that were answered: each must get its first answer, and change nothing."""
         if self.witness.violations or not self.witness.answers:
             return
-        before = [self.journal.read(user_id).head for user_id in self.users]
+        before = self.journal.heads()
         for user_id, operation_id in self.rng.choices(list(self.witness.answers), k=REPEATED):
             self.backend.repeat(user_id, operation_id)
         while not self.backend.is_settled:  # noqa: ASYNC110 - they end, each by a time-out if need be
             await asyncio.sleep(1)
-        if before != [self.journal.read(user_id).head for user_id in self.users]:
+        if before != self.journal.heads():
             self.witness.violate("a repeated write has changed a list")
 
     async def _end(self) -> None:

@@ -48,7 +48,7 @@ def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
 FOUND_AT: Final[dict[Patch, int]] = {
     keep_in_flight_what_no_connection_carries: 152,
     pause_for_ever: 96,
-    notice_no_silence: 459,
+    notice_no_silence: 457,
     save_no_writes: 96,
     add_a_list_to_the_one_before: 363,
 }

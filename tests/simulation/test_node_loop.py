@@ -39,6 +39,15 @@ def test_what_a_node_creates_is_on_its_loop(world: SimulatedLoop) -> None:
     assert (world.tasks(), world.timers, node.time()) == ([], [], 2.0)
 
 
+def test_what_is_ready_at_once_runs_each_on_the_loop_that_it_was_given_to(world: SimulatedLoop) -> None:
+    loops = [world, NodeLoop(world), NodeLoop(world), world]
+    seen: list[asyncio.AbstractEventLoop] = []
+    for loop in loops:
+        loop.call_soon(lambda: seen.append(asyncio.get_running_loop()))
+    pass_time(world, 1)
+    assert seen == loops
+
+
 def test_while_a_node_is_paused_only_the_others_run(world: SimulatedLoop) -> None:
     paused, other = NodeLoop(world), NodeLoop(world)
     ran: list[tuple[str, float]] = []
