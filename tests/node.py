@@ -9,27 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.environment import UNMEASURED
-
-
-def need_node() -> None:
-    """Skip without Node 20 or newer and npm."""
-    if shutil.which("npm") is None or _node_version() < 20:
-        pytest.skip("Node 20 or newer with npm is not installed: nothing of JavaScript is tested")
-
 
 def run(package: Path, *command: str, **variables: str) -> str:
     """Run ``command`` in ``package`` and return what it prints, which is shown if it fails."""
-    environment = os.environ | UNMEASURED | variables
-    done = subprocess.run(command, cwd=package, env=environment, text=True, capture_output=True)
+    done = subprocess.run(command, cwd=package, env=os.environ | variables, text=True, capture_output=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
     return done.stdout
 
 
 def install(package: Path) -> None:
-    """Install what the lock file of ``package`` names, unless it is there."""
-    need_node()
+    """Install what the lock file of ``package`` names, unless it is there; skip without Node 20 or newer and npm."""
+    if shutil.which("npm") is None or _node_version() < 20:
+        pytest.skip("Node 20 or newer with npm is not installed: nothing of JavaScript is tested")
     lock_file = package / "package-lock.json"
     installed = package / "node_modules" / ".package-lock.json"
     with lock_file.open() as lock:
