@@ -48,10 +48,11 @@ $(VENV)/dev: requirements-dev.lock pyproject.toml
 # The JavaScript's tools. Only who has Node needs them; the daemon ships the built client.
 HAS_NODE := $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null))
 NODE_MODULES := clients/javascript/node_modules/.package-lock.json
+API_LINTERS := tests/transport/apidocs/node_modules/.package-lock.json
 BIOME := clients/javascript/node_modules/.bin/biome
 
-$(NODE_MODULES): clients/javascript/package-lock.json
-	cd clients/javascript && npm ci --ignore-scripts --no-audit --no-fund
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 run: $(VENV)/run ## install everything and start the daemon on 127.0.0.1:8083
@@ -61,7 +62,7 @@ cluster: $(VENV)/dev ## start a broker, PostgreSQL and three nodes on this machi
 	@$(BIN)/python -m syncd cluster
 
 ifeq ($(CI),)
-test: $(VENV)/dev ## install everything and run every test
+test: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## install everything and run every test
 	$(BIN)/python -m pytest $(WORKERS)
 else
 test: cover
@@ -112,7 +113,7 @@ lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will r
 props: $(VENV)/dev ## test the CRDT laws with 1,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
 
-cover: $(VENV)/dev ## run every test, and hold the branch coverage to its floors
+cover: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## run every test, and hold the branch coverage to its floors
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
@@ -153,5 +154,5 @@ lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(COMPILE) --no-deps -o deploy/lint-binaries.lock deploy/lint-binaries.in
 
 clean: ## remove everything that these commands made
-	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/*/
+	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/*/ tests/transport/apidocs/node_modules
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* build dist

@@ -225,7 +225,7 @@ def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocation
 def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
     """Return the admin API and its page, and in development the page that tries everything, with tokens for devices."""
     operators = {**page_routes(operator_files()), **token_help_routes(operator_token_help(settings))}
-    routes = {**document_routes(__version__), **admin_routes(deps), **operators}
+    routes = {**document_routes(__version__, settings.path_prefix.rstrip("/")), **admin_routes(deps), **operators}
     if not uses_kept_secret(settings):
         return routes
     tokens = device_token_routes(development.USER, partial(development.development_token, settings))

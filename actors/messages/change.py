@@ -13,6 +13,9 @@ WatchlistAction = Literal["add", "remove"]
 MAX_REVISION: Final = (1 << 63) - 1
 """What databases hold."""
 
+AuthorStamp = HLCTimestamp | Annotated[int, Meta(ge=-MAX_REVISION, le=MAX_REVISION)]
+"""As an author sends it; a bare number is that of an older device, or of a foreign publisher."""
+
 
 class Change(Struct, frozen=True):
     """One change of a watchlist, as its author asks for it.
@@ -28,5 +31,5 @@ class Change(Struct, frozen=True):
     """The author's own tag of an add; without it the journal mints one."""
     observed: Annotated[int, Meta(ge=0, le=MAX_REVISION)] | None = None
     """The author had seen every revision up to this one; ``None``: all that is in the journal at commit."""
-    timestamp: HLCTimestamp | int | None = None
-    """The author's stamp. A bare number (older devices) is accepted and ignored: the service stamps the change."""
+    timestamp: AuthorStamp | None = None
+    """The author's stamp. A bare number is accepted and ignored: the service stamps the change."""

@@ -7,7 +7,7 @@ Source: shared wire shapes in docs/protocol.md.
 
 from msgspec import Struct
 
-from actors.messages.change import WatchlistAction
+from actors.messages.change import AuthorStamp, WatchlistAction
 from crdt.hlc import HLCTimestamp
 
 
@@ -20,7 +20,7 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     operation: WatchlistAction
     content_id: str
     unique_tag: str
-    timestamp: HLCTimestamp | int | None
+    timestamp: AuthorStamp | None
     """A foreign clock in another shape (a bare number, nothing) is replaced by ours."""
     device_id: str
     unique_tags: tuple[str, ...] = ()

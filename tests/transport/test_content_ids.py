@@ -1,4 +1,4 @@
-"""What a decoder refuses only for the spelling of its content id is decoded all the same, and nothing else is."""
+"""What a decoder refuses only for a spelling is decoded all the same, and nothing else is."""
 
 import json
 
@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from actors.messages.change import Change
+from crdt.hlc import HLCTimestamp
 from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS
 from transport.content_ids import ContentIdRefused, decode_respelled
 
@@ -31,6 +32,16 @@ def test_the_other_fields_stay_what_they_are(spelling: str) -> None:
     )
 
 
+@pytest.mark.parametrize("spelling", [SPELLED, f"urn:uuid:{SPELLED}"])
+def test_integers_may_be_spelled_as_other_numbers(spelling: str) -> None:
+    stamp = b'{"physical":1.764e12,"logical":0.0,"node":"tv"}'
+    rest = b'"content_id":"%b","timestamp":%b,"unknown":[1.5,1e400]' % (spelling.encode(), stamp)
+    for body in (b'{"operation":"add","observed":7.0,%b}' % rest, b'{"operation":"add",%b,"observed":7}' % rest):
+        change = decode(body)
+        assert (str(change.content_id), change.observed) == (SPELLED, 7)
+        assert change.timestamp == HLCTimestamp(1764000000000, 0, "tv")
+
+
 @pytest.mark.parametrize("value", [*NO_CONTENT_IDS, 123, None, True, [SPELLED], {"content_id": SPELLED}])
 def test_what_is_no_content_id_is_refused_as_such(value: object) -> None:
     with pytest.raises(ContentIdRefused, match="UUIDv5"):
@@ -42,6 +53,8 @@ def test_what_is_no_content_id_is_refused_as_such(value: object) -> None:
     [
         (b'{"operation":"burn","content_id":"tt1"}', r"\$\.operation"),
         (b'{"operation":"add","content_id":"urn:uuid:%b","observed":-1}' % SPELLED.encode(), r"\$\.observed"),
+        (b'{"operation":"add","content_id":"urn:uuid:%b","observed":7.5}' % SPELLED.encode(), r"\$\.observed"),
+        (b'{"operation":"add","content_id":"%b","observed":1e300}' % SPELLED.encode(), r"\$\.observed"),
         (b'{"content_id":"urn:uuid:%b"}' % SPELLED.encode(), "operation"),
         (b'{"operation":"add","content_id":"{%b}",' % SPELLED.encode(), "truncated"),
     ],

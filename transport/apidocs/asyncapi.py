@@ -1,4 +1,4 @@
-"""``/asyncapi.json``: the WebSocket as AsyncAPI 3, made from the very types that are decoded and encoded there.
+"""``/asyncapi.json``: WebSockets and streams as AsyncAPI 3, made from the types that are decoded and encoded there.
 
 As AsyncAPI has it, the document speaks for the service: what it *receives* is what a device sends.
 
@@ -26,7 +26,9 @@ from actors.messages.device import (
 )
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
-from transport.query import MAX_EPOCH_LENGTH, SNAPSHOT_IN_PIECES
+from transport.http.events import MEDIA_TYPE, Closing
+from transport.http.streams import STREAM
+from transport.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SNAPSHOT_IN_PIECES
 from transport.websocket.handshake import PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
@@ -41,6 +43,9 @@ _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     DeviceHeartbeat: (),
     Pong: (),
 }
+
+STREAMED: Final = (*(kind for kind in TO_DEVICE if kind not in {Ack, Error, Authenticated, Pong}), Closing)
+"""What a stream tells: all but answers to what its device cannot send, and in an event of its own how it ends."""
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 _EPOCH: Final = "9f86d081"
@@ -75,12 +80,16 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "next": f"{_EPOCH}.9.115605504000000000.7",
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
+    "Closing": {"code": 1001, "reason": "the service is restarting"},
 }  # fmt: skip
 
 
-def asyncapi_document(version: str) -> Json:
-    """Return the document, as JSON's Python values. Cost: milliseconds; keep it."""
-    kinds = tuple(dict.fromkeys((*FROM_DEVICE, *TO_DEVICE)))
+def asyncapi_document(version: str, path_prefix: str = "") -> Json:
+    """Return the document, as JSON's Python values; ``path_prefix``: below which clients find the addresses.
+
+    Cost: milliseconds; keep it.
+    """
+    kinds = tuple(dict.fromkeys((*FROM_DEVICE, *TO_DEVICE, *STREAMED)))
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
@@ -92,21 +101,21 @@ def asyncapi_document(version: str) -> Json:
         },
         "defaultContentType": "application/json",
         "servers": {
-            "here": {
-                "host": "{host}",
-                "protocol": "ws",
-                "description": "The port that serves this document; wss behind TLS.",
-                "variables": {"host": {"default": "127.0.0.1:8083"}},
-                "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY],
-            }
+            "websocket": _server("ws", path_prefix, "wss behind TLS.", *_SECURITY),
+            "http": _server("http", path_prefix, "https behind TLS.", "token"),
         },
-        "channels": {"device": _channel(kinds)},
+        "channels": {"device": _socket(), "stream": _stream()},
         "operations": {
             "tellDevice": {
                 "action": "send",
                 "summary": "What a device is shown, and what it is answered.",
-                "channel": _CHANNEL,
-                "messages": [_of_channel(kind) for kind in TO_DEVICE],
+                **_on("device", *TO_DEVICE),
+            },
+            "streamToDevice": {
+                "action": "send",
+                "summary": "What a device is shown that has no WebSocket; it writes by POST (/openapi.json).",
+                **_on("stream", *STREAMED),
+                "bindings": {"http": {"method": "GET", "query": _query(poll=_POLL), "bindingVersion": "0.3.0"}},
             },
             **{f"take{kind.__name__}": _receiving(kind) for kind in FROM_DEVICE},
         },
@@ -118,7 +127,6 @@ def asyncapi_document(version: str) -> Json:
     }
 
 
-_CHANNEL: Final = {"$ref": "#/channels/device"}
 _SECURITY: Final[dict[str, Json]] = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "subprotocol": {
@@ -128,57 +136,89 @@ _SECURITY: Final[dict[str, Json]] = {
         "description": f"For browsers: '{SUBPROTOCOL}, {BEARER_PREFIX}<token>'.",
     },
 }
+_POLL: Final = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": MAX_POLL_S,
+    "description": "End the answer with what there is to say, after at most so many seconds; needs since.",
+}
 
 
-def _channel(kinds: tuple[type, ...]) -> Json:
-    query = {
-        "type": "object",
-        "properties": {
-            "since": {"type": "integer", "minimum": 0, "description": "First send what came after this revision."},
-            "epoch": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": MAX_EPOCH_LENGTH,
-                "description": "Of that revision.",
-            },
-            "snapshot": {
-                "type": "string",
-                "enum": [SNAPSHOT_IN_PIECES],
-                "description": "If the list is to be sent, or is shorter: as watchlist_snapshot_piece messages.",
-            },
-            "snapshot_cursor": {
-                "type": "string",
-                "description": "Go on with a list in pieces: the 'next' of the last piece that came.",
-            },
-        },
+def _server(protocol: str, path_prefix: str, behind_tls: str, *security: str) -> Json:
+    server = {
+        "host": "{host}",
+        "protocol": protocol,
+        "description": f"The port that serves this document; {behind_tls}",
+        "variables": {"host": {"default": "127.0.0.1:8083"}},
+        "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in security],
     }
+    return server | ({"pathname": path_prefix} if path_prefix else {})
+
+
+def _query(**more: Json) -> Json:
+    """Return what both channels take in their URL, and ``more``."""
+    since = {"type": "integer", "minimum": 0, "description": "First send what came after this revision."}
+    epoch = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH, "description": "Of that revision."}
+    snapshot = {
+        "type": "string",
+        "enum": [SNAPSHOT_IN_PIECES],
+        "description": "If the list is to be sent, or is shorter: as watchlist_snapshot_piece messages.",
+    }
+    cursor = {
+        "type": "string",
+        "description": "Go on with a list in pieces: the 'next' of the last piece that came.",
+    }
+    properties = {"since": since, "epoch": epoch, "snapshot": snapshot, "snapshot_cursor": cursor}
+    return {"type": "object", "properties": properties | more}
+
+
+def _socket() -> Json:
     return {
         "address": PATH,
         "description": "One WebSocket per device; every message is one text message, a long one in several frames.",
-        "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds},
-        "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
+        "servers": [{"$ref": "#/servers/websocket"}],
+        "messages": _messages(*FROM_DEVICE, *TO_DEVICE),
+        "bindings": {"ws": {"method": "GET", "query": _query(), "bindingVersion": "0.1.0"}},
         "x-close-codes": [
             {"code": close.code, "reason": close.reason, "may_reconnect": close.may_reconnect} for close in CLOSES
         ],
     }
 
 
+def _stream() -> Json:
+    return {
+        "address": STREAM,
+        "description": (
+            f"Where no WebSocket can be had: one answer of {MEDIA_TYPE}, whose events have a message each as data."
+            " It ends with the event close, whose code is one of a WebSocket's, or 1000 after a poll."
+        ),
+        "servers": [{"$ref": "#/servers/http"}],
+        "messages": _messages(*STREAMED),
+    }
+
+
+def _messages(*kinds: type) -> Json:
+    return {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in kinds}
+
+
+def _on(channel: str, *kinds: type) -> Json:
+    """Return which messages are meant, by the names that they have in ``channel``."""
+    messages = [{"$ref": f"#/channels/{channel}/messages/{kind.__name__}"} for kind in kinds]
+    return {"channel": {"$ref": f"#/channels/{channel}"}, "messages": messages}
+
+
 def _receiving(kind: type) -> Json:
-    operation = {"action": "receive", "channel": _CHANNEL, "messages": [_of_channel(kind)]}
+    operation = {"action": "receive", **_on("device", kind)}
     if replies := _REPLIES[kind]:
-        operation["reply"] = {"channel": _CHANNEL, "messages": [_of_channel(reply) for reply in replies]}
+        operation["reply"] = _on("device", *replies)
     return operation
-
-
-def _of_channel(kind: type) -> Json:
-    return {"$ref": f"#/channels/device/messages/{kind.__name__}"}
 
 
 def _message(kind: type) -> Json:
     name = kind.__name__
     example = _EXAMPLES[name]
     return {
-        "name": example["type"],
+        "name": example.get("type", "close"),
         "title": name,
         "summary": (kind.__doc__ or "").partition("\n")[0],
         "payload": {"$ref": f"#/components/schemas/{name}"},

@@ -75,9 +75,15 @@ _ETAG: Final = {
 }
 
 
-def openapi_document(version: str) -> Json:
-    """Return the document, as JSON's Python values. Cost: milliseconds; keep it."""
+def openapi_document(version: str, path_prefix: str = "") -> Json:
+    """Return the document, as JSON's Python values; ``path_prefix``: below which clients find the paths.
+
+    Cost: milliseconds; keep it.
+    """
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():  # to generators what has a default is there, in answers and to be given in requests
+        for field in schema.get("properties", {}).values():
+            field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = ref("WatchlistUpdate")
@@ -86,16 +92,14 @@ def openapi_document(version: str) -> Json:
         "info": {
             "title": "syncd",
             "version": version,
-            "summary": "Keeps a watchlist the same on every device its owner has.",
+            "description": "Keeps a watchlist the same on every device its owner has.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": path_prefix or "/", "description": "Where this document is served."}],
         "tags": [
-            {"name": "watchlist"},
+            {"name": "admin", "description": "For tokens whose scope has the word syncd:admin; acts on all nodes."},
             {"name": "operations", "description": "For those who run the service."},
-            {
-                "name": "admin",
-                "description": "For tokens whose scope has the word syncd:admin; of the node that is called.",
-            },
+            {"name": "watchlist", "description": "For devices: the list of the token's user."},
         ],
         "paths": {
             "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
@@ -107,7 +111,7 @@ def openapi_document(version: str) -> Json:
             "/ready": {"get": _ready()},
             "/metrics": {"get": _prometheus()},
             "/openapi.json": {"get": _document("openapi", "This document.")},
-            "/asyncapi.json": {"get": _document("asyncapi", "The messages of the WebSocket, as AsyncAPI 3.")},
+            "/asyncapi.json": {"get": _document("asyncapi", "The messages of WebSockets and streams, as AsyncAPI 3.")},
             **admin_paths(),
         },
         "components": {
@@ -130,7 +134,10 @@ def _write_watchlist() -> Json:
 
 def _write_operations() -> Json:
     refused = {"success": False, "status": "refused", "detail": f"{CONTENT_ID_RULE}."}
-    described = f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_OPERATIONS} operations; a bad one leaves the rest alone."
+    described = (
+        f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_OPERATIONS} operations; one that is not as described"
+        " is refused by its result, and leaves the rest alone."
+    )
     return _of_a_user(
         "writeOperations",
         "Send what a device queued while it was offline.",
@@ -148,6 +155,7 @@ def _read_watchlist() -> Json:
     media: Json = listed["content"]["application/json"]
     media["schema"] = {"oneOf": [ref("WatchlistPage"), ref("WatchlistChanges")]}
     media["examples"]["changes"] = {"value": {"revision": 9, "epoch": _EPOCH, "changes": [_UPDATE]}}
+    listed["links"] = {"next": {"operationId": "readWatchlist", "parameters": {"cursor": "$response.body#/next"}}}
     return _of_a_user(
         "readWatchlist",
         "Read the list, newest first, or with since what changed.",
@@ -155,11 +163,10 @@ def _read_watchlist() -> Json:
             query("since", "Answer the changes after this revision.", _REVISION, "8"),
             query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
-            query(
+            query(  # without an example: tools send all of them at once
                 "cursor",
                 "The next of the page before: go on with the list as it was then; not together with since.",
                 {"type": "string", "pattern": CURSOR_PATTERN},
-                page["next"],
             ),
             _if_none_match(),
         ],
@@ -179,7 +186,8 @@ def _last_activities() -> Json:
 
 def _stream() -> Json:
     cursor = f"{_EPOCH}.9.115605504000000000.7"
-    content = {MEDIA_TYPE: {"schema": {"type": "string"}, "examples": {"stream": {"value": _EVENTS}}}}
+    # Without a schema: before OpenAPI 3.2, to some tools it is that of the whole, to others that of each event.
+    content = {MEDIA_TYPE: {"examples": {"stream": {"value": _EVENTS}}}}
     description = "As for the WebSocket, whose messages they are (/asyncapi.json); ends with the event close."
     return _of_a_user(
         "stream",

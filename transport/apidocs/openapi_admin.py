@@ -2,6 +2,9 @@
 
 from typing import Final
 
+import msgspec
+
+from actors.messages.names import Name
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_bearer, problems, query
 from transport.http.admin import PREFIX, DisconnectRequest, NoticeRequest, RevokeRequest
 from transport.http.admin_answers import DeploymentStats, Disconnected, NodeUsers, Notified, UserConnections
@@ -12,6 +15,7 @@ ADMIN_TYPES: Final = (
     Notified,
 )  # fmt: skip
 
+_NAME: Final = msgspec.json.schema(Name)
 _USER: Final = "user-42"
 _LATENCY: Final = {"average_ms": 0.4, "p50_ms": 0.3, "p95_ms": 0.8, "p99_ms": 1.2}
 _STATS: Final = {
@@ -59,16 +63,14 @@ def _stats() -> Json:
 
 
 def _users() -> Json:
-    name = {"$ref": "#/components/schemas/DisconnectRequest/properties/user_id"}
-    user_id = query("user_id", "Whose connections.", name, _USER) | {"required": True}
+    user_id = query("user_id", "Whose connections.", _NAME, _USER) | {"required": True}
     connections = {"user_id": _USER, "connections": [_CONNECTION], "left_out": 0} | _ANSWERED
     responses = {"200": answer("They are these, oldest first.", "UserConnections", connections)}
     return _of_an_operator("readUser", "Read a user's connections to all nodes.", responses, parameters=[user_id])
 
 
 def _node() -> Json:
-    of_name = {"$ref": "#/components/schemas/DisconnectRequest/properties/user_id"}
-    name = query("name", "Which node, as stats name it; else the one that is called.", of_name, "a1b2c3d4")
+    name = query("name", "Which node, as stats name it; else the one that is called.", _NAME, "a1b2c3d4")
     users = {"node": "a1b2c3d4", "users": [{"user_id": _USER, "connections": 2}], "left_out": 0}
     responses = {"200": answer("They are these, longest connected first.", "NodeUsers", users)}
     more = responses | problems("404")

@@ -115,6 +115,7 @@ def problems(*statuses: str) -> Json:
     return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def query(name: str, description: str, schema: Json, example: object) -> Json:
+def query(name: str, description: str, schema: Json, example: object = None) -> Json:
     """Return a parameter of the query."""
-    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
+    parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+    return parameter if example is None else parameter | {"example": example}

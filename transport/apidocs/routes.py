@@ -15,21 +15,21 @@ from transport.apidocs.openapi_parts import Json
 from transport.http.app import Endpoint, HttpRequest, Routes
 
 
-def document_routes(version: str) -> Routes:
-    """Return the routes that serve the documents of release ``version``."""
+def document_routes(version: str, path_prefix: str = "") -> Routes:
+    """Return the routes that serve the documents of ``version``, which say that paths are below ``path_prefix``."""
     return {
-        "/openapi.json": {"GET": _serving(openapi_document, version)},
-        "/asyncapi.json": {"GET": _serving(asyncapi_document, version)},
+        "/openapi.json": {"GET": _serving(openapi_document, version, path_prefix)},
+        "/asyncapi.json": {"GET": _serving(asyncapi_document, version, path_prefix)},
     }
 
 
-def _serving(document: Callable[[str], Json], version: str) -> Endpoint:
+def _serving(document: Callable[[str, str], Json], version: str, path_prefix: str) -> Endpoint:
     async def serve(_request: HttpRequest) -> Response:
-        return Response(_encoded(document, version), media_type="application/json")
+        return Response(_encoded(document, version, path_prefix), media_type="application/json")
 
     return serve
 
 
 @cache
-def _encoded(document: Callable[[str], Json], version: str) -> bytes:
-    return msgspec.json.encode(document(version))
+def _encoded(document: Callable[[str, str], Json], version: str, path_prefix: str) -> bytes:
+    return msgspec.json.encode(document(version, path_prefix))

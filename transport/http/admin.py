@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from typing import Annotated, Any, Final, Protocol, TypeVar
 from urllib.parse import parse_qs
 
@@ -73,9 +74,9 @@ class RevokeRequest(Struct, frozen=True):
     """Refuse the token whose ``jti`` this is, on every node."""
 
     token_id: Name
-    expires_at: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None
+    expires_at: Annotated[float, Meta(ge=0, lt=1 << 53)] | None = None
     """The token's ``exp``, after which there is nothing to refuse; without it the revocation is kept for ever. Of two
-    revocations of one token the later end holds.
+    revocations of one token the later end holds. It may have a fraction (RFC 7519 section 2).
     """
 
 
@@ -196,11 +197,12 @@ class _AdminApi:
     async def revoke(self, call: _Call) -> Disconnected:
         asked = await call.body(RevokeRequest)
         call.target = f"token id {asked.token_id}"
-        if asked.expires_at is not None and asked.expires_at <= time.time():
+        expires_at = None if asked.expires_at is None else ceil(asked.expires_at)
+        if expires_at is not None and expires_at <= time.time():
             fix = "give the exp of a token that is still accepted, or leave it out to revoke for ever"
-            raise Problem(HTTPStatus.BAD_REQUEST, f"expires_at: {asked.expires_at} is in the past; {fix}.")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"expires_at: {expires_at} is in the past; {fix}.")
         try:
-            closed_here = await self._deps.revoke(asked.token_id, asked.expires_at)
+            closed_here = await self._deps.revoke(asked.token_id, expires_at)
         except StoreUnavailable:
             raise unavailable("The revocation could not be kept, the token is still accepted.", RETRY_AFTER_S) from None
         answers = await self._ask(LookForRevocations())

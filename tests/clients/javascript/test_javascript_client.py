@@ -1,16 +1,13 @@
 """The JavaScript client's own tests, run by Node: clients/javascript/package.json says how."""
 
-import fcntl
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests import node
 from tests.engines import ENGINES, why_missing
 
 ROOT = Path(__file__).parents[3]
@@ -18,42 +15,19 @@ PACKAGE = ROOT / "clients" / "javascript"
 pytestmark = pytest.mark.integration
 
 
-def need(is_there: bool, what: str) -> None:
-    """Skip without ``what``."""
-    if not is_there:
-        pytest.skip(f"{what} is not installed: the JavaScript client is not tested")
-
-
 def run(*command: str, **variables: str) -> None:
-    """Run ``command`` in the package; what it prints is shown if it fails."""
-    environment = os.environ | {"SYNCD_PYTHON": sys.executable} | variables
-    done = subprocess.run(command, cwd=PACKAGE, env=environment, text=True, capture_output=True)
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command)} exited {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
+    """Run ``command`` in the package."""
+    node.run(PACKAGE, *command, SYNCD_PYTHON=sys.executable, **variables)
 
 
 @pytest.fixture(scope="module")
 def toolchain() -> None:
     """Node 20 or newer, and what the lock file names."""
-    need(shutil.which("npm") is not None and node_version() >= 20, "Node 20 or newer with npm")
-    lock_file = PACKAGE / "package-lock.json"
-    installed = PACKAGE / "node_modules" / ".package-lock.json"
-    with lock_file.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
-        if not installed.exists() or installed.stat().st_mtime < lock_file.stat().st_mtime:
-            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-
-
-def node_version() -> int:
-    if shutil.which("node") is None:
-        return 0
-    return int(subprocess.check_output(["node", "--version"], text=True).removeprefix("v").partition(".")[0])
+    node.install(PACKAGE)
 
 
 def test_the_lock_file_records_no_address() -> None:
-    packages = json.loads((PACKAGE / "package-lock.json").read_text())["packages"]
-    assert all("resolved" not in package for package in packages.values())
-    assert all("integrity" in package for name, package in packages.items() if name)
+    node.assert_no_address(PACKAGE)
 
 
 def test_the_package_has_no_runtime_dependency() -> None:

@@ -13,8 +13,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages.close_codes import CLOSES
 from tests.daemon import DaemonProcess, StartDaemon, bearer, token
+from tests.server_sent_events import EventReader
 from tests.timeouts import TIMEOUT_S
-from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE, asyncapi_document
+from transport.apidocs.asyncapi import FROM_DEVICE, STREAMED, TO_DEVICE, asyncapi_document
+from transport.http.streams import STREAM
 from transport.websocket.device_codec import decode
 
 DOCUMENT = asyncapi_document("1")
@@ -53,13 +55,20 @@ def resolved(reference: str) -> Any:
 def test_the_document_has_the_parts_of_asyncapi_3() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     assert {"title", "version"} <= set(DOCUMENT["info"])
-    (channel,) = DOCUMENT["channels"].values()
-    assert channel["address"] == "/ws"
+    channels = DOCUMENT["channels"]
+    assert {name: channel["address"] for name, channel in channels.items()} == {"device": "/ws", "stream": STREAM}
     for operation in DOCUMENT["operations"].values():
         assert operation["action"] in ("send", "receive")
-        assert resolved(operation["channel"]["$ref"]) is channel
+        channel = operation["channel"]["$ref"]
+        assert resolved(channel) in channels.values()
         for message in [*operation["messages"], *operation.get("reply", {}).get("messages", [])]:
-            assert message["$ref"].startswith("#/channels/device/messages/")  # and not components: the standard's rule
+            assert message["$ref"].startswith(f"{channel}/messages/")  # and not components: the standard's rule
+
+
+def test_clients_find_the_servers_where_a_proxy_has_them() -> None:
+    assert all("pathname" not in server for server in DOCUMENT["servers"].values())
+    servers = asyncapi_document("1", "/sync-service")["servers"]
+    assert [server["pathname"] for server in servers.values()] == ["/sync-service", "/sync-service"]
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -168,6 +177,21 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
     assert {
         MESSAGES[kind.__name__]["name"] for kind in TO_DEVICE
     } == tv.seen | bobs.seen | tablet.seen | begin_elsewhere
+
+
+@pytest.mark.integration
+async def test_a_poll_speaks_as_documented(daemon: DaemonProcess, user: str) -> None:
+    query = {"since": "9", "epoch": "gone", "snapshot": "pieces", "poll": "0"}
+    async with (
+        aiohttp.ClientSession(daemon.url) as http,
+        http.get(STREAM, params=query, headers=bearer(user)) as response,
+    ):
+        *told, last = await EventReader(response).rest()
+    for event in told:
+        validator(*(kind.__name__ for kind in STREAMED)).validate(event.content)
+    assert [event.content["type"] for event in told] == ["resumed", "watchlist_snapshot_piece"]
+    validator("Closing").validate(last.content)
+    assert last.name == MESSAGES["Closing"]["name"]
 
 
 async def add_over_http(daemon: DaemonProcess, user: str) -> None:

@@ -33,25 +33,58 @@ def operator(user: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {mint(SECRET, user, 'console', 3600, scope='syncd:admin')}"}
 
 
-def media(node: Any) -> Iterator[dict[str, Any]]:
-    """Every media type of the document that has examples."""
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object of the document."""
     if isinstance(node, dict):
-        if "examples" in node and "schema" in node:
-            yield node
-        for child in node.values():
-            yield from media(child)
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(child)
 
 
 def test_every_example_is_what_its_schema_says() -> None:
     examples = [
-        (example["value"], found["schema"]) for found in media(DOCUMENT) for example in found["examples"].values()
+        (example["value"], media["schema"])
+        for media in nodes(DOCUMENT)
+        if "examples" in media and "schema" in media
+        for example in media["examples"].values()
     ]
     assert len(examples) > 15
     for value, schema in examples:
         assert problems_of(value, schema) == []
     for _, _, operation in OPERATIONS:
         for parameter in operation.get("parameters", []):
-            assert problems_of(parameter["example"], parameter["schema"]) == []
+            if "example" in parameter:
+                assert problems_of(parameter["example"], parameter["schema"]) == []
+
+
+def test_references_are_to_whole_components_as_generators_want_them() -> None:
+    found = [node["$ref"] for node in nodes(DOCUMENT) if "$ref" in node]
+    assert len(found) > 100
+    for reference in found:
+        _, components, kind, name = reference.split("/")
+        assert (components, name in DOCUMENT["components"][kind]) == ("components", True)
+
+
+def test_no_field_has_a_default_which_generators_take_for_always_there() -> None:
+    fields = [
+        field for node in nodes(DOCUMENT["components"]["schemas"]) for field in node.get("properties", {}).values()
+    ]
+    assert len(fields) > 100
+    assert not any("default" in field for field in fields)
+
+
+def test_links_lead_to_parameters_of_operations() -> None:
+    operations = {operation["operationId"]: operation for _, _, operation in OPERATIONS}
+    links = [link for node in nodes(DOCUMENT) for link in node.get("links", {}).values()]
+    assert links
+    for link in links:
+        names = {parameter["name"] for parameter in operations[link["operationId"]]["parameters"]}
+        assert link["parameters"].keys() <= names
+
+
+def test_the_paths_are_below_the_prefix_of_a_proxy() -> None:
+    assert [server["url"] for server in DOCUMENT["servers"]] == ["/"]
+    assert [server["url"] for server in openapi_document("1", "/below")["servers"]] == ["/below"]
 
 
 def test_every_operation_has_a_name_of_its_own_and_documented_answers() -> None:

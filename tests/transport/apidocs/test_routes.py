@@ -8,10 +8,11 @@ from transport.http.app import HttpApp
 
 
 @pytest.mark.parametrize(
-    ("path", "document"), [("/openapi.json", openapi_document("7")), ("/asyncapi.json", asyncapi_document("7"))]
+    ("path", "document"),
+    [("/openapi.json", openapi_document("7", "/below")), ("/asyncapi.json", asyncapi_document("7", "/below"))],
 )
 async def test_each_document_is_served_as_json_with_the_releases_version(path: str, document: object) -> None:
-    async with client(HttpApp(document_routes("7"))) as reader:
+    async with client(HttpApp(document_routes("7", "/below"))) as reader:
         answer = await reader.get(path)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json() == document

@@ -101,6 +101,14 @@ def test_rubbish_is_malformed(payload: bytes) -> None:
     assert reason_of(BusCodec(), payload) == "malformed"
 
 
+def test_a_number_that_no_database_holds_is_no_foreign_clock() -> None:
+    update = (
+        '{"type":"watchlist_update","operation":"add","content_id":"c","unique_tag":"t","device_id":"d","timestamp":%d}'
+    )
+    assert isinstance(BusCodec().decode("ann", (update % (2**63 - 1)).encode()), PubNubWatchlistUpdate)
+    assert reason_of(BusCodec(), (update % 2**63).encode()) == "malformed"
+
+
 def test_what_no_node_sends_for_its_size_is_not_even_parsed() -> None:
     assert reason_of(BusCodec(), b" " * 32_769) == "too_large"
 

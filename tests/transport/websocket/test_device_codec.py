@@ -157,6 +157,12 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
             "timestamp",
             None,
         ),
+        (
+            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":{2**63}}}',
+            "invalid_field",
+            "timestamp",
+            None,
+        ),
     ],
 )
 def test_what_is_not_understood_names_the_field_and_keeps_the_id(
