@@ -1,8 +1,8 @@
 """``python -m bench.hostile``: what attackers cost well-behaved users (docs/security.md has the figures).
 
-An attacker uses CPU wherever its attack goes. So two daemons run, and the users of one are timed in
-peace, while the attack goes to the other ("beside"), and while it goes to theirs: the ratio of these two is what the
-attack does to the daemon. Then its memory: its growth by the first attack, and by all later ones.
+An attacker uses CPU wherever its attack goes. So two daemons run, and the users of one are timed while the attack goes
+to the other ("beside"), and while it goes to theirs: the ratio of these two is what the attack does to the daemon. Then
+its memory: its growth by the first attack, and by all later ones.
 """
 
 import argparse
@@ -49,7 +49,7 @@ Attack = Callable[[int, str], Awaitable[None]]
 
 
 async def nothing(_port: int, _token: str) -> None:
-    """What the figures are without an attack."""
+    """No attack: what the figures are worth."""
     _begun()
     await asyncio.Event().wait()
 
@@ -233,28 +233,27 @@ def main() -> int:
     raise_file_limit()
     if arguments.attack:
         asyncio.run(_run_attack(ATTACKS[arguments.attack], arguments.port))
-    print(f"{USERS * DEVICES} devices, {WRITES_PER_S} writes/s; p99 to a user's last device in ms, memory in MiB")
-    print(f"{'':<19}{'in peace':>9}{'beside':>9}{'attacked':>9}{'ratio':>7}{'memory':>9}{'later':>7}", flush=True)
+    print("| attack | | p99 beside it, ms | p99 attacked, ms | ratio | memory, MiB | later, MiB |")
+    print("|---|---|--:|--:|--:|--:|--:|", flush=True)
     for name in arguments.only or ATTACKS:
-        print(f"{name:<19}{_row(name, arguments.rounds)}", flush=True)
+        what = (ATTACKS[name].__doc__ or "").partition("\n")[0].rstrip(".")
+        print(f"| `{name}` | {what} | {_row(name, arguments.rounds)} |", flush=True)
     return 0
 
 
 def _row(name: str, rounds: int) -> str:
-    peaceful, beside, attacked, memory = list[float](), list[float](), list[float](), list[int]()
+    beside, attacked, memory = list[float](), list[float](), list[int]()
     with servers.THIS.daemon() as ours, servers.THIS.daemon() as other:
         for _ in range(rounds):
-            peaceful.append(_p99_ms(ours))
-            memory = memory or [memory_bytes(ours.pid)]
             with _attack(name, other.port):
                 beside.append(_p99_ms(ours))
+            memory = memory or [memory_bytes(ours.pid)]
             with _attack(name, ours.port):
                 attacked.append(_p99_ms(ours))
                 memory.append(memory_bytes(ours.pid))
     ratio = median(attacked) / median(beside)
     first, later = ((after - before) / 2**20 for before, after in ((memory[0], memory[1]), (memory[1], memory[-1])))
-    p99s = "".join(f"{median(found):>9.2f}" for found in (peaceful, beside, attacked))
-    return f"{p99s}{ratio:>7.2f}{first:>+9.1f}{later:>+7.1f}"
+    return f"{median(beside):.1f} | {median(attacked):.1f} | {ratio:.2f} | {first:+.1f} | {later:+.1f}"
 
 
 async def _run_attack(attack: Attack, port: int) -> None:
