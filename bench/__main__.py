@@ -16,6 +16,7 @@ from typing import Any, Final
 from msgspec import Struct, to_builtins
 
 from bench.machine import Machine, OthersClock
+from bench.page import block_of_output, blocks, write_block
 from bench.programs import Program
 from bench.report import Report
 from bench.scenario import Peer, Sample, Scenario, results
@@ -71,7 +72,6 @@ PROGRAMS: Final = {
     "cluster": OwnProgram("bench.cluster", 600, is_usual=False),
     "hostile": OwnProgram("bench.hostile", 1800, is_usual=False),
 }
-USUAL: Final = (*SCENARIOS, *(name for name, program in PROGRAMS.items() if program.is_usual))
 
 
 def main() -> int:
@@ -80,18 +80,23 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
     raise_file_limit()
     began_s = time.monotonic()
-    machine = Machine.look()
-    about = f"Measured at {machine}; servers and load share the cores; medians of {arguments.runs} runs."
-    print("\n".join(filter(None, (about, machine.warning))), flush=True)
+    machine, page = Machine.look(), arguments.write
+    print(
+        f"{machine}; servers and load share the cores; medians of {arguments.runs} runs. {machine.warning}", flush=True
+    )
     other = None if arguments.checkout is None else Checkout.at(arguments.checkout)
     figures: list[dict[str, Any]] = []
     failures = 0
-    for name in arguments.only or USUAL:
+    for name in arguments.only or _usual(page):
         try:
-            figures += _figures_of(name, arguments.runs, other)
+            found, block = _figures_of(name, arguments.runs, other, machine)
         except Exception as error:  # noqa: BLE001 - the other scenarios go on
             failures += 1
             print(f"\n{name} could not be measured: {error!r}", flush=True)
+            continue
+        figures += found
+        if page is not None and block:
+            write_block(page, name, block)
     print(f"\n{time.monotonic() - began_s:.0f} s; load average now {os.getloadavg()[0]:.2f}")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"machine": to_builtins(machine), "figures": figures}, indent=1) + "\n")
@@ -104,21 +109,30 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=[*SCENARIOS, *PROGRAMS], metavar="NAME", help="%(choices)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's values there, too")
     parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="measure what that document states, and write it there, too"
+    )
+    parser.add_argument(
         "--checkout", type=Path, metavar="DIR", help="measure the daemon of that checkout, too, in turns with this one"
     )
     return parser.parse_args()
 
 
-def _figures_of(name: str, runs: int, other: Checkout | None) -> list[dict[str, Any]]:
-    """Measure and print; return the figures for a script."""
+def _usual(page: Path | None) -> list[str]:
+    if page is not None:
+        return [*blocks(page)]
+    return [*SCENARIOS, *(name for name, program in PROGRAMS.items() if program.is_usual)]
+
+
+def _figures_of(name: str, runs: int, other: Checkout | None, machine: Machine) -> tuple[list[dict[str, Any]], str]:
+    """Measure and print; return the figures for a script, and the block of a document, if anything was measured."""
     if name in PROGRAMS:
-        _run_program(PROGRAMS[name])
-        return []
+        program = PROGRAMS[name]
+        return [], block_of_output(_run_program(program), f"`.venv/bin/python -m {program.module}`: {machine}.")
     if not _are_installed(name, SCENARIOS[name].needs):
-        return []
+        return [], ""
     report = _measure(name, SCENARIOS[name], runs, other)
     print(report.as_text(), flush=True)
-    return report.as_json()
+    return report.as_json(), report.as_markdown(f"{machine}, medians of {runs} runs")
 
 
 def _measure(name: str, scenario: Scenario, runs: int, other: Checkout | None) -> Report:

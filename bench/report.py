@@ -38,8 +38,8 @@ class Report(Struct, frozen=True, kw_only=True):
             lines.append(f"  {result.figure.name:<54}{ours:>12}{beside}  {targets}")
         return "\n".join(line.rstrip() for line in (*lines, *(f"  {note}" for note in self._notes())))
 
-    def as_markdown(self) -> str:
-        """Return its table in a document."""
+    def as_markdown(self, where: str) -> str:
+        """Return its table in a document; ``where`` it was measured is said below."""
         title = f"{self.scenario.title}; under way: {self.scenario.under_way}"
         heads = (title, "syncd", f"of {self.runs} runs", *self.peers, "target")
         rows = [heads, ("---", "--:", "---", *("--:" for _ in self.peers), "---")]
@@ -50,7 +50,7 @@ class Report(Struct, frozen=True, kw_only=True):
             ours = _shown(result, None, result.median)
             rows.append((result.figure.name, ours, f"{lowest} to {highest}", *beside, targets))
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        return "\n".join([table, "", " ".join([f"`{self._command()}`", *self._notes()])])
+        return "\n".join([table, "", " ".join([f"`{self._command()}`: {where}.", *self._notes()])])
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the figures with every run's value."""

@@ -64,7 +64,7 @@ def test_a_rate_whose_load_was_the_limit_is_marked_and_held_to_nothing(busy: int
     result = found(**peers)
     assert verdicts(result)[RATE] is verdict
     report = report_of(result, ["empty POST"])
-    for table in (report.as_text(), report.as_markdown()):
+    for table in (report.as_text(), report.as_markdown("commit c, 2 cores")):
         assert ("100 !" in table) is (verdict is None)
         assert ("! The load itself" in table) is (verdict is None)
         assert "2 !" not in table  # CPU time does not depend on it
@@ -78,21 +78,22 @@ def test_the_load_of_one_peer_says_nothing_of_another() -> None:
 
 def test_a_table_says_how_many_changes_are_under_way_and_which_command_makes_it() -> None:
     report = report_of(found())
-    for table in (report.as_text(), report.as_markdown()):
+    for table in (report.as_text(), report.as_markdown("commit c, 2 cores")):
         assert "under way: 32 POSTs" in table
         assert ".venv/bin/python -m bench --only writes" in table
+    assert "commit c, 2 cores" in report.as_markdown("commit c, 2 cores")
     assert {line["under_way"] for line in report.as_json()} == {"32 POSTs"}
 
 
 def test_a_documents_table_has_the_median_the_lowest_and_the_highest_run_and_the_verdict() -> None:
-    table = report_of(found(**{"empty POST": [{RATE: 200.0}]}), ["empty POST"]).as_markdown()
+    table = report_of(found(**{"empty POST": [{RATE: 200.0}]}), ["empty POST"]).as_markdown("commit c, 2 cores")
     assert f"| {RATE} | 60 | 40 to 5,000 | 200 | ≥ 0.5x empty POST: 0.30, missed |" in table
 
 
 @pytest.mark.parametrize(("share", "is_said"), [(0.05, False), (1.75, True)])
 def test_other_work_beside_a_measurement_is_said(share: float, is_said: bool) -> None:
     report = report_of(found(), others_share=share)
-    for table in (report.as_text(), report.as_markdown()):
+    for table in (report.as_text(), report.as_markdown("commit c, 2 cores")):
         assert (f"Other work used {share:.2f} of a core" in table) is is_said
 
 
