@@ -140,6 +140,7 @@ async def measure(load: Load) -> Report:
     report: Report = {
         "connections": connections,
         "kb_per_connection": round((memory_bytes(load.pid) - memory) / connections / 1024, 2),
+        "connected_s": round(elapsed_s, 3),
         "handshakes_per_s": round(connections / elapsed_s),
         "server_cpu_us_per_handshake": round(cpu_s / connections * 1e6, 1),
         "client_cpu_share_of_handshakes": round(client_s / elapsed_s, 3),
