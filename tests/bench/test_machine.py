@@ -33,4 +33,4 @@ def test_other_work_is_all_but_ones_own_and_that_of_ended_children(tmp_path: Pat
     alone = clock.share()
     assert 1.8 < alone <= 2.0  # four seconds in two, less what this process has used
     subprocess.run([sys.executable, "-c", BURN], check=True)
-    assert clock.share() <= alone - BUSY_S / 2
+    assert clock.share() <= alone - BUSY_S / 4  # half of it in each second, counted in ticks
