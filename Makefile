@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Much of their time the tests that start processes wait for them. Tests of one folder, which share processes, stay together.
 WORKERS = -n $$($(BIN)/python -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
 
-.PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-runtime soak simulate fuzz lock clean
+.PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-docs bench-runtime soak simulate fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -122,6 +122,10 @@ cover: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## run every test, and hold 
 
 bench: $(VENV)/dev ## measure the daemon and its peers in one run
 	$(BIN)/python -m bench
+
+PAGE ?= docs/performance.md
+bench-docs: $(VENV)/dev ## measure the figures of docs/performance.md, or PAGE=docs/security.md, again, and write them there
+	$(BIN)/python -m bench --write $(PAGE)
 
 bench-runtime: $(VENV)/dev ## measure the actor runtime and Pykka's threads
 	$(BIN)/python -m bench.runtime

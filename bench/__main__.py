@@ -3,20 +3,22 @@
 import argparse
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
-from bench import report
-from bench.journal import microseconds_per_fsync
+from msgspec import Struct, to_builtins
+
+from bench.machine import Machine, OthersClock
+from bench.page import block_of_output, blocks, write_block
 from bench.programs import Program
+from bench.report import Report
 from bench.scenario import Peer, Sample, Scenario, results
 from bench.scenarios import (
     bounds,
@@ -25,11 +27,11 @@ from bench.scenarios import (
     latency,
     leaving,
     list_size,
+    one_user,
     paging,
     postgresql,
     reconnect,
     replay,
-    saturated,
     slow_consumers,
     start,
     writes,
@@ -37,7 +39,7 @@ from bench.scenarios import (
 from bench.servers import THIS, Checkout, MeasurementFailed
 from syncd.server import raise_file_limit
 
-SCENARIOS = {
+SCENARIOS: Final = {
     "writes": writes.SCENARIO,
     "fan-out": fan_out.SCENARIO,
     "latency": latency.SCENARIO,
@@ -50,14 +52,26 @@ SCENARIOS = {
     "start-postgresql": start.POSTGRESQL_SCENARIO,
     "list-size": list_size.SCENARIO,
     "bounds": bounds.SCENARIO,
-    "saturated": saturated.SCENARIO,
-    "single": saturated.SINGLE_SCENARIO,
+    "one-user": one_user.SCENARIO,
     "idle": idle.SCENARIO,
     "slow-consumers": slow_consumers.SCENARIO,
 }
-PROGRAMS = {"journal": "bench.journal", "bus": "bench.bus"}
-"""Programs that need no daemon and print their own figures; run once."""
-PROGRAM_TIMEOUT_S = 120
+
+
+class OwnProgram(Struct, frozen=True):
+    """A program that prints its own figures; run once, if ``is_usual`` also without being asked for."""
+
+    module: str
+    timeout_s: float
+    is_usual: bool
+
+
+PROGRAMS: Final = {
+    "journal": OwnProgram("bench.journal", 120, is_usual=True),
+    "bus": OwnProgram("bench.bus", 120, is_usual=True),
+    "cluster": OwnProgram("bench.cluster", 600, is_usual=False),
+    "hostile": OwnProgram("bench.hostile", 1800, is_usual=False),
+}
 
 
 def main() -> int:
@@ -66,24 +80,26 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that children are ended
     raise_file_limit()
     began_s = time.monotonic()
-    machine = _machine()
-    print(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in machine.items()), end="; ")
-    print(f"servers and load share the cores; medians of {arguments.runs}", flush=True)
+    machine, page = Machine.look(), arguments.write
+    print(
+        f"{machine}; servers and load share the cores; medians of {arguments.runs} runs. {machine.warning}", flush=True
+    )
     other = None if arguments.checkout is None else Checkout.at(arguments.checkout)
     figures: list[dict[str, Any]] = []
     failures = 0
-    for name in arguments.only or [*SCENARIOS, *PROGRAMS]:
+    for name in arguments.only or _usual(page):
         try:
-            if name in SCENARIOS:
-                figures += _measure(name, SCENARIOS[name], arguments.runs, other)
-            else:
-                _run_program(PROGRAMS[name])
+            found, block = _figures_of(name, arguments.runs, other, machine)
         except Exception as error:  # noqa: BLE001 - the other scenarios go on
             failures += 1
             print(f"\n{name} could not be measured: {error!r}", flush=True)
+            continue
+        figures += found
+        if page is not None and block:
+            write_block(page, name, block)
     print(f"\n{time.monotonic() - began_s:.0f} s; load average now {os.getloadavg()[0]:.2f}")
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"machine": machine, "figures": figures}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"machine": to_builtins(machine), "figures": figures}, indent=1) + "\n")
     return 1 if failures else 0
 
 
@@ -93,28 +109,54 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=[*SCENARIOS, *PROGRAMS], metavar="NAME", help="%(choices)s")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's values there, too")
     parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="measure what that document states, and write it there, too"
+    )
+    parser.add_argument(
         "--checkout", type=Path, metavar="DIR", help="measure the daemon of that checkout, too, in turns with this one"
     )
     return parser.parse_args()
 
 
-def _measure(name: str, scenario: Scenario, runs: int, other: Checkout | None) -> list[dict[str, Any]]:
-    """Run the daemon and its peers in turns, so that a drift of the machine affects all."""
-    if not _are_installed(name, scenario.needs):
-        return []
+def _usual(page: Path | None) -> list[str]:
+    if page is not None:
+        return [*blocks(page)]
+    return [*SCENARIOS, *(name for name, program in PROGRAMS.items() if program.is_usual)]
+
+
+def _figures_of(name: str, runs: int, other: Checkout | None, machine: Machine) -> tuple[list[dict[str, Any]], str]:
+    """Measure and print; return the figures for a script, and the block of a document, if anything was measured."""
+    if name in PROGRAMS:
+        program = PROGRAMS[name]
+        return [], block_of_output(_run_program(program), f"`.venv/bin/python -m {program.module}`: {machine}.")
+    if not _are_installed(name, SCENARIOS[name].needs):
+        return [], ""
+    report = _measure(name, SCENARIOS[name], runs, other)
+    print(report.as_text(), flush=True)
+    return report.as_json(), report.as_markdown(f"{machine}, medians of {runs} runs")
+
+
+def _measure(name: str, scenario: Scenario, runs: int, other: Checkout | None) -> Report:
+    """Run the daemon and its peers in turns, each time another one first: a drift of the machine affects all."""
     peers = [peer for peer in scenario.peers if _are_installed(f"{name}: {peer.name}", peer.needs)]
     if other is not None:
         peers.append(Peer(name=other.directory.name, measure=lambda: scenario.measure(other)))
-    ours: list[Sample] = []
-    beside: dict[str, list[Sample]] = {peer.name: [] for peer in peers}
-    for run in range(1, runs + 1):
-        progress = f"{name}: run {run} of {runs}"
-        ours.append(_with_progress(progress, lambda: scenario.measure(THIS)))
-        for peer in peers:
-            beside[peer.name].append(_with_progress(f"{progress}, {peer.name}", peer.measure))
-    found = results(scenario, ours, beside)
-    print(report.as_text(scenario, [*beside], found), flush=True)
-    return report.as_json(name, scenario, found)
+    turns: list[tuple[str, Callable[[], Sample]]] = [("syncd", lambda: scenario.measure(THIS))]
+    turns += [(peer.name, peer.measure) for peer in peers]
+    samples: dict[str, list[Sample]] = {who: [] for who, _ in turns}
+    others = OthersClock()
+    for run in range(runs):
+        first = run % len(turns)
+        for who, measure in (*turns[first:], *turns[:first]):
+            samples[who].append(_with_progress(f"{name}: run {run + 1} of {runs}, {who}", measure))
+    ours = samples.pop("syncd")
+    return Report(
+        name=name,
+        scenario=scenario,
+        peers=[*samples],
+        results=results(scenario, ours, samples),
+        runs=runs,
+        others_share=others.share(),
+    )
 
 
 def _are_installed(what: str, programs: Iterable[Program]) -> bool:
@@ -135,28 +177,27 @@ def _with_progress(text: str, measure: Callable[[], Sample]) -> Sample:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _run_program(module: str) -> None:
-    print(f"\n{module}", flush=True)
-    program = subprocess.Popen([sys.executable, "-m", module], process_group=0)
+def _run_program(program: OwnProgram) -> str:
+    """Run it, and return what it has printed, which is printed as it comes."""
+    print(f"\n.venv/bin/python -m {program.module}", flush=True)
+    command = [sys.executable, "-m", program.module]
+    process = subprocess.Popen(command, process_group=0, stdout=subprocess.PIPE, text=True)
+    limit = threading.Timer(program.timeout_s, process.terminate)
+    limit.start()
+    assert process.stdout is not None
+    lines: list[str] = []
     try:
-        if status := program.wait(PROGRAM_TIMEOUT_S):
-            raise MeasurementFailed(f"{module} ended with {status}")
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+        if status := process.wait():
+            raise MeasurementFailed(f"{program.module} ended with {status}")
     finally:
+        limit.cancel()
         with suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)  # its children, too
-        program.wait()
-
-
-def _machine() -> dict[str, Any]:
-    """Return what the figures depend on: compare only those of one machine with a similar load."""
-    with TemporaryDirectory(prefix=".bench-", dir=".") as directory:
-        fsync_us = microseconds_per_fsync(Path(directory))
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_average": round(os.getloadavg()[0], 2),
-        "microseconds_per_fsync": round(fsync_us),
-    }
+            os.killpg(process.pid, signal.SIGKILL)  # its children, too
+        process.wait()
+    return "".join(lines)
 
 
 if __name__ == "__main__":

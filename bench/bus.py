@@ -27,7 +27,7 @@ from transport.bus.pubnub.polls import read_poll
 
 IN_FLIGHT = 50
 PUBLISHES = 5_000
-BURSTS = 40
+BURSTS = 20
 BURST_S = 0.25
 """From one burst to the next, whatever their sizes: a process that has slept longer is slower."""
 AT_ONCE = 99

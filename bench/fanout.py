@@ -16,7 +16,7 @@ import re
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +49,8 @@ class Load(Struct, frozen=True, kw_only=True):
     users: int = 100
     devices: int = 3
     messages: int = 5_000
+    first: int = 0
+    """The number of the first message: beyond all that this server was sent."""
     inflight: int = 32
     """Messages under way: not answered, or over WebSockets, where nothing answers, not delivered to every device."""
     rate: float = 0.0
@@ -69,6 +71,7 @@ class Deliveries:
 
     def __init__(self, devices: int) -> None:
         self.count = 0
+        self.latest = b""
         self.disconnected = 0
         self.each_s: list[float] = []
         self.last_s: list[float] = []
@@ -77,7 +80,7 @@ class Deliveries:
         self._under_way: dict[bytes, tuple[float, list[float]]] = {}
         self._number_in = re.compile(CONTENT_ID_START.encode() + b"([0-9a-f]{12})").search
         self._wanted = -1
-        self._is_complete = asyncio.Event()
+        self._is_reached = asyncio.Event()
 
     def published(self, number: int) -> None:
         """Note that this message is published now."""
@@ -89,6 +92,7 @@ class Deliveries:
         if found is None:
             return
         self.count += 1
+        self.latest = payload
         if noted := self._under_way.get(found[1]):
             published_s, latencies_s = noted
             latencies_s.append(time.perf_counter() - published_s)
@@ -97,16 +101,15 @@ class Deliveries:
                 self.last_s.append(latencies_s[-1])
                 del self._under_way[found[1]]
         if self.count == self._wanted:
-            self._is_complete.set()
+            self._is_reached.set()
 
     async def reach(self, wanted: int, timeout_s: float) -> None:
         """Return when so many deliveries have come, or it has taken too long."""
         self._wanted = wanted
         if self.count < wanted:
-            try:
-                await asyncio.wait_for(self._is_complete.wait(), timeout_s)
-            except TimeoutError:
-                return
+            self._is_reached.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_reached.wait(), timeout_s)
 
 
 class Device(WSListener):
@@ -129,15 +132,18 @@ async def measure(load: Load) -> Report:
     """Connect, publish, and return the figures. Raises: OSError, picows.WSError: a device was not let in."""
     deliveries = Deliveries(load.devices)
     connections = load.users * load.devices
-    memory, clock, began_s = memory_bytes(load.pid), CpuClock(load.pid), time.perf_counter()
+    memory, clock = memory_bytes(load.pid), CpuClock(load.pid)
+    client_s, began_s = time.process_time(), time.perf_counter()
     transports = await _connect(load, deliveries)
-    elapsed_s, cpu_s = time.perf_counter() - began_s, clock.total_s()
+    elapsed_s, client_s, cpu_s = time.perf_counter() - began_s, time.process_time() - client_s, clock.total_s()
     await asyncio.sleep(SETTLE_S)
     report: Report = {
         "connections": connections,
         "kb_per_connection": round((memory_bytes(load.pid) - memory) / connections / 1024, 2),
+        "connected_s": round(elapsed_s, 3),
         "handshakes_per_s": round(connections / elapsed_s),
         "server_cpu_us_per_handshake": round(cpu_s / connections * 1e6, 1),
+        "client_cpu_share_of_handshakes": round(client_s / elapsed_s, 3),
     }
     if not load.idle:
         heads = [transports[user, 0] for user in range(load.users)]
@@ -185,6 +191,7 @@ async def _publish_all(load: Load, deliveries: Deliveries, heads: list[WSTranspo
         "expected": expected,
         "failed_publishes": next(failures),
         "disconnected": deliveries.disconnected,
+        "bytes_per_delivery": len(deliveries.latest),
         "deliveries_per_s": round(deliveries.count / elapsed_s),
         "publishes_per_s": round(load.messages / elapsed_s),
         "server_cpu_us_per_delivery": round(cpu_s / delivered * 1e6, 3),
@@ -206,7 +213,7 @@ async def _publish_paced(load: Load, deliveries: Deliveries, publish: Publish) -
             delay_s = began_s + number / load.rate - time.perf_counter()
             if delay_s > 0:
                 await asyncio.sleep(delay_s)
-            deliveries.published(number)
+            deliveries.published(load.first + number)
             publishing.create_task(publish(number))
 
 
@@ -215,8 +222,7 @@ async def _publish_saturating(load: Load, deliveries: Deliveries, publish: Publi
         bound = (load.inflight - 1) * load.devices
         for number in range(load.messages):
             await publish(number)
-            while (number + 1) * load.devices - deliveries.count > bound:  # noqa: ASYNC110 - at once
-                await asyncio.sleep(0)
+            await deliveries.reach((number + 1) * load.devices - bound, TIMEOUT_S)
         return
     numbers = iter(range(load.messages))
 
@@ -227,14 +233,15 @@ async def _publish_saturating(load: Load, deliveries: Deliveries, publish: Publi
     await asyncio.gather(*(work() for _ in range(load.inflight)))
 
 
-def _body(load: Load, number: int) -> bytes:
-    return load.body.format(cid=f"{CONTENT_ID_START}{number:012x}").encode()
+def message(load: Load, number: int) -> bytes:
+    """Return what is published as the message with this number."""
+    return load.body.format(cid=f"{CONTENT_ID_START}{load.first + number:012x}").encode()
 
 
 @asynccontextmanager
 async def _over_websockets(load: Load, heads: list[WSTransport]) -> AsyncIterator[Publish]:
     async def publish(number: int) -> None:
-        heads[number % load.users].send(WSMsgType.TEXT, _body(load, number))
+        heads[number % load.users].send(WSMsgType.TEXT, message(load, number))
 
     yield publish
 
@@ -250,7 +257,7 @@ async def _over_http(load: Load, failures: "itertools.count[int]") -> AsyncItera
 
     async def publish(number: int) -> None:
         user = number % load.users
-        request = post_request(path.format(user=f"u{user}"), _body(load, number), load.token(user, 0))
+        request = post_request(path.format(user=f"u{user}"), message(load, number), load.token(user, 0))
         connection = await idle.get()
         if connection.is_closed:
             connection = await open_connection()

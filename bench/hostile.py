@@ -1,8 +1,8 @@
 """``python -m bench.hostile``: what attackers cost well-behaved users (docs/security.md has the figures).
 
-An attacker uses CPU wherever its attack goes. So two daemons run, and the users of one are timed in
-peace, while the attack goes to the other ("beside"), and while it goes to theirs: the ratio of these two is what the
-attack does to the daemon. Then its memory: its growth by the first attack, and by all later ones.
+An attacker uses CPU wherever its attack goes. So two daemons run, and the users of one are timed while the attack goes
+to the other ("beside"), and while it goes to theirs: the ratio of these two is what the attack does to the daemon. Then
+its memory: its growth by the first attack, and by all later ones.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.request import Request, urlopen
 from uuid import UUID
 
@@ -44,12 +44,20 @@ _HANDSHAKE: Final = (
 _POST: Final = "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
 _MASK: Final = bytes(4)
 
+
+class Felt(NamedTuple):
+    """What well-behaved users notice: from a write to their last device, and until all are connected."""
+
+    p99_ms: float
+    connected_s: float
+
+
 Attack = Callable[[int, str], Awaitable[None]]
 """Called with the port and a valid token; prints a line when it has begun, and runs for ever."""
 
 
 async def nothing(_port: int, _token: str) -> None:
-    """What the figures are without an attack."""
+    """No attack: what the figures are worth."""
     _begun()
     await asyncio.Event().wait()
 
@@ -105,10 +113,8 @@ async def endless_trailers(port: int, token: str) -> None:
 
 async def unread_answers(port: int, _token: str) -> None:
     """A thousand connections that ask for the largest public document 60 times at once, and read nothing."""
-    clients = [socket.socket() for _ in range(1000)]
+    clients = [_unreading_client(port) for _ in range(1000)]
     for client in clients:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(("127.0.0.1", port))
         client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 60)
         await asyncio.sleep(0.002)
     _begun()
@@ -123,16 +129,22 @@ async def unread_lists(port: int, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         body = json.dumps({"operations": operations}).encode()
         urlopen(Request(f"http://127.0.0.1:{port}{BULK}", body, headers)).close()  # noqa: ASYNC210 - nothing else to do
-    clients = [socket.socket() for _ in range(UNREAD_DEVICES)]
+    clients = [_unreading_client(port) for _ in range(UNREAD_DEVICES)]
     for number, client in enumerate(clients):
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)  # of a real network, not the loopback's
-        client.connect(("127.0.0.1", port))
         query = ("?since=0", "?since=99999999", "?since=99999999&snapshot=pieces")[number % 3]
         client.sendall(_HANDSHAKE.format(token=token).replace("/ws", f"/ws{query}").encode())
         await asyncio.sleep(0.002)
     _begun()
     await asyncio.Event().wait()
+
+
+def _unreading_client(port: int) -> socket.socket:
+    """Return a connection for which the kernel takes as little as on a network: on the loopback it takes megabytes."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
+    client.connect(("127.0.0.1", port))
+    return client
 
 
 async def bad_tokens(port: int, token: str) -> None:
@@ -233,28 +245,32 @@ def main() -> int:
     raise_file_limit()
     if arguments.attack:
         asyncio.run(_run_attack(ATTACKS[arguments.attack], arguments.port))
-    print(f"{USERS * DEVICES} devices, {WRITES_PER_S} writes/s; p99 to a user's last device in ms, memory in MiB")
-    print(f"{'':<19}{'in peace':>9}{'beside':>9}{'attacked':>9}{'ratio':>7}{'memory':>9}{'later':>7}", flush=True)
+    heads = [
+        *("attack", "", "p99 beside it, ms", "p99 attacked, ms", "ratio"),
+        *(f"{USERS * DEVICES} connect beside it, s", "attacked, s", "memory, MiB", "later, MiB"),
+    ]
+    print(f"| {' | '.join(heads)} |\n|---|---|{'--:|' * (len(heads) - 2)}", flush=True)
     for name in arguments.only or ATTACKS:
-        print(f"{name:<19}{_row(name, arguments.rounds)}", flush=True)
+        what = (ATTACKS[name].__doc__ or "").partition("\n")[0].rstrip(".")
+        print(f"| `{name}` | {what} | {_row(name, arguments.rounds)} |", flush=True)
     return 0
 
 
 def _row(name: str, rounds: int) -> str:
-    peaceful, beside, attacked, memory = list[float](), list[float](), list[float](), list[int]()
+    beside, attacked, memory = list[Felt](), list[Felt](), list[int]()
     with servers.THIS.daemon() as ours, servers.THIS.daemon() as other:
         for _ in range(rounds):
-            peaceful.append(_p99_ms(ours))
-            memory = memory or [memory_bytes(ours.pid)]
             with _attack(name, other.port):
-                beside.append(_p99_ms(ours))
+                beside.append(_felt_by_users(ours))
+            memory = memory or [memory_bytes(ours.pid)]
             with _attack(name, ours.port):
-                attacked.append(_p99_ms(ours))
+                attacked.append(_felt_by_users(ours))
                 memory.append(memory_bytes(ours.pid))
-    ratio = median(attacked) / median(beside)
+    p99s = [median(felt.p99_ms for felt in of_all) for of_all in (beside, attacked)]
+    waits = [median(felt.connected_s for felt in of_all) for of_all in (beside, attacked)]
     first, later = ((after - before) / 2**20 for before, after in ((memory[0], memory[1]), (memory[1], memory[-1])))
-    p99s = "".join(f"{median(found):>9.2f}" for found in (peaceful, beside, attacked))
-    return f"{p99s}{ratio:>7.2f}{first:>+9.1f}{later:>+7.1f}"
+    latencies = f"{p99s[0]:.1f} | {p99s[1]:.1f} | {p99s[1] / p99s[0]:.2f}"
+    return f"{latencies} | {waits[0]:.1f} | {waits[1]:.1f} | {first:+.1f} | {later:+.1f}"
 
 
 async def _run_attack(attack: Attack, port: int) -> None:
@@ -277,9 +293,9 @@ def _attack(name: str, port: int) -> Iterator[None]:
             attacker.kill()
 
 
-def _p99_ms(server: Server) -> float:
+def _felt_by_users(server: Server) -> Felt:
     found = measure_writes(server, users=USERS, devices=DEVICES, messages=WRITES_PER_S * SECONDS, rate=WRITES_PER_S)
-    return found["last_p99_ms"]
+    return Felt(found["last_p99_ms"], found["connected_s"])
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ from bench import servers
 from bench.cpu_figures import CpuFigures
 from bench.metrics import metric
 from bench.processes import CpuClock
-from bench.scenario import Figure, Sample, Target
+from bench.scenario import LOAD_SHARE, Figure, Sample, Target
 from bench.servers import MeasurementFailed, Server
 from bench.wrk import Posts, load
 
 USERS: Final = 200
 CONNECTIONS: Final = (32, 256)
 WARM_UP_S: Final = 1
-SECONDS: Final = 3
+SECONDS: Final = 2
 """For each number of connections."""
 
 _NEXT_LOAD: Final = 10**9
@@ -29,10 +29,11 @@ def posts() -> Posts:
 def figures(connections: int, *targets: Target) -> tuple[Figure, ...]:
     """Return the figures at so many connections; the rate is held to ``targets``."""
     return (
-        Figure(_rate(connections), targets),
-        Figure(_p50(connections), digits=2),
-        Figure(_p99(connections), digits=2),
+        Figure(_rate(connections), targets, load=_load(connections)),
+        Figure(_p50(connections), digits=2, load=_load(connections)),
+        Figure(_p99(connections), digits=2, load=_load(connections)),
         *_cpu(connections).figures(),
+        Figure(_load(connections), digits=2),
     )
 
 
@@ -62,6 +63,7 @@ def measure(server: Server, load_of: Posts, count_added: Callable[[], float] | N
             raise MeasurementFailed(f"{found.requests:,} POSTs were answered, and {added:,.0f} added")
         sample |= {_rate(connections): found.per_second}
         sample |= {_p50(connections): found.p50_ms, _p99(connections): found.p99_ms}
+        sample |= {_load(connections): found.load_share}
         sample |= _cpu(connections).sample(used_s, found.requests)
     return sample
 
@@ -76,6 +78,10 @@ def _p50(connections: int) -> str:
 
 def _p99(connections: int) -> str:
     return f"p99, {connections} connections, ms"
+
+
+def _load(connections: int) -> str:
+    return f"{LOAD_SHARE}, {connections} connections"
 
 
 def _cpu(connections: int) -> CpuFigures:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -48,6 +48,11 @@ class CpuClock:
     def total_s(self) -> float:
         """Return the seconds of all together."""
         return sum(self.used_s().values())
+
+
+def cpu_per_delivery_s(report: Mapping[str, float]) -> dict[str, float]:
+    """Return the CPU seconds of a delivery by process, as ``bench.fanout`` reports them."""
+    return {name: report[key] / 1e6 for name in PROCESSES if (key := f"{name}_cpu_us_per_delivery") in report}
 
 
 def memory_bytes(pid: int) -> int:

@@ -14,6 +14,11 @@ from bench.servers import Checkout
 T = TypeVar("T")
 
 LOAD_TIMEOUT_S = 120
+LOAD_LIMIT = 0.8
+"""Of a core: who makes the load and uses more is what is measured, and not the server."""
+
+LOAD_SHARE = "the load's share of a core"
+"""What the figures about the load begin with."""
 
 Sample = dict[str, float]
 """What one run yields: figure name -> value. A peer need not have every figure."""
@@ -41,11 +46,15 @@ class Target(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """One line of the table. ``name`` ends with its unit if it has one."""
+    """One line of the table. ``name`` ends with its unit if it has one.
+
+    ``load``: the figure of the share of a core that made the load, if this one depends on how fast that was.
+    """
 
     name: str
     targets: tuple[Target, ...] = ()
     digits: int = 0
+    load: str | None = None
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -77,6 +86,8 @@ class Result(Struct, frozen=True, kw_only=True):
     ours: tuple[float, ...]
     peers: Mapping[str, tuple[float, ...]] = {}
     """Peer -> its values, if it has this figure."""
+    limited_by_load: frozenset[str | None] = frozenset()
+    """Peers, and ``None`` for the daemon, for whom the load was too slow: they could have done better."""
 
     @property
     def median(self) -> float:
@@ -93,9 +104,11 @@ class Result(Struct, frozen=True, kw_only=True):
         return self.median / beside if beside else None
 
     def is_met(self, target: Target) -> bool | None:
-        """Return whether the figure meets one of its targets; ``None``: its peer was not measured."""
+        """Return whether the figure meets one of its targets; ``None``: it, or its peer, was not measured."""
         value = self.median if target.peer is None else self.ratio(target.peer)
-        return None if value is None else target.is_met(value)
+        if value is None or self.limited_by_load & {None, target.peer}:
+            return None
+        return target.is_met(value)
 
 
 def run(load: Coroutine[Any, Any, T]) -> T:
@@ -115,6 +128,9 @@ def results(scenario: Scenario, ours: list[Sample], peers: Mapping[str, list[Sam
             figure=figure,
             ours=_values(figure, ours),
             peers={name: values for name, samples in peers.items() if (values := _values(figure, samples))},
+            limited_by_load=frozenset(
+                who for who, samples in ((None, ours), *peers.items()) if _is_limited(figure, samples)
+            ),
         )
         for figure in scenario.figures
         if _values(figure, ours)
@@ -123,3 +139,8 @@ def results(scenario: Scenario, ours: list[Sample], peers: Mapping[str, list[Sam
 
 def _values(figure: Figure, samples: list[Sample]) -> tuple[float, ...]:
     return tuple(sample[figure.name] for sample in samples if figure.name in sample)
+
+
+def _is_limited(figure: Figure, samples: list[Sample]) -> bool:
+    shares = [sample[figure.load] for sample in samples if figure.load in sample]
+    return bool(shares) and median(shares) > LOAD_LIMIT

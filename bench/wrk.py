@@ -4,6 +4,7 @@ wrk asks a script in Lua, written here, for each request. Each connection has on
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,11 +74,18 @@ class WrkReport(Struct, frozen=True, forbid_unknown_fields=True):
     """Answers of status 400 and above."""
     deepest: int
     """With ``pages_script``: the last page that was followed by another, counted from the first."""
+    load_s: float = 0.0
+    """wrk's own CPU time."""
 
     @property
     def per_second(self) -> float:
         """Requests answered."""
         return self.requests / self.seconds
+
+    @property
+    def load_share(self) -> float:
+        """The share of a core that wrk used; it has one thread."""
+        return self.load_s / self.seconds
 
 
 class Posts(Struct, frozen=True):
@@ -117,7 +125,7 @@ def loading(port: int, script: str, *, connections: int, seconds: int) -> Iterat
         command += ["--duration", f"{seconds}s", "--timeout", f"{TIMEOUT_S}s", f"http://127.0.0.1:{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
-                yield lambda: report_of(process.communicate()[0])
+                yield lambda: _report(process)
             finally:
                 process.kill()
 
@@ -126,6 +134,14 @@ def load(port: int, script: str, *, connections: int, seconds: int) -> WrkReport
     """Load the server on ``port``; return when it is over. Raises: MeasurementFailed."""
     with loading(port, script, connections=connections, seconds=seconds) as report:
         return report()
+
+
+def _report(process: "subprocess.Popen[str]") -> WrkReport:
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return msgspec.structs.replace(report_of(output), load_s=used.ru_utime + used.ru_stime)
 
 
 def report_of(output: str) -> WrkReport:

@@ -3,9 +3,9 @@
 from bench import servers
 from bench.cpu_figures import CpuFigures
 from bench.fanout import Report
-from bench.processes import PROCESSES
+from bench.processes import cpu_per_delivery_s
 from bench.programs import NCHAN
-from bench.scenario import Figure, Peer, Sample, Scenario, Target
+from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target
 from bench.servers import Checkout
 from bench.write_load import UNDER_WAY, measure_publishes, measure_writes
 
@@ -16,7 +16,7 @@ MESSAGES = 12_000
 NCHAN_PEER = "nginx + nchan"
 
 PER_SECOND = "deliveries per second"
-CLIENT = "the load's share of a core"
+BYTES = "bytes of a delivery"
 CPU = CpuFigures("a delivery", digits=1)
 
 
@@ -33,9 +33,12 @@ def measure_nchan() -> Sample:
 
 
 def _sample(report: Report) -> Sample:
-    used_us = {name: report[key] for name in PROCESSES if (key := f"{name}_cpu_us_per_delivery") in report}
-    used_s = {name: cpu_us / 1e6 for name, cpu_us in used_us.items()}
-    return {PER_SECOND: report["deliveries_per_s"], CLIENT: report["client_cpu_share"], **CPU.sample(used_s, 1)}
+    return {
+        **CPU.sample(cpu_per_delivery_s(report), 1),
+        PER_SECOND: report["deliveries_per_s"],
+        LOAD_SHARE: report["client_cpu_share"],
+        BYTES: report["bytes_per_delivery"],
+    }
 
 
 SCENARIO = Scenario(
@@ -43,8 +46,9 @@ SCENARIO = Scenario(
     under_way=f"{UNDER_WAY} POSTs",
     figures=(
         *CPU.figures(Target("≤", 3, NCHAN_PEER)),
-        Figure(PER_SECOND),
-        Figure(CLIENT, digits=2),
+        Figure(PER_SECOND, load=LOAD_SHARE),
+        Figure(LOAD_SHARE, digits=2),
+        Figure(BYTES),
     ),
     measure=measure_daemon,
     peers=(Peer(name=NCHAN_PEER, measure=measure_nchan, needs=(NCHAN,)),),

@@ -2,7 +2,8 @@
 
 from bench import servers
 from bench.fanout import Load, measure
-from bench.scenario import Figure, Peer, Sample, Scenario, Target, run
+from bench.programs import NCHAN
+from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target, run
 from bench.servers import Checkout, Server
 
 USERS = 3_000
@@ -24,9 +25,15 @@ def measure_daemon(checkout: Checkout) -> Sample:
         return _connect(server, tokens)
 
 
-def measure_peer() -> Sample:
+def measure_plain() -> Sample:
     """Measure the plain server."""
     with servers.plain_websockets() as server:
+        return _connect(server, {})
+
+
+def measure_nchan() -> Sample:
+    """Measure nginx with nchan."""
+    with servers.nchan() as server:
         return _connect(server, {})
 
 
@@ -45,6 +52,7 @@ def _connect(server: Server, tokens: dict[str, str]) -> Sample:
         KB: report["kb_per_connection"],
         PER_SECOND: report["handshakes_per_s"],
         CPU_US: report["server_cpu_us_per_handshake"],
+        LOAD_SHARE: report["client_cpu_share_of_handshakes"],
     }
 
 
@@ -53,9 +61,13 @@ SCENARIO = Scenario(
     under_way="nothing; 32 handshakes at once",
     figures=(
         Figure(KB, (Target("≤", 12),), digits=1),
-        Figure(PER_SECOND, (Target("≥", 500),)),
+        Figure(PER_SECOND, (Target("≥", 500),), load=LOAD_SHARE),
         Figure(CPU_US),
+        Figure(LOAD_SHARE, digits=2),
     ),
     measure=measure_daemon,
-    peers=(Peer(name="plain websockets", measure=measure_peer),),
+    peers=(
+        Peer(name="plain websockets", measure=measure_plain),
+        Peer(name="nginx + nchan", measure=measure_nchan, needs=(NCHAN,)),
+    ),
 )

@@ -3,7 +3,7 @@
 from bench import servers
 from bench.fanout import Report
 from bench.programs import NCHAN
-from bench.scenario import Figure, Peer, Sample, Scenario, Target
+from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target
 from bench.servers import Checkout
 from bench.write_load import UNDER_WAY, measure_publishes, measure_writes
 
@@ -42,6 +42,7 @@ def _sample(report: Report) -> Sample:
         P99: report["p99_ms"],
         LAST_P50: report["last_p50_ms"],
         LAST_P99: report["last_p99_ms"],
+        LOAD_SHARE: report["client_cpu_share"],
     }
 
 
@@ -50,10 +51,11 @@ SCENARIO = Scenario(
     under_way=f"what the rate makes, {UNDER_WAY} POSTs at most",
     figures=(
         Figure(SHARE, (Target("≤", 0.25),), digits=2),
-        Figure(P50, (Target("<", 1.0),), digits=2),
-        Figure(P99, (Target("<", 5.0),), digits=2),
-        Figure(LAST_P50, digits=2),
-        Figure(LAST_P99, digits=2),
+        Figure(P50, (Target("<", 1.0),), digits=2, load=LOAD_SHARE),
+        Figure(P99, (Target("<", 5.0),), digits=2, load=LOAD_SHARE),
+        Figure(LAST_P50, digits=2, load=LOAD_SHARE),
+        Figure(LAST_P99, digits=2, load=LOAD_SHARE),
+        Figure(LOAD_SHARE, digits=2),
     ),
     measure=measure_daemon,
     peers=(Peer(name="nginx + nchan", measure=measure_nchan, needs=(NCHAN,)),),

@@ -3,7 +3,7 @@
 from bench.lists import daemon_with_lists, token_of
 from bench.post_load import CONNECTIONS, posts, warm_up
 from bench.programs import WRK
-from bench.scenario import Figure, Sample, Scenario, Target
+from bench.scenario import LOAD_SHARE, Figure, Sample, Scenario, Target
 from bench.servers import WATCHLIST, Checkout, MeasurementFailed, Server
 from bench.wrk import WrkReport, load, loading, pages_script
 
@@ -20,24 +20,23 @@ def measure_daemon(checkout: Checkout) -> Sample:
     """Measure the others' rate alone, beside each reading, and alone again: the mean of both is what they could do."""
     with daemon_with_lists(checkout) as server:
         warm_up(server, posts())
-        alone = [_posts_per_second(server, 1)]
-        beside: dict[tuple[int, int], tuple[float, WrkReport]] = {}
+        alone = [_posts(server, 1)]
+        beside: dict[tuple[int, int], tuple[WrkReport, WrkReport]] = {}
         for number, (size, page) in enumerate(READINGS, 2):
             script = pages_script(f"{WATCHLIST}?limit={page}", token_of(size))
             with loading(server.port, script, connections=1, seconds=SECONDS) as pages:
-                beside[size, page] = _posts_per_second(server, number), pages()
+                beside[size, page] = _posts(server, number), pages()
             _check_that_it_went_on(beside[size, page][1], size, page)
-        alone.append(_posts_per_second(server, len(READINGS) + 2))
-    could = sum(alone) / len(alone)
-    sample: Sample = {ALONE: could}
-    for reading, (rate, read) in beside.items():
-        sample |= {_share(*reading): rate / could, _pages(*reading): read.per_second}
+        alone.append(_posts(server, len(READINGS) + 2))
+    could = sum(report.per_second for report in alone) / len(alone)
+    sample: Sample = {ALONE: could, LOAD_SHARE: max(report.load_share for report in alone)}
+    for reading, (written, read) in beside.items():
+        sample |= {_share(*reading): written.per_second / could, _pages(*reading): read.per_second}
     return sample
 
 
-def _posts_per_second(server: Server, number: int) -> float:
-    script = posts().script(number * 10**9)
-    return load(server.port, script, connections=WRITERS, seconds=SECONDS).per_second
+def _posts(server: Server, number: int) -> WrkReport:
+    return load(server.port, posts().script(number * 10**9), connections=WRITERS, seconds=SECONDS)
 
 
 def _check_that_it_went_on(read: WrkReport, size: int, page: int) -> None:
@@ -57,9 +56,10 @@ SCENARIO = Scenario(
     title="Others' POSTs while one client reads a list page after page, as fast as it is answered",
     under_way=f"{WRITERS} POSTs and 1 page",
     figures=(
-        Figure(ALONE),
-        *(Figure(_share(*reading), (Target("≥", 0.9),), digits=2) for reading in READINGS),
+        Figure(ALONE, load=LOAD_SHARE),
+        *(Figure(_share(*reading), (Target("≥", 0.9),), digits=2, load=LOAD_SHARE) for reading in READINGS),
         *(Figure(_pages(*reading)) for reading in READINGS),
+        Figure(LOAD_SHARE, digits=2),
     ),
     measure=measure_daemon,
     needs=(WRK,),

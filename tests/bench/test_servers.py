@@ -1,12 +1,16 @@
 """What the bench measures and what it measures it beside."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from bench.fanout import Load, measure, message
 from bench.processes import CpuClock, memory_of, store_processes
-from bench.programs import NCHAN
-from bench.servers import THIS, Checkout, MeasurementFailed, empty_post, nchan
+from bench.programs import NCHAN, Program
+from bench.scenario import run
+from bench.servers import THIS, Checkout, MeasurementFailed, Server, empty_post, nchan, plain_websockets
 from bench.write_load import measure_publishes, measure_writes
 from tests.bench.conftest import need
 
@@ -47,6 +51,20 @@ def test_a_server_that_is_no_daemon_has_one_figure_of_cpu_time() -> None:
     with empty_post() as server:
         assert store_processes(server.pid) == {}
         assert set(CpuClock(server.pid).used_s()) == {"daemon"}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("peer", "needs"), [(plain_websockets, ()), (nchan, (NCHAN,))])
+def test_what_a_device_sends_reaches_every_device_of_its_user(
+    peer: Callable[[], AbstractContextManager[Server]], needs: tuple[Program, ...]
+) -> None:
+    need(*needs)
+    with peer() as server:
+        ws = f"ws://127.0.0.1:{server.port}/ws?user={{user}}"
+        load = Load(ws=ws, publish="ws", pid=server.pid, users=2, devices=3, messages=50, inflight=8)
+        report = run(measure(load))
+    assert report["delivered"] == report["expected"] == 150
+    assert report["bytes_per_delivery"] == len(message(load, 0))
 
 
 @pytest.mark.integration

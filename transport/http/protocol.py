@@ -91,6 +91,7 @@ class HttpProtocol(CarryingProtocol):
         self._deadline.end()
         super().connection_lost(exc)
         self.cycle = self._write = None
+        self.pipeline.clear()
 
     @override
     def data_received(self, data: bytes) -> None:

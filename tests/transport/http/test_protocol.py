@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -232,6 +233,26 @@ async def test_a_client_that_does_not_read_its_answer_is_given_up(
             while part := await asyncio.get_running_loop().sock_recv(client, 2**20):
                 received += len(part)
     assert received < LARGE
+
+
+def living() -> list[HttpProtocol]:
+    return [one for one in gc.get_objects() if isinstance(one, HttpProtocol)]
+
+
+async def test_requests_that_wait_when_their_client_goes_away_do_not_stay(serve: Serve) -> None:
+    port = await serve(app=large_app)
+    gc.disable()  # what is left must not even be a cycle: collections of what is old are rare
+    gc.freeze()  # what other tests have left is not looked at
+    try:
+        with raw_client(port, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 9):
+            async with asyncio.timeout(TIMEOUT_S):
+                while not any(protocol.pipeline for protocol in living()):
+                    await asyncio.sleep(0.01)
+        async with asyncio.timeout(TIMEOUT_S):
+            while living():
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_client_that_reads_slowly_gets_all_of_its_answer(serve: Serve) -> None:
