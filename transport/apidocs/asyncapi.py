@@ -19,6 +19,7 @@ from actors.messages.device import (
     DeviceHeartbeat,
     DeviceMessage,
     Error,
+    ListWrite,
     Malformed,
     Ping,
     Pong,
@@ -36,6 +37,7 @@ TO_DEVICE: Final = tuple(dict.fromkeys((*get_args(SyncMessage), *get_args(Answer
 
 _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     WatchlistWrite: (Ack, Error),
+    ListWrite: (Ack, Error),
     Authenticate: (Authenticated, Error),
     Ping: (Pong,),
     DeviceHeartbeat: (),
@@ -48,6 +50,10 @@ _STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
 _TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": _STAMP}
 _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": _CONTENT_ID, "id": "w1"},
+    "ListWrite": {
+        "type": "list_update", "list": "kids", "operation": "add", "content_id": _CONTENT_ID, "position": "a0",
+        "data": {"note": "with subtitles"}, "id": "w3",
+    },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
     "DeviceHeartbeat": {"type": "device_heartbeat"},
     "Ping": {"type": "ping"},
@@ -55,6 +61,10 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistUpdate": {
         "type": "watchlist_update", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
         "device_id": "phone",
+    },
+    "ListUpdate": {
+        "type": "list_update", "list": "kids", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
+        "device_id": "phone", "data": {"note": "with subtitles"}, "position": "a0",
     },
     "ProgressUpdate": {"type": "progress_update", "content_id": _CONTENT_ID, "position": 90, "duration": 5400},
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
@@ -73,6 +83,14 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "type": "watchlist_snapshot_piece", "revision": 9, "epoch": _EPOCH, "start": True,
         "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
         "next": f"{_EPOCH}.9.115605504000000000.7",
+    },
+    "ListSnapshot": {
+        "type": "list_snapshot", "list": "kids", "revision": 9, "epoch": _EPOCH,
+        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
+    },
+    "ListSnapshotPiece": {
+        "type": "list_snapshot_piece", "list": "kids", "revision": 9, "epoch": _EPOCH, "start": True,
+        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
 }  # fmt: skip

@@ -132,7 +132,7 @@ def write(message_id: str | int | None = "w1", **fields: Any) -> WatchlistWrite:
 ADDED = Outcome(
     status=Status.ADDED,
     update=Update(
-        user_id="ann", revision=11, change=Change("add", FILM), tags=("tv:1",), timestamp=STAMP,
+        line="ann", revision=11, change=Change("add", FILM), tags=("tv:1",), timestamp=STAMP,
         device_id="tv",
     ),
     is_new=True,

@@ -36,7 +36,7 @@ class Harness:
         self.ref: ActorRef[Journal] = Journal.start(self.client, self.metrics)
 
     def commit(self, name: str, reply_to: Callable[[Committed], None] | None = None) -> None:
-        operation = Operation(user_id="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
+        operation = Operation(line="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
         self.ref.tell(Commit(operation, reply_to or self.answers.append))
 
     async def ask(self, message: Callable[[Callable[[Any], None]], Any]) -> Any:

@@ -108,4 +108,4 @@ async def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harnes
 
 async def test_changes_are_read_in_slices(harness: Harness) -> None:
     changes = await harness.ask(lambda reply_to: ReadChanges("ann", 7, 2, reply_to, epoch="e1"))
-    assert changes == Changes(user_id="ann", epoch="e1", revision=7, head=9, updates=())
+    assert changes == Changes(line="ann", epoch="e1", revision=7, head=9, updates=())

@@ -82,7 +82,7 @@ class Service:
         operations: list[Operation] = []
         for change in changes:
             self._clock = tick(self._clock, NOW_MS, "other")
-            operations.append(Operation(user_id="ann", device_id="other", change=change, timestamp=self._clock))
+            operations.append(Operation(line="ann", device_id="other", change=change, timestamp=self._clock))
         for outcome in self._other_node.commit(operations):
             self._note(outcome)
 
