@@ -115,11 +115,7 @@ class SqlJournalStore:
     def delete_list(self, user_id: str, list_id: str) -> ListDeleted:
         """Delete a list."""
         with self._database.transaction(writing=True) as transaction:
-            revision = delete_list(transaction, user_id, list_id, self._now_ms(), self._answers)
-            mark = self._database.high_water_mark
-            if mark is not None and revision is not None:  # it may name the list, which is about to be missed
-                mark.raise_to(user_id, read_heads(transaction, (user_id,))[0].revision)
-            return ListDeleted(revision)
+            return ListDeleted(delete_list(transaction, user_id, list_id, self._now_ms(), self._answers))
 
     def check(self) -> None:
         """Read one row."""

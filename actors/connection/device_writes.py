@@ -38,7 +38,7 @@ class DeviceWrites:
                 device_id=device_id,
                 change=write,
                 collection=write.collection,
-                answer=partial(_tell_outcome, self._connection.tell, write.id),
+                answer=partial(_tell_outcome, self._connection.tell, write),
                 trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket")
                 if is_followed
                 else None,
@@ -52,5 +52,5 @@ class DeviceWrites:
             self._socket.resume_reading()
 
 
-def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:
-    tell(WriteAnswered(message_id, outcome))
+def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite, outcome: Outcome) -> None:
+    tell(WriteAnswered(write.id, outcome, write.collection))

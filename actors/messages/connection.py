@@ -37,6 +37,18 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     """Those that the device follows."""
 
 
+class Following(Struct, frozen=True):
+    """A collection that a device wants to be shown."""
+
+    collection: str = WATCHLIST
+    since: int | None = None
+    """The last revision that it has seen; ``None``: it wants what comes from now on."""
+    epoch: str | None = None
+    """Of that revision; ``None``: it does not say."""
+    after: Bookmark | None = None
+    """If it is shown the list: it has the pieces up to there."""
+
+
 # From a SyncWebSocket to its user's WatchlistSync.
 
 
@@ -217,6 +229,7 @@ class WriteAnswered(Struct, frozen=True, eq=False):
 
     message_id: str | int | None
     outcome: Outcome
+    collection: str = WATCHLIST
 
 
 class TimerDue(Struct, frozen=True, eq=False):

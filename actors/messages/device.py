@@ -190,7 +190,7 @@ Answer = (
 """What only one connection is told."""
 
 
-def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
+def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = WATCHLIST) -> Ack | Error:
     """Return what a device is told about its write: ``ack`` if it holds now, else ``error`` with the reason."""
     if outcome.status is Status.REFUSED:
         retry_after_s = outcome.retry_after_s
@@ -202,7 +202,8 @@ def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )
     if outcome.status is Status.NOT_FOUND:
-        return Error(id=message_id, code="not_found", field="content_id", message="it is not in the watchlist")
+        where = "watchlist" if collection == WATCHLIST else "list"
+        return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
     if update is None:
         return Ack(id=message_id, status=outcome.status)

@@ -60,7 +60,7 @@ def show_a_gap(patch: pytest.MonkeyPatch) -> None:
     def deliver(self: SyncWebSocket, delivery: Deliver) -> None:
         self._outbox.frames += delivery.frames
         if delivery.first_revision is not None:
-            self._revision = delivery.first_revision + len(delivery.frames) - 1
+            self._current.revision = delivery.first_revision + len(delivery.frames) - 1
 
     patch.setattr(SyncWebSocket, "_deliver", deliver)
 

@@ -25,7 +25,7 @@ from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.channel import HeadMoved
 from actors.messages.close_codes import SLOW_CONSUMER, TRY_AGAIN_LATER
-from actors.messages.connection import SocketLost, SocketWritable
+from actors.messages.connection import Following, SocketLost, SocketWritable
 from actors.messages.journal import DeviceWrite, Operation, Outcome
 from actors.metrics import BroadcastMetrics, BusMetrics, JournalMetrics, RegistryMetrics, WriteMetrics
 from actors.ports import JournalStore
@@ -128,8 +128,8 @@ class Device:
     def handshake(self) -> HandshakeResult:
         query = f"since={self.revision}&snapshot=pieces&snapshot_cursor={self.cursor or ''}".encode()
         return HandshakeResult(
-            user_id="ann", device_id="tv", ends_at_s=float("inf"), since=self.revision, epoch=self.epoch,
-            takes_pieces=self.takes_pieces, after=resume_query(query).after,
+            user_id="ann", device_id="tv", ends_at_s=float("inf"), takes_pieces=self.takes_pieces,
+            follows=(Following(since=self.revision, epoch=self.epoch, after=resume_query(query).follows[0].after),),
         )  # fmt: skip
 
     def disconnect(self) -> None:
