@@ -81,7 +81,7 @@ class StoreByHand:
 
     def users(self) -> list[str]:
         """Whose reads were begun, in order."""
-        return [request.user_id for request, _ in self.asked]
+        return [request.line for request, _ in self.asked]
 
 
 async def handled(ref: ActorRef[Journal]) -> None:

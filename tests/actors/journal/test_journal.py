@@ -44,7 +44,7 @@ async def test_a_read_sees_every_write_answered_before_it(harness: Harness) -> N
     heads = await harness.ask(lambda reply_to: LoadHeads(("ann", "bob"), reply_to))
     of_devices = await harness.ask(lambda reply_to: ReadSnapshotPage("ann", 10, reply_to))
     assert page.revision == of_devices.revision == 2
-    assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
+    assert [(head.line, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
 
 
 async def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:

@@ -40,11 +40,11 @@ async def test_a_user_has_one_read_under_way_and_users_take_turns() -> None:
     done = 0
     while done < len(store.asked):
         request, answered = store.asked[done]
-        answered.set_result(Page(line=request.user_id, epoch="e", revision=request.limit, items=()))
+        answered.set_result(Page(line=request.line, epoch="e", revision=request.limit, items=()))
         done += 1
         await handled(ref)
     await ref.stop(block=False)
-    assert [f"{answer.user_id} {answer.revision}" for answer in answers] == [
+    assert [f"{answer.line} {answer.revision}" for answer in answers] == [
         "ann 1", "bob 1", "c 1", "d 1", "e 1", "f 1", "g 1", "ann 2", "ann 3", "ann 4", "ann 5",
     ]  # fmt: skip
 
@@ -71,7 +71,7 @@ async def test_between_two_slices_of_one_user_every_other_user_has_a_turn() -> N
         answered.set_result(
             Changes(line="ann", epoch="e", revision=revision, head=2_000, updates=())
             if isinstance(request, FindChanges)
-            else Page(line=request.user_id, epoch="e", revision=1, items=())
+            else Page(line=request.line, epoch="e", revision=1, items=())
         )
         done += 1
         await handled(ref)
@@ -120,7 +120,7 @@ async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() 
         await handled(ref)
     await ref.stop(block=False)
     assert [request.lines for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]
-    assert [[head.user_id for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
+    assert [[head.line for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
 
 
 async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
@@ -138,7 +138,7 @@ async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
         await handled(ref)
     await ref.stop(block=False)
     assert [len(request.lines) for request, _ in store.asked] == [1, MAX_SHARING, 1]
-    assert [answer.heads[0].user_id for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
+    assert [answer.heads[0].line for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
 
 
 async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third() -> None:
