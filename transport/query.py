@@ -22,9 +22,8 @@ MAX_POLL_S: Final = 55
 SNAPSHOT_IN_PIECES: Final = "pieces"
 
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
-SINCE_PATTERN: Final = (
-    rf"^((?P<collection>{WATCHLIST}|list:{LIST_PATTERN}):)(?P<revision>[0-9]{{1,18}})(:(?P<epoch>[^:]{{1,128}}))?$"
-)
+SINCE_PATTERN: Final = rf"^({WATCHLIST}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
+"""A collection, its revision, and the epoch of that."""
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
 _TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
@@ -180,11 +179,10 @@ def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     for value, found in zip(parameters["since"], named, strict=True):
         if found is None and not _REVISION.fullmatch(value):
             raise Problem(HTTPStatus.BAD_REQUEST, _SINCE_RULE)
-        collection = WATCHLIST if found is None else found["collection"]
+        collection, revision, of_epoch = (WATCHLIST, value, None) if found is None else found.groups()
         if collection in follows:
             raise Problem(HTTPStatus.BAD_REQUEST, f"since: {collection} must be given once.")
-        since = int(value if found is None else found["revision"])
-        follows[collection] = Following(collection, since, (found["epoch"] if found else None) or epoch)
+        follows[collection] = Following(collection, int(revision), of_epoch or epoch)
     return tuple(follows.values())
 
 

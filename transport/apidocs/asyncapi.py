@@ -27,7 +27,7 @@ from actors.messages.device import (
 )
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
-from transport.query import MAX_EPOCH_LENGTH, SNAPSHOT_IN_PIECES
+from transport.query import MAX_EPOCH_LENGTH, SINCE_PATTERN, SNAPSHOT_IN_PIECES
 from transport.websocket.handshake import PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
@@ -152,7 +152,13 @@ def _channel(kinds: tuple[type, ...]) -> Json:
     query = {
         "type": "object",
         "properties": {
-            "since": {"type": "integer", "minimum": 0, "description": "First send what came after this revision."},
+            "since": {
+                "description": "First send what came after this revision. Several follow a collection each.",
+                "anyOf": [
+                    {"type": "integer", "minimum": 0},
+                    {"type": "array", "items": {"type": "string", "pattern": SINCE_PATTERN}},
+                ],
+            },
             "epoch": {
                 "type": "string",
                 "minLength": 1,

@@ -45,6 +45,7 @@ from transport.query import (
     MAX_LIMIT,
     MAX_POLL_S,
     REVISION_PATTERN,
+    SINCE_PATTERN,
     SNAPSHOT_IN_PIECES,
 )
 
@@ -67,6 +68,7 @@ _UPDATE: Final = {
 }  # fmt: skip
 _EPOCH: Final = "9f86d081"
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
+_SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}
 _EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
 _EVENTS: Final = (
     ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
@@ -250,7 +252,7 @@ def _stream() -> Json:
         "stream",
         "Get a device's messages as server-sent events, where no WebSocket can be had.",
         parameters=[
-            query("since", "First send what came after this revision.", _REVISION, "8"),
+            query("since", "First send what came after; of each collection that is to be followed.", _SINCE, ["8"]),
             query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
             query("snapshot", "If the list is to be sent: in pieces.", {"enum": [SNAPSHOT_IN_PIECES]}, "pieces"),
             query("snapshot_cursor", "The next of the last piece that came.", {"type": "string"}, cursor),
