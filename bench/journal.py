@@ -35,7 +35,7 @@ def now_ms() -> int:
 def add(user_id: str) -> Operation:
     """Return an add of a content nobody has added yet."""
     return Operation(
-        user_id=user_id,
+        line=user_id,
         device_id="bench",
         change=Change("add", uuid4(), operation_id=str(uuid4())),
         timestamp=HLCTimestamp(now_ms(), next(_ticks) & 0xFFFF, "bench"),

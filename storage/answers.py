@@ -102,12 +102,12 @@ class AnswerKeeping:
         transaction.execute_many(_INSERT, [answer_row(*one, now_ms) for one in new])
         self._kept += len(new)
 
-    def keep_dropped(self, transaction: Transaction, user_id: str, dropped: range, now_ms: int) -> None:
+    def keep_dropped(self, transaction: Transaction, line: str, dropped: range, now_ms: int) -> None:
         """Keep the answers in the revisions of the user's history that are about to be ``dropped``.
 
         Cost: O(operations dropped).
         """
-        transaction.execute(_KEEP_DROPPED, (user_id, dropped.stop, self._needed_since_ms(now_ms)))
+        transaction.execute(_KEEP_DROPPED, (line, dropped.stop, self._needed_since_ms(now_ms)))
         self._kept += len(dropped)  # at most
 
     def prune(self, transaction: Transaction, now_ms: int) -> None:

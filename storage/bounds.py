@@ -23,7 +23,9 @@ class Bounds(Struct, frozen=True):
     gaps_per_replica: int = 1_024
     """Runs of counters that were skipped, and may come yet."""
     replicas_per_user: int = 12_000
-    """But the journal's own."""
+    """But the journal's own; of each list."""
+    lists_per_user: int = 100
+    """Beside the watchlist."""
 
 
 DEFAULT_BOUNDS: Final = Bounds()
@@ -36,6 +38,12 @@ class BoundReached(Exception):
         super().__init__(text)
         self.quota = quota
         self.field = field
+
+
+def lists_bound(bounds: Bounds) -> BoundReached:
+    """Return what is raised where another list is wanted, and there may be none."""
+    most = bounds.lists_per_user
+    return BoundReached("lists_per_user", "list", f"list: there are {most} lists (lists_per_user): delete one first")
 
 
 class Usage:

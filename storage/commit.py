@@ -14,6 +14,7 @@ from storage import history
 from storage.answers import AnswerKeeping, compile_keeping
 from storage.bounds import Bounds
 from storage.database import Transaction
+from storage.lists import compile_creating, create_lines
 from storage.loading import compile_loading, load
 from storage.rows import context_row, head_row, live_row, update_row
 from storage.statements import Row, Statement
@@ -22,12 +23,6 @@ from storage.usage import forget_replicas
 from storage.user_journal import Answer, JournalHead, UserJournal
 
 # As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
-_CREATE_HEADS = Statement(
-    text(
-        "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
-        " VALUES (:user_id, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
-    )
-)
 _PUT_CONTEXTS = Statement(
     text(
         "INSERT INTO contexts (user_id, replica, context, used_day) VALUES (:user_id, :replica, :context, :used_day)"
@@ -46,12 +41,13 @@ _DELETE_ENTRIES = Statement(
     "of_content",
     "of_tag",
 )
+_MOVED = [column for column in heads.columns if column not in (heads.c.user_id, heads.c.deleted_revision)]
 _MOVE_HEADS = Statement(
     update(heads)
     .where(heads.c.user_id == bindparam("of_user"))
-    .values({column: bindparam(f"new_{column.name}") for column in heads.columns if column is not heads.c.user_id}),
+    .values({column: bindparam(f"new_{column.name}") for column in _MOVED}),
     "of_user",
-    *(f"new_{column.name}" for column in heads.columns if column is not heads.c.user_id),
+    *(f"new_{column.name}" for column in _MOVED),
 )
 
 
@@ -59,7 +55,8 @@ def compile_ahead(dialect: Dialect) -> None:
     """Compile what ``commit`` executes, which takes 15 ms: the first writes after a start would wait for it."""
     compile_loading(dialect)
     compile_keeping(dialect)
-    for statement in (_CREATE_HEADS, _PUT_CONTEXTS, _INSERT_OPERATIONS, _INSERT_ENTRIES, _DELETE_ENTRIES, _MOVE_HEADS):
+    compile_creating(dialect)
+    for statement in (_PUT_CONTEXTS, _INSERT_OPERATIONS, _INSERT_ENTRIES, _DELETE_ENTRIES, _MOVE_HEADS):
         statement.compiled(dialect)
 
 
@@ -75,19 +72,18 @@ def commit(
 ) -> list[Outcome] | None:
     """Apply ``batch`` in order inside the caller's transaction; one outcome each, same order.
 
-    ``None``: a user is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
+    ``None``: a line is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
     created now would be locked out of order, and two nodes could wait for each other.
 
     Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
     release that does not count has written the user's journal.
     """
     if create_heads:
-        user_ids = sorted({operation.user_id for operation in batch})
-        transaction.execute_many(_CREATE_HEADS, [(user_id,) for user_id in user_ids])
-    journals = load(transaction, batch, now_ms, answers, bounds)
+        create_lines(transaction, batch, bounds)
+    journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None
-    outcomes = [journals[operation.user_id].apply(operation) for operation in batch]
+    outcomes = [journals[operation.line].apply(operation) for operation in batch]
     _write(transaction, journals.values(), now_ms, limits, answers)
     answers.prune(transaction, now_ms)
     return outcomes
@@ -108,16 +104,16 @@ def _write(
     forgotten: list[tuple[str, str]] = []
     unrecorded: list[tuple[str, str, Answer]] = []
     for journal in journals:
-        user_id = journal.user_id
+        line = journal.line
         recorded += [
             update_row(outcome.update, outcome.status, now_ms) for outcome in journal.recorded if outcome.update
         ]
         made_live, no_longer_live = journal.live_changes()
-        inserted += [live_row(user_id, live) for live in made_live]
-        deleted += [(user_id, live.content_id, str(live.tag)) for live in no_longer_live]
-        seen += [context_row(user_id, *changed, now_ms) for changed in journal.context_changes().items()]
-        forgotten += [(user_id, replica) for replica in journal.forgotten]
-        unrecorded += [(user_id, *answer) for answer in journal.unrecorded.items()]
+        inserted += [live_row(line, live) for live in made_live]
+        deleted += [(line, live.content_id, str(live.tag)) for live in no_longer_live]
+        seen += [context_row(line, *changed, now_ms) for changed in journal.context_changes().items()]
+        forgotten += [(line, replica) for replica in journal.forgotten]
+        unrecorded += [(line, *answer) for answer in journal.unrecorded.items()]
     transaction.execute_many(_INSERT_OPERATIONS, recorded)
     transaction.execute_many(_DELETE_ENTRIES, deleted)
     transaction.execute_many(_INSERT_ENTRIES, inserted)
@@ -128,7 +124,7 @@ def _write(
     transaction.execute_many(
         _MOVE_HEADS,
         [
-            head_row(journal.user_id, _pruned(transaction, journal, head, now_ms, limits, answers))
+            head_row(journal.line, _pruned(transaction, journal, head, now_ms, limits, answers))
             for journal, head in moved
         ],
     )
@@ -145,5 +141,5 @@ def _pruned(
     """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
     if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
         return head
-    first_kept = history.prune(transaction, journal.user_id, head, now_ms, limits, answers)
+    first_kept = history.prune(transaction, journal.line, head, now_ms, limits, answers)
     return structs.replace(head, first_revision=first_kept)

@@ -13,11 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from actors.errors import StoreUnavailable
+from actors.messages.collections import list_in, parts_of
 
 if TYPE_CHECKING:
     import sqlite3
 
 _HEAD: Final = "SELECT revision FROM heads WHERE user_id = ?"
+_DELETED: Final = "SELECT deleted_revision FROM heads WHERE user_id = ?"
+_HAS_LISTS: Final = "SELECT count(*) FROM sqlite_master WHERE name = 'lists'"
 _EPOCH: Final = "SELECT value FROM meta WHERE key = 'epoch'"
 _HAS_TABLES: Final = "SELECT count(*) = 2 FROM sqlite_master WHERE name IN ('heads', 'meta')"
 
@@ -30,10 +33,11 @@ logger = logging.getLogger(__name__)
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
-    """In a database with this ``epoch``, the user of the latest commit stands at ``revision``, or later."""
+    """In a database with this ``epoch``, the line of the latest commit stands at ``revision``, or later."""
 
     epoch: str
     user_id: str
+    """The line, as the tables have it."""
     revision: int
     is_overwritten: bool = False
     """The database was overwritten while in use: it is a mixture, wherever its users seem to stand."""
@@ -154,6 +158,8 @@ class HighWaterMark:
 
 def _revision(connection: "sqlite3.Connection", user_id: str) -> int:
     row = connection.execute(_HEAD, (user_id,)).fetchone()
+    if row is None and list_in(user_id) is not None and connection.execute(_HAS_LISTS).fetchone()[0]:
+        row = connection.execute(_DELETED, (parts_of(user_id)[0],)).fetchone()  # it may have been deleted since
     return 0 if row is None else int(row[0])
 
 

@@ -57,7 +57,7 @@ def is_due(before: int, after: int, every: int = PRUNE_EVERY) -> bool:
 
 def prune(
     transaction: Transaction,
-    user_id: str,
+    line: str,
     head: JournalHead,
     now_ms: int,
     limits: HistoryLimits,
@@ -70,8 +70,8 @@ def prune(
     Cost: O(operations deleted).
     """
     first_kept = head.revision - limits.max_operations + 1
-    young = transaction.execute(_FIRST_YOUNG, (user_id, first_kept, now_ms - limits.max_age_ms)).fetchall()
+    young = transaction.execute(_FIRST_YOUNG, (line, first_kept, now_ms - limits.max_age_ms)).fetchall()
     first_kept = max(1, young[0][0] if young else head.revision + 1)
-    answers.keep_dropped(transaction, user_id, range(head.first_revision, first_kept), now_ms)
-    transaction.execute(_DELETE_OLDER, (user_id, first_kept))
+    answers.keep_dropped(transaction, line, range(head.first_revision, first_kept), now_ms)
+    transaction.execute(_DELETE_OLDER, (line, first_kept))
     return first_kept

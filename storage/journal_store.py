@@ -11,12 +11,14 @@ was promoted shows it: ``storage.promotion``.
 from collections.abc import Callable, Sequence
 
 from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
+from actors.messages.lists import ListDeleted, ListPut, Lists
 from storage.answers import AnswerKeeping
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.commit import commit
 from storage.database import DEFAULT_LOCK_TIMEOUT_S, Database
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.listing import read_page
+from storage.lists import delete_list, put_list, read_lists
 from storage.promotion import Asked, Promoted, renew_if_promoted
 from storage.reads import read_changes, read_epoch, read_heads
 from storage.schema import bring_up_to_date
@@ -85,22 +87,37 @@ class SqlJournalStore:
         self._note_latest(outcomes)
         return outcomes
 
-    def heads(self, user_ids: Sequence[str]) -> list[Head]:
-        """Return each user's head, same order."""
+    def heads(self, lines: Sequence[str]) -> list[Head]:
+        """Return each line's head, same order."""
         with self._database.transaction(writing=False) as transaction:
-            return read_heads(transaction, user_ids)
+            return read_heads(transaction, lines)
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    def page(self, line: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""
         with self._database.transaction(writing=False) as transaction:
-            return read_page(transaction, user_id, limit, after)
+            return read_page(transaction, line, limit, after)
 
     def changes(
-        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+        self, line: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
     ) -> Changes | ChangesExpired:
         """Return up to ``limit`` updates after ``revision``, or why not."""
         with self._database.transaction(writing=False) as transaction:
-            return read_changes(transaction, user_id, revision, limit, epoch, prefers_list=prefers_list)
+            return read_changes(transaction, line, revision, limit, epoch, prefers_list=prefers_list)
+
+    def lists(self, user_id: str) -> Lists:
+        """Return the user's lists."""
+        with self._database.transaction(writing=False) as transaction:
+            return read_lists(transaction, user_id)
+
+    def put_list(self, user_id: str, list_id: str, title: str) -> ListPut:
+        """Name a list, and create it if there is none."""
+        with self._database.transaction(writing=True) as transaction:
+            return put_list(transaction, user_id, list_id, title, self._bounds)
+
+    def delete_list(self, user_id: str, list_id: str) -> ListDeleted:
+        """Delete a list."""
+        with self._database.transaction(writing=True) as transaction:
+            return ListDeleted(delete_list(transaction, user_id, list_id, self._now_ms(), self._answers))
 
     def check(self) -> None:
         """Read one row."""
@@ -120,7 +137,7 @@ class SqlJournalStore:
         mark = self._database.high_water_mark
         latest = next((outcome.update for outcome in reversed(outcomes) if outcome.update and outcome.is_new), None)
         if mark is not None and latest is not None:
-            mark.raise_to(latest.user_id, latest.revision)
+            mark.raise_to(latest.line, latest.revision)
 
     def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
         with self._database.transaction(writing=True) as transaction:

@@ -20,7 +20,7 @@ from actors.messages.journal import Bookmark, Item, Page, PageExpired, Status
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
 from storage.reads import read_head
-from storage.rows import KINDS, age_of, item_of
+from storage.rows import KINDS, age_of, item_of, shown_of
 from storage.rows_in import chunks, places
 from storage.statements import Row, Statement
 from storage.tables import entries, operations
@@ -69,6 +69,7 @@ class _Operation(NamedTuple):
     node: str
     device_id: str
     status: str | None
+    fields: str | None
 
 
 _OF_TOUCHED = Statement(
@@ -98,22 +99,22 @@ def _not_older(size: int) -> Statement:
     )
 
 
-def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+def read_page(transaction: Transaction, line: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
     Cost: O(limit), and O(live tags of a content) where there are several; if the list has changed, also a bounded look
     through the history.
     """
     if after is None:
-        return _first_page(transaction, user_id, limit)
-    epoch, head, first_kept = read_head(transaction, user_id)
+        return _first_page(transaction, line, limit)
+    epoch, head, first_kept = read_head(transaction, line)
     if after.epoch != epoch or after.revision > head:
         return PageExpired("epoch_changed")
     if after.revision + 1 < first_kept:
         return PageExpired("history_pruned")
     touched: list[_Operation] = []
     if after.revision < head:
-        rows = transaction.execute(_OF_TOUCHED, (user_id, after.revision, MAX_LOOKED_THROUGH)).fetchall()
+        rows = transaction.execute(_OF_TOUCHED, (line, after.revision, MAX_LOOKED_THROUGH)).fetchall()
         touched = [_Operation(*row) for row in rows]
         if sum(operation.revision > after.revision for operation in touched) != head - after.revision:
             return PageExpired("history_pruned")  # it has a hole, or more was written than may be looked through
@@ -121,16 +122,16 @@ def read_page(transaction: Transaction, user_id: str, limit: int, after: Bookmar
         items = _items_at(touched, after, is_whole=first_kept == 1 and len(touched) < MAX_LOOKED_THROUGH)
     except _Unknown:
         return PageExpired("history_pruned")
-    items += _items(transaction, user_id, after, limit + 1, {operation.content_id for operation in touched})
-    return _page(user_id, after.epoch, after.revision, items, limit)
+    items += _items(transaction, line, after, limit + 1, {operation.content_id for operation in touched})
+    return _page(line, after.epoch, after.revision, items, limit)
 
 
-def _first_page(transaction: Transaction, user_id: str, limit: int) -> Page:
-    epoch, head, _ = read_head(transaction, user_id)
-    return _page(user_id, epoch, head, _items(transaction, user_id, _TOP, limit + 1, set()), limit)
+def _first_page(transaction: Transaction, line: str, limit: int) -> Page:
+    epoch, head, _ = read_head(transaction, line)
+    return _page(line, epoch, head, _items(transaction, line, _TOP, limit + 1, set()), limit)
 
 
-def _items(transaction: Transaction, user_id: str, after: Bookmark, count: int, left_out: set[str]) -> list[Item]:
+def _items(transaction: Transaction, line: str, after: Bookmark, count: int, left_out: set[str]) -> list[Item]:
     """Return the first ``count`` items that follow ``after`` in the list as it is now, but none of ``left_out``.
 
     A content stands where its newest live tag does: at the first one met, unless another one is before ``after``.
@@ -139,14 +140,14 @@ def _items(transaction: Transaction, user_id: str, after: Bookmark, count: int, 
     met = left_out.copy()
     age, size = (after.timestamp, after.added_revision), count
     while len(items) < count:
-        older = transaction.execute(_OLDER, (user_id, *age, size)).fetchall()
+        older = transaction.execute(_OLDER, (line, *age, size)).fetchall()
         first_met: dict[str, Row] = {}
         for row in older:
             content_id = row[_CONTENT_ID]
             if content_id not in met:
                 met.add(content_id)
                 first_met[content_id] = row
-        before = _contents_before(transaction, user_id, after, list(first_met))
+        before = _contents_before(transaction, line, after, list(first_met))
         items += [item_of(row) for content_id, row in first_met.items() if content_id not in before]
         if len(older) < size:
             break
@@ -154,18 +155,16 @@ def _items(transaction: Transaction, user_id: str, after: Bookmark, count: int, 
     return items[:count]
 
 
-def _contents_before(
-    transaction: Transaction, user_id: str, bookmark: Bookmark, content_ids: Sequence[str]
-) -> set[str]:
+def _contents_before(transaction: Transaction, line: str, bookmark: Bookmark, content_ids: Sequence[str]) -> set[str]:
     """Return those of ``content_ids`` with a live tag that stands before ``bookmark``, or at it."""
     if bookmark is _TOP:
         return set()
     age = bookmark.timestamp, bookmark.added_revision
-    results = [transaction.execute(_not_older(len(wanted)), (user_id, *age, *wanted)) for wanted in chunks(content_ids)]
+    results = [transaction.execute(_not_older(len(wanted)), (line, *age, *wanted)) for wanted in chunks(content_ids)]
     return {content_id for result in results for (content_id,) in result.fetchall()}
 
 
-def _page(user_id: str, epoch: str, revision: int, items: list[Item], limit: int) -> Page:
+def _page(line: str, epoch: str, revision: int, items: list[Item], limit: int) -> Page:
     items.sort(key=age_of, reverse=True)
     after = None
     if len(items) > limit:
@@ -173,7 +172,7 @@ def _page(user_id: str, epoch: str, revision: int, items: list[Item], limit: int
         after = Bookmark(epoch=epoch, revision=revision, timestamp=timestamp, added_revision=added_revision)
     # As devices sort: of two stamps of one moment that of the greater node is the later.
     shown = sorted(items[:limit], key=lambda item: (item.timestamp, item.added_revision), reverse=True)
-    return Page(user_id=user_id, epoch=epoch, revision=revision, items=tuple(shown), after=after)
+    return Page(line=line, epoch=epoch, revision=revision, items=tuple(shown), after=after)
 
 
 class _Unknown(Exception):
@@ -212,14 +211,18 @@ def _item_at(newest_first: Sequence[_Operation], revision: int, is_whole: bool) 
         added = []
     if len(added) != 1:  # of several, a later one may or may not have replaced the tags of the others
         raise _Unknown
-    return _item(added[0])
+    # What it carries is that of the last add, which may have been of another of its tags.
+    return _item(added[0], next(operation.fields for operation in earlier if operation.kind == _ADD))
 
 
-def _item(add: _Operation) -> Item:
+def _item(add: _Operation, fields: str | None) -> Item:
+    shown = shown_of(fields)
     return Item(
         content_id=add.content_id,
         tag=_decode_tags(add.tags)[0],
         added_revision=add.revision,
         timestamp=HLCTimestamp.unpack(add.timestamp, add.node),
         device_id=add.device_id,
+        data=shown.data,
+        position=shown.position,
     )

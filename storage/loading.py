@@ -19,7 +19,7 @@ from storage.statements import Row, Statement, for_update
 from storage.tables import answers as given_answers
 from storage.tables import contexts, entries, heads, operations
 from storage.usage import counted, unused_replicas
-from storage.user_journal import JOURNAL_REPLICA, UserJournal
+from storage.user_journal import JOURNAL_REPLICA, NO_HEAD, UserJournal
 
 LOOKED_THROUGH: Final = 1_000
 """A user's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
@@ -29,11 +29,12 @@ _SMALL: Final = (1, 2, 4, 8, 16)
 """Sizes of lists."""
 
 Journals = dict[str, UserJournal]
-"""By user."""
+"""By line."""
 
 
 @cache
-def _lock_heads(size: int) -> Statement:
+def lock_heads(size: int) -> Statement:
+    """Return what locks the heads of so many lines, all in one order, and selects them."""
     wanted = heads.c.user_id.in_(places(size))
     return Statement(for_update(select(heads).where(wanted).order_by(heads.c.user_id)))
 
@@ -67,57 +68,65 @@ def _recorded_at(size: int) -> Statement:
 def compile_loading(dialect: Dialect) -> None:
     """Compile what small batches ask for."""
     for size in _SMALL:
-        _lock_heads(size).compiled(dialect)
+        lock_heads(size).compiled(dialect)
     for key in (contexts.c.replica, entries.c.content_id, operations.c.operation_id, given_answers.c.operation_id):
         compile_rows_in(dialect, key, _SMALL)
 
 
 def load(
-    transaction: Transaction, batch: Sequence[Operation], now_ms: int, answers: AnswerKeeping, bounds: Bounds
+    transaction: Transaction,
+    batch: Sequence[Operation],
+    now_ms: int,
+    answers: AnswerKeeping,
+    bounds: Bounds,
+    *,
+    are_created: bool,
 ) -> Journals | None:
-    """Lock the heads of the users of ``batch``, and return their journals with what ``batch`` touches.
+    """Lock the heads of the lines of ``batch``, and return their journals with what ``batch`` touches.
 
-    ``None``: a user has no head yet.
+    ``None``: a line has no head yet, and what may be created is not known to be: ``are_created``.
     """
-    user_ids = {operation.user_id for operation in batch}
-    touched = {(operation.user_id, operation.content_id) for operation in batch}
-    replicas = {(operation.user_id, replica) for operation in batch for replica in _foreign_replicas(operation)}
+    lines = {operation.line for operation in batch}
+    touched = {(operation.line, operation.content_id) for operation in batch}
+    replicas = {(operation.line, replica) for operation in batch for replica in _foreign_replicas(operation)}
     operation_ids = [
-        (operation.user_id, name) for operation in batch if (name := operation.change.operation_id) is not None
+        (operation.line, name) for operation in batch if (name := operation.change.operation_id) is not None
     ]
     # Everything is asked for before the first answer is waited for. The rest is read when the heads are locked.
-    wanted = padded(sorted(user_ids))
-    locked = transaction.execute(_lock_heads(len(wanted)), wanted)
+    wanted = padded(sorted(lines))
+    locked = transaction.execute(lock_heads(len(wanted)), wanted)
     seen = rows_in(transaction, contexts.c.replica, list(replicas))
     live = rows_in(transaction, entries.c.content_id, list(touched))
     answered = read_answers(transaction, operation_ids)
 
-    head_of_user = {row[0]: head_of(row) for row in locked.fetchall()}
-    if len(head_of_user) < len(user_ids):
+    head_of_line = {row[0]: head_of(row) for row in locked.fetchall()}
+    if len(head_of_line) < len(lines) and not are_created:
         return None
-    contexts_of_user = _contexts_by_user(seen)
-    named = Counter(user_id for user_id, _ in replicas)
+    contexts_of_line = _contexts_by_line(seen)
+    named = Counter(line for line, _ in replicas)
     journals: Journals = {}
-    for user_id, stored in head_of_user.items():
-        head, known = counted(transaction, user_id, stored), contexts_of_user[user_id]
-        new = named[user_id] - len(known)
+    for line, stored in head_of_line.items():
+        head, known = counted(transaction, line, stored), contexts_of_line[line]
+        new = named[line] - len(known)
         lack = min(new, head.replicas + new - bounds.replicas_per_user)
-        unused = unused_replicas(transaction, user_id, lack, known, now_ms)
-        journals[user_id] = UserJournal(user_id, head, known, answers.known_since_ms(now_ms), bounds, unused)
+        unused = unused_replicas(transaction, line, lack, known, now_ms)
+        journals[line] = UserJournal(line, head, known, answers.known_since_ms(now_ms), bounds, unused)
+    for line in lines - head_of_line.keys():
+        journals[line] = UserJournal(line, NO_HEAD, {}, answers.known_since_ms(now_ms), bounds, exists=False)
     for row in live:
         journals[row[0]].learn_live(live_of(row))
-    for user_id, operation_id, answer in answered:
-        journals[user_id].learn_answer(operation_id, answer)
+    for line, operation_id, answer in answered:
+        journals[line].learn_answer(operation_id, answer)
     _learn_repeated_adds(transaction, journals, batch)
     return journals
 
 
-def _contexts_by_user(rows: Iterable[Row]) -> dict[str, dict[str, CausalContext]]:
-    by_user: dict[str, dict[str, CausalContext]] = defaultdict(dict)
+def _contexts_by_line(rows: Iterable[Row]) -> dict[str, dict[str, CausalContext]]:
+    by_line: dict[str, dict[str, CausalContext]] = defaultdict(dict)
     for row in rows:
-        user_id, replica, *_ = row
-        by_user[user_id][replica] = context_of(row)
-    return by_user
+        line, replica, *_ = row
+        by_line[line][replica] = context_of(row)
+    return by_line
 
 
 def _foreign_replicas(operation: Operation) -> set[str]:
@@ -133,10 +142,10 @@ def _learn_repeated_adds(transaction: Transaction, journals: Journals, batch: Se
     for operation in batch:
         if operation.change.action == "add" and operation.change.tag:
             tag = Tag.parse(operation.change.tag)
-            if journals[operation.user_id].has_seen(tag):
-                repeated[operation.user_id].add((operation.content_id, tag))
-    for user_id, adds in repeated.items():
-        _learn_adds(transaction, journals[user_id], adds)
+            if journals[operation.line].has_seen(tag):
+                repeated[operation.line].add((operation.content_id, tag))
+    for line, adds in repeated.items():
+        _learn_adds(transaction, journals[line], adds)
 
 
 def _learn_adds(transaction: Transaction, journal: UserJournal, adds: set[tuple[str, Tag]]) -> None:
@@ -146,8 +155,8 @@ def _learn_adds(transaction: Transaction, journal: UserJournal, adds: set[tuple[
     others = [tags_text((str(tag),)) for (_, tag), revision in known.items() if revision is None]
     lately = journal.head.revision - LOOKED_THROUGH + 1
     results = [
-        *(transaction.execute(_recorded_at(len(some)), (journal.user_id, *some)) for some in chunks(revisions)),
-        *(transaction.execute(_adds_by_tag(len(some)), (journal.user_id, lately, *some)) for some in chunks(others)),
+        *(transaction.execute(_recorded_at(len(some)), (journal.line, *some)) for some in chunks(revisions)),
+        *(transaction.execute(_adds_by_tag(len(some)), (journal.line, lately, *some)) for some in chunks(others)),
     ]
     for row in chain.from_iterable(result.fetchall() for result in results):
         (tag_text,) = update_of(row).tags

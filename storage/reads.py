@@ -5,6 +5,7 @@ from functools import cache
 
 from sqlalchemy import bindparam, select
 
+from actors.messages.collections import list_in, parts_of
 from actors.messages.journal import Changes, ChangesExpired, Head
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
@@ -38,6 +39,9 @@ _UPDATES = Statement(
 )
 
 
+_DELETED_REVISION = Statement(select(heads.c.deleted_revision).where(heads.c.user_id == bindparam("of_user")))
+
+
 @cache
 def _heads(size: int) -> Statement:
     with_heads = meta.outerjoin(heads, heads.c.user_id.in_(places(size)))
@@ -50,29 +54,43 @@ def read_epoch(transaction: Transaction) -> str:
     return str(epoch)
 
 
-def read_head(transaction: Transaction, user_id: str) -> tuple[str, int, int]:
-    """Return the epoch, the user's head, and the first revision that the history still has."""
-    ((epoch, head, first_kept),) = transaction.execute(_HEAD, (user_id,)).fetchall()
-    return epoch, head or 0, first_kept or 1
+def read_head(transaction: Transaction, line: str) -> tuple[str, int, int]:
+    """Return the epoch, the line's head, and the first revision that the history still has."""
+    ((epoch, head, first_kept),) = transaction.execute(_HEAD, (line,)).fetchall()
+    if head is None:
+        head = _first_head(transaction, line)
+        first_kept = head + 1
+    return epoch, head, first_kept
 
 
-def read_heads(transaction: Transaction, user_ids: Sequence[str]) -> list[Head]:
-    """Return each user's head, same order."""
-    results = [transaction.execute(_heads(len(some)), some) for some in chunks(user_ids)]
+def _first_head(transaction: Transaction, line: str) -> int:
+    """Return the revision that the first of a ``line`` without a head will follow.
+
+    There may have been a list of that name before: whoever has seen it must not take the next one for the same.
+    """
+    if list_in(line) is None:
+        return 0
+    deleted = transaction.execute(_DELETED_REVISION, (parts_of(line)[0],)).fetchall()
+    return deleted[0][0] if deleted else 0
+
+
+def read_heads(transaction: Transaction, lines: Sequence[str]) -> list[Head]:
+    """Return each line's head, same order."""
+    results = [transaction.execute(_heads(len(some)), some) for some in chunks(lines)]
     rows = [row for result in results for row in result.fetchall()]
     epoch = rows[0][0] if rows else ""
     known = {row[1]: head_of(row[1:]) for row in rows if row[1] is not None}
     return [
-        Head(user_id=user_id, revision=known[user_id].revision, clock=known[user_id].clock, epoch=epoch)
-        if user_id in known
-        else Head(user_id=user_id, revision=0, clock=HLCTimestamp(0, 0, ""), epoch=epoch)
-        for user_id in user_ids
+        Head(line=line, revision=known[line].revision, clock=known[line].clock, epoch=epoch)
+        if line in known
+        else Head(line=line, revision=_first_head(transaction, line), clock=HLCTimestamp(0, 0, ""), epoch=epoch)
+        for line in lines
     ]
 
 
 def read_changes(
     transaction: Transaction,
-    user_id: str,
+    line: str,
     revision: int,
     limit: int,
     epoch: str | None,
@@ -86,27 +104,28 @@ def read_changes(
 
     Cost: O(updates).
     """
-    current_epoch, head, first_kept = read_head(transaction, user_id)
+    current_epoch, head, first_kept = read_head(transaction, line)
     if revision > head or epoch not in (None, current_epoch):
         return ChangesExpired("epoch_changed", head)
     if revision + 1 < first_kept:
         return ChangesExpired("history_pruned", head)
-    if prefers_list and head - revision > limit and head - revision >= _most_items(transaction, user_id, head):
+    if prefers_list and head - revision > limit and head - revision >= _most_items(transaction, line, head):
         return ChangesExpired("list_is_shorter", head)
     up_to = min(head, revision + limit)
     updates: tuple[bytes, ...] = ()
     if up_to > revision:
-        rows = transaction.execute(_UPDATES, (user_id, revision, up_to)).fetchall()
-        updates = tuple([shown_json(*row) for row in rows])
+        rows = transaction.execute(_UPDATES, (line, revision, up_to)).fetchall()
+        list_id = list_in(line)
+        updates = tuple([shown_json(list_id, *row) for row in rows])
     if len(updates) != up_to - revision:  # it has a hole
         return ChangesExpired("history_pruned", head)
-    return Changes(user_id=user_id, epoch=current_epoch, revision=up_to, head=head, updates=updates)
+    return Changes(line=line, epoch=current_epoch, revision=up_to, head=head, updates=updates)
 
 
-def _most_items(transaction: Transaction, user_id: str, head: int) -> int:
-    """Return how many items the list of a user who has written has, at most.
+def _most_items(transaction: Transaction, line: str, head: int) -> int:
+    """Return how many items the list of a line that was written to has, at most.
 
     A release that does not count them may have written the last revisions, and added one with each.
     """
-    ((items, counted_revision),) = transaction.execute(_ITEMS, (user_id,)).fetchall()
+    ((items, counted_revision),) = transaction.execute(_ITEMS, (line,)).fetchall()
     return int(items + head - counted_revision)

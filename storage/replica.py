@@ -36,12 +36,12 @@ class ReplicaReads:
         self._now_s = now_s
         self._pauses_until_s = float("-inf")
 
-    def read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
+    def read(self, line: str, read: Callable[[JournalStore], R]) -> R:
         """Return what ``read`` makes of the replica or of the database. Raises: what it raises of the database."""
         if self._now_s() >= self._pauses_until_s:
-            head = self._database.heads((user_id,))[0]
+            head = self._database.heads((line,))[0]
             try:
-                copied = self._replica.heads((user_id,))[0]
+                copied = self._replica.heads((line,))[0]
                 if copied.epoch == head.epoch and copied.revision >= head.revision:
                     return read(self._replica)
             except StoreUnavailable as error:

@@ -19,12 +19,15 @@ from actors.messages.store import (
     CheckWriting,
     CommitBatch,
     Done,
+    DropList,
     FindChanges,
     FindHeads,
+    FindLists,
     FindPage,
     FindRevocations,
     FindSnapshotPage,
     HeadsFound,
+    NameList,
     Prepare,
     RevocationsFound,
     RevokeToken,
@@ -153,17 +156,23 @@ class OpenedStore:
                 began_s = self._timer_s()
                 outcomes = journal.commit(operations)
                 return BatchCommitted(tuple(outcomes), self._timer_s() - began_s, journal.epoch)
-            case FindHeads(user_ids=user_ids):
-                return HeadsFound(tuple(journal.heads(user_ids)))
-            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+            case FindHeads(lines=lines):
+                return HeadsFound(tuple(journal.heads(lines)))
+            case FindChanges(line=line, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
                 return self._read(
-                    user_id, lambda store: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
+                    line, lambda store: store.changes(line, revision, limit, epoch, prefers_list=prefers_list)
                 )
-            case FindPage(user_id=user_id, limit=limit, after=after):
-                return self._read(user_id, lambda store: store.page(user_id, limit, after))
-            case FindSnapshotPage(user_id=user_id, limit=limit, after=after):
-                page = self._read(user_id, lambda store: store.page(user_id, limit, after))
+            case FindPage(line=line, limit=limit, after=after):
+                return self._read(line, lambda store: store.page(line, limit, after))
+            case FindSnapshotPage(line=line, limit=limit, after=after):
+                page = self._read(line, lambda store: store.page(line, limit, after))
                 return snapshot_page(page) if isinstance(page, Page) else page
+            case FindLists(user_id=user_id):
+                return journal.lists(user_id)
+            case NameList(user_id=user_id, list=list_id, name=name):
+                return journal.put_list(user_id, list_id, name)
+            case DropList(user_id=user_id, list=list_id):
+                return journal.delete_list(user_id, list_id)
             case Prepare():
                 self._prepare()
                 self._database.check_high_water_mark()
@@ -188,8 +197,8 @@ class OpenedStore:
         bring_up_to_date(self._database)  # it is, or this says why not
         compile_ahead(self._database.dialect)
 
-    def _read(self, user_id: str, read: Callable[[JournalStore], R]) -> R:
-        return read(self._journal) if self._replica is None else self._replica.read(user_id, read)
+    def _read(self, line: str, read: Callable[[JournalStore], R]) -> R:
+        return read(self._journal) if self._replica is None else self._replica.read(line, read)
 
 
 def _open(opening: Open) -> OpenedStore | Failed:

@@ -2,7 +2,7 @@
 
 A statement has a fixed number of places, so there is one for each power of two up to a most: lists are cut and padded.
 
-``(user_id, key) IN (VALUES …)`` would be shorter, but SQLite scans the whole table for it; ``OR`` of equalities uses
+``(line, key) IN (VALUES …)`` would be shorter, but SQLite scans the whole table for it; ``OR`` of equalities uses
 the index in both databases.
 """
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def rows_in(transaction: Transaction, key: Column[Any], pairs: Sequence[tuple[str, str]]) -> Iterator[Row]:
-    """Ask for the rows of ``key``'s table whose ``user_id`` and ``key`` are one of ``pairs``; yield them later."""
+    """Ask for the rows of ``key``'s table whose ``line`` and ``key`` are one of ``pairs``; yield them later."""
     if not pairs:
         return iter(())
     results = [

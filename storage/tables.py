@@ -3,6 +3,8 @@
 A user's state is spread over rows, so that a write reads and writes only a few of them, however long the list is:
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
 the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
+All of that is by *line*: a collection of a user. The column is ``user_id``, and a watchlist's line is just that; the
+line of another collection (``actors.messages.collections``) is no user's id. ``lists`` says which of them there are.
 ``revocations`` are separate: the tokens that are refused before they expire.
 
 What only one database knows, as ``WITHOUT ROWID``, is in the migrations alone: naming it would load its dialect.
@@ -36,6 +38,16 @@ heads = Table(
     Column("replicas", BigInteger, nullable=False, server_default="0"),  # rows in ``contexts``
     # To which both belong. Behind ``revision``: a node of a release that does not count has written meanwhile.
     Column("counted_revision", BigInteger, nullable=False, server_default="0"),
+    # In the row of a user's watchlist: the highest at which a list of the user was deleted. New lists go on from there.
+    Column("deleted_revision", BigInteger, nullable=False, server_default="0"),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("list", Text, primary_key=True),
+    Column("title", Text, nullable=False),
 )
 
 # The journal's own replica is ``heads.minted``; there is a row here for every other replica that ever named a tag.
@@ -59,6 +71,7 @@ entries = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("node", Text, nullable=False),
     Column("device_id", Text, nullable=False),
+    Column("fields", Text),  # JSON: what the item carries; ``storage/rows.py`` says how. NULL: nothing
 )
 
 # For lists: a user's newest tags first.
@@ -78,6 +91,7 @@ operations = Table(
     Column("operation_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; ``timestamp`` may be much older
     Column("status", Text),  # what was answered; NULL: written by a release that did not keep it
+    Column("fields", Text),  # JSON: what the item carries after it, as devices are shown it. NULL: nothing
 )
 Index(
     "operations_by_operation_id",

@@ -38,27 +38,25 @@ _FORGET = Statement(
 )
 
 
-def counted(transaction: Transaction, user_id: str, head: JournalHead) -> JournalHead:
+def counted(transaction: Transaction, line: str, head: JournalHead) -> JournalHead:
     """Return the user's ``head`` with what is bounded.
 
     Cost: O(live tags + replicas) if a release that does not count has written the journal; none otherwise.
     """
     if head.is_counted:
         return head
-    ((items, replicas),) = transaction.execute(_COUNT, (user_id, user_id)).fetchall()
+    ((items, replicas),) = transaction.execute(_COUNT, (line, line)).fetchall()
     return structs.replace(head, items=items, replicas=replicas)
 
 
-def unused_replicas(
-    transaction: Transaction, user_id: str, count: int, known: Collection[str], now_ms: int
-) -> list[str]:
+def unused_replicas(transaction: Transaction, line: str, count: int, known: Collection[str], now_ms: int) -> list[str]:
     """Return up to ``count`` replicas of the user, none of ``known``, that were not used for long; the oldest first.
 
     Cost: O(count + known).
     """
     if count <= 0:
         return []
-    oldest = transaction.execute(_UNUSED, (user_id, now_ms // DAY_MS - UNUSED_DAYS, count + len(known)))
+    oldest = transaction.execute(_UNUSED, (line, now_ms // DAY_MS - UNUSED_DAYS, count + len(known)))
     return [replica for (replica,) in oldest.fetchall() if replica not in known][:count]
 
 

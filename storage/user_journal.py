@@ -8,12 +8,13 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from actors.messages.change import WatchlistAction
+from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Operation, Outcome, Quota, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
-from storage.bounds import DEFAULT_BOUNDS, BoundReached, Bounds, Usage
+from storage.bounds import DEFAULT_BOUNDS, BoundReached, Bounds, Usage, lists_bound
+from storage.live_tags import NO_FIELDS, Fields, LiveTag, carrying, fields_after, missing, oldest
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
@@ -24,21 +25,6 @@ TOO_OLD = (
     " an add with a tag and a remove with observed are taken at any age"
 )
 """Why an operation is refused whose first answer may be forgotten."""
-
-
-class LiveTag(Struct, frozen=True):
-    """One add that is in the list: a row of ``entries``."""
-
-    content_id: str
-    tag: Tag
-    added_revision: int
-    timestamp: HLCTimestamp
-    device_id: str
-
-    @property
-    def age_key(self) -> tuple[HLCTimestamp, int]:
-        """Sorts older tags before newer ones."""
-        return self.timestamp, self.added_revision
 
 
 class JournalHead(Struct, frozen=True):
@@ -54,6 +40,9 @@ class JournalHead(Struct, frozen=True):
     """Foreign replicas of which something was seen."""
     is_counted: bool = True
     """Whether both are known."""
+
+
+NO_HEAD: Final = JournalHead(0, 1, 0, HLCTimestamp(0, 0, ""))
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -83,25 +72,28 @@ class UserJournal:
     batch repeats: those to its operation ids, and to the adds of its tags.
 
     Args:
-        user_id: whose journal.
+        line: whose journal.
         head: as stored before the batch.
         contexts: replica -> what was seen of it, if anything was: of every replica but the journal's that the batch
             names in a tag.
         answers_since_ms: every ``operation_id`` used since then is known, milliseconds since 1970.
         bounds: what the user may make grow.
         unused: replicas that may be forgotten, as of ``Usage``.
+        exists: whether there is such a line; if not, all adds are refused: there may be no more lists.
     """
 
     def __init__(
         self,
-        user_id: str,
+        line: str,
         head: JournalHead,
         contexts: Mapping[str, CausalContext],
         answers_since_ms: int,
         bounds: Bounds = DEFAULT_BOUNDS,
         unused: Iterable[str] = (),
+        *,
+        exists: bool = True,
     ) -> None:
-        self.user_id = user_id
+        self.line = line
         self.head = head
         """The head before the batch."""
         self.revision = head.revision
@@ -112,7 +104,8 @@ class UserJournal:
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
         self._usage = Usage(bounds, head.items, head.replicas, contexts, unused)
-        self._most_tags = bounds.tags_per_item
+        self._bounds = bounds
+        self._exists = exists
         self._loaded_contexts = contexts
         self._context = CausalContext.from_runs(JOURNAL_REPLICA, (1, head.minted + 1) if head.minted else ())
         for context in contexts.values():
@@ -180,7 +173,7 @@ class UserJournal:
     def live_changes(self) -> tuple[list[LiveTag], list[LiveTag]]:
         """Return the tags that the batch made live, and those that it removed."""
         before, now = self._loaded_live, self._live
-        return _missing(now, before), _missing(before, now)
+        return missing(now, before), missing(before, now)
 
     def context_changes(self) -> dict[str, CausalContext]:
         """Return the contexts that changed, by replica; what the journal minted is in its head."""
@@ -210,6 +203,8 @@ class UserJournal:
             raise _Refused(TOO_OLD, field="timestamp")
 
     def _add(self, operation: Operation, content_id: str) -> Outcome:
+        if not self._exists:
+            raise lists_bound(self._bounds)
         if operation.change.tag is None:
             tag = self._context.next_tag(JOURNAL_REPLICA)
         else:
@@ -220,16 +215,17 @@ class UserJournal:
         if not live:
             self._usage.check_room()
         observed = self._observed(operation, live)
-        excess = _oldest(live, observed, self._most_tags - 1)
+        excess = oldest(live, observed, self._bounds.tags_per_item - 1)
         entry, context = orset.add(frozenset(live), self._context, tag, observed | excess)
         self._see(context, (tag,))
         self._usage.items += not live
         text = str(tag)
         status, quota = Status.EXISTING if live else Status.ADDED, _TAGS if excess else None
-        outcome = self._record(operation, (text,), status, quota)
+        fields = fields_after(live, operation)
+        outcome = self._record(operation, (text,), status, quota, fields)
         self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
-        born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id)
-        self._live[content_id] = {kept: live.get(kept, born) for kept in entry}
+        born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id, fields)
+        self._live[content_id] = {kept: carrying(fields, live.get(kept, born)) for kept in entry}
         return outcome
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
@@ -251,7 +247,7 @@ class UserJournal:
             named = observed = frozenset(map(self._author_tag, operation.removed_tags))
         else:
             named, observed = orset.ABSENT, self._observed(operation, live)
-        observed |= _oldest(live, observed, self._most_tags)  # of an entry from before there was a bound
+        observed |= oldest(live, observed, self._bounds.tags_per_item)  # of an entry from before there was a bound
         entry, context = orset.remove(frozenset(live), self._context, observed)
         self._see(context, named)
         if not live:
@@ -293,14 +289,19 @@ class UserJournal:
         return tag
 
     def _record(
-        self, operation: Operation, tags: tuple[str, ...], status: Status, quota: Quota | None = None
+        self,
+        operation: Operation,
+        tags: tuple[str, ...],
+        status: Status,
+        quota: Quota | None = None,
+        fields: Fields = NO_FIELDS,
     ) -> Outcome:
         self.revision += 1
         self.clock = max(self.clock, operation.timestamp)
         update = Update(
-            user_id=self.user_id,
+            line=self.line,
             revision=self.revision,
-            change=structs.replace(operation.change, tag=None, observed=None, timestamp=None),  # they led to it
+            change=_recorded(operation.change, fields),
             tags=tags,
             timestamp=operation.timestamp,
             device_id=operation.device_id,
@@ -318,28 +319,17 @@ class _Refused(Exception):
         self.field = field
 
 
-def _missing(there: Mapping[str, Mapping[Tag, LiveTag]], here: Mapping[str, Mapping[Tag, LiveTag]]) -> list[LiveTag]:
-    """Return the live tags of each content that are ``there`` and not ``here``."""
-    return [
-        born for content_id, live in there.items() for tag, born in live.items() if tag not in here.get(content_id, {})
-    ]
-
-
-def _oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:
-    """Return the oldest of the ``live`` tags that were not ``observed``: all but ``kept``.
-
-    The oldest are those that were added first, whatever their timestamps: who has seen any of the others has seen them.
-    """
-    concurrent = [born for tag, born in live.items() if tag not in observed]
-    if len(concurrent) <= kept:
-        return orset.ABSENT
-    concurrent.sort(key=lambda born: born.added_revision, reverse=True)
-    return frozenset(born.tag for born in concurrent[kept:])
-
-
 def _is_idempotent(operation: Operation) -> bool:
     """Return whether a repetition has no effect, known as one or not."""
     change = operation.change
     if change.action == "add":
         return change.tag is not None
     return change.observed is not None or bool(operation.removed_tags)
+
+
+def _recorded(change: Change, fields: Fields) -> Change:
+    """Return ``change`` without what led to it, and with what its item carries now."""
+    if fields is NO_FIELDS:  # mostly: for speed
+        return structs.replace(change, tag=None, observed=None, timestamp=None, data=None, position=None)
+    data, position = fields.get("data"), fields.get("position")
+    return structs.replace(change, tag=None, observed=None, timestamp=None, data=data, position=position)

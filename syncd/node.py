@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from pykka import ActorRef
 
 from actors.bus.deployment import Deployment
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
-from actors.messages.bus import CompareHeads
+from actors.messages.bus import CompareHeads, Publish
+from actors.messages.channel import HeadMoved
 from actors.messages.journal import Probe
 from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
@@ -65,6 +66,8 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     begin_stop: Callable[[], None]
     """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
+    announce: Callable[[str, HeadMoved], None]
+    """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
     bus: Bus
     deployment: ActorRef[Deployment]
     metrics: NodeMetrics
@@ -102,8 +105,7 @@ async def running_node(
         SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
-    name = outside.new_name()
-    quotas, metrics = Quotas(_limits(settings)), metrics or NodeMetrics()
+    name, quotas, metrics = outside.new_name(), Quotas(_limits(settings)), metrics or NodeMetrics()
     codec, control = bus_codec(settings), control_codec(settings)
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
         wiring = _wiring(settings, name, stack, metrics, tracer, outside)
@@ -120,7 +122,8 @@ async def running_node(
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
-            registry=fanout.registry, bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
+            registry=fanout.registry, announce=partial(_announce, channels, name),
+            bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
             outside=outside, started_s=outside.now_s(),
             figures=_figures(settings, metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels),
         )  # fmt: skip
@@ -187,6 +190,12 @@ def _figures(
         log_lines_left_out=logs.lines_left_out,
     )
     return Figures(sources)
+
+
+def _announce(channels: Channels, name: str, user_id: str, moved: HeadMoved) -> None:
+    moved = structs.replace(moved, origin=name)
+    channels.users.tell_if_active(user_id, moved)
+    channels.publisher.tell(Publish(user_id, moved))
 
 
 def _keep_doing(stack: AsyncExitStack, *chores: Coroutine[None, None, None]) -> None:

@@ -161,6 +161,7 @@ def api_deps(
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
         issuer=node.metrics.issuer,
+        announce=node.announce,
         now_s=node.outside.now_s,
     )
 

@@ -143,6 +143,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Count,
         _about("replicas that name tags for one user; if none was unused for 90 days, the tag of another is refused"),
     ] = 12_000
+    max_lists_per_user: Annotated[
+        Count, _about("lists of one user beside the watchlist; another one is not created until one is deleted")
+    ] = 100
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
     log_format: Annotated[Literal["auto", "console", "json"], _about("auto is console on a terminal, else json")] = (
         "auto"

@@ -79,7 +79,7 @@ class DeviceConnection(DeviceSocket):
 
     def _count_in(self, claims: Claims, resume: ResumeQuery) -> None:
         """Count the connection, until ``_leave``. Raises: Problem, a limit is reached."""
-        if resume.since is not None:
+        if resume.is_resuming:
             self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         self._deps.quotas.connect(claims.user_id)
         self._user_id = claims.user_id
@@ -93,10 +93,8 @@ class DeviceConnection(DeviceSocket):
             device_id=claims.device_id,
             ends_at_s=asyncio.get_running_loop().time() + claims.expires_at - wall_s,
             connected_at=int(wall_s),
-            since=resume.since,
-            epoch=resume.epoch,
+            follows=resume.follows,
             takes_pieces=resume.takes_pieces,
-            after=resume.after,
         )
         self._tell = self._deps.spawn(self, handshake)
 

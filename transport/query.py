@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from actors.messages.collections import LIST_PATTERN, WATCHLIST
+from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
 
@@ -20,12 +22,16 @@ MAX_POLL_S: Final = 55
 SNAPSHOT_IN_PIECES: Final = "pieces"
 
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
+SINCE_PATTERN: Final = rf"^({WATCHLIST}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
+"""A collection, its revision, and the epoch of that."""
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
 _TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
 _MAX_PARAMETERS: Final = 16
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
+_COLLECTION_SINCE: Final = re.compile(SINCE_PATTERN)
+_SINCE_RULE: Final = "since: must be a revision, or a collection and a revision as in watchlist:7 and list:kids:0."
 _SECONDS: Final = re.compile("[0-9]{1,2}")
 _LIMIT: Final = re.compile("[0-9]{1,4}")
 _CURSOR: Final = re.compile(CURSOR_PATTERN)
@@ -43,12 +49,13 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 class ResumeQuery(Struct, frozen=True, kw_only=True):
     """What a device has, and how it wants the list if it must be shown it."""
 
-    since: int | None = None
-    """The last revision it has seen."""
-    epoch: str | None = None
+    follows: tuple[Following, ...] = (Following(),)
     takes_pieces: bool = False
-    after: Bookmark | None = None
-    """It has the pieces up to there."""
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether it says what it has."""
+        return self.follows[0].since is not None
 
 
 def refuse_tokens(query: bytes) -> None:
@@ -116,23 +123,24 @@ def stream_query(query: bytes) -> tuple[ResumeQuery, int | None]:
         return resume, None
     if int(poll) > MAX_POLL_S:
         raise Problem(HTTPStatus.BAD_REQUEST, f"poll: must be {expected}.")
-    if resume.since is None:
+    if not resume.is_resuming:
         raise Problem(HTTPStatus.BAD_REQUEST, "poll: needs since: what came between two polls is not kept for anybody.")
     return resume, int(poll)
 
 
 def _resume_query(parameters: dict[str, list[str]]) -> ResumeQuery:
     _refuse_tokens(parameters)
-    since, epoch = _position(parameters)
+    follows = _follows(parameters)
     takes_pieces = _one(parameters, "snapshot", _PIECES, f"{SNAPSHOT_IN_PIECES!r}, or left out") is not None
     cursor = _one(parameters, "snapshot_cursor", _ANYTHING, "the 'next' of a piece")
-    if cursor is not None and (since is None or not takes_pieces):
+    if cursor is not None and (follows[0].since is None or not takes_pieces):
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             f"snapshot_cursor: goes on with a list, it needs since and snapshot={SNAPSHOT_IN_PIECES}.",
         )
-    after = _bookmark(cursor) if cursor is not None and _CURSOR.fullmatch(cursor) else None
-    return ResumeQuery(since=since, epoch=epoch, takes_pieces=takes_pieces, after=after)
+    if cursor is not None and _CURSOR.fullmatch(cursor):
+        follows = (structs.replace(follows[0], after=_bookmark(cursor)), *follows[1:])
+    return ResumeQuery(follows=follows, takes_pieces=takes_pieces)
 
 
 def cursor_of(bookmark: Bookmark) -> str:
@@ -158,6 +166,24 @@ def _position(parameters: dict[str, list[str]]) -> tuple[int | None, str | None]
     since = _one(parameters, "since", _REVISION, "a revision: a whole number from 0")
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
     return None if since is None else int(since), epoch
+
+
+def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
+    """Return what ``since`` names: the watchlist by a revision alone, any collection by its name before it."""
+    named = [_COLLECTION_SINCE.fullmatch(value) for value in parameters.get("since", ())]
+    if not any(named):
+        since, epoch = _position(parameters)
+        return (Following(since=since, epoch=epoch),)
+    epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
+    follows: dict[str, Following] = {}
+    for value, found in zip(parameters["since"], named, strict=True):
+        if found is None and not _REVISION.fullmatch(value):
+            raise Problem(HTTPStatus.BAD_REQUEST, _SINCE_RULE)
+        collection, revision, of_epoch = (WATCHLIST, value, None) if found is None else found.groups()
+        if collection in follows:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"since: {collection} must be given once.")
+        follows[collection] = Following(collection, int(revision), of_epoch or epoch)
+    return tuple(follows.values())
 
 
 def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], expected: str) -> str | None:

@@ -13,6 +13,7 @@ from actors.messages.channel import (
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
+from actors.messages.names import is_name
 from actors.messages.watchlist import RemoteUpdate
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
@@ -65,7 +66,9 @@ class BroadcasterMessageHandler:
 
         Should several nodes get it, its tag makes it one.
         """
-        if isinstance(message, PubNubWatchlistUpdate) and message.revision is None:
+        if type(message) is not PubNubWatchlistUpdate or message.revision is not None:  # of a list none is documented
+            return
+        if is_name(user_id):  # what is none might be taken for the line of a user's list
             self._ingest(user_id, message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:

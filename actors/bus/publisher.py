@@ -12,6 +12,7 @@ from msgspec import Struct
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.bus import Flush, Publish, PublishEnded, PublisherMessage, ResumePublishing
 from actors.messages.channel import BusMessage, HeadMoved
+from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.conversion import channel_update
 from actors.messages.journal import Update
 from actors.messages.trace import Trace
@@ -36,6 +37,7 @@ class _Outgoing(Struct, frozen=True, eq=False):
     revision: int
     span: Trace | None = None
     """Of its publish, if the write is followed."""
+    collection: str = WATCHLIST
 
 
 class PubNubPublisher(SupervisedActor):
@@ -111,11 +113,12 @@ class PubNubPublisher(SupervisedActor):
         Of a followed write, the other nodes go on from its publish.
         """
         if isinstance(update, HeadMoved):
-            return _Outgoing(self._encode(user_id, update), update.revision)
-        trace = self._tracer.committed(user_id, update.revision) if self._tracer.is_following else None
+            return _Outgoing(self._encode(user_id, update), update.revision, collection=update.collection)
+        is_followed = self._tracer.is_following and update.line == user_id
+        trace = self._tracer.committed(user_id, update.revision) if is_followed else None
         span = None if trace is None else self._tracer.child(trace)
         message = channel_update(update, self._node, None if span is None else span.traceparent, epoch)
-        return _Outgoing(self._encode(user_id, message), update.revision, span)
+        return _Outgoing(self._encode(user_id, message), update.revision, span, parts_of(update.line)[1])
 
     def _enqueue(self, user_id: str, outgoing: _Outgoing) -> None:
         waiting = self._outbox.get(user_id)
@@ -129,13 +132,16 @@ class PubNubPublisher(SupervisedActor):
         self._send()
 
     def _shrink(self, user_id: str, waiting: deque[_Outgoing]) -> None:
-        """Keep the first message, which may be under way, and one hint for all that came after it."""
-        if len(waiting) < 3:
+        """Keep the first message, which may be under way, and for each collection one hint at what came after it."""
+        first, *others = waiting
+        heads = {outgoing.collection: outgoing.revision for outgoing in others}
+        if len(heads) == len(others):
             return
-        first, last = waiting[0], waiting[-1]
-        self._metrics.outbox -= len(waiting) - 2
+        self._metrics.outbox -= len(others) - len(heads)
         waiting.clear()
-        waiting.extend((first, self._outgoing(user_id, HeadMoved(last.revision, self._node))))
+        waiting.append(first)
+        for collection, revision in heads.items():
+            waiting.append(self._outgoing(user_id, HeadMoved(revision, self._node, collection=collection)))
 
     def _send(self) -> None:
         while self._ready and not self._is_paused and len(self._in_flight) < self._limit:

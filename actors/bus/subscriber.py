@@ -18,7 +18,7 @@ from actors.messages.bus import (
     SubscriberMessage,
     UsersSubscribed,
 )
-from actors.messages.channel import BusMessage, HeadMoved
+from actors.messages.channel import JOURNAL, BusMessage, HeadMoved
 from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusListener
@@ -150,4 +150,4 @@ class PubNubSubscriber(SupervisedActor):
             return
         self._compare_next()  # first: should one user's message raise, the comparison goes on all the same
         for head in heads:
-            self._deps.handle(head.user_id, HeadMoved(head.revision, origin="journal", epoch=head.epoch or None))
+            self._deps.handle(head.line, HeadMoved(head.revision, origin=JOURNAL, epoch=head.epoch or None))

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from actors.messages.connection import WatchlistRequest
+from actors.messages.connection import Following, WatchlistRequest
 from actors.messages.device import Answer
-from actors.messages.journal import Bookmark
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 
@@ -21,12 +20,10 @@ class HandshakeResult(Struct, frozen=True, eq=False, kw_only=True):
     """When the token ends, on the clock ``ConnectionDeps.now_s``."""
     connected_at: int = 0
     """Seconds since 1970."""
-    since: int | None = None
-    epoch: str | None = None
+    follows: tuple[Following, ...] = (Following(),)
+    """The collections that it wants to be shown, and what it has of them; all but a first one say since when."""
     takes_pieces: bool = False
-    """Whether it wants the list in pieces."""
-    after: Bookmark | None = None
-    """If it is shown the list: it has the pieces up to there."""
+    """Whether it wants lists in pieces."""
 
 
 class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):

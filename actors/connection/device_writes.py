@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from actors.connection.deps import ConnectionDeps
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConnectionInfo, WriteAnswered
 from actors.messages.device import WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome
@@ -30,13 +31,17 @@ class DeviceWrites:
         if self.unanswered == MAX_UNANSWERED:
             self._socket.pause_reading()
         user_id, device_id = self._connection.user_id, self._connection.device_id
+        is_followed = write.collection == WATCHLIST  # a trace is found by its user and revision
         self._deps.tell_watchlist(
             DeviceWrite(
                 user_id=user_id,
                 device_id=device_id,
                 change=write,
-                answer=partial(_tell_outcome, self._connection.tell, write.id),
-                trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket"),
+                collection=write.collection,
+                answer=partial(_tell_outcome, self._connection.tell, write),
+                trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket")
+                if is_followed
+                else None,
             )
         )
 
@@ -47,5 +52,5 @@ class DeviceWrites:
             self._socket.resume_reading()
 
 
-def _tell_outcome(tell: Tell[WriteAnswered], message_id: str | int | None, outcome: Outcome) -> None:
-    tell(WriteAnswered(message_id, outcome))
+def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite, outcome: Outcome) -> None:
+    tell(WriteAnswered(write.id, outcome, write.collection))

@@ -13,8 +13,8 @@ class PendingFrames:
 
     def __init__(self) -> None:
         self.deliveries: list[Deliver] = []
-        self.newest = 0
-        """The highest revision that was ever added; 0: none."""
+        self.newest: dict[str, int] = {}
+        """Collection -> the highest revision of it that was ever added."""
         self._frames = 0
         self._bytes = 0
 
@@ -25,7 +25,8 @@ class PendingFrames:
         self._frames += len(delivery.frames)
         self._bytes += sum(map(len, delivery.frames))
         if delivery.first_revision is not None:
-            self.newest = max(self.newest, delivery.first_revision + len(delivery.frames) - 1)
+            newest = delivery.first_revision + len(delivery.frames) - 1
+            self.newest[delivery.collection] = max(self.newest.get(delivery.collection, 0), newest)
         if self._frames > MAX_WAITING_FRAMES or self._bytes > MAX_WAITING_BYTES:
             self.deliveries.clear()
             self._frames = self._bytes = 0

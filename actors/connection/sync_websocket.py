@@ -11,6 +11,7 @@ from typing import assert_never
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import DeviceWrites
+from actors.connection.followed import Followed, collections_of
 from actors.connection.heartbeat import Heartbeat
 from actors.connection.lifecycle import AllSent, GapFound, PartSent, State, Step, next_state
 from actors.connection.outbox import Outbox
@@ -26,12 +27,10 @@ from actors.messages.connection import (
     ConsumerResumed,
     Deliver,
     Disconnect,
-    Join,
     Joined,
     Leave,
     Listed,
     MeasureWrite,
-    ReadOn,
     Received,
     Replayed,
     Shutdown,
@@ -53,11 +52,9 @@ from actors.messages.device import (
     Malformed,
     Ping,
     Pong,
-    Resumed,
     WatchlistWrite,
     answer_to,
 )
-from actors.messages.journal import Bookmark
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
 from actors.runtime.tell import Tell, TellIfAlive
@@ -71,7 +68,7 @@ class SyncWebSocket(LoopActor):
     ``Join`` on start; ``SlowConsumer`` when the device stops reading and ``ConsumerResumed`` when it goes on; ``Leave``
     once nothing more will be sent, exactly once, on failure too. Ends with its socket.
 
-    Cost: 2.5 KB; 0.8 more with more than 21 attributes, Pykka's included: then CPython does not share their names.
+    Cost: 2.6 KB; 0.8 more with more than 21 attributes, Pykka's included: then CPython does not share their names.
     """
 
     def __init__(self, socket: DeviceSocket, handshake: HandshakeResult, deps: ConnectionDeps) -> None:
@@ -85,12 +82,11 @@ class SyncWebSocket(LoopActor):
             tell=TellIfAlive(self.actor_ref),
             connected_at=handshake.connected_at,
             takes_pieces=handshake.takes_pieces,
+            collections=collections_of(handshake.follows),
         )
         self._state = State.JOINING
-        self._join = Join(self._connection, handshake.since, handshake.epoch, handshake.after)
-        self._epoch = handshake.epoch
-        self._revision = 0  # the last one written to the device, or in the outbox
-        self._list_goes_on: Bookmark | None = None
+        self._followed = tuple([Followed(asked, asked.epoch) for asked in handshake.follows])
+        self._current = self._followed[0]  # which is being brought up to date, or was the last to be
         self._writes = DeviceWrites(self._connection, socket, deps)
         self._outbox = Outbox(socket, self._writes)
         self._frames = self._outbox.frames  # at hand, for speed
@@ -107,10 +103,10 @@ class SyncWebSocket(LoopActor):
     def on_start(self) -> None:
         """Join the user's watchlist. A device that resumes is not read before it has its ``resumed``."""
         logger.info("connection %s: user %s", self._connection.connection_id, self._connection.user_id)
-        if self._join.since is not None:
+        if self._current.asked.since is not None:
             self._socket.pause_reading()
         self._heartbeat.start()
-        self._deps.tell_watchlist(self._join)
+        self._deps.tell_watchlist(self._current.request(self._connection))
 
     def on_stop(self) -> None:
         """Leave; the device is told that the service goes away, if its socket still lives."""
@@ -141,7 +137,7 @@ class SyncWebSocket(LoopActor):
             case Received(messages=messages):
                 self._receive(messages)
             case WriteAnswered(message_id=message_id, outcome=outcome):
-                self._send(answer_to(message_id, outcome))
+                self._send(answer_to(message_id, outcome, message.collection))
                 self._outbox.answers += 1
             case SignOfLife():
                 self._heartbeat.heard()
@@ -152,7 +148,7 @@ class SyncWebSocket(LoopActor):
                 if close := self._heartbeat.check(is_waiting_for_us=is_waiting_for_us):
                     self._disconnect(close)
             case Joined(revision=revision):
-                self._revision = revision
+                self._current.revision, self._current.is_joined = revision, True
                 self._go_on()
             case Replayed():
                 self._replay(message, is_first=before is State.JOINING)
@@ -209,7 +205,7 @@ class SyncWebSocket(LoopActor):
         """Write what the socket takes of what is being sent; behind its end, go on."""
         self._outbox.flush()
         if self._state is State.SENDING and not self._outbox.is_sending:
-            if self._list_goes_on is None:
+            if self._current.list_goes_on is None:
                 self._step(AllSent())
                 self._go_on()
             else:
@@ -227,18 +223,24 @@ class SyncWebSocket(LoopActor):
             return
         frames = delivery.frames
         if delivery.first_revision is not None:
-            known = self._revision + 1 - delivery.first_revision
+            followed = self._current
+            if followed.asked.collection != delivery.collection:
+                followed = next(one for one in self._followed if one.asked.collection == delivery.collection)
+            if not followed.is_joined:
+                return  # it will be read from the journal
+            known = followed.revision + 1 - delivery.first_revision
             if known < 0:
-                self._fill_gap()
+                self._fill_gap(followed)
                 self._deliver(delivery)  # holds it
                 return
             if known:
                 frames = frames[known:]
-            self._revision += len(frames)
+            followed.revision += len(frames)
         self._frames += frames
 
-    def _fill_gap(self) -> None:
+    def _fill_gap(self, followed: Followed) -> None:
         self._step(GapFound())
+        self._current = followed
         self._ask_for_missing()
 
     def _ask_for_missing(self) -> None:
@@ -247,42 +249,44 @@ class SyncWebSocket(LoopActor):
         self._wants_more = self._socket.is_congested()
         if self._wants_more:
             self._heartbeat.watch_reading()
-        elif self._list_goes_on is None:
-            self._deps.tell_watchlist(Join(self._connection, self._revision, self._epoch))
         else:
-            self._deps.tell_watchlist(ReadOn(self._connection, self._list_goes_on))
+            self._deps.tell_watchlist(self._current.request(self._connection))
 
     def _replay(self, replayed: Replayed, *, is_first: bool) -> None:
-        self._epoch = replayed.epoch
-        self._deliver(Deliver(replayed.head + 1, ()))
+        followed = self._current
+        followed.epoch = replayed.epoch
+        self._deliver(Deliver(replayed.head + 1, (), replayed.collection))
         if is_first:
             self._socket.resume_reading()
-            self._send(Resumed(recovered=True, revision=replayed.head, epoch=replayed.epoch))
+        if not followed.is_joined:
+            followed.is_joined = True
+            self._send(followed.resumed(replayed.head, replayed.epoch))
         self._outbox.send(replayed.frames)
         self._outbox.flush()
-        self._revision = replayed.revision - self._outbox.forget_excess()
+        followed.revision = replayed.revision - self._outbox.forget_excess()
         self._write_on()
 
     def _list(self, listed: Listed, *, is_first: bool) -> None:
-        part = listed.part
-        self._epoch, self._revision, self._list_goes_on = part.epoch, part.revision, part.after
-        self._deliver(Deliver(listed.head + 1, ()))
+        part, followed = listed.part, self._current
+        followed.epoch, followed.revision, followed.list_goes_on = part.epoch, part.revision, part.after
+        followed.is_joined = True
+        self._deliver(Deliver(listed.head + 1, (), listed.collection))
         if is_first:
             self._socket.resume_reading()
         if listed.reason is not None:
-            self._send(Resumed(recovered=False, revision=part.revision, epoch=part.epoch, reason=listed.reason))
+            self._send(followed.resumed(part.revision, part.epoch, listed.reason))
         self._outbox.send_part(part)
         self._write_on()
 
     def _go_on(self) -> None:
-        """Show what waits behind ``revision``, and ask for what is known to exist and does not wait."""
+        """Show what has waited, and ask for what is known to exist and does not wait."""
         pending, self._pending = self._pending, None
-        if pending is None:
-            return
-        for delivery in pending.deliveries:
+        for delivery in () if pending is None else pending.deliveries:
             self._deliver(delivery)
-        if self._state is State.LIVE and self._revision < pending.newest:
-            self._fill_gap()
+        for followed in self._followed:
+            newest = 0 if pending is None else pending.newest.get(followed.asked.collection, 0)
+            if self._state is State.LIVE and (followed.revision < newest or not followed.is_joined):
+                self._fill_gap(followed)
 
     # From the device
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from actors.messages.channel import (
     PubNubDeviceHandoff,
+    PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
@@ -18,13 +19,13 @@ from actors.messages.content_ids import content_id_of
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
-from actors.messages.sync import DeviceCommand, ProgressUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import DeviceCommand, ListUpdate, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
 
-_decode: Final = msgspec.json.Decoder(WatchlistUpdate).decode
+_decode: Final = msgspec.json.Decoder(WatchlistUpdate | ListUpdate).decode
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,9 @@ class WebSocketBroadcaster(SupervisedActor):
                 change = channel_change(message)
                 if change is None:
                     return None
-                return shown(change, message.revision, message.unique_tag, message.timestamp, message.device_id)
+                list_id = message.list if isinstance(message, PubNubListUpdate) else None
+                timestamp, device_id = message.timestamp, message.device_id
+                return shown(change, message.revision, message.unique_tag, timestamp, device_id, list_id)
             case PubNubProgressUpdate():
                 content_id = _content_id(message.content_id)
                 if content_id is None:
@@ -116,7 +119,7 @@ class WebSocketBroadcaster(SupervisedActor):
 
     def _with_traceparent(self, user_id: str, message: SyncMessage) -> SyncMessage:
         """Let the devices go on from the relay of a message that is followed."""
-        if not isinstance(message, WatchlistUpdate):
+        if type(message) is not WatchlistUpdate:
             return message
         relay = self._tracer.begin_relay(user_id, message.revision)
         return message if relay is None else structs.replace(message, traceparent=relay.traceparent)

@@ -4,11 +4,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
+from actors.messages.collections import WATCHLIST, collection_of_list
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.fanout import (
     BroadcastToAll,
@@ -21,7 +22,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import SyncMessage, WatchlistUpdate
+from actors.messages.sync import ListUpdate, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -72,7 +73,8 @@ class ConnectionRegistry(SupervisedActor):
         self._sends = 0
         self._connections: dict[str, ConnectionInfo] = {}
         self._user_connections: dict[str, dict[str, ConnectionInfo]] = {}
-        self._slow: dict[str, SlowConsumers] = {}
+        self._slow: dict[str, dict[frozenset[str], SlowConsumers]] = {}
+        """User -> what devices follow -> those of them that do not read."""
         self._over_bound: deque[ConnectionInfo] = deque()
         """Registered no more, and not told yet."""
 
@@ -160,7 +162,7 @@ class ConnectionRegistry(SupervisedActor):
         self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s)
         if self._tracer.is_following:
             for message in relay.messages:
-                if isinstance(message, WatchlistUpdate):
+                if type(message) is WatchlistUpdate:
                     self._trace(relay.user_id, message.revision, connections)
 
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
@@ -168,16 +170,20 @@ class ConnectionRegistry(SupervisedActor):
         return Deliver(
             first_revision=first.revision if isinstance(first, WatchlistUpdate) else None,
             frames=tuple(map(self._frame, messages)),
+            collection=collection_of_list(first.list) if isinstance(first, ListUpdate) else WATCHLIST,
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
         """Tell ``delivery`` to those who read, and return them; buffer it for the others."""
         recipients = tuple(self._user_connections[user_id].values())
-        slow = self._slow.get(user_id)
-        if slow is not None:
+        if delivery.first_revision is not None:
+            collection = delivery.collection
+            recipients = tuple([connection for connection in recipients if collection in connection.collections])
+        for collections, slow in tuple(self._slow.get(user_id, {}).items()):
             recipients = tuple(connection for connection in recipients if connection not in slow)
-            slow.buffer(delivery)
-            self._evict(slow.over_bound())
+            if delivery.first_revision is None or delivery.collection in collections:
+                slow.buffer(delivery)
+                self._evict(slow.over_bound())
         tell_all([connection.tell for connection in recipients], delivery)
         self._metrics.messages_sent += len(recipients) * len(delivery.frames)
         return recipients
@@ -186,15 +192,19 @@ class ConnectionRegistry(SupervisedActor):
 
     def _add_slow(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
         if connection.connection_id in self._connections:
-            self._slow.setdefault(connection.user_id, SlowConsumers()).add(connection, frames, size_bytes)
+            of_user = self._slow.setdefault(connection.user_id, {})
+            of_user.setdefault(connection.collections, SlowConsumers()).add(connection, frames, size_bytes)
 
     def _remove_slow(self, connection: ConnectionInfo) -> list[Deliver]:
-        slow = self._slow.get(connection.user_id)
+        of_user = self._slow.get(connection.user_id, {})
+        slow = of_user.get(connection.collections)
         if slow is None:
             return []
         buffered = slow.remove(connection)
         if not slow:
-            del self._slow[connection.user_id]
+            del of_user[connection.collections]
+            if not of_user:
+                del self._slow[connection.user_id]
         return buffered
 
     def _resume(self, connection: ConnectionInfo) -> None:
@@ -230,7 +240,7 @@ class ConnectionRegistry(SupervisedActor):
         if relay is None:
             return
         self._tracer.passed(relay, "relayed", devices=connections)
-        slow = self._slow.get(user_id, ())
+        slow = set(chain.from_iterable(self._slow.get(user_id, {}).values()))
         for connection in islice(self._user_connections.get(user_id, {}).values(), MAX_FOLLOWED_DEVICES):
             span = self._tracer.child(relay)
             if connection in slow:

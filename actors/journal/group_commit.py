@@ -53,9 +53,9 @@ class _Pending(Struct, frozen=True, eq=False):
     before: _Before
 
     @property
-    def user_id(self) -> str:
-        """Whose journal it changes."""
-        return self.commit.operation.user_id
+    def line(self) -> str:
+        """What it changes."""
+        return self.commit.operation.line
 
 
 Batch = Sequence[_Pending]
@@ -64,8 +64,8 @@ Batch = Sequence[_Pending]
 class _Transaction(Struct, frozen=True, eq=False):
     """One that is under way."""
 
-    user_ids: frozenset[str]
-    """Whose journals it changes."""
+    lines: frozenset[str]
+    """What it changes."""
     is_in_outage: bool
     """It was begun after another had failed."""
 
@@ -73,7 +73,7 @@ class _Transaction(Struct, frozen=True, eq=False):
 class GroupCommit:
     """Part of the ``Journal``: the transactions under way, and what has been told meanwhile.
 
-    A user's operations are committed in the order told: while one of them is under way, the user's others wait. What is
+    A line's operations are committed in the order told: while one of them is under way, the line's others wait. What is
     unanswered is divided between two transactions, so that the store works on one while the event loop answers another.
 
     Thread: the event loop.
@@ -117,8 +117,8 @@ class GroupCommit:
         """Begin what may begin."""
         while len(self._under_way) < MAX_UNDER_WAY and (batch := self._next_batch()):
             committed = self._store.write(CommitBatch(tuple([pending.commit.operation for pending in batch])))
-            user_ids = frozenset([pending.user_id for pending in batch])
-            self._under_way[committed] = _Transaction(user_ids, self._metrics.unavailable is not None)
+            lines = frozenset([pending.line for pending in batch])
+            self._under_way[committed] = _Transaction(lines, self._metrics.unavailable is not None)
             committed.add_done_callback(partial(self._finish, batch))
 
     def _next_batch(self) -> Batch:
@@ -129,10 +129,10 @@ class GroupCommit:
         if not self._under_way:
             batch, self._gathered = gathered[:size], gathered[size:]
             return batch
-        busy = frozenset[str]().union(*(transaction.user_ids for transaction in self._under_way.values()))
+        busy = frozenset[str]().union(*(transaction.lines for transaction in self._under_way.values()))
         batch, others = list[_Pending](), list[_Pending]()
         for pending in gathered[: 2 * MAX_BATCH]:  # of more, one user's flood may be most
-            is_free = len(batch) < size and pending.user_id not in busy
+            is_free = len(batch) < size and pending.line not in busy
             (batch if is_free else others).append(pending)
         self._gathered = others + gathered[2 * MAX_BATCH :]
         return batch

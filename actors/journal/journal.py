@@ -5,6 +5,7 @@ import logging
 from typing import Any, Final, Never
 
 from actors.journal.group_commit import MAX_BATCH, GroupCommit
+from actors.journal.list_edits import ListEdits
 from actors.journal.read_turns import ReadTurns
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
@@ -14,10 +15,12 @@ from actors.messages.journal import (
     LoadHeads,
     Probe,
     ReadChanges,
+    ReadLists,
     ReadPage,
     ReadSnapshotPage,
     Settle,
 )
+from actors.messages.lists import DeleteList, PutList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 from actors.runtime.supervisor import SupervisedActor
@@ -47,6 +50,7 @@ class Journal(SupervisedActor):
         refusals = Refusals(metrics)
         self._writability = Writability(store, metrics, refusals)
         self._commits = GroupCommit(store, metrics, self._writability)
+        self._list_edits = ListEdits(store, metrics, self._writability)
         self._reads = ReadTurns(store, metrics, refusals)
         self._gathered = 0
 
@@ -60,8 +64,11 @@ class Journal(SupervisedActor):
                     self.on_idle()
             case LoadHeads():
                 self._reads.add_heads(message)
-            case ReadChanges() | ReadPage() | ReadSnapshotPage():
+            case ReadChanges() | ReadPage() | ReadSnapshotPage() | ReadLists():
                 self._reads.add(message)
+            case PutList() | DeleteList():
+                self._commits.send()
+                self._list_edits.begin(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)
             case Probe():
@@ -85,4 +92,4 @@ class Journal(SupervisedActor):
             await asyncio.wait(under_way)  # whatever waits behind these begins before this goes on
 
     def _all_under_way(self) -> set[asyncio.Future[Any]]:
-        return self._reads.under_way | self._commits.under_way
+        return self._reads.under_way | self._commits.under_way | self._list_edits.under_way

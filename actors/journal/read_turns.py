@@ -10,16 +10,18 @@ from typing import Any, Final, TypeVar, assert_never
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
+from actors.messages.collections import line_of
 from actors.messages.journal import (
     HeadsLoaded,
     LoadHeads,
     ReadChanges,
     ReadFailed,
+    ReadLists,
     ReadPage,
     ReadRefused,
     ReadSnapshotPage,
 )
-from actors.messages.store import FindChanges, FindHeads, FindPage, FindSnapshotPage, HeadsFound
+from actors.messages.store import FindChanges, FindHeads, FindLists, FindPage, FindSnapshotPage, HeadsFound
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 
@@ -35,7 +37,7 @@ MAX_SHARING: Final = 500
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
-Read = ReadChanges | ReadPage | ReadSnapshotPage
+Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists
 
 R = TypeVar("R")
 
@@ -97,7 +99,7 @@ class ReadTurns:
     def _send_heads(self) -> None:
         asked, self._heads = self._heads[:MAX_SHARING], self._heads[MAX_SHARING:]
         self._are_heads_under_way = True
-        found = self._store.read(FindHeads(tuple([user_id for message in asked for user_id in message.user_ids])))
+        found = self._store.read(FindHeads(tuple([line for message in asked for line in message.lines])))
         self._under_way.add(found)
         found.add_done_callback(partial(self._finish_heads, asked))
 
@@ -108,7 +110,7 @@ class ReadTurns:
         self.send()
         heads = None if isinstance(answer, ReadFailed) else iter(answer.heads)
         for message in asked:
-            mine = None if heads is None else tuple(islice(heads, len(message.user_ids)))
+            mine = None if heads is None else tuple(islice(heads, len(message.lines)))
             tell_answer(message.reply_to, HeadsLoaded(mine), self._metrics)
 
     def _send_read(self, message: Read) -> None:
@@ -118,12 +120,14 @@ class ReadTurns:
 
     def _ask(self, message: Read) -> asyncio.Future[Any]:
         match message:
-            case ReadChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
-                return self._store.read(FindChanges(user_id, revision, limit, epoch, prefers_list))
-            case ReadPage(user_id=user_id, limit=limit, after=after):
-                return self._store.read(FindPage(user_id, limit, after))
-            case ReadSnapshotPage(user_id=user_id, limit=limit, after=after):
-                return self._store.read(FindSnapshotPage(user_id, limit, after))
+            case ReadChanges(revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+                return self._store.read(FindChanges(_line_of(message), revision, limit, epoch, prefers_list))
+            case ReadPage(limit=limit, after=after):
+                return self._store.read(FindPage(_line_of(message), limit, after))
+            case ReadSnapshotPage(limit=limit, after=after):
+                return self._store.read(FindSnapshotPage(_line_of(message), limit, after))
+            case ReadLists(user_id=user_id):
+                return self._store.read(FindLists(user_id))
             case _:
                 assert_never(message)
 
@@ -174,3 +178,7 @@ class ReadTurns:
             tell_answer(asked.reply_to, HeadsLoaded(None), self._metrics)
         for message in reads:
             tell_answer(message.reply_to, _UNAVAILABLE, self._metrics)
+
+
+def _line_of(message: ReadChanges | ReadPage | ReadSnapshotPage) -> str:
+    return line_of(message.user_id, message.collection)

@@ -1,9 +1,9 @@
 """What a user changes: the one form of a change from the request to the database and back."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, json, msgpack
 
 from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
@@ -16,9 +16,17 @@ MAX_REVISION: Final = (1 << 63) - 1
 AuthorStamp = HLCTimestamp | Annotated[int, Meta(ge=-MAX_REVISION, le=MAX_REVISION)]
 """As an author sends it; a bare number is that of an older device, or of a foreign publisher."""
 
+MAX_DATA_BYTES: Final = 1024
+"""Of an item's ``data``, as compact JSON."""
+MAX_POSITION_LENGTH: Final = 64
 
-class Change(Struct, frozen=True):
-    """One change of a watchlist, as its author asks for it.
+Position = Annotated[str, Meta(min_length=1, max_length=MAX_POSITION_LENGTH, pattern=r"^[!-~]+(?![\s\S])")]
+"""Where an item stands among those of its list: items are ordered by it as text. Visible ASCII, which every language
+compares alike."""
+
+
+class Change(Struct, frozen=True, omit_defaults=True):
+    """One change of a list, as its author asks for it.
 
     HTTP and WebSocket decode it alike; ``DeviceWrite``, ``Operation`` and ``Update`` hold it.
     """
@@ -33,3 +41,21 @@ class Change(Struct, frozen=True):
     """The author had seen every revision up to this one; ``None``: all that is in the journal at commit."""
     timestamp: AuthorStamp | None = None
     """The author's stamp. A bare number is accepted and ignored: the service stamps the change."""
+    data: dict[str, Any] | None = None
+    """What an add says of its item; ``None``: nothing, what is known of it stays."""
+    position: Position | None = None
+    """Where an add puts its item; ``None``: where it is."""
+
+
+def data_problem(change: Change) -> str | None:
+    """Return why the ``data`` of ``change`` cannot be kept; ``None``: it can."""
+    if change.data is None:
+        return None
+    try:
+        msgpack.encode(change.data)  # as which it crosses to the store, with numbers of 64 bits
+        size_bytes = len(json.encode(change.data))
+    except (OverflowError, RecursionError):
+        return "data: its numbers must fit in 64 bits, and it must not be nested deeply"
+    if size_bytes > MAX_DATA_BYTES:
+        return f"data: has {size_bytes} bytes as compact JSON, at most {MAX_DATA_BYTES} are kept"
+    return None

@@ -5,9 +5,12 @@ All are tagged by ``type``. New fields get defaults, so that older peers keep de
 Source: shared wire shapes in docs/protocol.md.
 """
 
+from typing import Any, Final
+
 from msgspec import Struct
 
 from actors.messages.change import AuthorStamp, WatchlistAction
+from actors.messages.collections import WATCHLIST
 from crdt.hlc import HLCTimestamp
 
 
@@ -31,6 +34,17 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     """Of a followed write, see ``actors.tracing``; ignored if it is not valid."""
     epoch: str | None = None
     """Of the database that has ``revision``; ``None``: a node of an older release does not say."""
+    data: dict[str, Any] | None = None
+    """The item's, after this change; so is ``position``."""
+    position: str | None = None
+
+
+class PubNubListUpdate(
+    PubNubWatchlistUpdate, frozen=True, tag="list_update", tag_field="type", omit_defaults=True, kw_only=True
+):
+    """One change of another list on the channel: only nodes send it."""
+
+    list: str
 
 
 class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
@@ -52,6 +66,10 @@ class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="
     timestamp: HLCTimestamp | int | None = None
 
 
+JOURNAL: Final = "journal"
+"""The ``origin`` of what the journal itself has said."""
+
+
 class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_defaults=True):
     """A hint that a user's journal has reached ``revision``: sent in place of updates that an outbox had to drop."""
 
@@ -59,7 +77,8 @@ class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_de
     origin: str
     epoch: str | None = None
     """Of the database that has ``revision``; ``None``: who sends it does not know."""
+    collection: str = WATCHLIST
 
 
-PubNubSyncMessage = PubNubWatchlistUpdate | PubNubProgressUpdate | PubNubDeviceHandoff
+PubNubSyncMessage = PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceHandoff
 BusMessage = PubNubSyncMessage | HeadMoved

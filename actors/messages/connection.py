@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from actors.messages.close_codes import Close
+from actors.messages.collections import WATCHLIST
 from actors.messages.device import DeviceMessage
 from actors.messages.journal import Bookmark, DeviceWrite, Outcome
 from actors.runtime.tell import Tell
@@ -31,7 +32,21 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     connected_at: int = 0
     """Seconds since 1970."""
     takes_pieces: bool = False
-    """The device wants the list in pieces, a message each."""
+    """The device wants lists in pieces, a message each."""
+    collections: frozenset[str] = frozenset((WATCHLIST,))
+    """Those that the device follows."""
+
+
+class Following(Struct, frozen=True):
+    """A collection that a device wants to be shown."""
+
+    collection: str = WATCHLIST
+    since: int | None = None
+    """The last revision that it has seen; ``None``: it wants what comes from now on."""
+    epoch: str | None = None
+    """Of that revision; ``None``: it does not say."""
+    after: Bookmark | None = None
+    """If it is shown the list: it has the pieces up to there."""
 
 
 # From a SyncWebSocket to its user's WatchlistSync.
@@ -55,6 +70,7 @@ class Join(Struct, frozen=True, eq=False):
     since: int | None = None
     epoch: str | None = None
     after: Bookmark | None = None
+    collection: str = WATCHLIST
 
 
 class ReadOn(Struct, frozen=True, eq=False):
@@ -62,6 +78,7 @@ class ReadOn(Struct, frozen=True, eq=False):
 
     connection: ConnectionInfo
     after: Bookmark
+    collection: str = WATCHLIST
 
 
 class Leave(Struct, frozen=True, eq=False):
@@ -99,6 +116,7 @@ class Deliver(Struct, frozen=True, eq=False):
 
     first_revision: int | None
     frames: tuple[bytes, ...]
+    collection: str = WATCHLIST
 
 
 class MeasureWrite(Struct, frozen=True, eq=False):
@@ -114,6 +132,7 @@ class Joined(Struct, frozen=True, eq=False):
     """The answer to a ``Join`` without ``since``: live from ``revision + 1``."""
 
     revision: int
+    collection: str = WATCHLIST
 
 
 class Replayed(Struct, frozen=True, eq=False, kw_only=True):
@@ -127,6 +146,7 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """Where the journal stood: beyond ``revision`` there is more to ask for."""
     epoch: str
     frames: tuple[bytes, ...]
+    collection: str = WATCHLIST
 
 
 class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):
@@ -149,6 +169,7 @@ class Listed(Struct, frozen=True, eq=False):
     """Where the user's revisions stand: what came after the list's is to be asked for behind its last part."""
     reason: str | None = None
     """Why; ``None``: the device knows."""
+    collection: str = WATCHLIST
 
 
 class Disconnect(Struct, frozen=True, eq=False):
@@ -208,6 +229,7 @@ class WriteAnswered(Struct, frozen=True, eq=False):
 
     message_id: str | int | None
     outcome: Outcome
+    collection: str = WATCHLIST
 
 
 class TimerDue(Struct, frozen=True, eq=False):

@@ -4,13 +4,21 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from actors.messages.change import Change
-from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.channel import PubNubListUpdate, PubNubWatchlistUpdate
+from actors.messages.collections import WATCHLIST, collection_of_list, list_in, list_of
 from actors.messages.content_ids import content_id_of
-from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
+from actors.messages.device import (
+    ListSnapshot,
+    ListSnapshotPiece,
+    SnapshotItem,
+    WatchlistSnapshot,
+    WatchlistSnapshotPiece,
+)
 from actors.messages.journal import Page, SnapshotPage, Update
-from actors.messages.sync import WatchlistUpdate
+from actors.messages.sync import ListUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -22,7 +30,7 @@ def channel_update(
     update: Update, origin: str, traceparent: str | None = None, epoch: str | None = None
 ) -> PubNubWatchlistUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
-    return PubNubWatchlistUpdate(
+    message = PubNubWatchlistUpdate(
         operation=update.change.action,
         content_id=update.content_id,
         unique_tag=update.tags[0],
@@ -33,7 +41,16 @@ def channel_update(
         origin=origin,
         traceparent=traceparent,
         epoch=epoch,
+        data=update.change.data,
+        position=update.change.position,
     )
+    list_id = list_in(update.line)
+    return message if list_id is None else PubNubListUpdate(*structs.astuple(message), list=list_id)
+
+
+def collection_of(message: PubNubWatchlistUpdate) -> str:
+    """Return whose change a message of the channel tells of."""
+    return collection_of_list(message.list) if isinstance(message, PubNubListUpdate) else WATCHLIST
 
 
 def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
@@ -47,58 +64,84 @@ def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
         content_id=content_id,
         tag=message.unique_tag if message.operation == "add" else None,
         timestamp=message.timestamp,
+        data=message.data,
+        position=message.position,
     )
 
 
 def device_update(update: Update) -> WatchlistUpdate:
     """Return the form of a journal record that devices are shown."""
-    return shown(update.change, update.revision, update.tags[0], update.timestamp, update.device_id)
+    return shown(
+        update.change, update.revision, update.tags[0], update.timestamp, update.device_id, list_in(update.line)
+    )
 
 
 def shown(
-    change: Change, revision: int | None, unique_tag: str, timestamp: HLCTimestamp | int | None, device_id: str
+    change: Change,
+    revision: int | None,
+    unique_tag: str,
+    timestamp: HLCTimestamp | int | None,
+    device_id: str,
+    list_id: str | None,
 ) -> WatchlistUpdate:
     """Return the form of a change that devices are shown; a foreign clock in another shape is left out."""
-    return WatchlistUpdate(
+    update = WatchlistUpdate(
         content_id=change.content_id,
         action=change.action,
         revision=revision,
         unique_tag=unique_tag,
         timestamp=timestamp if isinstance(timestamp, HLCTimestamp) else None,
         device_id=device_id,
+        data=change.data,
+        position=change.position,
     )
+    return update if list_id is None else ListUpdate.of(list_id, update)
 
 
 def snapshot_page(page: Page) -> SnapshotPage:
     """Return the form of a page that devices are shown."""
     items = [
         SnapshotItem(
-            content_id=item.content_id, unique_tag=item.tag, timestamp=item.timestamp, device_id=item.device_id
+            content_id=item.content_id,
+            unique_tag=item.tag,
+            timestamp=item.timestamp,
+            device_id=item.device_id,
+            data=item.data,
+            position=item.position,
         )
         for item in page.items
     ]
     return SnapshotPage(epoch=page.epoch, revision=page.revision, items=_encode(items)[1:-1], after=page.after)
 
 
-def snapshot_piece_json(page: SnapshotPage, *, is_start: bool, cursor: str | None) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshotPiece``; ``cursor``: of the next one."""
+def snapshot_piece_json(
+    page: SnapshotPage, *, is_start: bool, cursor: str | None, collection: str = WATCHLIST
+) -> bytes:
+    """Return the JSON of a ``WatchlistSnapshotPiece``, or of a list's; ``cursor``: of the next one."""
     piece = WatchlistSnapshotPiece(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
+    list_id = list_of(collection)
+    if list_id is not None:
+        piece = ListSnapshotPiece(**structs.asdict(piece), list=list_id)
     return _encode(piece).replace(_ITEMS, _ITEMS + page.items, 1)
 
 
-def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes]) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshot`` whose items are encoded: ``SnapshotPage.items``, in order."""
-    empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes], collection: str = WATCHLIST) -> bytes:
+    """Return the JSON of a ``WatchlistSnapshot``, or of a list's, whose items are encoded: ``SnapshotPage.items``."""
+    list_id = list_of(collection)
+    if list_id is None:
+        empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+    else:
+        empty = _encode(ListSnapshot(list=list_id, revision=revision, epoch=epoch, items=()))
     return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))
 
 
-def snapshot_part_json(page: SnapshotPage, *, is_start: bool) -> bytes:
-    """Return a part of the JSON of one ``WatchlistSnapshot``, of which ``page`` is the first, or follows another.
+def snapshot_part_json(page: SnapshotPage, *, is_start: bool, collection: str = WATCHLIST) -> bytes:
+    """Return a part of the JSON of one snapshot; ``page`` is the first, or follows another.
 
     The parts of all pages, one behind the other, are the whole.
     """
     if is_start:
-        part = snapshot_json(page.revision, page.epoch, [page.items])
+        part = snapshot_json(page.revision, page.epoch, [page.items], collection)
     else:
         part = b"%b%b]}" % (b"," if page.items else b"", page.items)
     return part if page.after is None else part.removesuffix(b"]}")

@@ -4,11 +4,12 @@ The messages every device of a user is shown are ``SyncMessage``. All are tagged
 get defaults. Devices may add fields of their own: unknown fields are ignored.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
+from actors.messages.collections import WATCHLIST, ListId, collection_of_list
 from actors.messages.journal import Outcome, Status
 from crdt.hlc import HLCTimestamp
 
@@ -22,6 +23,22 @@ class WatchlistWrite(Change, frozen=True, tag="watchlist_update", tag_field="typ
     id: MessageId | None = None
     traceparent: str | None = None
     """W3C Trace Context: asks to follow this write; ignored if it is not valid."""
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return WATCHLIST
+
+
+class ListWrite(WatchlistWrite, frozen=True, tag="list_update", tag_field="type", kw_only=True):
+    """The same for another list."""
+
+    list: ListId
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return collection_of_list(self.list)
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
@@ -57,7 +74,7 @@ class Malformed(Struct, frozen=True):
     retry_after_ms: int | None = None
 
 
-DeviceMessage = WatchlistWrite | DeviceHeartbeat | Ping | Pong | Malformed
+DeviceMessage = WatchlistWrite | ListWrite | DeviceHeartbeat | Ping | Pong | Malformed
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
 
 ErrorCode = Literal[
@@ -103,15 +120,19 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_default
     revision: int
     epoch: str
     reason: str | None = None
+    list: str | None = None
+    """Of which list; ``None``: of the watchlist."""
 
 
-class SnapshotItem(Struct, frozen=True, kw_only=True):
-    """One content of a ``watchlist_snapshot``."""
+class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One content of a ``watchlist_snapshot`` or ``list_snapshot``."""
 
     content_id: str
     unique_tag: str
     timestamp: HLCTimestamp
     device_id: str
+    data: dict[str, Any] | None = None
+    position: str | None = None
 
 
 class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field="type", kw_only=True):
@@ -137,17 +158,42 @@ class WatchlistSnapshotPiece(
     next: str | None = None
 
 
+class ListSnapshot(Struct, frozen=True, tag="list_snapshot", tag_field="type", kw_only=True):
+    """As ``watchlist_snapshot``, of another list."""
+
+    list: str
+    revision: int
+    epoch: str
+    items: tuple[SnapshotItem, ...]
+
+
+class ListSnapshotPiece(
+    WatchlistSnapshotPiece,
+    frozen=True,
+    tag="list_snapshot_piece",
+    tag_field="type",
+    omit_defaults=True,
+    kw_only=True,
+):
+    """As ``watchlist_snapshot_piece``, of another list."""
+
+    list: str
+
+
 class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
     """The daemon stops; come back after ``reconnect_in_ms``."""
 
     reconnect_in_ms: int
 
 
-Answer = Ack | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | Goodbye | Pong
+Answer = (
+    Ack | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
+    | ListSnapshotPiece | Goodbye | Pong
+)  # fmt: skip
 """What only one connection is told."""
 
 
-def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
+def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = WATCHLIST) -> Ack | Error:
     """Return what a device is told about its write: ``ack`` if it holds now, else ``error`` with the reason."""
     if outcome.status is Status.REFUSED:
         retry_after_s = outcome.retry_after_s
@@ -159,7 +205,8 @@ def answer_to(message_id: str | int | None, outcome: Outcome) -> Ack | Error:
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )
     if outcome.status is Status.NOT_FOUND:
-        return Error(id=message_id, code="not_found", field="content_id", message="it is not in the watchlist")
+        where = "watchlist" if collection == WATCHLIST else "list"
+        return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
     if update is None:
         return Ack(id=message_id, status=outcome.status)

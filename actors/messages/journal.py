@@ -5,11 +5,13 @@ those that may answer one request are tagged, so that they can be told apart the
 """
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct, to_builtins
 
 from actors.messages.change import Change
+from actors.messages.collections import WATCHLIST
+from actors.messages.lists import DeleteList, Lists, PutList
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
@@ -21,7 +23,7 @@ SLICE_ROWS: Final = 500
 class Operation(Struct, frozen=True, kw_only=True):
     """A change somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
 
-    user_id: str
+    line: str
     device_id: str
     change: Change
     timestamp: HLCTimestamp
@@ -39,11 +41,12 @@ class Operation(Struct, frozen=True, kw_only=True):
 class Update(Struct, frozen=True, kw_only=True):
     """A committed operation: what ``operations`` holds and every device of the user is shown."""
 
-    user_id: str
+    line: str
     revision: int
-    """1, 2, 3 … per user, without gaps."""
+    """1, 2, 3 … per line, without gaps."""
     change: Change
-    """Without the author's ``tag``, ``observed`` and ``timestamp``: they led to what follows."""
+    """Without the author's ``tag``, ``observed`` and ``timestamp``: they led to what follows. ``data`` and ``position``
+    are the item's, after it."""
     tags: tuple[str, ...]
     """An add's one tag; a remove's tags, newest first, never empty."""
     timestamp: HLCTimestamp
@@ -66,7 +69,7 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
-Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user"]
+Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user", "lists_per_user"]
 """What bounds what one user makes grow in the journal: the names of its settings, without ``max_``."""
 
 
@@ -111,6 +114,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     """As in ``Operation``: only a foreign publisher names the tags it removes."""
     trace: Trace | None = None
     """If the write is followed."""
+    collection: str = WATCHLIST
 
 
 class Committed(Struct, frozen=True):
@@ -134,20 +138,20 @@ class Commit(Struct, frozen=True, eq=False):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """Where a user's journal stands; revision 0: nothing was ever written."""
+    """Where a line stands; revision 0: nothing was ever written."""
 
-    user_id: str
+    line: str
     revision: int
     clock: HLCTimestamp
-    """The greatest timestamp committed; physical 0 for a new user."""
+    """The greatest timestamp committed; physical 0 if there is none."""
     epoch: str = ""
     """Of the database."""
 
 
 class LoadHeads(Struct, frozen=True, eq=False):
-    """Ask where these users stand."""
+    """Ask where these lines stand."""
 
-    user_ids: tuple[str, ...]
+    lines: tuple[str, ...]
     reply_to: Tell["HeadsLoaded"]
 
 
@@ -170,19 +174,20 @@ class ReadChanges(Struct, frozen=True, eq=False):
     reply_to: Tell["Changes | ChangesExpired | ReadFailed"]
     epoch: str | None = None
     prefers_list: bool = False
+    collection: str = WATCHLIST
 
 
 class Changes(Struct, frozen=True, kw_only=True, tag=True):
-    """Consecutive updates of ``user_id`` that follow the revision asked for, as every device is shown them."""
+    """Consecutive updates of a line that follow the revision asked for, as every device is shown them."""
 
-    user_id: str
+    line: str
     epoch: str
     revision: int
     """Of the last one; if there is none, the revision asked for."""
     head: int
-    """Where the user's journal stands."""
+    """Where the line stands."""
     updates: tuple[bytes, ...]
-    """The JSON of a ``watchlist_update`` each: no object is made of a row that only passes through."""
+    """The JSON of a ``watchlist_update``, or ``list_update``, each: no object is made of what only passes through."""
 
     @property
     def has_more(self) -> bool:
@@ -199,17 +204,19 @@ class ChangesExpired(Struct, frozen=True, tag=True):
 
     reason: ExpiryReason | Literal["list_is_shorter"]
     head: int
-    """Where the user's journal stands."""
+    """Where the line stands."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """One content in a watchlist: the newest of its live tags."""
+    """One content in a list: the newest of its live tags."""
 
     content_id: str
     tag: str
     added_revision: int
     timestamp: HLCTimestamp
     device_id: str
+    data: dict[str, Any] | None = None
+    position: str | None = None
 
 
 class Bookmark(Struct, frozen=True, kw_only=True):
@@ -224,9 +231,9 @@ class Bookmark(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the watchlist at one revision, newest first."""
+    """A part of a list at one revision, newest first."""
 
-    user_id: str
+    line: str
     epoch: str
     revision: int
     items: tuple[Item, ...]
@@ -257,6 +264,7 @@ class ReadPage(Struct, frozen=True, eq=False):
     limit: int
     reply_to: Tell["Page | PageExpired | ReadFailed"]
     after: Bookmark | None = None
+    collection: str = WATCHLIST
 
 
 class ReadSnapshotPage(Struct, frozen=True, eq=False):
@@ -266,6 +274,14 @@ class ReadSnapshotPage(Struct, frozen=True, eq=False):
     limit: int
     reply_to: Tell["SnapshotPage | PageExpired | ReadFailed"]
     after: Bookmark | None = None
+    collection: str = WATCHLIST
+
+
+class ReadLists(Struct, frozen=True, eq=False):
+    """Ask which lists there are."""
+
+    user_id: str
+    reply_to: Tell["Lists | ReadFailed"]
 
 
 class ReadFailed(Struct, frozen=True):
@@ -292,4 +308,6 @@ class Probe(Struct, frozen=True):
     """Look whether the database can be written and read, as far as nobody's use of it shows that. Not answered."""
 
 
-JournalMessage = Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | Settle | Probe
+JournalMessage = (
+    Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | PutList | DeleteList | Settle | Probe
+)  # fmt: skip

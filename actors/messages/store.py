@@ -16,6 +16,7 @@ from actors.messages.journal import (
     PageExpired,
     SnapshotPage,
 )
+from actors.messages.lists import ListDeleted, ListPut, Lists
 from actors.runtime.ask import Request
 
 
@@ -36,21 +37,21 @@ class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):
 
 
 class HeadsFound(Struct, frozen=True, tag=True):
-    """Where users stand, in the order asked."""
+    """Where lines stand, in the order asked."""
 
     heads: tuple[Head, ...]
 
 
 class FindHeads(Request[HeadsFound], frozen=True, tag=True):
-    """Ask where these users stand."""
+    """Ask where these lines stand."""
 
-    user_ids: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
     """As ``ReadChanges``."""
 
-    user_id: str
+    line: str
     revision: int
     limit: int
     epoch: str | None
@@ -60,7 +61,7 @@ class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
 class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
     """As ``ReadPage``."""
 
-    user_id: str
+    line: str
     limit: int
     after: Bookmark | None
 
@@ -68,9 +69,30 @@ class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
 class FindSnapshotPage(Request[SnapshotPage | PageExpired], frozen=True, tag=True):
     """As ``ReadSnapshotPage``."""
 
-    user_id: str
+    line: str
     limit: int
     after: Bookmark | None
+
+
+class FindLists(Request[Lists], frozen=True, tag=True):
+    """As ``ReadLists``."""
+
+    user_id: str
+
+
+class NameList(Request[ListPut], frozen=True, tag=True):
+    """As ``PutList``."""
+
+    user_id: str
+    list: str
+    name: str
+
+
+class DropList(Request[ListDeleted], frozen=True, tag=True):
+    """As ``DeleteList``."""
+
+    user_id: str
+    list: str
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -111,9 +133,9 @@ class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
 
 StoreRequest = (
     CommitBatch | FindHeads | FindChanges | FindPage | FindSnapshotPage | Prepare | Check | CheckWriting
-    | RevokeToken | FindRevocations
+    | RevokeToken | FindRevocations | FindLists | NameList | DropList
 )  # fmt: skip
 StoreAnswer = (
     BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | SnapshotPage | PageExpired | Done
-    | RevocationsFound
+    | RevocationsFound | Lists | ListPut | ListDeleted
 )  # fmt: skip

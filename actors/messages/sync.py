@@ -5,10 +5,10 @@ New fields get defaults, so that older devices keep decoding them.
 Source: shared wire shapes in docs/protocol.md.
 """
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from actors.messages.change import WatchlistAction
 from crdt.hlc import HLCTimestamp
@@ -25,6 +25,20 @@ class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="ty
     device_id: str | None = None
     traceparent: str | None = None
     """Of a followed write: what the device does with it may go on from here."""
+    data: dict[str, Any] | None = None
+    """The item's, after this change; so is ``position``. ``None``: it has none."""
+    position: str | None = None
+
+
+class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="type", omit_defaults=True, kw_only=True):
+    """The same of another list than the watchlist."""
+
+    list: str
+
+    @classmethod
+    def of(cls, list_id: str, update: WatchlistUpdate) -> "ListUpdate":
+        """Return ``update`` as one of ``list_id``."""
+        return cls(*structs.astuple(update), list=list_id)
 
 
 class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
@@ -52,4 +66,4 @@ class Notice(Struct, frozen=True, tag="notice", tag_field="type"):
     level: NoticeLevel
 
 
-SyncMessage = WatchlistUpdate | ProgressUpdate | DeviceCommand | Notice
+SyncMessage = WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceCommand | Notice

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.journal import (
     Changes,
@@ -26,12 +27,21 @@ class MissedRead(Struct, frozen=True, eq=False):
     """The journal's answer to what connections have missed."""
 
     answer: Changes | ChangesExpired | ReadFailed
+    collection: str = WATCHLIST
+
+
+class GapRead(Struct, frozen=True, eq=False):
+    """The journal's answer to what has not passed here."""
+
+    answer: Changes | ChangesExpired | ReadFailed
+    collection: str = WATCHLIST
 
 
 class ListRead(Struct, frozen=True, eq=False):
     """The journal's answer to what the list is, a page of it."""
 
     answer: SnapshotPage | PageExpired | ReadFailed
+    collection: str = WATCHLIST
 
 
 class RetireIfIdle(Struct, frozen=True):
@@ -41,8 +51,13 @@ class RetireIfIdle(Struct, frozen=True):
 class TryAgain(Struct, frozen=True):
     """The journal could not be read; some time has passed."""
 
+    collection: str = WATCHLIST
 
+
+OfCollection = (
+    DeviceWrite | Committed | Join | ReadOn | RemoteUpdate | HeadMoved | MissedRead | GapRead | ListRead
+)  # fmt: skip
+"""What waits until it is known where its collection stands."""
 WatchlistMessage = (
-    DeviceWrite | Join | ReadOn | Leave | SlowConsumer | ConsumerResumed | RemoteUpdate | HeadMoved | MissedRead
-    | ListRead | RetireIfIdle | TryAgain | Committed | HeadsLoaded | Changes | ChangesExpired | ReadFailed
+    OfCollection | Leave | SlowConsumer | ConsumerResumed | RetireIfIdle | TryAgain | HeadsLoaded
 )  # fmt: skip

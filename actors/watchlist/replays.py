@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
 
@@ -34,6 +35,7 @@ class Replays:
         read: asks the journal for a slice of what came after a position; answered by ``answered``.
         frame: makes a finished WebSocket frame of JSON.
         show_list: shows a connection the whole list, with the reason; or what follows the part that it has.
+        collection: whose revisions these are.
     """
 
     def __init__(
@@ -41,15 +43,22 @@ class Replays:
         read: Callable[[Position], None],
         frame: Callable[[bytes], bytes],
         show_list: Callable[[ConnectionInfo, str, Bookmark | None], None],
+        collection: str = WATCHLIST,
     ) -> None:
         self._read = read
         self._frame = frame
         self._show_list = show_list
+        self._collection = collection
         self._waiting: dict[ConnectionInfo, Join] = {}
         self._asking: dict[ConnectionInfo, Join] = {}
         """Who waited when the read under way was begun; empty: there is none."""
         self._asked: Position | None = None
         """What the read under way is for."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the journal is being asked."""
+        return self._asked is not None
 
     def wait(self, join: Join) -> None:
         """Bring ``join``'s connection up to date, soon."""
@@ -97,6 +106,7 @@ class Replays:
                         head=changes.head,
                         epoch=changes.epoch,
                         frames=frames[since - first.since :],
+                        collection=self._collection,
                     )
                 )
             else:

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed, ListPart
 from actors.messages.conversion import snapshot_part_json, snapshot_piece_json
 from actors.messages.journal import Bookmark, PageExpired, ReadFailed, SnapshotPage
@@ -27,6 +28,8 @@ class SnapshotDeps(Struct, frozen=True, eq=False, kw_only=True):
     fragments: Fragments
     cursor_of: Callable[[Bookmark], str]
     """How a device names a bookmark when it comes back."""
+    collection: str = WATCHLIST
+    """What the list is."""
 
 
 class Snapshots:
@@ -49,7 +52,8 @@ class Snapshots:
         self._reasons: dict[ConnectionInfo, str] = {}
         """Why it is not shown changes, which it is told with its first part."""
         self._beginnings: dict[ConnectionInfo, int] = {}
-        self._is_reading = False
+        self.is_reading = False
+        """The journal is being asked."""
         self._asked: Bookmark | None = None
         """What the read under way is behind."""
         self._parts: WeakValueDictionary[tuple[Bookmark | None, bool], ListPart] = WeakValueDictionary()
@@ -81,7 +85,7 @@ class Snapshots:
 
     def answered(self, answer: SnapshotPage | PageExpired | ReadFailed) -> None:
         """Show the page to all who wait for it, and read for the others."""
-        self._is_reading = False
+        self.is_reading = False
         if isinstance(answer, SnapshotPage) and len(answer.items) > MAX_PART_BYTES and self._rows > 1:
             self._rows //= 2
             self._read()
@@ -102,8 +106,8 @@ class Snapshots:
         self._read()
 
     def _read(self) -> None:
-        if self._waiting and not self._is_reading:
-            self._is_reading = True
+        if self._waiting and not self.is_reading:
+            self.is_reading = True
             self._asked = next(iter(self._waiting.values()))
             self._deps.read(self._asked, self._rows)
 
@@ -119,9 +123,9 @@ class Snapshots:
         is_start, is_end = self._asked is None, page.after is None
         if is_piece:
             cursor = None if page.after is None else self._deps.cursor_of(page.after)
-            json = snapshot_piece_json(page, is_start=is_start, cursor=cursor)
+            json = snapshot_piece_json(page, is_start=is_start, cursor=cursor, collection=self._deps.collection)
         else:
-            json = snapshot_part_json(page, is_start=is_start)
+            json = snapshot_part_json(page, is_start=is_start, collection=self._deps.collection)
         return ListPart(
             revision=page.revision,
             epoch=page.epoch,
@@ -134,7 +138,7 @@ class Snapshots:
         if part.after is None:
             self._beginnings.pop(connection, None)
         head = max(part.revision, self._deps.head())
-        connection.tell(Listed(part, head, self._reasons.pop(connection, None)))
+        connection.tell(Listed(part, head, self._reasons.pop(connection, None), self._deps.collection))
 
     def _begin_again(self, connection: ConnectionInfo) -> None:
         """Show ``connection`` another list, unless it is in the midst of a message or has seen too many."""

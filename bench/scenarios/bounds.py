@@ -48,7 +48,7 @@ class _Store(NamedTuple):
     def change(self, change: Change, user: str, device: str = "bench") -> Operation:
         """Return the operation of ``user`` that asks for ``change``."""
         stamp = HLCTimestamp(self.now_ms(), next(_ticks) & 0xFFFF, "bench")
-        return Operation(user_id=user, device_id=device, change=change, timestamp=stamp)
+        return Operation(line=user, device_id=device, change=change, timestamp=stamp)
 
     def add(
         self, user: str, item: int, tag: str | None = None, observed: int | None = None, device: str = "bench"

@@ -99,7 +99,7 @@ class World:
             device.tell(Error(id=write.id, code="refused", field="timestamp", message=str(error)))
             return
         operation = Operation(
-            user_id=self.user,
+            line=self.user,
             device_id=device.name,
             change=write,
             timestamp=stamp,

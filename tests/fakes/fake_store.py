@@ -31,17 +31,17 @@ class FakeStore:
     def heads(self, user_ids: Sequence[str]) -> list[Head]:
         self.fault(())
         revision = sum(map(len, self.batches))
-        return [Head(user_id=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
+        return [Head(line=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
 
     def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
         self.fault(())
-        return Page(user_id=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
+        return Page(line=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 
     def changes(
         self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
     ) -> Changes:
         self.fault(())
-        return Changes(user_id=user_id, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
+        return Changes(line=user_id, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
 
     def check(self) -> None:
         self.fault(())

@@ -78,13 +78,13 @@ class StoreInProcess:
                 return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
             case CheckWriting():
                 return lambda: _checked(store)
-            case FindHeads(user_ids=user_ids):
+            case FindHeads(lines=user_ids):
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
-            case FindPage(user_id=user_id, limit=limit, after=after):
+            case FindPage(line=user_id, limit=limit, after=after):
                 return lambda: store.page(user_id, limit, after)
-            case FindChanges(user_id=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+            case FindChanges(line=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
                 return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
-            case FindSnapshotPage(user_id=user_id, limit=limit, after=after):
+            case FindSnapshotPage(line=user_id, limit=limit, after=after):
                 return lambda: _snapshot_page(store.page(user_id, limit, after))
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 return lambda: self._revoke(token_id, expires_at)

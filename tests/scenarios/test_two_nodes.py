@@ -14,7 +14,11 @@ import pytest
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change, WatchlistAction
+from actors.messages.channel import HeadMoved
+from actors.messages.collections import WATCHLIST
+from actors.messages.connection import Following
 from actors.messages.journal import DeviceWrite, Outcome, Page, ReadPage, Status
+from actors.messages.lists import DeleteList, ListDeleted
 from actors.runtime import LoopFuture
 from syncd.node import Node, running_node
 from syncd.settings import Settings
@@ -31,7 +35,9 @@ WRITES_PER_USER = 40
 class Device:
     """A connected device: records what it is shown, through a real ``SyncWebSocket`` and a socket of its own."""
 
-    def __init__(self, node: Node, user_id: str, device_id: str, since: int | None = None) -> None:
+    def __init__(
+        self, node: Node, user_id: str, device_id: str, since: int | None = None, collection: str = WATCHLIST
+    ) -> None:
         self.user_id = user_id
         self.device_id = device_id
         self.node = node
@@ -40,7 +46,9 @@ class Device:
         self.progressed = asyncio.Event()
         self.ref = SyncWebSocket.start(
             self,
-            HandshakeResult(user_id=user_id, device_id=device_id, ends_at_s=float("inf"), since=since),
+            HandshakeResult(
+                user_id=user_id, device_id=device_id, ends_at_s=float("inf"), follows=(Following(collection, since),)
+            ),
             ConnectionDeps(
                 tell_watchlist=node.users.tell_watchlist, frame=encode, now_s=asyncio.get_running_loop().time
             ),
@@ -64,10 +72,13 @@ class Device:
             frames = frames[header + length :]
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "watchlist_update":
+        if message["type"] in ("watchlist_update", "list_update"):
             self.revisions.append(message["revision"])
             change = self.contents.add if message["action"] == "add" else self.contents.discard
             change(message["content_id"])
+        elif message["type"] == "list_snapshot":
+            self.revisions.append(message["revision"])
+            self.contents = {item["content_id"] for item in message["items"]}
         self.progressed.set()
 
     def is_congested(self) -> bool:
@@ -98,8 +109,10 @@ async def nodes(tmp_path: Path, hub: MemoryHub) -> AsyncIterator[list[Node]]:
 async def connect() -> AsyncIterator[Callable[..., Device]]:
     devices: list[Device] = []
 
-    def connected(node: Node, user_id: str = "ann", device_id: str = "tv", since: int | None = None) -> Device:
-        devices.append(Device(node, user_id, device_id, since))
+    def connected(
+        node: Node, user_id: str = "ann", device_id: str = "tv", since: int | None = None, **more: Any
+    ) -> Device:
+        devices.append(Device(node, user_id, device_id, since, **more))
         return devices[-1]
 
     yield connected
@@ -107,7 +120,14 @@ async def connect() -> AsyncIterator[Callable[..., Device]]:
         await device.leave()
 
 
-async def submit(node: Node, user_id: str, content_id: str, action: WatchlistAction = "add", **more: Any) -> Outcome:
+async def submit(
+    node: Node,
+    user_id: str,
+    content_id: str,
+    action: WatchlistAction = "add",
+    collection: str = WATCHLIST,
+    **more: Any,
+) -> Outcome:
     answered: LoopFuture[Outcome] = LoopFuture()
     node.users.tell_watchlist(
         DeviceWrite(
@@ -115,6 +135,7 @@ async def submit(node: Node, user_id: str, content_id: str, action: WatchlistAct
             device_id="writer",
             change=Change(action, UUID(content_id), **more),
             answer=answered.set,
+            collection=collection,
         )
     )
     return await answered
@@ -269,3 +290,36 @@ async def test_a_message_that_raises_is_counted_by_its_own_node_and_the_users_ne
     skipped = 'syncd_actor_messages_skipped_total{actor="WatchlistSync"} 1.0'
     assert skipped in nodes[0].figures.prometheus().decode()
     assert "syncd_actor_messages_skipped_total{" not in nodes[1].figures.prometheus().decode()
+
+
+async def test_a_list_is_followed_across_nodes_apart_from_the_watchlist_and_to_its_end(
+    nodes: list[Node], connect: Callable[..., Device], hub: MemoryHub
+) -> None:
+    kids: dict[str, Any] = {"collection": "list:kids"}
+    here, there = connect(nodes[0], since=0, **kids), connect(nodes[1], since=0, **kids)
+    watchlist = connect(nodes[1], since=0)
+    await submit(nodes[0], "ann", content(1), **kids)
+    await submit(nodes[1], "ann", content(2), **kids)
+    for device in (here, there):
+        await device.shown(2)
+        assert device.contents == {content(1), content(2)}
+    hub.is_down = True
+    await submit(nodes[0], "ann", content(3), **kids)
+    await here.shown(3)
+    hub.recover()  # the heads are compared, also that of the list
+    await there.shown(3)
+    await submit(nodes[0], "ann", content(9))
+    await watchlist.shown(1)
+    assert watchlist.contents == {content(9)}
+    deleted: LoopFuture[Any] = LoopFuture()
+    nodes[0].journal.tell(DeleteList("ann", "kids", deleted.set))
+    assert await deleted == ListDeleted(4)
+    nodes[0].announce("ann", HeadMoved(4, "", collection="list:kids"))
+    for device in (here, there):
+        await device.shown(4)
+        assert device.contents == set()
+    outcome = await submit(nodes[1], "ann", content(4), **kids)
+    assert outcome.revision == 5
+    for device in (here, there):
+        await device.shown(5)
+        assert device.contents == {content(4)}

@@ -25,6 +25,7 @@ from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
 from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
+from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.answers import AnswerKeeping
 from storage.high_water_mark import HighWaterMark
@@ -47,19 +48,19 @@ def acknowledge_what_was_not_committed(patch: pytest.MonkeyPatch) -> None:
 
 
 def register_after_the_read(patch: pytest.MonkeyPatch) -> None:
-    def join(self: WatchlistSync, join: Join) -> None:
+    def join(self: CollectionSync, join: Join) -> None:
         self._connections[join.connection] = None
         self._replays.wait(join)
         asyncio.get_running_loop().call_later(0.05, self._deps.registry, Register(join.connection))
 
-    patch.setattr(WatchlistSync, "_join", join)
+    patch.setattr(CollectionSync, "join", join)
 
 
 def show_a_gap(patch: pytest.MonkeyPatch) -> None:
     def deliver(self: SyncWebSocket, delivery: Deliver) -> None:
         self._outbox.frames += delivery.frames
         if delivery.first_revision is not None:
-            self._revision = delivery.first_revision + len(delivery.frames) - 1
+            self._current.revision = delivery.first_revision + len(delivery.frames) - 1
 
     patch.setattr(SyncWebSocket, "_deliver", deliver)
 
@@ -127,9 +128,9 @@ def retire_with_commits_under_way(patch: pytest.MonkeyPatch) -> None:
     retire = WatchlistSync._retire_if_idle
 
     def carelessly(self: WatchlistSync) -> None:
-        uncommitted, self._uncommitted = self._uncommitted, 0
+        uncommitted, self._watchlist.uncommitted = self._watchlist.uncommitted, 0
         retire(self)
-        self._uncommitted = uncommitted
+        self._watchlist.uncommitted = uncommitted
 
     patch.setattr(WatchlistSync, "_retire_if_idle", carelessly)
     patch.setattr(node, "SWEEP_S", 1.0)  # so that it comes up in short worlds

@@ -51,7 +51,7 @@ def opened() -> Iterator[Opened]:
 def test_the_real_store_answers_after_a_while(opened: Opened) -> None:
     before_s = opened.loop.time()
     (head,) = opened.heads().heads
-    assert (head.user_id, head.revision, head.epoch) == ("ann", 0, EPOCH)
+    assert (head.line, head.revision, head.epoch) == ("ann", 0, EPOCH)
     assert opened.loop.time() > before_s
     assert opened.loop.run_until_complete(opened.store.write(CheckWriting())) == Done()
 

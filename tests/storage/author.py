@@ -32,7 +32,7 @@ class Author:
         timestamp: HLCTimestamp | None = None,
     ) -> Operation:
         return Operation(
-            user_id=user or self.user_id,
+            line=user or self.user_id,
             device_id=device,
             change=Change("add", UUID(self.content(name)), operation_id, tag, observed),
             timestamp=timestamp or self._stamp(),
@@ -50,7 +50,7 @@ class Author:
         timestamp: HLCTimestamp | None = None,
     ) -> Operation:
         return Operation(
-            user_id=user or self.user_id,
+            line=user or self.user_id,
             device_id=device,
             change=Change("remove", UUID(self.content(name)), operation_id, observed=observed),
             timestamp=timestamp or self._stamp(),

@@ -32,7 +32,7 @@ TAGS = ("phone:1", "phone:2", "movie", "syncd:1", "syncd:50", "")
 
 WRITES = st.builds(
     Operation,
-    user_id=st.just("ann"),
+    line=st.just("ann"),
     device_id=st.sampled_from(["tv", "phone"]),
     change=st.builds(
         Change,
@@ -102,7 +102,7 @@ class Model:
         )
         if not names_its_effect and operation.timestamp.physical < now_ms - LIMITS.min_answer_age_ms:
             return Status.REFUSED, None, None, None, TOO_OLD, "timestamp"
-        without_id = replace(operation, user_id=self.user_id, change=replace(change, operation_id=None))
+        without_id = replace(operation, line=self.user_id, change=replace(change, operation_id=None))
         return answered(self.reference.commit([without_id])[0])
 
 
@@ -118,7 +118,7 @@ def nodes(open_journal: OpenJournal, database_url: str) -> list[SqlJournalStore]
 def fill(journal: SqlJournalStore, user_id: str) -> None:
     adds = [
         Operation(
-            user_id=user_id,
+            line=user_id,
             device_id="tv",
             change=Change("add", UUID(int=1_000 + number)),
             timestamp=HLCTimestamp(NOW_MS, 0, "a"),
@@ -145,7 +145,7 @@ def test_repetitions_of_any_kind_are_answered_as_at_first_and_leave_no_trace(
             case "week":
                 wall_clock.now_ms = min(wall_clock.now_ms + 7 * DAY_MS, NOW_MS + 28 * DAY_MS)
             case node, writes:
-                batch = [replace(operation, user_id=user) for operation in writes]
+                batch = [replace(operation, line=user) for operation in writes]
                 expected = [model.expects(operation, wall_clock.now_ms) for operation in batch]
                 outcomes = nodes[int(node)].commit(batch)
                 for outcome, answer in zip(outcomes, expected, strict=True):

@@ -47,7 +47,7 @@ def test_an_add_is_recorded_with_the_first_revision_and_a_minted_tag(journal: Sq
         status=Status.ADDED,
         is_new=True,
         update=Update(
-            user_id="ann",
+            line="ann",
             revision=1,
             change=Change("add", add.change.content_id, "op-1"),
             tags=("syncd:1",),
@@ -63,7 +63,7 @@ def test_revisions_count_each_user_apart(journal: SqlJournalStore, author: Autho
     outcomes = journal.commit(
         [author.add("alien"), author.add("alien", user="bob"), author.add("brazil"), author.add("clue", user="bob")]
     )
-    assert [(o.update.user_id, o.update.revision, o.update.tags) for o in outcomes if o.update] == [
+    assert [(o.update.line, o.update.revision, o.update.tags) for o in outcomes if o.update] == [
         ("ann", 1, ("syncd:1",)),
         ("bob", 1, ("syncd:1",)),
         ("ann", 2, ("syncd:2",)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import StoreUnavailable
+from actors.messages.collections import collection_of_list, line_of
 from storage.database import Database
 from storage.high_water_mark import MAX_PAST
 from storage.journal_store import SqlJournalStore
@@ -188,3 +189,19 @@ def test_a_mark_that_cannot_be_written_is_said_once_and_holds_up_nothing(
 
 def test_the_mark_is_its_owners_only(journal: SqlJournalStore, file: Path) -> None:
     assert stat.S_IMODE(file.with_name("journal.db.high-water").stat().st_mode) == 0o600
+
+
+@pytest.mark.integration
+def test_a_backup_from_before_a_list_is_refused_and_a_list_that_was_deleted_is_not_missed(
+    journal: SqlJournalStore, file: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    back_up(file, backup)
+    kids = Author(line_of("ann", collection_of_list("kids")))
+    for name in ("alien", "brazil", "charade"):
+        journal.commit([kids.add(name)])
+    journal.delete_list("ann", "kids")
+    journal.commit([kids.remove("alien")])
+    restore(backup, file)
+    with pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
+        journal.commit([kids.add("dracula")])

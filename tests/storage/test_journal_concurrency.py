@@ -32,8 +32,8 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
             batch = [author.add(f"film {number} of {node}", user=user, device=f"tv {node}") for user in users]
             batch += [author.remove(f"film {number} of {(node + 1) % NODES}", user=user) for user in users]
             outcomes = store.commit(batch)
-            heads = {head.user_id: head.revision for head in store.heads(USERS)}
-            seen += [(outcome, heads[outcome.update.user_id]) for outcome in outcomes if outcome.update]
+            heads = {head.line: head.revision for head in store.heads(USERS)}
+            seen += [(outcome, heads[outcome.update.line]) for outcome in outcomes if outcome.update]
         return seen
 
     with ThreadPoolExecutor(NODES) as nodes:
@@ -43,7 +43,7 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
     for outcome, head in written:
         assert outcome.update is not None
         assert outcome.update.revision <= head
-        answered[outcome.update.user_id].append(outcome.update)
+        answered[outcome.update.line].append(outcome.update)
     for user, answers in answered.items():
         read = updates(reader, user=user)
         assert read == sorted(shown(answers), key=lambda update: update.revision or 0)

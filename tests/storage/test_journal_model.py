@@ -119,7 +119,7 @@ class Model:
 
     def record(self, operation: Operation, tags: tuple[str, ...]) -> Update:
         update = Update(
-            user_id=operation.user_id,
+            line=operation.line,
             revision=len(self.history) + 1,
             change=replace(operation.change, tag=None, observed=None, timestamp=None),
             tags=tags,
@@ -172,7 +172,7 @@ changes_wanted = st.builds(
 )
 operations = st.builds(
     Operation,
-    user_id=st.sampled_from(["ann", "bob"]),
+    line=st.sampled_from(["ann", "bob"]),
     device_id=st.sampled_from(["tv", "phone"]),
     change=changes_wanted,
     timestamp=st.builds(HLCTimestamp, st.integers(NOW_MS, NOW_MS + 8), st.integers(0, 1), st.sampled_from(["a", "b"])),
@@ -209,10 +209,10 @@ def assert_as_the_model(journal: SqlJournalStore, history: list[list[Operation]]
     example = next(examples)  # all examples share the database: each has users of its own
     models = {f"{name} {example}": Model(bounds) for name in ("ann", "bob")}
     for wanted in history:
-        batch = [replace(operation, user_id=f"{operation.user_id} {example}") for operation in wanted]
+        batch = [replace(operation, line=f"{operation.line} {example}") for operation in wanted]
         outcomes = journal.commit(batch)
         for operation, outcome in zip(batch, outcomes, strict=True):
-            expected = models[operation.user_id].apply(operation)
+            expected = models[operation.line].apply(operation)
             if expected is None:
                 assert (outcome.status, outcome.quota) == (Status.REFUSED, None)
                 assert outcome.reason

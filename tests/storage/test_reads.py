@@ -68,7 +68,7 @@ def test_devices_get_the_same_bytes_of_what_was_read_as_of_what_was_committed(
 
 def test_a_user_who_never_wrote_is_up_to_date_at_zero(journal: SqlJournalStore) -> None:
     assert changes(journal, 0).revision == 0
-    assert whole_list(journal) == Page(user_id="ann", epoch=changes(journal, 0).epoch, revision=0, items=())
+    assert whole_list(journal) == Page(line="ann", epoch=changes(journal, 0).epoch, revision=0, items=())
 
 
 def test_another_users_changes_are_not_shown(journal: SqlJournalStore, author: Author) -> None:

@@ -9,6 +9,7 @@ from actors.messages.journal import Status, Update
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import MAX_LOGICAL, MAX_PHYSICAL, HLCTimestamp
 from storage.database import Database, Transaction
+from storage.live_tags import LiveTag
 from storage.rows import (
     DAY_MS,
     KINDS,
@@ -25,7 +26,7 @@ from storage.rows import (
 )
 from storage.statements import Row, Statement
 from storage.tables import contexts, entries, heads, operations
-from storage.user_journal import JournalHead, LiveTag
+from storage.user_journal import JournalHead
 from tests.migrated import migrate
 from tests.storage.author import Author
 
@@ -55,7 +56,7 @@ def test_a_record_comes_back(
     transaction: Transaction, author: Author, action: str, tags: tuple[str, ...], stamp: HLCTimestamp
 ) -> None:
     written = author.add("alien", operation_id=NAME) if action == "add" else author.remove("alien")
-    update = Update(user_id="ann", revision=7, change=written.change, tags=tags, timestamp=stamp, device_id=NAME)
+    update = Update(line="ann", revision=7, change=written.change, tags=tags, timestamp=stamp, device_id=NAME)
     row = as_read(transaction, operations, update_row(update, Status.EXISTING, 1_700_000_000_000))
     assert update_of(row) == update
     named = dict(zip(operations.c.keys(), row, strict=True))
@@ -72,7 +73,7 @@ def test_a_live_tag_comes_back(transaction: Transaction, author: Author, tag: Ta
 
 def test_a_head_comes_back(transaction: Transaction) -> None:
     head = JournalHead(revision=9, first_revision=4, minted=2, clock=STAMPS[1], items=2, replicas=1)
-    assert head_of(as_read(transaction, heads, head_row("ann", head))) == head
+    assert head_of(as_read(transaction, heads, (*head_row("ann", head), 0))) == head
 
 
 @pytest.mark.parametrize("tags", [(), (Tag("tv", 1), Tag("tv", 3)), (Tag(NAME, 0),)])

@@ -11,12 +11,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 import storage
+from actors.messages.collections import collection_of_list, line_of
 from actors.messages.journal import Operation, Status
 from storage.bounds import Bounds
 from storage.database import Database
 from storage.journal_store import SqlJournalStore
 from storage.schema import HEAD, migrate, schema_version
 from storage.tables import metadata
+from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.storage.migrating import migrate_to
 from tests.storage.reading import shown, updates
@@ -36,9 +38,13 @@ class Writes(Protocol):
 
 
 def write_as_0002(url: str) -> None:
+    write_as_recorded(RECORDED, url)
+
+
+def write_as_recorded(recorded: Path, url: str) -> None:
     database = Database(url)
     with database.transaction(writing=True) as transaction:
-        for statement in RECORDED.read_text().split(";\n"):
+        for statement in recorded.read_text().split(";\n"):
             if statement:
                 transaction.connection.execute(statement)
     database.close()
@@ -140,3 +146,27 @@ def test_its_writes_between_those_of_this_release_are_counted(
         transaction.connection.execute("UPDATE heads SET revision = 2, minted = 2 WHERE user_id = 'ann'")
     older.close()
     assert bounded.commit([author.add("clue")])[0].quota == "items_per_list"
+
+
+@pytest.mark.parametrize("is_written_first", [True, False], ids=["before", "after"])
+def test_what_the_release_before_lists_writes_before_and_after_the_migration_is_its_users_watchlist(
+    open_journal: OpenJournal, author: Author, database_url: str, is_written_first: bool
+) -> None:
+    recorded = RECORDED.with_name("journal_0006.sql")  # every statement that changed something, as it was executed
+    migrate_to("0006", database_url)
+    if is_written_first:
+        write_as_recorded(recorded, database_url)
+    migrate(database_url)
+    if not is_written_first:
+        write_as_recorded(recorded, database_url)
+    journal = open_journal(database_url)
+    kids = Author(line_of("ann", collection_of_list("kids")))
+    again = [author.add("alien", operation_id="add-alien"), author.remove("dune", operation_id="remove-dune")]
+    outcomes = journal.commit([*again, author.add("solaris"), kids.add("alien")])
+    assert [(one.status, one.revision, one.is_new) for one in outcomes] == [
+        (Status.ADDED, 1, False), (Status.NOT_FOUND, None, False), (Status.ADDED, 7, True), (Status.ADDED, 1, True),
+    ]  # fmt: skip
+    wanted = {author.content(name) for name in ("alien", "clue", "dune", "solaris")}
+    assert {item.content_id for item in whole_list(journal).items} == wanted
+    assert len(updates(journal)) == 7
+    assert [one.list for one in journal.lists("ann").lists] == ["kids"]

@@ -5,7 +5,8 @@ import pytest
 from actors.messages.journal import Operation, Outcome, Status
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
-from storage.user_journal import JOURNAL_REPLICA, Answer, JournalHead, LiveTag, UserJournal
+from storage.live_tags import LiveTag
+from storage.user_journal import JOURNAL_REPLICA, Answer, JournalHead, UserJournal
 from tests.storage.author import NOW_MS, Author
 
 EMPTY = JournalHead(revision=0, first_revision=1, minted=0, clock=HLCTimestamp(0, 0, ""))

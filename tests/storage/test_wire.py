@@ -27,7 +27,7 @@ def test_messages_come_whole_and_in_order_however_their_bytes_come(
 
 def test_a_write_of_a_device_arrives_as_the_plain_change() -> None:
     write = WatchlistWrite("add", content(1), "op", "phone:1", 7, id="message", traceparent="00-…")
-    operation = Operation(user_id="ann", device_id="tv", change=write, timestamp=HLCTimestamp(1, 2, "n"))
+    operation = Operation(line="ann", device_id="tv", change=write, timestamp=HLCTimestamp(1, 2, "n"))
     (decoded,) = [decode_request(payload) for payload in Frames().feed(bytes(encode(CommitBatch((operation,)))))]
     assert isinstance(decoded, CommitBatch)
     change = decoded.operations[0].change

@@ -27,7 +27,7 @@ from transport.bus.codec import BusCodec
 from transport.bus.none import NoBus
 
 UPDATE = Update(
-    user_id="ann",
+    line="ann",
     revision=1,
     change=Change("add", content(1)),
     tags=("syncd:1",),

@@ -5,7 +5,7 @@ import pytest
 
 from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED
-from actors.messages.connection import ConnectionMessage, Disconnect, Shutdown, SocketLost
+from actors.messages.connection import ConnectionMessage, Disconnect, Following, Shutdown, SocketLost
 from actors.messages.journal import Bookmark
 from actors.ports import DeviceSocket
 from tests.fakes.recording_socket import RecordingSocket
@@ -58,21 +58,22 @@ class Device(RecordingSocket, DeviceConnection):
 async def test_its_actor_is_told_who_it_is_until_when_and_what_it_has() -> None:
     device = Device()
     after = Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
-    device.open(ResumeQuery(since=3, epoch="e", takes_pieces=True, after=after))
+    follows = (Following(since=3, epoch="e", after=after), Following("list:kids", 0))
+    device.open(ResumeQuery(follows=follows, takes_pieces=True))
     (handshake,) = device.handshakes
     assert (handshake.user_id, handshake.device_id, handshake.connected_at) == ("ann", "tv", 1_000)
     assert handshake.ends_at_s - asyncio.get_running_loop().time() == pytest.approx(59.5, abs=1)
-    assert (handshake.since, handshake.epoch, handshake.takes_pieces, handshake.after) == (3, "e", True, after)
+    assert (handshake.follows, handshake.takes_pieces) == (follows, True)
 
 
 async def test_it_counts_as_a_connection_and_as_a_read_if_it_resumes() -> None:
     device = Device(Limits(max_connections=1, reads_per_second=1.0, read_burst=1))
-    device.open(ResumeQuery(since=1))
+    device.open(ResumeQuery(follows=(Following(since=1),)))
     with pytest.raises(Problem, match="max_connections"):
         device.open()
     device.leave()
     with pytest.raises(Problem, match="reads_per_second"):
-        device.open(ResumeQuery(since=1))
+        device.open(ResumeQuery(follows=(Following(since=1),)))
     device.open()
 
 

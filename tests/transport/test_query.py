@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
 from transport.query import (
@@ -65,15 +66,46 @@ def test_what_is_not_as_documented_is_400_and_named(query: bytes, named: str) ->
 
 def test_a_device_says_what_it_has_and_how_it_wants_the_list() -> None:
     assert resume_query(b"") == ResumeQuery()
-    assert resume_query(b"since=9&epoch=e&snapshot=pieces") == ResumeQuery(since=9, epoch="e", takes_pieces=True)
-    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=e.9.8.7") == ResumeQuery(
-        since=9, takes_pieces=True, after=Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
+    assert resume_query(b"since=9&epoch=e&snapshot=pieces") == ResumeQuery(
+        follows=(Following(since=9, epoch="e"),), takes_pieces=True
     )
+    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=e.9.8.7") == ResumeQuery(
+        follows=(Following(since=9, after=Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)),),
+        takes_pieces=True,
+    )
+
+
+def test_a_device_names_the_collections_that_it_follows() -> None:
+    query = b"since=watchlist:7:e&since=list:kids:0&since=list:a.b~c:12"
+    assert resume_query(query).follows == (
+        Following(since=7, epoch="e"), Following("list:kids", 0), Following("list:a.b~c", 12),
+    )  # fmt: skip
+    assert resume_query(b"since=7&since=list:kids:0&epoch=e").follows == (
+        Following(since=7, epoch="e"), Following("list:kids", 0, "e"),
+    )  # fmt: skip
+    assert resume_query(b"since=list:kids:3").follows == (Following("list:kids", 3),)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (b"since=list:kids:0&since=list:kids:1", "since: list:kids must be given once"),
+        (b"since=watchlist:1&since=1", "since: watchlist must be given once"),
+        (b"since=list:kids:0&since=list:no%20space:1", "since: must be a revision, or a collection and a revision"),
+        (b"since=progress:1", "since: must be a revision"),
+        (b"since=1&since=2", "since: must be given once"),
+        (b"since=list:kids:", "since: must be a revision"),
+    ],
+)
+def test_what_names_no_collection_and_revision_is_refused(query: bytes, said: str) -> None:
+    with pytest.raises(Problem) as refused:
+        resume_query(query)
+    assert refused.value.detail.startswith(said)
 
 
 @pytest.mark.parametrize("cursor", [b"", b"e.9.8", b"e.9.8.-7", b"e.9.8." + b"7" * 19, b"%00", b"\xff"])
 def test_a_list_whose_cursor_cannot_be_read_begins_again(cursor: bytes) -> None:
-    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=" + cursor).after is None
+    assert resume_query(b"since=9&snapshot=pieces&snapshot_cursor=" + cursor).follows[0].after is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +140,7 @@ def test_other_parameters_are_no_tokens() -> None:
 
 
 def test_a_stream_asks_as_a_websocket_does_and_a_poll_says_for_how_long() -> None:
-    resume = ResumeQuery(since=9, epoch="e", takes_pieces=True)
+    resume = ResumeQuery(follows=(Following(since=9, epoch="e"),), takes_pieces=True)
     assert stream_query(b"since=9&epoch=e&snapshot=pieces") == (resume, None)
     for seconds in (0, 25, 55):
         assert stream_query(b"since=9&epoch=e&snapshot=pieces&poll=%d" % seconds) == (resume, seconds)

@@ -10,6 +10,7 @@ from actors.messages.change import Change
 from actors.messages.channel import (
     HeadMoved,
     PubNubDeviceHandoff,
+    PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -41,6 +42,9 @@ from actors.messages.device import (
     DeviceHeartbeat,
     Error,
     Goodbye,
+    ListSnapshot,
+    ListSnapshotPiece,
+    ListWrite,
     Ping,
     Pong,
     Resumed,
@@ -50,7 +54,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.journal import Status
-from actors.messages.sync import DeviceCommand, Notice, ProgressUpdate, WatchlistUpdate
+from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
 from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
@@ -69,12 +73,14 @@ from transport.http.answers import (
     Health,
     LastActivities,
     ListedItem,
+    ListsResponse,
+    NamedList,
     Readiness,
     WatchlistChanges,
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.requests import BulkRequest
+from transport.http.requests import BulkRequest, ListRequest
 from transport.problems import ProblemDetails
 
 USER: Final = "ann"
@@ -85,6 +91,7 @@ FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 OTHER_FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "a1b2c3d4")
 FOLLOWED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+DATA = {"note": "with Zoë ☃", "stars": 4.5}
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
 FROM_DEVICES: Final[Mapping[str, Struct]] = {
@@ -93,6 +100,13 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
     "watchlist_update.id-is-a-number": WatchlistWrite("add", UUID(FILM), id=1),
     "watchlist_update.timestamp-is-a-number": WatchlistWrite("add", UUID(FILM), timestamp=1_764_000_000),
     "watchlist_update.unknown-field": WatchlistWrite("add", UUID(FILM)),
+    "watchlist_update.all-with-data": WatchlistWrite(
+        "add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED
+    ),
+    "list_update.all": ListWrite(
+        "add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED, list="kids"
+    ),
+    "list_update.required": ListWrite("remove", UUID(FILM), list="kids"),
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
     "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     "device_heartbeat": DeviceHeartbeat(),
@@ -104,6 +118,11 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
 TO_DEVICES: Final[Mapping[str, Struct]] = {
     "watchlist_update.all": WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED),
     "watchlist_update.required": WatchlistUpdate(UUID(FILM), "remove"),
+    "watchlist_update.all-with-data": WatchlistUpdate(
+        UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0"
+    ),
+    "list_update.all": ListUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0", list="kids"),
+    "list_update.required": ListUpdate(UUID(FILM), "remove", list="kids"),
     "progress_update": ProgressUpdate(UUID(FILM), 90, 5_400),
     "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
     "device_command.required": DeviceCommand("play"),
@@ -118,6 +137,9 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "authenticated.all": Authenticated(id="t1", expires_at=1_764_086_400),
     "authenticated.required": Authenticated(expires_at=1_764_086_400),
     "resumed.all": Resumed(recovered=False, revision=9, epoch="9f86d081", reason="history_pruned"),
+    "resumed.all-with-list": Resumed(
+        recovered=False, revision=9, epoch="9f86d081", reason="history_pruned", list="kids"
+    ),
     "resumed.required": Resumed(recovered=True, revision=9, epoch="9f86d081"),
     "watchlist_snapshot": WatchlistSnapshot(
         revision=9,
@@ -132,6 +154,25 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
         next="9f86d081.9.115605504000000003.7",
     ),
     "watchlist_snapshot_piece.required": WatchlistSnapshotPiece(revision=9, epoch="9f86d081", items=()),
+    "list_snapshot": ListSnapshot(
+        list="kids",
+        revision=9,
+        epoch="9f86d081",
+        items=(
+            SnapshotItem(
+                content_id=FILM, unique_tag="syncd:7", timestamp=STAMP, device_id="tv", data=DATA, position="a0"
+            ),
+        ),
+    ),
+    "list_snapshot_piece.all": ListSnapshotPiece(
+        revision=9,
+        epoch="9f86d081",
+        start=True,
+        items=(SnapshotItem(content_id=FILM, unique_tag="syncd:7", timestamp=STAMP, device_id="tv"),),
+        next="9f86d081.9.115605504000000003.7",
+        list="kids",
+    ),
+    "list_snapshot_piece.required": ListSnapshotPiece(revision=9, epoch="9f86d081", items=(), list="kids"),
     "goodbye": Goodbye(1_500),
     "pong": Pong(),
 }
@@ -150,6 +191,26 @@ BUS: Final[Mapping[str, Struct]] = {
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
     "head_moved": HeadMoved(9, "a1b2c3d4"),
     "head_moved.all": HeadMoved(9, "a1b2c3d4", "9f86d081"),
+    "head_moved.all-with-collection": HeadMoved(9, "a1b2c3d4", "9f86d081", "list:kids"),
+    "watchlist_update.all-with-data": PubNubWatchlistUpdate(
+        "add", FILM, "syncd:7", STAMP, "phone ☃", ("syncd:7",), 8, "a1b2c3d4", FOLLOWED, "9f86d081", DATA, "a0"
+    ),
+    "list_update.all": PubNubListUpdate(
+        "add",
+        FILM,
+        "syncd:7",
+        STAMP,
+        "phone ☃",
+        ("syncd:7",),
+        8,
+        "a1b2c3d4",
+        FOLLOWED,
+        "9f86d081",
+        DATA,
+        "a0",
+        list="kids",
+    ),
+    "list_update.required": PubNubListUpdate("add", FILM, "syncd:7", STAMP, "phone", list="kids"),
 }
 
 BUS_FOREIGN: Final[Mapping[str, Struct]] = {
@@ -162,6 +223,25 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "movie-123", None, "phone"),
     "watchlist_update.timestamp-is-a-number": PubNubWatchlistUpdate("add", FILM, "movie-123", 1_764_000_000, "phone"),
     "watchlist_update.unknown-field": PubNubWatchlistUpdate("add", FILM, "movie-123", STAMP, "phone"),
+    "watchlist_update.all-with-data": PubNubWatchlistUpdate(
+        "add", FILM, "movie-123", STAMP, "phone", ("movie-123",), 8, "a1b2c3d4", FOLLOWED, "9f86d081", DATA, "a0"
+    ),
+    "list_update.all": PubNubListUpdate(
+        "add",
+        FILM,
+        "movie-123",
+        STAMP,
+        "phone",
+        ("movie-123",),
+        8,
+        "a1b2c3d4",
+        FOLLOWED,
+        "9f86d081",
+        DATA,
+        "a0",
+        list="kids",
+    ),
+    "list_update.required": PubNubListUpdate("add", FILM, "movie-123", None, "phone", list="kids"),
     "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, 1_764_000_000, "phone"),
     "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, 1_764_000_000),
@@ -203,6 +283,8 @@ HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
     "write.all": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
     "write.required": Change("remove", UUID(FILM)),
     "write.unknown-field": Change("add", UUID(FILM)),
+    "write.all-with-data": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0"),
+    "list": ListRequest("For the kids ☃"),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),
@@ -280,6 +362,14 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "watchlist-changes.required": WatchlistChanges(
         revision=7, epoch="9f86d081", changes=[_encoded(WatchlistUpdate(UUID(OTHER_FILM), "remove"))]
     ),
+    "list.all": WatchlistPage(
+        revision=9,
+        epoch="9f86d081",
+        items=[ListedItem(FILM, "2025-11-24T16:00:00.000+00:00", "phone ☃", DATA, "a0")],
+        next="OS4xMjM",
+        reason="history_pruned",
+    ),
+    "lists": ListsResponse("9f86d081", (NamedList("kids", "For the kids ☃", 9),)),
     "last-activities": LastActivities(9, "9f86d081"),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),

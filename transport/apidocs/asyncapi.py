@@ -19,6 +19,7 @@ from actors.messages.device import (
     DeviceHeartbeat,
     DeviceMessage,
     Error,
+    ListWrite,
     Malformed,
     Ping,
     Pong,
@@ -28,7 +29,7 @@ from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
 from transport.http.events import MEDIA_TYPE, Closing
 from transport.http.streams import STREAM
-from transport.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SNAPSHOT_IN_PIECES
+from transport.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SNAPSHOT_IN_PIECES
 from transport.websocket.handshake import PATH, SUBPROTOCOL
 
 Json = dict[str, Any]
@@ -38,6 +39,7 @@ TO_DEVICE: Final = tuple(dict.fromkeys((*get_args(SyncMessage), *get_args(Answer
 
 _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     WatchlistWrite: (Ack, Error),
+    ListWrite: (Ack, Error),
     Authenticate: (Authenticated, Error),
     Ping: (Pong,),
     DeviceHeartbeat: (),
@@ -53,6 +55,10 @@ _STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
 _TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": _STAMP}
 _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": _CONTENT_ID, "id": "w1"},
+    "ListWrite": {
+        "type": "list_update", "list": "kids", "operation": "add", "content_id": _CONTENT_ID, "position": "a0",
+        "data": {"note": "with subtitles"}, "id": "w3",
+    },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
     "DeviceHeartbeat": {"type": "device_heartbeat"},
     "Ping": {"type": "ping"},
@@ -60,6 +66,10 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistUpdate": {
         "type": "watchlist_update", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
         "device_id": "phone",
+    },
+    "ListUpdate": {
+        "type": "list_update", "list": "kids", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
+        "device_id": "phone", "data": {"note": "with subtitles"}, "position": "a0",
     },
     "ProgressUpdate": {"type": "progress_update", "content_id": _CONTENT_ID, "position": 90, "duration": 5400},
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
@@ -78,6 +88,14 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "type": "watchlist_snapshot_piece", "revision": 9, "epoch": _EPOCH, "start": True,
         "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
         "next": f"{_EPOCH}.9.115605504000000000.7",
+    },
+    "ListSnapshot": {
+        "type": "list_snapshot", "list": "kids", "revision": 9, "epoch": _EPOCH,
+        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
+    },
+    "ListSnapshotPiece": {
+        "type": "list_snapshot_piece", "list": "kids", "revision": 9, "epoch": _EPOCH, "start": True,
+        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
     "Closing": {"code": 1001, "reason": "the service is restarting"},
@@ -157,7 +175,13 @@ def _server(protocol: str, path_prefix: str, behind_tls: str, *security: str) ->
 
 def _query(**more: Json) -> Json:
     """Return what both channels take in their URL, and ``more``."""
-    since = {"type": "integer", "minimum": 0, "description": "First send what came after this revision."}
+    since = {
+        "description": "First send what came after this revision. Several follow a collection each.",
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "array", "items": {"type": "string", "pattern": SINCE_PATTERN}},
+        ],
+    }
     epoch = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH, "description": "Of that revision."}
     snapshot = {
         "type": "string",

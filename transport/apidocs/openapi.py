@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from actors.messages.change import Change
+from actors.messages.collections import LIST_PATTERN
 from actors.messages.content_ids import CONTENT_ID_RULE
-from actors.messages.sync import WatchlistUpdate
+from actors.messages.sync import ListUpdate, WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
@@ -27,13 +28,15 @@ from transport.http.answers import (
     BulkResponse,
     Health,
     LastActivities,
+    ListsResponse,
+    NamedList,
     Readiness,
     WatchlistChanges,
     WatchlistPage,
     WriteResponse,
 )
 from transport.http.events import MEDIA_TYPE
-from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest
+from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, ListRequest
 from transport.http.streams import STREAM
 from transport.problems import ProblemDetails
 from transport.query import (
@@ -42,12 +45,13 @@ from transport.query import (
     MAX_LIMIT,
     MAX_POLL_S,
     REVISION_PATTERN,
+    SINCE_PATTERN,
     SNAPSHOT_IN_PIECES,
 )
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate, LastActivities,
-    Health, Readiness, ProblemDetails, *ADMIN_TYPES,
+    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate, ListUpdate,
+    LastActivities, ListRequest, ListsResponse, NamedList, Health, Readiness, ProblemDetails, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -64,11 +68,22 @@ _UPDATE: Final = {
 }  # fmt: skip
 _EPOCH: Final = "9f86d081"
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
+_SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}
 _EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
 _EVENTS: Final = (
     ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
     'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
 )
+
+_LIST_ID: Final = {
+    "name": "list",
+    "in": "path",
+    "required": True,
+    "description": "Which list; an add creates one that is not there.",
+    "schema": {"type": "string", "pattern": f"^{LIST_PATTERN}$"},
+    "example": "kids",
+}
+_NAMED_LIST: Final = {"list": "kids", "name": "For the kids", "revision": 9}
 
 _ETAG: Final = {
     "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
@@ -86,7 +101,9 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
-    schemas["WatchlistChanges"]["properties"]["changes"]["items"] = ref("WatchlistUpdate")
+    schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
+        "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate")]
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -103,6 +120,13 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
         ],
         "paths": {
             "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
+            "/api/v1/sync/lists": {"get": _read_lists()},
+            "/api/v1/sync/lists/{list}": {
+                "get": _read_watchlist("readList", "Read a list, as the watchlist is read.", _LIST_ID),
+                "post": _write_watchlist("writeList", "Add or remove one content of a list.", _LIST_ID),
+                "put": _put_list(),
+                "delete": _delete_list(),
+            },
             "/api/v1/sync/operations": {"post": _write_operations()},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
             STREAM: {"get": _stream()},
@@ -122,11 +146,15 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
     }
 
 
-def _write_watchlist() -> Json:
+def _write_watchlist(
+    name: str = "writeWatchlist",
+    summary: str = "Add or remove one content; answered once it is in the database.",
+    *of_list: Json,
+) -> Json:
     return _of_a_user(
-        "writeWatchlist",
-        "Add or remove one content; answered once it is in the database.",
-        parameters=[_traceparent()],
+        name,
+        summary,
+        parameters=[*of_list, _traceparent()],
         requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
         responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "409", *ANY_BODY),
     )
@@ -148,7 +176,11 @@ def _write_operations() -> Json:
     )
 
 
-def _read_watchlist() -> Json:
+def _read_watchlist(
+    name: str = "readWatchlist",
+    summary: str = "Read the list, newest first, or with since what changed.",
+    *of_list: Json,
+) -> Json:
     a_limit = {"type": "integer", "default": MAX_LIMIT}
     page = {"revision": 9, "epoch": _EPOCH, "items": [_ITEM], "next": f"{_EPOCH}.9.115605504000000000.9"}
     listed = answer("The list, or what changed.", "WatchlistPage", page, **_ETAG)
@@ -157,9 +189,10 @@ def _read_watchlist() -> Json:
     media["examples"]["changes"] = {"value": {"revision": 9, "epoch": _EPOCH, "changes": [_UPDATE]}}
     listed["links"] = {"next": {"operationId": "readWatchlist", "parameters": {"cursor": "$response.body#/next"}}}
     return _of_a_user(
-        "readWatchlist",
-        "Read the list, newest first, or with since what changed.",
+        name,
+        summary,
         parameters=[
+            *of_list,
             query("since", "Answer the changes after this revision.", _REVISION, "8"),
             query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
@@ -171,6 +204,40 @@ def _read_watchlist() -> Json:
             _if_none_match(),
         ],
         responses={"200": listed, "304": _not_modified()} | problems("410"),
+    )
+
+
+def _read_lists() -> Json:
+    example = {"epoch": _EPOCH, "lists": [_NAMED_LIST]}
+    return _of_a_user(
+        "readLists",
+        "Read which lists there are beside the watchlist.",
+        parameters=[_if_none_match()],
+        responses={"200": answer("The lists.", "ListsResponse", example, **_ETAG), "304": _not_modified()},
+    )
+
+
+def _put_list() -> Json:
+    named = {"name": _NAMED_LIST["name"]}
+    return _of_a_user(
+        "putList",
+        "Name a list, and create it if there is none.",
+        parameters=[_LIST_ID],
+        requestBody=body("ListRequest", f"At most {MAX_WRITE_BYTES} bytes.", named),
+        responses={
+            "200": answer("It has the name.", "NamedList", _NAMED_LIST),
+            "201": answer("It is new.", "NamedList", _NAMED_LIST),
+        }
+        | problems("409", *ANY_BODY),
+    )
+
+
+def _delete_list() -> Json:
+    return _of_a_user(
+        "deleteList",
+        "Delete a list, with all that is in it.",
+        parameters=[_LIST_ID],
+        responses={"204": {"description": "It is gone."}} | problems("404"),
     )
 
 
@@ -193,7 +260,7 @@ def _stream() -> Json:
         "stream",
         "Get a device's messages as server-sent events, where no WebSocket can be had.",
         parameters=[
-            query("since", "First send what came after this revision.", _REVISION, "8"),
+            query("since", "First send what came after; of each collection that is to be followed.", _SINCE, ["8"]),
             query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
             query(
                 "snapshot",

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -46,12 +46,14 @@ class BulkResponse(Struct, frozen=True):
     results: list[WriteResponse]
 
 
-class ListedItem(Struct, frozen=True):
-    """One content of a watchlist."""
+class ListedItem(Struct, frozen=True, omit_defaults=True):
+    """One content of a list."""
 
     content_id: ContentId
     added_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     device_id: str
+    data: dict[str, Any] | None = None
+    position: str | None = None
 
 
 class WatchlistPage(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -82,6 +84,21 @@ class LastActivities(Struct, frozen=True):
 
     watchlist: Revision
     epoch: str
+
+
+class NamedList(Struct, frozen=True):
+    """One of a user's lists beside the watchlist: ``list`` in paths and messages, ``name`` for people."""
+
+    list: str
+    name: str
+    revision: Revision
+
+
+class ListsResponse(Struct, frozen=True):
+    """A user's lists beside the watchlist, by ``list``."""
+
+    epoch: str
+    lists: tuple[NamedList, ...]
 
 
 class Health(Struct, frozen=True):
@@ -149,4 +166,5 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
 
 def _listed(item: Item) -> ListedItem:
     added_at = datetime.fromtimestamp(item.timestamp.physical / 1000, UTC)
-    return ListedItem(item.content_id, added_at.isoformat(timespec="milliseconds"), item.device_id)
+    added_text = added_at.isoformat(timespec="milliseconds")
+    return ListedItem(item.content_id, added_text, item.device_id, item.data, item.position)

@@ -11,15 +11,18 @@ from transport.http.cors import Cors
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
 from transport.http.direct_writes import DirectWrites
+from transport.http.lists import ListRoutes
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.websocket_route import WebSocketRoute
-from transport.http.writes import OperationsRoute, WatchlistRoute
+from transport.http.writes import ListRoute, OperationsRoute
 
 T = TypeVar("T")
 
 WATCHLIST = "/api/v1/sync/watchlist"
 OPERATIONS = "/api/v1/sync/operations"
+LISTS = "/api/v1/sync/lists"
+A_LIST = f"{LISTS}/*"
 
 
 class HttpApi(Struct, frozen=True):
@@ -32,11 +35,13 @@ class HttpApi(Struct, frozen=True):
 def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     """Return the API, which serves ``more`` too."""
     cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
-    watchlist, operations = WatchlistRoute(deps, deadlines), OperationsRoute(deps, deadlines)
-    reads, service = ReadRoutes(deps), ServiceRoutes(deps)
+    watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
+    reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
         OPERATIONS: {"POST": operations.post},
+        LISTS: {"GET": lists.lists},
+        A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
         "/api/v1/sync/last_activities": {"GET": reads.last_activities},
         "/api/v1/metrics": {"GET": service.figures},
         "/health": {"GET": service.health},
@@ -45,7 +50,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         "/ws": {"GET": WebSocketRoute(deps).get},
         **more,
     }
-    writes = {WATCHLIST: watchlist, OPERATIONS: operations}
+    writes = {WATCHLIST: watchlist, OPERATIONS: operations, A_LIST: watchlist}
     prefix = deps.path_prefix
     return HttpApi(HttpApp(_below(prefix, routes), cors), DirectWrites(_below(prefix, writes), cors))
 

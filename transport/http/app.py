@@ -52,6 +52,12 @@ class HttpRequest(RequestHead):
         return "" if client is None else client[0]
 
     @property
+    def last_segment(self) -> str:
+        """What follows the last slash of the path."""
+        path: str = self._scope["path"]
+        return path.rpartition("/")[2]
+
+    @property
     def query(self) -> bytes:
         """What follows the path's question mark."""
         query: bytes = self._scope["query_string"]
@@ -73,7 +79,12 @@ Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 """Answers a request; may raise ``Problem``."""
 
 Routes = Mapping[str, Mapping[str, Endpoint]]
-"""Path -> method -> endpoint."""
+"""Path -> method -> endpoint. The last segment of a path may be ``*``: any, which the endpoint looks at."""
+
+
+def with_any_last_segment(path: str) -> str:
+    """Return ``path`` with ``*`` in place of its last segment."""
+    return f"{path[: path.rfind('/')]}/*"
 
 
 class HttpApp:
@@ -116,7 +127,10 @@ class HttpApp:
         if scope["query_string"]:
             refuse_tokens(scope["query_string"])
         method, path = scope["method"], scope["path"]
-        if method == "OPTIONS" and (preflight := self._cors.preflight(request.headers)):
+        if path not in self._allow and with_any_last_segment(path) in self._allow:
+            path = with_any_last_segment(path)
+        methods = "GET, POST, PUT, DELETE" if ("PUT", path) in self._endpoints else "GET, POST"
+        if method == "OPTIONS" and (preflight := self._cors.preflight(request.headers, methods)):
             return preflight
         endpoint = self._endpoints.get((method, path))
         return await endpoint(request) if endpoint else self._without_endpoint(method, path)

@@ -36,7 +36,7 @@ class Cors:
             return (_DEPENDS_ON_ORIGIN,)
         return (_EXPOSED, (b"access-control-allow-origin", origin), _DEPENDS_ON_ORIGIN)
 
-    def preflight(self, headers: Mapping[bytes, bytes]) -> Response | None:
+    def preflight(self, headers: Mapping[bytes, bytes], methods: str = "GET, POST") -> Response | None:
         """Return the answer to a browser that asks before it sends a page's request; ``None``: it does not, or may not.
 
         The page may send any header: one that is not known here changes nothing.
@@ -48,7 +48,7 @@ class Cors:
             self._allowed.note_refused(origin, headers.get(b"host", b"").decode("latin-1"))
             return None
         allow = {
-            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Methods": methods,
             "Access-Control-Allow-Headers": headers.get(b"access-control-request-headers", b"").decode("latin-1"),
             "Access-Control-Max-Age": str(MAX_AGE_S),
         }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from actors.messages.channel import HeadMoved
 from actors.messages.journal import DeviceWrite, JournalMessage
 from actors.metrics import IssuerMetrics
 from actors.runtime.tell import Tell
@@ -37,6 +38,8 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""
     issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
     """Whether every token can be judged."""
+    announce: Callable[[str, HeadMoved], None] = lambda user_id, moved: None
+    """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""
     now_s: Callable[[], float] = time.monotonic

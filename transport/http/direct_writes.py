@@ -131,7 +131,12 @@ class DirectWrite:
 
 
 class DirectWrites:
-    """The routes, by their paths. Thread: the event loop."""
+    """The routes, by their paths. Thread: the event loop.
+
+    Args:
+        routes: the routes; the last segment of a path may be ``*``: any, as if nothing in it were escaped.
+        cors: which pages from elsewhere may use it.
+    """
 
     def __init__(self, routes: Mapping[str, WriteRoute], cors: Cors = NO_CORS) -> None:
         self._routes = {path.encode(): route for path, route in routes.items()}
@@ -139,17 +144,17 @@ class DirectWrites:
 
     def __contains__(self, url: bytes) -> bool:
         """Return whether a POST to ``url`` is a write."""
-        return url in self._routes
+        return url in self._routes or url[: url.rfind(b"/")] + b"/*" in self._routes
 
     def begin(
         self, url: bytes, lines: Sequence[Field], connection: Connection, *, keep_alive: bool
     ) -> DirectWrite | None:
         """Return the write that begins with this head.
 
-        ``None``: it is for the application, which can wait for its token's key, and ask for its body.
+        ``None``: it is for the application, which can wait for its token's key, ask for its body, and read any path.
         """
-        route, head = self._routes[url], RequestHead(lines)
-        if b"expect" in head.headers:
+        route, head = self._routes.get(url) or self._route_above(url), RequestHead(lines)
+        if route is None or b"expect" in head.headers:
             return None
         judgement: Claims | Problem
         try:
@@ -162,6 +167,14 @@ class DirectWrites:
             logger.exception("a write failed")
             judgement = OUR_ERROR
         return DirectWrite(route, head, judgement, connection, self._cors, keep_alive=keep_alive)
+
+    def _route_above(self, url: bytes) -> WriteRoute | None:
+        """Return the route at a path with any last segment; ``None``: not with this one."""
+        start, _, last = url.rpartition(b"/")
+        try:
+            return self._routes[start + b"/*"].of(last.decode("latin-1"))
+        except Problem:
+            return None
 
 
 NO_WRITES: Final = DirectWrites({})

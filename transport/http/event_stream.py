@@ -34,8 +34,9 @@ class EventStream(DeviceConnection):
     """
 
     __slots__ = (
-        *("_carrier", "_deps", "_events", "_has_chunks", "_is_poll_over", "_is_writable", "_poll_s", "_read_bytes"),
-        *("_tell", "_thumbprint", "_timer", "_token_id", "_user_id", "over"),
+        *("_carrier", "_deps", "_events", "_followed", "_has_chunks", "_is_poll_over"),
+        *("_is_writable", "_poll_s", "_read_bytes", "_tell", "_thumbprint", "_timer"),
+        *("_token_id", "_user_id", "over"),
     )
 
     def __init__(self, deps: DeviceDeps, carrier: Carrier, poll_s: int | None) -> None:
@@ -49,6 +50,7 @@ class EventStream(DeviceConnection):
         self._read_bytes = 0  # by the peer, when it was last looked at
         self._poll_s = poll_s
         self._is_poll_over = poll_s == 0
+        self._followed = 0  # collections
         self._timer: asyncio.TimerHandle | None = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when nothing more will be written."""
@@ -56,6 +58,7 @@ class EventStream(DeviceConnection):
     def begin(self, claims: Claims, resume: ResumeQuery) -> None:
         """Be a connection of this device. Raises: Problem, a limit is reached; then there is nothing to ``end``."""
         self._count_in(claims, resume)
+        self._followed = len(resume.follows)
         transport = self._carrier.transport
         bound_kernel_buffer(transport)
         if self._poll_s is not None:
@@ -169,9 +172,9 @@ class EventStream(DeviceConnection):
         asyncio.get_running_loop().call_soon(self._end_poll_if_due)
 
     def _end_poll_if_due(self) -> None:
-        """End the poll if it has said what it can: the first message is ``resumed``."""
-        messages = self._events.messages
-        is_due = messages > 1 or (messages == 1 and self._is_poll_over)
+        """End the poll if it has said what it can: of each collection the first message is ``resumed``."""
+        beyond = self._events.messages - self._followed
+        is_due = beyond > 0 or (beyond == 0 and self._is_poll_over)
         if is_due and not self._events.is_message_open and not self.is_congested():
             self._tell(_POLL_ANSWERED)
 

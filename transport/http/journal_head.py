@@ -7,10 +7,10 @@ from transport.http.deps import ApiDeps
 from transport.problems import unavailable
 
 
-async def journal_head(deps: ApiDeps, user_id: str) -> Head:
-    """Return where the journal of ``user_id`` stands. Raises: Problem, a 503."""
+async def journal_head(deps: ApiDeps, line: str) -> Head:
+    """Return where ``line`` stands. Raises: Problem, a 503."""
     answer: LoopFuture[HeadsLoaded] = LoopFuture()
-    deps.journal(LoadHeads((user_id,), answer.set))
+    deps.journal(LoadHeads((line,), answer.set))
     heads = (await with_deadline(answer, deps.answer_timeout_s)).heads
     if heads is None:
         raise unavailable("The journal cannot be read now.", RETRY_AFTER_S)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing_extensions import override
 
 from actors.messages.change import Change
+from actors.messages.collections import WATCHLIST
 from actors.messages.journal import Outcome, Status
 from transport.errors import Problem
 from transport.http.answers import BulkResponse, WriteResponse, json_body, write_response
@@ -57,11 +58,14 @@ class PendingAnswer(ABC):
 class WriteAnswer(PendingAnswer):
     """To the one ``change`` of a request."""
 
-    __slots__ = ("_change", "_outcome")
+    __slots__ = ("_change", "_collection", "_outcome")
 
-    def __init__(self, deadlines: AnswerDeadlines, answered: Answered, change: Change) -> None:
+    def __init__(
+        self, deadlines: AnswerDeadlines, answered: Answered, change: Change, collection: str = WATCHLIST
+    ) -> None:
         super().__init__(deadlines, answered)
         self._change = change
+        self._collection = collection
 
     def decide(self, outcome: Outcome) -> None:
         """Take what became of it, and answer."""
@@ -73,7 +77,8 @@ class WriteAnswer(PendingAnswer):
         change, outcome = self._change, self._outcome
         match outcome.status:
             case Status.NOT_FOUND:
-                raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the watchlist.")
+                where = "watchlist" if self._collection == WATCHLIST else "list"
+                raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the {where}.")
             case Status.REFUSED if outcome.retry_after_s is not None:
                 raise unavailable(outcome.reason or "The write was not accepted.", outcome.retry_after_s)
             case Status.REFUSED if outcome.exceeds_quota:

@@ -1,10 +1,11 @@
-"""The routes that read a watchlist: as pages, as changes since a revision, or only whether anything changed."""
+"""The routes that read a list: as pages, as changes since a revision, or only whether anything changed."""
 
 from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
 
+from actors.messages.collections import WATCHLIST, line_of
 from actors.messages.journal import (
     Changes,
     ChangesExpired,
@@ -25,11 +26,11 @@ from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
 from transport.http.etags import entity_tag, is_known
 from transport.http.journal_head import journal_head
-from transport.http.requests import authenticated
+from transport.http.requests import authenticated, collection_named
 from transport.problems import unavailable
 from transport.query import ListQuery, list_query
 
-_OF_A_USER: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+OF_A_USER: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """The same URL is another list for another token."""
 
 
@@ -40,24 +41,31 @@ class ReadRoutes:
         self._deps = deps
 
     async def watchlist(self, request: HttpRequest) -> Response:
-        """Return a page of the list, or what changed."""
+        """Return a page of the watchlist, or what changed."""
+        return await self._list(request, WATCHLIST)
+
+    async def list(self, request: HttpRequest) -> Response:
+        """Return a page of the list that the path names, or what changed."""
+        return await self._list(request, collection_named(request.last_segment))
+
+    async def _list(self, request: HttpRequest, collection: str) -> Response:
         claims = await authenticated(request, self._deps.authenticator)
         query = list_query(request.query)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
-        if query.after is None and (unchanged := await self._unchanged(request, claims)):
+        if query.after is None and (unchanged := await self._unchanged(request, claims, collection)):
             return unchanged
         if query.since is None:
-            return await self._page(claims.user_id, query)
+            return await self._page(claims.user_id, collection, query)
         pending: LoopFuture[Changes | ChangesExpired | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, query.epoch))
+        self._deps.journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, query.epoch, collection))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise _problem(failed)
+                raise read_problem(failed)
             case ChangesExpired(reason=reason):
-                return await self._page(claims.user_id, query, reason)
+                return await self._page(claims.user_id, collection, query, reason)
             case Changes() as changes:
                 is_current = not changes.has_more
-                return _list(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
+                return _answer(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
 
     async def last_activities(self, request: HttpRequest) -> Response:
         """Return the revision of each kind of data."""
@@ -68,39 +76,39 @@ class ReadRoutes:
         if is_known(etag, request.header(b"if-none-match")):
             return _not_modified(etag)
         body = LastActivities(watchlist=head.revision, epoch=head.epoch)
-        return json_response(body, headers=_OF_A_USER | {"ETag": etag})
+        return json_response(body, headers=OF_A_USER | {"ETag": etag})
 
-    async def _unchanged(self, request: HttpRequest, claims: Claims) -> Response | None:
-        """Answer a condition from the user's head alone; ``None``: there is none, or it does not hold."""
+    async def _unchanged(self, request: HttpRequest, claims: Claims, collection: str) -> Response | None:
+        """Answer a condition from the head alone; ``None``: there is none, or it does not hold."""
         known = request.header(b"if-none-match")
         if not known:
             return None
-        head = await journal_head(self._deps, claims.user_id)
+        head = await journal_head(self._deps, line_of(claims.user_id, collection))
         etag = entity_tag(head.epoch, head.revision)
         return _not_modified(etag) if is_known(etag, known) else None
 
-    async def _page(self, user_id: str, query: ListQuery, reason: str | None = None) -> Response:
+    async def _page(self, user_id: str, collection: str, query: ListQuery, reason: str | None = None) -> Response:
         pending: LoopFuture[Page | PageExpired | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after))
+        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise _problem(failed)
+                raise read_problem(failed)
             case PageExpired():
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
-                return _list(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
+                return _answer(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
 
 
-def _list(body: object, epoch: str, revision: int, is_current: bool) -> Response:
+def _answer(body: object, epoch: str, revision: int, is_current: bool) -> Response:
     """Return a list; only one that ends where the journal does has a tag to be compared with the journal's head."""
-    return json_response(body, headers=_OF_A_USER | ({"ETag": entity_tag(epoch, revision)} if is_current else {}))
+    return json_response(body, headers=OF_A_USER | ({"ETag": entity_tag(epoch, revision)} if is_current else {}))
 
 
 def _not_modified(etag: str) -> Response:
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=_OF_A_USER | {"ETag": etag})
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=OF_A_USER | {"ETag": etag})
 
 
-def _problem(failed: ReadFailed) -> Problem:
+def read_problem(failed: ReadFailed) -> Problem:
     """Return what the client is told: it is its own fault only if too many of its user's reads wait."""
     if isinstance(failed, ReadRefused):
         return too_many(f"{failed.reason}.", RETRY_AFTER_S)

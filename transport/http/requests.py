@@ -9,6 +9,8 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from actors.messages.collections import LIST_PATTERN, collection_of_list
+from actors.messages.names import Name
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
 from transport.content_ids import ContentIdRefused
@@ -30,10 +32,27 @@ _READ_AS_JSON: Final = frozenset(
 _UTF_8: Final = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.IGNORECASE)
 
 
+_LIST_ID: Final = re.compile(LIST_PATTERN)
+LIST_RULE: Final = "list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a digit."
+
+
+class ListRequest(Struct, frozen=True):
+    """Body of ``PUT /api/v1/sync/lists/{list}``."""
+
+    name: Name
+
+
 class BulkRequest(Struct, frozen=True):
     """Body of ``POST /api/v1/sync/operations``; each operation is judged alone."""
 
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
+
+
+def collection_named(list_id: str) -> str:
+    """Return the collection that a path names as a list. Raises: Problem, a 400: no list is called so."""
+    if not _LIST_ID.fullmatch(list_id):
+        raise Problem(HTTPStatus.BAD_REQUEST, LIST_RULE)
+    return collection_of_list(list_id)
 
 
 def claims_of(head: RequestHead, authenticator: Authenticator) -> Claims:

@@ -25,7 +25,7 @@ class WebSocketRoute:
         """
         deps = self._deps
         claims, resume = await judged(request, deps.authenticator, deps.allowed_origins, resume_query)
-        if resume.since is not None:
+        if resume.is_resuming:
             deps.quotas.acquire_read(claims.user_id, deps.now_s())
         deps.quotas.connect(claims.user_id)
         deps.quotas.disconnect(claims.user_id)

@@ -1,4 +1,4 @@
-"""The routes that change a watchlist: each write is answered once it is in the database, or refused.
+"""The routes that change a watchlist, or another list: each write is answered once it is in the database, or refused.
 
 Their rules wait for nothing: ``judge`` looks at a request's head, ``submit`` at its body, and the answer comes by a
 callback. So they serve an ASGI endpoint, and the HTTP protocol without one.
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from actors.messages.change import Change
+from actors.messages.collections import WATCHLIST
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
@@ -32,6 +33,7 @@ from transport.http.requests import (
     authenticated,
     check_body_head,
     claims_of,
+    collection_named,
     decode,
     read_body,
     traceparent,
@@ -87,28 +89,51 @@ class WriteRoute(ABC):
     def _acquire(self, claims: Claims, count: int) -> None:
         self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
 
-    def _write(self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome]) -> None:
+    def of(self, last_segment: str) -> "WriteRoute":
+        """Return the route at a path that ends so, where that may be anything. Raises: Problem, it may not."""
+        raise NotImplementedError
+
+    def _write(
+        self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome], collection: str = WATCHLIST
+    ) -> None:
+        is_followed = collection == WATCHLIST  # a trace is found by its user and revision
         self._deps.write(
             DeviceWrite(
                 user_id=claims.user_id,
                 device_id=claims.device_id,
                 change=change,
                 answer=decide,
-                trace=self._deps.tracer.accept(trace, claims.user_id, claims.device_id, "http"),
+                trace=self._deps.tracer.accept(trace, claims.user_id, claims.device_id, "http")
+                if is_followed
+                else None,
+                collection=collection,
             )
         )
 
 
-class WatchlistRoute(WriteRoute):
-    """Add or remove one content."""
+class ListRoute(WriteRoute):
+    """Add or remove one content of the watchlist, or of one list."""
 
     max_bytes = MAX_WRITE_BYTES
+
+    def __init__(self, deps: ApiDeps, deadlines: AnswerDeadlines, collection: str = WATCHLIST) -> None:
+        super().__init__(deps, deadlines)
+        self._collection = collection
+
+    @override
+    def of(self, last_segment: str) -> "ListRoute":
+        return ListRoute(self._deps, self._deadlines, collection_named(last_segment))
 
     @override
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
         change = decode(_change, body)
         self._acquire(claims, 1)
-        self._write(change, claims, trace, WriteAnswer(self._deadlines, answered, change).decide)
+        answer = WriteAnswer(self._deadlines, answered, change, self._collection)
+        self._write(change, claims, trace, answer.decide, self._collection)
+
+    async def post_to(self, request: HttpRequest) -> Response:
+        """Do the same for the list that the path names."""
+        return await self.of(request.last_segment).post(request)
 
 
 class OperationsRoute(WriteRoute):

@@ -11,6 +11,7 @@ from actors.messages.device import (
     Authenticate,
     DeviceHeartbeat,
     DeviceMessage,
+    ListWrite,
     Malformed,
     MessageId,
     Ping,
@@ -27,7 +28,7 @@ class _Identified(Struct):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(WatchlistWrite | Authenticate | DeviceHeartbeat | Ping | Pong)
+_decoder: Final = msgspec.json.Decoder(WatchlistWrite | ListWrite | Authenticate | DeviceHeartbeat | Ping | Pong)
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
 _FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`")

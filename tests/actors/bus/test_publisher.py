@@ -27,7 +27,7 @@ def publish(user_id: str, revision: int) -> Publish:
     return Publish(
         user_id,
         Update(
-            user_id=user_id,
+            line=user_id,
             revision=revision,
             change=Change("add", content(1)),
             tags=("t",),

@@ -121,11 +121,9 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
     await handled(ref)
     (load,) = others.journal
     assert isinstance(load, LoadHeads)
-    assert load.user_ids == ("ann", "bob")
+    assert load.lines == ("ann", "bob")
     clock = HLCTimestamp(1, 0, "n")
-    load.reply_to(
-        HeadsLoaded((Head(user_id="ann", revision=7, clock=clock), Head(user_id="bob", revision=0, clock=clock)))
-    )
+    load.reply_to(HeadsLoaded((Head(line="ann", revision=7, clock=clock), Head(line="bob", revision=0, clock=clock))))
     await handled(ref)
     assert others.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
 
@@ -139,10 +137,10 @@ async def test_users_subscribed_to_from_now_on_are_compared_and_nobody_else(
     bus.listener.on_subscribed(("bob",))
     bus.listener.on_subscribed(("cat", "dan"))
     await handled(ref)
-    assert [load.user_ids for load in others.journal] == [("bob",)]
+    assert [load.lines for load in others.journal] == [("bob",)]
     others.journal[0].reply_to(HeadsLoaded(()))
     await handled(ref)
-    assert [load.user_ids for load in others.journal] == [("bob",), ("cat", "dan")]  # together, behind the first
+    assert [load.lines for load in others.journal] == [("bob",), ("cat", "dan")]  # together, behind the first
 
 
 async def test_what_may_be_a_foreign_write_goes_its_own_way(started: Started, others: Others, handled: Handled) -> None:
@@ -171,7 +169,7 @@ async def test_now_and_then_heads_are_compared_without_a_gap(
     ref = started(others.start(FlakyBus()))
     ref.tell(CompareHeads())
     await handled(ref)
-    assert [load.user_ids for load in others.journal] == [("ann", "bob")]
+    assert [load.lines for load in others.journal] == [("ann", "bob")]
 
 
 async def test_many_users_are_compared_in_several_reads_one_after_another(
@@ -183,10 +181,10 @@ async def test_many_users_are_compared_in_several_reads_one_after_another(
     await handled(ref)
     bus.listener.on_gap("reconnected")
     await handled(ref)
-    assert [len(load.user_ids) for load in others.journal] == [HEADS_PER_READ]
+    assert [len(load.lines) for load in others.journal] == [HEADS_PER_READ]
     others.journal[0].reply_to(HeadsLoaded(()))
     await handled(ref)
-    assert [len(load.user_ids) for load in others.journal] == [HEADS_PER_READ, 1]
+    assert [len(load.lines) for load in others.journal] == [HEADS_PER_READ, 1]
     others.journal[1].reply_to(HeadsLoaded(()))
     await handled(ref)
     assert len(others.journal) == 2

@@ -17,6 +17,7 @@ from actors.connection.outbox import CHUNK_BYTES
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change
 from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import (
     MAX_WAITING_BYTES,
     MAX_WAITING_FRAMES,
@@ -25,6 +26,7 @@ from actors.messages.connection import (
     ConsumerResumed,
     Deliver,
     Disconnect,
+    Following,
     Join,
     Joined,
     Leave,
@@ -56,7 +58,9 @@ STAMP = HLCTimestamp(1_700_000_000_000, 3, "node-a")
 class Device:
     """A started actor with everything around it."""
 
-    def __init__(self, **asked: Any) -> None:
+    def __init__(
+        self, *others: Following, takes_pieces: bool = False, collection: str = WATCHLIST, **asked: Any
+    ) -> None:
         self.socket = RecordingSocket()
         self.told: list[WatchlistRequest] = []
         self.now_s = 1_000.0
@@ -64,7 +68,13 @@ class Device:
         self.illegal_steps: Counter[tuple[str, str]] = Counter()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
-            HandshakeResult(user_id="ann", device_id="tv", ends_at_s=5_000.0, **asked),
+            HandshakeResult(
+                user_id="ann",
+                device_id="tv",
+                ends_at_s=5_000.0,
+                takes_pieces=takes_pieces,
+                follows=(Following(collection, **asked), *others),
+            ),
             ConnectionDeps(
                 tell_watchlist=self.told.append,
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
@@ -132,7 +142,7 @@ def write(message_id: str | int | None = "w1", **fields: Any) -> WatchlistWrite:
 ADDED = Outcome(
     status=Status.ADDED,
     update=Update(
-        user_id="ann", revision=11, change=Change("add", FILM), tags=("tv:1",), timestamp=STAMP,
+        line="ann", revision=11, change=Change("add", FILM), tags=("tv:1",), timestamp=STAMP,
         device_id="tv",
     ),
     is_new=True,

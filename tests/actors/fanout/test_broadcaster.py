@@ -35,7 +35,7 @@ SHOWN = WatchlistUpdate(CONTENT, "add", 1, "syncd:1", STAMP, "device-a")
 
 def update(revision: int) -> Update:
     return Update(
-        user_id="ann",
+        line="ann",
         revision=revision,
         change=Change("add", CONTENT),
         tags=(f"syncd:{revision}",),

@@ -2,6 +2,7 @@ import asyncio
 
 import msgspec
 import pytest
+from msgspec import structs
 from pykka import ActorRef
 
 from actors.fanout.connection_registry import (
@@ -11,6 +12,7 @@ from actors.fanout.connection_registry import (
     ConnectionRegistry,
 )
 from actors.messages.close_codes import SLOW_CONSUMER
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
 from actors.messages.fanout import (
     BroadcastToAll,
@@ -21,7 +23,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import DeviceCommand, SyncMessage, WatchlistUpdate
+from actors.messages.sync import DeviceCommand, ListUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
 from tests.actors.conftest import Started, Supervision, content
@@ -300,3 +302,26 @@ async def test_documented_methods_can_be_called_through_a_proxy(
     assert await proxy.send_to_user("ann", *UPDATES) == 1
     assert [c.connection_id for c in await proxy.get_user_connections("ann")] == ["b"]
     assert await proxy.unregister("b") is True
+
+
+async def test_a_change_goes_to_those_who_follow_its_collection_and_is_charged_to_them_alone(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    names = {"both": {WATCHLIST, "list:kids"}, "watchlist": {WATCHLIST}, "kids": {"list:kids"}}
+    followers = {
+        name: structs.replace(devices.connection(name), collections=frozenset(of)) for name, of in names.items()
+    }
+    for connection in followers.values():
+        registry.tell(Register(connection))
+    of_kids = SendToUser("ann", (ListUpdate.of("kids", UPDATES[0]),), 0.0)
+    await registry.ask(of_kids, block=False)
+    told = {name for name in names if any(isinstance(message, Deliver) for message in devices.told[name])}
+    assert told == {"both", "kids"}
+    assert [m.collection for m in devices.told["kids"] if isinstance(m, Deliver)] == ["list:kids"]
+    registry.tell(SlowConsumer(followers["watchlist"], frames=MAX_WAITING_FRAMES, size_bytes=0))
+    registry.tell(SlowConsumer(followers["kids"], frames=MAX_WAITING_FRAMES, size_bytes=0))
+    await registry.ask(of_kids, block=False)
+    assert await registry.ask(GetUserConnections("ann"), block=False) == (followers["both"], followers["watchlist"])
+    registry.tell(ConsumerResumed(followers["watchlist"]))
+    await registry.ask(GetUsers(1), block=False)
+    assert [message for message in devices.told["watchlist"] if isinstance(message, Deliver)] == []

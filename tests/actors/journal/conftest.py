@@ -36,7 +36,7 @@ class Harness:
         self.ref: ActorRef[Journal] = Journal.start(self.client, self.metrics)
 
     def commit(self, name: str, reply_to: Callable[[Committed], None] | None = None) -> None:
-        operation = Operation(user_id="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
+        operation = Operation(line="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
         self.ref.tell(Commit(operation, reply_to or self.answers.append))
 
     async def ask(self, message: Callable[[Callable[[Any], None]], Any]) -> Any:
@@ -81,7 +81,7 @@ class StoreByHand:
 
     def users(self) -> list[str]:
         """Whose reads were begun, in order."""
-        return [request.user_id for request, _ in self.asked]
+        return [request.line for request, _ in self.asked]
 
 
 async def handled(ref: ActorRef[Journal]) -> None:

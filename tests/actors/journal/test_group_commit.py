@@ -189,7 +189,7 @@ class ByHand:
     def add(self, *names: str) -> None:
         for name in names:
             user_id, _, number = name.partition(" ")
-            operation = Operation(user_id=user_id, device_id=number, change=Change("add", content(1)), timestamp=CLOCK)
+            operation = Operation(line=user_id, device_id=number, change=Change("add", content(1)), timestamp=CLOCK)
             self.commits.add(Commit(operation, self._note))
         self.commits.send()
 
@@ -215,7 +215,7 @@ class ByHand:
 
 
 def _name(operation: Operation) -> str:
-    return f"{operation.user_id} {operation.device_id}"
+    return f"{operation.line} {operation.device_id}"
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ async def test_a_read_sees_every_write_answered_before_it(harness: Harness) -> N
     heads = await harness.ask(lambda reply_to: LoadHeads(("ann", "bob"), reply_to))
     of_devices = await harness.ask(lambda reply_to: ReadSnapshotPage("ann", 10, reply_to))
     assert page.revision == of_devices.revision == 2
-    assert [(head.user_id, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
+    assert [(head.line, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
 
 
 async def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:
@@ -108,4 +108,4 @@ async def test_a_message_that_is_none_of_the_journals_is_skipped(harness: Harnes
 
 async def test_changes_are_read_in_slices(harness: Harness) -> None:
     changes = await harness.ask(lambda reply_to: ReadChanges("ann", 7, 2, reply_to, epoch="e1"))
-    assert changes == Changes(user_id="ann", epoch="e1", revision=7, head=9, updates=())
+    assert changes == Changes(line="ann", epoch="e1", revision=7, head=9, updates=())

@@ -40,11 +40,11 @@ async def test_a_user_has_one_read_under_way_and_users_take_turns() -> None:
     done = 0
     while done < len(store.asked):
         request, answered = store.asked[done]
-        answered.set_result(Page(user_id=request.user_id, epoch="e", revision=request.limit, items=()))
+        answered.set_result(Page(line=request.line, epoch="e", revision=request.limit, items=()))
         done += 1
         await handled(ref)
     await ref.stop(block=False)
-    assert [f"{answer.user_id} {answer.revision}" for answer in answers] == [
+    assert [f"{answer.line} {answer.revision}" for answer in answers] == [
         "ann 1", "bob 1", "c 1", "d 1", "e 1", "f 1", "g 1", "ann 2", "ann 3", "ann 4", "ann 5",
     ]  # fmt: skip
 
@@ -69,9 +69,9 @@ async def test_between_two_slices_of_one_user_every_other_user_has_a_turn() -> N
         request, answered = store.asked[done]
         revision = request.revision + 500 if isinstance(request, FindChanges) else 1
         answered.set_result(
-            Changes(user_id="ann", epoch="e", revision=revision, head=2_000, updates=())
+            Changes(line="ann", epoch="e", revision=revision, head=2_000, updates=())
             if isinstance(request, FindChanges)
-            else Page(user_id=request.user_id, epoch="e", revision=1, items=())
+            else Page(line=request.line, epoch="e", revision=1, items=())
         )
         done += 1
         await handled(ref)
@@ -116,13 +116,11 @@ async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() 
     await handled(ref)
     for _ in range(2):
         request, answered = store.asked[-1]
-        answered.set_result(
-            HeadsFound(tuple(Head(user_id=user_id, revision=1, clock=CLOCK) for user_id in request.user_ids))
-        )
+        answered.set_result(HeadsFound(tuple(Head(line=user_id, revision=1, clock=CLOCK) for user_id in request.lines)))
         await handled(ref)
     await ref.stop(block=False)
-    assert [request.user_ids for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]
-    assert [[head.user_id for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
+    assert [request.lines for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]
+    assert [[head.line for head in answer.heads] for answer in answers] == [["ann"], ["bob", "cid"], ["dan"]]
 
 
 async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
@@ -136,13 +134,11 @@ async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
     await handled(ref)
     for _ in range(3):
         request, answered = store.asked[-1]
-        answered.set_result(
-            HeadsFound(tuple(Head(user_id=user_id, revision=1, clock=CLOCK) for user_id in request.user_ids))
-        )
+        answered.set_result(HeadsFound(tuple(Head(line=user_id, revision=1, clock=CLOCK) for user_id in request.lines)))
         await handled(ref)
     await ref.stop(block=False)
-    assert [len(request.user_ids) for request, _ in store.asked] == [1, MAX_SHARING, 1]
-    assert [answer.heads[0].user_id for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
+    assert [len(request.lines) for request, _ in store.asked] == [1, MAX_SHARING, 1]
+    assert [answer.heads[0].line for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
 
 
 async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third() -> None:

@@ -25,7 +25,7 @@ from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS
 CONTENT = UUID("0b0e6a4e-52a5-4a5b-9a1f-000000000001")
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
 UPDATE = Update(
-    user_id="ann",
+    line="ann",
     revision=7,
     change=Change("add", CONTENT, operation_id="op"),
     tags=("tv:1",),
@@ -77,7 +77,7 @@ def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
     shown = SnapshotItem(content_id=str(CONTENT), unique_tag="tv:1", timestamp=STAMP, device_id="tv")
     second = structs.replace(shown, unique_tag="tv:0")
     first, last, empty = (
-        snapshot_page(Page(user_id="ann", epoch="e", revision=9, items=items, after=after))
+        snapshot_page(Page(line="ann", epoch="e", revision=9, items=items, after=after))
         for items in ((item, older), (older,), ())
     )
     assert (first.revision, first.epoch, first.after) == (9, "e", after)

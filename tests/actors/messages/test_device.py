@@ -11,7 +11,7 @@ from crdt.hlc import HLCTimestamp
 
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
 UPDATE = Update(
-    user_id="ann",
+    line="ann",
     revision=7,
     change=Change("remove", UUID(int=1)),
     tags=("phone:2", "tv:1"),

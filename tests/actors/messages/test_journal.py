@@ -7,11 +7,11 @@ from crdt.hlc import HLCTimestamp
 CHANGE = Change("add", UUID("0B0E6A4E-52A5-4A5B-9A1F-00000000000A"))
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 STAMP = HLCTimestamp(1, 0, "n")
-UPDATE = Update(user_id="ann", revision=7, change=CHANGE, tags=("tv:1",), timestamp=STAMP, device_id="tv")
+UPDATE = Update(line="ann", revision=7, change=CHANGE, tags=("tv:1",), timestamp=STAMP, device_id="tv")
 
 
 def test_a_content_has_one_spelling_in_the_journal() -> None:
-    assert Operation(user_id="ann", device_id="tv", change=CHANGE, timestamp=STAMP).content_id == CONTENT_ID
+    assert Operation(line="ann", device_id="tv", change=CHANGE, timestamp=STAMP).content_id == CONTENT_ID
     assert UPDATE.content_id == CONTENT_ID
 
 

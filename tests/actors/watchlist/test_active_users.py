@@ -19,7 +19,7 @@ from tests.fakes.devices import Devices
 
 def answer_heads(message: LoadHeads) -> None:
     clock = HLCTimestamp(0, 0, "n")
-    message.reply_to(HeadsLoaded(tuple(Head(user_id=u, revision=0, clock=clock) for u in message.user_ids)))
+    message.reply_to(HeadsLoaded(tuple(Head(line=u, revision=0, clock=clock) for u in message.lines)))
 
 
 def ignore(_message: object) -> None:

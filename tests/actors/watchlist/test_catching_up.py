@@ -25,7 +25,7 @@ from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.channel import HeadMoved
 from actors.messages.close_codes import SLOW_CONSUMER, TRY_AGAIN_LATER
-from actors.messages.connection import SocketLost, SocketWritable
+from actors.messages.connection import Following, SocketLost, SocketWritable
 from actors.messages.journal import DeviceWrite, Operation, Outcome
 from actors.metrics import BroadcastMetrics, BusMetrics, JournalMetrics, RegistryMetrics, WriteMetrics
 from actors.ports import JournalStore
@@ -82,7 +82,7 @@ class Service:
         operations: list[Operation] = []
         for change in changes:
             self._clock = tick(self._clock, NOW_MS, "other")
-            operations.append(Operation(user_id="ann", device_id="other", change=change, timestamp=self._clock))
+            operations.append(Operation(line="ann", device_id="other", change=change, timestamp=self._clock))
         for outcome in self._other_node.commit(operations):
             self._note(outcome)
 
@@ -128,8 +128,8 @@ class Device:
     def handshake(self) -> HandshakeResult:
         query = f"since={self.revision}&snapshot=pieces&snapshot_cursor={self.cursor or ''}".encode()
         return HandshakeResult(
-            user_id="ann", device_id="tv", ends_at_s=float("inf"), since=self.revision, epoch=self.epoch,
-            takes_pieces=self.takes_pieces, after=resume_query(query).after,
+            user_id="ann", device_id="tv", ends_at_s=float("inf"), takes_pieces=self.takes_pieces,
+            follows=(Following(since=self.revision, epoch=self.epoch, after=resume_query(query).follows[0].after),),
         )  # fmt: skip
 
     def disconnect(self) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.devices import Devices
 
 def changes(since: int, revision: int, head: int | None = None) -> Changes:
     updates = tuple(b'{"revision":%d}' % number for number in range(since + 1, revision + 1))
-    return Changes(user_id="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
+    return Changes(line="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
 
 
 class Wired(Replays):

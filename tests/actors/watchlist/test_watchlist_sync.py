@@ -61,7 +61,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def an_update(revision: int, device_id: str = "tv") -> Update:
     return Update(
-        user_id="ann",
+        line="ann",
         revision=revision,
         change=Change("add", content(1)),
         tags=(f"syncd:{revision}",),
@@ -73,7 +73,7 @@ def an_update(revision: int, device_id: str = "tv") -> Update:
 def changes(since: int, revision: int, head: int | None = None) -> Changes:
     """The journal's answer to who asks for what came after ``since``."""
     updates = tuple(msgspec.json.encode(device_update(an_update(n))) for n in range(since + 1, revision + 1))
-    return Changes(user_id="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
+    return Changes(line="ann", epoch="e", revision=revision, head=head or revision, updates=updates)
 
 
 def remote(revision: int, timestamp: HLCTimestamp | None = None) -> RemoteUpdate:
@@ -173,7 +173,7 @@ async def loading(started: Started, others: Others, handled: Handled) -> ActorRe
 
 def head(revision: int, clock: HLCTimestamp | None = None, epoch: str = "") -> HeadsLoaded:
     clock = clock or HLCTimestamp(0, 0, "other")
-    return HeadsLoaded((Head(user_id="ann", revision=revision, clock=clock, epoch=epoch),))
+    return HeadsLoaded((Head(line="ann", revision=revision, clock=clock, epoch=epoch),))
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ async def test_it_first_asks_the_journal_where_the_user_stands(
 ) -> None:
     (load,) = others.journal
     assert isinstance(load, LoadHeads)
-    assert load.user_ids == ("ann",)
+    assert load.lines == ("ann",)
 
 
 async def test_what_comes_before_the_head_is_known_waits_and_keeps_its_order(
@@ -236,7 +236,7 @@ async def test_a_write_is_stamped_and_goes_to_the_journal_before_anybody_is_told
     await handled(watchlist)
     (commit,) = others.commits()
     assert commit.operation == Operation(
-        user_id="ann",
+        line="ann",
         device_id="phone",
         change=Change("add", content(1), operation_id="op", observed=2),
         timestamp=HLCTimestamp(NOW_MS, 0, "here"),

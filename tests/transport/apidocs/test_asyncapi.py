@@ -131,6 +131,25 @@ class Device:
         return message
 
 
+async def follow_a_list(daemon: DaemonProcess, write: dict[str, Any]) -> set[str]:
+    """Use every message of lists, and return those that came."""
+    kids = "since=list:kids:9&since=watchlist:3"
+    async with connect(f"{daemon.ws_url}?{kids}", additional_headers=bearer("ann", "radio")) as socket:
+        radio = Device(socket)
+        assert (await radio.receive("resumed"))["list"] == "kids"
+        assert (await radio.receive("list_snapshot"))["list"] == "kids"
+        await radio.receive("resumed")
+        await radio.send(write | {"type": "list_update", "list": "kids", "position": "a0", "data": {"n": 1}})
+        await radio.receive("ack", "list_update")
+        await radio.send_wrong(json.dumps(write | {"type": "list_update", "list": "kids", "position": ""}))
+        assert (await radio.receive("error"))["field"] == "position"
+    async with connect(f"{daemon.ws_url}?{kids}&snapshot=pieces", additional_headers=bearer("ann", "mast")) as socket:
+        mast = Device(socket)
+        await mast.receive("resumed")
+        assert (await mast.receive("list_snapshot_piece"))["items"][0]["data"] == {"n": 1}
+    return radio.seen | mast.seen
+
+
 @pytest.mark.integration
 async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
@@ -166,6 +185,7 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
         bobs = Device(socket)
         await bobs.receive("resumed")
         assert (await bobs.receive("watchlist_snapshot_piece"))["start"]
+    of_lists = await follow_a_list(daemon, write)
     async with connect(f"{daemon.ws_url}?since=0", additional_headers=bearer("ann", "tablet")) as socket:
         tablet = Device(socket)
         assert (await tablet.receive("resumed"))["recovered"]
@@ -176,7 +196,7 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
     begin_elsewhere = {"progress_update", "device_command", "notice"}  # on the bus, and with an operator
     assert {
         MESSAGES[kind.__name__]["name"] for kind in TO_DEVICE
-    } == tv.seen | bobs.seen | tablet.seen | begin_elsewhere
+    } == tv.seen | bobs.seen | tablet.seen | of_lists | begin_elsewhere
 
 
 @pytest.mark.integration

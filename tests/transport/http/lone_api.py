@@ -15,7 +15,7 @@ from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
 from transport.http.deps import ApiDeps
 
-HEAD = Head(user_id="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
+HEAD = Head(line="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
 
 
 def api_deps(

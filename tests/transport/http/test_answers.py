@@ -12,7 +12,7 @@ from transport.http.answers import json_response, watchlist_changes, watchlist_p
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 STAMP = HLCTimestamp(1_764_000_000_123, 0, "n")
 CHANGE = msgspec.convert({"operation": "add", "content_id": FILM}, Change)
-UPDATE = Update(user_id="ann", revision=7, change=CHANGE, tags=("syncd:7",), timestamp=STAMP, device_id="tv")
+UPDATE = Update(line="ann", revision=7, change=CHANGE, tags=("syncd:7",), timestamp=STAMP, device_id="tv")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_write_that_changed_something_tells_revision_tag_and_stamp() -> None:
 def test_a_page_tells_its_items_and_where_the_next_begins() -> None:
     item = Item(content_id=FILM, tag="syncd:7", added_revision=7, timestamp=STAMP, device_id="tv")
     after = Bookmark(epoch="e", revision=9, timestamp=5, added_revision=7)
-    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=(item,), after=after), None)
+    page = watchlist_page(Page(line="ann", epoch="e", revision=9, items=(item,), after=after), None)
     assert msgspec.to_builtins(page) == {
         "revision": 9,
         "epoch": "e",
@@ -44,13 +44,13 @@ def test_a_page_tells_its_items_and_where_the_next_begins() -> None:
 
 
 def test_the_last_page_has_no_next_and_says_why_it_is_a_page() -> None:
-    page = watchlist_page(Page(user_id="ann", epoch="e", revision=9, items=()), "epoch_changed")
+    page = watchlist_page(Page(line="ann", epoch="e", revision=9, items=()), "epoch_changed")
     assert msgspec.to_builtins(page) == {"revision": 9, "epoch": "e", "items": [], "reason": "epoch_changed"}
 
 
 def test_changes_are_told_as_devices_are_told() -> None:
     update = msgspec.json.encode(device_update(UPDATE))
-    changes = watchlist_changes(Changes(user_id="ann", epoch="e", revision=7, head=8, updates=(update,)))
+    changes = watchlist_changes(Changes(line="ann", epoch="e", revision=7, head=8, updates=(update,)))
     expected = b'{"revision":7,"epoch":"e","changes":[%b],"has_more":true}' % update
     assert msgspec.json.encode(changes) == expected
 

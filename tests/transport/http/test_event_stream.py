@@ -8,7 +8,15 @@ import pytest
 
 from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import GOING_AWAY, POLL_ANSWERED
-from actors.messages.connection import ConnectionMessage, Disconnect, Shutdown, SignOfLife, SocketLost, SocketWritable
+from actors.messages.connection import (
+    ConnectionMessage,
+    Disconnect,
+    Following,
+    Shutdown,
+    SignOfLife,
+    SocketLost,
+    SocketWritable,
+)
 from actors.ports import DeviceSocket
 from tests.fakes.recording_transport import RecordingTransport
 from transport.access.authentication import Authenticator, Claims
@@ -81,7 +89,7 @@ class Served:
             spawn=self._spawn,
         )
         self.stream = EventStream(deps, self.connection, poll_s)
-        self.stream.begin(CLAIMS, ResumeQuery(since=0))
+        self.stream.begin(CLAIMS, ResumeQuery(follows=(Following(since=0),)))
 
     def _spawn(self, socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
         return self.told.append

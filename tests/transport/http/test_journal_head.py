@@ -9,7 +9,7 @@ from transport.http.journal_head import journal_head
 async def test_the_head_is_that_of_the_user_asked_for() -> None:
     def journal(message: JournalMessage) -> None:
         assert isinstance(message, LoadHeads)
-        assert message.user_ids == ("ann",)
+        assert message.lines == ("ann",)
         message.reply_to(HeadsLoaded((HEAD,)))
 
     assert await journal_head(api_deps(journal=journal), "ann") is HEAD

@@ -289,7 +289,7 @@ async def test_changes_that_cannot_be_told_are_answered_with_a_page_and_the_reas
         else:
             assert isinstance(message, ReadPage)
             assert (message.limit, message.after) == (7, None)
-            message.reply_to(Page(user_id="ann", epoch="e", revision=9, items=()))
+            message.reply_to(Page(line="ann", epoch="e", revision=9, items=()))
 
     async with client(http_api(api_deps(journal=journal)).app) as api:
         response = await api.get(f"{WATCHLIST}?since=3&limit=7&epoch=x", headers=bearer())

@@ -15,7 +15,7 @@ from websockets.http11 import Request
 from websockets.typing import Subprotocol
 
 from actors.connection.deps import HandshakeResult
-from actors.messages.connection import ConnectionMessage
+from actors.messages.connection import ConnectionMessage, Following
 from actors.messages.journal import Bookmark
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
@@ -161,7 +161,7 @@ async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: i
     assert "Sec-WebSocket-Protocol" not in head
     (handshake,) = admitted.handshakes
     assert (handshake.user_id, handshake.device_id) == ("ann", "tv")
-    assert (handshake.since, handshake.epoch) == (41, "e 1")
+    assert handshake.follows == (Following(since=41, epoch="e 1"),)
     assert not handshake.takes_pieces
     assert 35_000 < handshake.ends_at_s - asyncio.get_running_loop().time() <= 36_000
 
@@ -180,7 +180,7 @@ async def test_a_device_that_takes_pieces_may_go_on_behind_one(port: int, admitt
     assert status == 101
     (handshake,) = admitted.handshakes
     assert handshake.takes_pieces
-    assert handshake.after == Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
+    assert handshake.follows[0].after == Bookmark(epoch="e", revision=9, timestamp=8, added_revision=7)
 
 
 @pytest.mark.parametrize("origin", ["http://{host}", "HTTP://{host}", "https://tv.example"])

@@ -1,0 +1,47 @@
+"""A collection that a device follows, and how far it has been shown it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from actors.messages.collections import WATCHLIST, list_of
+from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn
+from actors.messages.device import Resumed
+from actors.messages.journal import Bookmark
+
+_WATCHLIST_ALONE: Final = frozenset((WATCHLIST,))
+
+
+class Followed(Struct, eq=False):
+    """Part of a ``SyncWebSocket``, on its turns."""
+
+    asked: Following
+    """What the device said that it has."""
+    epoch: str | None
+    revision: int = 0
+    """The last one written to the device, or in the outbox."""
+    list_goes_on: Bookmark | None = None
+    """Where the next part of the list begins that is being sent; ``None``: none is."""
+    is_joined: bool = False
+    """Whether it was answered where it stands."""
+
+    def request(self, connection: ConnectionInfo) -> Join | ReadOn:
+        """Return what asks for what the device lacks."""
+        asked = self.asked
+        if self.list_goes_on is not None:
+            return ReadOn(connection, self.list_goes_on, asked.collection)
+        if self.is_joined:
+            return Join(connection, self.revision, self.epoch, None, asked.collection)
+        return Join(connection, asked.since, self.epoch, asked.after, asked.collection)
+
+    def resumed(self, revision: int, epoch: str, reason: str | None = None) -> Resumed:
+        """Return what tells the device where this stands; ``reason``: why it is shown the list."""
+        list_id = list_of(self.asked.collection)
+        return Resumed(recovered=reason is None, revision=revision, epoch=epoch, reason=reason, list=list_id)
+
+
+def collections_of(follows: tuple[Following, ...]) -> frozenset[str]:
+    """Return which collections these are."""
+    if len(follows) == 1 and follows[0].collection == WATCHLIST:  # mostly: one set for all
+        return _WATCHLIST_ALONE
+    return frozenset(asked.collection for asked in follows)

@@ -1,0 +1,60 @@
+"""The journal's rare writes: lists that are named, created or deleted, a transaction each."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any
+
+from actors.errors import StoreUnavailable
+from actors.journal.answering import tell_answer
+from actors.journal.writability import Writability
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.store import DropList, NameList
+from actors.metrics import JournalMetrics
+from actors.ports import StoreClient
+
+logger = logging.getLogger(__name__)
+
+
+class ListEdits:
+    """Part of the ``Journal``. Thread: the event loop.
+
+    Args:
+        store: does them, behind the commits that it was handed before.
+        metrics: counted into.
+        writability: told of every transaction, whether it worked.
+    """
+
+    def __init__(self, store: StoreClient, metrics: JournalMetrics, writability: Writability) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._writability = writability
+        self.under_way: set[asyncio.Future[Any]] = set()
+
+    def begin(self, message: PutList | DeleteList) -> None:
+        """Hand ``message`` to the store."""
+        done: asyncio.Future[Any]
+        match message:
+            case PutList(user_id=user_id, list=list_id, name=name):
+                done = self._store.write(NameList(user_id, list_id, name))
+            case DeleteList(user_id=user_id, list=list_id):
+                done = self._store.write(DropList(user_id, list_id))
+        self.under_way.add(done)
+        done.add_done_callback(partial(self._finish, message))
+
+    def _finish(self, message: PutList | DeleteList, done: "asyncio.Future[Any]") -> None:
+        self.under_way.remove(done)
+        tell_answer(message.reply_to, self._result(done), self._metrics)
+
+    def _result(self, done: "asyncio.Future[ListPut | ListDeleted]") -> Any:
+        try:
+            answer = done.result()
+        except StoreUnavailable as error:
+            self._writability.note_failure(error)
+        except Exception:
+            self._metrics.errors += 1
+            logger.exception("a list could not be changed")
+        else:
+            self._writability.note_success()
+            return answer
+        return WriteFailed("the journal is unavailable")

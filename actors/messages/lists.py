@@ -1,0 +1,60 @@
+"""What the journal is told and answers about a user's lists beside the watchlist."""
+
+from msgspec import Struct
+
+from actors.runtime.tell import Tell
+
+
+class ListSummary(Struct, frozen=True, kw_only=True):
+    """One of a user's lists."""
+
+    list: str
+    name: str
+    """As people are shown it."""
+    revision: int
+
+
+class Lists(Struct, frozen=True, kw_only=True, tag=True):
+    """A user's lists beside the watchlist."""
+
+    epoch: str
+    lists: tuple[ListSummary, ...]
+
+
+class PutList(Struct, frozen=True, eq=False):
+    """Name a list, and create it if there is none."""
+
+    user_id: str
+    list: str
+    name: str
+    reply_to: Tell["ListPut | WriteFailed"]
+
+
+class ListPut(Struct, frozen=True, kw_only=True, tag=True):
+    """The list has its name; or ``problem`` says which bound forbids that it is created."""
+
+    is_new: bool = False
+    revision: int = 0
+    epoch: str = ""
+    problem: str | None = None
+
+
+class DeleteList(Struct, frozen=True, eq=False):
+    """Delete a list, and all that is in it."""
+
+    user_id: str
+    list: str
+    reply_to: Tell["ListDeleted | WriteFailed"]
+
+
+class ListDeleted(Struct, frozen=True, tag=True):
+    """The list is gone."""
+
+    revision: int | None
+    """At which it ended; ``None``: there was none."""
+
+
+class WriteFailed(Struct, frozen=True):
+    """The store could not do it now; ``reason`` for the 503."""
+
+    reason: str

@@ -1,0 +1,58 @@
+"""Lists are named and deleted through the journal: behind the commits told before, and never without an answer."""
+
+from typing import Any
+
+from pykka import ActorRef
+
+from actors.errors import StoreDefect, StoreUnavailable
+from actors.journal.journal import Journal
+from actors.messages.change import Change
+from actors.messages.journal import Commit, Operation
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.store import CommitBatch, DropList, NameList
+from actors.metrics import JournalMetrics
+from tests.actors.conftest import Started, content
+from tests.actors.journal.conftest import StoreByHand, handled
+from tests.fakes.fake_store import CLOCK
+
+
+def journal(started: Started, store: StoreByHand, metrics: JournalMetrics) -> ActorRef[Journal]:
+    return started(Journal.start(store, metrics))
+
+
+async def test_an_edit_is_handed_on_and_its_answer_back(started: Started) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = journal(started, store, JournalMetrics())
+    ref.tell(PutList("ann", "kids", "Kids", answers.append))
+    ref.tell(DeleteList("ann", "kids", answers.append))
+    await handled(ref)
+    assert [request for request, _ in store.asked] == [NameList("ann", "kids", "Kids"), DropList("ann", "kids")]
+    store.asked[0][1].set_result(ListPut(is_new=True))
+    store.asked[1][1].set_result(ListDeleted(7))
+    await handled(ref)
+    assert answers == [ListPut(is_new=True), ListDeleted(7)]
+
+
+async def test_what_fails_is_answered_and_counted(started: Started) -> None:
+    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
+    ref = journal(started, store, metrics)
+    for error in (StoreUnavailable("away"), StoreDefect("oh")):
+        ref.tell(DeleteList("ann", "kids", answers.append))
+        await handled(ref)
+        store.asked[-1][1].set_exception(error)
+        await handled(ref)
+    assert answers == [WriteFailed("the journal is unavailable")] * 2
+    assert (metrics.failures, metrics.errors, metrics.unavailable) == (1, 1, "away")
+
+
+async def test_what_was_told_before_is_committed_before(started: Started) -> None:
+    store = StoreByHand()
+    ref = journal(started, store, JournalMetrics())
+    operation = Operation(line="ann", device_id="tv", change=Change("add", content(1)), timestamp=CLOCK)
+    ref.tell(Commit(operation, lambda _: None))
+    ref.tell(DeleteList("ann", "kids", lambda _: None))
+    await handled(ref)
+    assert [type(request) for request, _ in store.asked] == [CommitBatch, DropList]
+    for _, answer in store.asked:
+        answer.set_exception(StoreUnavailable("the test is over"))
+    await handled(ref)

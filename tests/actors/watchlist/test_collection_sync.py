@@ -1,0 +1,187 @@
+"""A list beside the watchlist: in use here only while somebody needs it, with revisions of its own."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec import structs
+from pykka import ActorRef
+
+from actors.messages.change import Change
+from actors.messages.channel import JOURNAL, HeadMoved, PubNubListUpdate
+from actors.messages.collections import collection_of_list, line_of
+from actors.messages.connection import Deliver, Join, Leave
+from actors.messages.fanout import Relay
+from actors.messages.journal import (
+    ChangesExpired,
+    Commit,
+    Committed,
+    DeviceWrite,
+    Head,
+    HeadsLoaded,
+    LoadHeads,
+    Outcome,
+    Status,
+    Update,
+)
+from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
+from actors.watchlist.watchlist_sync import WatchlistSync
+from crdt.hlc import HLCTimestamp
+from tests.actors.conftest import Started
+from tests.actors.watchlist.test_watchlist_sync import Handled, Others
+from tests.fakes.devices import Devices
+
+KIDS = collection_of_list("kids")
+LINE = line_of("ann", KIDS)
+CLOCK = HLCTimestamp(0, 0, "other")
+
+
+@pytest.fixture
+def others(devices: Devices) -> Others:
+    return Others(devices, 0.0)
+
+
+@pytest.fixture
+async def user(started: Started, others: Others, handled: Handled) -> ActorRef[WatchlistSync]:
+    """Ann, whose watchlist stands at 3."""
+    ref = started(WatchlistSync.start("ann", others.deps(), others.retired.append))
+    ref.tell(heads("ann", 3))
+    await handled(ref)
+    others.journal.clear()
+    return ref
+
+
+def heads(line: str, revision: int) -> HeadsLoaded:
+    return HeadsLoaded((Head(line=line, revision=revision, clock=CLOCK),))
+
+
+def write(others: Others, **more: Any) -> DeviceWrite:
+    change = Change("add", UUID(int=1), **more)
+    return DeviceWrite(user_id="ann", device_id="tv", change=change, answer=others.outcomes.append, collection=KIDS)
+
+
+def committed(commit: Commit, revision: int) -> Committed:
+    operation = commit.operation
+    update = Update(
+        line=operation.line,
+        revision=revision,
+        change=operation.change,
+        tags=("syncd:1",),
+        timestamp=operation.timestamp,
+        device_id="tv",
+    )
+    return Committed((commit,), (Outcome(status=Status.ADDED, update=update, is_new=True),))
+
+
+def remote(revision: int) -> RemoteUpdate:
+    message = PubNubListUpdate("add", str(UUID(int=1)), "t", CLOCK, "tv", revision=revision, origin="b", list="kids")
+    return RemoteUpdate(message)
+
+
+async def test_a_write_to_a_list_waits_for_its_head_and_is_committed_to_its_line(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    user.tell(write(others))
+    await handled(user)
+    (load,) = others.journal
+    assert isinstance(load, LoadHeads)
+    assert load.lines == (LINE,)
+    user.tell(heads(LINE, 7))
+    await handled(user)
+    (commit,) = others.commits()
+    assert commit.operation.line == LINE
+    user.tell(committed(commit, 8))
+    await handled(user)
+    (relay,) = others.relayed
+    assert isinstance(relay, Relay)
+    assert [update.revision for update in relay.updates] == [8]
+    assert [outcome.revision for outcome in others.outcomes] == [8]
+
+
+async def test_too_much_data_is_refused_by_its_bound(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    user.tell(write(others, data={"n": "x" * 2000}))
+    user.tell(heads(LINE, 0))
+    await handled(user)
+    assert [(outcome.status, outcome.field) for outcome in others.outcomes] == [(Status.REFUSED, "data")]
+    assert others.commits() == []
+
+
+async def test_nobody_here_hears_of_a_list_that_nobody_here_needs(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    user.tell(remote(1))
+    user.tell(HeadMoved(9, "b", collection=KIDS))
+    await handled(user)
+    assert (others.journal, others.relayed) == ([], [])
+
+
+async def test_its_revisions_are_not_those_of_the_watchlist(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    connection = devices.connection("tv")
+    user.tell(Join(connection, collection=KIDS))
+    user.tell(heads(LINE, 0))
+    await handled(user)
+    user.tell(remote(1))
+    user.tell(remote(3))
+    await handled(user)
+    assert len(others.relayed) == 1
+    (read,) = others.reads()
+    assert (read.collection, read.revision) == (KIDS, 1)
+
+
+async def test_when_the_watchlist_is_compared_with_the_journal_so_are_the_lists_in_use(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    user.tell(Join(devices.connection("tv"), collection=KIDS))
+    user.tell(heads(LINE, 2))
+    await handled(user)
+    others.journal.clear()
+    user.tell(HeadMoved(3, JOURNAL))
+    await handled(user)
+    (load,) = others.journal
+    assert isinstance(load, LoadHeads)
+    assert load.lines == (LINE,)
+    load.reply_to(heads(LINE, 5))
+    await handled(user)
+    assert [(read.collection, read.revision) for read in others.reads()] == [(KIDS, 2)]
+
+
+async def test_of_a_deleted_list_each_device_asks_for_itself(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    connection = devices.connection("tv")
+    told: list[Any] = []
+    connection = structs.replace(connection, tell=told.append)
+    user.tell(Join(connection, collection=KIDS))
+    user.tell(heads(LINE, 2))
+    user.tell(HeadMoved(3, "here", collection=KIDS))
+    await handled(user)
+    (read,) = others.reads()
+    read.reply_to(ChangesExpired("history_pruned", 3))
+    await handled(user)
+    joined, moved = told
+    assert (joined.revision, joined.collection) == (2, KIDS)
+    assert isinstance(moved, Deliver)
+    assert (moved.first_revision, moved.frames, moved.collection) == (4, (), KIDS)
+
+
+async def test_a_list_that_nobody_needs_any_more_is_put_out_of_use(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    screen, tv = devices.connection("screen"), devices.connection("tv")
+    user.tell(Join(screen))
+    user.tell(Join(tv, collection=KIDS))
+    user.tell(heads(LINE, 0))
+    user.tell(RetireIfIdle())
+    user.tell(remote(1))
+    await handled(user)
+    assert len(others.relayed) == 1
+    user.tell(Leave(tv))
+    user.tell(RetireIfIdle())
+    user.tell(remote(2))
+    await handled(user)
+    assert len(others.relayed) == 1
+    assert others.retired == []

@@ -1,0 +1,101 @@
+"""Lists beside the watchlist over HTTP: written, read, named and deleted by their paths."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from actors.messages.channel import HeadMoved
+from actors.messages.journal import ReadFailed, ReadLists
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from tests.daemon import FILM, WATCHLIST, bearer
+from tests.transport.http.lone_api import api_deps, client
+from transport.http.api import http_api
+
+LISTS = "/api/v1/sync/lists"
+Ask = Callable[..., Awaitable[tuple[int, Any]]]
+ADD = {"operation": "add", "content_id": FILM}
+
+
+@pytest.fixture
+def ask(api: aiohttp.ClientSession, user: str) -> Ask:
+    """``await ask(method, path, body, **headers)``: status, and the answer."""
+
+    async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        async with api.request(method, path, json=body, headers=bearer(user) | headers) as response:
+            return response.status, await response.json(content_type=None) if await response.read() else None
+
+    return ask
+
+
+@pytest.mark.integration
+async def test_a_list_is_written_read_named_and_deleted(ask: Ask) -> None:
+    status, written = await ask("POST", f"{LISTS}/kids", ADD | {"data": {"note": "with Zoë"}, "position": "a0"})
+    assert (status, written["status"], written["revision"]) == (200, "added", 1)
+    status, page = await ask("GET", f"{LISTS}/kids")
+    assert [(item["data"], item["position"]) for item in page["items"]] == [({"note": "with Zoë"}, "a0")]
+    _, changes = await ask("GET", f"{LISTS}/kids?since=0")
+    assert [(one["type"], one["list"], one["revision"]) for one in changes["changes"]] == [("list_update", "kids", 1)]
+    tag = f'"{page["epoch"]}-1"'
+    assert (await ask("GET", f"{LISTS}/kids", **{"If-None-Match": tag}))[0] == 304
+    assert (await ask("PUT", f"{LISTS}/kids", {"name": "For the kids"}))[0] == 200
+    assert (await ask("PUT", f"{LISTS}/later", {"name": "Later"}))[0] == 201
+    _, lists = await ask("GET", LISTS)
+    assert [(one["list"], one["name"], one["revision"]) for one in lists["lists"]] == [
+        ("kids", "For the kids", 1), ("later", "Later", 0),
+    ]  # fmt: skip
+    assert (await ask("DELETE", f"{LISTS}/kids"))[0] == 204
+    assert (await ask("DELETE", f"{LISTS}/kids"))[0] == 404
+    assert (await ask("GET", f"{LISTS}/kids"))[1]["items"] == []
+    assert (await ask("GET", WATCHLIST))[1]["revision"] == 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("kids", ADD | {"position": "x" * 65}, "$.position"),
+        ("kids", ADD | {"position": "é"}, "$.position"),
+        ("kids", ADD | {"data": {"n": "x" * 1024}}, "data: has 1032 bytes as compact JSON, at most 1024 are kept"),
+        ("kids", ADD | {"data": [1]}, "$.data"),
+        ("kids", ADD | {"data": {"n": 2**64}}, "64 bits"),
+        ("no%20space", ADD, "list: must be 1 to 64"),
+        ("x" * 65, ADD, "list: must be 1 to 64"),
+    ],
+)
+async def test_a_refusal_names_the_field_and_the_bound(ask: Ask, path: str, body: Any, said: str) -> None:
+    status, problem = await ask("POST", f"{LISTS}/{path}", body)
+    assert status == 400
+    assert said in problem["detail"]
+
+
+async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
+    announced: list[HeadMoved] = []
+
+    def journal(message: Any) -> None:
+        match message:
+            case ReadLists(reply_to=reply):
+                reply(ReadFailed("it is away"))
+            case PutList(list="full", reply_to=put):
+                put(ListPut(problem="list: there are 100 lists"))
+            case PutList(reply_to=put):
+                put(WriteFailed("it is away"))
+            case DeleteList(reply_to=deleted):
+                deleted(ListDeleted(7))
+
+    deps = api_deps(journal=journal)
+    deps = type(deps)(**{name: getattr(deps, name) for name in deps.__struct_fields__} | {
+        "announce": lambda user_id, moved: announced.append(moved)
+    })  # fmt: skip
+    async with client(http_api(deps).app) as http:
+        assert (await http.get(LISTS, headers=bearer(user))).status_code == 503
+        assert (await http.put(f"{LISTS}/kids", json={"name": "K"}, headers=bearer(user))).status_code == 503
+        full = await http.put(f"{LISTS}/full", json={"name": "K"}, headers=bearer(user))
+        assert (full.status_code, full.json()["code"], full.json()["field"]) == (409, "quota_exceeded", "list")
+        assert (await http.delete(f"{LISTS}/kids", headers=bearer(user))).status_code == 204
+        assert (await http.get(f"{LISTS}/kids/more", headers=bearer(user))).status_code == 404
+        assert (await http.patch(f"{LISTS}/kids", headers=bearer(user))).headers["allow"] == (
+            "DELETE, GET, HEAD, OPTIONS, POST, PUT"
+        )
+    assert announced == [HeadMoved(7, "", collection="list:kids")]

@@ -1,0 +1,88 @@
+"""The routes of a user's lists beside the watchlist: which there are, what they are called, and their end."""
+
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import msgspec
+from starlette.responses import Response
+
+from actors.messages.channel import HeadMoved
+from actors.messages.journal import ReadFailed, ReadLists
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, Lists, PutList, WriteFailed
+from actors.runtime import LoopFuture
+from transport.access.authentication import Claims
+from transport.errors import Problem
+from transport.http.answers import ListsResponse, NamedList, json_body, json_response
+from transport.http.app import HttpRequest
+from transport.http.deadlines import RETRY_AFTER_S, with_deadline
+from transport.http.deps import ApiDeps
+from transport.http.etags import is_known
+from transport.http.reads import OF_A_USER, read_problem
+from transport.http.requests import MAX_WRITE_BYTES, ListRequest, authenticated, collection_named, decode, read_body
+from transport.problems import QUOTA_EXCEEDED, unavailable
+
+A = TypeVar("A")
+
+_DECODER: Final = msgspec.json.Decoder(ListRequest)
+
+
+class ListRoutes:
+    """The catalogue of lists; what is in one is read and written as the watchlist is. Thread: the event loop."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    async def lists(self, request: HttpRequest) -> Response:
+        """Return the user's lists."""
+        claims = await authenticated(request, self._deps.authenticator)
+        self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
+        pending: LoopFuture[Lists | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadLists(claims.user_id, pending.set))
+        found = await with_deadline(pending, self._deps.answer_timeout_s)
+        if isinstance(found, ReadFailed):
+            raise read_problem(found)
+        body = ListsResponse(
+            epoch=found.epoch, lists=tuple(NamedList(one.list, one.name, one.revision) for one in found.lists)
+        )
+        etag = f'"{blake2b(json_body(body), digest_size=16).hexdigest()}"'
+        headers = OF_A_USER | {"ETag": etag}
+        if is_known(etag, request.header(b"if-none-match")):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return json_response(body, headers=headers)
+
+    async def put(self, request: HttpRequest) -> Response:
+        """Name the list that the path says, and create it if there is none."""
+        claims, list_id = await self._of_list(request)
+        name = decode(_DECODER.decode, await read_body(request, MAX_WRITE_BYTES)).name
+        pending: LoopFuture[ListPut | WriteFailed] = LoopFuture()
+        self._deps.journal(PutList(claims.user_id, list_id, name, pending.set))
+        put = await self._done(pending)
+        if put.problem is not None:
+            raise Problem(HTTPStatus.CONFLICT, put.problem, code=QUOTA_EXCEEDED, field="list")
+        status = HTTPStatus.CREATED if put.is_new else HTTPStatus.OK
+        return json_response(NamedList(list_id, name, put.revision), status)
+
+    async def delete(self, request: HttpRequest) -> Response:
+        """Delete the list that the path says, with all that is in it."""
+        claims, list_id = await self._of_list(request)
+        pending: LoopFuture[ListDeleted | WriteFailed] = LoopFuture()
+        self._deps.journal(DeleteList(claims.user_id, list_id, pending.set))
+        deleted = await self._done(pending)
+        if deleted.revision is None:
+            raise Problem(HTTPStatus.NOT_FOUND, f"list: there is no list {list_id}.")
+        moved = HeadMoved(deleted.revision, origin="", collection=collection_named(list_id))
+        self._deps.announce(claims.user_id, moved)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def _of_list(self, request: HttpRequest) -> tuple[Claims, str]:
+        claims = await authenticated(request, self._deps.authenticator)
+        collection_named(request.last_segment)
+        self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
+        return claims, request.last_segment
+
+    async def _done(self, pending: LoopFuture[A | WriteFailed]) -> A:
+        done = await with_deadline(pending, self._deps.answer_timeout_s)
+        if isinstance(done, WriteFailed):
+            raise unavailable(done.reason, RETRY_AFTER_S)
+        return done
