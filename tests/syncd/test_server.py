@@ -126,6 +126,8 @@ async def test_below_a_paths_prefix_is_all_that_devices_use(settings: Settings) 
                     assert response.status == (426 if path == "/ws" else 200)
             async with connect(url.replace("http", "ws") + f"{prefix}/ws", additional_headers=bearer()) as device:
                 await (await device.ping())
+        async with http.get("/openapi.json") as response:
+            assert (await response.json())["servers"][0]["url"] == "/sync-service"
 
 
 def test_proxies_are_named_by_addresses(settings: Settings) -> None:

@@ -112,7 +112,10 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
             "description": "Keeps a watchlist the same on every device its owner has.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": path_prefix or "/", "description": "Where this document is served."}],
+        "servers": [
+            *([{"url": path_prefix, "description": "Behind the proxy."}] if path_prefix else []),
+            {"url": "/", "description": "The node itself."},
+        ],
         "tags": [
             {"name": "admin", "description": "For tokens whose scope has the word syncd:admin; acts on all nodes."},
             {"name": "operations", "description": "For those who run the service."},

@@ -84,7 +84,7 @@ def test_links_lead_to_parameters_of_operations() -> None:
 
 def test_the_paths_are_below_the_prefix_of_a_proxy() -> None:
     assert [server["url"] for server in DOCUMENT["servers"]] == ["/"]
-    assert [server["url"] for server in openapi_document("1", "/below")["servers"]] == ["/below"]
+    assert [server["url"] for server in openapi_document("1", "/below")["servers"]] == ["/below", "/"]
 
 
 def test_every_operation_has_a_name_of_its_own_and_documented_answers() -> None:
