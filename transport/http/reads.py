@@ -57,7 +57,8 @@ class ReadRoutes:
         if query.since is None:
             return await self._page(claims.user_id, collection, query)
         pending: LoopFuture[Changes | ChangesExpired | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, query.epoch, collection))
+        journal, epoch = self._deps.journal, query.epoch
+        journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, epoch, collection=collection))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
                 raise read_problem(failed)
