@@ -22,7 +22,13 @@ import { SyncClient } from "./syncd-client.js";
 globalThis.SyncClient = SyncClient;
 await import("./page.js");
 </script>"""
-_FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-features=LocalNetworkAccessChecks",  # a page that Playwright answers counts as one from afar
+)
 
 
 class ClientPage:

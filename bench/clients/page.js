@@ -58,6 +58,7 @@ globalThis.bench = {
     app = new App(token, inPieces);
     await app.client.signIn(user);
     await app.shows(items);
+    if (app.client.transport !== "websocket") throw new Error(`it came by ${app.client.transport}`);
     const live = performance.now() - began;
     return { live, longest: await longestTask() };
   },
