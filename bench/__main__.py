@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from msgspec import Struct, to_builtins
 
+from bench.clients import changes, new_device, streams
 from bench.machine import Machine, OthersClock
 from bench.page import block_of_output, blocks, write_block
 from bench.programs import Program
@@ -39,7 +40,7 @@ from bench.scenarios import (
 from bench.servers import THIS, Checkout, MeasurementFailed
 from syncd.server import raise_file_limit
 
-SCENARIOS: Final = {
+SCENARIOS: Final[dict[str, Scenario]] = {
     "writes": writes.SCENARIO,
     "fan-out": fan_out.SCENARIO,
     "latency": latency.SCENARIO,
@@ -55,6 +56,9 @@ SCENARIOS: Final = {
     "one-user": one_user.SCENARIO,
     "idle": idle.SCENARIO,
     "slow-consumers": slow_consumers.SCENARIO,
+    "new-device": new_device.SCENARIO,
+    **changes.SCENARIOS,
+    "streams": streams.SCENARIO,
 }
 
 

@@ -1,1 +1,1 @@
-"""What the two clients, and devices on streams, take of time and memory: ``python -m bench.clients``."""
+"""What the two clients, and devices on streams, take of time and memory."""
