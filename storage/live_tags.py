@@ -57,9 +57,11 @@ def fields_after(live: Mapping[Tag, LiveTag], add: Operation) -> Fields:
     return fields
 
 
-def carrying(fields: Fields, born: LiveTag) -> LiveTag:
-    """Return ``born`` as a tag of an item that carries ``fields``."""
-    return born if born.fields is fields or born.fields == fields else structs.replace(born, fields=fields)
+def carrying(fields: Fields, live: dict[Tag, LiveTag]) -> dict[Tag, LiveTag]:
+    """Return the ``live`` tags of an item as those of one that carries ``fields``."""
+    if fields is NO_FIELDS:  # mostly: then none of them has any
+        return live
+    return {tag: born if born.fields == fields else structs.replace(born, fields=fields) for tag, born in live.items()}
 
 
 def oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:

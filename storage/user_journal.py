@@ -225,7 +225,7 @@ class UserJournal:
         outcome = self._record(operation, (text,), status, quota, fields)
         self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id, fields)
-        self._live[content_id] = {kept: carrying(fields, live.get(kept, born)) for kept in entry}
+        self._live[content_id] = carrying(fields, {kept: live.get(kept, born) for kept in entry})
         return outcome
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:

@@ -20,7 +20,7 @@ SLICE_ROWS: Final = 500
 """What is read for a device at once: between two slices of one user the others' reads get their turn."""
 
 
-class Operation(Struct, frozen=True, kw_only=True):
+class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
 
     line: str
@@ -73,7 +73,7 @@ Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas
 """What bounds what one user makes grow in the journal: the names of its settings, without ``max_``."""
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one operation.
 
     ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written.
