@@ -3,22 +3,26 @@
 Source: https://spec.openapis.org/oas/v3.1.1
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from actors.messages.change import Change
-from actors.messages.collections import LIST_PATTERN
 from actors.messages.content_ids import CONTENT_ID_RULE
-from actors.messages.sync import ListUpdate, WatchlistUpdate
+from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
+from transport.apidocs.openapi_lists import LIST_ID, LIST_TYPES, delete_list, put_list, read_lists
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
     ANY_REQUEST,
+    EPOCH,
+    ETAG,
     Json,
     answer,
     body,
-    of_a_bearer,
+    if_none_match,
+    not_modified,
+    of_a_user,
     problem_responses,
     problems,
     query,
@@ -28,15 +32,13 @@ from transport.http.answers import (
     BulkResponse,
     Health,
     LastActivities,
-    ListsResponse,
-    NamedList,
     Readiness,
     WatchlistChanges,
     WatchlistPage,
     WriteResponse,
 )
 from transport.http.events import MEDIA_TYPE
-from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest, ListRequest
+from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest
 from transport.http.streams import STREAM
 from transport.problems import ProblemDetails
 from transport.query import (
@@ -50,8 +52,8 @@ from transport.query import (
 )
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate, ListUpdate,
-    LastActivities, ListRequest, ListsResponse, NamedList, Health, Readiness, ProblemDetails, *ADMIN_TYPES,
+    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate,
+    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -66,7 +68,6 @@ _UPDATE: Final = {
     "type": "watchlist_update", "content_id": _CONTENT_ID, "action": "add", "revision": 9, "unique_tag": "syncd:9",
     "timestamp": _STAMP, "device_id": "tv",
 }  # fmt: skip
-_EPOCH: Final = "9f86d081"
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
 _SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}
 _EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
@@ -74,20 +75,6 @@ _EVENTS: Final = (
     ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
     'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
 )
-
-_LIST_ID: Final = {
-    "name": "list",
-    "in": "path",
-    "required": True,
-    "description": "Which list; an add creates one that is not there.",
-    "schema": {"type": "string", "pattern": f"^{LIST_PATTERN}$"},
-    "example": "kids",
-}
-_NAMED_LIST: Final = {"list": "kids", "name": "For the kids", "revision": 9}
-
-_ETAG: Final = {
-    "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
-}
 
 
 def openapi_document(version: str, path_prefix: str = "") -> Json:
@@ -123,12 +110,12 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
         ],
         "paths": {
             "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
-            "/api/v1/sync/lists": {"get": _read_lists()},
+            "/api/v1/sync/lists": {"get": read_lists()},
             "/api/v1/sync/lists/{list}": {
-                "get": _read_watchlist("readList", "Read a list, as the watchlist is read.", _LIST_ID),
-                "post": _write_watchlist("writeList", "Add or remove one content of a list.", _LIST_ID),
-                "put": _put_list(),
-                "delete": _delete_list(),
+                "get": _read_watchlist("readList", "Read a list, as the watchlist is read.", LIST_ID),
+                "post": _write_watchlist("writeList", "Add or remove one content of a list.", LIST_ID),
+                "put": put_list(),
+                "delete": delete_list(),
             },
             "/api/v1/sync/operations": {"post": _write_operations()},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
@@ -154,7 +141,7 @@ def _write_watchlist(
     summary: str = "Add or remove one content; answered once it is in the database.",
     *of_list: Json,
 ) -> Json:
-    return _of_a_user(
+    return of_a_user(
         name,
         summary,
         parameters=[*of_list, _traceparent()],
@@ -169,7 +156,7 @@ def _write_operations() -> Json:
         f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_OPERATIONS} operations; one that is not as described"
         " is refused by its result, and leaves the rest alone."
     )
-    return _of_a_user(
+    return of_a_user(
         "writeOperations",
         "Send what a device queued while it was offline.",
         parameters=[_traceparent()],
@@ -185,86 +172,53 @@ def _read_watchlist(
     *of_list: Json,
 ) -> Json:
     a_limit = {"type": "integer", "default": MAX_LIMIT}
-    page = {"revision": 9, "epoch": _EPOCH, "items": [_ITEM], "next": f"{_EPOCH}.9.115605504000000000.9"}
-    listed = answer("The list, or what changed.", "WatchlistPage", page, **_ETAG)
+    page = {"revision": 9, "epoch": EPOCH, "items": [_ITEM], "next": f"{EPOCH}.9.115605504000000000.9"}
+    listed = answer("The list, or what changed.", "WatchlistPage", page, **ETAG)
     media: Json = listed["content"]["application/json"]
     media["schema"] = {"oneOf": [ref("WatchlistPage"), ref("WatchlistChanges")]}
-    media["examples"]["changes"] = {"value": {"revision": 9, "epoch": _EPOCH, "changes": [_UPDATE]}}
-    listed["links"] = {"next": {"operationId": "readWatchlist", "parameters": {"cursor": "$response.body#/next"}}}
-    return _of_a_user(
+    media["examples"]["changes"] = {"value": {"revision": 9, "epoch": EPOCH, "changes": [_UPDATE]}}
+    again = {"cursor": "$response.body#/next"} | ({"list": "$request.path.list"} if of_list else {})
+    listed["links"] = {"next": {"operationId": name, "parameters": again}}
+    return of_a_user(
         name,
         summary,
         parameters=[
             *of_list,
             query("since", "Answer the changes after this revision.", _REVISION, "8"),
-            query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
+            query("epoch", "Of that revision.", _EPOCH_SCHEMA, EPOCH),
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
             query(  # without an example: tools send all of them at once
                 "cursor",
                 "The next of the page before: go on with the list as it was then; not together with since.",
                 {"type": "string", "pattern": CURSOR_PATTERN},
             ),
-            _if_none_match(),
+            if_none_match(),
         ],
-        responses={"200": listed, "304": _not_modified()} | problems("410"),
-    )
-
-
-def _read_lists() -> Json:
-    example = {"epoch": _EPOCH, "lists": [_NAMED_LIST]}
-    return _of_a_user(
-        "readLists",
-        "Read which lists there are beside the watchlist.",
-        parameters=[_if_none_match()],
-        responses={"200": answer("The lists.", "ListsResponse", example, **_ETAG), "304": _not_modified()},
-    )
-
-
-def _put_list() -> Json:
-    named = {"name": _NAMED_LIST["name"]}
-    return _of_a_user(
-        "putList",
-        "Name a list, and create it if there is none.",
-        parameters=[_LIST_ID],
-        requestBody=body("ListRequest", f"At most {MAX_WRITE_BYTES} bytes.", named),
-        responses={
-            "200": answer("It has the name.", "NamedList", _NAMED_LIST),
-            "201": answer("It is new.", "NamedList", _NAMED_LIST),
-        }
-        | problems("409", *ANY_BODY),
-    )
-
-
-def _delete_list() -> Json:
-    return _of_a_user(
-        "deleteList",
-        "Delete a list, with all that is in it.",
-        parameters=[_LIST_ID],
-        responses={"204": {"description": "It is gone."}} | problems("404"),
+        responses={"200": listed, "304": not_modified()} | problems("410"),
     )
 
 
 def _last_activities() -> Json:
-    example = {"watchlist": 9, "epoch": _EPOCH}
-    return _of_a_user(
+    example = {"watchlist": 9, "epoch": EPOCH}
+    return of_a_user(
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",
-        parameters=[_if_none_match()],
-        responses={"200": answer("The revisions.", "LastActivities", example, **_ETAG), "304": _not_modified()},
+        parameters=[if_none_match()],
+        responses={"200": answer("The revisions.", "LastActivities", example, **ETAG), "304": not_modified()},
     )
 
 
 def _stream() -> Json:
-    cursor = f"{_EPOCH}.9.115605504000000000.7"
+    cursor = f"{EPOCH}.9.115605504000000000.7"
     # Without a schema: before OpenAPI 3.2, to some tools it is that of the whole, to others that of each event.
     content = {MEDIA_TYPE: {"examples": {"stream": {"value": _EVENTS}}}}
     description = "As for the WebSocket, whose messages they are (/asyncapi.json); ends with the event close."
-    return _of_a_user(
+    return of_a_user(
         "stream",
         "Get a device's messages as server-sent events, where no WebSocket can be had.",
         parameters=[
             query("since", "First send what came after; of each collection that is to be followed.", _SINCE, ["8"]),
-            query("epoch", "Of that revision.", _EPOCH_SCHEMA, _EPOCH),
+            query("epoch", "Of that revision.", _EPOCH_SCHEMA, EPOCH),
             query(
                 "snapshot",
                 "If the list is to be sent, or is shorter: in pieces.",
@@ -321,24 +275,6 @@ def _open(operation_id: str, summary: str, answers: Json) -> Json:
     """Return an operation that needs no token."""
     responses = answers | problems(*ANY_REQUEST)
     return {"operationId": operation_id, "summary": summary, "tags": ["operations"], "responses": responses}
-
-
-def _of_a_user(operation_id: str, summary: str, *, responses: Json, **more: Any) -> Json:
-    return of_a_bearer(operation_id, summary, "watchlist", responses | problems("429"), **more)
-
-
-def _not_modified() -> Json:
-    return {"description": "Nothing has changed since the answer with this ETag.", "headers": _ETAG}
-
-
-def _if_none_match() -> Json:
-    return {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The ETag of an earlier answer.",
-        "schema": {"type": "string"},
-        "example": f'"{_EPOCH}-9"',
-    }
 
 
 def _traceparent() -> Json:

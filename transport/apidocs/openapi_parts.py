@@ -55,6 +55,11 @@ _HEADERS: Final = {
     "429": _RETRY_AFTER,
     "503": _RETRY_AFTER,
 }
+EPOCH: Final = "9f86d081"
+ETAG: Final = {
+    "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
+}
+
 ANY_REQUEST: Final = ("400", "408", "431", "500")
 """The problems that any request may meet."""
 ANY_BODY: Final = ("413", "415", "501")
@@ -75,6 +80,27 @@ def of_a_bearer(operation_id: str, summary: str, tag: str, responses: Json, **mo
         "security": [{"token": []}],
         **more,
         "responses": responses | problems(*ANY_REQUEST, "401", "503"),
+    }
+
+
+def of_a_user(operation_id: str, summary: str, *, responses: Json, **more: Any) -> Json:
+    """Return an operation on what the token's user has."""
+    return of_a_bearer(operation_id, summary, "watchlist", responses | problems("429"), **more)
+
+
+def not_modified() -> Json:
+    """Return the response to an If-None-Match that still holds."""
+    return {"description": "Nothing has changed since the answer with this ETag.", "headers": ETAG}
+
+
+def if_none_match() -> Json:
+    """Return the parameter."""
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag of an earlier answer.",
+        "schema": {"type": "string"},
+        "example": f'"{EPOCH}-9"',
     }
 
 
