@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
+from actors.messages.change import Change
 from actors.messages.journal import Operation
 from crdt import orset
 from crdt.causal import Tag
@@ -44,6 +45,11 @@ def missing(there: Mapping[str, Mapping[Tag, LiveTag]], here: Mapping[str, Mappi
     ]
 
 
+def has_fields(change: Change) -> bool:
+    """Return whether ``change`` says anything of its item."""
+    return change.data is not None or change.position is not None
+
+
 def fields_after(live: Mapping[Tag, LiveTag], add: Operation) -> Fields:
     """Return what an item carries after ``add``, whose ``live`` tags were these."""
     change, fields = add.change, NO_FIELDS
@@ -59,8 +65,6 @@ def fields_after(live: Mapping[Tag, LiveTag], add: Operation) -> Fields:
 
 def carrying(fields: Fields, live: dict[Tag, LiveTag]) -> dict[Tag, LiveTag]:
     """Return the ``live`` tags of an item as those of one that carries ``fields``."""
-    if fields is NO_FIELDS:  # mostly: then none of them has any
-        return live
     return {tag: born if born.fields == fields else structs.replace(born, fields=fields) for tag, born in live.items()}
 
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from actors.messages.change import Change, WatchlistAction
+from actors.messages.change import WatchlistAction
 from actors.messages.journal import Operation, Outcome, Quota, Status, Update
 from crdt import orset
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.bounds import DEFAULT_BOUNDS, BoundReached, Bounds, Usage, lists_bound
-from storage.live_tags import NO_FIELDS, Fields, LiveTag, carrying, fields_after, missing, oldest
+from storage.live_tags import NO_FIELDS, Fields, LiveTag, carrying, fields_after, has_fields, missing, oldest
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
@@ -221,11 +221,12 @@ class UserJournal:
         self._usage.items += not live
         text = str(tag)
         status, quota = Status.EXISTING if live else Status.ADDED, _TAGS if excess else None
-        fields = fields_after(live, operation)
+        fields = fields_after(live, operation) if live or has_fields(operation.change) else NO_FIELDS
         outcome = self._record(operation, (text,), status, quota, fields)
         self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id, fields)
-        self._live[content_id] = carrying(fields, {kept: live.get(kept, born) for kept in entry})
+        now_live = {kept: live.get(kept, born) for kept in entry}
+        self._live[content_id] = now_live if fields is NO_FIELDS else carrying(fields, now_live)
         return outcome
 
     def _repeated_add(self, tag: Tag, operation: Operation) -> Outcome:
@@ -296,12 +297,15 @@ class UserJournal:
         quota: Quota | None = None,
         fields: Fields = NO_FIELDS,
     ) -> Outcome:
+        change = structs.replace(operation.change, tag=None, observed=None, timestamp=None)  # they led to it
+        if fields is not NO_FIELDS or has_fields(change):
+            change = structs.replace(change, data=fields.get("data"), position=fields.get("position"))
         self.revision += 1
         self.clock = max(self.clock, operation.timestamp)
         update = Update(
             line=self.line,
             revision=self.revision,
-            change=_recorded(operation.change, fields),
+            change=change,
             tags=tags,
             timestamp=operation.timestamp,
             device_id=operation.device_id,
@@ -325,11 +329,3 @@ def _is_idempotent(operation: Operation) -> bool:
     if change.action == "add":
         return change.tag is not None
     return change.observed is not None or bool(operation.removed_tags)
-
-
-def _recorded(change: Change, fields: Fields) -> Change:
-    """Return ``change`` without what led to it, and with what its item carries now."""
-    if fields is NO_FIELDS:  # mostly: for speed
-        return structs.replace(change, tag=None, observed=None, timestamp=None, data=None, position=None)
-    data, position = fields.get("data"), fields.get("position")
-    return structs.replace(change, tag=None, observed=None, timestamp=None, data=data, position=position)
