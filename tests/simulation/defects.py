@@ -113,7 +113,7 @@ def replay_one_too_few(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_gaps_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(WatchlistSync, "_heal_if_behind", _nothing)
+    patch.setattr(CollectionSync, "heal_if_behind", _nothing)
 
 
 def compare_no_heads(patch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ FOUND_AT: Final[dict[Patch, int]] = {
     tell_a_list_of_another_revision: 232,
     ask_from_too_late_on: 212,
     answer_the_wrong_writer: 212,
-    forget_foreign_tags: 290,
+    forget_foreign_tags: 247,
     take_its_own_absence_for_silence: 48,
     accept_an_old_epoch: 381,
     start_on_a_journal_that_has_gone_back: 152,
