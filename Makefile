@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 # Much of their time the tests that start processes wait for them. Tests of one folder, which share processes, stay together.
-WORKERS = -n $$($(BIN)/python -c 'import os; print(2 + (os.cpu_count() or 1))') --dist worksteal
+WORKERS = -n $$($(BIN)/python -c 'import os; print(3 * (os.cpu_count() or 1))') --dist worksteal
 
 .PHONY: help run cluster test unit check hooks fmt lint types arch lint-js lint-deploy props cover bench bench-docs bench-runtime soak simulate fuzz lock clean
 .DEFAULT_GOAL := help
