@@ -20,6 +20,9 @@ pytestmark = pytest.mark.integration
 
 FAR_FUTURE = 2**57
 """A packed clock, of the year 2039."""
+INSERT = (
+    "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node) VALUES ('ann', 1, 1, 1, ?, 'n')"
+)
 NEWER = "UPDATE alembic_version SET version_num = '9999'"
 """Leaves the mark that this release has made: it can work with it."""
 
@@ -28,7 +31,7 @@ def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journa
     def digests() -> dict[str, str]:
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in tmp_path.iterdir()}
 
-    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, 1, 'n', 0, 0, 1)")
+    journal.execute(INSERT, [1])
     journal.close()
     before = digests()
     report = Report("--data-dir", str(tmp_path), SYNCD_JWT_SECRET=SECRET)
@@ -61,7 +64,7 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
 
 
 def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path, journal: sqlite3.Connection) -> None:
-    journal.execute("INSERT INTO heads VALUES ('ann', 1, 1, 1, ?, 'n', 0, 0, 1)", [FAR_FUTURE])
+    journal.execute(INSERT, [FAR_FUTURE])
     status, detail, fix = Report("--data-dir", str(tmp_path)).the("clock")
     assert status == "failed"
     assert "behind the newest change in the journal" in detail
