@@ -60,12 +60,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None]:
-    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end.
-
-    From here on, pytest's own processes run: no other is measured, which would take twice as long.
-    """
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        del os.environ[name]
+    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end."""
     gc.disable()
     try:
         return (yield)
@@ -130,12 +125,14 @@ _LONG = frozenset(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure nothing of a test that says so."""
+    """Measure nothing of a test that says so, nor in what it starts, which would take twice as long."""
     coverage = sys.modules.get("coverage")
     measurement = coverage.Coverage.current() if coverage else None
     if measurement is None or item.get_closest_marker("unmeasured") is None:
         return (yield)
     measurement.stop()
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        del os.environ[name]  # each start sets it again
     try:
         return (yield)
     finally:

@@ -104,7 +104,7 @@ def _note(url: str, event: Event) -> None:
         case Connected():
             print(f"connected to {url}", file=sys.stderr)
         case Resumed(recovered=False, reason=reason):
-            print(f"the whole list again: {reason}", file=sys.stderr)
+            print(f"the whole list: {reason}", file=sys.stderr)
         case Disconnected(reason=reason, retry_in_ms=int(retry_in_ms)):
             print(f"disconnected: {reason}; next attempt in {retry_in_ms / 1000:.1f} s", file=sys.stderr)
 

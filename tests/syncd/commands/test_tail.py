@@ -127,7 +127,8 @@ async def test_a_state_file_that_has_no_room_left_ends_it_with_the_reason(
     process = await tail(daemon.url, user, "--state", str(state), preexec_fn=limit)
     _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
     *before, last = errors.decode().splitlines()
-    assert (process.returncode, before) == (1, [f"connected to {daemon.url}"])
+    said = [f"connected to {daemon.url}", "the whole list: list_is_shorter"]
+    assert (process.returncode, before) == (1, said)
     assert last.startswith(f"syncd tail: --state {state}: ")
 
 
