@@ -124,8 +124,9 @@ test("a database that another tab opens with a newer version is opened again", a
   await opened.evaluate((id) => page.service.change("add", [id]), B);
   await shows(opened, B, A);
   assert.equal(await opened.evaluate(() => client.storage), "persistent");
+  await add(opened, C); // once this is kept, so is what came before it
   await opened.close();
-  await shows(await signedIn({ isOnline: false }), B, A);
+  await shows(await signedIn({ isOnline: false }), C, B, A);
 });
 
 test("a database that is deleted is made again, with the queue", async () => {
