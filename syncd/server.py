@@ -160,6 +160,7 @@ def api_deps(
         path_prefix=path_prefix,
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
+        listener=node.metrics.listener,
         issuer=node.metrics.issuer,
         announce=node.announce,
         now_s=node.outside.now_s,

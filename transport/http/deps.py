@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from actors.messages.channel import HeadMoved
 from actors.messages.journal import DeviceWrite, JournalMessage
-from actors.metrics import IssuerMetrics
+from actors.metrics import IssuerMetrics, ListenerMetrics
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 from transport.access.authentication import Authenticator
@@ -38,6 +38,8 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """What cannot be done with the journal at the moment, and why; ``None``: nothing is known."""
     issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
     """Whether every token can be judged."""
+    listener: ListenerMetrics = field(default_factory=ListenerMetrics)
+    """When the certificate ends."""
     announce: Callable[[str, HeadMoved], None] = lambda user_id, moved: None
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
     answer_timeout_s: float = 10.0

@@ -1,5 +1,7 @@
 """The routes about the service itself: is it alive, can it work, what does it count."""
 
+import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -39,7 +41,10 @@ class ServiceRoutes:
         issuer = self._deps.issuer
         if issuer.problem is not None:
             problems["issuer"] = issuer.problem
+        if 0 < (ends_s := self._deps.listener.certificate_ends_s) < time.time():
+            problems["certificate"] = f"It ended at {datetime.fromtimestamp(ends_s, UTC):%Y-%m-%d %H:%M} UTC."
         # Without the bus, or with keys that may be old, this node still serves its users: it says so, and stays in.
+        # So it does with a certificate that has ended: all nodes have the same one, as a rule.
         admits_nobody = issuer.problem is not None and not issuer.keys
         is_out = "journal" in problems or admits_nobody
         status = HTTPStatus.SERVICE_UNAVAILABLE if is_out else HTTPStatus.OK

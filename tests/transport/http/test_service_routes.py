@@ -63,6 +63,17 @@ async def test_ready_says_that_the_issuer_is_away_and_stays_in_with_the_keys_tha
     assert response.json() == {"status": "not ready", "problems": {"issuer": "HTTP 500"}}
 
 
+@pytest.mark.parametrize(
+    ("ends_s", "problems"), [(2**40, {}), (1, {"certificate": "It ended at 1970-01-01 00:00 UTC."})]
+)
+async def test_ready_says_that_the_certificate_has_ended_and_stays_in(ends_s: float, problems: dict[str, str]) -> None:
+    deps = api_deps(journal=answering(is_readable=True))
+    deps.listener.certificate_ends_s = ends_s
+    async with client(http_api(deps).app) as api:
+        response = await api.get("/ready")
+    assert (response.status_code, response.json()["problems"]) == (200, problems)
+
+
 async def test_a_journal_that_does_not_answer_is_not_ready() -> None:
     async with client(http_api(api_deps(answer_timeout_s=0.01)).app) as api:
         response = await api.get("/ready")
