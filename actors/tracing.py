@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from actors.messages.collections import WATCHLIST
 from actors.messages.trace import Stage, Trace, TraceParent, Via, parse_traceparent
 
 MAX_ASKED_PER_S: Final = 100
@@ -73,7 +74,9 @@ class Tracer:
 
     # Which writes are followed
 
-    def accept(self, traceparent: str | None, user_id: str, device_id: str, via: Via) -> Trace | None:
+    def accept(
+        self, traceparent: str | None, user_id: str, device_id: str, via: Via, collection: str = WATCHLIST
+    ) -> Trace | None:
         """Begin to follow a write that has just arrived; ``None``: nobody asks for it, and it was not picked.
 
         Args:
@@ -81,8 +84,9 @@ class Tracer:
             user_id: whose write.
             device_id: its author.
             via: how it came.
+            collection: what it changes; only the watchlist's are followed, as a trace is found by user and revision.
         """
-        if traceparent is None and not self._ratio:
+        if (traceparent is None and not self._ratio) or collection != WATCHLIST:
             return None
         asker = None if traceparent is None else parse_traceparent(traceparent)
         is_picked = random.random() < self._ratio  # noqa: S311 - a sample

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Final
 
 from actors.connection.deps import ConnectionDeps
-from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConnectionInfo, WriteAnswered
 from actors.messages.device import WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome
@@ -31,7 +30,6 @@ class DeviceWrites:
         if self.unanswered == MAX_UNANSWERED:
             self._socket.pause_reading()
         user_id, device_id = self._connection.user_id, self._connection.device_id
-        is_followed = write.collection == WATCHLIST  # a trace is found by its user and revision
         self._deps.tell_watchlist(
             DeviceWrite(
                 user_id=user_id,
@@ -39,9 +37,7 @@ class DeviceWrites:
                 change=write,
                 collection=write.collection,
                 answer=partial(_tell_outcome, self._connection.tell, write),
-                trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket")
-                if is_followed
-                else None,
+                trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket", write.collection),
             )
         )
 

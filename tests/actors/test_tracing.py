@@ -59,6 +59,10 @@ def test_a_write_that_is_picked_begins_a_trace_or_goes_on_with_its_own(listener:
         assert parse_traceparent(f"00-{span.trace_id}-{span.span_id}-01") is not None
 
 
+def test_a_write_to_a_list_is_not_followed_as_its_revision_is_of_another_line() -> None:
+    assert Tracer(lambda span: None, 1.0).accept(SAMPLED, "ann", "phone", "http", "list:kids") is None
+
+
 def test_about_as_many_are_picked_as_the_ratio_says(listener: Listener) -> None:
     tracer = listener.tracer(ratio=0.5)
     picked = sum(tracer.accept(None, "ann", "phone", "http") is not None for _ in range(1_000))

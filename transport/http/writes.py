@@ -96,16 +96,13 @@ class WriteRoute(ABC):
     def _write(
         self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome], collection: str = WATCHLIST
     ) -> None:
-        is_followed = collection == WATCHLIST  # a trace is found by its user and revision
         self._deps.write(
             DeviceWrite(
                 user_id=claims.user_id,
                 device_id=claims.device_id,
                 change=change,
                 answer=decide,
-                trace=self._deps.tracer.accept(trace, claims.user_id, claims.device_id, "http")
-                if is_followed
-                else None,
+                trace=self._deps.tracer.accept(trace, claims.user_id, claims.device_id, "http", collection),
                 collection=collection,
             )
         )
