@@ -13,7 +13,7 @@ from actors.messages.lists import DeleteList, ListDeleted, ListPut, Lists, PutLi
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
-from transport.http.answers import ListsResponse, NamedList, json_body, json_response
+from transport.http.answers import JSON_TYPE, ListsResponse, NamedList, json_body, json_response
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
@@ -42,14 +42,13 @@ class ListRoutes:
         found = await with_deadline(pending, self._deps.answer_timeout_s)
         if isinstance(found, ReadFailed):
             raise read_problem(found)
-        body = ListsResponse(
-            epoch=found.epoch, lists=tuple(NamedList(one.list, one.name, one.revision) for one in found.lists)
-        )
-        etag = f'"{blake2b(json_body(body), digest_size=16).hexdigest()}"'
+        named = tuple(NamedList(one.list, one.name, one.revision) for one in found.lists)
+        body = json_body(ListsResponse(epoch=found.epoch, lists=named))
+        etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
         headers = OF_A_USER | {"ETag": etag}
         if is_known(etag, request.header(b"if-none-match")):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return json_response(body, headers=headers)
+        return Response(body, headers=headers, media_type=JSON_TYPE)
 
     async def put(self, request: HttpRequest) -> Response:
         """Name the list that the path says, and create it if there is none."""
