@@ -127,11 +127,12 @@ class HttpApp:
         if scope["query_string"]:
             refuse_tokens(scope["query_string"])
         method, path = scope["method"], scope["path"]
-        if path not in self._allow and with_any_last_segment(path) in self._allow:
-            path = with_any_last_segment(path)
-        methods = "GET, POST, PUT, DELETE" if ("PUT", path) in self._endpoints else "GET, POST"
-        if method == "OPTIONS" and (preflight := self._cors.preflight(request.headers, methods)):
-            return preflight
+        if path not in self._allow and (above := with_any_last_segment(path)) in self._allow:
+            path = above
+        if method == "OPTIONS":
+            methods = "GET, POST, PUT, DELETE" if ("PUT", path) in self._endpoints else "GET, POST"
+            if preflight := self._cors.preflight(request.headers, methods):
+                return preflight
         endpoint = self._endpoints.get((method, path))
         return await endpoint(request) if endpoint else self._without_endpoint(method, path)
 
