@@ -90,8 +90,8 @@ class WriteRoute(ABC):
         self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
 
     def of(self, last_segment: str) -> "WriteRoute":
-        """Return the route at a path that ends so, where that may be anything. Raises: Problem, it may not."""
-        raise NotImplementedError
+        """Return the route of a path that ends so: this one, if the end says nothing. Raises: Problem, it may not."""
+        return self
 
     def _write(
         self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome], collection: str = WATCHLIST
