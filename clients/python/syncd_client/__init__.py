@@ -21,6 +21,7 @@ from syncd_client.events import (
     Storage,
     Updated,
 )
+from syncd_client.fractional_index import between
 from syncd_client.hlc import Timestamp
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
@@ -63,4 +64,5 @@ __all__ = [
     "Transport",
     "Updated",
     "UserState",
+    "between",
 ]
