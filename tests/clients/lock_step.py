@@ -61,8 +61,8 @@ class Pair:
     @property
     def revision(self) -> int:
         """The last one applied."""
-        watchlist = self.python._watchlist
-        return 0 if watchlist is None else watchlist.revision
+        lists = self.python._lists
+        return 0 if lists is None else lists.watchlist.revision
 
     def run(self, step: Step) -> None:
         """Take one step with both.

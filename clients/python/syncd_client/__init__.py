@@ -4,6 +4,7 @@
 """
 
 from syncd_client.callbacks import GetToken, Listener
+from syncd_client.catalogue import NamedList, RequestFailedError
 from syncd_client.client import Client
 from syncd_client.core import NotSignedInError, State
 from syncd_client.event_stream import EventStream
@@ -29,7 +30,8 @@ from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
 from syncd_client.store import StorageKind, Store
-from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
+from syncd_client.user_list import UserList
+from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 
 __all__ = [
     "Changes",
@@ -44,13 +46,16 @@ __all__ = [
     "GetToken",
     "Head",
     "Item",
+    "ListHead",
     "Listener",
     "MemoryStore",
+    "NamedList",
     "NotSignedInError",
     "Operation",
     "PendingWrite",
     "Progress",
     "Refused",
+    "RequestFailedError",
     "Resumed",
     "SignedOut",
     "SqliteStore",
@@ -63,6 +68,7 @@ __all__ = [
     "Timestamp",
     "Transport",
     "Updated",
+    "UserList",
     "UserState",
     "between",
 ]

@@ -4,17 +4,17 @@ import pytest
 from msgspec import structs
 from syncd_client import ConfirmedItem, Timestamp, UserState
 from syncd_client.renumbering import merged, renumbered
-from syncd_client.watchlist import Watchlist
+from syncd_client.user_lists import UserLists
 
 A, B, C = (f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abc")
 
 
 def state(replica: str, *content_ids: str, stored: UserState | None = None, **head: object) -> UserState:
     """Return a state, or what became of a stored one, after the user added contents."""
-    watchlist = Watchlist("alice", stored, lambda: replica)
+    lists = UserLists("alice", stored, lambda: replica)
     for content_id in content_ids:
-        watchlist.enqueue("add", content_id, 1_000)
-    return UserState(structs.replace(watchlist._head, **head), (), tuple(watchlist.queue))
+        lists.enqueue("add", content_id, 1_000)
+    return UserState(structs.replace(lists.head, **head), (), tuple(lists.queue))
 
 
 def names(state: UserState) -> list[tuple[str, str | None]]:
