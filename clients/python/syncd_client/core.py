@@ -155,7 +155,8 @@ class Core:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            TypeError: ``data`` is not what JSON can hold.
         """
         if self._lists is None:
             raise NotSignedInError("sign in before changing a list")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from syncd_client import catalogue
 from syncd_client.ids import canonical, check_content_ids
-from syncd_client.item_fields import check_data, check_position
 from syncd_client.placing import positions_for
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ class ListCalls(ABC):
             TypeError: ``data`` is not what JSON can hold.
         """
         self._check("add")
-        data, position = check_data(data), check_position(position)
         return self._engine_now().enqueue("add", [content_id], self._list_id, data, [position])[0]
 
     def remove(self, content_id: str | UUID) -> Operation:

@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 from syncd_client.collection import Collection
 from syncd_client.hlc import Timestamp, follow, tick
 from syncd_client.ids import canonical
+from syncd_client.item_fields import check_data, check_position
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
 from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
@@ -101,9 +102,10 @@ class UserLists:
         """Number and stamp a write and put it at the end of the queue.
 
         Raises:
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            TypeError: ``data`` is not what JSON can hold.
         """
-        content = canonical(content_id)
+        content, data, position = canonical(content_id), check_data(data), check_position(position)
         collection = self.collection(list_id)
         tag = self._next_tag(collection) if operation == "add" else None
         replica, number = self._head.replica, self._head.operations + 1
