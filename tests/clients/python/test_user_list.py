@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from syncd_client import Client, MemoryStore, RequestFailedError, SqliteStore, between
+from syncd_client import Client, MemoryStore, NotSignedInError, RequestFailedError, SqliteStore, between, sync
 from syncd_client.user_list import ListCalls
 
 from tests.daemon import DaemonProcess, token
@@ -96,3 +96,47 @@ async def test_a_list_is_named_and_deleted_and_goes_on_under_its_name(opened: Op
     with pytest.raises(RequestFailedError, match="name") as raised:
         await kids.rename("")
     assert raised.value.status == 400
+
+
+async def test_what_cannot_be_asked_for_is_told(daemon: DaemonProcess, user: str) -> None:
+    async with Client(daemon.url) as client:
+        with pytest.raises(ValueError, match=r"^list: must be 1 to 64 of"):
+            client.list("for kids")
+        with pytest.raises(NotSignedInError):
+            await client.lists()
+        with pytest.raises(NotSignedInError):
+            client.list("kids").add(A)
+    async with Client("http://127.0.0.1:1") as client:
+        for answer, said in (
+            (lambda: token("other"), "the token is another user's"),
+            (lambda: "Bearer x", "the token begins with 'Bearer '"),
+            (lambda: 1 / 0, "ZeroDivisionError"),
+            (lambda: 7, "must return a text, not int"),
+            (lambda: token(user), "not answered: All connection attempts failed"),
+        ):
+            client.sign_out(erase=True)
+            client.sign_in(user, answer)  # type: ignore[arg-type]
+            with pytest.raises(RequestFailedError, match=said):
+                await client.lists()
+
+
+def test_without_asyncio_lists_are_the_same(daemon: DaemonProcess, user: str) -> None:
+    with sync.Client(daemon.url) as client:
+        client.sign_in(user, lambda: token(user))
+        kids = client.list("kids")
+        assert kids.add(A, position="V", data={"n": 1}).wait(TIMEOUT_S) == "memory"
+        kids.add_many([B, C])
+        kids.move(B, before=A)
+        assert (ids_of(kids), kids.has(C), client.has(A)) == ([B, A, C], True, False)
+        client.wait_until(lambda: client.queued == 0, TIMEOUT_S)
+        assert kids.rename("For the kids", TIMEOUT_S).name == "For the kids"
+        assert [each.list for each in client.lists(TIMEOUT_S)] == [kids.list_id]
+        kids.remove_many([B, C])
+        kids.remove(A)
+        assert kids.items == ()
+        kids.delete(TIMEOUT_S)
+        assert client.lists(TIMEOUT_S) == ()
+
+
+def ids_of(shown: sync.UserList) -> list[str]:
+    return [item.content_id for item in shown.items]
