@@ -219,7 +219,7 @@ class Connector:
                 if self._state is State.TOKEN:
                     self._hang_up()
                 self.no_token(NO_ANSWER)
-            case Timer.FOLLOW if self._state is State.OPENING:
+            case Timer.FOLLOW:
                 self._open_instead(self._tokens.used)
             case Timer.PROBE if self._exchange:
                 target = target_of(Transport.WEBSOCKET, self._followed, is_live=False)

@@ -1,22 +1,17 @@
 """One list as an app sees it: the watchlist, or one beside it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
 
 from syncd_client import catalogue
+from syncd_client.catalogue import NamedList
+from syncd_client.engine import Engine
 from syncd_client.ids import canonical, check_content_ids
+from syncd_client.list_view import Item
+from syncd_client.operation import Operation
 from syncd_client.placing import positions_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from uuid import UUID
-
-    from syncd_client.catalogue import NamedList
-    from syncd_client.engine import Engine
-    from syncd_client.list_view import Item
-    from syncd_client.operation import Operation
 
 
 class ListCalls(ABC):

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from syncd_client import Client, MemoryStore, NotSignedInError, RequestFailedError, SqliteStore, between, sync
+from syncd_client import Client, MemoryStore, NotSignedInError, RequestFailedError, SqliteStore, State, between, sync
 from syncd_client.user_list import ListCalls
+from syncd_client.user_state import Changes
 
 from tests.daemon import DaemonProcess, token
 from tests.timeouts import TIMEOUT_S
@@ -96,6 +97,32 @@ async def test_a_list_is_named_and_deleted_and_goes_on_under_its_name(opened: Op
     with pytest.raises(RequestFailedError, match="name") as raised:
         await kids.rename("")
     assert raised.value.status == 400
+
+
+class FullStore(MemoryStore):
+    is_full = False
+
+    def save(self, user_id: str, changes: Changes) -> None:
+        if self.is_full:
+            raise OSError("no space left on device")
+        super().save(user_id, changes)
+
+
+async def test_a_list_stays_open_when_the_store_fails_and_when_the_client_is_opened_again(
+    opened: Opening, user: str
+) -> None:
+    store = FullStore()
+    phone, tv = opened("phone", store), opened("tv")
+    kids, theirs = phone.list("kids"), tv.list("kids")
+    await until(phone, lambda: phone.state is State.LIVE)
+    store.is_full = True
+    assert await kids.add(A) == "memory"
+    await until(tv, lambda: ids(theirs) == [A])
+    store.is_full = False
+    await phone.close()
+    theirs.add(B)
+    phone.sign_in(user, lambda: token(user, "phone"))
+    await until(phone, lambda: ids(kids) == [B, A])
 
 
 async def test_what_cannot_be_asked_for_is_told(daemon: DaemonProcess, user: str) -> None:
