@@ -134,9 +134,9 @@ def put(core: Core, given: Json) -> list[Output]:
             raise AssertionError(given)
 
 
-def _item(said: Any) -> tuple[Any, Any, Any]:
-    """Return what the core is told of an item: of which list, its data and its position."""
-    return said.get("list"), said.get("data"), said.get("position")
+def _item(said: Any) -> tuple[Any, ...]:
+    """Return what the core is told of an item beside its content, if anything: of which list, data and position."""
+    return (said.get("list"), said.get("data"), said.get("position")) if said else ()
 
 
 if __name__ == "__main__":

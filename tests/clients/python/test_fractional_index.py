@@ -37,6 +37,9 @@ def test_inserting_at_one_place_grows_slowly(case: dict[str, Any]) -> None:
         else:
             high = position
     assert position == case["last"]
+    if "is_full" in case:
+        with pytest.raises(ValueError, match=r"^b: .* is longer than 64"):
+            between(low, high)
 
 
 @given(st.none() | positions, st.none() | positions)
