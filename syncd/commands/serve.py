@@ -13,7 +13,7 @@ from syncd import __version__, console, setting_sources
 from syncd.buses import open_bus
 from syncd.certificate import served_certificate
 from syncd.checks.results import CheckResult
-from syncd.checks.run import run_checks_of_a_start
+from syncd.checks.start import run_checks_of_a_start
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
