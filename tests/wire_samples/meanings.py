@@ -373,9 +373,16 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "last-activities": LastActivities(9, "9f86d081"),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
-    "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),
+    "problem": ProblemDetails(
+        title="Not Found", status=404, detail="There is no such page.", error="There is no such page."
+    ),
     "problem.quota-exceeded": ProblemDetails(
-        title="Conflict", status=409, detail="The list is full.", code="quota_exceeded", field="content_id"
+        title="Conflict",
+        status=409,
+        detail="The list is full.",
+        error="The list is full.",
+        code="quota_exceeded",
+        field="content_id",
     ),
     "admin-disconnect.nodes": Disconnected(2, nodes=2, known=3),
     "admin-notice.nodes": Notified(3, nodes=3, known=3),
