@@ -51,7 +51,7 @@ class Logged(Struct, frozen=True, tag=True):
     text: str
 
 
-_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_encoder = msgspec.msgpack.Encoder()
 _requests: "msgspec.msgpack.Decoder[Open | StoreRequest]" = msgspec.msgpack.Decoder(Open | StoreRequest)
 _answers: "msgspec.msgpack.Decoder[StoreAnswer | Failed | Logged]" = msgspec.msgpack.Decoder(
     StoreAnswer | Failed | Logged

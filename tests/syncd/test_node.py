@@ -48,7 +48,7 @@ class ClosingBus(NoBus):
 def write(node: Node, user_id: str = "ann") -> LoopFuture[Outcome]:
     """Add a content to the user's list; the future of the answer."""
     answer: LoopFuture[Outcome] = LoopFuture()
-    change = Change("add", UUID(int=1))
+    change = Change("add", str(UUID(int=1)))
     node.users.tell_watchlist(DeviceWrite(user_id=user_id, device_id="tv", change=change, answer=answer.set))
     return answer
 

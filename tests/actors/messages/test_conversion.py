@@ -1,13 +1,12 @@
 """One change in its other forms: nothing is lost that the form can hold."""
 
-from uuid import UUID
-
 import msgspec
 import pytest
 from msgspec import structs
 
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.conversion import (
     channel_change,
     channel_update,
@@ -22,7 +21,7 @@ from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS
 
-CONTENT = UUID("0b0e6a4e-52a5-4a5b-9a1f-000000000001")
+CONTENT = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
 UPDATE = Update(
     line="ann",
@@ -50,20 +49,28 @@ def test_a_remove_of_several_tags_names_all_of_them_and_of_one_tag_only_that() -
 
 @pytest.mark.parametrize(("action", "tag"), [("add", "movie-123"), ("remove", None)])
 def test_a_message_of_the_channel_tells_of_a_change_whose_tag_is_an_adds(action: str, tag: str | None) -> None:
-    message = PubNubWatchlistUpdate(action, str(CONTENT).upper(), "movie-123", STAMP, "tv")  # type: ignore[arg-type]
-    assert channel_change(message) == Change(action, CONTENT, tag=tag, timestamp=STAMP)  # type: ignore[arg-type]
+    message = PubNubWatchlistUpdate(action, CONTENT.upper(), "movie-123", STAMP, "tv")  # type: ignore[arg-type]
+    assert channel_change(message, UUIDS) == Change(action, CONTENT, tag=tag, timestamp=STAMP)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_on_the_channel_too_a_content_may_be_spelled_as_people_do(spelling: str) -> None:
-    change = channel_change(PubNubWatchlistUpdate("add", spelling, "movie-123", STAMP, "tv"))
+    change = channel_change(PubNubWatchlistUpdate("add", spelling, "movie-123", STAMP, "tv"), UUIDS)
     assert change is not None
-    assert str(change.content_id) == SPELLED
+    assert change.content_id == SPELLED
 
 
 @pytest.mark.parametrize("text", NO_CONTENT_IDS)
 def test_a_content_that_is_no_uuid_is_no_change(text: str) -> None:
-    assert channel_change(PubNubWatchlistUpdate("add", text, "movie-123", STAMP, "tv")) is None
+    assert channel_change(PubNubWatchlistUpdate("add", text, "movie-123", STAMP, "tv"), UUIDS) is None
+
+
+def test_where_any_text_is_an_id_a_message_of_the_channel_may_have_it() -> None:
+    message = PubNubWatchlistUpdate("add", "plex://movie/5d77", "movie-123", STAMP, "tv")
+    change = channel_change(message, TEXTS)
+    assert change is not None
+    assert change.content_id == "plex://movie/5d77"
+    assert channel_change(structs.replace(message, content_id="a\nb"), TEXTS) is None
 
 
 def test_devices_are_shown_the_same_of_a_record_as_of_its_message_on_the_channel() -> None:
