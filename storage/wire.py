@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from actors.messages.content_ids import ContentIdKind
 from actors.messages.store import StoreAnswer, StoreRequest
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 
@@ -27,10 +28,19 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
     """Of a copy of the database, for reads; it may be behind."""
     bounds: Bounds = DEFAULT_BOUNDS
     """What each user may make grow."""
+    content_ids: ContentIdKind = "uuid"
+    """Which ids contents have."""
 
 
 FailureKind = Literal[
-    "unavailable", "statement_refused", "value_refused", "schema_too_new", "wrong_url", "no_driver", "defect"
+    "unavailable",
+    "statement_refused",
+    "value_refused",
+    "schema_too_new",
+    "content_ids_differ",
+    "wrong_url",
+    "no_driver",
+    "defect",
 ]
 
 
