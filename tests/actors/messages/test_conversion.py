@@ -36,7 +36,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 def test_a_record_is_published_with_where_it_comes_from() -> None:
     assert channel_update(UPDATE, "here", TRACEPARENT) == PubNubWatchlistUpdate(
-        "add", str(CONTENT), "tv:1", STAMP, "tv", revision=7, origin="here", traceparent=TRACEPARENT
+        "add", CONTENT, "tv:1", STAMP, "tv", revision=7, origin="here", traceparent=TRACEPARENT
     )
 
 
@@ -78,10 +78,10 @@ def test_devices_are_shown_the_same_of_a_record_as_of_its_message_on_the_channel
 
 
 def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
-    item = Item(content_id=str(CONTENT), tag="tv:1", added_revision=7, timestamp=STAMP, device_id="tv")
+    item = Item(content_id=CONTENT, tag="tv:1", added_revision=7, timestamp=STAMP, device_id="tv")
     older = structs.replace(item, tag="tv:0")
     after = Bookmark(epoch="e", revision=9, timestamp=5, added_revision=7)
-    shown = SnapshotItem(content_id=str(CONTENT), unique_tag="tv:1", timestamp=STAMP, device_id="tv")
+    shown = SnapshotItem(content_id=CONTENT, unique_tag="tv:1", timestamp=STAMP, device_id="tv")
     second = structs.replace(shown, unique_tag="tv:0")
     first, last, empty = (
         snapshot_page(Page(line="ann", epoch="e", revision=9, items=items, after=after))
@@ -104,7 +104,7 @@ def test_a_whole_list_is_shown_item_by_item_in_its_order() -> None:
 def test_a_piece_of_a_list_says_whether_it_is_the_first_and_what_follows_it(
     *, is_start: bool, cursor: str | None
 ) -> None:
-    item = SnapshotItem(content_id=str(CONTENT), unique_tag='"items":[', timestamp=STAMP, device_id="tv")
+    item = SnapshotItem(content_id=CONTENT, unique_tag='"items":[', timestamp=STAMP, device_id="tv")
     page = SnapshotPage(epoch="e", revision=9, items=msgspec.json.encode(item))
     expected = WatchlistSnapshotPiece(revision=9, epoch="e", start=is_start, items=(item,), next=cursor)
     assert snapshot_piece_json(page, is_start=is_start, cursor=cursor) == msgspec.json.encode(expected)

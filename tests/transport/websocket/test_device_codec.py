@@ -33,11 +33,11 @@ STAMP = HLCTimestamp(1, 2, "n")
     [
         (
             WatchlistUpdate(content_id=FILM, action="add"),
-            {"type": "watchlist_update", "content_id": str(FILM), "action": "add"},
+            {"type": "watchlist_update", "content_id": FILM, "action": "add"},
         ),
         (
             ProgressUpdate(FILM, 5, 60),
-            {"type": "progress_update", "content_id": str(FILM), "position": 5, "duration": 60},
+            {"type": "progress_update", "content_id": FILM, "position": 5, "duration": 60},
         ),
         (DeviceCommand("play"), {"type": "device_command", "command": "play"}),
         (Ack(status=Status.EXISTING), {"type": "ack", "status": "existing"}),
@@ -55,7 +55,7 @@ STAMP = HLCTimestamp(1, 2, "n")
             WatchlistSnapshot(
                 revision=3,
                 epoch="e",
-                items=(SnapshotItem(content_id=str(FILM), unique_tag="t", timestamp=STAMP, device_id="tv"),),
+                items=(SnapshotItem(content_id=FILM, unique_tag="t", timestamp=STAMP, device_id="tv"),),
             ),
             {
                 "type": "watchlist_snapshot",
@@ -63,7 +63,7 @@ STAMP = HLCTimestamp(1, 2, "n")
                 "epoch": "e",
                 "items": [
                     {
-                        "content_id": str(FILM),
+                        "content_id": FILM,
                         "unique_tag": "t",
                         "timestamp": {"physical": 1, "logical": 2, "node": "n"},
                         "device_id": "tv",
@@ -86,7 +86,7 @@ def test_messages_to_a_device_have_their_documented_shape(message: Any, json: di
         ('{"type":"device_heartbeat","capabilities":{"hdr":["hdr10"]}}', DeviceHeartbeat()),
         ('{"type":"authenticate","token":"t","id":"a"}', Authenticate("t", "a")),
         (
-            f'{{"type":"watchlist_update","operation":"add","content_id":"{str(FILM).upper()}"}}',
+            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM.upper()}"}}',
             WatchlistWrite("add", FILM),
         ),
         (
