@@ -20,7 +20,7 @@ from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Flush
-from actors.messages.content_ids import UUIDS, ContentIds
+from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
@@ -58,8 +58,8 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     max_clock_drift_ms: int
     bus_retry_s: float
     grace: Grace
+    content_ids: ContentIds
     outside: Outside = MACHINE
-    content_ids: ContentIds = UUIDS
 
 
 class FanOut(Struct, frozen=True, eq=False):

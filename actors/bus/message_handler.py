@@ -10,7 +10,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
-from actors.messages.content_ids import UUIDS, ContentIds
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
@@ -39,7 +39,7 @@ class BroadcasterMessageHandler:
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
         tracer: Tracer,
-        content_ids: ContentIds = UUIDS,
+        content_ids: ContentIds,
     ) -> None:
         self._tell_watchlist = tell_watchlist
         self._tell_if_active = tell_if_active

@@ -14,7 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
-from actors.messages.content_ids import UUIDS, ContentIds
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
@@ -46,7 +46,7 @@ class WebSocketBroadcaster(SupervisedActor):
         metrics: BroadcastMetrics,
         now_s: Callable[[], float],
         tracer: Tracer,
-        content_ids: ContentIds = UUIDS,
+        content_ids: ContentIds,
     ) -> None:
         super().__init__()
         self._send_to_user = send_to_user

@@ -31,12 +31,12 @@ class ContentIds(Struct, frozen=True):
 _HEX: Final = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SPELLINGS: Final = re.compile(rf"(?:urn:uuid:)?(?:{_HEX}|\{{(?:{_HEX})\}})", re.IGNORECASE | re.ASCII)
 """``UUID`` itself takes more: hyphens anywhere, digits of other scripts."""
-_CANONICAL: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-"""What nearly all are, and then nothing has to be made."""
+_is_canonical: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+"""Nearly all are, and then nothing has to be made."""
 
 
 def _uuid(text: str) -> str:
-    if _CANONICAL.fullmatch(text):
+    if _is_canonical(text):
         return text
     if not _SPELLINGS.fullmatch(text):
         raise ValueError(UUIDS.rule)

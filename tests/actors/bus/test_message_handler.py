@@ -10,7 +10,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
-from actors.messages.content_ids import TEXTS
+from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.watchlist import RemoteUpdate
@@ -47,7 +47,7 @@ def relayed() -> list[RelayPubNubMessage]:
 
 @pytest.fixture
 def handler(users: Users, relayed: list[RelayPubNubMessage]) -> BroadcasterMessageHandler:
-    return BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relayed.append, untraced())
+    return BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relayed.append, untraced(), UUIDS)
 
 
 def test_another_nodes_update_goes_to_the_users_watchlist(handler: BroadcasterMessageHandler, users: Users) -> None:

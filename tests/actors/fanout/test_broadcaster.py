@@ -14,7 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
-from actors.messages.content_ids import TEXTS
+from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.conversion import device_update
 from actors.messages.fanout import Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
@@ -58,7 +58,7 @@ async def broadcaster(
     started: Started, sent: list[SendToUser], metrics: BroadcastMetrics
 ) -> ActorRef[WebSocketBroadcaster]:
     clock = count(100)
-    return started(WebSocketBroadcaster.start(sent.append, metrics, lambda: float(next(clock)), untraced()))
+    return started(WebSocketBroadcaster.start(sent.append, metrics, lambda: float(next(clock)), untraced(), UUIDS))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started
     trace = tracer.accept(None, "ann", "phone", "http")
     assert trace is not None
     tracer.commit(trace, 4, "added", is_new=True)
-    broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer))
+    broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer, UUIDS))
     await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
     followed, other = sent[0].messages
     assert isinstance(followed, WatchlistUpdate)
@@ -185,7 +185,7 @@ async def test_a_broadcaster_that_raises_is_restarted_and_counted_and_relays_wha
             raise now
         return now
 
-    broadcaster = supervision.start(WebSocketBroadcaster.start(sent.append, metrics, now_s, untraced()))
+    broadcaster = supervision.start(WebSocketBroadcaster.start(sent.append, metrics, now_s, untraced(), UUIDS))
     broadcaster.tell(RelayPubNubMessage("ann", PROGRESS))
     await broadcaster.ask(RelayPubNubMessage("ann", HANDOFF), block=False)
     assert [message for relay in sent for message in relay.messages] == [DeviceCommand(f"handoff:{CONTENT_ID}", "tv")]
