@@ -33,15 +33,9 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
 
 
 FailureKind = Literal[
-    "unavailable",
-    "statement_refused",
-    "value_refused",
-    "schema_too_new",
-    "content_ids_differ",
-    "wrong_url",
-    "no_driver",
-    "defect",
-]
+    "unavailable", "statement_refused", "value_refused", "schema_too_new", "content_ids_differ", "wrong_url",
+    "no_driver", "defect",
+]  # fmt: skip
 
 
 class Failed(Struct, frozen=True, tag=True):
