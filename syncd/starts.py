@@ -20,6 +20,7 @@ from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Flush
+from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
@@ -57,6 +58,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     max_clock_drift_ms: int
     bus_retry_s: float
     grace: Grace
+    content_ids: ContentIds
     outside: Outside = MACHINE
 
 
@@ -97,7 +99,7 @@ async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanO
     )
     broadcaster = await _start(
         wiring,
-        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer),
+        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer, wiring.content_ids),
         supervisor,
     )
     return FanOut(registry, broadcaster)
@@ -139,7 +141,7 @@ async def start_bus(
     users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     relay = fanout.broadcaster.tell
-    handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer)
+    handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer, wiring.content_ids)
     subscriber_deps = SubscriberDeps(
         node=node,
         bus=bus,

@@ -10,6 +10,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
@@ -27,6 +28,7 @@ class BroadcasterMessageHandler:
         tell_if_active: reaches it if it runs on this node.
         broadcaster: relays what is no journaled update.
         tracer: of this node.
+        content_ids: which are taken.
 
     Thread: the event loop.
     """
@@ -37,11 +39,13 @@ class BroadcasterMessageHandler:
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
         tracer: Tracer,
+        content_ids: ContentIds,
     ) -> None:
         self._tell_watchlist = tell_watchlist
         self._tell_if_active = tell_if_active
         self._broadcaster = broadcaster
         self._tracer = tracer
+        self._content_ids = content_ids
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
         """Accept ``message`` of the channel of a user who is active here.
@@ -72,7 +76,7 @@ class BroadcasterMessageHandler:
             self._ingest(user_id, message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
-        change = channel_change(message)
+        change = channel_change(message, self._content_ids)
         if change is None:
             self._broadcaster(RelayPubNubMessage(user_id, message))  # which refuses it, as documented
             return

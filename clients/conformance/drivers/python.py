@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from syncd_client import MemoryStore, messages, outputs
 from syncd_client.core import Core, CoreDeps, NotSignedInError
+from syncd_client.ids import canonical
 from syncd_client.outputs import Output
 from syncd_client.store import Store
 from syncd_client.token import Token
@@ -98,9 +99,9 @@ def put(core: Core, given: Json) -> list[Output]:
         case {"app": {"open_list": list_id}}:
             return core.open_list(list_id)
         case {"app": {"add": content_id, **said}}:
-            return core.enqueue("add", content_id, *_item(said))[1]
+            return core.enqueue("add", canonical(content_id), *_item(said))[1]
         case {"app": {"remove": content_id, **said}}:
-            return core.enqueue("remove", content_id, *_item(said))[1]
+            return core.enqueue("remove", canonical(content_id), *_item(said))[1]
         case {"app": "connect"}:
             return core.connect()
         case {"app": "disconnect"}:

@@ -16,7 +16,7 @@ from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
 from syncd_client.events import Event
-from syncd_client.ids import check_list_id, check_user_id
+from syncd_client.ids import ContentIds, canonical_of, check_list_id, check_user_id
 from syncd_client.memory_store import MemoryStore
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store, check_store
@@ -40,17 +40,18 @@ class Client(ListCalls):
     Args:
         url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to and without ``/ws``.
         store: where list and queue are kept; by default in memory. Closed with the client.
+        content_ids: what the service takes for a content's id, a UUID or any ``text``: as its ``--content-ids``.
 
     Raises:
-        ValueError: ``url`` is no such address.
+        ValueError: ``url`` is no such address, or ``content_ids`` neither.
         TypeError: ``store`` is no store.
     """
 
-    def __init__(self, url: str, store: Store | None = None) -> None:
+    def __init__(self, url: str, store: Store | None = None, *, content_ids: ContentIds = "uuid") -> None:
         super().__init__(None)
         self._url = address_of(url)
         self._store = MemoryStore() if store is None else check_store(store)
-        self._engine = Engine(self._url, self._store, self._emit)
+        self._engine = Engine(self._url, self._store, self._emit, canonical_of(content_ids))
         self._guard = CallGuard()
         self._closing: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
@@ -173,7 +174,7 @@ class Client(ListCalls):
             if not self._closing.done():
                 raise RuntimeError("sign_in: the client is being closed: await close() before")
             self._guard = CallGuard()
-            self._engine = Engine(self._url, self._store, self._emit)
+            self._engine = Engine(self._url, self._store, self._emit, self._engine.canonical)
             for list_id in self._lists:
                 self._engine.put(partial(Core.open_list, list_id=list_id))
             self._closing = None

@@ -6,7 +6,6 @@ put in any more; a token asked for it, or a probe beside it, is such a thing too
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -139,7 +138,7 @@ class Core:
     def enqueue(
         self,
         operation: messages.Action,
-        content_id: str | UUID,
+        content_id: str,
         list_id: str | None = None,
         data: dict[str, Any] | None = None,
         position: str | None = None,
@@ -148,14 +147,14 @@ class Core:
 
         Args:
             operation: what to do.
-            content_id: of what.
+            content_id: of what, in its canonical form.
             list_id: in which of the lists that are opened; ``None``: the watchlist.
             data: what an add says of its item; ``None``: nothing.
             position: where an add puts its item; ``None``: where it is.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            ValueError: ``data`` or ``position`` is none that the service keeps.
             TypeError: ``data`` is not what JSON can hold.
         """
         if self._lists is None:

@@ -17,7 +17,7 @@ from syncd_client.catalogue import Answer
 from syncd_client.core import Core, CoreDeps, NotSignedInError
 from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
 from syncd_client.fallback_store import FallbackStore
-from syncd_client.ids import canonical, check_user_id
+from syncd_client.ids import check_user_id
 from syncd_client.link import GetToken, Link
 from syncd_client.messages import Action
 from syncd_client.operation import Operation
@@ -49,8 +49,12 @@ class Engine:
     what is in memory, and that is stored when the store works again. Thread: the event loop.
     """
 
-    def __init__(self, url: str, store: Store, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, url: str, store: Store, on_event: Callable[[Event], None], canonical: Callable[[str | UUID], str]
+    ) -> None:
         self._url = url
+        self.canonical = canonical
+        """Returns the one spelling of a content's id. Raises: ValueError, it is none."""
         self._store = FallbackStore(store, _new_replica)
         self._on_event = on_event
         self._get_token: GetToken | None = None
@@ -96,11 +100,11 @@ class Engine:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one of ``content_ids`` is no UUID.
+            ValueError: one of ``content_ids`` is none.
         """
         outputs: list[Output] = []
         operations: list[Operation] = []
-        contents = [canonical(content_id) for content_id in content_ids]
+        contents = [self.canonical(content_id) for content_id in content_ids]
         for content_id, position in zip(contents, positions or [None] * len(contents), strict=True):
             write, wanted = self.core.enqueue(operation, content_id, list_id, data, position)
             outputs += wanted

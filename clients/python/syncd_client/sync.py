@@ -18,7 +18,7 @@ from syncd_client.catalogue import NamedList
 from syncd_client.core import State
 from syncd_client.event_queue import EventQueue
 from syncd_client.events import Event
-from syncd_client.ids import check_user_id
+from syncd_client.ids import ContentIds, check_user_id
 from syncd_client.loop_thread import LoopThread
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store
@@ -45,8 +45,8 @@ class Client(ListCalls):
     Thread: any, and several at a time.
     """
 
-    def __init__(self, url: str, store: Store | None = None) -> None:
-        super().__init__(client := asyncio_client.Client(url, store))
+    def __init__(self, url: str, store: Store | None = None, *, content_ids: ContentIds = "uuid") -> None:
+        super().__init__(client := asyncio_client.Client(url, store, content_ids=content_ids))
         self._client = client
         self._thread: LoopThread | None = None
         """While it is open."""

@@ -89,7 +89,7 @@ class ListCalls(ABC):
         return self._change("remove", lambda: [self._calls.remove(content_id)])[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
         return self._change("add_many", lambda: self._calls.add_many(content_ids))
 
     def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:

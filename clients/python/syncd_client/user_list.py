@@ -8,7 +8,7 @@ from uuid import UUID
 from syncd_client import catalogue
 from syncd_client.catalogue import NamedList
 from syncd_client.engine import Engine
-from syncd_client.ids import canonical, check_content_ids
+from syncd_client.ids import check_content_ids
 from syncd_client.list_view import Item
 from syncd_client.operation import Operation
 from syncd_client.placing import positions_for
@@ -45,14 +45,14 @@ class ListCalls(ABC):
         """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
 
         Raises:
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is none.
         """
         items, content_ids = self._content_ids
         if items is not self.items:
             items = self.items
             content_ids = frozenset(item.content_id for item in items)
             self._content_ids = items, content_ids
-        return canonical(content_id) in content_ids
+        return self._engine_now().canonical(content_id) in content_ids
 
     def add(
         self, content_id: str | UUID, *, data: dict[str, Any] | None = None, position: str | None = None
@@ -68,7 +68,7 @@ class ListCalls(ABC):
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            ValueError: ``content_id`` is none, ``data`` or ``position`` is none that the service keeps.
             TypeError: ``data`` is not what JSON can hold.
         """
         self._check("add")
@@ -80,7 +80,7 @@ class ListCalls(ABC):
         return self._engine_now().enqueue("remove", [content_id], self._list_id)[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
         self._check("add_many")
         return self._engine_now().enqueue("add", check_content_ids(content_ids), self._list_id)
 
@@ -98,9 +98,10 @@ class ListCalls(ABC):
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one is no UUID, the other content is not in the list, or there is no room between two positions.
+            ValueError: one is no id, the other content is not in the list, or there is no room between two positions.
         """
         self._check("move")
+        canonical = self._engine_now().canonical
         moved = canonical(content_id)
         neighbours = (None if other is None else canonical(other) for other in (before, after))
         given = positions_for(self.items, moved, *neighbours)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
-from uuid import UUID
 
 from msgspec import UNSET, structs
 
 from syncd_client.collection import Collection
 from syncd_client.hlc import Timestamp, follow, tick
-from syncd_client.ids import canonical
 from syncd_client.item_fields import check_data, check_position
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
 from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
@@ -93,19 +91,19 @@ class UserLists:
     def enqueue(
         self,
         operation: Action,
-        content_id: str | UUID,
+        content_id: str,
         now_ms: int,
         list_id: str | None = None,
         data: dict[str, Any] | None = None,
         position: str | None = None,
     ) -> PendingWrite:
-        """Number and stamp a write and put it at the end of the queue.
+        """Number and stamp a write and put it at the end of the queue; ``content_id`` is canonical.
 
         Raises:
-            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            ValueError: ``data`` or ``position`` is none that the service keeps.
             TypeError: ``data`` is not what JSON can hold.
         """
-        content, data, position = canonical(content_id), check_data(data), check_position(position)
+        data, position = check_data(data), check_position(position)
         collection = self.collection(list_id)
         tag = self._next_tag(collection) if operation == "add" else None
         replica, number = self._head.replica, self._head.operations + 1
@@ -114,7 +112,7 @@ class UserLists:
         write = PendingWrite(
             operation_id=f"{replica}.{number}",
             operation=operation,
-            content_id=content,
+            content_id=content_id,
             tag=tag,
             observed=collection.revision,
             timestamp=timestamp,
