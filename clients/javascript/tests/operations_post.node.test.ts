@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Answer } from "../src/carrying.js";
-import { recognized } from "../src/messages.js";
-import { answersTo, bodyOf, type Write } from "../src/operations_post.js";
+import { recognized, type Write } from "../src/messages.js";
+import { answersTo, bodyOf } from "../src/operations_post.js";
 
 const WRITES: Write[] = ["r.1", "r.2"].map((id) => ({
   type: "watchlist_update",

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
+import { Collections } from "../src/collections.js";
 import { GuardedStore } from "../src/guarded_store.js";
 import { MemoryStore } from "../src/memory_store.js";
 import { ErasedError, SupersededError } from "../src/store.js";
@@ -11,7 +12,6 @@ import type { TabMessage } from "../src/tab_message.js";
 import { TabSession } from "../src/tab_session.js";
 import type { TabSessionDeps } from "../src/tab_session_deps.js";
 import type { Change, Stored } from "../src/user_state.js";
-import { Watchlist } from "../src/watchlist.js";
 import { content } from "./contents.js";
 
 const [A, B] = [content(1), content(2)];
@@ -82,13 +82,13 @@ function open(context: TestContext) {
     },
     onEvents: (told) => events.push(...told.map((event) => event.type)),
   };
-  const session = new TabSession("alice", deps);
+  const session = new TabSession("alice", deps, new Map());
   context.after(() => void session.close());
   return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
 }
 
 function contents(session: TabSession): string[] {
-  return session.list().map((item) => item.content_id);
+  return session.items().map((item) => item.content_id);
 }
 
 test("where the store fails the tab goes on in memory, under another replica, and stores all when it works again", async (context) => {
@@ -122,11 +122,11 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   const { tabs, session } = open(context);
   const [transport, storage] = ["websocket", "memory"] as const;
   const said = { type: "batch", leader: "other", state: "live", transport, storage, events: [], done: [] } as const;
-  const watchlist = new Watchlist("alice", null, () => "of the other");
-  watchlist.enqueue("add", A, 1, "a call");
+  const watchlist = new Collections("alice", null, () => "of the other");
+  watchlist.enqueue("add", A, 1, { origin: "a call" });
   watchlist.takeChanges();
   const stored = watchlist.state.stored();
-  watchlist.enqueue("add", B, 2, "another call");
+  watchlist.enqueue("add", B, 2, { origin: "another call" });
   tabs.onMessage({ ...said, changes: watchlist.takeChanges().changes });
   assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
   tabs.onMessage({ type: "stored", leader: "other", stored });
@@ -251,8 +251,8 @@ test("what a leader stored, but could not tell, is not done again by the next on
   session.enqueue("add", [A]);
   const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
   assert.ok(call?.type === "call" && call.call.type === "write");
-  const watchlist = new Watchlist("alice", null, () => "the replica");
-  watchlist.enqueue("add", A, 1, call.call.writes[0]?.name);
+  const watchlist = new Collections("alice", null, () => "the replica");
+  watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
   await store.save("alice", watchlist.takeChanges().changes);
   tabs.grant();
   await session.shown;
