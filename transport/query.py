@@ -27,7 +27,8 @@ SINCE_PATTERN: Final = rf"^({WATCHLIST}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
 _TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
-_MAX_PARAMETERS: Final = 16
+_MAX_PARAMETERS: Final = 128
+"""A device may follow each list of a user, 100 by default."""
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
 _COLLECTION_SINCE: Final = re.compile(SINCE_PATTERN)

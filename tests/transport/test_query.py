@@ -54,7 +54,7 @@ def test_a_cursor_leads_back_to_where_it_was_made(bookmark: Bookmark) -> None:
         (b"epoch=", "epoch: "),
         (b"cursor=e.1.1", "cursor: "),
         (b"cursor=e.1.1.1&since=1", "cursor: "),
-        (b"a=&" * 17, "The query "),
+        (b"a=&" * 129, "The query "),
     ],
 )
 def test_what_is_not_as_documented_is_400_and_named(query: bytes, named: str) -> None:
@@ -84,6 +84,8 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         Following(since=7, epoch="e"), Following("list:kids", 0, "e"),
     )  # fmt: skip
     assert resume_query(b"since=list:kids:3").follows == (Following("list:kids", 3),)
+    every_list = "&".join(f"since=list:{number}:0" for number in range(100))
+    assert len(resume_query(f"snapshot=pieces&since=watchlist:0&{every_list}".encode()).follows) == 101
 
 
 @pytest.mark.parametrize(

@@ -1720,6 +1720,7 @@ function encode(message) {
 }
 
 // src/late_parts.ts
+var loadListRequests = late(() => import("./list_requests.js"), "./list_requests.js");
 var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
 var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
 function late(load, address) {
@@ -2574,15 +2575,15 @@ function ignorable(promise) {
 // src/list.ts
 var NO_ITEMS = Object.freeze([]);
 var List = class _List {
+  #list;
+  #host;
   /** What its keys begin with. */
   #prefix;
-  #session;
-  #onUpdated;
-  /** `list`: undefined for the watchlist. `onUpdated`: listens, until what it returns is called. */
-  constructor(list, session, onUpdated) {
+  /** `list`: undefined for the watchlist. */
+  constructor(list, host) {
+    this.#list = list ?? "";
+    this.#host = host;
     this.#prefix = prefixOf(list);
-    this.#session = session;
-    this.#onUpdated = onUpdated;
     bindMembers(this, _List.prototype);
   }
   /**
@@ -2590,15 +2591,15 @@ var List = class _List {
    * is another; items that are the same stay the same, too.
    */
   get items() {
-    return this.#session()?.items(this.#prefix) ?? NO_ITEMS;
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
   }
   /** The last revision of the list that this device has. */
   get revision() {
-    return this.#session()?.stored?.headOf(this.#prefix).revision ?? 0;
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId) {
-    return this.#session()?.has(contentId, this.#prefix) ?? false;
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
   }
   /**
    * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
@@ -2606,7 +2607,7 @@ var List = class _List {
    */
   subscribe(listener) {
     const onUpdated = () => listener(this.items);
-    const end = this.#onUpdated(onUpdated);
+    const end = this.#host.onUpdated(onUpdated);
     onUpdated();
     return end;
   }
@@ -2629,6 +2630,19 @@ var List = class _List {
   removeMany(contentIds) {
     return this.#many("remove", contentIds);
   }
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name) {
+    const { rename } = await loadListRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete() {
+    const { remove } = await loadListRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
   #one(action, contentId, carried) {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
@@ -2638,9 +2652,7 @@ var List = class _List {
     return operations(names, stored);
   }
   #enqueue(action, contentIds, carried = {}) {
-    const session = this.#session();
-    if (session === null) throw new Error("Nobody is signed in.");
-    return session.enqueue(action, contentIds, this.#prefix, carried);
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
   }
 };
 
@@ -3315,6 +3327,11 @@ var SyncClient = class extends PlatformEventTarget {
   removeMany(contentIds) {
     return this.#watchlist.removeMany(contentIds);
   }
+  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  async lists() {
+    const { lists } = await loadListRequests();
+    return lists(this.#asking());
+  }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
    * `signIn` may be called again.
@@ -3334,11 +3351,22 @@ var SyncClient = class extends PlatformEventTarget {
     await this.#left;
   }
   #newList(name) {
-    const onUpdated = (listener) => {
-      this.addEventListener("updated", listener);
-      return () => this.removeEventListener("updated", listener);
-    };
-    return new List(name, () => this.#session, onUpdated);
+    return new List(name, {
+      session: () => this.#session,
+      signedIn: () => this.#signedIn(),
+      onUpdated: (listener) => {
+        this.addEventListener("updated", listener);
+        return () => this.removeEventListener("updated", listener);
+      },
+      asking: () => this.#asking()
+    });
+  }
+  #asking() {
+    return { service: this.#deps.service, userId: this.#signedIn().userId };
+  }
+  #signedIn() {
+    if (this.#session === null) throw new Error("Nobody is signed in.");
+    return this.#session;
   }
   #leave() {
     if (this.#session === null) return;

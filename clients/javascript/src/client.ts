@@ -11,11 +11,13 @@ import { GuardedStore, type Storage } from "./guarded_store.js";
 import { checkListName, checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
 import { List } from "./list.js";
+import type { Asking, NamedList } from "./list_requests.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
 import type { Transport } from "./outputs.js";
+import { loadListRequests } from "./parts.js";
 import type { ListenerOptions } from "./platform.js";
 import { watchReturns } from "./returns.js";
 import type { Service } from "./service.js";
@@ -218,6 +220,12 @@ export class SyncClient extends PlatformEventTarget {
     return this.#watchlist.removeMany(contentIds);
   }
 
+  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  async lists(): Promise<readonly NamedList[]> {
+    const { lists } = await loadListRequests();
+    return lists(this.#asking());
+  }
+
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
    * `signIn` may be called again.
@@ -238,11 +246,24 @@ export class SyncClient extends PlatformEventTarget {
   }
 
   #newList(name: string | undefined): List {
-    const onUpdated = (listener: () => void): (() => void) => {
-      this.addEventListener("updated", listener);
-      return () => this.removeEventListener("updated", listener);
-    };
-    return new List(name, () => this.#session, onUpdated);
+    return new List(name, {
+      session: () => this.#session,
+      signedIn: () => this.#signedIn(),
+      onUpdated: (listener) => {
+        this.addEventListener("updated", listener);
+        return () => this.removeEventListener("updated", listener);
+      },
+      asking: () => this.#asking(),
+    });
+  }
+
+  #asking(): Asking {
+    return { service: this.#deps.service, userId: this.#signedIn().userId };
+  }
+
+  #signedIn(): TabSession {
+    if (this.#session === null) throw new Error("Nobody is signed in.");
+    return this.#session;
   }
 
   #leave(): void {

@@ -3,29 +3,38 @@
 import { bindMembers } from "./bound.js";
 import type { Carried } from "./carried.js";
 import { prefixOf } from "./keys.js";
+import type { Asking, NamedList } from "./list_requests.js";
 import type { Item } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
+import { loadListRequests } from "./parts.js";
 import type { TabSession } from "./tab_session.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
 
+/** What a list works on. */
+export interface ListHost {
+  /** The user's who is signed in; throws an Error where nobody is. */
+  readonly signedIn: () => TabSession;
+  /** The same, or null. */
+  readonly session: () => TabSession | null;
+  /** Listen, until what it returns is called. */
+  readonly onUpdated: (listener: () => void) => () => void;
+  readonly asking: () => Asking;
+}
+
 /** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
 export class List {
+  readonly #list: string;
+  readonly #host: ListHost;
   /** What its keys begin with. */
   readonly #prefix: string;
-  readonly #session: () => TabSession | null;
-  readonly #onUpdated: (listener: () => void) => () => void;
 
-  /** `list`: undefined for the watchlist. `onUpdated`: listens, until what it returns is called. */
-  constructor(
-    list: string | undefined,
-    session: () => TabSession | null,
-    onUpdated: (listener: () => void) => () => void,
-  ) {
+  /** `list`: undefined for the watchlist. */
+  constructor(list: string | undefined, host: ListHost) {
+    this.#list = list ?? "";
+    this.#host = host;
     this.#prefix = prefixOf(list);
-    this.#session = session;
-    this.#onUpdated = onUpdated;
     bindMembers(this, List.prototype);
   }
 
@@ -34,17 +43,17 @@ export class List {
    * is another; items that are the same stay the same, too.
    */
   get items(): readonly Item[] {
-    return this.#session()?.items(this.#prefix) ?? NO_ITEMS;
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
   }
 
   /** The last revision of the list that this device has. */
   get revision(): number {
-    return this.#session()?.stored?.headOf(this.#prefix).revision ?? 0;
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
 
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId: string): boolean {
-    return this.#session()?.has(contentId, this.#prefix) ?? false;
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
   }
 
   /**
@@ -53,7 +62,7 @@ export class List {
    */
   subscribe(listener: (items: readonly Item[]) => void): () => void {
     const onUpdated = (): void => listener(this.items);
-    const end = this.#onUpdated(onUpdated);
+    const end = this.#host.onUpdated(onUpdated);
     onUpdated();
     return end;
   }
@@ -81,6 +90,21 @@ export class List {
     return this.#many("remove", contentIds);
   }
 
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name: string): Promise<NamedList> {
+    const { rename } = await loadListRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete(): Promise<void> {
+    const { remove } = await loadListRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
+
   #one(action: Action, contentId: string, carried?: Carried): Operation {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
@@ -96,8 +120,6 @@ export class List {
     contentIds: readonly string[],
     carried: Carried = {},
   ): { names: string[]; stored: Promise<void> } {
-    const session = this.#session();
-    if (session === null) throw new Error("Nobody is signed in.");
-    return session.enqueue(action, contentIds, this.#prefix, carried);
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
   }
 }

@@ -10,6 +10,7 @@ export type { Storage } from "./guarded_store.js";
 export type { Reading, Timestamp } from "./hlc.js";
 export { canonical } from "./ids.js";
 export type { List } from "./list.js";
+export type { NamedList } from "./list_requests.js";
 export type { Item as ListItem } from "./list_view.js";
 export type { Action, Status } from "./messages.js";
 export type { Operation, Operations } from "./operations.js";

@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { Collections } from "../src/collections.js";
 import { GuardedStore } from "../src/guarded_store.js";
+import { prefixOf, WATCHLIST } from "../src/keys.js";
 import { MemoryStore } from "../src/memory_store.js";
 import type { Change, Stored } from "../src/user_state.js";
 import { content } from "./contents.js";
@@ -161,6 +162,33 @@ test("what a store that fails from the start holds is added to what was done wit
   assert.deepEqual(
     Array.from(both.state.queue.values(), (write) => write.operation_id),
     ["disk.1", "new.1"],
+  );
+});
+
+test("lists that were written here and there are both there afterwards, and nothing is numbered twice", async (context) => {
+  const { store, guarded, pass } = open(context);
+  const [kids, party] = [prefixOf("kids"), prefixOf("party")];
+  const earlier = new Collections("alice", null, () => "disk");
+  earlier.applySnapshot("", { revision: 7, epoch: "e", items: [{ content_id: C }] });
+  earlier.applySnapshot(kids, { revision: 5, epoch: "e", items: [{ content_id: A }] });
+  earlier.enqueue("add", kids + B, 1);
+  await store.save("alice", earlier.takeChanges().changes);
+  store.behaviour = "rejects";
+  context.mock.method(store, "read", () => Promise.reject(new Error("damaged")), { times: 1 });
+  const meanwhile = await claim(guarded, "new");
+  meanwhile.enqueue("add", kids + C, 2, { position: "a" });
+  meanwhile.enqueue("add", party + C, 2);
+  await save(guarded, meanwhile);
+  store.behaviour = "good";
+  await pass(1);
+  const both = await claim(guarded);
+  assert.deepEqual([both.head("").revision, both.head(kids).revision, both.head(party).revision], [7, 5, 0]);
+  const shown = [WATCHLIST, kids, party].map((prefix) => both.state.list([], prefix).map((item) => item.content_id));
+  assert.deepEqual(shown, [[C], [C, B, A], [C]]);
+  both.enqueue("add", party + A, 3);
+  assert.deepEqual(
+    Array.from(both.state.queue.values(), ({ tag }) => tag),
+    ["disk:1", "new:1", "new:1", "new:2"],
   );
 });
 

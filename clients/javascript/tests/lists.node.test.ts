@@ -174,12 +174,30 @@ test("a list that is deleted is empty, and one of its name begins again", async 
   await Promise.all([shows(tv, kidsOfTv, A), shows(tv, tv, B), isSettled(phone)]);
   const resumed: unknown[] = [];
   tv.addEventListener("resumed", ({ recovered, list }) => resumed.push([recovered, list]));
-  const headers = { authorization: `Bearer ${mint(user, "phone")}` };
-  await fetch(`${daemon.url}/api/v1/sync/lists/kids`, { method: "DELETE", headers });
+  await kids.delete();
   await Promise.all([shows(phone, kids), shows(tv, kidsOfTv)]);
   assert.deepEqual([resumed, contentsOf(tv), tv.state], [[[false, "kids"]], [B], "live"]);
   kidsOfTv.add(C);
   await Promise.all([shows(phone, kids, C), shows(tv, kidsOfTv, C)]);
+});
+
+test("lists have names, which are asked for and given over the network alone", async () => {
+  const phone = device("phone");
+  await assert.rejects(phone.lists(), { message: "Nobody is signed in." });
+  await phone.signIn(user);
+  const kids = phone.list("kids");
+  assert.deepEqual(await phone.lists(), []);
+  assert.deepEqual(await kids.rename("For the kids"), { list: "kids", name: "For the kids", revision: 0 });
+  await kids.rename("Kids");
+  assert.deepEqual(await phone.lists(), [{ list: "kids", name: "Kids", revision: 0 }]);
+  await assert.rejects(kids.rename(""), { name: "Error", message: /name/u });
+  await kids.delete();
+  await kids.delete();
+  assert.deepEqual(await phone.lists(), []);
+  const offline = new SyncClient({ url: "http://127.0.0.1:1", getToken: () => mint(user, "tv"), database: null });
+  clients.push(offline);
+  await offline.signIn(user);
+  await assert.rejects(offline.lists(), { message: "the service was not reached" });
 });
 
 test("after an erasure nothing is left of any list", async () => {

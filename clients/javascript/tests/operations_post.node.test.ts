@@ -32,6 +32,8 @@ test("the body has the writes in order", () => {
     operations.map(({ operation_id }) => operation_id),
     ["r.1", "r.2"],
   );
+  const [toList] = JSON.parse(bodyOf([{ ...FIRST, type: "list_update", list: "kids" }])).operations as Write[];
+  assert.deepEqual(toList, { ...FIRST, type: "list_update", list: "kids" });
 });
 
 test("each result becomes the message that a WebSocket would bring", () => {

@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { Collections } from "../src/collections.js";
 import { GuardedStore } from "../src/guarded_store.js";
+import { prefixOf } from "../src/keys.js";
 import { MemoryStore } from "../src/memory_store.js";
 import { ErasedError, SupersededError } from "../src/store.js";
 import type { TabMessage } from "../src/tab_message.js";
@@ -62,7 +63,7 @@ class TabsByHand {
   close(): void {}
 }
 
-function open(context: TestContext) {
+function open(context: TestContext, ...lists: string[]) {
   context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const store = new FailingStore();
   const tabs = new TabsByHand();
@@ -82,7 +83,7 @@ function open(context: TestContext) {
     },
     onEvents: (told) => events.push(...told.map((event) => event.type)),
   };
-  const session = new TabSession("alice", deps, new Map());
+  const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
   context.after(() => void session.close());
   return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
 }
@@ -135,6 +136,26 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   tabs.grant();
   await setImmediate();
   assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "persistent"]);
+});
+
+test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
+  const { tabs, session } = open(context, "kids");
+  const kids = prefixOf("kids");
+  const [transport, storage] = ["websocket", "persistent"] as const;
+  const said = { type: "batch", state: "live", transport, storage, changes: [], events: [], done: [] } as const;
+  const asked = (): unknown[] => tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
+  tabs.onMessage({ ...said, leader: "one" });
+  await session.shown;
+  assert.deepEqual(asked().at(-1), { type: "open_list", list: "kids" });
+  const { names } = session.enqueue("add", [A], kids, { position: "a" });
+  assert.deepEqual([contents(session), session.items(kids)[0]?.position, session.queueLength], [[], "a", 1]);
+  assert.deepEqual([session.has(A, kids), session.has(A)], [true, false]);
+  const writes = [{ name: names[0], content_id: `${kids}${A}` }];
+  const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
+  assert.deepEqual(asked().at(-1), write);
+  tabs.told.length = 0;
+  tabs.onMessage({ ...said, leader: "another" });
+  assert.deepEqual(asked().slice(-3), [openList, write, openList]);
 });
 
 test("a tab whose leader keeps all in memory is told of it", async (context) => {
