@@ -127,6 +127,7 @@ var Burst = class {
 };
 
 // src/carried.ts
+var MAX_DATA_BYTES = 1024;
 function carriedBy({ data, position }) {
   return { ...data !== void 0 && { data }, ...position !== void 0 && { position } };
 }
@@ -134,8 +135,12 @@ function checkedCarried({ data, position }) {
   if (position !== void 0 && !/^[!-~]{1,64}$/u.test(position))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
   const text = JSON.stringify(data);
-  if (text?.startsWith("{") === false) throw new TypeError("data: must be an object of JSON");
+  if (text !== void 0 && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
+    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
   return carriedBy({ data: text && JSON.parse(text), position });
+}
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
 }
 
 // src/hlc.ts

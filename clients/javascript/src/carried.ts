@@ -1,5 +1,7 @@
 /** What an item of a list may carry beside its content. */
 
+const MAX_DATA_BYTES = 1024;
+
 /** A field that is missing is not there; to an add it says nothing. */
 export interface Carried {
   /** At most 1 KiB of JSON, in the place of all that was there. */
@@ -18,6 +20,12 @@ export function checkedCarried({ data, position }: Carried): Carried {
   if (position !== undefined && !/^[!-~]{1,64}$/u.test(position))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
   const text = JSON.stringify(data);
-  if (text?.startsWith("{") === false) throw new TypeError("data: must be an object of JSON");
+  if (text !== undefined && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
+    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
   return carriedBy({ data: text && JSON.parse(text), position });
+}
+
+/** As UTF-8. */
+function bytesOf(text: string): number {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
 }
