@@ -28,7 +28,7 @@ CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
 _TOKEN_PARAMETERS: Final = frozenset({"token", "access_token", "auth_token", "authorization", "bearer", "jwt"})
 _MAX_PARAMETERS: Final = 128
-"""A device may follow each list of a user, 100 by default."""
+"""A device may name each of its lists."""
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
 _COLLECTION_SINCE: Final = re.compile(SINCE_PATTERN)

@@ -213,9 +213,11 @@ class Run:
         for message, fields in zip(sent, expected, strict=True):
             _has_fields("sent", message, fields)
 
-    def _expect_list(self, expected: list[str | Json], _: Json) -> None:
+    def _expect_list(self, expected: list[str | Json], step: Json) -> None:
         wanted = [{"content_id": item} if isinstance(item, str) else item for item in expected]
-        found = self._told("list")
+        found = self._told("lists").get(step["of"]) if "of" in step else self._told("list")
+        if found is None:
+            raise ScenarioError(f"the list {step['of']!r} is not open")
         _equal("the list", [item["content_id"] for item in found], [item["content_id"] for item in wanted])
         for item, fields in zip(found, wanted, strict=True):
             _has_fields("the item", item, fields)

@@ -8,9 +8,10 @@ from typing import Any, Final
 import msgspec
 import pytest
 from syncd_client import MemoryStore
+from syncd_client.collection import Collection
 from syncd_client.messages import WatchlistSnapshot
+from syncd_client.user_lists import UserLists
 from syncd_client.user_state import UserState
-from syncd_client.watchlist import Watchlist
 
 from actors.bus import message_handler
 from actors.bus.subscriber import PubNubSubscriber
@@ -151,13 +152,14 @@ def lose_the_queue_on_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 
 def number_writes_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    begin = Watchlist.__init__
+    begin = UserLists.__init__
 
-    def forgetful(self: Watchlist, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
+    def forgetful(self: UserLists, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
         begin(self, user_id, stored, new_replica)
-        self._head = msgspec.structs.replace(self._head, operations=0, adds=0)
+        self._head = msgspec.structs.replace(self._head, operations=0)
+        self.watchlist.head = msgspec.structs.replace(self.watchlist.head, adds=0)
 
-    patch.setattr(Watchlist, "__init__", forgetful)
+    patch.setattr(UserLists, "__init__", forgetful)
 
 
 def drop_answers_with_the_history(patch: pytest.MonkeyPatch) -> None:
@@ -165,14 +167,15 @@ def drop_answers_with_the_history(patch: pytest.MonkeyPatch) -> None:
 
 
 def keep_what_a_list_lacks(patch: pytest.MonkeyPatch) -> None:
-    apply = Watchlist.apply_snapshot
+    apply = Collection.apply_snapshot
 
-    def keeping(self: Watchlist, snapshot: WatchlistSnapshot) -> None:
+    def keeping(self: Collection, snapshot: WatchlistSnapshot) -> bool:
         before = dict(self._confirmed)
-        apply(self, snapshot)
+        is_other_journal = apply(self, snapshot)
         self._confirmed = before | self._confirmed
+        return is_other_journal
 
-    patch.setattr(Watchlist, "apply_snapshot", keeping)
+    patch.setattr(Collection, "apply_snapshot", keeping)
 
 
 def tell_a_list_of_another_revision(patch: pytest.MonkeyPatch) -> None:
@@ -186,7 +189,7 @@ def tell_a_list_of_another_revision(patch: pytest.MonkeyPatch) -> None:
 
 
 def ask_from_too_late_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Watchlist, "revision", property(lambda self: self._head.revision + (self._head.revision > 3)))
+    patch.setattr(Collection, "revision", property(lambda self: self.head.revision + (self.head.revision > 3)))
 
 
 def answer_the_wrong_writer(patch: pytest.MonkeyPatch) -> None:

@@ -37,13 +37,15 @@ class PythonDriver:
             case {"input": given}:
                 try:
                     out = self._put(given)
-                except (NotSignedInError, ValueError) as error:
+                except (NotSignedInError, TypeError, ValueError) as error:
                     answer = {"raised": str(error)}
                 else:
                     answer = {"outputs": [shown for output in out if (shown := self._perform(output)) is not None]}
         core = self._core
         items = msgspec.to_builtins(core.items)
-        return answer | {"state": core.state, "transport": core.transport, "list": items, "queue": core.queued}
+        lists = {list_id: msgspec.to_builtins(core.items_of(list_id)) for list_id in core.opened_lists}
+        shown = {"list": items, "lists": lists, "queue": core.queued}
+        return answer | {"state": core.state, "transport": core.transport} | shown
 
     def _new_core(self) -> Core:
         return Core(
@@ -93,10 +95,12 @@ def put(core: Core, given: Json) -> list[Output]:
     match given:
         case {"app": {"sign_out": {"erase": erase}}}:
             return core.sign_out(erase=erase)
-        case {"app": {"add": content_id}}:
-            return core.enqueue("add", content_id)[1]
-        case {"app": {"remove": content_id}}:
-            return core.enqueue("remove", content_id)[1]
+        case {"app": {"open_list": list_id}}:
+            return core.open_list(list_id)
+        case {"app": {"add": content_id, **said}}:
+            return core.enqueue("add", content_id, *_item(said))[1]
+        case {"app": {"remove": content_id, **said}}:
+            return core.enqueue("remove", content_id, *_item(said))[1]
         case {"app": "connect"}:
             return core.connect()
         case {"app": "disconnect"}:
@@ -128,6 +132,11 @@ def put(core: Core, given: Json) -> list[Output]:
             return core.due(outputs.Timer(timer))
         case _:
             raise AssertionError(given)
+
+
+def _item(said: Any) -> tuple[Any, Any, Any]:
+    """Return what the core is told of an item: of which list, its data and its position."""
+    return said.get("list"), said.get("data"), said.get("position")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 """
 
 from syncd_client.callbacks import GetToken, Listener
+from syncd_client.catalogue import NamedList, RequestFailedError
 from syncd_client.client import Client
 from syncd_client.core import NotSignedInError, State
 from syncd_client.event_stream import EventStream
@@ -21,6 +22,7 @@ from syncd_client.events import (
     Storage,
     Updated,
 )
+from syncd_client.fractional_index import between
 from syncd_client.hlc import Timestamp
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
@@ -28,7 +30,8 @@ from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
 from syncd_client.store import StorageKind, Store
-from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
+from syncd_client.user_list import UserList
+from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 
 __all__ = [
     "Changes",
@@ -43,13 +46,16 @@ __all__ = [
     "GetToken",
     "Head",
     "Item",
+    "ListHead",
     "Listener",
     "MemoryStore",
+    "NamedList",
     "NotSignedInError",
     "Operation",
     "PendingWrite",
     "Progress",
     "Refused",
+    "RequestFailedError",
     "Resumed",
     "SignedOut",
     "SqliteStore",
@@ -62,5 +68,7 @@ __all__ = [
     "Timestamp",
     "Transport",
     "Updated",
+    "UserList",
     "UserState",
+    "between",
 ]

@@ -2,31 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Self
-from uuid import UUID
 from weakref import WeakSet
 
+from syncd_client import catalogue
 from syncd_client.address import address_of
 from syncd_client.call_guard import CallGuard
 from syncd_client.callbacks import GetToken, Listener, asking, check_condition, check_listener
+from syncd_client.catalogue import NamedList
 from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
 from syncd_client.events import Event
-from syncd_client.ids import canonical, check_content_ids, check_user_id
-from syncd_client.list_view import Item
+from syncd_client.ids import check_list_id, check_user_id
 from syncd_client.memory_store import MemoryStore
-from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store, check_store
+from syncd_client.user_list import ListCalls, UserList
 
 logger = logging.getLogger(__name__)
 
 
-class Client:
+class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
+
+    ``list`` gives others.
 
     ``async with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Every change is shown
     and queued before the call returns, and stored when the turn of the event loop ends, with all others of that turn;
@@ -45,6 +47,7 @@ class Client:
     """
 
     def __init__(self, url: str, store: Store | None = None) -> None:
+        super().__init__(None)
         self._url = address_of(url)
         self._store = MemoryStore() if store is None else check_store(store)
         self._engine = Engine(self._url, self._store, self._emit)
@@ -53,7 +56,7 @@ class Client:
         self._listeners: list[Listener] = []
         self._streams: WeakSet[EventStream] = WeakSet()
         self._waiting: set[asyncio.Event] = set()
-        self._content_ids: tuple[tuple[Item, ...], frozenset[str]] = ((), frozenset())
+        self._lists: dict[str, UserList] = {}
 
     async def __aenter__(self) -> Self:
         self._guard.check("async with")
@@ -104,27 +107,9 @@ class Client:
         return self._engine.core.user_id
 
     @property
-    def items(self) -> tuple[Item, ...]:
-        """The list, newest first, the user's unconfirmed changes included: the same tuple until something changes."""
-        return self._engine.core.items
-
-    @property
     def queued(self) -> int:
         """How many of the user's changes are not settled with the service."""
         return self._engine.core.queued
-
-    def has(self, content_id: str | UUID) -> bool:
-        """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
-
-        Raises:
-            ValueError: ``content_id`` is no UUID.
-        """
-        items, content_ids = self._content_ids
-        if items is not self.items:
-            items = self.items
-            content_ids = frozenset(item.content_id for item in items)
-            self._content_ids = items, content_ids
-        return canonical(content_id) in content_ids
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called with every event; returns what ends that. It may call the client.
@@ -189,6 +174,8 @@ class Client:
                 raise RuntimeError("sign_in: the client is being closed: await close() before")
             self._guard = CallGuard()
             self._engine = Engine(self._url, self._store, self._emit)
+            for list_id in self._lists:
+                self._engine.put(partial(Core.open_list, list_id=list_id))
             self._closing = None
         self._guard.check("sign_in")
         self._engine.sign_in(user_id, ask)
@@ -213,30 +200,33 @@ class Client:
         self._guard.check("wake")
         self._engine.put(Core.wake)
 
-    def add(self, content_id: str | UUID) -> Operation:
-        """Put a content into the list. ``await`` what it returns to know that the change is kept on this device.
+    def list(self, list_id: str) -> UserList:
+        """Return a list beside the watchlist, which is followed from here on: the same one for the same ``list_id``.
+
+        Raises:
+            ValueError: no list can be called so.
+        """
+        self._guard.check("list")
+        if check_list_id(list_id) not in self._lists:
+            self._lists[list_id] = UserList(list_id, self)
+            self._engine.put(partial(Core.open_list, list_id=list_id))
+        return self._lists[list_id]
+
+    async def lists(self) -> tuple[NamedList, ...]:
+        """Return which lists the user has beside the watchlist. Needs a connection.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
+            RequestFailedError: they cannot be had now.
         """
-        self._guard.check("add")
-        return self._engine.enqueue("add", [content_id])[0]
+        self._guard.check("lists")
+        return await catalogue.lists(self._engine.ask)
 
-    def remove(self, content_id: str | UUID) -> Operation:
-        """Take a content out of the list; like ``add``."""
-        self._guard.check("remove")
-        return self._engine.enqueue("remove", [content_id])[0]
+    def _engine_now(self) -> Engine:
+        return self._engine
 
-    def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
-        self._guard.check("add_many")
-        return self._engine.enqueue("add", check_content_ids(content_ids))
-
-    def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Take contents out of the list; like ``add_many``."""
-        self._guard.check("remove_many")
-        return self._engine.enqueue("remove", check_content_ids(content_ids))
+    def _check(self, call: str) -> None:
+        self._guard.check(call)
 
     def _emit(self, event: Event) -> None:
         for stream in list(self._streams):

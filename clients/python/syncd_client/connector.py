@@ -1,6 +1,7 @@
-"""Keeps one user's list connected: tokens, attempts, and what follows each end of one."""
+"""Keeps one user's lists connected: tokens, attempts, and what follows each end of one."""
 
 from collections.abc import Callable
+from typing import Final
 
 from syncd_client import events, messages
 from syncd_client.close_policy import Then, after_close, after_refusal, delay_ms
@@ -14,7 +15,10 @@ from syncd_client.timers import Timers
 from syncd_client.token import Token
 from syncd_client.tokens import NO_ANSWER, Fault, Tokens, stripped
 from syncd_client.transports import Transports
-from syncd_client.watchlist import Watchlist
+from syncd_client.user_lists import UserLists
+
+FOLLOW_MS: Final = 50
+"""In which lists are gathered that are opened one after the other."""
 
 
 class Connector:
@@ -27,15 +31,17 @@ class Connector:
 
     def __init__(
         self,
-        watchlist: Watchlist,
+        lists: UserLists,
         put: Callable[[Output], None],
         now_ms: Callable[[], int],
         random: Callable[[], float],
     ) -> None:
-        self._watchlist = watchlist
+        self._lists = lists
+        self._followed = lists.followed
+        """What the attempt or connection under way asks for."""
         self._put = put
         self._timers = Timers(put, now_ms)
-        self._tokens = Tokens(watchlist.user_id, put, self._timers, now_ms)
+        self._tokens = Tokens(lists.user_id, put, self._timers, now_ms)
         self._transports = Transports(put, self._timers, now_ms)
         self._silence = Silence(put, self._timers)
         self._pauses = Pauses(put, self._timers, random)
@@ -87,6 +93,11 @@ class Connector:
         elif self._exchange is not None:
             self._open_instead(self._tokens.used)
 
+    def follow(self) -> None:
+        """Ask for the lists that are new, too; once for all that are opened together."""
+        if self._state is State.OPENING:
+            self._timers.start(Timer.FOLLOW, FOLLOW_MS)
+
     def send_writes(self) -> None:
         """Send the writes that may go now."""
         if self._exchange is not None:
@@ -128,7 +139,7 @@ class Connector:
         """It is open, or the next poll is answered."""
         if self._exchange is not None:
             return
-        self._exchange = Exchange(self._watchlist, self._put, self._timers)
+        self._exchange = Exchange(self._lists, self._followed, self._put, self._timers)
         self._silence.begin(can_ask=self._is_websocket, has_asked=not self._is_websocket)
         self._put(Emit(events.Connected()))
 
@@ -208,8 +219,10 @@ class Connector:
                 if self._state is State.TOKEN:
                     self._hang_up()
                 self.no_token(NO_ANSWER)
+            case Timer.FOLLOW if self._state is State.OPENING:
+                self._open_instead(self._tokens.used)
             case Timer.PROBE if self._exchange:
-                target = target_of(Transport.WEBSOCKET, self._watchlist, is_live=False)
+                target = target_of(Transport.WEBSOCKET, self._followed, is_live=False)
                 self._transports.probe(target, self._tokens.used.value)
 
     def _check_silence(self) -> None:
@@ -241,13 +254,14 @@ class Connector:
     def _open(self, token: Token) -> None:
         self._state = State.OPENING
         self._tokens.use(token)
+        self._followed = self._lists.followed
         self._transports.begin_attempt()
         self._put_open(token)
         self._silence.begin(can_ask=False, has_asked=True)
 
     def _put_open(self, token: Token) -> None:
         transport = self._transports.current
-        target = target_of(transport, self._watchlist, is_live=self.state is State.LIVE)
+        target = target_of(transport, self._followed, is_live=self.state is State.LIVE)
         self._put(Open(transport, target, token.value))
 
     def _open_instead(self, token: Token) -> None:

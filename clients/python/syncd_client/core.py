@@ -5,20 +5,21 @@ put in any more; a token asked for it, or a probe beside it, is such a thing too
 """
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from syncd_client import events, messages
 from syncd_client.connector import Connector
-from syncd_client.ids import check_user_id
+from syncd_client.ids import check_list_id, check_user_id
 from syncd_client.list_view import Item
 from syncd_client.outputs import Emit, Erase, Output, Save, Timer, Transport
 from syncd_client.state import State
 from syncd_client.token import Token
 from syncd_client.tokens import Fault
+from syncd_client.user_lists import UserLists
 from syncd_client.user_state import PendingWrite, UserState
-from syncd_client.watchlist import Watchlist
 
 __all__ = ["Core", "CoreDeps", "NotSignedInError", "State"]
 
@@ -47,9 +48,11 @@ class Core:
     def __init__(self, deps: CoreDeps) -> None:
         self._deps = deps
         self._outputs: list[Output] = []
-        self._watchlist: Watchlist | None = None
+        self._lists: UserLists | None = None
         self._connector: Connector | None = None
-        """There is one as long as there is a watchlist."""
+        """There is one as long as there are lists."""
+        self._opened: dict[str, None] = {}
+        """By list id, in order."""
 
     @property
     def state(self) -> State:
@@ -64,17 +67,26 @@ class Core:
     @property
     def user_id(self) -> str | None:
         """Whose list is open; ``None``: nobody's."""
-        return self._watchlist.user_id if self._watchlist else None
+        return self._lists.user_id if self._lists else None
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """The list, newest first; empty when nobody is signed in."""
-        return self._watchlist.items if self._watchlist else ()
+        """The watchlist; empty when nobody is signed in."""
+        return self.items_of(None)
 
     @property
     def queued(self) -> int:
         """How many writes are not settled."""
-        return len(self._watchlist.queue) if self._watchlist else 0
+        return len(self._lists.queue) if self._lists else 0
+
+    @property
+    def opened_lists(self) -> tuple[str, ...]:
+        """The lists that the app wants to see, of whoever is signed in."""
+        return tuple(self._opened)
+
+    def items_of(self, list_id: str | None) -> tuple[Item, ...]:
+        """Return a list as it is known; ``None``: the watchlist."""
+        return self._lists.collection(list_id).items if self._lists else ()
 
     # The app's calls
 
@@ -89,8 +101,9 @@ class Core:
             return self.connect()
         self._sign_out(erase=False)
         deps = self._deps
-        self._watchlist = Watchlist(user_id, stored, deps.new_replica)
-        self._connector = Connector(self._watchlist, self._outputs.append, deps.now_ms, deps.random)
+        self._lists = UserLists(user_id, stored, deps.new_replica)
+        self._lists.follow(self._opened)
+        self._connector = Connector(self._lists, self._outputs.append, deps.now_ms, deps.random)
         self._connector.connect()
         self._outputs.append(Emit(events.Updated()))
         return self._done()
@@ -112,16 +125,42 @@ class Core:
         """Be sure of the connection: the network is back, the device woke or the user returned."""
         return self._put(Connector.wake)
 
-    def enqueue(self, operation: messages.Action, content_id: str | UUID) -> tuple[PendingWrite, list[Output]]:
+    def open_list(self, list_id: str) -> list[Output]:
+        """Follow a list beside the watchlist from here on, whoever is signed in.
+
+        Raises:
+            ValueError: no list can be called so.
+        """
+        self._opened[check_list_id(list_id)] = None
+        if self._lists is not None and self._connector is not None and self._lists.follow([list_id]):
+            self._connector.follow()
+        return self._done()
+
+    def enqueue(
+        self,
+        operation: messages.Action,
+        content_id: str | UUID,
+        list_id: str | None = None,
+        data: dict[str, Any] | None = None,
+        position: str | None = None,
+    ) -> tuple[PendingWrite, list[Output]]:
         """Add or remove a content: shown at once, sent when that is possible.
+
+        Args:
+            operation: what to do.
+            content_id: of what.
+            list_id: in which of the lists that are opened; ``None``: the watchlist.
+            data: what an add says of its item; ``None``: nothing.
+            position: where an add puts its item; ``None``: where it is.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            TypeError: ``data`` is not what JSON can hold.
         """
-        if self._watchlist is None:
+        if self._lists is None:
             raise NotSignedInError("sign in before changing a list")
-        write = self._watchlist.enqueue(operation, content_id, self._deps.now_ms())
+        write = self._lists.enqueue(operation, content_id, self._deps.now_ms(), list_id, data, position)
         return write, self._done()
 
     # The app's callback
@@ -191,24 +230,24 @@ class Core:
         return self._done()
 
     def _sign_out(self, *, erase: bool) -> None:
-        if self._watchlist is None or self._connector is None:
+        if self._lists is None or self._connector is None:
             return
-        user_id = self._watchlist.user_id
+        user_id = self._lists.user_id
         self._connector.sign_out()
         if erase:
             self._outputs.append(Erase(user_id))
         self._outputs.append(Emit(events.SignedOut(user_id=user_id, erased=erase)))
-        self._watchlist = self._connector = None
+        self._lists = self._connector = None
 
     def _done(self) -> list[Output]:
         """End an input: what it changed is stored first, then what may be sent is, and ``updated`` comes last."""
-        if self._watchlist is None or self._connector is None:
+        if self._lists is None or self._connector is None:
             return self._take_outputs()
         self._connector.send_writes()
-        changes = self._watchlist.take_changes()
+        changes = self._lists.take_changes()
         outputs = self._take_outputs()
         if changes is not None:
-            outputs.insert(0, Save(self._watchlist.user_id, changes))
+            outputs.insert(0, Save(self._lists.user_id, changes))
             if changes.are_visible:
                 outputs.append(Emit(events.Updated()))
         return outputs

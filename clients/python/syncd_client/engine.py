@@ -5,15 +5,16 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from msgspec import structs
 
 from syncd_client.carrying import Input
-from syncd_client.core import Core, CoreDeps
+from syncd_client.catalogue import Answer
+from syncd_client.core import Core, CoreDeps, NotSignedInError
 from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
 from syncd_client.fallback_store import FallbackStore
 from syncd_client.ids import canonical, check_user_id
@@ -83,8 +84,15 @@ class Engine:
         stored = None if user_id == self.core.user_id else self._load(user_id)
         self.put(partial(Core.sign_in, user_id=user_id, stored=stored))
 
-    def enqueue(self, operation: Action, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Queue writes; either all or none.
+    def enqueue(
+        self,
+        operation: Action,
+        content_ids: Sequence[str | UUID],
+        list_id: str | None = None,
+        data: dict[str, Any] | None = None,
+        positions: Sequence[str | None] = (),
+    ) -> list[Operation]:
+        """Queue writes to one list, ``None``: the watchlist; either all or none. ``positions``: one of each, or none.
 
         Raises:
             NotSignedInError: nobody's list is open.
@@ -92,13 +100,28 @@ class Engine:
         """
         outputs: list[Output] = []
         operations: list[Operation] = []
-        for content_id in [canonical(content_id) for content_id in content_ids]:
-            write, wanted = self.core.enqueue(operation, content_id)
+        contents = [canonical(content_id) for content_id in content_ids]
+        for content_id, position in zip(contents, positions or [None] * len(contents), strict=True):
+            write, wanted = self.core.enqueue(operation, content_id, list_id, data, position)
             outputs += wanted
             self._kept = self._kept or asyncio.get_running_loop().create_future()
             operations.append(Operation(write.operation_id, operation, write.content_id, self._kept))
         self._perform(outputs)
         return operations
+
+    async def ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        """Send a request beside the connection.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            RequestFailedError: there was no answer, or no token to ask with.
+        """
+        user_id = self.core.user_id
+        if user_id is None or self._get_token is None:
+            raise NotSignedInError("sign in before asking for lists")
+        from syncd_client.http_request import send  # noqa: PLC0415 - as in link.py
+
+        return await send(self._url.replace("ws", "http", 1) + path, user_id, self._get_token, method, body)
 
     def put(self, happened: Input) -> None:
         """Tell the core what happened, and do what it wants done."""
@@ -228,7 +251,9 @@ class Engine:
         for timer in Timer:
             self._stop_timer(timer)
         self._outputs = deque(output for output in self._outputs if isinstance(output, Emit))
-        self.core = _new_core()
+        opened, self.core = self.core.opened_lists, _new_core()
+        for list_id in opened:
+            self.core.open_list(list_id)
         wanted = self.core.sign_in(user_id, states[user_id])
         if was is State.STOPPED:
             self.core.disconnect()

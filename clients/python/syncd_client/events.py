@@ -15,14 +15,16 @@ class Connected(Event, frozen=True):
 
 
 class Resumed(Event, frozen=True):
-    """The list is up to date; ``reason``: why it was replaced as a whole, when not ``recovered``."""
+    """A list is up to date; ``reason``: why it was replaced as a whole, when not ``recovered``."""
 
     recovered: bool
     reason: str | None = None
+    list: str | None = None
+    """Which one; ``None``: the watchlist."""
 
 
 class Updated(Event, frozen=True):
-    """The list may look different now: read it."""
+    """A list may look different now: read it."""
 
 
 class Confirmed(Event, frozen=True):
@@ -33,6 +35,8 @@ class Confirmed(Event, frozen=True):
     content_id: str
     status: str
     revision: int | None = None
+    list: str | None = None
+    """Of which one; ``None``: of the watchlist."""
 
 
 class Refused(Event, frozen=True):
@@ -43,6 +47,8 @@ class Refused(Event, frozen=True):
     content_id: str
     code: str
     message: str
+    list: str | None = None
+    """Of which one; ``None``: of the watchlist."""
 
 
 class Disconnected(Event, frozen=True):

@@ -185,7 +185,7 @@ def _all_of(state: UserState, stored: UserState | None) -> Changes:
     return Changes(
         head=state.head,
         replaces_items=True,
-        items={item.content_id: item for item in state.items},
+        items={item.key: item for item in state.items},
         queue={
             **dict.fromkeys(write.operation_id for write in (stored.queue if stored else ())),
             **{write.operation_id: write for write in state.queue},

@@ -8,6 +8,7 @@ from uuid import UUID
 
 _HEX: Final = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SPELLINGS: Final = re.compile(rf"(?:urn:uuid:)?(?:{_HEX}|\{{(?:{_HEX})\}})", re.IGNORECASE | re.ASCII)
+_LIST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 
 
@@ -35,6 +36,20 @@ def check_content_ids(content_ids: Iterable[str | UUID]) -> list[str | UUID]:
     if isinstance(content_ids, str | bytes | UUID) or not isinstance(content_ids, Iterable):
         raise TypeError("content_ids: must be a list of UUIDs; for one content there are add and remove")
     return list(content_ids)
+
+
+def check_list_id(list_id: object) -> str:
+    """Return what a list beside the watchlist is called in URLs and messages.
+
+    Raises:
+        ValueError: none can be called so.
+    """
+    if not isinstance(list_id, str) or not _LIST.fullmatch(list_id):
+        raise ValueError(
+            "list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, the first a letter or a digit; what people are shown is"
+            " its name"
+        )
+    return list_id
 
 
 def check_user_id(user_id: object) -> None:

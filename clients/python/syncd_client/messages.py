@@ -1,6 +1,6 @@
 """What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client does not need is left out."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,14 @@ class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="ty
     revision: int | None = None
     timestamp: Timestamp = NEVER
     device_id: str | None = None
+    data: dict[str, Any] | None = None
+    position: str | None = None
+
+
+class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="type", kw_only=True):
+    """The same of another list."""
+
+    list: str
 
 
 class Resumed(Struct, frozen=True, tag="resumed", tag_field="type"):
@@ -27,6 +35,8 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type"):
     revision: int
     epoch: str
     reason: str | None = None
+    list: str | None = None
+    """Of which one; ``None``: of the watchlist."""
 
 
 class SnapshotItem(Struct, frozen=True):
@@ -35,6 +45,8 @@ class SnapshotItem(Struct, frozen=True):
     content_id: str
     timestamp: Timestamp = NEVER
     device_id: str | None = None
+    data: dict[str, Any] | None = None
+    position: str | None = None
 
 
 class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field="type"):
@@ -43,6 +55,12 @@ class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field
     revision: int
     epoch: str
     items: tuple[SnapshotItem, ...]
+
+
+class ListSnapshot(WatchlistSnapshot, frozen=True, tag="list_snapshot", tag_field="type", kw_only=True):
+    """The same of another list."""
+
+    list: str
 
 
 class WatchlistSnapshotPiece(Struct, frozen=True, tag="watchlist_snapshot_piece", tag_field="type"):
@@ -54,6 +72,12 @@ class WatchlistSnapshotPiece(Struct, frozen=True, tag="watchlist_snapshot_piece"
     start: bool = False
     next: str | None = None
     """Names, to the service, what comes after this part."""
+
+
+class ListSnapshotPiece(WatchlistSnapshotPiece, frozen=True, tag="list_snapshot_piece", tag_field="type", kw_only=True):
+    """The same of another list."""
+
+    list: str
 
 
 class Ack(Struct, frozen=True, tag="ack", tag_field="type"):
@@ -105,8 +129,8 @@ class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type"):
 
 
 ServerMessage = (
-    WatchlistUpdate | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | Ack | Error | Goodbye | ProgressUpdate
-    | DeviceCommand | Pong | Authenticated
+    WatchlistUpdate | ListUpdate | Resumed | WatchlistSnapshot | ListSnapshot | WatchlistSnapshotPiece
+    | ListSnapshotPiece | Ack | Error | Goodbye | ProgressUpdate | DeviceCommand | Pong | Authenticated
 )  # fmt: skip
 
 
@@ -120,6 +144,14 @@ class Write(Struct, frozen=True, kw_only=True, tag="watchlist_update", tag_field
     tag: str | None = None
     observed: int
     timestamp: Timestamp | None = None
+    data: dict[str, Any] | None = None
+    position: str | None = None
+
+
+class ListWrite(Write, frozen=True, kw_only=True, tag="list_update", tag_field="type", omit_defaults=True):
+    """The same in another list."""
+
+    list: str
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
@@ -132,10 +164,19 @@ class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
     """Answered by ``pong``: shows whether the connection still lives."""
 
 
-ClientMessage = Write | Authenticate | Ping
+ClientMessage = Write | ListWrite | Authenticate | Ping
 
 _decoder: Final[msgspec.json.Decoder[ServerMessage]] = msgspec.json.Decoder(ServerMessage)
 _encoder: Final = msgspec.json.Encoder()
+
+
+def list_of(message: WatchlistUpdate | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece) -> str | None:
+    """Return which list ``message`` is about; ``None``: the watchlist."""
+    match message:
+        case ListUpdate() | ListSnapshot() | ListSnapshotPiece() | Resumed():
+            return message.list
+        case _:
+            return None
 
 
 def decode(text: str | bytes) -> ServerMessage | None:

@@ -19,6 +19,7 @@ class Timer(StrEnum):
     SILENCE = "silence"
     TOKEN = "token"  # noqa: S105  # how long the app's callback may take
     PROBE = "probe"
+    FOLLOW = "follow"  # until a new list is asked for
 
 
 class Transport(StrEnum):

@@ -1,8 +1,10 @@
 """How a state that could not be stored stays apart from the stored one: no number is ever given twice."""
 
-from msgspec import structs
+from collections import Counter
 
-from syncd_client.user_state import Head, PendingWrite, UserState
+from msgspec import UNSET, structs
+
+from syncd_client.user_state import Head, ListHead, PendingWrite, UserState
 
 
 def renumbered(state: UserState, saved: Head, replica: str) -> tuple[UserState, dict[str, str]]:
@@ -14,44 +16,63 @@ def renumbered(state: UserState, saved: Head, replica: str) -> tuple[UserState, 
     prefix = f"{saved.replica}."
     queue: list[PendingWrite] = []
     old_ids: dict[str, str] = {}
-    adds = 0
+    adds: Counter[str | None] = Counter()
     for write in state.queue:
         number = write.operation_id.removeprefix(prefix)
         if number == write.operation_id or int(number) <= saved.operations:
             queue.append(write)
             continue
-        adds += write.tag is not None
+        adds[write.list] += write.tag is not None
         again = structs.replace(
             write,
             operation_id=f"{replica}.{number}",
-            tag=None if write.tag is None else f"{replica}:{adds}",
+            tag=None if write.tag is None else f"{replica}:{adds[write.list]}",
             timestamp=structs.replace(write.timestamp, node=replica),
         )
         queue.append(again)
         old_ids[again.operation_id] = write.operation_id
-    return UserState(structs.replace(state.head, replica=replica, adds=adds), state.items, tuple(queue)), old_ids
+    lists = {
+        list_id: structs.replace(head, replica=replica, adds=adds[list_id])
+        for list_id, head in state.head.other_lists.items()
+    }
+    head = structs.replace(state.head, replica=replica, adds=adds[None], lists=lists or UNSET)
+    return UserState(head, state.items, tuple(queue)), old_ids
 
 
 def merged(stored: UserState, ours: UserState) -> UserState:
-    """Return one state of two that grew apart: the stored one's numbering, the newer one's list, the writes of both.
+    """Return one state of two that grew apart: the stored one's numbering, of each list the newer state, all writes.
 
     Of one replica both may be only if its numbers are the same in both, as far as they go.
     """
-    epoch, revision = ours.head.epoch, ours.head.revision
-    is_other_journal = epoch is not None and stored.head.epoch not in (None, epoch)
-    is_ours_newer = is_other_journal or (epoch is not None and revision >= stored.head.revision)
-    newer = ours if is_ours_newer else stored
-    numbering = ours.head if stored.head.replica == ours.head.replica else stored.head
+    list_ids = (None, *(stored.head.other_lists | ours.head.other_lists))
+    heads: dict[str | None, ListHead] = {}
+    observed: dict[str | None, int] = {}
+    """Where the stored one's revisions mean nothing now: see UserLists.apply_snapshot."""
+    newer: dict[str | None, UserState] = {}
+    for list_id in list_ids:
+        theirs, mine = stored.head.of_list(list_id), ours.head.of_list(list_id)
+        is_other_journal = mine.epoch is not None and theirs.epoch not in (None, mine.epoch)
+        is_ours_newer = is_other_journal or (mine.epoch is not None and mine.revision >= theirs.revision)
+        if is_other_journal:
+            observed[list_id] = mine.revision
+        newer[list_id] = ours if is_ours_newer else stored
+        place = mine if is_ours_newer else theirs
+        adds = max(head.adds if head.replica == stored.head.replica else 0 for head in (theirs, mine))
+        heads[list_id] = structs.replace(place, replica=stored.head.replica, adds=adds)
+    watchlist = heads.pop(None)
+    is_same_replica = stored.head.replica == ours.head.replica
     head = structs.replace(
         stored.head,
-        adds=max(stored.head.adds, numbering.adds),
-        operations=max(stored.head.operations, numbering.operations),
+        adds=watchlist.adds,
+        operations=max(stored.head.operations, ours.head.operations if is_same_replica else 0),
         clock=max(stored.head.clock, ours.head.clock),
-        revision=newer.head.revision,
-        epoch=newer.head.epoch,
+        revision=watchlist.revision,
+        epoch=watchlist.epoch,
+        lists={list_id: each for list_id, each in heads.items() if list_id is not None} or UNSET,
     )
     queue = {write.operation_id: write for write in (*stored.queue, *ours.queue)}
-    if is_other_journal:  # revisions of the stored one's journal mean nothing now: see apply_snapshot
-        for write in stored.queue:
-            queue[write.operation_id] = structs.replace(queue[write.operation_id], observed=revision)
-    return UserState(head, newer.items, tuple(queue.values()))
+    for write in stored.queue:
+        if write.list in observed:
+            queue[write.operation_id] = structs.replace(queue[write.operation_id], observed=observed[write.list])
+    items = [item for state in (stored, ours) for item in state.items if newer.get(item.list) is state]
+    return UserState(head, tuple(items), tuple(queue.values()))

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
-_VERSION: Final = 1
+_FIRST_VERSION: Final = 1
+_VERSION: Final = 2
+"""Of a file with other lists: an earlier client would take what is in them for the watchlist's."""
 
 # A write's row id is its place in the queue. Values are JSON, so that new fields need no new columns.
 _SCHEMA: Final = """
@@ -52,6 +54,8 @@ class SqliteStore:
         self._path = Path(path).absolute()
         self._database: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._version = _FIRST_VERSION
+        """Of the database, once it is open."""
 
     def _opened(self) -> sqlite3.Connection:
         """Return the database, opened if it is not; another file at the path is opened instead of the one before."""
@@ -59,7 +63,7 @@ class SqliteStore:
         if self._database is None:
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             try:
-                _prepare(database)
+                self._version = _prepare(database)
             except sqlite3.Error as error:
                 database.close()
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
@@ -106,14 +110,18 @@ class SqliteStore:
         Cost: an fsync if a write is queued in it; all else can be had again from the service.
         """
         database = self._unmoved()
+        version = _VERSION if _has_lists(changes) else self._version
         database.execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
         database.execute("BEGIN IMMEDIATE")
         with database:
+            if version != self._version:
+                database.execute(f"PRAGMA user_version = {version}")
             database.execute(_PUT_HEAD, (user_id, _json(changes.head)))
             if changes.replaces_items:
                 database.execute(_DROP_USER.format("items"), (user_id,))
             _write(database, "items", user_id, changes.items.items())
             _write(database, "operations", user_id, changes.queue.items())
+        self._version = version
 
     def erase(self, user_id: str) -> None:
         """Delete everything of this user. Cost: an fsync."""
@@ -153,22 +161,32 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _prepare(database: sqlite3.Connection) -> None:
-    """Take the lock, which is kept until the database is closed, and make the tables if there are none."""
+def _has_lists(changes: Changes) -> bool:
+    return bool(changes.head.lists) or any(
+        isinstance(write, PendingWrite) and write.list for write in changes.queue.values()
+    )
+
+
+def _prepare(database: sqlite3.Connection) -> int:
+    """Take the lock, which is kept until the database is closed, and make the tables if there are none.
+
+    Returns the database's version.
+    """
     execute = database.execute
     execute("PRAGMA locking_mode = EXCLUSIVE")
-    (version,) = execute("PRAGMA user_version").fetchone()
+    version: int = execute("PRAGMA user_version").fetchone()[0]
     if version > _VERSION:
         raise sqlite3.DatabaseError(f"the store has version {version}; this client knows up to {_VERSION}")
-    if version < _VERSION and execute("SELECT 1 FROM sqlite_master").fetchone():
+    if version < _FIRST_VERSION and execute("SELECT 1 FROM sqlite_master").fetchone():
         raise sqlite3.DatabaseError("the file is another program's database")
     execute("PRAGMA journal_mode = WAL")
     execute("BEGIN IMMEDIATE")
-    if version < _VERSION:
+    if version < _FIRST_VERSION:
         for statement in _SCHEMA.strip().split(";\n"):
             execute(statement)
-        execute(f"PRAGMA user_version = {_VERSION}")
+        execute(f"PRAGMA user_version = {_FIRST_VERSION}")
     execute("COMMIT")
+    return max(version, _FIRST_VERSION)
 
 
 def _write(database: sqlite3.Connection, table: str, user_id: str, values: Iterable[tuple[str, Struct | None]]) -> None:

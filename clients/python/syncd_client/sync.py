@@ -7,24 +7,24 @@ import asyncio
 import atexit
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
-from uuid import UUID
 from weakref import WeakSet
 
 from syncd_client import client as asyncio_client
 from syncd_client.callbacks import GetToken, Listener, asking
+from syncd_client.catalogue import NamedList
 from syncd_client.core import State
 from syncd_client.event_queue import EventQueue
 from syncd_client.events import Event
 from syncd_client.ids import check_user_id
-from syncd_client.list_view import Item
 from syncd_client.loop_thread import LoopThread
-from syncd_client.messages import Action
-from syncd_client.operation import Operation as AwaitedOperation
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store
+from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
+
+__all__ = ["Client", "EventQueue", "Operation", "UserList"]
 
 T = TypeVar("T")
 
@@ -32,36 +32,10 @@ EXIT_TIMEOUT_S: Final = 5.0
 """How long the end of the process waits for a client that nobody closed."""
 
 
-class Operation:
-    """A change that is shown already. ``id`` is what ``Confirmed`` or ``Refused`` will name. Thread: any."""
-
-    __slots__ = ("_awaited", "_thread", "content_id", "id", "operation")
-
-    def __init__(self, awaited: AwaitedOperation, thread: LoopThread) -> None:
-        self.id: str = awaited.id
-        self.operation: Action = awaited.operation
-        self.content_id: str = awaited.content_id
-        self._awaited = awaited
-        self._thread = thread
-
-    def wait(self, timeout_s: float | None = None) -> StorageKind:
-        """Return when the change is kept on this device: ``"persistent"``, or ``"memory"``, until the process ends.
-
-        Raises:
-            TimeoutError: it is not after ``timeout_s``.
-            RuntimeError: called by a listener, on the thread that is to keep it.
-        """
-        if self._awaited.kept is not None:
-            return self._awaited.kept
-        _check_thread("wait", self._thread)
-        return self._thread.run(_result_of(self._awaited), timeout_s)
-
-    def __repr__(self) -> str:
-        return repr(self._awaited)
-
-
-class Client:
+class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
+
+    ``list`` gives others.
 
     ``with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Works like
     ``syncd_client.Client``, whose methods say what is raised. Listeners, and the conditions of ``wait_until``, run on
@@ -72,7 +46,8 @@ class Client:
     """
 
     def __init__(self, url: str, store: Store | None = None) -> None:
-        self._client = asyncio_client.Client(url, store)
+        super().__init__(client := asyncio_client.Client(url, store))
+        self._client = client
         self._thread: LoopThread | None = None
         """While it is open."""
         self._life = threading.RLock()
@@ -94,7 +69,7 @@ class Client:
             TimeoutError: after ``timeout_s``; the client is closed all the same.
             RuntimeError: called by a listener, on the thread that is to end.
         """
-        _check_thread("close", self._thread)
+        check_thread("close", self._thread)
         with self._life:
             if self._thread is None:
                 return
@@ -134,18 +109,9 @@ class Client:
         return self._read(lambda: self._client.user_id)
 
     @property
-    def items(self) -> tuple[Item, ...]:
-        """The list, newest first, the user's unconfirmed changes included: the same tuple until something changes."""
-        return self._read(lambda: self._client.items)
-
-    @property
     def queued(self) -> int:
         """How many of the user's changes are not settled with the service."""
         return self._read(lambda: self._client.queued)
-
-    def has(self, content_id: str | UUID) -> bool:
-        """Return whether a content is in the list."""
-        return self._read(lambda: self._client.has(content_id))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called with every event, on the client's thread; returns what ends that."""
@@ -165,8 +131,7 @@ class Client:
             TimeoutError: it does not after ``timeout_s``.
             RuntimeError: the client was closed before, or a listener calls.
         """
-        _check_thread("wait_until", self._thread)
-        self._opened("wait_until").run(self._client.wait_until(condition), timeout_s)
+        self._wait("wait_until", lambda: self._client.wait_until(condition), timeout_s)
 
     # What the app does
 
@@ -201,21 +166,17 @@ class Client:
         """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
         self._call("wake", self._client.wake)
 
-    def add(self, content_id: str | UUID) -> Operation:
-        """Put a content into the list. ``wait`` of what it returns says when the change is kept on this device."""
-        return self._change("add", lambda: [self._client.add(content_id)])[0]
+    def list(self, list_id: str) -> UserList:
+        """Return a list beside the watchlist, which is followed from here on."""
+        return UserList(self._call("list", lambda: self._client.list(list_id)), self)
 
-    def remove(self, content_id: str | UUID) -> Operation:
-        """Take a content out of the list; like ``add``."""
-        return self._change("remove", lambda: [self._client.remove(content_id)])[0]
+    def lists(self, timeout_s: float | None = None) -> tuple[NamedList, ...]:
+        """Return which lists the user has beside the watchlist. Needs a connection.
 
-    def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
-        return self._change("add_many", lambda: self._client.add_many(content_ids))
-
-    def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Take contents out of the list; like ``add_many``."""
-        return self._change("remove_many", lambda: self._client.remove_many(content_ids))
+        Raises:
+            TimeoutError: there is no answer after ``timeout_s``.
+        """
+        return self._wait("lists", self._client.lists, timeout_s)
 
     # From thread to thread
 
@@ -227,33 +188,20 @@ class Client:
 
     def _call(self, call: str, function: Callable[[], T]) -> T:
         thread = self._opened(call)
-        return function() if thread.is_current else thread.run(_as_coroutine(function))
+        return function() if thread.is_current else thread.run(as_coroutine(function))
 
     def _read(self, function: Callable[[], T]) -> T:
         """Return what ``function`` sees; of a closed client nothing changes any more."""
         thread = self._thread
-        return function() if thread is None or thread.is_current else thread.run(_as_coroutine(function))
+        return function() if thread is None or thread.is_current else thread.run(as_coroutine(function))
 
-    def _change(self, call: str, function: Callable[[], list[AwaitedOperation]]) -> list[Operation]:
-        thread = self._opened(call)
-        return [Operation(awaited, thread) for awaited in self._call(call, function)]
+    def _wait(self, call: str, function: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None) -> T:
+        check_thread(call, self._thread)
+        return self._opened(call).run(function(), timeout_s)
 
     def _put(self, event: Event) -> None:
         for queue in list(self._queues):
             queue.put(event)
-
-
-def _check_thread(call: str, thread: LoopThread | None) -> None:
-    if thread is not None and thread.is_current:
-        raise RuntimeError(f"{call}: a listener cannot wait for the thread that it runs on: call it on another one")
-
-
-async def _as_coroutine(function: Callable[[], T]) -> T:
-    return function()
-
-
-async def _result_of(operation: AwaitedOperation) -> StorageKind:
-    return await operation
 
 
 def _on_a_thread(get_token: GetToken) -> GetToken:

@@ -1,22 +1,37 @@
 """What an attempt to connect asks for: the path and query behind the service's address."""
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
+from syncd_client.collection import Collection
 from syncd_client.outputs import Transport
-from syncd_client.watchlist import Watchlist
 
 POLL_S: Final = 25
 """How long the service may hold back the answer to a poll; below what intermediaries wait for one."""
 
 
-def target_of(transport: Transport, watchlist: Watchlist, *, is_live: bool) -> str:
-    """Return what asks for all that ``watchlist`` lacks, a list in pieces; ``is_live``: nothing that is known."""
+def target_of(transport: Transport, followed: Sequence[Collection], *, is_live: bool) -> str:
+    """Return what asks for all that the lists lack, those in pieces; ``is_live``: nothing that is known."""
+    # The service goes on with a list of which there are pieces if it is the first one named.
+    first, *others = sorted(followed, key=lambda collection: collection.pieces.cursor is None)
     path = "/ws" if transport is Transport.WEBSOCKET else "/api/v1/sync/stream"
-    target = f"{path}?snapshot=pieces&since={watchlist.revision}"
-    for name, value in (("epoch", watchlist.epoch), ("snapshot_cursor", watchlist.pieces.cursor)):
-        if value is not None:
-            target += f"&{name}={quote(value, safe='')}"
+    target = f"{path}?snapshot=pieces"
+    if others:
+        target += "".join(f"&since={_since(collection)}" for collection in (first, *others))
+    else:
+        target += f"&since={first.revision}" + _parameter("epoch", first.epoch)
+    target += _parameter("snapshot_cursor", first.pieces.cursor)
     if transport is Transport.POLLING:
         target += f"&poll={POLL_S if is_live else 0}"
     return target
+
+
+def _since(collection: Collection) -> str:
+    name = "watchlist" if collection.list_id is None else f"list:{collection.list_id}"
+    epoch = "" if collection.epoch is None else f":{quote(collection.epoch, safe='')}"
+    return f"{name}:{collection.revision}{epoch}"
+
+
+def _parameter(name: str, value: str | None) -> str:
+    return "" if value is None else f"&{name}={quote(value, safe='')}"

@@ -58,15 +58,9 @@ class Tokens:
 
     def fault_of(self, token: Token) -> Fault | None:
         """Return why ``token`` is not to be used; its value is never told."""
-        if not token.value:
-            return Fault("the token is empty", is_lasting=False)
-        if flaw := _flaw_of(token.value):
-            return Fault(flaw, is_lasting=True)
-        if token.sub not in (None, self._user_id):
-            return Fault("the token is another user's", is_lasting=True)
-        if token.value in self._spent:
-            return Fault(REFUSED_BEFORE, is_lasting=False)
-        return None
+        if fault := fault_in(token, self._user_id):
+            return fault
+        return Fault(REFUSED_BEFORE, is_lasting=False) if token.value in self._spent else None
 
     def use(self, token: Token) -> None:
         """Take it for the attempt or connection under way, and renew it in time."""
@@ -82,6 +76,17 @@ class Tokens:
     def spend(self) -> None:
         """Never use the one in use again: the service has refused it."""
         self._spent.add(self.used.value)
+
+
+def fault_in(token: Token, user_id: str) -> Fault | None:
+    """Return why ``token`` can be none of this user; its value is never told."""
+    if not token.value:
+        return Fault("the token is empty", is_lasting=False)
+    if flaw := _flaw_of(token.value):
+        return Fault(flaw, is_lasting=True)
+    if token.sub not in (None, user_id):
+        return Fault("the token is another user's", is_lasting=True)
+    return None
 
 
 def stripped(token: Token) -> Token:

@@ -1,34 +1,69 @@
 """What a client keeps of one user between two runs, and how it changes."""
 
-from msgspec import Struct, field
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, field, structs
 
 from syncd_client.hlc import NEVER, Timestamp
-from syncd_client.messages import Action, Write
+from syncd_client.messages import Action, ListWrite, Write
 
 
-class Head(Struct, frozen=True, kw_only=True):
-    """Where the user's list stands on this device, and what the device has numbered."""
+class ListHead(Struct, frozen=True, kw_only=True):
+    """Where one list stands on this device."""
 
-    replica: str
-    """Names this stored state, at random; lost with it."""
+    replica: str = ""
+    """Under which ``adds`` are numbered."""
     adds: int = 0
-    """Adds numbered under ``replica``."""
-    operations: int = 0
-    """Writes numbered, adds and removes."""
-    clock: Timestamp = NEVER
     revision: int = 0
     """The last one applied."""
     epoch: str | None = None
 
 
-class ConfirmedItem(Struct, frozen=True):
-    """A content that the service says is in the list."""
+class Head(Struct, frozen=True, kw_only=True):
+    """Where the user's lists stand on this device, and what the device has numbered."""
+
+    replica: str
+    """Names this stored state, at random; lost with it."""
+    adds: int = 0
+    """Adds to the watchlist numbered under ``replica``."""
+    operations: int = 0
+    """Writes numbered, adds and removes, of all lists."""
+    clock: Timestamp = NEVER
+    revision: int = 0
+    """The last one of the watchlist applied."""
+    epoch: str | None = None
+    lists: dict[str, ListHead] | UnsetType = UNSET
+    """The other lists of which something is known, if there are any."""
+
+    def of_list(self, list_id: str | None) -> ListHead:
+        """Return where one list stands; ``None``: the watchlist."""
+        if list_id is None:
+            return ListHead(replica=self.replica, adds=self.adds, revision=self.revision, epoch=self.epoch)
+        return self.other_lists.get(list_id, ListHead())
+
+    @property
+    def other_lists(self) -> dict[str, ListHead]:
+        """``lists``, empty where it is unset."""
+        return self.lists or {}
+
+
+class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
+    """A content that the service says is in a list."""
 
     content_id: str
     timestamp: Timestamp
     rank: int
     """Orders equal timestamps: an update's revision; minus its place for an item of a snapshot."""
     device_id: str | None
+    data: dict[str, Any] | None = None
+    position: str | None = None
+    list: str | None = None
+    """In which one; ``None``: in the watchlist."""
+
+    @property
+    def key(self) -> str:
+        """Names the item among all of its user: no list's name has a slash."""
+        return self.content_id if self.list is None else f"{self.list}/{self.content_id}"
 
     @property
     def age_key(self) -> tuple[Timestamp, int]:
@@ -50,10 +85,16 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``timestamp`` is only shown, no longer sent: the service stamps the write."""
     refused_tags: int = 0
     """How many tags of this add the service had no room for."""
+    data: dict[str, Any] | None = None
+    """Of an add; ``None``: the item's stays as it is."""
+    position: str | None = None
+    """Likewise."""
+    list: str | None = None
+    """Of which one; ``None``: of the watchlist."""
 
     def as_message(self) -> Write:
         """Return the message that asks for it: the same, however often it is sent."""
-        return Write(
+        message = Write(
             id=self.operation_id,
             operation=self.operation,
             content_id=self.content_id,
@@ -61,7 +102,10 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
             tag=self.tag,
             observed=self.observed,
             timestamp=None if self.is_unstamped else self.timestamp,
+            data=self.data,
+            position=self.position,
         )
+        return message if self.list is None else ListWrite(**structs.asdict(message), list=self.list)
 
 
 class UserState(Struct, frozen=True):
@@ -73,7 +117,7 @@ class UserState(Struct, frozen=True):
 
 
 class Changes(Struct, kw_only=True):
-    """What is to be stored, all or nothing. By content id and operation id; ``None``: delete it."""
+    """What is to be stored, all or nothing. By an item's ``key`` and operation id; ``None``: delete it."""
 
     head: Head
     replaces_items: bool = False
@@ -81,7 +125,7 @@ class Changes(Struct, kw_only=True):
     items: dict[str, ConfirmedItem | None] = field(default_factory=dict)
     queue: dict[str, PendingWrite | None] = field(default_factory=dict)
     are_visible: bool = False
-    """Whether the list may look different now."""
+    """Whether a list may look different now."""
 
     def absorb(self, later: "Changes") -> None:
         """Become what this and then ``later`` change."""

@@ -23,6 +23,10 @@ class WriteQueue:
     def __len__(self) -> int:
         return len(self._writes)
 
+    def of_list(self, list_id: str | None) -> Iterator[PendingWrite]:
+        """Yield the writes of one list; ``None``: of the watchlist."""
+        return (write for write in self._writes.values() if write.list == list_id)
+
     def put(self, write: PendingWrite) -> None:
         """Append ``write``, or put it in place of the one with its id."""
         self._writes[write.operation_id] = write
@@ -36,16 +40,18 @@ class WriteQueue:
     def take_sendable(self) -> list[PendingWrite]:
         """Return what may be sent now, in order; it is in flight from here on.
 
-        One write per content at a time, so that the order holds even when one has to be repeated.
+        One write per content of a list at a time, so that the order holds even when one has to be repeated.
         """
-        busy = {self._writes[operation_id].content_id for operation_id in self._in_flight}
+        in_flight = [self._writes[operation_id] for operation_id in self._in_flight]
+        busy = {(write.list, write.content_id) for write in in_flight}
         taken: list[PendingWrite] = []
         for operation_id, write in self._writes.items():
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 break
-            if operation_id in self._in_flight or operation_id in self._answered or write.content_id in busy:
+            item = write.list, write.content_id
+            if operation_id in self._in_flight or operation_id in self._answered or item in busy:
                 continue
-            busy.add(write.content_id)
+            busy.add(item)
             self._in_flight.add(operation_id)
             taken.append(write)
         return taken
@@ -67,6 +73,10 @@ class WriteQueue:
         self.release(operation_id)
         self._answered[operation_id] = revision
 
-    def settled(self, revision: int | None) -> list[str]:
-        """Return the ids of the answered writes that have taken effect by ``revision``; ``None``: of all."""
-        return [key for key, reached in self._answered.items() if revision is None or reached <= revision]
+    def settled(self, list_id: str | None, revision: int | None) -> list[str]:
+        """Return the ids of a list's answered writes that have taken effect by ``revision``; ``None``: of all."""
+        return [
+            key
+            for key, reached in self._answered.items()
+            if self._writes[key].list == list_id and (revision is None or reached <= revision)
+        ]

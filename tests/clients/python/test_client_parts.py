@@ -12,8 +12,8 @@ from syncd_client.messages import Ping, Write, encode
 from syncd_client.outputs import Send, StartTimer, Timer
 from syncd_client.silence import SILENCE_MS
 from syncd_client.token import Token, read_token
+from syncd_client.user_lists import UserLists
 from syncd_client.user_state import ConfirmedItem
-from syncd_client.watchlist import Watchlist
 from syncd_client.write_queue import MAX_IN_FLIGHT
 
 A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
@@ -76,19 +76,19 @@ def test_a_connection_on_which_a_long_message_is_coming_is_neither_asked_nor_giv
 
 
 def test_an_add_of_what_is_confirmed_with_the_same_stamp_keeps_who_added_it() -> None:
-    watchlist = Watchlist("alice", None, lambda: "r1")
-    write = watchlist.enqueue("add", A, 1)
+    lists = UserLists("alice", None, lambda: "r1")
+    write = lists.enqueue("add", A, 1)
     confirmed = ConfirmedItem(A, write.timestamp, -7, "tv")
     assert list_view([confirmed], [write]) == (Item(A, write.timestamp, "tv", pending=True),)
 
 
 def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
-    watchlist = Watchlist("alice", None, lambda: "r1")
+    lists = UserLists("alice", None, lambda: "r1")
     queued = [
-        watchlist.enqueue("add", f"00000000-0000-0000-0000-{number:012}", 1).operation_id
+        lists.enqueue("add", f"00000000-0000-0000-0000-{number:012}", 1).operation_id
         for number in range(MAX_IN_FLIGHT + 10)
     ]
-    queue = watchlist.queue
+    queue = lists.queue
     first = [write.operation_id for write in queue.take_sendable()]
     assert first == queued[:MAX_IN_FLIGHT]
     assert queue.take_sendable() == []
@@ -101,30 +101,30 @@ def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
 
 def test_an_add_gets_one_new_tag_and_then_none_at_its_place_in_the_queue() -> None:
     replicas = iter(["r1", "r2", "r3"])
-    watchlist = Watchlist("alice", None, lambda: next(replicas))
-    watchlist.enqueue("add", A, 1)
-    watchlist.enqueue("remove", A, 1)
+    lists = UserLists("alice", None, lambda: next(replicas))
+    lists.enqueue("add", A, 1)
+    lists.enqueue("remove", A, 1)
     sent: list[dict[str, str]] = []
     while not sent or "tag" in sent[-1]:
-        add, _remove = watchlist.queue
+        add, _remove = lists.queue
         sent.append(json.loads(encode(add.as_message())))
-        watchlist.retag(add)
+        lists.retag(add)
     assert [(message["id"], message.get("tag")) for message in sent] == [
         ("r1.1", "r1:1"),
         ("r1.1", "r2:1"),
         ("r1.1", None),
     ]
-    assert watchlist.enqueue("add", A, 1).tag == "r3:1"
+    assert lists.enqueue("add", A, 1).tag == "r3:1"
 
 
 def test_what_follows_a_write_that_the_service_stamped_later_is_stamped_by_it_too() -> None:
-    watchlist = Watchlist("alice", None, lambda: "r1")
-    first = watchlist.enqueue("add", A, 1)
-    watchlist.enqueue("remove", A, 2)
-    watchlist.enqueue("add", B, 3)
-    watchlist.enqueue("add", A, 9)
-    watchlist.acknowledge(first, 7, Timestamp(5, 0, "s"))
-    stamps = [(write.operation_id, write.as_message().timestamp) for write in watchlist.queue]
+    lists = UserLists("alice", None, lambda: "r1")
+    first = lists.enqueue("add", A, 1)
+    lists.enqueue("remove", A, 2)
+    lists.enqueue("add", B, 3)
+    lists.enqueue("add", A, 9)
+    lists.acknowledge(first, 7, Timestamp(5, 0, "s"))
+    stamps = [(write.operation_id, write.as_message().timestamp) for write in lists.queue]
     assert stamps == [
         ("r1.1", first.timestamp),
         ("r1.2", None),

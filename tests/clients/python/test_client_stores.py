@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from syncd_client import MemoryStore, SqliteStore, Store, StoreInUseError, Timestamp
 from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
@@ -96,6 +97,32 @@ def test_the_shape_of_what_a_file_holds_does_not_change(tmp_path: Path) -> None:
         '"timestamp":{"physical":1,"logical":0,"node":"r1"},"is_stamped_by_service":true}'
     )
     assert rows == [[("alice", head)], [("alice", "a", confirmed)], [(1, "alice", "r1.1", queued)]]
+
+
+def test_a_file_is_of_the_first_version_until_there_is_a_list_beside_the_watchlist(tmp_path: Path) -> None:
+    def version() -> int:
+        with sqlite3.connect(path) as database:
+            (found,) = database.execute("PRAGMA user_version").fetchone()
+        database.close()
+        return int(found)
+
+    path = tmp_path / "client.db"
+    store = SqliteStore(path)
+    store.save("alice", Changes(head=HEAD, items={"a": item("a")}, queue={"r1.1": write(1)}))
+    store.close()
+    assert version() == 1
+    listed = structs.replace(item("a"), list="kids", position="V", data={"n": 1})
+    queued = structs.replace(write(2), list="kids")
+    store.save("alice", Changes(head=HEAD, queue={"r1.2": queued}))
+    store.save("alice", Changes(head=HEAD, items={listed.key: listed}))
+    state = store.load("alice")
+    assert state is not None
+    assert sorted(state.items, key=lambda each: each.key) == [item("a"), listed]
+    assert state.queue == (write(1), queued)
+    store.close()
+    assert version() == 2
+    assert store.load("alice") == state
+    store.close()
 
 
 def test_a_file_serves_one_client_at_a_time(tmp_path: Path) -> None:

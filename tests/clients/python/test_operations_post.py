@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from syncd_client.hlc import Timestamp
-from syncd_client.messages import Ack, Error, Write
+from syncd_client.messages import Ack, Error, ListWrite, Write
 from syncd_client.operations_post import answers, body_of
 
 WRITES = [
@@ -21,6 +21,10 @@ def results(*given: dict[str, Any]) -> bytes:
 def test_the_body_has_the_writes_in_order() -> None:
     operations = json.loads(body_of(WRITES))["operations"]
     assert [operation["operation_id"] for operation in operations] == ["r.1", "r.2"]
+    assert "list" not in operations[0]
+    in_list = ListWrite(id="r.3", operation="add", content_id="c", operation_id="r.3", observed=0, list="kids")
+    (operation,) = json.loads(body_of([in_list]))["operations"]
+    assert operation["list"] == "kids"
 
 
 def test_each_result_becomes_the_message_that_a_websocket_would_bring() -> None:

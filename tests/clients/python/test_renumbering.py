@@ -4,17 +4,18 @@ import pytest
 from msgspec import structs
 from syncd_client import ConfirmedItem, Timestamp, UserState
 from syncd_client.renumbering import merged, renumbered
-from syncd_client.watchlist import Watchlist
+from syncd_client.user_lists import UserLists
+from syncd_client.user_state import Head, ListHead
 
 A, B, C = (f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abc")
 
 
 def state(replica: str, *content_ids: str, stored: UserState | None = None, **head: object) -> UserState:
     """Return a state, or what became of a stored one, after the user added contents."""
-    watchlist = Watchlist("alice", stored, lambda: replica)
+    lists = UserLists("alice", stored, lambda: replica)
     for content_id in content_ids:
-        watchlist.enqueue("add", content_id, 1_000)
-    return UserState(structs.replace(watchlist._head, **head), (), tuple(watchlist.queue))
+        lists.enqueue("add", content_id, 1_000)
+    return UserState(structs.replace(lists.head, **head), (), tuple(lists.queue))
 
 
 def names(state: UserState) -> list[tuple[str, str | None]]:
@@ -81,3 +82,36 @@ def test_a_write_that_both_have_is_as_ours() -> None:
     stored = state("r1", A)
     ours = structs.replace(stored, queue=(structs.replace(stored.queue[0], is_unstamped=True),))
     assert merged(stored, ours).queue == ours.queue
+
+
+def test_adds_to_each_list_are_counted_again_for_themselves() -> None:
+    lists = UserLists("alice", None, lambda: "r1")
+    lists.enqueue("add", A, 1_000, "kids")
+    saved = lists.head
+    for content_id, list_id in ((B, "kids"), (A, None), (C, "kids")):
+        lists.enqueue("add", content_id, 1_000, list_id)
+    again, _ = renumbered(UserState(lists.head, (), tuple(lists.queue)), saved, "r2")
+    assert [write.tag for write in again.queue] == ["r1:1", "r2:1", "r2:1", "r2:2"]
+    onwards = UserLists("alice", again, lambda: "r3")
+    assert [onwards.enqueue("add", C, 1_000, list_id).tag for list_id in ("kids", None, "new")] == [
+        "r2:3",
+        "r2:2",
+        "r2:1",
+    ]
+
+
+def test_of_each_list_the_newer_state_is_kept_and_its_adds_go_on_behind_all_numbers() -> None:
+    def at(*, kids: int, evening: int, epoch: str, adds: int) -> UserState:
+        heads = {
+            "kids": ListHead(replica="r1", adds=adds, revision=kids, epoch="e1"),
+            "evening": ListHead(replica="r0", adds=9, revision=evening, epoch=epoch),
+        }
+        items = [ConfirmedItem(A, Timestamp(1, 0, "x"), 0, epoch, list=list_id) for list_id in heads]
+        writes = state("r1", A).queue[0], structs.replace(state("r1", B).queue[0], operation_id="r1.9", list="evening")
+        return UserState(Head(replica="r1", lists=heads), tuple(items), writes)
+
+    both = merged(at(kids=7, evening=5, epoch="e1", adds=3), at(kids=6, evening=2, epoch="e2", adds=4))
+    assert {item.list: item.device_id for item in both.items} == {"kids": "e1", "evening": "e2"}
+    assert both.head.of_list("kids") == ListHead(replica="r1", adds=4, revision=7, epoch="e1")
+    assert both.head.of_list("evening") == ListHead(replica="r1", adds=0, revision=2, epoch="e2")
+    assert [write.observed for write in both.queue] == [0, 2]

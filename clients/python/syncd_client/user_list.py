@@ -1,0 +1,155 @@
+"""One list as an app sees it: the watchlist, or one beside it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from syncd_client import catalogue
+from syncd_client.ids import canonical, check_content_ids
+from syncd_client.placing import positions_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from syncd_client.catalogue import NamedList
+    from syncd_client.engine import Engine
+    from syncd_client.list_view import Item
+    from syncd_client.operation import Operation
+
+
+class ListCalls(ABC):
+    """What can be seen of one list, and done with it.
+
+    Args:
+        list_id: which one; ``None``: the watchlist.
+    """
+
+    def __init__(self, list_id: str | None) -> None:
+        self._list_id = list_id
+        self._content_ids: tuple[tuple[Item, ...], frozenset[str]] = ((), frozenset())
+
+    @abstractmethod
+    def _engine_now(self) -> Engine:
+        """Return what serves the client now."""
+
+    @abstractmethod
+    def _check(self, call: str) -> None:
+        """Check that ``call`` may go on. Raises: RuntimeError."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The list, the user's unconfirmed changes included: the same tuple until something changes.
+
+        By ``position``, and behind what has one the newest first.
+        """
+        return self._engine_now().core.items_of(self._list_id)
+
+    def has(self, content_id: str | UUID) -> bool:
+        """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
+
+        Raises:
+            ValueError: ``content_id`` is no UUID.
+        """
+        items, content_ids = self._content_ids
+        if items is not self.items:
+            items = self.items
+            content_ids = frozenset(item.content_id for item in items)
+            self._content_ids = items, content_ids
+        return canonical(content_id) in content_ids
+
+    def add(
+        self, content_id: str | UUID, *, data: dict[str, Any] | None = None, position: str | None = None
+    ) -> Operation:
+        """Put a content into the list, or change what is said of it there.
+
+        ``await`` what it returns to know that the change is kept on this device.
+
+        Args:
+            content_id: which one.
+            data: what the app says of the item, at most 1 KiB of JSON; ``{}`` empties it, ``None`` leaves it as it is.
+            position: where it stands, see ``between``; ``None``: where it stood.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: ``content_id`` is no UUID, ``data`` or ``position`` is none that the service keeps.
+            TypeError: ``data`` is not what JSON can hold.
+        """
+        self._check("add")
+        return self._engine_now().enqueue("add", [content_id], self._list_id, data, [position])[0]
+
+    def remove(self, content_id: str | UUID) -> Operation:
+        """Take a content out of the list; like ``add``."""
+        self._check("remove")
+        return self._engine_now().enqueue("remove", [content_id], self._list_id)[0]
+
+    def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        self._check("add_many")
+        return self._engine_now().enqueue("add", check_content_ids(content_ids), self._list_id)
+
+    def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
+        """Take contents out of the list; like ``add_many``."""
+        self._check("remove_many")
+        return self._engine_now().enqueue("remove", check_content_ids(content_ids), self._list_id)
+
+    def move(
+        self, content_id: str | UUID, *, before: str | UUID | None = None, after: str | UUID | None = None
+    ) -> Operation:
+        """Put a content, in the list or not, before or behind another one; with neither, at the end.
+
+        Others get a position, too, where they have none and stand before it, or share one behind it.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: one is no UUID, the other content is not in the list, or there is no room between two positions.
+        """
+        self._check("move")
+        moved = canonical(content_id)
+        neighbours = (None if other is None else canonical(other) for other in (before, after))
+        given = positions_for(self.items, moved, *neighbours)
+        content_ids = [content for content, _ in given]
+        operations = self._engine_now().enqueue(
+            "add", content_ids, self._list_id, None, [position for _, position in given]
+        )
+        return operations[content_ids.index(moved)]
+
+
+class UserList(ListCalls):
+    """A list beside the watchlist. ``client.list(…)`` makes it, and it is followed from then on, whoever is signed in.
+
+    Thread: as the client's.
+    """
+
+    def __init__(self, list_id: str, client: ListCalls) -> None:
+        super().__init__(list_id)
+        self.list_id = list_id
+        """What it is called in messages; people are shown its name."""
+        self._client = client
+
+    async def rename(self, name: str) -> NamedList:
+        """Say what people are shown as its name; creates the list if it is not there. Needs a connection.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            RequestFailedError: it cannot be done, or not now.
+        """
+        self._check("rename")
+        return await catalogue.rename(self._engine_now().ask, self.list_id, name)
+
+    async def delete(self) -> None:
+        """Delete it with all that is in it, on every device; if there is none, do nothing. Needs a connection.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            RequestFailedError: it cannot be done, or not now.
+        """
+        self._check("delete")
+        await catalogue.delete(self._engine_now().ask, self.list_id)
+
+    def _engine_now(self) -> Engine:
+        return self._client._engine_now()
+
+    def _check(self, call: str) -> None:
+        self._client._check(call)
