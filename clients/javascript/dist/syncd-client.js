@@ -1574,12 +1574,14 @@ var Core = class {
   }
   /**
    * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `key` has no UUID, or no item can carry `carried`. `key`: prefix of an open list and content.
-   * `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
+   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
   enqueue(operation2, key, said) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
-    this.#signedIn.collections.enqueue(operation2, key, this.#deps.nowMs(), said);
+    const { collections, connector } = this.#signedIn;
+    collections.enqueue(operation2, key, this.#deps.nowMs(), said);
+    if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }
   // The app's callback

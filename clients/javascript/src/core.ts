@@ -10,7 +10,7 @@ import type { Carried } from "./carried.js";
 import { Collections } from "./collections.js";
 import { Connector } from "./connector.js";
 import { checkListName, checkUserId } from "./ids.js";
-import { prefixOf } from "./keys.js";
+import { prefixIn, prefixOf } from "./keys.js";
 import type { Action, ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import type { State } from "./state.js";
@@ -121,12 +121,14 @@ export class Core {
 
   /**
    * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `key` has no UUID, or no item can carry `carried`. `key`: prefix of an open list and content.
-   * `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
+   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
   enqueue(operation: Action, key: string, said?: Carried & { readonly origin?: string }): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
-    this.#signedIn.collections.enqueue(operation, key, this.#deps.nowMs(), said);
+    const { collections, connector } = this.#signedIn;
+    collections.enqueue(operation, key, this.#deps.nowMs(), said);
+    if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }
 

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
+import { Core } from "../src/core.js";
+import { prefixOf } from "../src/keys.js";
 import { MemoryStore } from "../src/memory_store.js";
 import { type List, type ListItem, SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content } from "./contents.js";
@@ -198,6 +200,14 @@ test("lists have names, which are asked for and given over the network alone", a
   clients.push(offline);
   await offline.signIn(user);
   await assert.rejects(offline.lists(), { message: "the service was not reached" });
+});
+
+test("a list is followed that is written to, whoever has opened it", () => {
+  const core = new Core({ nowMs: () => 1, random: () => 0, newReplica: () => "r" });
+  core.signIn(user, null);
+  core.enqueue("add", prefixOf("kids") + A);
+  const targets = core.token({ value: "t" }).flatMap((output) => (output.type === "open" ? [output.target] : []));
+  assert.deepEqual(targets, ["/ws?snapshot=pieces&since=watchlist:0&since=list:kids:0"]);
 });
 
 test("after an erasure nothing is left of any list", async () => {
