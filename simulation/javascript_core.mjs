@@ -29,7 +29,7 @@ function takeReplica() {
 
 /** The module with what is not exported to apps, and `added`, which stands in the module's own scope. */
 async function load(added) {
-  const text = `${MODULE}\n${added}\nexport { Core, UserState, decode, encode };`;
+  const text = `${MODULE}\n${added}\nexport { Core, UserState, contentIn, decode, encode, named, prefixIn, prefixOf };`;
   const client = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   clients.set(added, client);
   return client;
@@ -54,15 +54,27 @@ function outputsOf({ client, core }, method, given) {
     case "received":
       return core.received(client.decode(given[0]));
     case "enqueue":
-      return core.enqueue(given[0], client.canonical(given[1]));
+      return enqueued(client, core, given);
     default:
       return core[method](...given.map((value) => value ?? undefined));
   }
 }
 
+function enqueued({ canonical, prefixOf }, core, [operation, contentId, list, data, position]) {
+  const key = (list === null ? "" : prefixOf(list)) + canonical(contentId);
+  return core.enqueue(operation, key, { data: data ?? undefined, position: position ?? undefined });
+}
+
+/** A write as the Python client has it. */
+function shown({ contentIn, named, prefixIn }, write) {
+  const key = write.content_id;
+  return { ...write, content_id: contentIn(key), ...named(prefixIn(key)) };
+}
+
 function answer(called, method, given) {
   const { client, core } = called;
-  if (method === "list") return { items: core.stored?.list() ?? [] };
+  if (method === "lists")
+    return { lists: given.map((list) => core.stored?.list([], client.prefixOf(list ?? undefined)) ?? []) };
   const outputs = outputsOf(called, method, given).map((output) =>
     output.type === "send" ? { type: "send", text: client.encode(output.message) } : output,
   );
@@ -72,7 +84,7 @@ function answer(called, method, given) {
     state: core.state,
     transport: core.transport,
     queued: queue.length,
-    write: method === "enqueue" ? queue.at(-1) : null,
+    write: method === "enqueue" ? shown(client, queue.at(-1)) : null,
   };
 }
 

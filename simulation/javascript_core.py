@@ -103,6 +103,9 @@ class _Write(Struct):
     observed: int
     timestamp: Timestamp
     tag: str | None = None
+    data: dict[str, Any] | None = None
+    position: str | None = None
+    list: str | None = None
 
 
 class _Answer(Struct):
@@ -111,7 +114,7 @@ class _Answer(Struct):
     transport: Transport | None = None
     queued: int = 0
     write: _Write | None = None
-    items: list[Item] = field(default_factory=list)
+    lists: list[tuple[Item, ...]] = field(default_factory=list)
     error: str | None = None
     message: str = ""
 
@@ -181,8 +184,12 @@ class JavascriptCore:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """The list, newest first."""
-        return tuple(self._ask("list", ()).items)
+        """The watchlist."""
+        return self.items_of(None)[0]
+
+    def items_of(self, *list_ids: str | None) -> list[tuple[Item, ...]]:
+        """Return these lists as they are known; ``None``: the watchlist."""
+        return self._ask("lists", list_ids).lists
 
     def sign_in(self, user_id: str) -> list[Output | SendText]:
         """Open the list of the user, as it is on the disk, and connect."""
@@ -204,24 +211,31 @@ class JavascriptCore:
         """Be sure of the connection."""
         return self._put("wake")
 
-    def enqueue(self, operation: Action, content_id: str) -> tuple[PendingWrite, list[Output | SendText]]:
-        """Add or remove a content.
+    def open_list(self, list_id: str) -> list[Output | SendText]:
+        """Follow a list beside the watchlist.
 
         Raises:
-            JavascriptError: nobody is signed in, or ``content_id`` is no UUID.
+            JavascriptError: no list can be called so.
         """
-        answer = self._input("enqueue", operation, content_id)
+        return self._put("openList", list_id)
+
+    def enqueue(
+        self,
+        operation: Action,
+        content_id: str,
+        list_id: str | None = None,
+        data: dict[str, Any] | None = None,
+        position: str | None = None,
+    ) -> tuple[PendingWrite, list[Output | SendText]]:
+        """Add or remove a content; as the Python core's.
+
+        Raises:
+            JavascriptError: nobody is signed in, or it is nothing that a list can have.
+        """
+        answer = self._input("enqueue", operation, content_id, list_id, data, position)
         write = answer.write
         assert write is not None
-        pending = PendingWrite(
-            operation_id=write.operation_id,
-            operation=write.operation,
-            content_id=write.content_id,
-            tag=write.tag,
-            observed=write.observed,
-            timestamp=write.timestamp,
-        )
-        return pending, self._take(answer)
+        return PendingWrite(**msgspec.structs.asdict(write)), self._take(answer)
 
     def token(self, token: Token) -> list[Output | SendText]:
         """Use the token that was asked for; the core's shell reads it itself."""

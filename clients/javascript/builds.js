@@ -10,7 +10,11 @@ const BANNER = "// The client of syncd. Built from clients/javascript/src: chang
 export const ENTRIES = { "syncd-client": "src/syncd-client.ts", react: "src/react.ts", stores: "src/stores.ts" };
 
 /** The same of the modern build's parts that are loaded when they are needed. They import nothing of an entry point. */
-export const PARTS = { refused_upgrade: "src/refused_upgrade.ts", rejoining: "src/rejoining.ts" };
+export const PARTS = {
+  list_requests: "src/list_requests.ts",
+  refused_upgrade: "src/refused_upgrade.ts",
+  rejoining: "src/rejoining.ts",
+};
 
 /** As the part for React imports it. */
 const CLIENT = "./syncd-client.js";

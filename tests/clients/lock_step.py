@@ -22,6 +22,9 @@ Step = dict[str, Any]
 
 START_MS = 1_764_000_000_000
 
+END = "\x1f"
+"""Of a list's name in the JavaScript client's keys."""
+
 
 class DifferenceError(Exception):
     """The cores do not do the same."""
@@ -58,11 +61,10 @@ class Pair:
         self._replicas += 1
         return f"r{self._replicas}"
 
-    @property
-    def revision(self) -> int:
-        """The last one applied."""
+    def revision_of(self, list_id: str | None) -> int:
+        """Return the last one applied to a list; ``None``: to the watchlist."""
         lists = self.python._lists
-        return 0 if lists is None else lists.watchlist.revision
+        return 0 if lists is None else lists.collection(list_id).revision
 
     def run(self, step: Step) -> None:
         """Take one step with both.
@@ -106,7 +108,8 @@ class Pair:
         _compare("state", self.python.state, self._javascript.state)
         _compare("transport", self.python.transport, self._javascript.transport)
         _compare("queue", self.python.queued, self._javascript.queued)
-        _compare("list", self.python.items, self._javascript.items)
+        shown = None, *self.python.opened_lists
+        _compare("lists", [self.python.items_of(list_id) for list_id in shown], self._javascript.items_of(*shown))
         for user_id, saves in self._disk.items():
             kept = self._kept.setdefault(user_id, _Kept())
             kept.take(saves)
@@ -226,7 +229,7 @@ def _python_state(store: MemoryStore, user_id: str) -> object:
         return {}, {}, []
     head = msgspec.to_builtins(state.head)
     del head["clock"]["node"]
-    return head, {item.content_id: msgspec.to_builtins(item) for item in state.items}, [*state.queue]
+    return head, {item.key: msgspec.to_builtins(item) for item in state.items}, [*state.queue]
 
 
 class _Kept:
@@ -255,21 +258,30 @@ class _Kept:
     def _apply(self, change: dict[str, Any]) -> None:
         match change:
             case {"set": fields}:
+                if lists := fields.get("lists"):
+                    fields["lists"] = {prefix.removesuffix(END): head for prefix, head in lists.items()}
                 self._head |= fields
             case {"put": item}:
-                self._items[item["content_id"]] = item
-            case {"drop": content_id}:
-                self._items.pop(content_id, None)
+                self._items[item["content_id"].replace(END, "/")] = item | _named(item["content_id"])
+            case {"drop": key}:
+                self._items.pop(key.replace(END, "/"), None)
             case {"clear": True}:
                 self._items.clear()
             case {"queue": write}:
-                self._queue[write["number"]] = msgspec.convert(write, _JavascriptWrite).as_python()
+                named = write | _named(write["content_id"])
+                self._queue[write["number"]] = msgspec.convert(named, _JavascriptWrite).as_python()
             case {"settle": number}:
                 del self._queue[number]
             case {"erase": True}:
                 self._clear()
             case _:
                 raise AssertionError(change)
+
+
+def _named(key: str) -> dict[str, str]:
+    """Return what Python has in the place of a key: the content's id, and the list's, if there is one."""
+    *list_id, content_id = key.split(END)
+    return {"content_id": content_id} | ({"list": list_id[0]} if list_id else {})
 
 
 class _JavascriptWrite(Struct, rename={"is_unstamped": "isUnstamped", "refused_tags": "refusedTags"}):
@@ -281,6 +293,9 @@ class _JavascriptWrite(Struct, rename={"is_unstamped": "isUnstamped", "refused_t
     tag: str | None = None
     is_unstamped: bool = False
     refused_tags: int = 0
+    data: dict[str, Any] | None = None
+    position: str | None = None
+    list: str | None = None
 
     def as_python(self) -> PendingWrite:
         return PendingWrite(**msgspec.structs.asdict(self))

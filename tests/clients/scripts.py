@@ -9,6 +9,7 @@ from tests.clients.lock_step import START_MS, Pair, Step
 STEPS: Final = 60
 USERS: Final = ("alice", "alice", "alice", "bob")
 CONTENTS: Final = tuple(f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abcd")
+LISTS: Final = ("kids", "party")
 EPOCHS: Final = ("e1", "e1", "e1", "e1", "e2")
 NODES: Final = ("s", "r1", "r2", "\uffff", "\uffff", "\U00010000", "\U00010000", "")
 """By UTF-16 units U+10000 would come before U+FFFF."""
@@ -47,6 +48,8 @@ class Script:
     def __init__(self, rng: Random, pair: Pair) -> None:
         self._rng = rng
         self._pair = pair
+        self._list_id: str | None = None
+        """The list that the message is about."""
         self._list = (9, "e1")
         """Revision and epoch of the list that comes in pieces."""
         self._tokens = [*map(self._claims, "ABCDE"), {"value": rng.choice(ODD_TOKENS)}]
@@ -115,7 +118,19 @@ class Script:
             }
         if chance < 0.15:
             return {"app": {"remove": content_id.upper()}}
-        return {"app": {"add" if chance < 0.65 else "remove": content_id}}
+        if chance < 0.2:
+            return {"app": {"open_list": self._rng.choice(LISTS)}}
+        list_id = self._rng.choice((None, *self._pair.python.opened_lists))
+        of_list = {} if list_id is None else {"list": list_id}
+        return {
+            "app": {"add": content_id, **of_list, **self._carried()}
+            if chance < 0.65
+            else {"remove": content_id, **of_list}
+        }
+
+    def _carried(self) -> dict[str, object]:
+        carried: dict[str, object] = {"position": self._rng.choice("abc")} if self._rng.random() < 0.3 else {}
+        return carried | ({"data": self._rng.choice(({}, {"n": 1}))} if self._rng.random() < 0.3 else {})
 
     def _from_outside(self) -> Step:
         chance = self._rng.random()
@@ -156,6 +171,7 @@ class Script:
 
     def _message(self) -> object:
         is_live = self._pair.python.state == "live"
+        self._list_id = self._rng.choice((None, *self._pair.python.opened_lists))
         kinds: list[tuple[int, Callable[[], object]]] = [
             (30 if is_live else 8, self._update),
             (2 if is_live else 20, self._resumed),
@@ -168,7 +184,7 @@ class Script:
             (2, lambda: self._rng.choice(NO_MESSAGES)),
         ]
         (draw,) = self._rng.choices([draw for _, draw in kinds], [weight for weight, _ in kinds])
-        message = draw()
+        message = self._named(draw())
         return self._mutilated(message) if isinstance(message, dict) and self._rng.random() < 0.05 else message
 
     def _mutilated(self, message: dict[str, Any]) -> object:
@@ -182,8 +198,16 @@ class Script:
             broken[name] = self._rng.choice((7, 1.5, "7", "", True, [], {}, [7], {"physical": 7}))
         return message
 
+    def _named(self, message: object) -> object:
+        """Return the message as one about ``_list_id``."""
+        if self._list_id is not None and isinstance(message, dict):
+            kind = str(message["type"])
+            if kind == "resumed" or kind.startswith("watchlist"):
+                return {**message, "type": kind.replace("watchlist", "list"), "list": self._list_id}
+        return message
+
     def _revision(self, *steps: int) -> int:
-        return max(0, self._pair.revision + self._rng.choice(steps))
+        return max(0, self._pair.revision_of(self._list_id) + self._rng.choice(steps))
 
     def _maybe(self, **fields: object) -> dict[str, object]:
         return {name: value for name, value in fields.items() if self._rng.random() < 0.8}
@@ -197,6 +221,7 @@ class Script:
         if self._rng.random() < 0.97:
             fields["revision"] = self._revision(1, 1, 1, 1, 1, 1, 1, 1, 0, 2)
         action = "add" if self._rng.random() < 0.6 else "remove"
+        fields |= self._carried()
         return {"type": "watchlist_update", "content_id": self._rng.choice(CONTENTS), "action": action, **fields}
 
     def _resumed(self) -> object:
@@ -213,6 +238,7 @@ class Script:
                 "content_id": content_id,
                 **self._maybe(timestamp=self._timestamp(), unique_tag="syncd:2"),
                 "device_id": "tv",
+                **self._carried(),
             }
             for content_id in self._rng.sample(CONTENTS, self._rng.randint(0, 4))
         ]

@@ -49,14 +49,8 @@ def javascript() -> Iterator[runner.Driver]:
         yield driver
 
 
-def of_javascript(scenario: dict[str, Any]) -> Any:
-    """Return the scenario, which is expected to fail where it needs what the JavaScript driver does not know yet."""
-    marks = [pytest.mark.xfail(strict=True)] if "open_list" in json.dumps(scenario) else []
-    return pytest.param(scenario, marks=marks, id=scenario["name"])
-
-
 @pytest.mark.integration
-@pytest.mark.parametrize("scenario", [of_javascript(scenario) for scenario in FILE["scenarios"]])
+@all_scenarios
 def test_the_javascript_client_passes(scenario: dict[str, Any], javascript: runner.Driver) -> None:
     passes(javascript, scenario)
 

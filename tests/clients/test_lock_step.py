@@ -11,7 +11,7 @@ from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step
 from tests.clients.scripts import Script
 from tests.simulation.javascript import NEEDS_NODE
 
-SCRIPTS = 500
+SCRIPTS = 400
 """In each test."""
 
 SAMPLES = Path(__file__).parents[1] / "wire_samples" / "to-device"
@@ -34,6 +34,8 @@ def test_both_cores_do_the_same(first: int) -> None:
         "RETRY_MS = 999;",
         "ANSWER_MS = 19_999;",
         "URGENT_MS = 4_001;",
+        "FOLLOW_MS = 51;",
+        "NEW_LIST = { ...NEW_LIST, revision: 1 };",
         "SLEPT_MS = 10_000_000;",
         "FAILURES = 3;",
         "FIRST_PROBE_MS = 59_999;",

@@ -6,17 +6,22 @@ import { createInterface } from "node:readline";
 
 // The shipped module, with what it does not export to apps.
 const text = readFileSync(new URL("../../javascript/dist/syncd-client.js", import.meta.url), "utf8");
-const module = `${text}\nexport { Core, UserState, decode };`;
-const { Core, UserState, canonical, decode } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
+const module = `${text}\nexport { Core, UserState, decode, prefixOf };`;
+const { Core, UserState, canonical, decode, prefixOf } = await import(
+  `data:text/javascript,${encodeURIComponent(module)}`
+);
 
 let nowMs = 0;
 let random = 0;
 let replicas = 0;
 /** By user, what is stored. */
 let kept = new Map();
+/** The names of the lists that are open. */
+let opened;
 let core = newCore();
 
 function newCore() {
+  opened = new Set();
   return new Core({
     nowMs: () => nowMs,
     random: () => random,
@@ -38,7 +43,16 @@ function ofApp(call) {
   const [name, value] = Object.entries(call)[0];
   if (name === "sign_in") return core.signIn(value, stored(value));
   if (name === "sign_out") return core.signOut(value.erase);
-  return core.enqueue(name, canonical(value));
+  if (name === "open_list") return opens(value);
+  const { list, data, position } = call;
+  const key = (list === undefined ? "" : prefixOf(list)) + canonical(value);
+  return core.enqueue(name, key, { data, position });
+}
+
+function opens(list) {
+  const outputs = core.openList(list);
+  opened.add(list);
+  return outputs;
 }
 
 function outputsOf(given) {
@@ -109,8 +123,9 @@ function answer(question) {
       told.raised = String(error);
     }
   }
-  const { state, transport } = core;
-  return { ...told, state, transport, list: core.stored?.list() ?? [], queue: core.stored?.queue.size ?? 0 };
+  const { state, transport, stored: now } = core;
+  const lists = Object.fromEntries(Array.from(opened, (list) => [list, now?.list([], prefixOf(list)) ?? []]));
+  return { ...told, state, transport, list: now?.list() ?? [], lists, queue: now?.queue.size ?? 0 };
 }
 
 for await (const line of createInterface({ input: process.stdin }))

@@ -146,7 +146,7 @@ var HttpTransport = class {
   }
   /** Put it into the next request; what is put out together goes together. */
   send(message) {
-    if (message.type !== "watchlist_update") return;
+    if (!("operation" in message)) return;
     this.#outgoing.push(message);
     if (!this.#isWriting) void this.#writeAll();
   }

@@ -1,5 +1,12 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
+// src/keys.ts
+var END = "";
+var WATCHLIST = "";
+function prefixIn(key) {
+  return key.slice(0, key.indexOf(END) + 1);
+}
+
 // src/rejoining.ts
 async function rejoin(store, mirrors, onMerged, onJoined) {
   for (const [userId, mirror] of mirrors) {
@@ -26,20 +33,30 @@ function merged(stored, mirror) {
   const isFirst = mine === null || mine.head.epoch === null && stored.head.epoch !== null;
   return news.length > 0 || isFirst ? mergedWith(mine, stored, news, isFirst) : null;
 }
-function mergedWith(mine, stored, news, isListStored) {
-  const head = { ...stored.head, ...mine?.head };
-  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
-  const isOtherJournal = head.epoch !== stored.head.epoch;
-  const queue = [
-    ...news.map((write) => isOtherJournal ? { ...write, observed: head.revision } : write),
-    ...mine?.queue.values() ?? []
-  ].map((write, index) => ({ ...write, number: index + 1 }));
+function mergedWith(mine, stored, news, areListsStored) {
+  const kept = areListsStored || mine === null ? stored.head : mine.head;
+  const { revision, epoch } = kept;
+  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head, stored.head) };
+  const queue = [...news.map((write) => asOf(head, stored.head, write)), ...mine?.queue.values() ?? []].map(
+    (write, index) => ({ ...write, number: index + 1 })
+  );
   const operations = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
   const clock = [stored.head.clock, head.clock].reduce(
     (a, b) => a.physical - b.physical || a.logical - b.logical > 0 ? a : b
   );
-  const items = isListStored ? stored.items : mine?.items.values() ?? [];
+  const items = areListsStored ? stored.items : mine?.items.values() ?? [];
   return { head: { ...head, operations, clock }, items: Array.from(items), queue };
+}
+function listsOf(kept, mine, stored) {
+  const lists = { ...kept.lists };
+  for (const [prefix, { replica, adds }] of Object.entries(mine?.lists ?? {}))
+    lists[prefix] = { revision: 0, epoch: null, ...lists[prefix], replica, adds };
+  return mine?.lists || stored.lists ? { lists } : {};
+}
+function asOf(now, before, write) {
+  const prefix = prefixIn(write.content_id);
+  const [is, was] = [now, before].map((head) => prefix === WATCHLIST ? head : head.lists?.[prefix]);
+  return is === void 0 || is.epoch === was?.epoch ? write : { ...write, observed: is.revision };
 }
 function replacing(stored, { state, isErased }) {
   if (state === null) return isErased ? [{ erase: true }] : [];

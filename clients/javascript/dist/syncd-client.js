@@ -1,5 +1,73 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
+// src/between.ts
+var MAX_LENGTH = 64;
+var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+var BASE = DIGITS.length;
+var LAST = "z";
+var STEP = 8;
+var MAX_COUNTED = 8;
+function between(a, b) {
+  const [low, high] = [fraction("a", a), fraction("b", b)];
+  if (b !== null && low >= high)
+    throw new RangeError(`a: must be before b, with something between them: ${JSON.stringify([a, b])}`);
+  const position = within(low, b === null ? null : high);
+  if (position.length > MAX_LENGTH)
+    throw new RangeError(`b: what is between ${a} and ${b} is longer than ${MAX_LENGTH}: give the items near new ones`);
+  return position;
+}
+function fraction(name, position) {
+  if (position !== null && !/^[0-9A-Za-z]{1,64}$/u.test(position))
+    throw new RangeError(`${name}: must be 1 to ${MAX_LENGTH} of 0-9, A-Z and a-z, not ${JSON.stringify(position)}`);
+  return (position ?? "").replace(/0+$/u, "");
+}
+function within(low, high) {
+  if (high === null) return low === "" ? digit(Math.floor(BASE / 2)) : after(low);
+  const prefix = commonPrefix(low, high);
+  const [lower, upper] = [low.slice(prefix.length), high.slice(prefix.length)];
+  if (lower === "") return prefix + before(upper);
+  const [first, end] = [DIGITS.indexOf(lower.charAt(0)), DIGITS.indexOf(upper.charAt(0))];
+  if (end - first > 1) return prefix + digit(Math.floor((first + end) / 2));
+  if (upper.length > 1) return prefix + upper.charAt(0);
+  return prefix + lower.charAt(0) + within(lower.slice(1), null);
+}
+function commonPrefix(a, b) {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return a.slice(0, length);
+}
+function after(low) {
+  const lead = /^z*/u.exec(low)?.[0] ?? "";
+  const digits = counted(lead);
+  const [number, end] = [numberOf(low.slice(lead.length), digits), (BASE - 1) * BASE ** (digits - 1)];
+  return lead + (number + 1 >= end ? LAST : textOf(number + step(end - number), digits));
+}
+function before(high) {
+  const lead = /^0*/u.exec(high)?.[0] ?? "";
+  const digits = counted(lead);
+  const [number, end] = [numberOf(high.slice(lead.length), digits), BASE ** (digits - 1)];
+  return lead + (number <= end ? `0${LAST}` : textOf(number - step(number - end), digits));
+}
+function counted(lead) {
+  return Math.min(lead.length + 1, MAX_COUNTED);
+}
+function step(room) {
+  return Math.max(1, Math.min(STEP, Math.floor(room / 2)));
+}
+function numberOf(text, digits) {
+  let number = 0;
+  for (const each of text.slice(0, digits).padEnd(digits, "0")) number = number * BASE + DIGITS.indexOf(each);
+  return number;
+}
+function textOf(number, digits) {
+  let text = "";
+  for (let rest = number; text.length < digits; rest = Math.floor(rest / BASE)) text = digit(rest % BASE) + text;
+  return text.replace(/0+$/u, "");
+}
+function digit(value) {
+  return DIGITS.charAt(value);
+}
+
 // src/address.ts
 function addressOf(url) {
   try {
@@ -58,6 +126,549 @@ var Burst = class {
   };
 };
 
+// src/carried.ts
+var MAX_DATA_BYTES = 1024;
+function carriedBy({ data, position }) {
+  return { ...data !== void 0 && { data }, ...position !== void 0 && { position } };
+}
+function checkedCarried({ data, position }) {
+  if (position !== void 0 && !/^[!-~]{1,64}$/u.test(position))
+    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
+  const text = JSON.stringify(data);
+  if (text !== void 0 && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
+    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return carriedBy({ data: text && JSON.parse(text), position });
+}
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
+}
+
+// src/hlc.ts
+var MAX_LOGICAL = 65535;
+var NEVER = { physical: 0, logical: 0, node: "" };
+function tick(last, nowMs, node) {
+  if (nowMs > last.physical) return { physical: nowMs, logical: 0, node };
+  if (last.logical < MAX_LOGICAL) return { physical: last.physical, logical: last.logical + 1, node };
+  return { physical: last.physical + 1, logical: 0, node };
+}
+function follow(last, remote) {
+  return compareReadings(remote, last) > 0 ? { physical: remote.physical, logical: remote.logical } : last;
+}
+function compareTimestamps(a, b) {
+  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
+}
+function compareReadings(a, b) {
+  return a.physical - b.physical || a.logical - b.logical;
+}
+function compareCodePoints(a, b) {
+  if (a === b) return 0;
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  if (at === -1) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+}
+
+// src/keys.ts
+var END = "";
+var WATCHLIST = "";
+function prefixOf(list) {
+  return list === void 0 ? WATCHLIST : list + END;
+}
+function prefixIn(key) {
+  return key.slice(0, key.indexOf(END) + 1);
+}
+function contentIn(key) {
+  return key.slice(key.indexOf(END) + 1);
+}
+function named(prefix) {
+  return prefix === WATCHLIST ? {} : { list: prefix.slice(0, -1) };
+}
+
+// src/snapshot_pieces.ts
+var SnapshotPieces = class {
+  #last = null;
+  #items = [];
+  /** Where the service is asked to go on; null: nothing was collected. */
+  get cursor() {
+    return this.#last?.next ?? null;
+  }
+  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
+  collect(piece2) {
+    if (piece2.start) {
+      this.drop();
+    } else if (!this.#isOf(piece2.revision, piece2.epoch)) {
+      this.drop();
+      return false;
+    }
+    this.#last = piece2;
+    for (const item2 of piece2.items) this.#items.push(item2);
+    return true;
+  }
+  /** The list, once its last piece was collected. */
+  snapshot() {
+    if (this.#last === null || this.#last.next !== void 0) return null;
+    const { revision, epoch } = this.#last;
+    return { revision, epoch, items: this.#items };
+  }
+  /** Drop what is of another list than this one. */
+  keepOnly(revision, epoch) {
+    if (!this.#isOf(revision, epoch)) this.drop();
+  }
+  /** Keep nothing. */
+  drop() {
+    this.#last = null;
+    this.#items = [];
+  }
+  #isOf(revision, epoch) {
+    return this.#last?.revision === revision && this.#last.epoch === epoch;
+  }
+};
+
+// src/list_view.ts
+function listView(confirmed, writes, before2 = []) {
+  const known = new Map(before2.map((item2) => [item2.content_id, item2]));
+  const items = Array.from(shownOf(confirmed, writes).values()).sort(compareShown).map((item2) => same(known.get(contentIn(item2.content_id)), item2));
+  if (items.length === before2.length && items.every((item2, index) => item2 === before2[index])) return before2;
+  return Object.freeze(items);
+}
+function shownOf(confirmed, writes) {
+  const shown = /* @__PURE__ */ new Map();
+  for (const { content_id, timestamp, rank, device_id, ...carried } of confirmed)
+    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false, ...carriedBy(carried) });
+  for (const write2 of writes) {
+    const before2 = shown.get(write2.content_id);
+    if (write2.operation === "remove") shown.delete(write2.content_id);
+    else shown.set(write2.content_id, shownAfter(before2, write2));
+  }
+  return shown;
+}
+function shownAfter(before2, write2) {
+  const { content_id } = write2;
+  const isBehind = before2 !== void 0 && compareTimestamps(write2.timestamp, before2.timestamp) <= 0;
+  const { timestamp, rank, device_id } = isBehind ? before2 : { timestamp: write2.timestamp, rank: 0, device_id: null };
+  return { content_id, timestamp, rank, device_id, pending: true, ...carriedBy({ ...before2, ...carriedBy(write2) }) };
+}
+var LAST2 = "\x7F";
+function compareShown(a, b) {
+  const [left, right] = [a.position ?? LAST2, b.position ?? LAST2];
+  if (left !== right) return left < right ? -1 : 1;
+  if (left === LAST2) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
+  return a.content_id < b.content_id ? -1 : 1;
+}
+function same(before2, { content_id, pending, timestamp, device_id, ...carried }) {
+  if (before2?.pending === pending && before2.device_id === device_id && compareTimestamps(before2.timestamp, timestamp) === 0 && before2.position === carried.position && (before2.data === carried.data || JSON.stringify(before2.data) === JSON.stringify(carried.data)))
+    return before2;
+  return Object.freeze({ content_id: contentIn(content_id), pending, timestamp, device_id, ...carriedBy(carried) });
+}
+
+// src/user_state.ts
+function asMessage(write2) {
+  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
+  const { list } = named(prefixIn(content_id));
+  return {
+    ...list === void 0 ? { type: "watchlist_update" } : { type: "list_update", list },
+    id: operation_id,
+    operation_id,
+    operation: operation2,
+    content_id: contentIn(content_id),
+    ...tag !== void 0 && { tag },
+    observed,
+    ...!isUnstamped && { timestamp },
+    ...carriedBy(write2)
+  };
+}
+var NEW_LIST = { replica: "", adds: 0, revision: 0, epoch: null };
+function userState({ head, items, queue }) {
+  return new UserState(head, items, queue);
+}
+var UserState = class _UserState {
+  head;
+  items;
+  /** By number, in the order of the writes. */
+  queue;
+  /** Content id -> the numbers of its writes, in order. */
+  #numbers = /* @__PURE__ */ new Map();
+  #version = 0;
+  /** By what their keys begin with, the lists of `#version`, for the writes they were made with. */
+  #lists = /* @__PURE__ */ new Map();
+  constructor(head, items = [], queue = []) {
+    this.head = head;
+    this.items = new Map(Array.from(items, (item2) => [item2.content_id, item2]));
+    this.queue = new Map(Array.from(queue, (write2) => [write2.number, write2]));
+    for (const write2 of this.queue.values()) this.#index(write2);
+  }
+  /** What is to be stored to have the same again. */
+  stored() {
+    return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
+  }
+  /** The state of a user of whom nothing is stored. */
+  static empty(replica) {
+    const { physical, logical } = NEVER;
+    return new _UserState({
+      replica,
+      adds: 0,
+      operations: 0,
+      clock: { physical, logical },
+      revision: 0,
+      epoch: null
+    });
+  }
+  /** Where a list stands; one of which nothing is kept, as it is at first. */
+  headOf(prefix) {
+    return prefix === WATCHLIST ? this.head : this.head.lists?.[prefix] ?? NEW_LIST;
+  }
+  /** Another number whenever `list` or the length of the queue may be another. */
+  get version() {
+    return this.#version;
+  }
+  apply(change) {
+    if ("set" in change) {
+      this.head = { ...this.head, ...change.set };
+      return;
+    }
+    if ("queue" in change && this.queue.has(change.queue.number)) {
+      this.queue.set(change.queue.number, change.queue);
+      return;
+    }
+    this.#version += 1;
+    if ("put" in change) this.items.set(change.put.content_id, change.put);
+    else if ("drop" in change) this.items.delete(change.drop);
+    else if ("clear" in change) this.items.clear();
+    else if ("queue" in change) this.#enqueue(change.queue);
+    else if ("settle" in change) this.#settle(change.settle);
+    else {
+      this.items.clear();
+      this.queue.clear();
+      this.#numbers.clear();
+    }
+  }
+  /** The writes of this key, in order. */
+  writesOf(key) {
+    const numbers = Array.from(this.#numbers.get(key) ?? []);
+    return numbers.map((number) => this.queue.get(number)).filter((write2) => write2 !== void 0);
+  }
+  /** Whether `list` has this key. Cost: O(its writes), and O(`writes`). */
+  has(key, writes = []) {
+    let isListed = this.items.has(key);
+    for (const write2 of this.writesOf(key)) isListed = write2.operation === "add";
+    for (const write2 of writes) if (write2.content_id === key) isListed = write2.operation === "add";
+    return isListed;
+  }
+  /**
+   * A list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
+   * same items in it, as long as they are the same. Cost: O(n log n) after a change, n of all lists, else O(1).
+   */
+  list(writes = [], prefix = WATCHLIST) {
+    const before2 = this.#lists.get(prefix);
+    if (before2?.version === this.#version && before2.writes === writes) return before2.items;
+    const isOfList = ({ content_id }) => prefixIn(content_id) === prefix;
+    const queue = [...this.queue.values(), ...writes].filter(isOfList);
+    const items = listView(Array.from(this.items.values()).filter(isOfList), queue, before2?.items);
+    this.#lists.set(prefix, { version: this.#version, writes, items });
+    return items;
+  }
+  #enqueue(write2) {
+    this.queue.set(write2.number, write2);
+    this.#index(write2);
+  }
+  #index({ content_id, number }) {
+    const numbers = this.#numbers.get(content_id);
+    if (numbers === void 0) this.#numbers.set(content_id, /* @__PURE__ */ new Set([number]));
+    else numbers.add(number);
+  }
+  #settle(number) {
+    const contentId = this.queue.get(number)?.content_id ?? "";
+    this.queue.delete(number);
+    const numbers = this.#numbers.get(contentId);
+    numbers?.delete(number);
+    if (numbers?.size === 0) this.#numbers.delete(contentId);
+  }
+};
+
+// src/write_queue.ts
+var MAX_IN_FLIGHT = 64;
+var WriteQueue = class {
+  #writes;
+  /** Operation ids, each with its number in `#writes`. */
+  #inFlight = /* @__PURE__ */ new Map();
+  /** Number -> the revision at which its effect is in the list. */
+  #answered = /* @__PURE__ */ new Map();
+  /** `writes`: by number, in order; the state's own, looked at again at each call. */
+  constructor(writes) {
+    this.#writes = writes;
+  }
+  /**
+   * What may be sent now, in order; it is in flight from here on.
+   *
+   * One write per content at a time, so that the order holds even when one has to be repeated.
+   */
+  takeSendable() {
+    const taken = [];
+    const busy = /* @__PURE__ */ new Set();
+    for (const write2 of this.#writes.values()) {
+      if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
+      const { content_id, operation_id, number } = write2;
+      if (this.#answered.has(number)) continue;
+      const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
+      busy.add(content_id);
+      if (mustWait) continue;
+      this.#inFlight.set(operation_id, number);
+      taken.push(write2);
+    }
+    return taken;
+  }
+  /** The write of this id, if it waits for its answer. */
+  inFlight(operationId) {
+    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
+    return number === void 0 ? void 0 : this.#writes.get(number);
+  }
+  /** Count a write as not in flight: it was answered, or may be sent again. */
+  release(operationId) {
+    this.#inFlight.delete(operationId);
+  }
+  /** Count every write as not in flight: the connection ended. */
+  releaseAll() {
+    this.#inFlight.clear();
+  }
+  /** Note that a write takes effect at `revision`. */
+  answer({ operation_id, number }, revision) {
+    this.release(operation_id);
+    this.#answered.set(number, revision);
+  }
+  /** Take the numbers of the answered writes of a list that have taken effect by `revision`: they are settled. */
+  takeSettled(prefix, revision) {
+    const settled = Array.from(this.#answered).filter(
+      ([number, reached]) => reached <= revision && prefixIn(this.#writes.get(number)?.content_id ?? "") === prefix
+    );
+    for (const [number] of settled) this.#answered.delete(number);
+    return settled.map(([number]) => number);
+  }
+};
+
+// src/collections.ts
+var MAX_TAGS = 2;
+var Collections = class {
+  userId;
+  state;
+  queue;
+  /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
+  #pieces = /* @__PURE__ */ new Map();
+  /** The lists that the attempt or connection under way asks for. */
+  asked = [];
+  #newReplica;
+  /** Of the writes in the queue. */
+  #origins = /* @__PURE__ */ new Set();
+  #changes = [];
+  #hasUpdated = true;
+  // it is shown for the first time
+  /**
+   * `stored`: what is kept of the user, null if nothing is; becomes the collections' own. `newReplica`: gives a name that
+   * nobody ever had.
+   */
+  constructor(userId, stored, newReplica) {
+    this.userId = userId;
+    this.#newReplica = newReplica;
+    this.state = stored ?? UserState.empty(newReplica());
+    this.queue = new WriteQueue(this.state.queue);
+    if (stored === null) this.#changes.push({ set: this.state.head });
+    this.follow(WATCHLIST);
+    for (const { origin, content_id } of this.state.queue.values()) {
+      if (origin !== void 0) this.#origins.add(origin);
+      this.follow(prefixIn(content_id));
+    }
+  }
+  /** Note that the service is asked for all that the device follows, until the next call. */
+  ask() {
+    this.asked = Array.from(this.#pieces.keys());
+  }
+  /** Follow a list; whether it was not followed before. */
+  follow(prefix) {
+    if (this.#pieces.has(prefix)) return false;
+    this.pieces(prefix);
+    return true;
+  }
+  /** Of a list that is followed. */
+  pieces(prefix) {
+    const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
+    this.#pieces.set(prefix, pieces);
+    return pieces;
+  }
+  /** Where a list stands. */
+  head(prefix) {
+    return this.state.headOf(prefix);
+  }
+  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
+  takeChanges() {
+    const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
+    this.#changes = [];
+    this.#hasUpdated = false;
+    return taken;
+  }
+  // What the user writes
+  /**
+   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical. Throws a
+   * TypeError where no item can carry `carried`.
+   */
+  enqueue(operation2, key, nowMs, { origin, ...carried } = {}) {
+    const prefix = prefixIn(key);
+    const carries = checkedCarried(carried);
+    if (origin !== void 0) {
+      if (this.#origins.has(origin)) return;
+      this.#origins.add(origin);
+    }
+    const { replica, clock, operations: operations2 } = this.state.head;
+    const timestamp = tick(clock, nowMs, replica);
+    const number = operations2 + 1;
+    const { physical, logical } = timestamp;
+    this.#change({ set: { clock: { physical, logical }, operations: number } });
+    this.#changeQueue({
+      queue: {
+        number,
+        operation: operation2,
+        content_id: key,
+        operation_id: `${replica}.${number}`,
+        ...operation2 === "add" && { tag: this.#newTag(prefix) },
+        observed: this.head(prefix).revision,
+        timestamp,
+        ...origin !== void 0 && { origin },
+        ...carries
+      }
+    });
+  }
+  /** The next one of the replica in this list. */
+  #newTag(prefix) {
+    const { replica } = this.state.head;
+    const before2 = this.head(prefix);
+    const adds = before2.replica === replica ? before2.adds + 1 : 1;
+    this.#setHead(prefix, { replica, adds });
+    return `${replica}:${adds}`;
+  }
+  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
+  acknowledge(write2, revision, timestamp) {
+    if (timestamp !== void 0) this.#advance(timestamp);
+    this.queue.answer(write2, revision ?? 0);
+    if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
+    this.#settle(prefixIn(write2.content_id));
+  }
+  /** Leave the stamp to the service. */
+  unstamp(write2) {
+    this.#change({ queue: { ...write2, isUnstamped: true } });
+  }
+  /**
+   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   *
+   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   */
+  retag(write2) {
+    this.#leaveReplica(write2);
+    const { tag, ...untagged } = write2;
+    const refusedTags = (write2.refusedTags ?? 0) + 1;
+    if (refusedTags >= MAX_TAGS) {
+      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
+      return;
+    }
+    this.#change({ queue: { ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags } });
+  }
+  /** Undo what the service does not accept. */
+  refuse(write2) {
+    this.#drop(write2.number);
+    this.#leaveReplica(write2);
+  }
+  // What the service says
+  /** Note the journal that the revisions to come count in. */
+  adoptEpoch(prefix, epoch) {
+    if (epoch !== this.head(prefix).epoch) this.#setHead(prefix, { epoch });
+  }
+  /** Apply the update of the next revision. */
+  applyUpdate(prefix, update2, revision) {
+    const { action, timestamp = NEVER, device_id = null } = update2;
+    const contentId = prefix + update2.content_id;
+    this.#advance(timestamp);
+    this.#setHead(prefix, { revision });
+    const before2 = this.state.items.get(contentId);
+    if (action === "remove") this.#change({ drop: contentId });
+    else {
+      const isNewest = before2 === void 0 || compareTimestamps(timestamp, before2.timestamp) >= 0;
+      const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before2);
+      this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update2) } });
+    }
+    this.#hasUpdated = true;
+    this.#settle(prefix);
+  }
+  /** Put a snapshot in the place of what was confirmed. */
+  applySnapshot(prefix, { revision, epoch, items }) {
+    const before2 = this.head(prefix);
+    const isOtherJournal = before2.epoch !== null && before2.epoch !== epoch || revision < before2.revision;
+    const others = Array.from(this.state.items.values()).filter(({ content_id }) => prefixIn(content_id) !== prefix);
+    this.#change({ clear: true });
+    for (const put of others) this.#change({ put });
+    items.forEach(({ content_id, timestamp = NEVER, device_id = null, ...carried }, index) => {
+      this.#advance(timestamp);
+      this.#change({
+        put: { content_id: prefix + content_id, timestamp, rank: -index, device_id, ...carriedBy(carried) }
+      });
+    });
+    this.#setHead(prefix, { revision, epoch });
+    this.#hasUpdated = true;
+    if (isOtherJournal) {
+      this.#settle(prefix, Number.POSITIVE_INFINITY);
+      for (const write2 of this.state.queue.values())
+        if (prefixIn(write2.content_id) === prefix) this.#changeQueue({ queue: { ...write2, observed: revision } });
+    }
+    this.#settle(prefix);
+  }
+  erase() {
+    this.#change({ erase: true });
+  }
+  // Within
+  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  #leaveReplica({ tag }) {
+    if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  #unstampBehind({ number, content_id }, timestamp) {
+    for (const each of this.state.writesOf(content_id)) {
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    }
+  }
+  /** Keep the clock from falling behind what it has seen. */
+  #advance(timestamp) {
+    const clock = follow(this.state.head.clock, timestamp);
+    if (clock !== this.state.head.clock) this.#change({ set: { clock } });
+  }
+  /** `revision`: up to which answered writes have taken effect. */
+  #settle(prefix, revision = this.head(prefix).revision) {
+    for (const number of this.queue.takeSettled(prefix, revision)) this.#drop(number);
+  }
+  #drop(number) {
+    const origin = this.state.queue.get(number)?.origin;
+    if (origin !== void 0) this.#origins.delete(origin);
+    this.#changeQueue({ settle: number });
+  }
+  #changeQueue(change) {
+    this.#hasUpdated = true;
+    this.#change(change);
+  }
+  #setHead(prefix, fields) {
+    const { lists } = this.state.head;
+    const isWatchlist = prefix === WATCHLIST;
+    this.#change({
+      set: isWatchlist ? fields : { lists: { ...lists, [prefix]: { ...this.head(prefix), ...fields } } }
+    });
+  }
+  #change(change) {
+    this.state.apply(change);
+    this.#changes.push(change);
+  }
+};
+function addedIn({
+  timestamp,
+  rank,
+  device_id
+}) {
+  return { timestamp, rank, device_id };
+}
+
 // src/close_policy.ts
 var TOKEN_ENDED = 4500;
 var LAST_CODE = 4999;
@@ -87,197 +698,32 @@ function delayMs(retryAfterS, isOwn) {
   return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1e3);
 }
 
-// src/hlc.ts
-var MAX_LOGICAL = 65535;
-var NEVER = { physical: 0, logical: 0, node: "" };
-function tick(last, nowMs, node) {
-  if (nowMs > last.physical) return { physical: nowMs, logical: 0, node };
-  if (last.logical < MAX_LOGICAL) return { physical: last.physical, logical: last.logical + 1, node };
-  return { physical: last.physical + 1, logical: 0, node };
-}
-function follow(last, remote) {
-  return compareReadings(remote, last) > 0 ? { physical: remote.physical, logical: remote.logical } : last;
-}
-function compareTimestamps(a, b) {
-  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
-}
-function compareReadings(a, b) {
-  return a.physical - b.physical || a.logical - b.logical;
-}
-function compareCodePoints(a, b) {
-  if (a === b) return 0;
-  const [left, right] = [[...a], [...b]];
-  const at = left.findIndex((character, index) => character !== right[index]);
-  if (at === -1) return left.length - right.length;
-  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
-}
-
-// src/list_view.ts
-function listView(confirmed, writes, before = []) {
-  const known = new Map(before.map((item) => [item.content_id, item]));
-  const items = Array.from(shownOf(confirmed, writes).values()).sort((a, b) => compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank).map((item) => same(known.get(item.content_id), item));
-  if (items.length === before.length && items.every((item, index) => item === before[index])) return before;
-  return Object.freeze(items);
-}
-function shownOf(confirmed, writes) {
-  const shown = /* @__PURE__ */ new Map();
-  for (const { content_id, timestamp, rank, device_id } of confirmed)
-    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false });
-  for (const { operation: operation2, content_id, timestamp } of writes) {
-    const before = shown.get(content_id);
-    if (operation2 === "remove") shown.delete(content_id);
-    else if (before !== void 0 && compareTimestamps(timestamp, before.timestamp) <= 0)
-      shown.set(content_id, { ...before, pending: true });
-    else shown.set(content_id, { content_id, timestamp, rank: 0, device_id: null, pending: true });
-  }
-  return shown;
-}
-function same(before, { content_id, pending, timestamp, device_id }) {
-  if (before?.pending === pending && before.device_id === device_id && compareTimestamps(before.timestamp, timestamp) === 0)
-    return before;
-  return Object.freeze({ content_id, pending, timestamp, device_id });
-}
-
-// src/user_state.ts
-function asMessage(write2) {
-  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
-  return {
-    type: "watchlist_update",
-    id: operation_id,
-    operation_id,
-    operation: operation2,
-    content_id,
-    ...tag !== void 0 && { tag },
-    observed,
-    ...!isUnstamped && { timestamp }
-  };
-}
-function userState({ head, items, queue }) {
-  return new UserState(head, items, queue);
-}
-var UserState = class _UserState {
-  head;
-  items;
-  /** By number, in the order of the writes. */
-  queue;
-  /** Content id -> the numbers of its writes, in order. */
-  #numbers = /* @__PURE__ */ new Map();
-  #version = 0;
-  /** The list of `#version`, for the writes it was made with. */
-  #list = null;
-  constructor(head, items = [], queue = []) {
-    this.head = head;
-    this.items = new Map(Array.from(items, (item) => [item.content_id, item]));
-    this.queue = new Map(Array.from(queue, (write2) => [write2.number, write2]));
-    for (const write2 of this.queue.values()) this.#index(write2);
-  }
-  /** What is to be stored to have the same again. */
-  stored() {
-    return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
-  }
-  /** The state of a user of whom nothing is stored. */
-  static empty(replica) {
-    const { physical, logical } = NEVER;
-    return new _UserState({
-      replica,
-      adds: 0,
-      operations: 0,
-      clock: { physical, logical },
-      revision: 0,
-      epoch: null
-    });
-  }
-  /** Another number whenever `list` or the length of the queue may be another. */
-  get version() {
-    return this.#version;
-  }
-  apply(change) {
-    if ("set" in change) {
-      this.head = { ...this.head, ...change.set };
-      return;
-    }
-    if ("queue" in change && this.queue.has(change.queue.number)) {
-      this.queue.set(change.queue.number, change.queue);
-      return;
-    }
-    this.#version += 1;
-    if ("put" in change) this.items.set(change.put.content_id, change.put);
-    else if ("drop" in change) this.items.delete(change.drop);
-    else if ("clear" in change) this.items.clear();
-    else if ("queue" in change) this.#enqueue(change.queue);
-    else if ("settle" in change) this.#settle(change.settle);
-    else {
-      this.items.clear();
-      this.queue.clear();
-      this.#numbers.clear();
-    }
-  }
-  /** The writes of this content, in order. */
-  writesOf(contentId) {
-    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
-    return numbers.map((number) => this.queue.get(number)).filter((write2) => write2 !== void 0);
-  }
-  /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
-  has(contentId, writes = []) {
-    let isListed = this.items.has(contentId);
-    for (const write2 of this.writesOf(contentId)) isListed = write2.operation === "add";
-    for (const write2 of writes) if (write2.content_id === contentId) isListed = write2.operation === "add";
-    return isListed;
-  }
-  /**
-   * The list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
-   * same items in it, as long as they are the same. Cost: O(n log n) after a change, else O(1).
-   */
-  list(writes = []) {
-    if (this.#list === null || this.#list.version !== this.#version || this.#list.writes !== writes) {
-      const items = listView(this.items.values(), [...this.queue.values(), ...writes], this.#list?.items);
-      this.#list = { version: this.#version, writes, items };
-    }
-    return this.#list.items;
-  }
-  #enqueue(write2) {
-    this.queue.set(write2.number, write2);
-    this.#index(write2);
-  }
-  #index({ content_id, number }) {
-    const numbers = this.#numbers.get(content_id);
-    if (numbers === void 0) this.#numbers.set(content_id, /* @__PURE__ */ new Set([number]));
-    else numbers.add(number);
-  }
-  #settle(number) {
-    const contentId = this.queue.get(number)?.content_id ?? "";
-    this.queue.delete(number);
-    const numbers = this.#numbers.get(contentId);
-    numbers?.delete(number);
-    if (numbers?.size === 0) this.#numbers.delete(contentId);
-  }
-};
-
 // src/exchange.ts
 var STABLE_MS = 1e4;
 var RETRY_MS = 1e3;
 var GapError = class extends Error {
 };
 var Exchange = class {
-  #watchlist;
+  #collections;
   #put;
   #timers;
-  #resumed = null;
+  /** By prefix. */
+  #lines = /* @__PURE__ */ new Map();
   #isPaused = false;
-  #isLive = false;
-  #hasBegunList = false;
   #hasContinuedList = false;
   #reconnectAfterMs = null;
   /** `put`: where its outputs go. */
-  constructor(watchlist, put, timers) {
-    this.#watchlist = watchlist;
+  constructor(collections, put, timers) {
+    this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
-    watchlist.queue.releaseAll();
+    for (const prefix of collections.asked)
+      this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
+    collections.queue.releaseAll();
   }
-  /** Whether the list is up to date. */
+  /** Whether all lists are up to date. */
   get isLive() {
-    return this.#isLive;
+    return Array.from(this.#lines.values()).every(({ isLive }) => isLive);
   }
   /** Whether it has brought more of a list that an earlier connection began. */
   get hasContinuedList() {
@@ -289,18 +735,22 @@ var Exchange = class {
   }
   /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
   receive(message) {
+    const line = this.#lines.get(listOf(message));
     switch (message.type) {
       case "watchlist_update":
-        this.#update(message);
+      case "list_update":
+        if (line) this.#update(message, line);
         break;
       case "watchlist_snapshot":
-        this.#replaceList(message);
+      case "list_snapshot":
+        if (line) this.#replaceList(message, line);
         break;
       case "watchlist_snapshot_piece":
-        this.#collect(message);
+      case "list_snapshot_piece":
+        if (line) this.#collect(message, line);
         break;
       case "resumed":
-        this.#resume(message);
+        if (line) this.#resume(message, line);
         break;
       case "ack":
         this.#acknowledge(message);
@@ -324,79 +774,80 @@ var Exchange = class {
   }
   /** Send the writes that may go now; they are in flight from here on. */
   sendWrites() {
-    if (!this.#isLive || this.#isPaused) return;
-    for (const write2 of this.#watchlist.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write2) });
+    if (!this.isLive || this.#isPaused) return;
+    for (const write2 of this.#collections.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write2) });
   }
   /** Allow sending again what the service asked to be tried later. */
   endPause() {
     this.#isPaused = false;
   }
-  #resume(resumed) {
-    this.#resumed = resumed;
+  #resume(resumed, line) {
+    line.resumed = resumed;
     if (resumed.recovered) {
-      this.#watchlist.pieces.drop();
-      this.#watchlist.adoptEpoch(resumed.epoch);
-      this.#checkLive();
+      this.#collections.pieces(line.prefix).drop();
+      this.#collections.adoptEpoch(line.prefix, resumed.epoch);
+      this.#checkLive(line);
     } else {
-      this.#watchlist.pieces.keepOnly(resumed.revision, resumed.epoch);
-      this.#isLive = false;
+      this.#collections.pieces(line.prefix).keepOnly(resumed.revision, resumed.epoch);
+      line.isLive = false;
     }
   }
-  #collect(piece) {
-    const { pieces } = this.#watchlist;
-    if (!pieces.collect(piece))
-      throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
-    if (piece.start) this.#hasBegunList = true;
-    else if (!this.#hasBegunList) this.#hasContinuedList = true;
-    const snapshot = pieces.snapshot();
-    if (snapshot !== null) this.#replaceList(snapshot);
+  #collect(piece2, line) {
+    const pieces = this.#collections.pieces(line.prefix);
+    if (!pieces.collect(piece2))
+      throw new GapError(`a piece of the list at revision ${piece2.revision} came without those before it`);
+    if (piece2.start) line.hasBegunList = true;
+    else if (!line.hasBegunList) this.#hasContinuedList = true;
+    const snapshot2 = pieces.snapshot();
+    if (snapshot2 !== null) this.#replaceList(snapshot2, line);
   }
-  #replaceList(snapshot) {
-    this.#watchlist.pieces.drop();
-    this.#watchlist.applySnapshot(snapshot);
-    this.#goLive(false);
+  #replaceList(snapshot2, line) {
+    this.#collections.pieces(line.prefix).drop();
+    this.#collections.applySnapshot(line.prefix, snapshot2);
+    this.#goLive(line, false);
   }
-  #update(update) {
-    const { content_id, action, revision, timestamp = NEVER, device_id = null } = update;
-    if (revision === void 0 || revision <= this.#watchlist.revision) return;
-    if (revision > this.#watchlist.revision + 1)
-      throw new GapError(`revision ${revision} came after ${this.#watchlist.revision}`);
-    this.#watchlist.applyUpdate({ content_id, action, revision, timestamp, device_id });
-    this.#checkLive();
+  #update(update2, line) {
+    const { revision } = update2;
+    const before2 = this.#collections.head(line.prefix).revision;
+    if (revision === void 0 || revision <= before2) return;
+    if (revision > before2 + 1) throw new GapError(`revision ${revision} came after ${before2}`);
+    this.#collections.applyUpdate(line.prefix, update2, revision);
+    this.#checkLive(line);
   }
-  #checkLive() {
-    if (this.#resumed?.recovered && this.#watchlist.revision >= this.#resumed.revision) this.#goLive(true);
+  #checkLive(line) {
+    const { resumed, prefix } = line;
+    if (resumed?.recovered && this.#collections.head(prefix).revision >= resumed.revision) this.#goLive(line, true);
   }
-  #goLive(recovered) {
-    if (this.#isLive) return;
-    this.#isLive = true;
-    const reason = recovered ? null : this.#resumed?.reason ?? null;
-    this.#emit({ type: "resumed", recovered, reason });
-    this.#timers.start("stable", STABLE_MS);
+  #goLive(line, recovered) {
+    if (line.isLive) return;
+    line.isLive = true;
+    const reason = recovered ? null : line.resumed?.reason ?? null;
+    this.#emit({ type: "resumed", recovered, reason, ...named(line.prefix) });
+    if (this.isLive) this.#timers.start("stable", STABLE_MS);
   }
   #acknowledge({ id, status, revision, timestamp }) {
-    const write2 = this.#watchlist.queue.inFlight(id);
+    const write2 = this.#collections.queue.inFlight(id);
     if (write2 === void 0) return;
-    this.#watchlist.acknowledge(write2, revision, timestamp);
+    this.#collections.acknowledge(write2, revision, timestamp);
     this.#emit({ type: "confirmed", ...nameOf(write2), status, revision: revision ?? null });
   }
   #fail({ id, code, field, message = "", retry_after_ms }) {
-    const write2 = this.#watchlist.queue.inFlight(id);
+    const write2 = this.#collections.queue.inFlight(id);
     if (write2 === void 0) return;
     if (code === "not_found") {
       this.#acknowledge({ id: write2.operation_id, status: "not_found" });
       return;
     }
-    this.#watchlist.queue.release(write2.operation_id);
+    this.#collections.queue.release(write2.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
       this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write2.isUnstamped) {
-      this.#watchlist.unstamp(write2);
+      this.#collections.unstamp(write2);
     } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0) {
-      this.#watchlist.retag(write2);
+      this.#collections.retag(write2);
     } else {
-      this.#watchlist.refuse(write2);
+      this.#collections.refuse(write2);
       this.#emit({ type: "refused", ...nameOf(write2), code, message });
     }
   }
@@ -408,7 +859,10 @@ function hasNoRoomForTag(code, field) {
   return code === "quota_exceeded" && field === "tag";
 }
 function nameOf({ operation_id, origin = operation_id, operation: operation2, content_id }) {
-  return { operation_id: origin, operation: operation2, content_id };
+  return { operation_id: origin, operation: operation2, content_id: contentIn(content_id), ...named(prefixIn(content_id)) };
+}
+function listOf(message) {
+  return prefixOf(message.type.startsWith("watchlist") ? void 0 : message.list);
 }
 
 // src/backoff.ts
@@ -522,17 +976,28 @@ var Silence = class {
 
 // src/target.ts
 var POLL_S = 25;
-function targetOf(transport, { revision, epoch, pieces: { cursor } }, isLive) {
+function targetOf(transport, collections, isLive) {
   const path = transport === "websocket" ? "/ws" : "/api/v1/sync/stream";
-  let target = `${path}?snapshot=pieces&since=${revision}`;
-  if (epoch !== null) target += `&epoch=${encodeURIComponent(epoch)}`;
-  if (cursor !== null) target += `&snapshot_cursor=${encodeURIComponent(cursor)}`;
+  const lists = collections.asked.map((prefix) => ({ prefix, cursor: collections.pieces(prefix).cursor }));
+  lists.sort((a, b) => Number(b.cursor !== null) - Number(a.cursor !== null));
+  let target = `${path}?snapshot=pieces`;
+  for (const { prefix } of lists) {
+    const { revision, epoch } = collections.head(prefix);
+    const [name, between2] = lists.length === 1 ? ["", "&epoch="] : [`${nameOf2(prefix)}:`, ":"];
+    target += `&since=${name}${revision}`;
+    if (epoch !== null) target += between2 + encodeURIComponent(epoch);
+  }
+  const cursor = lists[0]?.cursor;
+  if (cursor) target += `&snapshot_cursor=${encodeURIComponent(cursor)}`;
   if (transport === "polling") target += `&poll=${isLive ? POLL_S : 0}`;
   return target;
 }
+function nameOf2(prefix) {
+  return prefix === WATCHLIST ? "watchlist" : `list:${prefix.slice(0, -1)}`;
+}
 
 // src/outputs.ts
-var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe"];
+var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"];
 
 // src/timers.ts
 var SLEPT_MS = 1e4;
@@ -759,8 +1224,9 @@ var Transports = class {
 };
 
 // src/connector.ts
+var FOLLOW_MS = 50;
 var Connector = class {
-  #watchlist;
+  #collections;
   #put;
   #timers;
   #tokens;
@@ -772,11 +1238,11 @@ var Connector = class {
   /** While the connection is open. */
   #exchange = null;
   /** `put`: where its outputs go; `nowMs`: the wall clock, ms since 1970; `random`: in [0, 1). */
-  constructor(watchlist, put, nowMs, random) {
-    this.#watchlist = watchlist;
+  constructor(collections, put, nowMs, random) {
+    this.#collections = collections;
     this.#put = put;
     this.#timers = new Timers(put, nowMs);
-    this.#tokens = new Tokens(watchlist.userId, put, this.#timers, nowMs);
+    this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
     this.#silence = new Silence(put, this.#timers);
@@ -817,6 +1283,10 @@ var Connector = class {
       if (!this.#silence.isUrgent) this.#silence.hurry();
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
+  /** Ask for the lists that are new, too; once for all that are opened together. */
+  follow() {
+    if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
+  }
   /** Send the writes that may go now. */
   sendWrites() {
     this.#exchange?.sendWrites();
@@ -847,7 +1317,7 @@ var Connector = class {
   /** It is open, or the next poll is answered. */
   opened() {
     if (this.#exchange !== null) return;
-    this.#exchange = new Exchange(this.#watchlist, this.#put, this.#timers);
+    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers);
     this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
     this.#put({ type: "emit", event: { type: "connected" } });
   }
@@ -927,9 +1397,12 @@ var Connector = class {
         if (this.#state === "token") this.#hangUp();
         this.noToken(NO_ANSWER);
         break;
+      case "follow":
+        this.#openInstead(this.#tokens.used);
+        break;
       case "probe":
         if (this.#exchange !== null)
-          this.#transports.probe(targetOf("websocket", this.#watchlist, false), this.#tokens.used.value);
+          this.#transports.probe(targetOf("websocket", this.#collections, false), this.#tokens.used.value);
     }
   }
   #checkSilence() {
@@ -958,13 +1431,14 @@ var Connector = class {
   #open(token) {
     this.#state = "opening";
     this.#tokens.use(token);
+    this.#collections.ask();
     this.#transports.beginAttempt();
     this.#putOpen(token);
     this.#silence.begin(false, true);
   }
   #putOpen({ value }) {
     const transport = this.#transports.current;
-    const target = targetOf(transport, this.#watchlist, this.state === "live");
+    const target = targetOf(transport, this.#collections, this.state === "live");
     this.#put({ type: "open", transport, target, token: value });
   }
   /** Replace the connection at once: nothing is lost, and the app is not told of an end. */
@@ -1029,280 +1503,18 @@ function checkUserId(userId) {
 function isName(text) {
   return typeof text === "string" && NAME.test(text);
 }
-
-// src/snapshot_pieces.ts
-var SnapshotPieces = class {
-  #last = null;
-  #items = [];
-  /** Where the service is asked to go on; null: nothing was collected. */
-  get cursor() {
-    return this.#last?.next ?? null;
-  }
-  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
-  collect(piece) {
-    if (piece.start) {
-      this.drop();
-    } else if (!this.#isOf(piece.revision, piece.epoch)) {
-      this.drop();
-      return false;
-    }
-    this.#last = piece;
-    for (const item of piece.items) this.#items.push(item);
-    return true;
-  }
-  /** The list, once its last piece was collected. */
-  snapshot() {
-    if (this.#last === null || this.#last.next !== void 0) return null;
-    const { revision, epoch } = this.#last;
-    return { type: "watchlist_snapshot", revision, epoch, items: this.#items };
-  }
-  /** Drop what is of another list than this one. */
-  keepOnly(revision, epoch) {
-    if (!this.#isOf(revision, epoch)) this.drop();
-  }
-  /** Keep nothing. */
-  drop() {
-    this.#last = null;
-    this.#items = [];
-  }
-  #isOf(revision, epoch) {
-    return this.#last?.revision === revision && this.#last.epoch === epoch;
-  }
-};
-
-// src/write_queue.ts
-var MAX_IN_FLIGHT = 64;
-var WriteQueue = class {
-  #writes;
-  /** Operation ids, each with its number in `#writes`. */
-  #inFlight = /* @__PURE__ */ new Map();
-  /** Number -> the revision at which its effect is in the list. */
-  #answered = /* @__PURE__ */ new Map();
-  /** `writes`: by number, in order; the state's own, looked at again at each call. */
-  constructor(writes) {
-    this.#writes = writes;
-  }
-  /**
-   * What may be sent now, in order; it is in flight from here on.
-   *
-   * One write per content at a time, so that the order holds even when one has to be repeated.
-   */
-  takeSendable() {
-    const taken = [];
-    const busy = /* @__PURE__ */ new Set();
-    for (const write2 of this.#writes.values()) {
-      if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
-      const { content_id, operation_id, number } = write2;
-      if (this.#answered.has(number)) continue;
-      const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
-      busy.add(content_id);
-      if (mustWait) continue;
-      this.#inFlight.set(operation_id, number);
-      taken.push(write2);
-    }
-    return taken;
-  }
-  /** The write of this id, if it waits for its answer. */
-  inFlight(operationId) {
-    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
-    return number === void 0 ? void 0 : this.#writes.get(number);
-  }
-  /** Count a write as not in flight: it was answered, or may be sent again. */
-  release(operationId) {
-    this.#inFlight.delete(operationId);
-  }
-  /** Count every write as not in flight: the connection ended. */
-  releaseAll() {
-    this.#inFlight.clear();
-  }
-  /** Note that a write takes effect at `revision`. */
-  answer({ operation_id, number }, revision) {
-    this.release(operation_id);
-    this.#answered.set(number, revision);
-  }
-  /** Take the numbers of the answered writes that have taken effect by `revision`, which are settled; null: of all. */
-  takeSettled(revision) {
-    const settled = Array.from(this.#answered).filter(([, reached]) => revision === null || reached <= revision);
-    for (const [number] of settled) this.#answered.delete(number);
-    return settled.map(([number]) => number);
-  }
-};
-
-// src/watchlist.ts
-var MAX_TAGS = 2;
-var Watchlist = class {
-  userId;
-  state;
-  queue;
-  pieces = new SnapshotPieces();
-  #newReplica;
-  /** Of the writes in the queue. */
-  #origins = /* @__PURE__ */ new Set();
-  #changes = [];
-  #hasUpdated = true;
-  // it is shown for the first time
-  /**
-   * `stored`: what is kept of the user, null if nothing is; becomes the watchlist's own. `newReplica`: gives a name that
-   * nobody ever had.
-   */
-  constructor(userId, stored, newReplica) {
-    this.userId = userId;
-    this.#newReplica = newReplica;
-    this.state = stored ?? UserState.empty(newReplica());
-    this.queue = new WriteQueue(this.state.queue);
-    if (stored === null) this.#changes.push({ set: this.state.head });
-    for (const { origin } of this.state.queue.values()) if (origin !== void 0) this.#origins.add(origin);
-  }
-  /** The last one applied. */
-  get revision() {
-    return this.state.head.revision;
-  }
-  /** The journal that `revision` counts in, once known. */
-  get epoch() {
-    return this.state.head.epoch;
-  }
-  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
-  takeChanges() {
-    const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
-    this.#changes = [];
-    this.#hasUpdated = false;
-    return taken;
-  }
-  // What the user writes
-  /** Number and stamp a write and put it at the end of the queue, once per `origin`; `contentId` is canonical. */
-  enqueue(operation2, contentId, nowMs, origin) {
-    if (origin !== void 0) {
-      if (this.#origins.has(origin)) return;
-      this.#origins.add(origin);
-    }
-    const { replica, revision, ...head } = this.state.head;
-    const timestamp = tick(head.clock, nowMs, replica);
-    const number = head.operations + 1;
-    const adds = operation2 === "add" ? head.adds + 1 : head.adds;
-    const { physical, logical } = timestamp;
-    this.#change({ set: { clock: { physical, logical }, operations: number, adds } });
-    this.#changeQueue({
-      queue: {
-        number,
-        operation: operation2,
-        content_id: contentId,
-        operation_id: `${replica}.${number}`,
-        ...operation2 === "add" && { tag: `${replica}:${adds}` },
-        observed: revision,
-        timestamp,
-        ...origin !== void 0 && { origin }
-      }
-    });
-  }
-  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
-  acknowledge(write2, revision, timestamp) {
-    if (timestamp !== void 0) this.#follow(timestamp);
-    this.queue.answer(write2, revision ?? 0);
-    if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
-    this.#settle();
-  }
-  /** Leave the stamp to the service. */
-  unstamp(write2) {
-    this.#change({ queue: { ...write2, isUnstamped: true } });
-  }
-  /**
-   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
-   *
-   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
-   */
-  retag(write2) {
-    this.#leaveReplica(write2);
-    const { tag, ...untagged } = write2;
-    const refusedTags = (write2.refusedTags ?? 0) + 1;
-    if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
-      return;
-    }
-    const { replica } = this.state.head;
-    const adds = this.state.head.adds + 1;
-    this.#change({ set: { adds } });
-    this.#change({ queue: { ...untagged, tag: `${replica}:${adds}`, refusedTags } });
-  }
-  /** Undo what the service does not accept. */
-  refuse(write2) {
-    this.#drop(write2.number);
-    this.#leaveReplica(write2);
-  }
-  // What the service says
-  /** Note the journal that the revisions to come count in. */
-  adoptEpoch(epoch) {
-    if (epoch !== this.epoch) this.#change({ set: { epoch } });
-  }
-  /** Apply the update of the next revision. */
-  applyUpdate({ content_id, action, revision, timestamp, device_id }) {
-    this.#follow(timestamp);
-    this.#change({ set: { revision } });
-    const before = this.state.items.get(content_id);
-    if (action === "remove") this.#change({ drop: content_id });
-    else if (before === void 0 || compareTimestamps(timestamp, before.timestamp) >= 0)
-      this.#change({ put: { content_id, timestamp, rank: revision, device_id } });
-    this.#hasUpdated = true;
-    this.#settle();
-  }
-  /** Put a snapshot in the place of what was confirmed. */
-  applySnapshot({ revision, epoch, items }) {
-    const isOtherJournal = this.epoch !== null && this.epoch !== epoch || revision < this.revision;
-    this.#change({ clear: true });
-    items.forEach(({ content_id, timestamp = NEVER, device_id = null }, index) => {
-      this.#follow(timestamp);
-      this.#change({ put: { content_id, timestamp, rank: -index, device_id } });
-    });
-    this.#change({ set: { revision, epoch } });
-    this.#hasUpdated = true;
-    if (isOtherJournal) {
-      this.#settle(null);
-      for (const write2 of this.state.queue.values()) this.#changeQueue({ queue: { ...write2, observed: revision } });
-    }
-    this.#settle();
-  }
-  erase() {
-    this.#change({ erase: true });
-  }
-  // Within
-  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
-  #leaveReplica({ tag }) {
-    if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
-  }
-  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
-  #unstampBehind({ number, content_id }, timestamp) {
-    for (const each of this.state.writesOf(content_id)) {
-      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
-    }
-  }
-  /** Keep the clock from falling behind what it has seen. */
-  #follow(timestamp) {
-    const clock = follow(this.state.head.clock, timestamp);
-    if (clock !== this.state.head.clock) this.#change({ set: { clock } });
-  }
-  /** `revision`: up to which answered writes have taken effect; null: all have. */
-  #settle(revision = this.revision) {
-    for (const number of this.queue.takeSettled(revision)) this.#drop(number);
-  }
-  #drop(number) {
-    const origin = this.state.queue.get(number)?.origin;
-    if (origin !== void 0) this.#origins.delete(origin);
-    this.#changeQueue({ settle: number });
-  }
-  #changeQueue(change) {
-    this.#hasUpdated = true;
-    this.#change(change);
-  }
-  #change(change) {
-    this.state.apply(change);
-    this.#changes.push(change);
-  }
-};
+function checkListName(list) {
+  if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
+    throw new TypeError("list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, and begin with a letter or a digit");
+}
 
 // src/core.ts
 var Core = class {
   #deps;
   #outputs = [];
   #signedIn = null;
+  /** The lists beside the watchlist that the app wants, of whoever is signed in. */
+  #opened = /* @__PURE__ */ new Set();
   constructor(deps) {
     this.#deps = deps;
   }
@@ -1314,34 +1526,42 @@ var Core = class {
   get transport() {
     return this.#signedIn?.connector.transport ?? null;
   }
-  /** Whose list is open; null: nobody's. */
+  /** Whose lists are open; null: nobody's. */
   get userId() {
-    return this.#signedIn?.watchlist.userId ?? null;
+    return this.#signedIn?.collections.userId ?? null;
   }
-  /** What the signed-in user's list and queue are; to be looked at only. */
+  /** What the signed-in user's lists and queue are; to be looked at only. */
   get stored() {
-    return this.#signedIn?.watchlist.state ?? null;
+    return this.#signedIn?.collections.state ?? null;
   }
   // The app's calls
-  /** Open a user's list and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
+  /** Open a user's lists and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
   signIn(userId, stored) {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
-    const before = this.signOut(false);
+    const before2 = this.signOut(false);
     const { nowMs, random, newReplica } = this.#deps;
-    const watchlist = new Watchlist(userId, stored, newReplica);
-    const connector = new Connector(watchlist, (output) => this.#outputs.push(output), nowMs, random);
-    this.#signedIn = { watchlist, connector };
+    const collections = new Collections(userId, stored, newReplica);
+    for (const prefix of this.#opened) collections.follow(prefix);
+    const connector = new Connector(collections, (output) => this.#outputs.push(output), nowMs, random);
+    this.#signedIn = { collections, connector };
     connector.connect();
-    return [...before, ...this.#done()];
+    return [...before2, ...this.#done()];
   }
-  /** Close the user's list. `erase`: delete all that is stored of the user, unsent writes included. */
+  /** Follow a list beside the watchlist from here on, whoever is signed in; throws as `checkListName`. */
+  openList(list) {
+    checkListName(list);
+    this.#opened.add(prefixOf(list));
+    if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
+    return this.#done();
+  }
+  /** Close the user's lists. `erase`: delete all that is stored of the user, unsent writes included. */
   signOut(erase) {
     if (this.#signedIn === null) return [];
-    const { watchlist, connector } = this.#signedIn;
-    if (erase) watchlist.erase();
+    const { collections, connector } = this.#signedIn;
+    if (erase) collections.erase();
     connector.signOut();
-    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: watchlist.userId, erased: erase } });
+    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: collections.userId, erased: erase } });
     const outputs = this.#done();
     this.#signedIn = null;
     return outputs;
@@ -1360,12 +1580,14 @@ var Core = class {
   }
   /**
    * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `contentId` is no UUID. `origin`: a name for this call; one whose write is in the queue changes
-   * nothing.
+   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
+   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
-  enqueue(operation2, contentId, origin) {
+  enqueue(operation2, key, said) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
-    this.#signedIn.watchlist.enqueue(operation2, contentId, this.#deps.nowMs(), origin);
+    const { collections, connector } = this.#signedIn;
+    collections.enqueue(operation2, key, this.#deps.nowMs(), said);
+    if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }
   // The app's callback
@@ -1427,9 +1649,9 @@ var Core = class {
   /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done() {
     if (this.#signedIn !== null) {
-      const { watchlist, connector } = this.#signedIn;
-      const { changes, hasUpdated } = watchlist.takeChanges();
-      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
+      const { collections, connector } = this.#signedIn;
+      const { changes, hasUpdated } = collections.takeChanges();
+      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
       connector.sendWrites();
       if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
     }
@@ -1454,14 +1676,30 @@ function shape(fields) {
   return (value) => typeof value === "object" && value !== null && checks.every(([name, check]) => check(value[name]));
 }
 var isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
-var stamp = { timestamp: optional(isTimestamp), device_id: optional(isText) };
-var list = { revision: isWhole, epoch: isText, items: arrayOf(shape({ content_id: isText, ...stamp })) };
+var isObject = (value) => shape({})(value) && !Array.isArray(value);
+var item = {
+  content_id: isText,
+  timestamp: optional(isTimestamp),
+  device_id: optional(isText),
+  data: optional(isObject),
+  position: optional(isText)
+};
+var update = { ...item, action: isAction, revision: optional(isWhole) };
+var snapshot = { revision: isWhole, epoch: isText, items: arrayOf(shape(item)) };
+var piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
+var ofList = { list: isText };
 var answer = { id: optional(isName2) };
 var SHAPES = /* @__PURE__ */ new Map([
-  ["watchlist_update", shape({ content_id: isText, action: isAction, revision: optional(isWhole), ...stamp })],
-  ["resumed", shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText) })],
-  ["watchlist_snapshot", shape(list)],
-  ["watchlist_snapshot_piece", shape({ ...list, start: optional(isFlag), next: optional(isText) })],
+  ["watchlist_update", shape(update)],
+  ["list_update", shape({ ...update, ...ofList })],
+  [
+    "resumed",
+    shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText), list: optional(isText) })
+  ],
+  ["watchlist_snapshot", shape(snapshot)],
+  ["list_snapshot", shape({ ...snapshot, ...ofList })],
+  ["watchlist_snapshot_piece", shape(piece)],
+  ["list_snapshot_piece", shape({ ...piece, ...ofList })],
   ["ack", shape({ ...answer, status: isText, revision: optional(isWhole), timestamp: optional(isTimestamp) })],
   [
     "error",
@@ -1495,6 +1733,7 @@ function encode(message) {
 }
 
 // src/late_parts.ts
+var loadListRequests = late(() => import("./list_requests.js"), "./list_requests.js");
 var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
 var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
 function late(load, address) {
@@ -1770,13 +2009,16 @@ var Engine = class {
         return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);
+      case "open_list":
+        return this.#core.openList(call.list);
       case "write":
-        return this.#enqueue(call.operation, call.writes);
+        return this.#enqueue(call);
     }
   }
-  #enqueue(operation2, writes) {
+  #enqueue({ operation: operation2, writes, ...carried }) {
     const outputs = [];
-    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation2, content_id, name));
+    for (const { content_id, name } of writes)
+      outputs.push(...this.#core.enqueue(operation2, content_id, { origin: name, ...carriedBy(carried) }));
     return outputs;
   }
   #put(happened) {
@@ -2085,9 +2327,9 @@ var GuardedStore = class {
 };
 function withDeadlines(store) {
   return {
-    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
-    read: async (userId) => checked(await within(store.read(userId), 0)),
-    save: (userId, changes) => within(store.save(userId, changes), changes.length),
+    claim: async (userId, isKnown) => checked(await within2(store.claim(userId, isKnown), 0)),
+    read: async (userId) => checked(await within2(store.read(userId), 0)),
+    save: (userId, changes) => within2(store.save(userId, changes), changes.length),
     close: () => store.close()
   };
 }
@@ -2096,7 +2338,7 @@ function checked(stored) {
   if (!isState) throw new TypeError("the store holds something else than a client's state");
   return stored;
 }
-function within(promise, rows) {
+function within2(promise, rows) {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
     const timer = setInterval(() => {
@@ -2248,7 +2490,7 @@ function readRows(store, userId, keyOf, onRead = () => void 0) {
 function itemsOf(rows) {
   const items = /* @__PURE__ */ new Map();
   for (const row of rows) {
-    if ("items" in row) for (const item of row.items) items.set(item.content_id, item);
+    if ("items" in row) for (const item2 of row.items) items.set(item2.content_id, item2);
     else if ("isDropped" in row) items.delete(row.content_id);
     else items.set(row.content_id, row);
   }
@@ -2263,9 +2505,9 @@ function write(transaction, userId, changes) {
       request = writeOne(transaction, userId, change) ?? request;
       at += 1;
       if (!("clear" in change)) continue;
-      const list2 = listFrom(changes, at);
-      writeBlocks(transaction, userId, list2.items);
-      at += list2.length;
+      const list = listFrom(changes, at);
+      writeBlocks(transaction, userId, list.items);
+      at += list.length;
     }
     if (at >= changes.length)
       transaction.commit?.();
@@ -2331,6 +2573,102 @@ function abortingIn(transaction, act) {
   };
 }
 
+// src/operations.ts
+function operation(name, stored) {
+  return Object.assign(ignorable(stored.then(() => name)), { operation_id: name });
+}
+function operations(names, stored) {
+  return Object.assign(ignorable(stored.then(() => names)), { operation_ids: names });
+}
+function ignorable(promise) {
+  promise.catch(() => void 0);
+  return promise;
+}
+
+// src/list.ts
+var NO_ITEMS = Object.freeze([]);
+var List = class _List {
+  #list;
+  #host;
+  /** What its keys begin with. */
+  #prefix;
+  /** `list`: undefined for the watchlist. */
+  constructor(list, host) {
+    this.#list = list ?? "";
+    this.#host = host;
+    this.#prefix = prefixOf(list);
+    bindMembers(this, _List.prototype);
+  }
+  /**
+   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
+   * is another; items that are the same stay the same, too.
+   */
+  get items() {
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
+  }
+  /** The last revision of the list that this device has. */
+  get revision() {
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+  }
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId) {
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
+  }
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.#host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+  /**
+   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId, carried) {
+    return this.#one("add", contentId, carried);
+  }
+  /** Take a content out of the list; throws like `add`. */
+  remove(contentId) {
+    return this.#one("remove", contentId);
+  }
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds) {
+    return this.#many("add", contentIds);
+  }
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds) {
+    return this.#many("remove", contentIds);
+  }
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name) {
+    const { rename } = await loadListRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete() {
+    const { remove } = await loadListRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
+  #one(action, contentId, carried) {
+    const { names, stored } = this.#enqueue(action, [contentId], carried);
+    return operation(names[0] ?? "", stored);
+  }
+  #many(action, contentIds) {
+    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
+    return operations(names, stored);
+  }
+  #enqueue(action, contentIds, carried = {}) {
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  }
+};
+
 // src/memory_store.ts
 var MemoryStore = class {
   #states = /* @__PURE__ */ new Map();
@@ -2351,18 +2689,6 @@ var MemoryStore = class {
   close() {
   }
 };
-
-// src/operations.ts
-function operation(name, stored) {
-  return Object.assign(ignorable(stored.then(() => name)), { operation_id: name });
-}
-function operations(names, stored) {
-  return Object.assign(ignorable(stored.then(() => names)), { operation_ids: names });
-}
-function ignorable(promise) {
-  promise.catch(() => void 0);
-  return promise;
-}
 
 // src/returns.ts
 var OF_WINDOW = ["online", "pageshow", "focus"];
@@ -2408,10 +2734,11 @@ var LeaderCopy = class {
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost() {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
-    return queued.map(({ operation: operation2, content_id, origin }) => ({
+    return queued.map(({ operation: operation2, content_id, origin, ...carried }) => ({
       type: "write",
       operation: operation2,
-      writes: origin === void 0 ? [] : [{ name: origin, content_id }]
+      writes: origin === void 0 ? [] : [{ name: origin, content_id }],
+      ...carriedBy(carried)
     }));
   }
   /** This tab leads now: `leader` names its engine. */
@@ -2511,16 +2838,17 @@ var OpenCalls = class {
     this.#writes = null;
     return entry;
   }
-  /** One call for a write of each content; `contents`: with the names of the writes. */
-  addWrites(operation2, contentIds) {
+  /** One call for a write of each key; `contents`: with the names of the writes. */
+  addWrites(operation2, keys, carried) {
     const physical = Date.now();
-    const contents = contentIds.map((contentId) => ({ name: this.#newName(), content_id: contentId }));
+    const contents = keys.map((key) => ({ name: this.#newName(), content_id: key }));
     const writes = contents.map(({ content_id }, index) => ({
       operation: operation2,
       content_id,
-      timestamp: { physical, logical: this.#names + index, node: this.#tab }
+      timestamp: { physical, logical: this.#names + index, node: this.#tab },
+      ...carried
     }));
-    return { ...this.add({ type: "write", operation: operation2, writes: contents }, writes), contents };
+    return { ...this.add({ type: "write", operation: operation2, writes: contents, ...carried }, writes), contents };
   }
   markDone(names) {
     for (const name of names) {
@@ -2556,14 +2884,18 @@ var TabSession = class {
   #engines = 0;
   #calls;
   #nothing = UserState.empty("");
+  /** By name, the lists beside the watchlist that the app wants. */
+  #lists;
   #isClosed = false;
   // Of the tab that leads, while it is another
   #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
   #canonical = (contentId) => canonical(contentId, this.#deps.contentIds);
-  constructor(userId, deps) {
+  /** `lists`: by name, those beside the watchlist that the app wants; when they are more, `openLists`. */
+  constructor(userId, deps, lists) {
     this.userId = userId;
+    this.#lists = lists;
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
@@ -2594,19 +2926,21 @@ var TabSession = class {
     const { stored } = this;
     return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
   }
-  list() {
-    return (this.stored ?? this.#nothing).list(this.#unstored);
+  /** Of the list whose keys begin with `prefix`. */
+  items(prefix) {
+    return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
   }
   /** Throws a TypeError where `contentId` is none. */
-  has(contentId) {
-    return (this.stored ?? this.#nothing).has(this.#canonical(contentId), this.#unstored);
+  has(contentId, prefix = "") {
+    return (this.stored ?? this.#nothing).has(prefix + this.#canonical(contentId), this.#unstored);
   }
   /**
-   * Throws a TypeError where one of `contentIds` is none; nothing was done then. Returns the names of the writes, and a
-   * promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
+   * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation2, contentIds) {
-    const { contents, ended, ...call } = this.#calls.addWrites(operation2, contentIds.map(this.#canonical));
+  enqueue(operation2, contentIds, prefix = "", carried = {}) {
+    const keys = contentIds.map((contentId) => prefix + this.#canonical(contentId));
+    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, checkedCarried(carried));
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -2616,6 +2950,10 @@ var TabSession = class {
     const open = this.#calls.add(call);
     this.#make(open);
     return open.ended;
+  }
+  /** Have whoever leads be connected for the lists. */
+  openLists() {
+    for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
   }
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello() {
@@ -2670,6 +3008,7 @@ var TabSession = class {
     this.#copy.leads(`${tab} ${this.#engines}`);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
+    this.openLists();
     for (const call of lost) engine.call(call, "");
     for (const call of this.#calls) this.#make(call);
     this.#show();
@@ -2753,6 +3092,7 @@ var TabSession = class {
       if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
       else void this.#readCopy(batch.leader);
       for (const call of this.#calls) this.#make(call);
+      this.openLists();
     }
   }
   #onApplied({ done: done2, events }) {
@@ -2865,6 +3205,9 @@ var SyncClient = class extends PlatformEventTarget {
   /** Null: they are not watched. */
   #ignoreReturns = null;
   #session = null;
+  #watchlist = this.#newList(void 0);
+  /** Those beside it that the app has asked for. */
+  #lists = /* @__PURE__ */ new Map();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left = Promise.resolve();
@@ -2910,25 +3253,22 @@ var SyncClient = class extends PlatformEventTarget {
     return this.#session?.storage ?? this.#deps.store.storage;
   }
   /**
-   * The list, newest first, the user's unconfirmed changes included. The same frozen array until something in it is
-   * another; items that are the same stay the same, too.
+   * The watchlist: by `position`, then newest first, the user's unconfirmed changes included. The same frozen array until
+   * something in it is another; items that are the same stay the same, too.
    */
   get items() {
-    return this.#session?.list() ?? NO_ITEMS;
+    return this.#watchlist.items;
   }
   /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
   has(contentId) {
-    return this.#session?.has(contentId) ?? false;
+    return this.#watchlist.has(contentId);
   }
   /**
    * Have `listener` called with the list, now and at each `updated`, until what is returned is called: as Svelte's stores
    * do, and as `useSyncExternalStore` of React wants it.
    */
   subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    this.addEventListener("updated", onUpdated);
-    onUpdated();
-    return () => this.removeEventListener("updated", onUpdated);
+    return this.#watchlist.subscribe(listener);
   }
   /** How many of the user's changes are not settled with the service. */
   get queueLength() {
@@ -2936,7 +3276,21 @@ var SyncClient = class extends PlatformEventTarget {
   }
   /** The last revision of the list that this device has. */
   get revision() {
-    return this.#session?.stored?.head.revision ?? 0;
+    return this.#watchlist.revision;
+  }
+  /**
+   * A list beside the watchlist, by what it is called in the service's paths; the same object each time. From now on it is
+   * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
+   */
+  list(name) {
+    let list = this.#lists.get(name);
+    if (list === void 0) {
+      checkListName(name);
+      list = this.#newList(name);
+      this.#lists.set(name, list);
+      void Promise.resolve().then(() => this.#session?.openLists());
+    }
+    return list;
   }
   /**
    * Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. Rejected
@@ -2952,7 +3306,7 @@ var SyncClient = class extends PlatformEventTarget {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new TabSession(user, this.#deps);
+      this.#session = new TabSession(user, this.#deps, this.#lists);
       this.#ignoreReturns ??= watchReturns(() => this.wake());
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
@@ -2979,25 +3333,29 @@ var SyncClient = class extends PlatformEventTarget {
   wake() {
     this.#session?.wake();
   }
-  /** Put a content into the list. Throws a TypeError if `contentId` is none, an Error if nobody is signed in. */
-  add(contentId) {
-    const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
-    return operation(names[0] ?? "", stored);
+  /**
+   * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId, carried) {
+    return this.#watchlist.add(contentId, carried);
   }
-  /** Take a content out of the list; throws like `add`. */
+  /** Take a content out of the watchlist; throws like `add`. */
   remove(contentId) {
-    const { names, stored } = this.#signedIn().enqueue("remove", [contentId]);
-    return operation(names[0] ?? "", stored);
+    return this.#watchlist.remove(contentId);
   }
   /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
   addMany(contentIds) {
-    const { names, stored } = this.#signedIn().enqueue("add", [...contentIds]);
-    return operations(names, stored);
+    return this.#watchlist.addMany(contentIds);
   }
   /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
   removeMany(contentIds) {
-    const { names, stored } = this.#signedIn().enqueue("remove", [...contentIds]);
-    return operations(names, stored);
+    return this.#watchlist.removeMany(contentIds);
+  }
+  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  async lists() {
+    const { lists } = await loadListRequests();
+    return lists(this.#asking());
   }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
@@ -3009,13 +3367,27 @@ var SyncClient = class extends PlatformEventTarget {
     this.#ignoreReturns = null;
     const session = this.#session;
     this.#session = null;
-    const before = this.#left;
+    const before2 = this.#left;
     this.#left = (async () => {
-      await Promise.all([before, session?.close()]);
+      await Promise.all([before2, session?.close()]);
       this.#deps.store.close();
     })();
     this.#tellState();
     await this.#left;
+  }
+  #newList(name) {
+    return new List(name, {
+      session: () => this.#session,
+      signedIn: () => this.#signedIn(),
+      onUpdated: (listener) => {
+        this.addEventListener("updated", listener);
+        return () => this.removeEventListener("updated", listener);
+      },
+      asking: () => this.#asking()
+    });
+  }
+  #asking() {
+    return { service: this.#deps.service, userId: this.#signedIn().userId };
   }
   #signedIn() {
     if (this.#session === null) throw new Error("Nobody is signed in.");
@@ -3079,7 +3451,6 @@ var SyncClient = class extends PlatformEventTarget {
     return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
   }
 };
-var NO_ITEMS = Object.freeze([]);
 function hasIndexedDb() {
   try {
     return globalThis.indexedDB !== void 0;
@@ -3091,6 +3462,7 @@ export {
   ErasedError,
   SupersededError,
   SyncClient,
+  between,
   canonical,
   readToken
 };

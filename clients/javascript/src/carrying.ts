@@ -49,7 +49,7 @@ export interface Answer {
 
 /** Ask the service; null: nobody answered. Follows no redirect: it would carry the token to another place. */
 export async function request(
-  { address, signal }: Line,
+  { address, signal }: Pick<Line, "address" | "signal">,
   target: string,
   token: string,
   { headers, ...options }: { method?: string; body?: string; headers?: Readonly<Record<string, string>> } = {},

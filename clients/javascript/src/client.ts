@@ -3,17 +3,21 @@
 import { addressOf } from "./address.js";
 import { bindMembers } from "./bound.js";
 import { Burst } from "./burst.js";
+import type { Carried } from "./carried.js";
 import { randomName } from "./engine.js";
 import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
 import { GuardedStore, type Storage } from "./guarded_store.js";
-import { type ContentIds, checkUserId } from "./ids.js";
+import { type ContentIds, checkListName, checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
+import { List } from "./list.js";
+import type { Asking, NamedList } from "./list_requests.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
-import { type Operation, type Operations, operation, operations } from "./operations.js";
+import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
 import type { Transport } from "./outputs.js";
+import { loadListRequests } from "./parts.js";
 import type { ListenerOptions } from "./platform.js";
 import { watchReturns } from "./returns.js";
 import type { Service } from "./service.js";
@@ -46,7 +50,7 @@ export interface SyncClient {
 }
 
 /**
- * A user's watchlist on this device, the same as on all the others as soon as there is a network.
+ * A user's watchlist and other lists on this device, the same as on all the others as soon as there is a network.
  *
  * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
  */
@@ -58,6 +62,9 @@ export class SyncClient extends PlatformEventTarget {
   /** Null: they are not watched. */
   #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
+  readonly #watchlist = this.#newList(undefined);
+  /** Those beside it that the app has asked for. */
+  readonly #lists = new Map<string, List>();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left: Promise<void> = Promise.resolve();
@@ -110,16 +117,16 @@ export class SyncClient extends PlatformEventTarget {
   }
 
   /**
-   * The list, newest first, the user's unconfirmed changes included. The same frozen array until something in it is
-   * another; items that are the same stay the same, too.
+   * The watchlist: by `position`, then newest first, the user's unconfirmed changes included. The same frozen array until
+   * something in it is another; items that are the same stay the same, too.
    */
   get items(): readonly Item[] {
-    return this.#session?.list() ?? NO_ITEMS;
+    return this.#watchlist.items;
   }
 
   /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
   has(contentId: string): boolean {
-    return this.#session?.has(contentId) ?? false;
+    return this.#watchlist.has(contentId);
   }
 
   /**
@@ -127,10 +134,7 @@ export class SyncClient extends PlatformEventTarget {
    * do, and as `useSyncExternalStore` of React wants it.
    */
   subscribe(listener: (items: readonly Item[]) => void): () => void {
-    const onUpdated = (): void => listener(this.items);
-    this.addEventListener("updated", onUpdated);
-    onUpdated();
-    return () => this.removeEventListener("updated", onUpdated);
+    return this.#watchlist.subscribe(listener);
   }
 
   /** How many of the user's changes are not settled with the service. */
@@ -140,7 +144,22 @@ export class SyncClient extends PlatformEventTarget {
 
   /** The last revision of the list that this device has. */
   get revision(): number {
-    return this.#session?.stored?.head.revision ?? 0;
+    return this.#watchlist.revision;
+  }
+
+  /**
+   * A list beside the watchlist, by what it is called in the service's paths; the same object each time. From now on it is
+   * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
+   */
+  list(name: string): List {
+    let list = this.#lists.get(name);
+    if (list === undefined) {
+      checkListName(name);
+      list = this.#newList(name);
+      this.#lists.set(name, list);
+      void Promise.resolve().then(() => this.#session?.openLists()); // a component may ask for it while it is rendered
+    }
+    return list;
   }
 
   /**
@@ -157,7 +176,7 @@ export class SyncClient extends PlatformEventTarget {
       this.connect();
     } else {
       this.#leave();
-      this.#session = new TabSession(user, this.#deps);
+      this.#session = new TabSession(user, this.#deps, this.#lists);
       this.#ignoreReturns ??= watchReturns(() => this.wake());
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
@@ -189,28 +208,33 @@ export class SyncClient extends PlatformEventTarget {
     this.#session?.wake();
   }
 
-  /** Put a content into the list. Throws a TypeError if `contentId` is none, an Error if nobody is signed in. */
-  add(contentId: string): Operation {
-    const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
-    return operation(names[0] ?? "", stored);
+  /**
+   * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId: string, carried?: Carried): Operation {
+    return this.#watchlist.add(contentId, carried);
   }
 
-  /** Take a content out of the list; throws like `add`. */
+  /** Take a content out of the watchlist; throws like `add`. */
   remove(contentId: string): Operation {
-    const { names, stored } = this.#signedIn().enqueue("remove", [contentId]);
-    return operation(names[0] ?? "", stored);
+    return this.#watchlist.remove(contentId);
   }
 
   /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
   addMany(contentIds: Iterable<string>): Operations {
-    const { names, stored } = this.#signedIn().enqueue("add", [...contentIds]);
-    return operations(names, stored);
+    return this.#watchlist.addMany(contentIds);
   }
 
   /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
   removeMany(contentIds: Iterable<string>): Operations {
-    const { names, stored } = this.#signedIn().enqueue("remove", [...contentIds]);
-    return operations(names, stored);
+    return this.#watchlist.removeMany(contentIds);
+  }
+
+  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  async lists(): Promise<readonly NamedList[]> {
+    const { lists } = await loadListRequests();
+    return lists(this.#asking());
   }
 
   /**
@@ -230,6 +254,22 @@ export class SyncClient extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
+  }
+
+  #newList(name: string | undefined): List {
+    return new List(name, {
+      session: () => this.#session,
+      signedIn: () => this.#signedIn(),
+      onUpdated: (listener) => {
+        this.addEventListener("updated", listener);
+        return () => this.removeEventListener("updated", listener);
+      },
+      asking: () => this.#asking(),
+    });
+  }
+
+  #asking(): Asking {
+    return { service: this.#deps.service, userId: this.#signedIn().userId };
   }
 
   #signedIn(): TabSession {
@@ -302,8 +342,6 @@ export class SyncClient extends PlatformEventTarget {
     return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
   }
 }
-
-const NO_ITEMS: readonly Item[] = Object.freeze([]);
 
 /** Whether there may be one: where it is forbidden, asking throws. */
 function hasIndexedDb(): boolean {

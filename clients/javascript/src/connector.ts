@@ -1,6 +1,7 @@
-/** Keeps one user's list connected: tokens, attempts, and what follows each end of one. */
+/** Keeps one user's lists connected: tokens, attempts, and what follows each end of one. */
 
 import { afterClose, afterRefusal, delayMs, type Then } from "./close_policy.js";
+import type { Collections } from "./collections.js";
 import { Exchange, GapError } from "./exchange.js";
 import type { ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
@@ -12,11 +13,13 @@ import { Timers } from "./timers.js";
 import type { Token } from "./token.js";
 import { type Fault, NO_ANSWER, stripped, Tokens } from "./tokens.js";
 import { Transports } from "./transports.js";
-import type { Watchlist } from "./watchlist.js";
+
+/** In which lists are gathered that are opened one after the other. */
+const FOLLOW_MS = 50;
 
 /** Of one user, with one connection at most. */
 export class Connector {
-  readonly #watchlist: Watchlist;
+  readonly #collections: Collections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
   readonly #tokens: Tokens;
@@ -29,11 +32,11 @@ export class Connector {
   #exchange: Exchange | null = null;
 
   /** `put`: where its outputs go; `nowMs`: the wall clock, ms since 1970; `random`: in [0, 1). */
-  constructor(watchlist: Watchlist, put: (output: Output) => void, nowMs: () => number, random: () => number) {
-    this.#watchlist = watchlist;
+  constructor(collections: Collections, put: (output: Output) => void, nowMs: () => number, random: () => number) {
+    this.#collections = collections;
     this.#put = put;
     this.#timers = new Timers(put, nowMs);
-    this.#tokens = new Tokens(watchlist.userId, put, this.#timers, nowMs);
+    this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
     this.#silence = new Silence(put, this.#timers);
@@ -82,6 +85,11 @@ export class Connector {
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
 
+  /** Ask for the lists that are new, too; once for all that are opened together. */
+  follow(): void {
+    if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
+  }
+
   /** Send the writes that may go now. */
   sendWrites(): void {
     this.#exchange?.sendWrites();
@@ -117,7 +125,7 @@ export class Connector {
   /** It is open, or the next poll is answered. */
   opened(): void {
     if (this.#exchange !== null) return;
-    this.#exchange = new Exchange(this.#watchlist, this.#put, this.#timers);
+    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers);
     this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
     this.#put({ type: "emit", event: { type: "connected" } });
   }
@@ -206,9 +214,12 @@ export class Connector {
         if (this.#state === "token") this.#hangUp();
         this.noToken(NO_ANSWER);
         break;
+      case "follow":
+        this.#openInstead(this.#tokens.used);
+        break;
       case "probe":
         if (this.#exchange !== null)
-          this.#transports.probe(targetOf("websocket", this.#watchlist, false), this.#tokens.used.value);
+          this.#transports.probe(targetOf("websocket", this.#collections, false), this.#tokens.used.value);
     }
   }
 
@@ -243,6 +254,7 @@ export class Connector {
   #open(token: Token): void {
     this.#state = "opening";
     this.#tokens.use(token);
+    this.#collections.ask();
     this.#transports.beginAttempt();
     this.#putOpen(token);
     this.#silence.begin(false, true);
@@ -250,7 +262,7 @@ export class Connector {
 
   #putOpen({ value }: Token): void {
     const transport = this.#transports.current;
-    const target = targetOf(transport, this.#watchlist, this.state === "live");
+    const target = targetOf(transport, this.#collections, this.state === "live");
     this.#put({ type: "open", transport, target, token: value });
   }
 

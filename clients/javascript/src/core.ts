@@ -6,14 +6,16 @@
  * it, is such a thing too.
  */
 
+import type { Carried } from "./carried.js";
+import { Collections } from "./collections.js";
 import { Connector } from "./connector.js";
-import { checkUserId } from "./ids.js";
+import { checkListName, checkUserId } from "./ids.js";
+import { prefixIn, prefixOf } from "./keys.js";
 import type { Action, ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import type { State } from "./state.js";
 import type { Token } from "./token.js";
 import type { UserState } from "./user_state.js";
-import { Watchlist } from "./watchlist.js";
 
 /** What a core takes from outside. */
 export interface CoreDeps {
@@ -25,9 +27,9 @@ export interface CoreDeps {
   readonly newReplica: () => string;
 }
 
-/** A user's list, and what keeps it connected. */
+/** A user's lists, and what keeps them connected. */
 interface SignedIn {
-  readonly watchlist: Watchlist;
+  readonly collections: Collections;
   readonly connector: Connector;
 }
 
@@ -39,6 +41,8 @@ export class Core {
   readonly #deps: CoreDeps;
   readonly #outputs: Output[] = [];
   #signedIn: SignedIn | null = null;
+  /** The lists beside the watchlist that the app wants, of whoever is signed in. */
+  readonly #opened = new Set<string>();
 
   constructor(deps: CoreDeps) {
     this.#deps = deps;
@@ -54,38 +58,47 @@ export class Core {
     return this.#signedIn?.connector.transport ?? null;
   }
 
-  /** Whose list is open; null: nobody's. */
+  /** Whose lists are open; null: nobody's. */
   get userId(): string | null {
-    return this.#signedIn?.watchlist.userId ?? null;
+    return this.#signedIn?.collections.userId ?? null;
   }
 
-  /** What the signed-in user's list and queue are; to be looked at only. */
+  /** What the signed-in user's lists and queue are; to be looked at only. */
   get stored(): UserState | null {
-    return this.#signedIn?.watchlist.state ?? null;
+    return this.#signedIn?.collections.state ?? null;
   }
 
   // The app's calls
 
-  /** Open a user's list and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
+  /** Open a user's lists and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
   signIn(userId: string, stored: UserState | null): Output[] {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
     const { nowMs, random, newReplica } = this.#deps;
-    const watchlist = new Watchlist(userId, stored, newReplica);
-    const connector = new Connector(watchlist, (output) => this.#outputs.push(output), nowMs, random);
-    this.#signedIn = { watchlist, connector };
+    const collections = new Collections(userId, stored, newReplica);
+    for (const prefix of this.#opened) collections.follow(prefix);
+    const connector = new Connector(collections, (output) => this.#outputs.push(output), nowMs, random);
+    this.#signedIn = { collections, connector };
     connector.connect();
     return [...before, ...this.#done()];
   }
 
-  /** Close the user's list. `erase`: delete all that is stored of the user, unsent writes included. */
+  /** Follow a list beside the watchlist from here on, whoever is signed in; throws as `checkListName`. */
+  openList(list: string): Output[] {
+    checkListName(list);
+    this.#opened.add(prefixOf(list));
+    if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
+    return this.#done();
+  }
+
+  /** Close the user's lists. `erase`: delete all that is stored of the user, unsent writes included. */
   signOut(erase: boolean): Output[] {
     if (this.#signedIn === null) return [];
-    const { watchlist, connector } = this.#signedIn;
-    if (erase) watchlist.erase();
+    const { collections, connector } = this.#signedIn;
+    if (erase) collections.erase();
     connector.signOut();
-    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: watchlist.userId, erased: erase } });
+    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: collections.userId, erased: erase } });
     const outputs = this.#done();
     this.#signedIn = null;
     return outputs;
@@ -108,12 +121,14 @@ export class Core {
 
   /**
    * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `contentId` is no UUID. `origin`: a name for this call; one whose write is in the queue changes
-   * nothing.
+   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
+   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
-  enqueue(operation: Action, contentId: string, origin?: string): Output[] {
+  enqueue(operation: Action, key: string, said?: Carried & { readonly origin?: string }): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
-    this.#signedIn.watchlist.enqueue(operation, contentId, this.#deps.nowMs(), origin);
+    const { collections, connector } = this.#signedIn;
+    collections.enqueue(operation, key, this.#deps.nowMs(), said);
+    if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }
 
@@ -192,9 +207,9 @@ export class Core {
   /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done(): Output[] {
     if (this.#signedIn !== null) {
-      const { watchlist, connector } = this.#signedIn;
-      const { changes, hasUpdated } = watchlist.takeChanges();
-      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: watchlist.userId, changes });
+      const { collections, connector } = this.#signedIn;
+      const { changes, hasUpdated } = collections.takeChanges();
+      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
       connector.sendWrites();
       if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
     }

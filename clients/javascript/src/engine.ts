@@ -1,5 +1,6 @@
 /** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
+import { type Carried, carriedBy } from "./carried.js";
 import type { Input } from "./carrying.js";
 import { Core } from "./core.js";
 import type { SyncEvent } from "./events.js";
@@ -16,11 +17,19 @@ import type { Change, UserState } from "./user_state.js";
 export type Call =
   | { readonly type: "hello" | "connect" | "disconnect" | "wake" }
   | { readonly type: "sign_out"; readonly erase: boolean }
-  | { readonly type: "write"; readonly operation: Action; readonly writes: readonly NamedContent[] };
+  | { readonly type: "open_list"; readonly list: string }
+  | WriteCall;
+
+interface WriteCall extends Carried {
+  readonly type: "write";
+  readonly operation: Action;
+  readonly writes: readonly NamedContent[];
+}
 
 /** What a write is about, and the name that the app knows it by, which nothing else has. */
 export interface NamedContent {
   readonly name: string;
+  /** Its key: in the watchlist its id. */
   readonly content_id: string;
 }
 
@@ -117,14 +126,17 @@ export class Engine {
         return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);
+      case "open_list":
+        return this.#core.openList(call.list);
       case "write":
-        return this.#enqueue(call.operation, call.writes);
+        return this.#enqueue(call);
     }
   }
 
-  #enqueue(operation: Action, writes: readonly NamedContent[]): Output[] {
+  #enqueue({ operation, writes, ...carried }: WriteCall): Output[] {
     const outputs: Output[] = [];
-    for (const { content_id, name } of writes) outputs.push(...this.#core.enqueue(operation, content_id, name));
+    for (const { content_id, name } of writes)
+      outputs.push(...this.#core.enqueue(operation, content_id, { origin: name, ...carriedBy(carried) }));
     return outputs;
   }
 

@@ -8,9 +8,9 @@ import type { State } from "./state.js";
 export interface SyncEvents {
   /** The socket opened. */
   connected: object;
-  /** The list is up to date; not `recovered`: it came whole, and `reason` says why. */
-  resumed: { readonly recovered: boolean; readonly reason: string | null };
-  /** The list or the queue changed; once for what changes together. */
+  /** A list is up to date; not `recovered`: it came whole, and `reason` says why. */
+  resumed: OfList & { readonly recovered: boolean; readonly reason: string | null };
+  /** A list or its queue changed; once for what changes together. */
   updated: object;
   /** `state` is another. */
   state: { readonly state: State };
@@ -32,7 +32,12 @@ export interface SyncEvents {
   command: { readonly command: string; readonly target_device: string | null };
 }
 
-interface WriteName {
+/** Without `list`: of the watchlist. */
+interface OfList {
+  readonly list?: string;
+}
+
+interface WriteName extends OfList {
   readonly operation_id: string;
   readonly operation: Action;
   readonly content_id: string;

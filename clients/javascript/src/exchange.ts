@@ -1,12 +1,12 @@
-/** What is said about a list on one open connection, from `resumed` to its end. */
+/** What is said on one open connection, to its end. */
 
+import type { Collections } from "./collections.js";
 import type { SyncEvent } from "./events.js";
-import { NEVER } from "./hlc.js";
-import type { Message, ServerMessage } from "./messages.js";
+import { contentIn, named, prefixIn, prefixOf } from "./keys.js";
+import type { Message, Piece, Resumed, ServerMessage, Snapshot, Update } from "./messages.js";
 import type { Output } from "./outputs.js";
 import type { Timers } from "./timers.js";
 import { asMessage, type PendingWrite } from "./user_state.js";
-import type { Watchlist } from "./watchlist.js";
 
 const STABLE_MS = 10_000;
 const RETRY_MS = 1000;
@@ -14,29 +14,38 @@ const RETRY_MS = 1000;
 /** A revision, or a piece of a list, is missing: only a new connection brings it. */
 export class GapError extends Error {}
 
-/** Brings a watchlist and the service's list together. */
+/** One list, from its `resumed` on. */
+interface Line {
+  readonly prefix: string;
+  resumed: Resumed | null;
+  isLive: boolean;
+  hasBegunList: boolean;
+}
+
+/** Brings a user's lists and the service's together. */
 export class Exchange {
-  readonly #watchlist: Watchlist;
+  readonly #collections: Collections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
-  #resumed: Message<"resumed"> | null = null;
+  /** By prefix. */
+  readonly #lines = new Map<string, Line>();
   #isPaused = false;
-  #isLive = false;
-  #hasBegunList = false;
   #hasContinuedList = false;
   #reconnectAfterMs: number | null = null;
 
   /** `put`: where its outputs go. */
-  constructor(watchlist: Watchlist, put: (output: Output) => void, timers: Timers) {
-    this.#watchlist = watchlist;
+  constructor(collections: Collections, put: (output: Output) => void, timers: Timers) {
+    this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
-    watchlist.queue.releaseAll();
+    for (const prefix of collections.asked)
+      this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
+    collections.queue.releaseAll();
   }
 
-  /** Whether the list is up to date. */
+  /** Whether all lists are up to date. */
   get isLive(): boolean {
-    return this.#isLive;
+    return Array.from(this.#lines.values()).every(({ isLive }) => isLive);
   }
 
   /** Whether it has brought more of a list that an earlier connection began. */
@@ -51,18 +60,22 @@ export class Exchange {
 
   /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
   receive(message: ServerMessage): void {
+    const line = this.#lines.get(listOf(message));
     switch (message.type) {
       case "watchlist_update":
-        this.#update(message);
+      case "list_update":
+        if (line) this.#update(message, line);
         break;
       case "watchlist_snapshot":
-        this.#replaceList(message);
+      case "list_snapshot":
+        if (line) this.#replaceList(message, line);
         break;
       case "watchlist_snapshot_piece":
-        this.#collect(message);
+      case "list_snapshot_piece":
+        if (line) this.#collect(message, line);
         break;
       case "resumed":
-        this.#resume(message);
+        if (line) this.#resume(message, line);
         break;
       case "ack":
         this.#acknowledge(message);
@@ -87,8 +100,8 @@ export class Exchange {
 
   /** Send the writes that may go now; they are in flight from here on. */
   sendWrites(): void {
-    if (!this.#isLive || this.#isPaused) return;
-    for (const write of this.#watchlist.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write) });
+    if (!this.isLive || this.#isPaused) return;
+    for (const write of this.#collections.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write) });
   }
 
   /** Allow sending again what the service asked to be tried later. */
@@ -96,80 +109,81 @@ export class Exchange {
     this.#isPaused = false;
   }
 
-  #resume(resumed: Message<"resumed">): void {
-    this.#resumed = resumed;
+  #resume(resumed: Resumed, line: Line): void {
+    line.resumed = resumed;
     if (resumed.recovered) {
-      this.#watchlist.pieces.drop();
-      this.#watchlist.adoptEpoch(resumed.epoch);
-      this.#checkLive();
+      this.#collections.pieces(line.prefix).drop();
+      this.#collections.adoptEpoch(line.prefix, resumed.epoch);
+      this.#checkLive(line);
     } else {
-      this.#watchlist.pieces.keepOnly(resumed.revision, resumed.epoch);
-      this.#isLive = false;
+      this.#collections.pieces(line.prefix).keepOnly(resumed.revision, resumed.epoch);
+      line.isLive = false;
     }
   }
 
-  #collect(piece: Message<"watchlist_snapshot_piece">): void {
-    const { pieces } = this.#watchlist;
+  #collect(piece: Piece, line: Line): void {
+    const pieces = this.#collections.pieces(line.prefix);
     if (!pieces.collect(piece))
       throw new GapError(`a piece of the list at revision ${piece.revision} came without those before it`);
-    if (piece.start) this.#hasBegunList = true;
-    else if (!this.#hasBegunList) this.#hasContinuedList = true;
+    if (piece.start) line.hasBegunList = true;
+    else if (!line.hasBegunList) this.#hasContinuedList = true;
     const snapshot = pieces.snapshot();
-    if (snapshot !== null) this.#replaceList(snapshot);
+    if (snapshot !== null) this.#replaceList(snapshot, line);
   }
 
-  #replaceList(snapshot: Message<"watchlist_snapshot">): void {
-    this.#watchlist.pieces.drop();
-    this.#watchlist.applySnapshot(snapshot);
-    this.#goLive(false);
+  #replaceList(snapshot: Snapshot, line: Line): void {
+    this.#collections.pieces(line.prefix).drop();
+    this.#collections.applySnapshot(line.prefix, snapshot);
+    this.#goLive(line, false);
   }
 
-  #update(update: Message<"watchlist_update">): void {
-    const { content_id, action, revision, timestamp = NEVER, device_id = null } = update;
-    if (revision === undefined || revision <= this.#watchlist.revision) return;
-    if (revision > this.#watchlist.revision + 1)
-      throw new GapError(`revision ${revision} came after ${this.#watchlist.revision}`);
-    this.#watchlist.applyUpdate({ content_id, action, revision, timestamp, device_id });
-    this.#checkLive();
+  #update(update: Update, line: Line): void {
+    const { revision } = update;
+    const before = this.#collections.head(line.prefix).revision;
+    if (revision === undefined || revision <= before) return;
+    if (revision > before + 1) throw new GapError(`revision ${revision} came after ${before}`);
+    this.#collections.applyUpdate(line.prefix, update, revision);
+    this.#checkLive(line);
   }
 
-  #checkLive(): void {
-    if (this.#resumed?.recovered && this.#watchlist.revision >= this.#resumed.revision) this.#goLive(true);
+  #checkLive(line: Line): void {
+    const { resumed, prefix } = line;
+    if (resumed?.recovered && this.#collections.head(prefix).revision >= resumed.revision) this.#goLive(line, true);
   }
 
-  #goLive(recovered: boolean): void {
-    if (this.#isLive) return;
-    this.#isLive = true;
-    const reason = recovered ? null : (this.#resumed?.reason ?? null);
-    this.#emit({ type: "resumed", recovered, reason });
-    this.#timers.start("stable", STABLE_MS);
+  #goLive(line: Line, recovered: boolean): void {
+    if (line.isLive) return;
+    line.isLive = true;
+    const reason = recovered ? null : (line.resumed?.reason ?? null);
+    this.#emit({ type: "resumed", recovered, reason, ...named(line.prefix) });
+    if (this.isLive) this.#timers.start("stable", STABLE_MS);
   }
 
   #acknowledge({ id, status, revision, timestamp }: Omit<Message<"ack">, "type">): void {
-    const write = this.#watchlist.queue.inFlight(id);
+    const write = this.#collections.queue.inFlight(id);
     if (write === undefined) return;
-    this.#watchlist.acknowledge(write, revision, timestamp);
+    this.#collections.acknowledge(write, revision, timestamp);
     this.#emit({ type: "confirmed", ...nameOf(write), status, revision: revision ?? null });
   }
 
   #fail({ id, code, field, message = "", retry_after_ms }: Message<"error">): void {
-    const write = this.#watchlist.queue.inFlight(id);
+    const write = this.#collections.queue.inFlight(id);
     if (write === undefined) return;
     if (code === "not_found") {
       // A remove of what is not there: that is what the user wants.
       this.#acknowledge({ id: write.operation_id, status: "not_found" });
       return;
     }
-    this.#watchlist.queue.release(write.operation_id);
+    this.#collections.queue.release(write.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
       this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write.isUnstamped) {
-      this.#watchlist.unstamp(write);
+      this.#collections.unstamp(write);
     } else if (hasNoRoomForTag(code, field) && write.tag !== undefined) {
-      this.#watchlist.retag(write);
+      this.#collections.retag(write);
     } else {
-      this.#watchlist.refuse(write);
+      this.#collections.refuse(write);
       this.#emit({ type: "refused", ...nameOf(write), code, message });
     }
   }
@@ -185,5 +199,10 @@ function hasNoRoomForTag(code: string, field: string | undefined): boolean {
 
 /** What the app knows `write` by: the name of its call, where it has one. */
 function nameOf({ operation_id, origin = operation_id, operation, content_id }: PendingWrite) {
-  return { operation_id: origin, operation, content_id };
+  return { operation_id: origin, operation, content_id: contentIn(content_id), ...named(prefixIn(content_id)) };
+}
+
+/** The prefix of the list that a message is about; of others that of the watchlist. */
+function listOf(message: ServerMessage): string {
+  return prefixOf(message.type.startsWith("watchlist") ? undefined : (message as Partial<Resumed>).list);
 }

@@ -1,8 +1,8 @@
 /** Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST. */
 
 import { BROKEN, type Carrier, type Line, readAnswer, request } from "./carrying.js";
-import type { ClientMessage } from "./messages.js";
-import { answersTo, bodyOf, PATH, type Write } from "./operations_post.js";
+import type { ClientMessage, Write } from "./messages.js";
+import { answersTo, bodyOf, PATH } from "./operations_post.js";
 import { EventReader } from "./server_sent_events.js";
 
 const POLLED = 1000;
@@ -31,7 +31,7 @@ export class HttpTransport implements Carrier {
 
   /** Put it into the next request; what is put out together goes together. */
   send(message: ClientMessage): void {
-    if (message.type !== "watchlist_update") return; // the core sends nothing else here
+    if (!("operation" in message)) return; // the core sends nothing else here
     this.#outgoing.push(message);
     if (!this.#isWriting) void this.#writeAll();
   }

@@ -1,4 +1,4 @@
-/** The ids that an app gives: of contents, in their one spelling, and of users. */
+/** The ids that an app gives: of contents, in their one spelling, of users and of lists. */
 
 const HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
@@ -35,4 +35,10 @@ export function checkUserId(userId: string): void {
 
 function isName(text: unknown): boolean {
   return typeof text === "string" && NAME.test(text);
+}
+
+/** Throws a TypeError where no list can be called so. */
+export function checkListName(list: string): void {
+  if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
+    throw new TypeError("list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, and begin with a letter or a digit");
 }

@@ -2,6 +2,7 @@
 
 import type { Load } from "./parts.js";
 
+export const loadListRequests = late(() => import("./list_requests.js"), "./list_requests.js");
 export const loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
 export const loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
 

@@ -1,5 +1,6 @@
 /** What a tab knows of the one that leads: how it stands, and a copy of what it has stored. */
 
+import { carriedBy } from "./carried.js";
 import type { Batch, Call } from "./engine.js";
 import type { Storage } from "./guarded_store.js";
 import type { Transport } from "./outputs.js";
@@ -34,10 +35,11 @@ export class LeaderCopy {
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost(): Call[] {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
-    return queued.map(({ operation, content_id, origin }) => ({
+    return queued.map(({ operation, content_id, origin, ...carried }) => ({
       type: "write",
       operation,
       writes: origin === undefined ? [] : [{ name: origin, content_id }],
+      ...carriedBy(carried),
     }));
   }
 

@@ -1,10 +1,12 @@
 /** The list as the app sees it: what the service has confirmed, with the user's own writes on top. */
 
+import { type Carried, carriedBy } from "./carried.js";
 import { compareTimestamps, type Timestamp } from "./hlc.js";
+import { contentIn } from "./keys.js";
 import type { ConfirmedItem, PendingWrite } from "./user_state.js";
 
 /** A content in the list as the app sees it. */
-export interface Item {
+export interface Item extends Carried {
   readonly content_id: string;
   /** The service has not confirmed it yet. */
   readonly pending: boolean;
@@ -15,12 +17,12 @@ export interface Item {
 }
 
 /** As much of a write as the list shows. */
-export type ShownWrite = Pick<PendingWrite, "operation" | "content_id" | "timestamp">;
+export type ShownWrite = Pick<PendingWrite, "operation" | "content_id" | "timestamp" | keyof Carried>;
 
 type Shown = ConfirmedItem & { readonly pending: boolean };
 
 /**
- * The list to show, newest first, frozen. `before`: an earlier one, of which the items that are the same are taken, and
+ * The list to show, frozen: by position, then newest first. `before`: an earlier one, of which the items that are the same are taken, and
  * all of it if nothing is another. Cost: O(n log n).
  */
 export function listView(
@@ -30,33 +32,51 @@ export function listView(
 ): readonly Item[] {
   const known = new Map(before.map((item) => [item.content_id, item]));
   const items = Array.from(shownOf(confirmed, writes).values())
-    .sort((a, b) => compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank)
-    .map((item) => same(known.get(item.content_id), item));
+    .sort(compareShown)
+    .map((item) => same(known.get(contentIn(item.content_id)), item));
   if (items.length === before.length && items.every((item, index) => item === before[index])) return before;
   return Object.freeze(items);
 }
 
 function shownOf(confirmed: Iterable<ConfirmedItem>, writes: Iterable<ShownWrite>): Map<string, Shown> {
   const shown = new Map<string, Shown>();
-  for (const { content_id, timestamp, rank, device_id } of confirmed)
-    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false });
-  for (const { operation, content_id, timestamp } of writes) {
-    const before = shown.get(content_id);
-    if (operation === "remove") shown.delete(content_id);
-    else if (before !== undefined && compareTimestamps(timestamp, before.timestamp) <= 0)
-      shown.set(content_id, { ...before, pending: true });
-    else shown.set(content_id, { content_id, timestamp, rank: 0, device_id: null, pending: true });
+  for (const { content_id, timestamp, rank, device_id, ...carried } of confirmed)
+    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false, ...carriedBy(carried) });
+  for (const write of writes) {
+    const before = shown.get(write.content_id);
+    if (write.operation === "remove") shown.delete(write.content_id);
+    else shown.set(write.content_id, shownAfter(before, write));
   }
   return shown;
 }
 
+/** How an item is shown once more is added, by `write`. */
+function shownAfter(before: Shown | undefined, write: ShownWrite): Shown {
+  const { content_id } = write;
+  const isBehind = before !== undefined && compareTimestamps(write.timestamp, before.timestamp) <= 0;
+  const { timestamp, rank, device_id } = isBehind ? before : { timestamp: write.timestamp, rank: 0, device_id: null };
+  return { content_id, timestamp, rank, device_id, pending: true, ...carriedBy({ ...before, ...carriedBy(write) }) };
+}
+
+/** Behind whatever a position may be. */
+const LAST = "\u007F";
+
+function compareShown(a: Shown, b: Shown): number {
+  const [left, right] = [a.position ?? LAST, b.position ?? LAST];
+  if (left !== right) return left < right ? -1 : 1;
+  if (left === LAST) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
+  return a.content_id < b.content_id ? -1 : 1;
+}
+
 /** `before`, if it shows the same as `item`. */
-function same(before: Item | undefined, { content_id, pending, timestamp, device_id }: Shown): Item {
+function same(before: Item | undefined, { content_id, pending, timestamp, device_id, ...carried }: Shown): Item {
   if (
     before?.pending === pending &&
     before.device_id === device_id &&
-    compareTimestamps(before.timestamp, timestamp) === 0
+    compareTimestamps(before.timestamp, timestamp) === 0 &&
+    before.position === carried.position &&
+    (before.data === carried.data || JSON.stringify(before.data) === JSON.stringify(carried.data))
   )
     return before;
-  return Object.freeze({ content_id, pending, timestamp, device_id });
+  return Object.freeze({ content_id: contentIn(content_id), pending, timestamp, device_id, ...carriedBy(carried) });
 }

@@ -4,42 +4,51 @@
  * Shapes: docs/protocol.md; what a client does not need is left out.
  */
 
+import type { Carried } from "./carried.js";
 import type { Timestamp } from "./hlc.js";
 
 export type Action = "add" | "remove";
 
+/** Of which collection a message is. */
+export type OfCollection<Kind extends string> =
+  | { readonly type: `watchlist_${Kind}` }
+  | { readonly type: `list_${Kind}`; readonly list: string };
+
+export interface Update extends Carried {
+  readonly content_id: string;
+  readonly action: Action;
+  readonly revision?: number;
+  readonly timestamp?: Timestamp;
+  readonly device_id?: string;
+}
+
+export interface Resumed {
+  readonly recovered: boolean;
+  readonly revision: number;
+  readonly epoch: string;
+  readonly reason?: string;
+  /** Missing: it is the watchlist. */
+  readonly list?: string;
+}
+
+export interface Snapshot {
+  readonly revision: number;
+  readonly epoch: string;
+  readonly items: readonly SnapshotItem[];
+}
+
+/** A part of such a list: the first one has `start`, the last one no `next`. */
+export interface Piece extends Snapshot {
+  readonly start?: boolean;
+  /** Names, to the service, what comes after this part. */
+  readonly next?: string;
+}
+
 export type ServerMessage =
-  | {
-      readonly type: "watchlist_update";
-      readonly content_id: string;
-      readonly action: Action;
-      readonly revision?: number;
-      readonly timestamp?: Timestamp;
-      readonly device_id?: string;
-    }
-  | {
-      readonly type: "resumed";
-      readonly recovered: boolean;
-      readonly revision: number;
-      readonly epoch: string;
-      readonly reason?: string;
-    }
-  | {
-      readonly type: "watchlist_snapshot";
-      readonly revision: number;
-      readonly epoch: string;
-      readonly items: readonly SnapshotItem[];
-    }
-  | {
-      /** A part of such a list: the first one has `start`, the last one no `next`. */
-      readonly type: "watchlist_snapshot_piece";
-      readonly revision: number;
-      readonly epoch: string;
-      readonly items: readonly SnapshotItem[];
-      readonly start?: boolean;
-      /** Names, to the service, what comes after this part. */
-      readonly next?: string;
-    }
+  | (OfCollection<"update"> & Update)
+  | ({ readonly type: "resumed" } & Resumed)
+  | (OfCollection<"snapshot"> & Snapshot)
+  | (OfCollection<"snapshot_piece"> & Piece)
   | {
       readonly type: "ack";
       readonly id?: string | number;
@@ -68,7 +77,7 @@ export type ServerMessage =
 
 export type Message<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
 
-export interface SnapshotItem {
+export interface SnapshotItem extends Carried {
   readonly content_id: string;
   readonly timestamp?: Timestamp;
   readonly device_id?: string;
@@ -77,17 +86,19 @@ export interface SnapshotItem {
 /** What became of a write; `not_found`: a remove of what was not in the list. */
 export type Status = "added" | "existing" | "removed" | "not_found";
 
+export type Write = OfCollection<"update"> &
+  Carried & {
+    readonly id: string;
+    readonly operation: Action;
+    readonly content_id: string;
+    readonly operation_id: string;
+    readonly tag?: string;
+    readonly observed: number;
+    readonly timestamp?: Timestamp;
+  };
+
 export type ClientMessage =
-  | {
-      readonly type: "watchlist_update";
-      readonly id: string;
-      readonly operation: Action;
-      readonly content_id: string;
-      readonly operation_id: string;
-      readonly tag?: string;
-      readonly observed: number;
-      readonly timestamp?: Timestamp;
-    }
+  | Write
   | { readonly type: "authenticate"; readonly token: string }
   | { readonly type: "ping" };
 
@@ -117,16 +128,32 @@ function shape(fields: Readonly<Record<string, Check>>): Check {
 }
 
 const isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
-const stamp = { timestamp: optional(isTimestamp), device_id: optional(isText) };
-const list = { revision: isWhole, epoch: isText, items: arrayOf(shape({ content_id: isText, ...stamp })) };
+const isObject: Check = (value) => shape({})(value) && !Array.isArray(value);
+const item = {
+  content_id: isText,
+  timestamp: optional(isTimestamp),
+  device_id: optional(isText),
+  data: optional(isObject),
+  position: optional(isText),
+};
+const update = { ...item, action: isAction, revision: optional(isWhole) };
+const snapshot = { revision: isWhole, epoch: isText, items: arrayOf(shape(item)) };
+const piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
+const ofList = { list: isText };
 const answer = { id: optional(isName) };
 
 /** By type, what a message must be like. */
 const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check>([
-  ["watchlist_update", shape({ content_id: isText, action: isAction, revision: optional(isWhole), ...stamp })],
-  ["resumed", shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText) })],
-  ["watchlist_snapshot", shape(list)],
-  ["watchlist_snapshot_piece", shape({ ...list, start: optional(isFlag), next: optional(isText) })],
+  ["watchlist_update", shape(update)],
+  ["list_update", shape({ ...update, ...ofList })],
+  [
+    "resumed",
+    shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText), list: optional(isText) }),
+  ],
+  ["watchlist_snapshot", shape(snapshot)],
+  ["list_snapshot", shape({ ...snapshot, ...ofList })],
+  ["watchlist_snapshot_piece", shape(piece)],
+  ["list_snapshot_piece", shape({ ...piece, ...ofList })],
   ["ack", shape({ ...answer, status: isText, revision: optional(isWhole), timestamp: optional(isTimestamp) })],
   [
     "error",

@@ -1,5 +1,6 @@
 /** What a tab has asked its leader for, and does not know to be done. */
 
+import type { Carried } from "./carried.js";
 import type { Call, NamedContent } from "./engine.js";
 import type { ShownWrite } from "./list_view.js";
 import type { Action } from "./messages.js";
@@ -57,16 +58,21 @@ export class OpenCalls {
     return entry;
   }
 
-  /** One call for a write of each content; `contents`: with the names of the writes. */
-  addWrites(operation: Action, contentIds: readonly string[]): OpenCall & { contents: readonly NamedContent[] } {
+  /** One call for a write of each key; `contents`: with the names of the writes. */
+  addWrites(
+    operation: Action,
+    keys: readonly string[],
+    carried: Carried,
+  ): OpenCall & { contents: readonly NamedContent[] } {
     const physical = Date.now();
-    const contents = contentIds.map((contentId) => ({ name: this.#newName(), content_id: contentId }));
+    const contents = keys.map((key) => ({ name: this.#newName(), content_id: key }));
     const writes = contents.map(({ content_id }, index) => ({
       operation,
       content_id,
       timestamp: { physical, logical: this.#names + index, node: this.#tab },
+      ...carried,
     }));
-    return { ...this.add({ type: "write", operation, writes: contents }, writes), contents };
+    return { ...this.add({ type: "write", operation, writes: contents, ...carried }, writes), contents };
   }
 
   markDone(names: readonly string[]): void {

@@ -2,11 +2,9 @@
 
 import type { Answer, Line } from "./carrying.js";
 import { delayMs } from "./close_policy.js";
-import type { ClientMessage, ServerMessage } from "./messages.js";
+import type { ServerMessage, Write } from "./messages.js";
 
 export const PATH = "/api/v1/sync/operations";
-
-export type Write = Extract<ClientMessage, { type: "watchlist_update" }>;
 
 /** The request's body. */
 export function bodyOf(operations: readonly Write[]): string {

@@ -5,7 +5,7 @@ import type { ClientMessage } from "./messages.js";
 import type { Change } from "./user_state.js";
 
 /** The timers, one of each. */
-export const TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe"] as const;
+export const TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"] as const;
 export type Timer = (typeof TIMERS)[number];
 
 /** A way to the service; `stream`: server-sent events; `polling`: the same, in answers that end soon. */

@@ -5,11 +5,15 @@
  * in the place of this module.
  */
 
+import * as listRequests from "./list_requests.js";
 import * as refusedUpgrade from "./refused_upgrade.js";
 import * as rejoining from "./rejoining.js";
 
 /** Rejects where the part does not come; the next call tries again. */
 export type Load<Part> = () => Promise<Part>;
+
+/** For which lists there are, their names and their end. */
+export const loadListRequests: Load<typeof listRequests> = async () => listRequests;
 
 /** For when a WebSocket was refused. */
 export const loadRefusedUpgrade: Load<typeof refusedUpgrade> = async () => refusedUpgrade;

@@ -34,13 +34,26 @@ const states = new WeakMap<SyncClient, SyncState>();
 const indexes = new WeakMap<readonly ListItem[], ReadonlyMap<string, ListItem>>();
 
 /**
- * The list, newest first. `client`: null where there is none, as on a server. `snapshot`: what a server has rendered; it is
+ * The watchlist. `client`: null where there is none, as on a server. `snapshot`: what a server has rendered; it is
  * shown there, and while its page is taken over.
  */
 export function useWatchlist(client: SyncClient | null, snapshot: readonly ListItem[] = NO_ITEMS): readonly ListItem[] {
   return useSyncExternalStore(
     useCallback((onChange: () => void) => client?.subscribe(onChange) ?? nothing, [client]),
     () => client?.items ?? snapshot,
+    () => snapshot,
+  );
+}
+
+/** The same of a list beside the watchlist, by its name. */
+export function useList(
+  client: SyncClient | null,
+  name: string,
+  snapshot: readonly ListItem[] = NO_ITEMS,
+): readonly ListItem[] {
+  return useSyncExternalStore(
+    useCallback((onChange: () => void) => client?.list(name).subscribe(onChange) ?? nothing, [client, name]),
+    () => client?.list(name).items ?? snapshot,
     () => snapshot,
   );
 }

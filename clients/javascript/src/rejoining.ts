@@ -1,8 +1,9 @@
 /** How what a store holds, and what a client has gone on with in memory, become one again. */
 
+import { prefixIn, WATCHLIST } from "./keys.js";
 import type { Mirror } from "./mirror.js";
 import type { Store } from "./store.js";
-import type { Change, ConfirmedItem, PendingWrite, Stored, UserState } from "./user_state.js";
+import type { Change, ConfirmedItem, Head, ListHead, PendingWrite, Stored, UserState } from "./user_state.js";
 
 /**
  * Bring `store` up to date with what `mirrors` are, by user; rejects as the store does. `onMerged`: the store held of this
@@ -43,26 +44,40 @@ function merged(stored: Stored, mirror: Mirror): Stored | null {
   return news.length > 0 || isFirst ? mergedWith(mine, stored, news, isFirst) : null;
 }
 
-/** `news`: all that `mine` lacks of what is stored; `isListStored`: whose list. */
+/** `news`: all that `mine` lacks of what is stored; `areListsStored`: whose lists. */
 function mergedWith(
   mine: UserState | null,
   stored: Stored,
   news: readonly PendingWrite[],
-  isListStored: boolean,
+  areListsStored: boolean,
 ): Stored {
-  const head = { ...stored.head, ...mine?.head };
-  if (isListStored) Object.assign(head, { revision: stored.head.revision, epoch: stored.head.epoch });
-  const isOtherJournal = head.epoch !== stored.head.epoch;
-  const queue = [
-    ...news.map((write) => (isOtherJournal ? { ...write, observed: head.revision } : write)),
-    ...(mine?.queue.values() ?? []),
-  ].map((write, index) => ({ ...write, number: index + 1 }));
+  const kept = areListsStored || mine === null ? stored.head : mine.head;
+  const { revision, epoch } = kept;
+  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head, stored.head) };
+  const queue = [...news.map((write) => asOf(head, stored.head, write)), ...(mine?.queue.values() ?? [])].map(
+    (write, index) => ({ ...write, number: index + 1 }),
+  );
   const operations = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
   const clock = [stored.head.clock, head.clock].reduce((a, b) =>
     a.physical - b.physical || a.logical - b.logical > 0 ? a : b,
   );
-  const items: Iterable<ConfirmedItem> = isListStored ? stored.items : (mine?.items.values() ?? []);
+  const items: Iterable<ConfirmedItem> = areListsStored ? stored.items : (mine?.items.values() ?? []);
   return { head: { ...head, operations, clock }, items: Array.from(items), queue };
+}
+
+/** The lists beside the watchlist as `kept` has them; adds go on from those numbered since. */
+function listsOf(kept: Head, mine: Head | undefined, stored: Head): Pick<Head, "lists"> {
+  const lists: Record<string, ListHead> = { ...kept.lists };
+  for (const [prefix, { replica, adds }] of Object.entries(mine?.lists ?? {}))
+    lists[prefix] = { revision: 0, epoch: null, ...lists[prefix], replica, adds };
+  return mine?.lists || stored.lists ? { lists } : {};
+}
+
+/** A stored write as it is wanted now: in another journal the old number means nothing. */
+function asOf(now: Head, before: Head, write: PendingWrite): PendingWrite {
+  const prefix = prefixIn(write.content_id);
+  const [is, was] = [now, before].map((head) => (prefix === WATCHLIST ? head : head.lists?.[prefix]));
+  return is === undefined || is.epoch === was?.epoch ? write : { ...write, observed: is.revision };
 }
 
 /** The changes that make of `stored` what `mirror` is. */

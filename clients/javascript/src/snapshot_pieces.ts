@@ -1,8 +1,6 @@
 /** The pieces of a list that is on its way: in memory, from one connection to the next, until the last one is in. */
 
-import type { Message, SnapshotItem } from "./messages.js";
-
-type Piece = Message<"watchlist_snapshot_piece">;
+import type { Piece, Snapshot, SnapshotItem } from "./messages.js";
 
 /** What has come of one list, from its first piece on. The app sees nothing of it. */
 export class SnapshotPieces {
@@ -28,10 +26,10 @@ export class SnapshotPieces {
   }
 
   /** The list, once its last piece was collected. */
-  snapshot(): Message<"watchlist_snapshot"> | null {
+  snapshot(): Snapshot | null {
     if (this.#last === null || this.#last.next !== undefined) return null;
     const { revision, epoch } = this.#last;
-    return { type: "watchlist_snapshot", revision, epoch, items: this.#items };
+    return { revision, epoch, items: this.#items };
   }
 
   /** Drop what is of another list than this one. */

@@ -34,9 +34,9 @@ export interface Store {
 
   /**
    * Keep `changes`, in order; all or nothing. `set`: these fields of the head; `put`: this item, in place of the one of
-   * its content; `drop`: none of this content; `clear`: no items; `queue`: this write, in place of the one of its number;
-   * `settle`: none of this number; `erase`: nothing of the user. Rejects with a `SupersededError` where another client
-   * claimed the state later.
+   * its `content_id`, in which is the list's name, too, where that is not the watchlist; `drop`: none of this one;
+   * `clear`: no items; `queue`: this write, in place of the one of its number; `settle`: none of this number; `erase`:
+   * nothing of the user. Rejects with a `SupersededError` where another client claimed the state later.
    */
   save(userId: string, changes: readonly Change[]): Promise<void>;
 

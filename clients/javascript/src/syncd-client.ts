@@ -2,11 +2,15 @@
 
 /** The client of syncd for browsers and Node: README.md. */
 
+export { between } from "./between.js";
+export type { Carried } from "./carried.js";
 export { type ClientEvent, SyncClient } from "./client.js";
 export type { SyncEvents } from "./events.js";
 export type { Storage } from "./guarded_store.js";
 export type { Reading, Timestamp } from "./hlc.js";
 export { type ContentIds, canonical } from "./ids.js";
+export type { List } from "./list.js";
+export type { NamedList } from "./list_requests.js";
 export type { Item as ListItem } from "./list_view.js";
 export type { Action, Status } from "./messages.js";
 export type { Operation, Operations } from "./operations.js";

@@ -9,6 +9,7 @@
  * that asks for all of it.
  */
 
+import { type Carried, checkedCarried } from "./carried.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
 import type { Storage } from "./guarded_store.js";
@@ -41,6 +42,8 @@ export class TabSession {
   #engines = 0;
   readonly #calls: OpenCalls;
   readonly #nothing = UserState.empty("");
+  /** By name, the lists beside the watchlist that the app wants. */
+  readonly #lists: ReadonlyMap<string, unknown>;
   #isClosed = false;
 
   // Of the tab that leads, while it is another
@@ -50,8 +53,10 @@ export class TabSession {
 
   readonly #canonical = (contentId: string): string => canonical(contentId, this.#deps.contentIds);
 
-  constructor(userId: string, deps: TabSessionDeps) {
+  /** `lists`: by name, those beside the watchlist that the app wants; when they are more, `openLists`. */
+  constructor(userId: string, deps: TabSessionDeps, lists: ReadonlyMap<string, unknown>) {
     this.userId = userId;
+    this.#lists = lists;
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
@@ -89,21 +94,28 @@ export class TabSession {
     return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
   }
 
-  list(): readonly Item[] {
-    return (this.stored ?? this.#nothing).list(this.#unstored);
+  /** Of the list whose keys begin with `prefix`. */
+  items(prefix?: string): readonly Item[] {
+    return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
   }
 
   /** Throws a TypeError where `contentId` is none. */
-  has(contentId: string): boolean {
-    return (this.stored ?? this.#nothing).has(this.#canonical(contentId), this.#unstored);
+  has(contentId: string, prefix = ""): boolean {
+    return (this.stored ?? this.#nothing).has(prefix + this.#canonical(contentId), this.#unstored);
   }
 
   /**
-   * Throws a TypeError where one of `contentIds` is none; nothing was done then. Returns the names of the writes, and a
-   * promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
+   * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation: Action, contentIds: readonly string[]): { names: string[]; stored: Promise<void> } {
-    const { contents, ended, ...call } = this.#calls.addWrites(operation, contentIds.map(this.#canonical));
+  enqueue(
+    operation: Action,
+    contentIds: readonly string[],
+    prefix = "",
+    carried: Carried = {},
+  ): { names: string[]; stored: Promise<void> } {
+    const keys = contentIds.map((contentId) => prefix + this.#canonical(contentId));
+    const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, checkedCarried(carried));
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -114,6 +126,11 @@ export class TabSession {
     const open = this.#calls.add(call);
     this.#make(open);
     return open.ended;
+  }
+
+  /** Have whoever leads be connected for the lists. */
+  openLists(): void {
+    for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
   }
 
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
@@ -176,6 +193,7 @@ export class TabSession {
     this.#copy.leads(`${tab} ${this.#engines}`);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
+    this.openLists();
     for (const call of lost) engine.call(call, "");
     for (const call of this.#calls) this.#make(call);
     this.#show();
@@ -271,6 +289,7 @@ export class TabSession {
       if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
       else void this.#readCopy(batch.leader);
       for (const call of this.#calls) this.#make(call);
+      this.openLists();
     }
   }
 

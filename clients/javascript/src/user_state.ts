@@ -1,25 +1,36 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
+import { type Carried, carriedBy } from "./carried.js";
 import { NEVER, type Reading, type Timestamp } from "./hlc.js";
+import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
-import type { Action, ClientMessage } from "./messages.js";
+import type { Action, Write } from "./messages.js";
 
-/** Where the user's list stands on this device, and what the device has numbered. */
-export interface Head {
-  /** Names this stored state, at random; lost with it. */
+/** Where a list stands on this device. */
+export interface ListHead {
+  /** The last one under which adds to it were numbered. */
   readonly replica: string;
   /** Adds numbered under `replica`. */
   readonly adds: number;
-  /** Writes numbered, adds and removes. */
-  readonly operations: number;
-  readonly clock: Reading;
   /** The last one applied. */
   readonly revision: number;
   readonly epoch: string | null;
 }
 
-/** A content that the service says is in the list. */
-export interface ConfirmedItem {
+/** Where the watchlist stands on this device, and what the device has numbered. */
+export interface Head extends ListHead {
+  /** Names this stored state, at random; lost with it. */
+  readonly replica: string;
+  /** Writes numbered, adds and removes. */
+  readonly operations: number;
+  readonly clock: Reading;
+  /** The lists beside it, by what their keys begin with. */
+  readonly lists?: Readonly<Record<string, ListHead>>;
+}
+
+/** A content that the service says is in a list. */
+export interface ConfirmedItem extends Carried {
+  /** Its key: of the watchlist its id. */
   readonly content_id: string;
   readonly timestamp: Timestamp;
   /** Orders equal timestamps: an update's revision; minus its place for an item of a snapshot. */
@@ -28,10 +39,11 @@ export interface ConfirmedItem {
 }
 
 /** A write of the user that is not settled yet, as it is sent. */
-export interface PendingWrite {
+export interface PendingWrite extends Carried {
   /** 1, 2, 3 … within the user's state: the order of the queue. */
   readonly number: number;
   readonly operation: Action;
+  /** Its key: of the watchlist its id. */
   readonly content_id: string;
   readonly operation_id: string;
   /** Adds only; absent: the service makes it. */
@@ -47,17 +59,19 @@ export interface PendingWrite {
 }
 
 /** The message that asks for `write`: the same, however often it is sent. */
-export function asMessage(write: PendingWrite): ClientMessage {
+export function asMessage(write: PendingWrite): Write {
   const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write;
+  const { list } = named(prefixIn(content_id));
   return {
-    type: "watchlist_update",
+    ...(list === undefined ? { type: "watchlist_update" } : { type: "list_update", list }),
     id: operation_id,
     operation_id,
     operation,
-    content_id,
+    content_id: contentIn(content_id),
     ...(tag !== undefined && { tag }),
     observed,
     ...(!isUnstamped && { timestamp }),
+    ...carriedBy(write),
   };
 }
 
@@ -69,6 +83,8 @@ export type Change =
   | { readonly queue: PendingWrite }
   | { readonly settle: number }
   | { readonly erase: true };
+
+const NEW_LIST: ListHead = { replica: "", adds: 0, revision: 0, epoch: null };
 
 interface ListView {
   readonly version: number;
@@ -97,8 +113,8 @@ export class UserState {
   /** Content id -> the numbers of its writes, in order. */
   readonly #numbers = new Map<string, Set<number>>();
   #version = 0;
-  /** The list of `#version`, for the writes it was made with. */
-  #list: ListView | null = null;
+  /** By what their keys begin with, the lists of `#version`, for the writes they were made with. */
+  readonly #lists = new Map<string, ListView>();
 
   constructor(head: Head, items: Iterable<ConfirmedItem> = [], queue: Iterable<PendingWrite> = []) {
     this.head = head;
@@ -123,6 +139,11 @@ export class UserState {
       revision: 0,
       epoch: null,
     });
+  }
+
+  /** Where a list stands; one of which nothing is kept, as it is at first. */
+  headOf(prefix: string): ListHead {
+    return prefix === WATCHLIST ? this.head : (this.head.lists?.[prefix] ?? NEW_LIST);
   }
 
   /** Another number whenever `list` or the length of the queue may be another. */
@@ -152,30 +173,32 @@ export class UserState {
     }
   }
 
-  /** The writes of this content, in order. */
-  writesOf(contentId: string): PendingWrite[] {
-    const numbers = Array.from(this.#numbers.get(contentId) ?? []);
+  /** The writes of this key, in order. */
+  writesOf(key: string): PendingWrite[] {
+    const numbers = Array.from(this.#numbers.get(key) ?? []);
     return numbers.map((number) => this.queue.get(number)).filter((write) => write !== undefined);
   }
 
-  /** Whether `list` has this content. Cost: O(its writes), and O(`writes`). */
-  has(contentId: string, writes: readonly ShownWrite[] = []): boolean {
-    let isListed = this.items.has(contentId);
-    for (const write of this.writesOf(contentId)) isListed = write.operation === "add";
-    for (const write of writes) if (write.content_id === contentId) isListed = write.operation === "add";
+  /** Whether `list` has this key. Cost: O(its writes), and O(`writes`). */
+  has(key: string, writes: readonly ShownWrite[] = []): boolean {
+    let isListed = this.items.has(key);
+    for (const write of this.writesOf(key)) isListed = write.operation === "add";
+    for (const write of writes) if (write.content_id === key) isListed = write.operation === "add";
     return isListed;
   }
 
   /**
-   * The list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
-   * same items in it, as long as they are the same. Cost: O(n log n) after a change, else O(1).
+   * A list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
+   * same items in it, as long as they are the same. Cost: O(n log n) after a change, n of all lists, else O(1).
    */
-  list(writes: readonly ShownWrite[] = []): readonly Item[] {
-    if (this.#list === null || this.#list.version !== this.#version || this.#list.writes !== writes) {
-      const items = listView(this.items.values(), [...this.queue.values(), ...writes], this.#list?.items);
-      this.#list = { version: this.#version, writes, items };
-    }
-    return this.#list.items;
+  list(writes: readonly ShownWrite[] = [], prefix = WATCHLIST): readonly Item[] {
+    const before = this.#lists.get(prefix);
+    if (before?.version === this.#version && before.writes === writes) return before.items;
+    const isOfList = ({ content_id }: { readonly content_id: string }): boolean => prefixIn(content_id) === prefix;
+    const queue = [...this.queue.values(), ...writes].filter(isOfList);
+    const items = listView(Array.from(this.items.values()).filter(isOfList), queue, before?.items);
+    this.#lists.set(prefix, { version: this.#version, writes, items });
+    return items;
   }
 
   #enqueue(write: PendingWrite): void {

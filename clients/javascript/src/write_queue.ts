@@ -1,5 +1,6 @@
 /** The writes that are not settled, in order: which may be sent, which wait for their answer or its revision. */
 
+import { prefixIn } from "./keys.js";
 import type { PendingWrite } from "./user_state.js";
 
 export const MAX_IN_FLIGHT = 64;
@@ -60,9 +61,11 @@ export class WriteQueue {
     this.#answered.set(number, revision);
   }
 
-  /** Take the numbers of the answered writes that have taken effect by `revision`, which are settled; null: of all. */
-  takeSettled(revision: number | null): number[] {
-    const settled = Array.from(this.#answered).filter(([, reached]) => revision === null || reached <= revision);
+  /** Take the numbers of the answered writes of a list that have taken effect by `revision`: they are settled. */
+  takeSettled(prefix: string, revision: number): number[] {
+    const settled = Array.from(this.#answered).filter(
+      ([number, reached]) => reached <= revision && prefixIn(this.#writes.get(number)?.content_id ?? "") === prefix,
+    );
     for (const [number] of settled) this.#answered.delete(number);
     return settled.map(([number]) => number);
   }

@@ -202,7 +202,7 @@ for (const major of Object.keys(REACTS)) {
     const opened = await tab(`react${major}`);
     const [version, ...shown] = await opened.evaluate(() => page.change());
     assert.equal(version?.split(".")[0], major);
-    assert.deepEqual(shown, ["|none", "2 1|false", "0 renders more"]);
+    assert.deepEqual(shown, ["|none", "2 1|false|2", "0 renders more"]);
     assert.equal(await opened.evaluate(() => page.tear()), 1);
   }
   test(`in React ${major} the hooks show the list, one item and the state`, theHooksShowIt, skip);

@@ -1,10 +1,11 @@
-/** A service of one list, on the other end of a fake socket: in Node or in a page, with nothing between. */
+/** A service of one user's lists, on the other end of a fake socket: in Node or in a page, with nothing between. */
 
 import type { Action } from "../src/messages.js";
 import type { WebSocketClass } from "../src/platform.js";
 
 interface Asked {
   readonly type: string;
+  readonly list?: string;
   readonly id: string;
   readonly operation: Action;
   readonly content_id: string;
@@ -18,18 +19,19 @@ export class FakeService {
   /** Of contents that are refused. */
   readonly refused = new Set<string>();
   readonly #sockets = new Set<FakeSocket>();
-  readonly #items = new Map<string, object>();
-  #revision = 0;
+  /** By name; the watchlist has none. */
+  readonly #lists = new Map<string | undefined, FakeList>();
 
   constructor() {
     const service = this;
     this.socketClass = class extends FakeSocket {
-      constructor() {
+      constructor(url: string) {
         super((asked, socket) => service.#answer(asked, socket));
         service.#sockets.add(this);
         setTimeout(() => {
           this.onopen?.();
-          service.#tellList(this);
+          for (const since of new URL(url).searchParams.getAll("since"))
+            service.#tellList(this, since.startsWith("list:") ? since.split(":")[1] : undefined);
         });
       }
     } as unknown as WebSocketClass;
@@ -40,38 +42,57 @@ export class FakeService {
     for (const contentId of contentIds) this.#tellAll(operation, contentId);
   }
 
-  #tellList(socket: FakeSocket): void {
-    const list = { revision: this.#revision, epoch: "e" };
-    socket.tell({ type: "resumed", recovered: false, ...list, reason: "new" });
-    socket.tell({ type: "watchlist_snapshot", ...list, items: [...this.#items.values()].reverse() });
+  #listOf(name: string | undefined): FakeList {
+    const list = this.#lists.get(name) ?? { revision: 0, items: new Map() };
+    this.#lists.set(name, list);
+    return list;
   }
 
-  #answer({ id, operation, content_id }: Asked, socket: FakeSocket): void {
+  #tellList(socket: FakeSocket, list: string | undefined): void {
+    const { revision, items } = this.#listOf(list);
+    const place = { revision, epoch: "e", ...(list !== undefined && { list }) };
+    socket.tell({ type: "resumed", recovered: false, ...place, reason: "new" });
+    socket.tell({ type: `${kindOf(list)}_snapshot`, ...place, items: [...items.values()].reverse() });
+  }
+
+  #answer({ id, operation, content_id, list }: Asked, socket: FakeSocket): void {
     if (id === undefined) return;
     this.written.set(id, { type: "watchlist_update", id, operation, content_id });
     if (this.refused.has(content_id)) {
       socket.tell({ type: "error", id, code: "quota_exceeded", field: "content_id", message: "full" });
       return;
     }
-    this.#tellAll(operation, content_id);
-    socket.tell({ type: "ack", id, status: operation === "add" ? "added" : "removed", revision: this.#revision });
+    this.#tellAll(operation, content_id, list);
+    const { revision } = this.#listOf(list);
+    socket.tell({ type: "ack", id, status: operation === "add" ? "added" : "removed", revision });
   }
 
-  #tellAll(action: Action, contentId: string): void {
-    this.#revision += 1;
-    const timestamp = { physical: 1_764_000_000_000 + this.#revision, logical: 0, node: "n" };
-    this.#items.delete(contentId);
-    if (action === "add") this.#items.set(contentId, { content_id: contentId, timestamp, device_id: "tv" });
+  #tellAll(action: Action, contentId: string, name?: string): void {
+    const list = this.#listOf(name);
+    list.revision += 1;
+    const timestamp = { physical: 1_764_000_000_000 + list.revision, logical: 0, node: "n" };
+    list.items.delete(contentId);
+    if (action === "add") list.items.set(contentId, { content_id: contentId, timestamp, device_id: "tv" });
     for (const socket of this.#sockets)
       socket.tell({
-        type: "watchlist_update",
+        type: `${kindOf(name)}_update`,
+        ...(name !== undefined && { list: name }),
         content_id: contentId,
         action,
-        revision: this.#revision,
+        revision: list.revision,
         timestamp,
         device_id: "tv",
       });
   }
+}
+
+interface FakeList {
+  revision: number;
+  readonly items: Map<string, object>;
+}
+
+function kindOf(list: string | undefined): string {
+  return list === undefined ? "watchlist" : "list";
 }
 
 class FakeSocket {

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
+import { Collections } from "../src/collections.js";
 import { GuardedStore } from "../src/guarded_store.js";
+import { prefixOf, WATCHLIST } from "../src/keys.js";
 import { MemoryStore } from "../src/memory_store.js";
 import type { Change, Stored } from "../src/user_state.js";
-import { Watchlist } from "../src/watchlist.js";
 import { content } from "./contents.js";
 
 const [A, B, C] = [content(1), content(2), content(3)];
@@ -57,12 +58,12 @@ function open(context: TestContext) {
 }
 
 /** A client's list, as it is claimed. */
-async function claim(guarded: GuardedStore, replica = "disk"): Promise<Watchlist> {
-  return new Watchlist("alice", await guarded.claim("alice", false, null), () => replica);
+async function claim(guarded: GuardedStore, replica = "disk"): Promise<Collections> {
+  return new Collections("alice", await guarded.claim("alice", false, null), () => replica);
 }
 
-async function save(guarded: GuardedStore, watchlist: Watchlist): Promise<void> {
-  await guarded.save("alice", watchlist.takeChanges().changes);
+async function save(guarded: GuardedStore, lists: Collections): Promise<void> {
+  await guarded.save("alice", lists.takeChanges().changes);
 }
 
 function contentsOf(stored: Stored | null): string[] {
@@ -72,14 +73,14 @@ function contentsOf(stored: Stored | null): string[] {
 test("a save that fails is told once; what follows is kept in memory, and then in the store", async (context) => {
   const { store, told, guarded, pass } = open(context);
   const before = await claim(guarded);
-  before.enqueue("add", A, 1, "call 1");
+  before.enqueue("add", A, 1, { origin: "call 1" });
   await save(guarded, before);
   store.behaviour = "rejects";
-  before.enqueue("add", B, 2, "call 2");
+  before.enqueue("add", B, 2, { origin: "call 2" });
   await assert.rejects(() => save(guarded, before), /QuotaExceededError/u);
   const after = await claim(guarded);
   assert.deepEqual([after.state.head.replica, contentsOf(after.state.stored())], ["memory 1", [A]]);
-  after.enqueue("add", B, 2, "call 2");
+  after.enqueue("add", B, 2, { origin: "call 2" });
   const [first] = after.state.queue.values();
   assert.ok(first);
   after.acknowledge(first, undefined, undefined);
@@ -90,7 +91,7 @@ test("a save that fails is told once; what follows is kept in memory, and then i
   await pass(2);
   assert.deepEqual([guarded.storage, told.length], ["persistent", 2]);
   assert.deepEqual(await store.read("alice"), after.state.stored());
-  after.enqueue("add", C, 3, "call 3");
+  after.enqueue("add", C, 3, { origin: "call 3" });
   await save(guarded, after);
   assert.deepEqual(contentsOf(await store.read("alice")), [B, C]);
 });
@@ -111,7 +112,7 @@ test("what is saved while the store is being brought up to date is in it, too", 
   const slow = (userId: string, changes: readonly Change[]) => gate.then(() => saved(userId, changes));
   context.mock.method(store, "save", slow, { times: 1 });
   await pass(1);
-  after.enqueue("add", A, 1, "call 1");
+  after.enqueue("add", A, 1, { origin: "call 1" });
   await save(guarded, after);
   assert.equal(guarded.storage, "memory");
   release();
@@ -123,7 +124,7 @@ test("a store that never answers is given up after some seconds, and what it did
   const { store, guarded, pass } = open(context);
   const before = await claim(guarded);
   await save(guarded, before);
-  before.enqueue("add", A, 1, "call 1");
+  before.enqueue("add", A, 1, { origin: "call 1" });
   const { changes } = before.takeChanges();
   store.behaviour = "hangs";
   const saved = guarded.save("alice", changes);
@@ -131,7 +132,7 @@ test("a store that never answers is given up after some seconds, and what it did
   await pass(6);
   await refused;
   const after = await claim(guarded);
-  after.enqueue("add", A, 1, "call 1");
+  after.enqueue("add", A, 1, { origin: "call 1" });
   await save(guarded, after);
   store.behaviour = "good";
   await store.save("alice", changes); // late
@@ -141,20 +142,20 @@ test("a store that never answers is given up after some seconds, and what it did
 
 test("what a store that fails from the start holds is added to what was done without it", async (context) => {
   const { store, merged, guarded, pass } = open(context);
-  const earlier = new Watchlist("alice", null, () => "disk");
-  earlier.enqueue("add", A, 1, "an earlier page's call");
-  earlier.applySnapshot({ type: "watchlist_snapshot", revision: 7, epoch: "e", items: [{ content_id: C }] });
+  const earlier = new Collections("alice", null, () => "disk");
+  earlier.enqueue("add", A, 1, { origin: "an earlier page's call" });
+  earlier.applySnapshot("", { revision: 7, epoch: "e", items: [{ content_id: C }] });
   await store.save("alice", earlier.takeChanges().changes);
   store.behaviour = "rejects";
   context.mock.method(store, "read", () => Promise.reject(new Error("damaged")), { times: 1 });
   const meanwhile = await claim(guarded, "new");
-  meanwhile.enqueue("add", B, 2, "a call");
+  meanwhile.enqueue("add", B, 2, { origin: "a call" });
   await save(guarded, meanwhile);
   store.behaviour = "good";
   await pass(1);
   assert.deepEqual(merged, ["alice"]);
   const both = await claim(guarded);
-  assert.deepEqual([both.revision, [...both.state.items.keys()]], [7, [C]]);
+  assert.deepEqual([both.head("").revision, [...both.state.items.keys()]], [7, [C]]);
   assert.deepEqual(contentsOf(both.state.stored()), [A, B]);
   await pass(2);
   assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A, B]]);
@@ -164,14 +165,41 @@ test("what a store that fails from the start holds is added to what was done wit
   );
 });
 
+test("lists that were written here and there are both there afterwards, and nothing is numbered twice", async (context) => {
+  const { store, guarded, pass } = open(context);
+  const [kids, party] = [prefixOf("kids"), prefixOf("party")];
+  const earlier = new Collections("alice", null, () => "disk");
+  earlier.applySnapshot("", { revision: 7, epoch: "e", items: [{ content_id: C }] });
+  earlier.applySnapshot(kids, { revision: 5, epoch: "e", items: [{ content_id: A }] });
+  earlier.enqueue("add", kids + B, 1);
+  await store.save("alice", earlier.takeChanges().changes);
+  store.behaviour = "rejects";
+  context.mock.method(store, "read", () => Promise.reject(new Error("damaged")), { times: 1 });
+  const meanwhile = await claim(guarded, "new");
+  meanwhile.enqueue("add", kids + C, 2, { position: "a" });
+  meanwhile.enqueue("add", party + C, 2);
+  await save(guarded, meanwhile);
+  store.behaviour = "good";
+  await pass(1);
+  const both = await claim(guarded);
+  assert.deepEqual([both.head("").revision, both.head(kids).revision, both.head(party).revision], [7, 5, 0]);
+  const shown = [WATCHLIST, kids, party].map((prefix) => both.state.list([], prefix).map((item) => item.content_id));
+  assert.deepEqual(shown, [[C], [C, B, A], [C]]);
+  both.enqueue("add", party + A, 3);
+  assert.deepEqual(
+    Array.from(both.state.queue.values(), ({ tag }) => tag),
+    ["disk:1", "new:1", "new:1", "new:2"],
+  );
+});
+
 test("what can be read of a store that can't be claimed is shown, and sent under its own names", async (context) => {
   const { store, guarded, pass } = open(context);
-  const earlier = new Watchlist("alice", null, () => "disk");
-  earlier.enqueue("add", A, 1, "an earlier call");
+  const earlier = new Collections("alice", null, () => "disk");
+  earlier.enqueue("add", A, 1, { origin: "an earlier call" });
   await store.save("alice", earlier.takeChanges().changes);
   store.behaviour = "rejects";
   const now = await claim(guarded);
-  now.enqueue("add", B, 2, "a call");
+  now.enqueue("add", B, 2, { origin: "a call" });
   await save(guarded, now);
   assert.deepEqual(
     Array.from(now.state.queue.values(), (write) => write.operation_id),
@@ -210,7 +238,7 @@ test("a store that is closed while it is about to be tried again is left alone",
   context.mock.timers.tick(1000);
   guarded.close();
   const again = await claim(guarded);
-  again.enqueue("add", A, 1, "a call");
+  again.enqueue("add", A, 1, { origin: "a call" });
   await save(guarded, again);
   await pass(2);
   assert.deepEqual([told, merged], [["memory: Error: QuotaExceededError"], []]);

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Answer } from "../src/carrying.js";
-import { recognized } from "../src/messages.js";
-import { answersTo, bodyOf, type Write } from "../src/operations_post.js";
+import { recognized, type Write } from "../src/messages.js";
+import { answersTo, bodyOf } from "../src/operations_post.js";
 
 const WRITES: Write[] = ["r.1", "r.2"].map((id) => ({
   type: "watchlist_update",
@@ -32,6 +32,8 @@ test("the body has the writes in order", () => {
     operations.map(({ operation_id }) => operation_id),
     ["r.1", "r.2"],
   );
+  const [toList] = JSON.parse(bodyOf([{ ...FIRST, type: "list_update", list: "kids" }])).operations as Write[];
+  assert.deepEqual(toList, { ...FIRST, type: "list_update", list: "kids" });
 });
 
 test("each result becomes the message that a WebSocket would bring", () => {

@@ -1,5 +1,6 @@
 /** What every store must do: the same as a state in memory, also for the next client that opens it. */
 
+import { prefixOf } from "../src/keys.js";
 import type { Store } from "../src/store.js";
 import { type Change, type PendingWrite, type Stored, UserState } from "../src/user_state.js";
 
@@ -15,7 +16,13 @@ function* batches(): Generator<readonly Change[]> {
     return seed % below;
   };
   const put = (number: number, physical: number): Change => ({
-    put: { content_id: `c${number}`, timestamp: { physical, logical: 0, node: NODE }, rank: number, device_id: null },
+    put: {
+      content_id: number % 2 === 0 ? `c${number}` : `${prefixOf("kids")}c${number}`,
+      timestamp: { physical, logical: 0, node: NODE },
+      rank: number,
+      device_id: null,
+      ...(number % 3 === 0 && { position: `p${physical}`, data: { note: number } }),
+    },
   });
   let number = 0;
   const queue = (): Change => {
@@ -33,7 +40,8 @@ function* batches(): Generator<readonly Change[]> {
   };
   yield [{ set: UserState.empty("r").head }];
   for (let step = 1; step <= STEPS; step += 1) {
-    const changes: Change[] = [{ set: { revision: step, operations: number } }];
+    const lists = { [prefixOf("kids")]: { replica: "r", adds: number, revision: step, epoch: null } };
+    const changes: Change[] = [{ set: { revision: step, operations: number, lists } }];
     for (let count = draw(4); count > 0; count -= 1)
       changes.push(
         ...[put(draw(40), step), { drop: `c${draw(40)}` }, queue(), { settle: draw(number + 1) }].slice(draw(4)),
@@ -80,11 +88,18 @@ async function expect(what: string, found: Stored | null, wanted: Stored | null)
 /** Items are in no order; a store may keep more fields than it was given. */
 function sorted(stored: Stored | null): unknown {
   if (stored === null) return null;
-  const { replica, adds, operations, clock, revision, epoch } = stored.head;
+  const { replica, adds, operations, clock, revision, epoch, lists } = stored.head;
   return {
-    head: { replica, adds, operations, clock, revision, epoch },
+    head: { replica, adds, operations, clock, revision, epoch, lists },
     items: stored.items
-      .map(({ content_id, timestamp, rank, device_id }) => ({ content_id, timestamp, rank, device_id }))
+      .map(({ content_id, timestamp, rank, device_id, position, data }) => ({
+        content_id,
+        timestamp,
+        rank,
+        device_id,
+        position,
+        data,
+      }))
       .sort((a, b) => (a.content_id < b.content_id ? -1 : 1)),
     queue: stored.queue.map(({ number, operation_id, origin }) => [number, operation_id, origin]),
   };

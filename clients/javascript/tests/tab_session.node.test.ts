@@ -4,14 +4,15 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
+import { Collections } from "../src/collections.js";
 import { GuardedStore } from "../src/guarded_store.js";
+import { prefixOf } from "../src/keys.js";
 import { MemoryStore } from "../src/memory_store.js";
 import { ErasedError, SupersededError } from "../src/store.js";
 import type { TabMessage } from "../src/tab_message.js";
 import { TabSession } from "../src/tab_session.js";
 import type { TabSessionDeps } from "../src/tab_session_deps.js";
 import type { Change, Stored } from "../src/user_state.js";
-import { Watchlist } from "../src/watchlist.js";
 import { content } from "./contents.js";
 
 const [A, B] = [content(1), content(2)];
@@ -62,7 +63,7 @@ class TabsByHand {
   close(): void {}
 }
 
-function open(context: TestContext) {
+function open(context: TestContext, ...lists: string[]) {
   context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const store = new FailingStore();
   const tabs = new TabsByHand();
@@ -83,13 +84,13 @@ function open(context: TestContext) {
     },
     onEvents: (told) => events.push(...told.map((event) => event.type)),
   };
-  const session = new TabSession("alice", deps);
+  const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
   context.after(() => void session.close());
   return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
 }
 
 function contents(session: TabSession): string[] {
-  return session.list().map((item) => item.content_id);
+  return session.items().map((item) => item.content_id);
 }
 
 test("where the store fails the tab goes on in memory, under another replica, and stores all when it works again", async (context) => {
@@ -123,11 +124,11 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   const { tabs, session } = open(context);
   const [transport, storage] = ["websocket", "memory"] as const;
   const said = { type: "batch", leader: "other", state: "live", transport, storage, events: [], done: [] } as const;
-  const watchlist = new Watchlist("alice", null, () => "of the other");
-  watchlist.enqueue("add", A, 1, "a call");
+  const watchlist = new Collections("alice", null, () => "of the other");
+  watchlist.enqueue("add", A, 1, { origin: "a call" });
   watchlist.takeChanges();
   const stored = watchlist.state.stored();
-  watchlist.enqueue("add", B, 2, "another call");
+  watchlist.enqueue("add", B, 2, { origin: "another call" });
   tabs.onMessage({ ...said, changes: watchlist.takeChanges().changes });
   assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
   tabs.onMessage({ type: "stored", leader: "other", stored });
@@ -136,6 +137,26 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   tabs.grant();
   await setImmediate();
   assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "persistent"]);
+});
+
+test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
+  const { tabs, session } = open(context, "kids");
+  const kids = prefixOf("kids");
+  const [transport, storage] = ["websocket", "persistent"] as const;
+  const said = { type: "batch", state: "live", transport, storage, changes: [], events: [], done: [] } as const;
+  const asked = (): unknown[] => tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
+  tabs.onMessage({ ...said, leader: "one" });
+  await session.shown;
+  assert.deepEqual(asked().at(-1), { type: "open_list", list: "kids" });
+  const { names } = session.enqueue("add", [A], kids, { position: "a" });
+  assert.deepEqual([contents(session), session.items(kids)[0]?.position, session.queueLength], [[], "a", 1]);
+  assert.deepEqual([session.has(A, kids), session.has(A)], [true, false]);
+  const writes = [{ name: names[0], content_id: `${kids}${A}` }];
+  const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
+  assert.deepEqual(asked().at(-1), write);
+  tabs.told.length = 0;
+  tabs.onMessage({ ...said, leader: "another" });
+  assert.deepEqual(asked().slice(-3), [openList, write, openList]);
 });
 
 test("a tab whose leader keeps all in memory is told of it", async (context) => {
@@ -252,8 +273,8 @@ test("what a leader stored, but could not tell, is not done again by the next on
   session.enqueue("add", [A]);
   const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
   assert.ok(call?.type === "call" && call.call.type === "write");
-  const watchlist = new Watchlist("alice", null, () => "the replica");
-  watchlist.enqueue("add", A, 1, call.call.writes[0]?.name);
+  const watchlist = new Collections("alice", null, () => "the replica");
+  watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
   await store.save("alice", watchlist.takeChanges().changes);
   tabs.grant();
   await session.shown;

@@ -15,7 +15,7 @@ import {
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 
-import { useItem, useSyncState, useWatchlist } from "../../src/react.js";
+import { useItem, useList, useSyncState, useWatchlist } from "../../src/react.js";
 import { type ListItem, SyncClient } from "../../src/syncd-client.js";
 import { content } from "../contents.js";
 import { FakeService } from "../fake_service.js";
@@ -42,6 +42,10 @@ function numbersOf(items: readonly ListItem[]): string {
 
 function List({ client, snapshot }: { client: SyncClient | null; snapshot?: readonly ListItem[] }): ReactElement {
   return element("p", { id: "list" }, numbersOf(useWatchlist(client, snapshot)));
+}
+
+function Kids({ client }: { client: SyncClient | null }): ReactElement {
+  return element("p", { id: "kids" }, numbersOf(useList(client, "kids", SNAPSHOT)));
 }
 
 const Item = memo(({ client, id }: { client: SyncClient; id: string | null }): ReactElement => {
@@ -80,7 +84,7 @@ const page = {
   /** What an app shows while its list changes, in strict mode. */
   async change(): Promise<string[]> {
     const client = newClient();
-    const parts = [List, Status].map((part) => element(part, { key: part.name, client }));
+    const parts = [List, Kids, Status].map((part) => element(part, { key: part.name, client }));
     const root = createRoot(newRoot());
     root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A })));
     await until(() => text("status") === "null signed_out 0");
@@ -90,9 +94,11 @@ const page = {
     client.add(A.toUpperCase());
     await until(() => text("item") === "false" && text("status") === "alice live 0");
     const before = renders.item;
+    client.list("kids").add(B);
+    await until(() => text("kids") === "2" && text("status") === "alice live 0");
     service.change("add", [B]);
     await until(() => text("list") === "2 1");
-    shown.push(`${text("list")}|${text("item")}`, `${renders.item - before} renders more`);
+    shown.push(`${text("list")}|${text("item")}|${text("kids")}`, `${renders.item - before} renders more`);
     await client.remove(A);
     await until(() => text("item") === "none" && text("list") === "2");
     await client.signOut({ erase: true });
@@ -137,7 +143,13 @@ const page = {
     const complain = console.error;
     console.error = (...words: unknown[]) => errors.push(words.join(" "));
     const app = (client: SyncClient | null) =>
-      element("div", null, element(List, { client, snapshot: SNAPSHOT }), element(Status, { client }));
+      element(
+        "div",
+        null,
+        element(List, { client, snapshot: SNAPSHOT }),
+        element(Kids, { client }),
+        element(Status, { client }),
+      );
     const html = renderToString(app(null));
     const root = newRoot();
     root.innerHTML = html;
@@ -146,8 +158,8 @@ const page = {
     const hydrated = hydrateRoot(root, app(client), { onRecoverableError: (error) => errors.push(String(error)) });
     await until(() => text("status") === "carol live 0");
     const shown = [
-      html.includes(">3<") ? "3" : html,
-      text("list") === numbersOf(client.items) ? "client" : text("list"),
+      html.split(">3<").length === 3 ? "3" : html, // of both lists
+      text("list") === numbersOf(client.items) && text("kids") === "" ? "client" : text("list"),
     ];
     hydrated.unmount();
     await client.close();

@@ -1,0 +1,31 @@
+/** What an item of a list may carry beside its content. */
+
+const MAX_DATA_BYTES = 1024;
+
+/** A field that is missing is not there; to an add it says nothing. */
+export interface Carried {
+  /** At most 1 KiB of JSON, in the place of all that was there. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** Items are shown by it, as text: 1 to 64 visible ASCII characters. `between` makes one. */
+  readonly position?: string;
+}
+
+/** These two fields alone. */
+export function carriedBy({ data, position }: { [Field in keyof Carried]: Carried[Field] | undefined }): Carried {
+  return { ...(data !== undefined && { data }), ...(position !== undefined && { position }) };
+}
+
+/** What an add may say: a copy that nobody else has. Throws a TypeError where no item can carry that. */
+export function checkedCarried({ data, position }: Carried): Carried {
+  if (position !== undefined && !/^[!-~]{1,64}$/u.test(position))
+    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
+  const text = JSON.stringify(data);
+  if (text !== undefined && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
+    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return carriedBy({ data: text && JSON.parse(text), position });
+}
+
+/** As UTF-8. */
+function bytesOf(text: string): number {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
+}

@@ -1,0 +1,272 @@
+/** One user's lists on this device: what messages and calls change in them, and what is to be stored of that. */
+
+import { type Carried, carriedBy, checkedCarried } from "./carried.js";
+import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
+import { prefixIn, WATCHLIST } from "./keys.js";
+import type { Action, Snapshot, Update } from "./messages.js";
+import { SnapshotPieces } from "./snapshot_pieces.js";
+import { type Change, type ConfirmedItem, type ListHead, type PendingWrite, UserState } from "./user_state.js";
+import { WriteQueue } from "./write_queue.js";
+
+/** Under so many tags an add is sent, one after the other, if the service has no room for them; then without one. */
+const MAX_TAGS = 2;
+
+/**
+ * Confirmed items, queue and numbering of one user, and the pieces that have come of lists as they are next. A list is known
+ * by its prefix, which its keys begin with.
+ */
+export class Collections {
+  readonly userId: string;
+  readonly state: UserState;
+  readonly queue: WriteQueue;
+  /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
+  readonly #pieces = new Map<string, SnapshotPieces>();
+  /** The lists that the attempt or connection under way asks for. */
+  asked: readonly string[] = [];
+  readonly #newReplica: () => string;
+  /** Of the writes in the queue. */
+  readonly #origins = new Set<string>();
+  #changes: Change[] = [];
+  #hasUpdated = true; // it is shown for the first time
+
+  /**
+   * `stored`: what is kept of the user, null if nothing is; becomes the collections' own. `newReplica`: gives a name that
+   * nobody ever had.
+   */
+  constructor(userId: string, stored: UserState | null, newReplica: () => string) {
+    this.userId = userId;
+    this.#newReplica = newReplica;
+    this.state = stored ?? UserState.empty(newReplica());
+    this.queue = new WriteQueue(this.state.queue);
+    if (stored === null) this.#changes.push({ set: this.state.head });
+    this.follow(WATCHLIST);
+    for (const { origin, content_id } of this.state.queue.values()) {
+      if (origin !== undefined) this.#origins.add(origin);
+      this.follow(prefixIn(content_id));
+    }
+  }
+
+  /** Note that the service is asked for all that the device follows, until the next call. */
+  ask(): void {
+    this.asked = Array.from(this.#pieces.keys());
+  }
+
+  /** Follow a list; whether it was not followed before. */
+  follow(prefix: string): boolean {
+    if (this.#pieces.has(prefix)) return false;
+    this.pieces(prefix);
+    return true;
+  }
+
+  /** Of a list that is followed. */
+  pieces(prefix: string): SnapshotPieces {
+    const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
+    this.#pieces.set(prefix, pieces);
+    return pieces;
+  }
+
+  /** Where a list stands. */
+  head(prefix: string): ListHead {
+    return this.state.headOf(prefix);
+  }
+
+  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
+  takeChanges(): { changes: readonly Change[]; hasUpdated: boolean } {
+    const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
+    this.#changes = [];
+    this.#hasUpdated = false;
+    return taken;
+  }
+
+  // What the user writes
+
+  /**
+   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical. Throws a
+   * TypeError where no item can carry `carried`.
+   */
+  enqueue(
+    operation: Action,
+    key: string,
+    nowMs: number,
+    { origin, ...carried }: Carried & { origin?: string } = {},
+  ): void {
+    const prefix = prefixIn(key);
+    const carries = checkedCarried(carried);
+    if (origin !== undefined) {
+      if (this.#origins.has(origin)) return;
+      this.#origins.add(origin);
+    }
+    const { replica, clock, operations } = this.state.head;
+    const timestamp = tick(clock, nowMs, replica);
+    const number = operations + 1;
+    const { physical, logical } = timestamp;
+    this.#change({ set: { clock: { physical, logical }, operations: number } });
+    this.#changeQueue({
+      queue: {
+        number,
+        operation,
+        content_id: key,
+        operation_id: `${replica}.${number}`,
+        ...(operation === "add" && { tag: this.#newTag(prefix) }),
+        observed: this.head(prefix).revision,
+        timestamp,
+        ...(origin !== undefined && { origin }),
+        ...carries,
+      },
+    });
+  }
+
+  /** The next one of the replica in this list. */
+  #newTag(prefix: string): string {
+    const { replica } = this.state.head;
+    const before = this.head(prefix);
+    const adds = before.replica === replica ? before.adds + 1 : 1;
+    this.#setHead(prefix, { replica, adds });
+    return `${replica}:${adds}`;
+  }
+
+  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
+  acknowledge(write: PendingWrite, revision: number | undefined, timestamp: Timestamp | undefined): void {
+    if (timestamp !== undefined) this.#advance(timestamp);
+    this.queue.answer(write, revision ?? 0);
+    if (timestamp !== undefined) this.#unstampBehind(write, timestamp);
+    this.#settle(prefixIn(write.content_id));
+  }
+
+  /** Leave the stamp to the service. */
+  unstamp(write: PendingWrite): void {
+    this.#change({ queue: { ...write, isUnstamped: true } });
+  }
+
+  /**
+   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   *
+   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   */
+  retag(write: PendingWrite): void {
+    this.#leaveReplica(write);
+    const { tag, ...untagged } = write;
+    const refusedTags = (write.refusedTags ?? 0) + 1;
+    if (refusedTags >= MAX_TAGS) {
+      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
+      return;
+    }
+    this.#change({ queue: { ...untagged, tag: this.#newTag(prefixIn(write.content_id)), refusedTags } });
+  }
+
+  /** Undo what the service does not accept. */
+  refuse(write: PendingWrite): void {
+    this.#drop(write.number);
+    this.#leaveReplica(write);
+  }
+
+  // What the service says
+
+  /** Note the journal that the revisions to come count in. */
+  adoptEpoch(prefix: string, epoch: string): void {
+    if (epoch !== this.head(prefix).epoch) this.#setHead(prefix, { epoch });
+  }
+
+  /** Apply the update of the next revision. */
+  applyUpdate(prefix: string, update: Update, revision: number): void {
+    const { action, timestamp = NEVER, device_id = null } = update;
+    const contentId = prefix + update.content_id;
+    this.#advance(timestamp);
+    this.#setHead(prefix, { revision });
+    const before = this.state.items.get(contentId);
+    if (action === "remove") this.#change({ drop: contentId });
+    else {
+      const isNewest = before === undefined || compareTimestamps(timestamp, before.timestamp) >= 0;
+      const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before);
+      this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update) } });
+    }
+    this.#hasUpdated = true;
+    this.#settle(prefix);
+  }
+
+  /** Put a snapshot in the place of what was confirmed. */
+  applySnapshot(prefix: string, { revision, epoch, items }: Snapshot): void {
+    const before = this.head(prefix);
+    const isOtherJournal = (before.epoch !== null && before.epoch !== epoch) || revision < before.revision;
+    const others = Array.from(this.state.items.values()).filter(({ content_id }) => prefixIn(content_id) !== prefix);
+    this.#change({ clear: true });
+    for (const put of others) this.#change({ put });
+    items.forEach(({ content_id, timestamp = NEVER, device_id = null, ...carried }, index) => {
+      this.#advance(timestamp);
+      this.#change({
+        put: { content_id: prefix + content_id, timestamp, rank: -index, device_id, ...carriedBy(carried) },
+      });
+    });
+    this.#setHead(prefix, { revision, epoch });
+    this.#hasUpdated = true;
+    if (isOtherJournal) {
+      // The old numbers mean nothing now: what they answered is settled, what is still wanted is wanted as of here.
+      this.#settle(prefix, Number.POSITIVE_INFINITY);
+      for (const write of this.state.queue.values())
+        if (prefixIn(write.content_id) === prefix) this.#changeQueue({ queue: { ...write, observed: revision } });
+    }
+    this.#settle(prefix);
+  }
+
+  erase(): void {
+    this.#change({ erase: true });
+  }
+
+  // Within
+
+  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  #leaveReplica({ tag }: PendingWrite): void {
+    if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
+  }
+
+  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  #unstampBehind({ number, content_id }: PendingWrite, timestamp: Timestamp): void {
+    for (const each of this.state.writesOf(content_id)) {
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+    }
+  }
+
+  /** Keep the clock from falling behind what it has seen. */
+  #advance(timestamp: Timestamp): void {
+    const clock = follow(this.state.head.clock, timestamp);
+    if (clock !== this.state.head.clock) this.#change({ set: { clock } });
+  }
+
+  /** `revision`: up to which answered writes have taken effect. */
+  #settle(prefix: string, revision = this.head(prefix).revision): void {
+    for (const number of this.queue.takeSettled(prefix, revision)) this.#drop(number);
+  }
+
+  #drop(number: number): void {
+    const origin = this.state.queue.get(number)?.origin;
+    if (origin !== undefined) this.#origins.delete(origin);
+    this.#changeQueue({ settle: number });
+  }
+
+  #changeQueue(change: Change): void {
+    this.#hasUpdated = true;
+    this.#change(change);
+  }
+
+  #setHead(prefix: string, fields: Partial<ListHead>): void {
+    const { lists } = this.state.head;
+    const isWatchlist = prefix === WATCHLIST;
+    this.#change({
+      set: isWatchlist ? fields : { lists: { ...lists, [prefix]: { ...this.head(prefix), ...fields } } },
+    });
+  }
+
+  #change(change: Change): void {
+    this.state.apply(change);
+    this.#changes.push(change);
+  }
+}
+
+/** When it was added, and by whom. */
+function addedIn({
+  timestamp,
+  rank,
+  device_id,
+}: ConfirmedItem): Pick<ConfirmedItem, "timestamp" | "rank" | "device_id"> {
+  return { timestamp, rank, device_id };
+}

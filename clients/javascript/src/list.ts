@@ -1,0 +1,125 @@
+/** A list of the user as an app sees it. */
+
+import { bindMembers } from "./bound.js";
+import type { Carried } from "./carried.js";
+import { prefixOf } from "./keys.js";
+import type { Asking, NamedList } from "./list_requests.js";
+import type { Item } from "./list_view.js";
+import type { Action } from "./messages.js";
+import { type Operation, type Operations, operation, operations } from "./operations.js";
+import { loadListRequests } from "./parts.js";
+import type { TabSession } from "./tab_session.js";
+
+const NO_ITEMS: readonly Item[] = Object.freeze([]);
+
+/** What a list works on. */
+export interface ListHost {
+  /** The user's who is signed in; throws an Error where nobody is. */
+  readonly signedIn: () => TabSession;
+  /** The same, or null. */
+  readonly session: () => TabSession | null;
+  /** Listen, until what it returns is called. */
+  readonly onUpdated: (listener: () => void) => () => void;
+  readonly asking: () => Asking;
+}
+
+/** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
+export class List {
+  readonly #list: string;
+  readonly #host: ListHost;
+  /** What its keys begin with. */
+  readonly #prefix: string;
+
+  /** `list`: undefined for the watchlist. */
+  constructor(list: string | undefined, host: ListHost) {
+    this.#list = list ?? "";
+    this.#host = host;
+    this.#prefix = prefixOf(list);
+    bindMembers(this, List.prototype);
+  }
+
+  /**
+   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
+   * is another; items that are the same stay the same, too.
+   */
+  get items(): readonly Item[] {
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
+  }
+
+  /** The last revision of the list that this device has. */
+  get revision(): number {
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+  }
+
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId: string): boolean {
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
+  }
+
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener: (items: readonly Item[]) => void): () => void {
+    const onUpdated = (): void => listener(this.items);
+    const end = this.#host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+
+  /**
+   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId: string, carried?: Carried): Operation {
+    return this.#one("add", contentId, carried);
+  }
+
+  /** Take a content out of the list; throws like `add`. */
+  remove(contentId: string): Operation {
+    return this.#one("remove", contentId);
+  }
+
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds: Iterable<string>): Operations {
+    return this.#many("add", contentIds);
+  }
+
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds: Iterable<string>): Operations {
+    return this.#many("remove", contentIds);
+  }
+
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name: string): Promise<NamedList> {
+    const { rename } = await loadListRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete(): Promise<void> {
+    const { remove } = await loadListRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
+
+  #one(action: Action, contentId: string, carried?: Carried): Operation {
+    const { names, stored } = this.#enqueue(action, [contentId], carried);
+    return operation(names[0] ?? "", stored);
+  }
+
+  #many(action: Action, contentIds: Iterable<string>): Operations {
+    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
+    return operations(names, stored);
+  }
+
+  #enqueue(
+    action: Action,
+    contentIds: readonly string[],
+    carried: Carried = {},
+  ): { names: string[]; stored: Promise<void> } {
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  }
+}
