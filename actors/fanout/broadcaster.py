@@ -108,7 +108,9 @@ class WebSocketBroadcaster(SupervisedActor):
                 content_id = _content_id(message.content_id)
                 if content_id is None:
                     return None
-                return DeviceCommand(f"handoff:{content_id}", message.target_device_id)
+                return DeviceCommand(
+                    f"handoff:{content_id}", message.target_device_id, position_seconds=message.position_seconds
+                )
             case _:
                 assert_never(message)
 

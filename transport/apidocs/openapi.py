@@ -11,6 +11,7 @@ from actors.messages.change import Change
 from actors.messages.content_ids import CONTENT_ID_RULE
 from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
+from transport.apidocs.openapi_devices import DEVICE_TYPES, device_paths
 from transport.apidocs.openapi_lists import LIST_ID, LIST_TYPES, delete_list, put_list, read_lists
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
@@ -53,7 +54,7 @@ from transport.query import (
 
 _TYPES: Final = (
     Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate,
-    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *ADMIN_TYPES,
+    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -126,6 +127,7 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
             "/metrics": {"get": _prometheus()},
             "/openapi.json": {"get": _document("openapi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncapi", "The messages of WebSockets and streams, as AsyncAPI 3.")},
+            **device_paths(),
             **admin_paths(),
         },
         "components": {
