@@ -462,4 +462,11 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
             NodeEntry("d4c3b2a1", "0.1.0", False, 7, 5, 86_400.0, 4.5, None),
         ],
     ),
+    "admin-stats.nodes-with-devices": DeploymentStats(
+        **structs.asdict(structs.replace(STATS, devices=DeviceStats(2, {"sent": 3}))),
+        nodes=[
+            NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS),
+            NodeEntry("d4c3b2a1", "0.1.0", False, 7, 5, 86_400.0, 4.5, None),
+        ],
+    ),
 }

@@ -14,7 +14,7 @@ DEVICE_ID: Final = {
     "in": "path",
     "required": True,
     "description": "Which device.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+    "schema": {"type": "string", "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$", "maxLength": MAX_NAME_LENGTH},
     "example": "tv",
 }
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"

@@ -40,15 +40,14 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
     devices = DeviceRoutes(deps)
-    a_device = {"PUT": devices.put, "DELETE": devices.forget}
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
         OPERATIONS: {"POST": operations.post},
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
         DEVICES: {"GET": devices.devices},
-        f"{DEVICES}/handoff": {"POST": devices.handoff, **a_device},  # a device may be called so
-        f"{DEVICES}/*": a_device,
+        f"{DEVICES}/handoff": {"POST": devices.handoff},
+        f"{DEVICES}/*": {"PUT": devices.put, "DELETE": devices.forget},
         "/api/v1/sync/last_activities": {"GET": reads.last_activities},
         "/api/v1/metrics": {"GET": service.figures},
         "/health": {"GET": service.health},
