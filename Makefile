@@ -21,15 +21,22 @@ help: ## list the commands
 # The Python client is imported from its directory in this checkout: a lock file with hashes cannot name a directory.
 LINK_CLIENT = echo '$(CURDIR)/clients/python' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/syncd_client.pth"
 
-$(VENV)/run: requirements.lock pyproject.toml
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# The pip that comes with a Python may be years old, and takes more than twice as long.
+$(VENV)/pip: requirements-pip.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(INSTALL) -r $<
+	touch $@
+
+$(VENV)/run: requirements.lock pyproject.toml $(VENV)/pip
+	$(INSTALL) -r $<
 	$(LINK_CLIENT)
 	touch $@
 
-$(VENV)/dev: requirements-dev.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+# Most of it is never imported: what is, compiles itself then.
+$(VENV)/dev: requirements-dev.lock pyproject.toml $(VENV)/pip
+	$(INSTALL) --no-compile -r $<
 	$(LINK_CLIENT)
 	touch $@ $(VENV)/run
 
@@ -154,6 +161,7 @@ lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) $(EXTRAS:%=--extra %) -o requirements.lock pyproject.toml
 	$(COMPILE) --all-extras -o requirements-dev.lock pyproject.toml
+	echo pip | $(COMPILE) -o requirements-pip.lock -
 	$(COMPILE) -o deploy/lint-requirements.lock deploy/lint-requirements.in
 	$(COMPILE) --no-deps -o deploy/lint-binaries.lock deploy/lint-binaries.in
 

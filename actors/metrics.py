@@ -67,7 +67,7 @@ class BroadcastMetrics:
         self.broadcast_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
         """Seconds from the start of a relay to its last ``tell``."""
         self.messages_refused = 0
-        """Messages that have no form for devices: their content is not a UUID."""
+        """Messages that have no form for devices: their content id is none."""
 
     def record_relay(self, messages: int, elapsed_s: float) -> None:
         """Count ``messages`` that left together, ``elapsed_s`` after their relay began."""

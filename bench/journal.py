@@ -37,7 +37,7 @@ def add(user_id: str) -> Operation:
     return Operation(
         line=user_id,
         device_id="bench",
-        change=Change("add", uuid4(), operation_id=str(uuid4())),
+        change=Change("add", str(uuid4()), operation_id=str(uuid4())),
         timestamp=HLCTimestamp(now_ms(), next(_ticks) & 0xFFFF, "bench"),
     )
 

@@ -53,6 +53,8 @@ function outputsOf({ client, core }, method, given) {
       return core.token(client.readToken(given[0]));
     case "received":
       return core.received(client.decode(given[0]));
+    case "enqueue":
+      return core.enqueue(given[0], client.canonical(given[1]));
     default:
       return core[method](...given.map((value) => value ?? undefined));
   }

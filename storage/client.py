@@ -14,11 +14,12 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct, structs
 
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable, ValueRefused
+from actors.messages.content_ids import ContentIdKind
 from actors.messages.store import Check, Prepare, StoreAnswer
 from actors.runtime.ask import Request
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.child_process import ChildProcess
-from storage.errors import SchemaTooNew
+from storage.errors import ContentIdsDiffer, SchemaTooNew
 from storage.wire import Failed, FailureKind, Open, encode
 
 DEADLINE_S: Final = 8.0
@@ -36,6 +37,7 @@ _ERRORS: Final[Mapping[FailureKind, type[Exception]]] = {
     "statement_refused": StatementRefused,
     "value_refused": ValueRefused,
     "schema_too_new": SchemaTooNew,
+    "content_ids_differ": ContentIdsDiffer,
     "wrong_url": ValueError,
     "no_driver": ImportError,
     "defect": StoreDefect,
@@ -55,6 +57,7 @@ class StoreProcesses:
         database_url: as of ``storage.database.Database``.
         restarts: counts them by process.
         bounds: what each user may make grow.
+        content_ids: which ids contents have.
         replica_url: of a copy of the database, which may be behind; lists are read there when it is not.
         write_deadline_s: how long one transaction may take, before its process is killed and started again.
         read_deadline_s: the same for one read.
@@ -66,11 +69,14 @@ class StoreProcesses:
         restarts: Counter[str],
         *,
         bounds: Bounds = DEFAULT_BOUNDS,
+        content_ids: ContentIdKind = "uuid",
         replica_url: str | None = None,
         write_deadline_s: float = DEADLINE_S,
         read_deadline_s: float = DEADLINE_S,
     ) -> None:
-        writing = Open(database_url=database_url, is_read_only=False, makes_file=True, bounds=bounds)
+        writing = Open(
+            database_url=database_url, is_read_only=False, makes_file=True, bounds=bounds, content_ids=content_ids
+        )
         reading = Open(database_url=database_url, is_read_only=True, makes_file=False, replica_url=replica_url)
         self._writer = _Worker("writer", writing, write_deadline_s, restarts)
         self._reader = _Worker("reader", reading, read_deadline_s, restarts)
@@ -79,6 +85,7 @@ class StoreProcesses:
         """Start both processes, and return when each has reached the database; its tables are migrated first.
 
         Raises:
+            ContentIdsDiffer: contents have other ids there.
             ImportError: the database's driver is not installed.
             OSError: a process cannot be started.
             SchemaTooNew: a newer release has migrated the database.

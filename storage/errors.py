@@ -1,6 +1,7 @@
 """What can go wrong with the database, by whose fault: the three kinds are those of ``actors.errors``.
 
 PeerError               what others left in it: the same again ends the same way
+├── ContentIdsDiffer
 └── SchemaTooNew
 TemporaryError          the moment
 └── StoreUnavailable    of the port (``actors.errors``)
@@ -16,6 +17,10 @@ from actors.errors import PeerError, StoreUnavailable
 
 class SchemaTooNew(PeerError):
     """The database was migrated by a newer release to what this one cannot work with, so it must not write to it."""
+
+
+class ContentIdsDiffer(PeerError):
+    """Contents in the database have ids that this node does not take."""
 
 
 class DatabaseOverwritten(StoreUnavailable):

@@ -7,7 +7,9 @@ from contextlib import suppress
 from msgspec import Struct
 from sqlalchemy import func, select, text
 
+from actors.messages.content_ids import ContentIdKind
 from crdt.hlc import HLCTimestamp
+from storage.content_ids import recorded_content_ids
 from storage.database import Database, Transaction
 from storage.rehearsal import rehearse
 from storage.schema import check_may_migrate, read_schema
@@ -36,6 +38,8 @@ class Inspection(Struct, frozen=True):
     """How far the server's clock is ahead of ours; ``None``: SQLite has no server."""
     newest_s: float | None
     """The latest timestamp in any user's list, seconds since 1970; ``None``: there is none, or it is not needed."""
+    content_ids: ContentIdKind
+    """Which ids its contents have."""
 
 
 def inspect_database(
@@ -57,12 +61,13 @@ def inspect_database(
             is_server = transaction.dialect.name == "postgresql"
             server_ahead_s = _server_ahead_s(transaction, now_s) if is_server else None
             newest_s = _newest_s(transaction) if schema.version and not is_server else None
+            content_ids = recorded_content_ids(transaction) if schema.version else "uuid"
         with suppress(_Rehearsed), database.transaction(writing=True) as transaction:
             _rehearse(transaction, is_served=schema.is_served)
             raise _Rehearsed
     finally:
         database.close()
-    return Inspection(schema.version, schema.is_served, fastest_s, server_ahead_s, newest_s)
+    return Inspection(schema.version, schema.is_served, fastest_s, server_ahead_s, newest_s, content_ids)
 
 
 class _Rehearsed(Exception):

@@ -37,8 +37,9 @@ from actors.messages.store import (
 )
 from actors.ports import JournalStore
 from storage.commit import compile_ahead
+from storage.content_ids import agree_on_content_ids
 from storage.database import Database
-from storage.errors import SchemaTooNew
+from storage.errors import ContentIdsDiffer, SchemaTooNew
 from storage.forked import do_in_fork
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore
@@ -114,7 +115,7 @@ class OpenedStore:
         *,
         has_threads: bool = True,
     ) -> None:
-        self._now_ms, self._timer_s = now_ms, timer_s
+        self._now_ms, self._timer_s, self._content_ids = now_ms, timer_s, opening.content_ids
         self._database = Database(
             opening.database_url,
             is_read_only=opening.is_read_only,
@@ -143,6 +144,8 @@ class OpenedStore:
             return Failed("value_refused", str(error))
         except SchemaTooNew as error:
             return Failed("schema_too_new", str(error))
+        except ContentIdsDiffer as error:
+            return Failed("content_ids_differ", str(error))
         except Exception as error:  # noqa: BLE001 - the asker's to judge, and to log
             return _defect(error)
 
@@ -205,6 +208,7 @@ class OpenedStore:
             self._database.close()
             do_in_fork(lambda: bring_up_to_date(self._database))
         bring_up_to_date(self._database)  # it is, or this says why not
+        agree_on_content_ids(self._database, self._content_ids)
         compile_ahead(self._database.dialect)
 
     def _read(self, line: str, read: Callable[[JournalStore], R]) -> R:

@@ -1,9 +1,8 @@
 """Conversions between rows of the tables and the values they hold: a row has its table's columns, in their order."""
 
 from typing import Any, Final
-from uuid import UUID
 
-from msgspec import Struct, convert, json
+from msgspec import Struct, json
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Item, Outcome, Status, Update
@@ -84,7 +83,7 @@ def update_of(row: Row) -> Update:
         revision=revision,
         change=Change(
             _ACTIONS[kind],
-            convert(content_id, UUID),  # four times faster than UUID()
+            content_id,
             operation_id,
             data=shown.data,
             position=shown.position,
@@ -117,7 +116,7 @@ def shown_json(
     """
     shown = shown_of(fields)
     update = WatchlistUpdate(
-        content_id=convert(content_id, UUID),
+        content_id=content_id,
         action=_ACTIONS[kind],
         revision=revision,
         unique_tag=_decode_tags(tags)[0],

@@ -17,6 +17,7 @@ metadata = MetaData()
 
 EPOCH = "epoch"
 TIMELINE = "timeline"  # of the PostgreSQL server that the epoch is of: see storage/promotion.py
+CONTENT_IDS = "content_ids"  # which ids contents have, if not UUIDs: see storage/content_ids.py
 COMPATIBILITY = "compatible_from"  # the oldest schema whose release can work with this one: see storage/schema.py
 REVOCATIONS = "revocations"  # the version of the newest revocation
 meta = Table(

@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from actors.messages.content_ids import ContentIdKind
 from actors.messages.store import StoreAnswer, StoreRequest
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 
@@ -27,11 +28,14 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
     """Of a copy of the database, for reads; it may be behind."""
     bounds: Bounds = DEFAULT_BOUNDS
     """What each user may make grow."""
+    content_ids: ContentIdKind = "uuid"
+    """Which ids contents have."""
 
 
 FailureKind = Literal[
-    "unavailable", "statement_refused", "value_refused", "schema_too_new", "wrong_url", "no_driver", "defect"
-]
+    "unavailable", "statement_refused", "value_refused", "schema_too_new", "content_ids_differ", "wrong_url",
+    "no_driver", "defect",
+]  # fmt: skip
 
 
 class Failed(Struct, frozen=True, tag=True):
@@ -51,7 +55,7 @@ class Logged(Struct, frozen=True, tag=True):
     text: str
 
 
-_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_encoder = msgspec.msgpack.Encoder()
 _requests: "msgspec.msgpack.Decoder[Open | StoreRequest]" = msgspec.msgpack.Decoder(Open | StoreRequest)
 _answers: "msgspec.msgpack.Decoder[StoreAnswer | Failed | Logged]" = msgspec.msgpack.Decoder(
     StoreAnswer | Failed | Logged

@@ -16,6 +16,7 @@ from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads, Publish
 from actors.messages.channel import HeadMoved
+from actors.messages.content_ids import CONTENT_IDS
 from actors.messages.journal import Probe
 from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
@@ -107,7 +108,7 @@ async def running_node(
         outside: clocks, chance, the way to the store, and how often to look at both.
 
     Raises:
-        SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
+        ContentIdsDiffer, SchemaTooNew, StoreUnavailable: the journal's database cannot be used.
         SettingsError: a setting is wrong, or needs something that is not installed.
     """
     name, quotas, metrics = outside.new_name(), Quotas(_limits(settings)), metrics or NodeMetrics()
@@ -151,6 +152,7 @@ def _wiring(
         bus_retry_s=bus_retry_s(settings),
         grace=Grace(settings.shutdown_timeout, outside.now_s),
         outside=outside,
+        content_ids=CONTENT_IDS[settings.content_ids],
     )
 
 

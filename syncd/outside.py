@@ -32,7 +32,13 @@ class NodeStore(StoreClient, Protocol):
 def store_processes(settings: Settings, restarts: Counter[str]) -> NodeStore:
     """Return the store's two processes, not yet started. Raises: ValueError, ImportError, see ``StoreProcesses``."""
     bounds = Bounds(**{name: getattr(settings, f"max_{name}") for name in Bounds.__struct_fields__})
-    return StoreProcesses(settings.journal_url, restarts, bounds=bounds, replica_url=settings.database_read_url)
+    return StoreProcesses(
+        settings.journal_url,
+        restarts,
+        bounds=bounds,
+        content_ids=settings.content_ids,
+        replica_url=settings.database_read_url,
+    )
 
 
 class Outside(Struct, frozen=True, eq=False, kw_only=True):

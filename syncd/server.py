@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.sync_websocket import SyncWebSocket
+from actors.messages.content_ids import CONTENT_IDS, UUIDS, ContentIds
 from actors.messages.control import Command
 from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.runtime import LoopFuture
@@ -109,7 +110,8 @@ def _api(
 ) -> HttpApi:
     more = _more_routes(settings, admin_deps(node, authenticator, revocations))
     streams = stream_routes(stream_deps(settings, node, devices), node.metrics.streams)
-    return http_api(api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix), {**more, **streams})
+    deps = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)
+    return http_api(deps, {**more, **streams})
 
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
@@ -144,7 +146,11 @@ def server_config(settings: Settings, api: HttpApi, deps: DeviceDeps) -> uvicorn
 
 
 def api_deps(
-    node: Node, authenticator: Authenticator, allowed_origins: AllowedOrigins, path_prefix: str = ""
+    node: Node,
+    authenticator: Authenticator,
+    allowed_origins: AllowedOrigins,
+    path_prefix: str = "",
+    content_ids: ContentIds = UUIDS,
 ) -> ApiDeps:
     """Return what the HTTP API of ``node`` is wired with."""
     return ApiDeps(
@@ -158,6 +164,7 @@ def api_deps(
         prometheus=node.figures.prometheus,
         figures=node.figures.documented,
         allowed_origins=allowed_origins,
+        content_ids=content_ids,
         path_prefix=path_prefix,
         tracer=node.tracer,
         journal_problem=lambda: node.metrics.journal.problem,
@@ -179,6 +186,7 @@ def device_deps(
         quotas=node.quotas,
         spawn=_spawn(settings, node, settings.heartbeat_interval),
         allowed_origins=allowed_origins,
+        content_ids=CONTENT_IDS[settings.content_ids],
         path_prefix=settings.path_prefix.rstrip("/"),
         reconnect_spread_ms=round(settings.shutdown_timeout * 500),
         random=node.outside.random,
@@ -232,7 +240,8 @@ def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocation
 def _more_routes(settings: Settings, deps: AdminDeps) -> Routes:
     """Return the admin API and its page, and in development the page that tries everything, with tokens for devices."""
     operators = {**page_routes(operator_files()), **token_help_routes(operator_token_help(settings))}
-    routes = {**document_routes(__version__, settings.path_prefix.rstrip("/")), **admin_routes(deps), **operators}
+    documents = document_routes(__version__, settings.path_prefix.rstrip("/"), CONTENT_IDS[settings.content_ids])
+    routes = {**documents, **admin_routes(deps), **operators}
     if not uses_kept_secret(settings):
         return routes
     tokens = device_token_routes(development.USER, partial(development.development_token, settings))

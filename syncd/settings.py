@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from actors.messages.content_ids import ContentIdKind
 from storage.database_url import sqlite_url
 
 ENVIRONMENT_PREFIX = "SYNCD_"
@@ -52,6 +53,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[str, Meta(pattern="^postgres(ql)?://")] | None,
         _about("postgresql://… of a replica of --database-url, for lists and replays; it may be behind"),
     ] = None
+    content_ids: Annotated[
+        ContentIdKind,
+        _about("what names a content: uuid, or text of 1 to 128 characters; all nodes alike, and there is no way back"),
+    ] = "uuid"
     bus: Annotated[str, _about("bus between nodes: none, pubnub, or nats://host:4222")] = "none"
     bus_key: Annotated[
         Annotated[str, Meta(min_length=32)] | None,

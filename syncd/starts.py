@@ -21,6 +21,7 @@ from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Flush
+from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
 from actors.messages.fanout import ListDevices
 from actors.messages.journal import Settle, Settled
@@ -60,6 +61,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     max_clock_drift_ms: int
     bus_retry_s: float
     grace: Grace
+    content_ids: ContentIds
     outside: Outside = MACHINE
 
 
@@ -119,7 +121,7 @@ async def start_fanout(
     )
     broadcaster = await _start(
         wiring,
-        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer),
+        WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer, wiring.content_ids),
         supervisor,
     )
     return FanOut(presence, registry, broadcaster)
@@ -168,6 +170,7 @@ async def start_bus(
         commands.tell,
         fanout.presence.tell,
         tracer,
+        wiring.content_ids,
     )
     subscriber_deps = SubscriberDeps(
         node=node,

@@ -1,61 +1,61 @@
-"""Changes that the decoder of their type refuses only for how they are spelled.
+"""Messages in which something is only spelled in another way: the id of a content, or an integer.
 
-The decoder makes UUIDs itself, which is fast, and takes them with or without hyphens; and it takes ``7.0`` for no
-integer, which to JSON Schema it is, and which languages without integers write. Other spellings are rare: what is
-refused is decoded once more.
+The decoder takes ``7.0`` for no integer, which to JSON Schema it is, and which languages without integers write. That
+is rare: what is refused for it is decoded once more.
 """
 
 import re
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import structs
 
-from actors.messages.content_ids import CONTENT_ID_RULE, content_id_of
+from actors.messages.change import Change
+from actors.messages.content_ids import ContentIds
 
 T = TypeVar("T")
 
 _AT_CONTENT_ID: Final = " - at `$.content_id`"
 _NO_INTEGER: Final = re.compile(r"Expected `int\b.*, got `float`")
-_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text: Final = msgspec.json.Decoder(str)
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class ContentIdRefused(msgspec.ValidationError):
-    """A change's ``content_id`` is no UUID; the text says what to do."""
+    """A message's ``content_id`` is not of the kind that is taken here; the text says what to do."""
 
 
-def decode_respelled(
-    decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec.Raw, error: msgspec.ValidationError
-) -> T:
-    """Return what ``decoder`` refused with ``error``, if that was only for a spelling: of ``content_id``, of integers.
+def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec.Raw, content_ids: ContentIds) -> T:
+    """Return what ``decoder`` makes of ``body``, with the content's id, where there is one, in its one spelling.
 
     Raises:
-        ContentIdRefused: it is no UUID.
-        msgspec.ValidationError: another field is wrong, or a number is not whole.
+        ContentIdRefused: it is no id.
+        msgspec.DecodeError: another field is wrong, a number is not whole, or it is no JSON.
+        RecursionError, UnicodeDecodeError: it is no JSON.
     """
+    try:
+        message = decoder.decode(body)
+    except msgspec.ValidationError as error:
+        message = _respelled(decoder, body, error, content_ids)
+    if not isinstance(message, Change):
+        return message
+    try:
+        content_id = content_ids.canonical(message.content_id)
+    except ValueError as error:
+        raise ContentIdRefused(str(error)) from None
+    return message if content_id is message.content_id else structs.replace(message, content_id=content_id)
+
+
+def _respelled(
+    decoder: msgspec.json.Decoder[T],
+    body: bytes | str | msgspec.Raw,
+    error: msgspec.ValidationError,
+    content_ids: ContentIds,
+) -> T:
     if str(error).endswith(_AT_CONTENT_ID):
-        respelled = _with_content_id(body)
-    elif _NO_INTEGER.match(str(error)):
-        respelled = _encode(_with_integers.decode(body))
-    else:
+        raise ContentIdRefused(content_ids.rule) from None
+    if not _NO_INTEGER.match(str(error)):
         raise error
-    try:
-        return decoder.decode(respelled)
-    except msgspec.ValidationError as other:
-        if str(other) == str(error):
-            raise
-        return decode_respelled(decoder, respelled, other)
-
-
-def _with_content_id(body: bytes | str | msgspec.Raw) -> bytes:
-    fields = _fields.decode(body)
-    try:
-        content_id = content_id_of(_text.decode(fields["content_id"]))
-    except ValueError:
-        raise ContentIdRefused(CONTENT_ID_RULE) from None
-    fields["content_id"] = msgspec.Raw(_encode(content_id))
-    return _encode(fields)
+    return decoder.decode(_encode(_with_integers.decode(body)))
 
 
 def _number(text: str) -> int | float:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED
 from actors.messages.connection import ConnectionMessage, Disconnect, Shutdown, SocketLost
+from actors.messages.content_ids import UUIDS, ContentIds
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
@@ -32,6 +33,8 @@ class DeviceDeps(Struct, frozen=True, eq=False, kw_only=True):
     spawn: Spawn
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may connect."""
+    content_ids: ContentIds = UUIDS
+    """Which ids of contents are taken."""
     path_prefix: str = ""
     """Below which a proxy serves everything; requests without it are served, too."""
     reconnect_spread_ms: int = 5_000

@@ -23,12 +23,16 @@ OUR_ERROR: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd;
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):
-    """Why a request had no effect: ``detail`` names the field and the fix, ``code`` and ``field`` are for programs."""
+    """Why a request had no effect: ``detail`` names the field and the fix, ``code`` and ``field`` are for programs.
+
+    ``error`` says what ``detail`` does: apps of the documented service look for it there.
+    """
 
     type: str = "about:blank"  # the status says it all
     title: str
     status: int
     detail: str
+    error: str
     code: str | UnsetType = UNSET
     field: str | UnsetType = UNSET
 
@@ -45,6 +49,7 @@ def problem_body(problem: Problem) -> bytes:
         title=problem.status.phrase,
         status=problem.status.value,
         detail=problem.detail,
+        error=problem.detail,
         code=problem.code or UNSET,
         field=problem.field or UNSET,
     )

@@ -13,6 +13,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.devices import DescribeDevice, DeviceFields
 from actors.messages.fanout import RelayPubNubMessage
@@ -33,6 +34,7 @@ class BroadcasterMessageHandler:
         commands: brings commands to the devices that they name.
         describe: keeps what foreign publishers say of devices.
         tracer: of this node.
+        content_ids: which are taken.
 
     Thread: the event loop.
     """
@@ -45,6 +47,7 @@ class BroadcasterMessageHandler:
         commands: Tell[RemoteCommand],
         describe: Tell[DescribeDevice],
         tracer: Tracer,
+        content_ids: ContentIds,
     ) -> None:
         self._tell_watchlist = tell_watchlist
         self._tell_if_active = tell_if_active
@@ -52,6 +55,7 @@ class BroadcasterMessageHandler:
         self._commands = commands
         self._describe = describe
         self._tracer = tracer
+        self._content_ids = content_ids
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
         """Accept ``message`` of the channel of a user who is active here.
@@ -87,7 +91,7 @@ class BroadcasterMessageHandler:
             self._ingest(user_id, message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
-        change = channel_change(message)
+        change = channel_change(message, self._content_ids)
         if change is None:
             self._broadcaster(RelayPubNubMessage(user_id, message))  # which refuses it, as documented
             return

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, assert_never
-from uuid import UUID
 
 import msgspec
 from msgspec import structs
@@ -15,7 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
-from actors.messages.content_ids import content_id_of
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
@@ -38,6 +37,7 @@ class WebSocketBroadcaster(SupervisedActor):
         metrics: counted into.
         now_s: a monotonic clock, the registry's too.
         tracer: of this node.
+        content_ids: which are taken.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class WebSocketBroadcaster(SupervisedActor):
         metrics: BroadcastMetrics,
         now_s: Callable[[], float],
         tracer: Tracer,
+        content_ids: ContentIds,
     ) -> None:
         super().__init__()
         self._send_to_user = send_to_user
         self._metrics = metrics
         self._now_s = now_s
         self._tracer = tracer
+        self._content_ids = content_ids
 
     def on_receive(self, message: BroadcasterMessage) -> None:
         """Relay what the message holds."""
@@ -85,27 +87,27 @@ class WebSocketBroadcaster(SupervisedActor):
         sync_message = self.convert_pubnub_message(message)
         if sync_message is None:
             self._metrics.messages_refused += 1
-            logger.warning("%s not relayed: content_id is not a UUID", type(message).__name__)
+            logger.warning("%s not relayed: %s", type(message).__name__, self._content_ids.rule)
             return
         self._send(user_id, [sync_message], began_s)
 
     def convert_pubnub_message(self, message: PubNubSyncMessage) -> SyncMessage | None:
-        """Return the socket's form of a channel message; ``None`` if it has none (its content is not a UUID)."""
+        """Return the socket's form of a channel message; ``None`` if it has none (its content id is none)."""
         match message:
             case PubNubWatchlistUpdate():
-                change = channel_change(message)
+                change = channel_change(message, self._content_ids)
                 if change is None:
                     return None
                 list_id = message.list if isinstance(message, PubNubListUpdate) else None
                 timestamp, device_id = message.timestamp, message.device_id
                 return shown(change, message.revision, message.unique_tag, timestamp, device_id, list_id)
             case PubNubProgressUpdate():
-                content_id = _content_id(message.content_id)
+                content_id = self._content_id(message.content_id)
                 if content_id is None:
                     return None
                 return ProgressUpdate(content_id, message.position_seconds, message.duration_seconds)
             case PubNubDeviceHandoff():
-                content_id = _content_id(message.content_id)
+                content_id = self._content_id(message.content_id)
                 if content_id is None:
                     return None
                 return DeviceCommand(
@@ -126,9 +128,8 @@ class WebSocketBroadcaster(SupervisedActor):
         relay = self._tracer.begin_relay(user_id, message.revision)
         return message if relay is None else structs.replace(message, traceparent=relay.traceparent)
 
-
-def _content_id(text: str) -> UUID | None:
-    try:
-        return content_id_of(text)
-    except ValueError:
-        return None
+    def _content_id(self, text: str) -> str | None:
+        try:
+            return self._content_ids.canonical(text)
+        except ValueError:
+            return None

@@ -1,10 +1,10 @@
 """What a user changes: the one form of a change from the request to the database and back."""
 
 from typing import Annotated, Any, Final, Literal
-from uuid import UUID
 
 from msgspec import Meta, Struct, field, json, msgpack
 
+from actors.messages.content_ids import ContentId
 from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
@@ -32,7 +32,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
     """
 
     action: WatchlistAction = field(name="operation")
-    content_id: UUID
+    content_id: ContentId
     operation_id: Name | None = None
     """Chosen by the author; a second change of the user with this id gets the first one's outcome."""
     tag: Name | None = None

@@ -9,7 +9,7 @@ from msgspec import structs
 from actors.messages.change import Change
 from actors.messages.channel import PubNubListUpdate, PubNubWatchlistUpdate
 from actors.messages.collections import WATCHLIST, collection_of_list, list_in, list_of
-from actors.messages.content_ids import content_id_of
+from actors.messages.content_ids import ContentIds
 from actors.messages.device import (
     ListSnapshot,
     ListSnapshotPiece,
@@ -53,10 +53,10 @@ def collection_of(message: PubNubWatchlistUpdate) -> str:
     return collection_of_list(message.list) if isinstance(message, PubNubListUpdate) else WATCHLIST
 
 
-def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
-    """Return the change that a message of the channel tells of; ``None``: its content is not a UUID."""
+def channel_change(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> Change | None:
+    """Return the change that a message of the channel tells of; ``None``: its content id is none."""
     try:
-        content_id = content_id_of(message.content_id)
+        content_id = content_ids.canonical(message.content_id)
     except ValueError:
         return None
     return Change(

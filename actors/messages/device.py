@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST, ListId, collection_of_list
 from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandOutcome, CommandType
+from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome, Status
 from actors.messages.names import Name
@@ -157,7 +158,7 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_default
 class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One content of a ``watchlist_snapshot`` or ``list_snapshot``."""
 
-    content_id: str
+    content_id: ContentId
     unique_tag: str
     timestamp: HLCTimestamp
     device_id: str

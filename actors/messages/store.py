@@ -101,7 +101,7 @@ class Done(Struct, frozen=True, tag=True):
 
 
 class Prepare(Request[Done], frozen=True, tag=True):
-    """Create or migrate the tables, if need be. Raises: SchemaTooNew."""
+    """Create or migrate the tables, if need be. Raises: SchemaTooNew, ContentIdsDiffer."""
 
 
 class Check(Request[Done], frozen=True, tag=True):

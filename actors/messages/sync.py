@@ -6,18 +6,18 @@ Source: shared wire shapes in docs/protocol.md.
 """
 
 from typing import Any, Literal
-from uuid import UUID
 
 from msgspec import Struct, structs
 
 from actors.messages.change import WatchlistAction
+from actors.messages.content_ids import ContentId
 from crdt.hlc import HLCTimestamp
 
 
 class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="type", omit_defaults=True):
     """One watchlist change as devices receive it: the first three fields (with ``type``) are the documented message."""
 
-    content_id: UUID
+    content_id: ContentId
     action: WatchlistAction
     revision: int | None = None
     unique_tag: str | None = None
@@ -44,7 +44,7 @@ class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="typ
 class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
     """A playback position as devices receive it; seconds."""
 
-    content_id: UUID
+    content_id: ContentId
     position: int
     duration: int
 

@@ -54,7 +54,7 @@ class _Store(NamedTuple):
         self, user: str, item: int, tag: str | None = None, observed: int | None = None, device: str = "bench"
     ) -> Operation:
         """Return an add by ``user``."""
-        return self.change(Change("add", UUID(int=item), tag=tag, observed=observed), user, device)
+        return self.change(Change("add", str(UUID(int=item)), tag=tag, observed=observed), user, device)
 
 
 class _Case(NamedTuple):

@@ -1,6 +1,7 @@
 """Whether the journal's database answers, has this release's schema, and accepts writes."""
 
 import time
+from collections.abc import Iterator
 
 from actors.errors import StoreUnavailable
 from storage.database_url import sqlite_file
@@ -37,7 +38,7 @@ def _check(settings: Settings) -> Checked:
     except StoreUnavailable as error:
         fix = f"is it running, reachable and writable by this user? {where}"
         return Checked((failed(NAME, str(error), fix),))
-    results = [_schema(inspection, "sqlite" if file else "postgresql")]
+    results = [_schema(inspection, "sqlite" if file else "postgresql"), *_content_ids(inspection, settings)]
     if file is not None and others_may_access(file):
         results.append(warning(NAME, f"other users have access to {file}", f"chmod 600 {file}, set by {where}"))
     return Checked(tuple(results), tuple(_clocks(inspection, settings)))
@@ -56,6 +57,17 @@ def _schema(inspection: Inspection, kind: str) -> CheckResult:
         fix = f"back up the database of {setting('database_url')}; then start, or run 'syncd migrate'"
         return warning(NAME, f"{kind}: the next start migrates schema {schema} to {HEAD}, which cannot be undone", fix)
     return ok(NAME, f"{kind}: schema {schema} is current; {speed}, accepts writes")
+
+
+def _content_ids(inspection: Inspection, settings: Settings) -> Iterator[CheckResult]:
+    if inspection.content_ids == settings.content_ids or inspection.schema is None:
+        return
+    if inspection.content_ids == "text":
+        detail = "contents are named by any text there, and this node would take UUIDs: it does not start"
+        yield failed(NAME, detail, f"text is needed: {setting('content_ids')}")
+    else:
+        detail = "the next start lets contents be named by any text, not by UUIDs alone, which cannot be undone"
+        yield warning(NAME, detail, f"stop nodes that take UUIDs, or leave it at uuid: {setting('content_ids')}")
 
 
 def _clocks(inspection: Inspection, settings: Settings) -> list[ClockReading]:

@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
-from msgspec.structs import replace
-
 from syncd.checks.bus import check_bus
 from syncd.checks.certificate import check_certificate
 from syncd.checks.clock import check_clock
@@ -14,8 +12,8 @@ from syncd.checks.database import check_database
 from syncd.checks.host import check_address, check_directory, check_open_files
 from syncd.checks.keys import check_keys
 from syncd.checks.replica import check_replica
+from syncd.checks.report_lines import on_one_line
 from syncd.checks.results import Checked, CheckResult, failed, setting
-from syncd.checks.secret_settings import redacted
 from syncd.checks.timeouts import CHECK_TIMEOUT_S
 from syncd.settings import Settings
 
@@ -50,23 +48,9 @@ async def run_checks(
     clocks = [reading for one in checked for reading in one.clocks]
     return [
         *check_configuration(settings, flags, stripped),
-        *(_on_one_line(result, settings) for one in checked for result in one.results),
+        *(on_one_line(result, settings) for one in checked for result in one.results),
         *check_clock(clocks, settings, time.time()),
     ]
-
-
-async def run_checks_of_a_start(
-    settings: Settings, flags: Mapping[str, object], stripped: Collection[str]
-) -> list[CheckResult]:
-    """Return what ``run_checks`` would say but ok, of what needs nobody else: the start itself meets the rest.
-
-    A directory that takes nothing does not keep a daemon from starting: it still reads.
-    """
-    local = [check_open_files, *([check_keys] if settings.jwks_url is None else [])]
-    checked = [result for check in local for result in (await check(settings)).results]
-    directory = [result for result in (await check_directory(settings)).results if result.status == "warning"]
-    results = [*check_configuration(settings, flags, stripped), *checked, *directory]
-    return [_on_one_line(result, settings) for result in results if result.status != "ok"]
 
 
 async def _with_deadline(
@@ -80,8 +64,3 @@ async def _with_deadline(
         return Checked((failed(name, f"no answer within {timeout_s:g} s", fix),))
     except Exception as error:  # noqa: BLE001 - a defect in one check must not hide the results of the others
         return Checked((failed(name, f"could not be checked: {type(error).__name__}: {error}", fix),))
-
-
-def _on_one_line(result: CheckResult, settings: Settings) -> CheckResult:
-    """Return ``result`` with its detail, which may quote another program, on one line and without secrets."""
-    return replace(result, detail=redacted(" ".join(result.detail.split()), settings))

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from actors.errors import StoreUnavailable
 from actors.metrics import NodeMetrics
-from storage.errors import SchemaTooNew
+from storage.errors import ContentIdsDiffer, SchemaTooNew
 from syncd import __version__, console, setting_sources
 from syncd.buses import open_bus
 from syncd.certificate import served_certificate
 from syncd.checks.results import CheckResult
-from syncd.checks.run import run_checks_of_a_start
+from syncd.checks.start import run_checks_of_a_start
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
@@ -105,7 +105,7 @@ async def _serve(chosen: Settings, warnings: Sequence[CheckResult], signals: Sto
                 await stop.wait()
                 logger.info("stopping")
                 node.begin_stop()
-    except (SchemaTooNew, StoreUnavailable) as error:
+    except (ContentIdsDiffer, SchemaTooNew, StoreUnavailable) as error:
         raise CommandError(f"the journal's database cannot be used: {error}") from error
     except asyncio.CancelledError:
         if not stop.is_set():

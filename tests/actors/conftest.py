@@ -65,6 +65,6 @@ async def supervision(started: Started) -> Supervision:
     return Supervision(started)
 
 
-def content(number: int) -> UUID:
+def content(number: int) -> str:
     """Return a content id that ends in ``number``."""
-    return UUID(int=number)
+    return str(UUID(int=number))

@@ -133,6 +133,10 @@ class Pair:
                     return core.sign_in(user_id)
                 case {"server": message}:
                     return core.received(_text(message))
+                case {"app": {"add": content_id}}:  # which the other client's driver would make canonical
+                    return core.enqueue("add", content_id)[1]
+                case {"app": {"remove": content_id}}:
+                    return core.enqueue("remove", content_id)[1]
                 case _:
                     return _input(core, step)
         except JavascriptError:

@@ -133,7 +133,7 @@ async def submit(
         DeviceWrite(
             user_id=user_id,
             device_id="writer",
-            change=Change(action, UUID(content_id), **more),
+            change=Change(action, content_id, **more),
             answer=answered.set,
             collection=collection,
         )

@@ -1,6 +1,7 @@
 """An app that knows only the documented watchlist is told what it always was, byte for byte.
 
 ``watchlist_bytes.txt`` was recorded before there was any other collection. It is compared, and never recorded again.
+Since then ``error`` was added to problems, because the documented answers have it.
 """
 
 import asyncio

@@ -21,6 +21,7 @@ from actors.journal import group_commit
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.connection import Deliver, Join
+from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
 from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
@@ -199,8 +200,8 @@ def answer_the_wrong_writer(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_foreign_tags(patch: pytest.MonkeyPatch) -> None:
-    def without_tag(message: PubNubWatchlistUpdate) -> Change | None:
-        change = channel_change(message)
+    def without_tag(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> Change | None:
+        change = channel_change(message, content_ids)
         return None if change is None else msgspec.structs.replace(change, tag=None)
 
     patch.setattr(message_handler, "channel_change", without_tag)

@@ -34,7 +34,7 @@ class Author:
         return Operation(
             line=user or self.user_id,
             device_id=device,
-            change=Change("add", UUID(self.content(name)), operation_id, tag, observed),
+            change=Change("add", self.content(name), operation_id, tag, observed),
             timestamp=timestamp or self._stamp(),
         )
 
@@ -52,7 +52,7 @@ class Author:
         return Operation(
             line=user or self.user_id,
             device_id=device,
-            change=Change("remove", UUID(self.content(name)), operation_id, observed=observed),
+            change=Change("remove", self.content(name), operation_id, observed=observed),
             timestamp=timestamp or self._stamp(),
             removed_tags=tags,
         )

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unmeasured
 NOW_MS = 1_700_000_000_000
 DAY_MS = 24 * 3600 * 1000
 LIMITS = HistoryLimits(max_operations=3)
-CONTENTS = tuple(UUID(int=n) for n in range(3))
+CONTENTS = tuple(str(UUID(int=n)) for n in range(3))
 TAGS = ("phone:1", "phone:2", "movie", "syncd:1", "syncd:50", "")
 
 WRITES = st.builds(
@@ -120,7 +120,7 @@ def fill(journal: SqlJournalStore, user_id: str) -> None:
         Operation(
             line=user_id,
             device_id="tv",
-            change=Change("add", UUID(int=1_000 + number)),
+            change=Change("add", str(UUID(int=1_000 + number))),
             timestamp=HLCTimestamp(NOW_MS, 0, "a"),
         )
         for number in range(PRUNE_EVERY)

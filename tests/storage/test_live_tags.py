@@ -18,10 +18,10 @@ from storage.user_journal import NO_HEAD, UserJournal
 from tests.storage.author import NOW_MS
 
 KIDS = line_of("ann", collection_of_list("kids"))
-FILM, OTHER = UUID(int=1), UUID(int=2)
+FILM, OTHER = str(UUID(int=1)), str(UUID(int=2))
 
 
-def operation(action: str, at: int, device: str = "tv", film: UUID = FILM, **more: Any) -> Operation:
+def operation(action: str, at: int, device: str = "tv", film: str = FILM, **more: Any) -> Operation:
     return Operation(
         line=KIDS,
         device_id=device,
@@ -81,10 +81,12 @@ def test_concurrent_changes_are_merged_into_each_of_their_tags(journal: SqlJourn
 
 def test_a_later_page_shows_what_items_carried_at_the_first(journal: SqlJournalStore) -> None:
     for film in (1, 2, 3):
-        journal.commit([operation("add", film, film=UUID(int=film), data={"film": film})])
+        journal.commit([operation("add", film, film=str(UUID(int=film)), data={"film": film})])
     first = journal.page(KIDS, 1, None)
     assert isinstance(first, Page)
-    journal.commit([operation("add", 9, film=UUID(int=1), data={"film": 9}), operation("remove", 10, film=UUID(int=2))])
+    journal.commit(
+        [operation("add", 9, film=str(UUID(int=1)), data={"film": 9}), operation("remove", 10, film=str(UUID(int=2)))]
+    )
     rest = journal.page(KIDS, 10, first.after)
     assert isinstance(rest, Page)
     assert [item.data for item in rest.items] == [{"film": 2}, {"film": 1}]

@@ -60,7 +60,7 @@ async def test_the_reader_cannot_write(database_url: str) -> None:
 
 async def test_what_the_store_raises_is_a_defect_with_its_traceback(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
-        wrong = structs.replace(author.add("alien").change, content_id=UUID(int=1))
+        wrong = structs.replace(author.add("alien").change, content_id=str(UUID(int=1)))
         with pytest.raises(StoreDefect, match="Traceback"):
             await store.client.read(FindPage("ann", -(1 << 62), None))
         await store.commit(structs.replace(author.add("alien"), change=wrong))

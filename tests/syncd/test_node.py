@@ -21,7 +21,7 @@ from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import NOBODY
 from actors.runtime import LoopFuture
-from storage.errors import SchemaTooNew
+from storage.errors import ContentIdsDiffer, SchemaTooNew
 from storage.schema import migrate
 from syncd.errors import SettingsError
 from syncd.local_commands import LocalCommands
@@ -48,7 +48,7 @@ class ClosingBus(NoBus):
 def write(node: Node, user_id: str = "ann") -> LoopFuture[Outcome]:
     """Add a content to the user's list; the future of the answer."""
     answer: LoopFuture[Outcome] = LoopFuture()
-    change = Change("add", UUID(int=1))
+    change = Change("add", str(UUID(int=1)))
     node.users.tell_watchlist(DeviceWrite(user_id=user_id, device_id="tv", change=change, answer=answer.set))
     return answer
 
@@ -195,6 +195,15 @@ async def test_a_database_that_cannot_be_used_ends_the_start(settings: Settings,
     gone = msgspec.structs.replace(settings, database_url="postgresql://x@127.0.0.1:9/x")
     with pytest.raises(StoreUnavailable):
         async with running_node(gone, NoBus(), pytest.fail):
+            pytest.fail("it must not run")
+
+
+async def test_a_journal_of_text_ids_ends_the_start_of_a_node_that_takes_uuids(settings: Settings) -> None:
+    migrate(settings.journal_url)
+    with closing(sqlite3.connect(settings.data_dir / "journal.db", isolation_level=None)) as database:
+        database.execute("INSERT INTO meta VALUES ('content_ids', 'text')")
+    with pytest.raises(ContentIdsDiffer, match="set --content-ids text"):
+        async with running_node(settings, NoBus(), pytest.fail):
             pytest.fail("it must not run")
 
 

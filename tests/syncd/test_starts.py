@@ -10,6 +10,7 @@ from pykka import ActorDeadError, ActorRef, ActorRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import Publish
 from actors.messages.change import Change
+from actors.messages.content_ids import UUIDS
 from actors.messages.journal import Update
 from actors.metrics import NodeMetrics
 from actors.ports import Bus
@@ -63,6 +64,7 @@ def wiring(stack: AsyncExitStack) -> Wiring:
         max_clock_drift_ms=60_000,
         bus_retry_s=0.001,
         grace=Grace(0.05),
+        content_ids=UUIDS,
     )
 
 

@@ -6,25 +6,23 @@ import msgspec
 import pytest
 
 from actors.messages.change import Change
+from actors.messages.content_ids import TEXTS, UUIDS, ContentIds
 from crdt.hlc import HLCTimestamp
-from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS
-from transport.content_ids import ContentIdRefused, decode_respelled
+from tests.contents import NO_CONTENT_IDS, NO_TEXT_IDS, SPELLED, SPELLINGS, TEXT_IDS
+from transport.content_ids import ContentIdRefused, decode_spelled
 
 DECODER = msgspec.json.Decoder(Change)
 
 
-def decode(body: bytes) -> Change:
-    try:
-        return DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        return decode_respelled(DECODER, body, error)
+def decode(body: bytes, content_ids: ContentIds = UUIDS) -> Change:
+    return decode_spelled(DECODER, body, content_ids)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_the_other_fields_stay_what_they_are(spelling: str) -> None:
     fields = {"operation": "add", "tag": "tv:1 \u2028é", "observed": 2**53, "unknown": [1.5, {"content_id": "x"}]}
     change = decode(json.dumps({"content_id": spelling, **fields}).encode())
-    assert (str(change.content_id), change.action, change.tag, change.observed) == (
+    assert (change.content_id, change.action, change.tag, change.observed) == (
         SPELLED,
         "add",
         "tv:1 \u2028é",
@@ -38,7 +36,7 @@ def test_integers_may_be_spelled_as_other_numbers(spelling: str) -> None:
     rest = b'"content_id":"%b","timestamp":%b,"unknown":[1.5,1e400]' % (spelling.encode(), stamp)
     for body in (b'{"operation":"add","observed":7.0,%b}' % rest, b'{"operation":"add",%b,"observed":7}' % rest):
         change = decode(body)
-        assert (str(change.content_id), change.observed) == (SPELLED, 7)
+        assert (change.content_id, change.observed) == (SPELLED, 7)
         assert change.timestamp == HLCTimestamp(1764000000000, 0, "tv")
 
 
@@ -46,6 +44,18 @@ def test_integers_may_be_spelled_as_other_numbers(spelling: str) -> None:
 def test_what_is_no_content_id_is_refused_as_such(value: object) -> None:
     with pytest.raises(ContentIdRefused, match="UUIDv5"):
         decode(json.dumps({"operation": "add", "content_id": value}).encode())
+
+
+@pytest.mark.parametrize("content_id", TEXT_IDS)
+def test_where_any_text_is_an_id_it_stays_as_it_is(content_id: str) -> None:
+    body = json.dumps({"operation": "add", "content_id": content_id, "observed": 7.0}).encode()
+    assert decode(body, TEXTS) == Change("add", content_id, observed=7)
+
+
+@pytest.mark.parametrize("value", [*NO_TEXT_IDS, 123, None])
+def test_where_any_text_is_an_id_the_refusal_says_how_much(value: object) -> None:
+    with pytest.raises(ContentIdRefused, match=r"^content_id: must be 1 to 128 characters"):
+        decode(json.dumps({"operation": "add", "content_id": value}).encode(), TEXTS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ from transport.errors import Problem
 from transport.problems import problem_body, problem_response, refusal, unavailable
 
 FULL = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "This node is full — 5 connections.", {"Retry-After": "10"})
-BODY = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": FULL.detail}
+BODY = {
+    "type": "about:blank",
+    "title": "Service Unavailable",
+    "status": 503,
+    "detail": FULL.detail,
+    "error": FULL.detail,
+}
 
 
 def test_a_problem_is_told_in_the_shape_of_rfc_9457() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Final
-from uuid import UUID
 
 from msgspec import Raw, Struct, json, structs
 
@@ -104,18 +103,18 @@ DATA = {"note": "with Zoë ☃", "stars": 4.5}
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
 FROM_DEVICES: Final[Mapping[str, Struct]] = {
-    "watchlist_update.all": WatchlistWrite("add", UUID(FILM), "op-1", "tv:1", 6, STAMP, id="w1", traceparent=FOLLOWED),
-    "watchlist_update.required": WatchlistWrite("remove", UUID(FILM)),
-    "watchlist_update.id-is-a-number": WatchlistWrite("add", UUID(FILM), id=1),
-    "watchlist_update.timestamp-is-a-number": WatchlistWrite("add", UUID(FILM), timestamp=1_764_000_000),
-    "watchlist_update.unknown-field": WatchlistWrite("add", UUID(FILM)),
+    "watchlist_update.all": WatchlistWrite("add", FILM, "op-1", "tv:1", 6, STAMP, id="w1", traceparent=FOLLOWED),
+    "watchlist_update.required": WatchlistWrite("remove", FILM),
+    "watchlist_update.id-is-a-number": WatchlistWrite("add", FILM, id=1),
+    "watchlist_update.timestamp-is-a-number": WatchlistWrite("add", FILM, timestamp=1_764_000_000),
+    "watchlist_update.unknown-field": WatchlistWrite("add", FILM),
     "watchlist_update.all-with-data": WatchlistWrite(
-        "add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED
+        "add", FILM, "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED
     ),
     "list_update.all": ListWrite(
-        "add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED, list="kids"
+        "add", FILM, "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED, list="kids"
     ),
-    "list_update.required": ListWrite("remove", UUID(FILM), list="kids"),
+    "list_update.required": ListWrite("remove", FILM, list="kids"),
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
     "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     "device_heartbeat": DeviceHeartbeat(),
@@ -130,14 +129,14 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
 }
 
 TO_DEVICES: Final[Mapping[str, Struct]] = {
-    "watchlist_update.all": WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED),
-    "watchlist_update.required": WatchlistUpdate(UUID(FILM), "remove"),
+    "watchlist_update.all": WatchlistUpdate(FILM, "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED),
+    "watchlist_update.required": WatchlistUpdate(FILM, "remove"),
     "watchlist_update.all-with-data": WatchlistUpdate(
-        UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0"
+        FILM, "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0"
     ),
-    "list_update.all": ListUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0", list="kids"),
-    "list_update.required": ListUpdate(UUID(FILM), "remove", list="kids"),
-    "progress_update": ProgressUpdate(UUID(FILM), 90, 5_400),
+    "list_update.all": ListUpdate(FILM, "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0", list="kids"),
+    "list_update.required": ListUpdate(FILM, "remove", list="kids"),
+    "progress_update": ProgressUpdate(FILM, 90, 5_400),
     "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
     "device_command.required": DeviceCommand("play"),
     "device_command.all-with-payload": DeviceCommand("seek", "tv", 90.5, {"position_seconds": 90.5}, "phone ☃"),
@@ -321,16 +320,16 @@ CONTROL: Final[Mapping[str, Struct]] = {
 }
 
 HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
-    "write.all": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP),
-    "write.required": Change("remove", UUID(FILM)),
-    "write.unknown-field": Change("add", UUID(FILM)),
-    "write.all-with-data": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0"),
+    "write.all": Change("add", FILM, "op-1", "tv:1", 6, STAMP),
+    "write.required": Change("remove", FILM),
+    "write.unknown-field": Change("add", FILM),
+    "write.all-with-data": Change("add", FILM, "op-1", "tv:1", 6, STAMP, DATA, "a0"),
     "list": ListRequest("For the kids ☃"),
     "device.all": DeviceRequest(
         device_name="Zoë's TV ☃", device_type="tv", platform="webos", capabilities=CAPABILITIES
     ),
     "device.required": DeviceRequest(),
-    "handoff": HandoffRequest("tv", UUID(FILM)),
+    "handoff": HandoffRequest("tv", FILM),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),
@@ -402,11 +401,11 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "watchlist-changes.all": WatchlistChanges(
         revision=7,
         epoch="9f86d081",
-        changes=[_encoded(WatchlistUpdate(UUID(FILM), "add", 7, "syncd:7", STAMP, "phone", FOLLOWED))],
+        changes=[_encoded(WatchlistUpdate(FILM, "add", 7, "syncd:7", STAMP, "phone", FOLLOWED))],
         has_more=True,
     ),
     "watchlist-changes.required": WatchlistChanges(
-        revision=7, epoch="9f86d081", changes=[_encoded(WatchlistUpdate(UUID(OTHER_FILM), "remove"))]
+        revision=7, epoch="9f86d081", changes=[_encoded(WatchlistUpdate(OTHER_FILM, "remove"))]
     ),
     "list.all": WatchlistPage(
         revision=9,
@@ -442,9 +441,16 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "last-activities": LastActivities(9, "9f86d081"),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
-    "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),
+    "problem": ProblemDetails(
+        title="Not Found", status=404, detail="There is no such page.", error="There is no such page."
+    ),
     "problem.quota-exceeded": ProblemDetails(
-        title="Conflict", status=409, detail="The list is full.", code="quota_exceeded", field="content_id"
+        title="Conflict",
+        status=409,
+        detail="The list is full.",
+        error="The list is full.",
+        code="quota_exceeded",
+        field="content_id",
     ),
     "admin-disconnect.nodes": Disconnected(2, nodes=2, known=3),
     "admin-notice.nodes": Notified(3, nodes=3, known=3),

@@ -7,10 +7,8 @@ Source: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 from typing import Any, Final, get_args
 
-import msgspec
-
 from actors.messages.close_codes import CLOSES
-from actors.messages.content_ids import CONTENT_ID_RULE
+from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.device import (
     Ack,
     Answer,
@@ -29,6 +27,7 @@ from actors.messages.device import (
 )
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
+from transport.apidocs.schemas import schemas_of
 from transport.http.events import MEDIA_TYPE, Closing
 from transport.http.streams import STREAM
 from transport.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SNAPSHOT_IN_PIECES
@@ -87,7 +86,8 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
     "DeviceAck": {"type": "ack", "id": "c1", "status": "sent"},
     "Error": {
-        "type": "error", "id": "w2", "code": "invalid_field", "field": "content_id", "message": f"{CONTENT_ID_RULE}.",
+        "type": "error", "id": "w2", "code": "not_found", "field": "content_id",
+        "message": "it is not in the watchlist",
     },
     "Authenticated": {"type": "authenticated", "id": "t1", "expires_at": 1764086400},
     "Resumed": {"type": "resumed", "recovered": True, "revision": 9, "epoch": _EPOCH},
@@ -113,13 +113,12 @@ _EXAMPLES: Final[dict[str, Json]] = {
 }  # fmt: skip
 
 
-def asyncapi_document(version: str, path_prefix: str = "") -> Json:
+def asyncapi_document(version: str, path_prefix: str = "", content_ids: ContentIds = UUIDS) -> Json:
     """Return the document, as JSON's Python values; ``path_prefix``: below which clients find the addresses.
 
     Cost: milliseconds; keep it.
     """
     kinds = tuple(dict.fromkeys((*FROM_DEVICE, *TO_DEVICE, *STREAMED)))
-    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -150,7 +149,7 @@ def asyncapi_document(version: str, path_prefix: str = "") -> Json:
         },
         "components": {
             "messages": {kind.__name__: _message(kind) for kind in kinds},
-            "schemas": schemas,
+            "schemas": schemas_of(kinds, content_ids),
             "securitySchemes": _SECURITY,
         },
     }

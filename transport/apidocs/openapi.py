@@ -5,10 +5,8 @@ Source: https://spec.openapis.org/oas/v3.1.1
 
 from typing import Final
 
-import msgspec
-
 from actors.messages.change import Change
-from actors.messages.content_ids import CONTENT_ID_RULE
+from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_devices import DEVICE_TYPES, device_paths
@@ -29,6 +27,7 @@ from transport.apidocs.openapi_parts import (
     query,
     ref,
 )
+from transport.apidocs.schemas import schemas_of
 from transport.http.answers import (
     BulkResponse,
     Health,
@@ -78,12 +77,12 @@ _EVENTS: Final = (
 )
 
 
-def openapi_document(version: str, path_prefix: str = "") -> Json:
+def openapi_document(version: str, path_prefix: str = "", content_ids: ContentIds = UUIDS) -> Json:
     """Return the document, as JSON's Python values; ``path_prefix``: below which clients find the paths.
 
     Cost: milliseconds; keep it.
     """
-    _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+    schemas = schemas_of(_TYPES, content_ids)
     for schema in schemas.values():  # to generators what has a default is there, in answers and to be given in requests
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
@@ -118,7 +117,7 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
                 "put": put_list(),
                 "delete": delete_list(),
             },
-            "/api/v1/sync/operations": {"post": _write_operations()},
+            "/api/v1/sync/operations": {"post": _write_operations(content_ids)},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
             STREAM: {"get": _stream()},
             "/api/v1/metrics": {"get": _figures()},
@@ -152,8 +151,8 @@ def _write_watchlist(
     )
 
 
-def _write_operations() -> Json:
-    refused = {"success": False, "status": "refused", "detail": f"{CONTENT_ID_RULE}."}
+def _write_operations(content_ids: ContentIds) -> Json:
+    refused = {"success": False, "status": "refused", "detail": f"{content_ids.rule}."}
     described = (
         f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_OPERATIONS} operations; one that is not as described"
         " is refused by its result, and leaves the rest alone."

@@ -9,27 +9,30 @@ from functools import cache
 import msgspec
 from starlette.responses import Response
 
+from actors.messages.content_ids import UUIDS, ContentIds
 from transport.apidocs.asyncapi import asyncapi_document
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.openapi_parts import Json
 from transport.http.app import Endpoint, HttpRequest, Routes
 
+Document = Callable[[str, str, ContentIds], Json]
 
-def document_routes(version: str, path_prefix: str = "") -> Routes:
-    """Return the routes that serve the documents of ``version``, which say that paths are below ``path_prefix``."""
+
+def document_routes(version: str, path_prefix: str = "", content_ids: ContentIds = UUIDS) -> Routes:
+    """Return the routes that serve the documents of ``version``; what else they say, ``openapi_document`` says."""
     return {
-        "/openapi.json": {"GET": _serving(openapi_document, version, path_prefix)},
-        "/asyncapi.json": {"GET": _serving(asyncapi_document, version, path_prefix)},
+        "/openapi.json": {"GET": _serving(openapi_document, version, path_prefix, content_ids)},
+        "/asyncapi.json": {"GET": _serving(asyncapi_document, version, path_prefix, content_ids)},
     }
 
 
-def _serving(document: Callable[[str, str], Json], version: str, path_prefix: str) -> Endpoint:
+def _serving(document: Document, version: str, path_prefix: str, content_ids: ContentIds) -> Endpoint:
     async def serve(_request: HttpRequest) -> Response:
-        return Response(_encoded(document, version, path_prefix), media_type="application/json")
+        return Response(_encoded(document, version, path_prefix, content_ids), media_type="application/json")
 
     return serve
 
 
 @cache
-def _encoded(document: Callable[[str, str], Json], version: str, path_prefix: str) -> bytes:
-    return msgspec.json.encode(document(version, path_prefix))
+def _encoded(document: Document, version: str, path_prefix: str, content_ids: ContentIds) -> bytes:
+    return msgspec.json.encode(document(version, path_prefix, content_ids))

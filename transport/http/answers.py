@@ -9,13 +9,13 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from actors.messages.change import Change, WatchlistAction
+from actors.messages.content_ids import ContentId
 from actors.messages.journal import Changes, Item, Outcome, Page, Status
 from crdt.hlc import HLCTimestamp
 from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
 
 Revision = Annotated[int, Meta(ge=0)]
-ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 
 JSON_TYPE: Final = "application/json"
 
@@ -160,7 +160,7 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
     return WriteResponse(
         success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
         operation=change.action,
-        content_id=str(change.content_id),
+        content_id=change.content_id,
         status=outcome.status,
         unique_tag=update.tags[0] if update else None,
         timestamp=update.timestamp if update else None,

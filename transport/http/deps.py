@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from actors.messages.channel import HeadMoved
 from actors.messages.commands import SendCommand
+from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.devices import DescribeDevice, ForgetDevice
 from actors.messages.journal import DeviceWrite, JournalMessage
 from actors.metrics import IssuerMetrics, ListenerMetrics
@@ -33,6 +34,8 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """The documented figures by name; milliseconds."""
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may use the API, as they may the WebSocket."""
+    content_ids: ContentIds = UUIDS
+    """Which ids of contents are taken."""
     path_prefix: str = ""
     """Below which a proxy serves everything, ``/sync-service``; requests without it are served, too."""
     tracer: Tracer = field(default_factory=untraced)

@@ -14,7 +14,6 @@ from actors.messages.names import NAME_RULE, is_name
 from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
-from transport.content_ids import decode_respelled
 from transport.errors import Problem
 from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevice, json_response
 from transport.http.app import HttpRequest
@@ -79,8 +78,8 @@ class DeviceRoutes:
         claims = await authenticated(request, self._deps.authenticator)
         self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
         body = await read_body(request, MAX_WRITE_BYTES)
-        asked = decode(_handoff, body)
-        content_id = str(asked.content_id)
+        asked = decode(_HANDOFF.decode, body)
+        content_id = self._canonical(asked.content_id)
         position_of = self._deps.playback_position
         position_s = None if position_of is None else await position_of(claims.user_id, content_id)
         command = DeviceCommand(
@@ -100,6 +99,12 @@ class DeviceRoutes:
                 position_seconds=position_s,
             )
         )
+
+    def _canonical(self, content_id: str) -> str:
+        try:
+            return self._deps.content_ids.canonical(content_id)
+        except ValueError as error:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{error}.") from None
 
     async def _of_device(self, request: HttpRequest) -> tuple[Claims, str]:
         claims = await authenticated(request, self._deps.authenticator)
@@ -123,13 +128,6 @@ class DeviceRoutes:
             raise unavailable("the journal is unavailable", RETRY_AFTER_S)
         if not is_known:
             raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
-
-
-def _handoff(body: bytes) -> HandoffRequest:
-    try:
-        return _HANDOFF.decode(body)
-    except msgspec.ValidationError as error:
-        return decode_respelled(_HANDOFF, body, error)
 
 
 def _check(outcome: CommandOutcome, device_id: str) -> None:

@@ -5,12 +5,12 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.collections import LIST_PATTERN, collection_of_list
+from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.names import Name
 from transport.access.authentication import Authenticator, Claims
@@ -52,7 +52,7 @@ class HandoffRequest(Struct, frozen=True):
     """Body of ``POST /api/v1/devices/handoff``."""
 
     target_device_id: Name
-    content_id: UUID
+    content_id: ContentId
 
 
 class BulkRequest(Struct, frozen=True):

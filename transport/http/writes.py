@@ -18,7 +18,7 @@ from actors.messages.collections import WATCHLIST
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
-from transport.content_ids import decode_respelled
+from transport.content_ids import decode_spelled
 from transport.errors import Problem
 from transport.http.answers import JSON_TYPE, WriteResponse
 from transport.http.app import HttpRequest
@@ -86,6 +86,9 @@ class WriteRoute(ABC):
         self.submit(claims, body, traceparent(request), partial(_set_answer, answer))
         return Response(await answer, media_type=JSON_TYPE)
 
+    def _change(self, body: bytes | msgspec.Raw) -> Change:
+        return decode_spelled(CHANGE_DECODER, body, self._deps.content_ids)
+
     def _acquire(self, claims: Claims, count: int) -> None:
         self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
 
@@ -123,7 +126,7 @@ class ListRoute(WriteRoute):
 
     @override
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
-        change = decode(_change, body)
+        change = decode(self._change, body)
         self._acquire(claims, 1)
         answer = WriteAnswer(self._deadlines, answered, change, self._collection)
         self._write(change, claims, trace, answer.decide, self._collection)
@@ -142,7 +145,7 @@ class OperationsRoute(WriteRoute):
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
         bulk = decode(BULK_DECODER.decode, body)
         self._acquire(claims, len(bulk.operations))
-        judged = [_change_or_refusal(raw) for raw in bulk.operations]
+        judged = [self._change_or_refusal(raw) for raw in bulk.operations]
         results = [one if isinstance(one, WriteResponse) else None for one in judged]
         answer = BulkAnswer(self._deadlines, answered, results)
         for index, change in enumerate(judged):  # all are told before the first is answered
@@ -150,19 +153,11 @@ class OperationsRoute(WriteRoute):
                 self._write(change, claims, trace, partial(answer.decide, index, change))
         answer.finish_if_decided()
 
-
-def _change(body: bytes | msgspec.Raw) -> Change:
-    try:
-        return CHANGE_DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        return decode_respelled(CHANGE_DECODER, body, error)
-
-
-def _change_or_refusal(raw: msgspec.Raw) -> Change | WriteResponse:
-    try:
-        return _change(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
+    def _change_or_refusal(self, raw: msgspec.Raw) -> Change | WriteResponse:
+        try:
+            return self._change(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 
 
 def _set_answer(pending: asyncio.Future[bytes], answer: Answer) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.device import (
     Answer,
     Authenticate,
@@ -20,7 +21,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
-from transport.content_ids import ContentIdRefused, decode_respelled
+from transport.content_ids import ContentIdRefused, decode_spelled
 from transport.frames import frame
 
 
@@ -42,26 +43,16 @@ def encode(message: SyncMessage | Answer) -> bytes:
     return frame(_encoder.encode(message))
 
 
-def decode(text: str) -> DeviceMessage | Authenticate:
+def decode(text: str, content_ids: ContentIds = UUIDS) -> DeviceMessage | Authenticate:
     """Return what a device's text message says; one that says nothing valid becomes ``Malformed``, never an error."""
     try:
-        message: DeviceMessage | Authenticate = _decoder.decode(text)
-    except msgspec.ValidationError as error:
-        return _respelled(text, error)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Malformed("malformed", f"The message is not JSON: {error}.")
-    return message
-
-
-def _respelled(text: str, error: msgspec.ValidationError) -> DeviceMessage | Authenticate:
-    try:
-        message: DeviceMessage | Authenticate = decode_respelled(_decoder, text, error)
+        message: DeviceMessage | Authenticate = decode_spelled(_decoder, text, content_ids)
     except ContentIdRefused as refused:
         return Malformed("invalid_field", f"{refused}.", "content_id", _id_of(text))
-    except msgspec.ValidationError as other:
-        return _invalid(text, str(other))
-    except (msgspec.DecodeError, RecursionError) as malformed:  # behind the content id
-        return Malformed("malformed", f"The message is not JSON: {malformed}.")
+    except msgspec.ValidationError as error:
+        return _invalid(text, str(error))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Malformed("malformed", f"The message is not JSON: {error}.")
     return message
 
 

@@ -73,7 +73,7 @@ class DeviceProtocol(WebSocketProtocol, DeviceConnection):
         for text in messages:
             if isinstance(text, bytes):
                 break
-            message = decode(text)
+            message = decode(text, self._deps.content_ids)
             if isinstance(message, Authenticate):
                 self._renew(message)
             else:

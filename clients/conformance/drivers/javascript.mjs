@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 // The shipped module, with what it does not export to apps.
 const text = readFileSync(new URL("../../javascript/dist/syncd-client.js", import.meta.url), "utf8");
 const module = `${text}\nexport { Core, UserState, decode };`;
-const { Core, UserState, decode } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
+const { Core, UserState, canonical, decode } = await import(`data:text/javascript,${encodeURIComponent(module)}`);
 
 let nowMs = 0;
 let random = 0;
@@ -38,7 +38,7 @@ function ofApp(call) {
   const [name, value] = Object.entries(call)[0];
   if (name === "sign_in") return core.signIn(value, stored(value));
   if (name === "sign_out") return core.signOut(value.erase);
-  return core.enqueue(name, value);
+  return core.enqueue(name, canonical(value));
 }
 
 function outputsOf(given) {

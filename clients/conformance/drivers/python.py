@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from syncd_client import MemoryStore, messages, outputs
 from syncd_client.core import Core, CoreDeps, NotSignedInError
+from syncd_client.ids import canonical
 from syncd_client.outputs import Output
 from syncd_client.store import Store
 from syncd_client.token import Token
@@ -94,9 +95,9 @@ def put(core: Core, given: Json) -> list[Output]:
         case {"app": {"sign_out": {"erase": erase}}}:
             return core.sign_out(erase=erase)
         case {"app": {"add": content_id}}:
-            return core.enqueue("add", content_id)[1]
+            return core.enqueue("add", canonical(content_id))[1]
         case {"app": {"remove": content_id}}:
-            return core.enqueue("remove", content_id)[1]
+            return core.enqueue("remove", canonical(content_id))[1]
         case {"app": "connect"}:
             return core.connect()
         case {"app": "disconnect"}:

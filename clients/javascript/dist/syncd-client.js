@@ -1010,7 +1010,12 @@ var Connector = class {
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
 var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
-function canonical(contentId) {
+var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
+function canonical(contentId, contentIds = "uuid") {
+  if (contentIds === "text") {
+    if (!isName(contentId)) throw new TypeError(`content_id: ${NAME_RULE}, not ${JSON.stringify(contentId)}`);
+    return contentId;
+  }
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
       `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
@@ -1019,8 +1024,10 @@ function canonical(contentId) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 function checkUserId(userId) {
-  if (typeof userId !== "string" || !NAME.test(userId))
-    throw new TypeError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate");
+  if (!isName(userId)) throw new TypeError(`user_id: ${NAME_RULE}`);
+}
+function isName(text) {
+  return typeof text === "string" && NAME.test(text);
 }
 
 // src/snapshot_pieces.ts
@@ -1162,12 +1169,8 @@ var Watchlist = class {
     return taken;
   }
   // What the user writes
-  /**
-   * Number and stamp a write and put it at the end of the queue, once per `origin`. Throws a TypeError where `contentId`
-   * is no UUID.
-   */
+  /** Number and stamp a write and put it at the end of the queue, once per `origin`; `contentId` is canonical. */
   enqueue(operation2, contentId, nowMs, origin) {
-    const content = canonical(contentId);
     if (origin !== void 0) {
       if (this.#origins.has(origin)) return;
       this.#origins.add(origin);
@@ -1182,7 +1185,7 @@ var Watchlist = class {
       queue: {
         number,
         operation: operation2,
-        content_id: content,
+        content_id: contentId,
         operation_id: `${replica}.${number}`,
         ...operation2 === "add" && { tag: `${replica}:${adds}` },
         observed: revision,
@@ -1438,7 +1441,7 @@ var Core = class {
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
 var isWhole = Number.isInteger;
-var isName = (value) => isText(value) || isWhole(value);
+var isName2 = (value) => isText(value) || isWhole(value);
 var isAction = (value) => value === "add" || value === "remove";
 function optional(check) {
   return (value) => value === void 0 || check(value);
@@ -1453,7 +1456,7 @@ function shape(fields) {
 var isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
 var stamp = { timestamp: optional(isTimestamp), device_id: optional(isText) };
 var list = { revision: isWhole, epoch: isText, items: arrayOf(shape({ content_id: isText, ...stamp })) };
-var answer = { id: optional(isName) };
+var answer = { id: optional(isName2) };
 var SHAPES = /* @__PURE__ */ new Map([
   ["watchlist_update", shape({ content_id: isText, action: isAction, revision: optional(isWhole), ...stamp })],
   ["resumed", shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText) })],
@@ -2558,6 +2561,7 @@ var TabSession = class {
   #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
+  #canonical = (contentId) => canonical(contentId, this.#deps.contentIds);
   constructor(userId, deps) {
     this.userId = userId;
     [this.shown, this.#show] = latch();
@@ -2593,16 +2597,16 @@ var TabSession = class {
   list() {
     return (this.stored ?? this.#nothing).list(this.#unstored);
   }
-  /** Throws a TypeError where `contentId` is no UUID. */
+  /** Throws a TypeError where `contentId` is none. */
   has(contentId) {
-    return (this.stored ?? this.#nothing).has(canonical(contentId), this.#unstored);
+    return (this.stored ?? this.#nothing).has(this.#canonical(contentId), this.#unstored);
   }
   /**
-   * Throws a TypeError where one of `contentIds` is no UUID; nothing was done then. Returns the names of the writes, and a
+   * Throws a TypeError where one of `contentIds` is none; nothing was done then. Returns the names of the writes, and a
    * promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
   enqueue(operation2, contentIds) {
-    const { contents, ended, ...call } = this.#calls.addWrites(operation2, contentIds.map(canonical));
+    const { contents, ended, ...call } = this.#calls.addWrites(operation2, contentIds.map(this.#canonical));
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -2855,6 +2859,8 @@ var BrowserTabs = class {
 
 // src/client.ts
 var SyncClient = class extends PlatformEventTarget {
+  /** What is taken for a content's id. */
+  contentIds;
   #deps;
   /** Null: they are not watched. */
   #ignoreReturns = null;
@@ -2869,12 +2875,21 @@ var SyncClient = class extends PlatformEventTarget {
   #storage;
   #version = null;
   #updated = new Burst(() => this.#tellUpdated());
-  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
-  constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }) {
+  /** Throws a TypeError where the address is none, `getToken` is no function, `contentIds` neither kind, or there is no WebSocket. */
+  constructor({
+    url,
+    getToken,
+    database = "syncd",
+    store,
+    contentIds = "uuid",
+    WebSocket = globalThis.WebSocket
+  }) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
+    if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
+    this.contentIds = contentIds;
     this.#deps = this.#prepare(service, store ?? null, database);
     this.#storage = this.#deps.store.storage;
     bindMembers(this, new.target.prototype);
@@ -2901,7 +2916,7 @@ var SyncClient = class extends PlatformEventTarget {
   get items() {
     return this.#session?.list() ?? NO_ITEMS;
   }
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
   has(contentId) {
     return this.#session?.has(contentId) ?? false;
   }
@@ -2964,7 +2979,7 @@ var SyncClient = class extends PlatformEventTarget {
   wake() {
     this.#session?.wake();
   }
-  /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
+  /** Put a content into the list. Throws a TypeError if `contentId` is none, an Error if nobody is signed in. */
   add(contentId) {
     const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
     return operation(names[0] ?? "", stored);
@@ -3061,7 +3076,7 @@ var SyncClient = class extends PlatformEventTarget {
       onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
     });
     const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-    return { tab, service, store, openTabs, onEvents: this.#tell };
+    return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
   }
 };
 var NO_ITEMS = Object.freeze([]);

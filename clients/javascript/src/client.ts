@@ -7,7 +7,7 @@ import { randomName } from "./engine.js";
 import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
 import { GuardedStore, type Storage } from "./guarded_store.js";
-import { checkUserId } from "./ids.js";
+import { type ContentIds, checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
@@ -52,6 +52,8 @@ export interface SyncClient {
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends PlatformEventTarget {
+  /** What is taken for a content's id. */
+  readonly contentIds: ContentIds;
   readonly #deps: TabSessionDeps;
   /** Null: they are not watched. */
   #ignoreReturns: (() => void) | null = null;
@@ -68,12 +70,21 @@ export class SyncClient extends PlatformEventTarget {
   #version: string | null = null;
   readonly #updated = new Burst(() => this.#tellUpdated());
 
-  /** Throws a TypeError where the address is none, `getToken` is no function, or there is no WebSocket. */
-  constructor({ url, getToken, database = "syncd", store, WebSocket = globalThis.WebSocket }: SyncClientOptions) {
+  /** Throws a TypeError where the address is none, `getToken` is no function, `contentIds` neither kind, or there is no WebSocket. */
+  constructor({
+    url,
+    getToken,
+    database = "syncd",
+    store,
+    contentIds = "uuid",
+    WebSocket = globalThis.WebSocket,
+  }: SyncClientOptions) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
     if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
+    if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
+    this.contentIds = contentIds;
     this.#deps = this.#prepare(service, store ?? null, database);
     this.#storage = this.#deps.store.storage;
     bindMembers(this, new.target.prototype);
@@ -106,7 +117,7 @@ export class SyncClient extends PlatformEventTarget {
     return this.#session?.list() ?? NO_ITEMS;
   }
 
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
   has(contentId: string): boolean {
     return this.#session?.has(contentId) ?? false;
   }
@@ -178,7 +189,7 @@ export class SyncClient extends PlatformEventTarget {
     this.#session?.wake();
   }
 
-  /** Put a content into the list. Throws a TypeError if `contentId` is no UUID, an Error if nobody is signed in. */
+  /** Put a content into the list. Throws a TypeError if `contentId` is none, an Error if nobody is signed in. */
   add(contentId: string): Operation {
     const { names, stored } = this.#signedIn().enqueue("add", [contentId]);
     return operation(names[0] ?? "", stored);
@@ -288,7 +299,7 @@ export class SyncClient extends PlatformEventTarget {
     });
     const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
       isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-    return { tab, service, store, openTabs, onEvents: this.#tell };
+    return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
   }
 }
 

@@ -5,8 +5,20 @@ const SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu"
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the class Cc, which \p names only since Chromium 64; and Cs
 const NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
 
-/** The one spelling of a content's id, which may come in any that a UUID has. Throws a TypeError where it is none. */
-export function canonical(contentId: string): string {
+const NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
+
+/** What the service takes for a content's id: its `--content-ids`. */
+export type ContentIds = "uuid" | "text";
+
+/**
+ * The one spelling of a content's id: a UUID may come in any that there is, other text stays as it is. Throws a TypeError
+ * where it is none.
+ */
+export function canonical(contentId: string, contentIds: ContentIds = "uuid"): string {
+  if (contentIds === "text") {
+    if (!isName(contentId)) throw new TypeError(`content_id: ${NAME_RULE}, not ${JSON.stringify(contentId)}`);
+    return contentId;
+  }
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
       `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, ` +
@@ -18,6 +30,9 @@ export function canonical(contentId: string): string {
 
 /** Throws a TypeError where the service can know nobody by this id. */
 export function checkUserId(userId: string): void {
-  if (typeof userId !== "string" || !NAME.test(userId))
-    throw new TypeError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate");
+  if (!isName(userId)) throw new TypeError(`user_id: ${NAME_RULE}`);
+}
+
+function isName(text: unknown): boolean {
+  return typeof text === "string" && NAME.test(text);
 }

@@ -1,5 +1,6 @@
 /** What an app gives a client. */
 
+import type { ContentIds } from "./ids.js";
 import type { UrlLike, WebSocketClass } from "./platform.js";
 import type { GetToken } from "./service.js";
 import type { Store } from "./store.js";
@@ -19,6 +20,8 @@ export interface SyncClientOptions {
   readonly database?: string | null;
   /** In place of `database`: keeps list and queue, for this client alone. */
   readonly store?: Store;
+  /** What the service takes for a content's id: any `text`, where it runs with `--content-ids text`. Default: `uuid`. */
+  readonly contentIds?: ContentIds;
   /** Default: the global one. Node 20 has none: pass a class with the same interface. */
   readonly WebSocket?: WebSocketClass;
 }

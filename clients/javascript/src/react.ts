@@ -47,19 +47,29 @@ export function useWatchlist(client: SyncClient | null, snapshot: readonly ListI
 
 /**
  * The item of a content, undefined while the list has none; the component is rendered again for changes of this one only.
- * `contentId`: null or undefined for none. Throws a TypeError if it is no UUID.
+ * `contentId`: null or undefined for none. Throws a TypeError if it is none.
  */
 export function useItem(
   client: SyncClient | null,
   contentId: string | null | undefined,
   snapshot: readonly ListItem[] = NO_ITEMS,
 ): ListItem | undefined {
-  const id = contentId === null || contentId === undefined ? null : canonical(contentId);
+  const id = contentId === null || contentId === undefined ? null : idOf(client, contentId);
   return useSyncExternalStore(
     useCallback((onChange: () => void) => client?.subscribe(onChange) ?? nothing, [client]),
     () => find(client?.items ?? snapshot, id),
     () => find(snapshot, id),
   );
+}
+
+/** Without a client nobody knows what the service takes: a UUID gets its one spelling, and other text stays. */
+function idOf(client: SyncClient | null, contentId: string): string {
+  if (client !== null) return canonical(contentId, client.contentIds);
+  try {
+    return canonical(contentId);
+  } catch {
+    return canonical(contentId, "text");
+  }
 }
 
 /** Whose list it is, whether it is up to date, and what waits. On a server: as before anybody is signed in. */

@@ -6,7 +6,7 @@ export { type ClientEvent, SyncClient } from "./client.js";
 export type { SyncEvents } from "./events.js";
 export type { Storage } from "./guarded_store.js";
 export type { Reading, Timestamp } from "./hlc.js";
-export { canonical } from "./ids.js";
+export { type ContentIds, canonical } from "./ids.js";
 export type { Item as ListItem } from "./list_view.js";
 export type { Action, Status } from "./messages.js";
 export type { Operation, Operations } from "./operations.js";

@@ -48,6 +48,8 @@ export class TabSession {
   readonly #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
 
+  readonly #canonical = (contentId: string): string => canonical(contentId, this.#deps.contentIds);
+
   constructor(userId: string, deps: TabSessionDeps) {
     this.userId = userId;
     [this.shown, this.#show] = latch();
@@ -91,17 +93,17 @@ export class TabSession {
     return (this.stored ?? this.#nothing).list(this.#unstored);
   }
 
-  /** Throws a TypeError where `contentId` is no UUID. */
+  /** Throws a TypeError where `contentId` is none. */
   has(contentId: string): boolean {
-    return (this.stored ?? this.#nothing).has(canonical(contentId), this.#unstored);
+    return (this.stored ?? this.#nothing).has(this.#canonical(contentId), this.#unstored);
   }
 
   /**
-   * Throws a TypeError where one of `contentIds` is no UUID; nothing was done then. Returns the names of the writes, and a
+   * Throws a TypeError where one of `contentIds` is none; nothing was done then. Returns the names of the writes, and a
    * promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
   enqueue(operation: Action, contentIds: readonly string[]): { names: string[]; stored: Promise<void> } {
-    const { contents, ended, ...call } = this.#calls.addWrites(operation, contentIds.map(canonical));
+    const { contents, ended, ...call } = this.#calls.addWrites(operation, contentIds.map(this.#canonical));
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };

@@ -1,7 +1,6 @@
 /** One user's list on this device: what messages and calls change in it, and what is to be stored of that. */
 
 import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
-import { canonical } from "./ids.js";
 import type { Action, Message } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
 import { type Change, type PendingWrite, UserState } from "./user_state.js";
@@ -62,12 +61,8 @@ export class Watchlist {
 
   // What the user writes
 
-  /**
-   * Number and stamp a write and put it at the end of the queue, once per `origin`. Throws a TypeError where `contentId`
-   * is no UUID.
-   */
+  /** Number and stamp a write and put it at the end of the queue, once per `origin`; `contentId` is canonical. */
   enqueue(operation: Action, contentId: string, nowMs: number, origin?: string): void {
-    const content = canonical(contentId);
     if (origin !== undefined) {
       if (this.#origins.has(origin)) return;
       this.#origins.add(origin);
@@ -82,7 +77,7 @@ export class Watchlist {
       queue: {
         number,
         operation,
-        content_id: content,
+        content_id: contentId,
         operation_id: `${replica}.${number}`,
         ...(operation === "add" && { tag: `${replica}:${adds}` }),
         observed: revision,

@@ -74,6 +74,7 @@ function open(context: TestContext) {
   });
   const deps: TabSessionDeps = {
     tab: "this",
+    contentIds: "uuid",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     store: guarded,
     openTabs: (_user, onMessage) => {

@@ -15,7 +15,7 @@ from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
 from syncd_client.events import Event
-from syncd_client.ids import canonical, check_content_ids, check_user_id
+from syncd_client.ids import ContentIds, canonical_of, check_content_ids, check_user_id
 from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
 from syncd_client.operation import Operation
@@ -38,16 +38,17 @@ class Client:
     Args:
         url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to and without ``/ws``.
         store: where list and queue are kept; by default in memory. Closed with the client.
+        content_ids: what the service takes for a content's id, a UUID or any ``text``: as its ``--content-ids``.
 
     Raises:
-        ValueError: ``url`` is no such address.
+        ValueError: ``url`` is no such address, or ``content_ids`` neither.
         TypeError: ``store`` is no store.
     """
 
-    def __init__(self, url: str, store: Store | None = None) -> None:
+    def __init__(self, url: str, store: Store | None = None, *, content_ids: ContentIds = "uuid") -> None:
         self._url = address_of(url)
         self._store = MemoryStore() if store is None else check_store(store)
-        self._engine = Engine(self._url, self._store, self._emit)
+        self._engine = Engine(self._url, self._store, self._emit, canonical_of(content_ids))
         self._guard = CallGuard()
         self._closing: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
@@ -117,14 +118,14 @@ class Client:
         """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
 
         Raises:
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is none.
         """
         items, content_ids = self._content_ids
         if items is not self.items:
             items = self.items
             content_ids = frozenset(item.content_id for item in items)
             self._content_ids = items, content_ids
-        return canonical(content_id) in content_ids
+        return self._engine.canonical(content_id) in content_ids
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called with every event; returns what ends that. It may call the client.
@@ -188,7 +189,7 @@ class Client:
             if not self._closing.done():
                 raise RuntimeError("sign_in: the client is being closed: await close() before")
             self._guard = CallGuard()
-            self._engine = Engine(self._url, self._store, self._emit)
+            self._engine = Engine(self._url, self._store, self._emit, self._engine.canonical)
             self._closing = None
         self._guard.check("sign_in")
         self._engine.sign_in(user_id, ask)
@@ -218,7 +219,7 @@ class Client:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
+            ValueError: ``content_id`` is none.
         """
         self._guard.check("add")
         return self._engine.enqueue("add", [content_id])[0]
@@ -229,7 +230,7 @@ class Client:
         return self._engine.enqueue("remove", [content_id])[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no UUID; like ``add``."""
+        """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
         self._guard.check("add_many")
         return self._engine.enqueue("add", check_content_ids(content_ids))
 

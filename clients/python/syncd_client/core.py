@@ -5,7 +5,6 @@ put in any more; a token asked for it, or a probe beside it, is such a thing too
 """
 
 from collections.abc import Callable
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -112,12 +111,11 @@ class Core:
         """Be sure of the connection: the network is back, the device woke or the user returned."""
         return self._put(Connector.wake)
 
-    def enqueue(self, operation: messages.Action, content_id: str | UUID) -> tuple[PendingWrite, list[Output]]:
-        """Add or remove a content: shown at once, sent when that is possible.
+    def enqueue(self, operation: messages.Action, content_id: str) -> tuple[PendingWrite, list[Output]]:
+        """Add or remove a content by its canonical id: shown at once, sent when that is possible.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is no UUID.
         """
         if self._watchlist is None:
             raise NotSignedInError("sign in before changing a list")

@@ -16,7 +16,7 @@ from syncd_client.carrying import Input
 from syncd_client.core import Core, CoreDeps
 from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
 from syncd_client.fallback_store import FallbackStore
-from syncd_client.ids import canonical, check_user_id
+from syncd_client.ids import check_user_id
 from syncd_client.link import GetToken, Link
 from syncd_client.messages import Action
 from syncd_client.operation import Operation
@@ -48,8 +48,12 @@ class Engine:
     what is in memory, and that is stored when the store works again. Thread: the event loop.
     """
 
-    def __init__(self, url: str, store: Store, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, url: str, store: Store, on_event: Callable[[Event], None], canonical: Callable[[str | UUID], str]
+    ) -> None:
         self._url = url
+        self.canonical = canonical
+        """Returns the one spelling of a content's id. Raises: ValueError, it is none."""
         self._store = FallbackStore(store, _new_replica)
         self._on_event = on_event
         self._get_token: GetToken | None = None
@@ -88,11 +92,11 @@ class Engine:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one of ``content_ids`` is no UUID.
+            ValueError: one of ``content_ids`` is none.
         """
         outputs: list[Output] = []
         operations: list[Operation] = []
-        for content_id in [canonical(content_id) for content_id in content_ids]:
+        for content_id in [self.canonical(content_id) for content_id in content_ids]:
             write, wanted = self.core.enqueue(operation, content_id)
             outputs += wanted
             self._kept = self._kept or asyncio.get_running_loop().create_future()

@@ -2,13 +2,17 @@
 
 import re
 import reprlib
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Literal
 from uuid import UUID
 
 _HEX: Final = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SPELLINGS: Final = re.compile(rf"(?:urn:uuid:)?(?:{_HEX}|\{{(?:{_HEX})\}})", re.IGNORECASE | re.ASCII)
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
+_NAME_RULE: Final = "1 to 128 characters, none of them a control character or a lone surrogate"
+
+ContentIds = Literal["uuid", "text"]
+"""What the service takes for a content's id: its ``--content-ids``."""
 
 
 def canonical(content_id: str | UUID) -> str:
@@ -24,6 +28,29 @@ def canonical(content_id: str | UUID) -> str:
             " always the same, as docs/protocol.md shows under 'Content ids'"
         )
     return str(UUID(text.lower()))
+
+
+def canonical_text(content_id: object) -> str:
+    """Return a content's id, where the service takes any text for one: as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = str(content_id) if isinstance(content_id, UUID) else content_id
+    if not isinstance(text, str) or not _NAME.fullmatch(text):
+        raise ValueError(f"content_id: must be {_NAME_RULE}, not {reprlib.repr(content_id)}")
+    return text
+
+
+def canonical_of(kind: ContentIds) -> Callable[[str | UUID], str]:
+    """Return what makes ids of ``kind`` canonical.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if kind not in ("uuid", "text"):
+        raise ValueError(f"content_ids: must be 'uuid' or 'text', not {reprlib.repr(kind)}")
+    return canonical if kind == "uuid" else canonical_text
 
 
 def check_content_ids(content_ids: Iterable[str | UUID]) -> list[str | UUID]:
@@ -44,4 +71,4 @@ def check_user_id(user_id: object) -> None:
         ValueError: it cannot.
     """
     if not isinstance(user_id, str) or not _NAME.fullmatch(user_id):
-        raise ValueError("user_id: must be 1 to 128 characters, none of them a control character or a lone surrogate")
+        raise ValueError(f"user_id: must be {_NAME_RULE}")

@@ -18,7 +18,7 @@ from syncd_client.callbacks import GetToken, Listener, asking
 from syncd_client.core import State
 from syncd_client.event_queue import EventQueue
 from syncd_client.events import Event
-from syncd_client.ids import check_user_id
+from syncd_client.ids import ContentIds, check_user_id
 from syncd_client.list_view import Item
 from syncd_client.loop_thread import LoopThread
 from syncd_client.messages import Action
@@ -71,8 +71,8 @@ class Client:
     Thread: any, and several at a time.
     """
 
-    def __init__(self, url: str, store: Store | None = None) -> None:
-        self._client = asyncio_client.Client(url, store)
+    def __init__(self, url: str, store: Store | None = None, *, content_ids: ContentIds = "uuid") -> None:
+        self._client = asyncio_client.Client(url, store, content_ids=content_ids)
         self._thread: LoopThread | None = None
         """While it is open."""
         self._life = threading.RLock()

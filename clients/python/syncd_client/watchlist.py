@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from typing import Final
-from uuid import UUID
 
 from msgspec import structs
 
 from syncd_client.hlc import Timestamp, follow, tick
-from syncd_client.ids import canonical
 from syncd_client.list_view import Item, list_view
 from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
 from syncd_client.snapshot_pieces import SnapshotPieces
@@ -69,13 +67,8 @@ class Watchlist:
 
     # What the user writes
 
-    def enqueue(self, operation: Action, content_id: str | UUID, now_ms: int) -> PendingWrite:
-        """Number and stamp a write and put it at the end of the queue.
-
-        Raises:
-            ValueError: ``content_id`` is no UUID.
-        """
-        content = canonical(content_id)
+    def enqueue(self, operation: Action, content_id: str, now_ms: int) -> PendingWrite:
+        """Number and stamp a write and put it at the end of the queue; ``content_id`` is canonical."""
         head = self._head
         number, adds = head.operations + 1, head.adds + (operation == "add")
         timestamp = tick(head.clock, now_ms, head.replica)
@@ -83,7 +76,7 @@ class Watchlist:
         write = PendingWrite(
             operation_id=f"{head.replica}.{number}",
             operation=operation,
-            content_id=content,
+            content_id=content_id,
             tag=f"{head.replica}:{adds}" if operation == "add" else None,
             observed=head.revision,
             timestamp=timestamp,

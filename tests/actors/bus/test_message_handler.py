@@ -14,6 +14,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.devices import DescribeDevice, DeviceFields
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
@@ -23,6 +24,9 @@ from crdt.hlc import HLCTimestamp
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 FOREIGN_ADD = PubNubWatchlistUpdate("add", CONTENT_ID.upper(), "movie-123", 1_764_000_000, "device-a")
+
+
+def ignore(_: object) -> None: ...
 
 
 class Users:
@@ -67,7 +71,7 @@ def handler(
     described: list[DescribeDevice],
 ) -> BroadcasterMessageHandler:
     return BroadcasterMessageHandler(
-        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, described.append, untraced()
+        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, described.append, untraced(), UUIDS
     )
 
 
@@ -101,7 +105,7 @@ def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMes
     (write,) = users.told["bob"]
     assert isinstance(write, DeviceWrite)
     assert (write.user_id, write.device_id, write.change.action) == ("bob", "device-a", "add")
-    assert (str(write.change.content_id), write.change.tag, write.removed_tags) == (CONTENT_ID, "movie-123", ())
+    assert (write.change.content_id, write.change.tag, write.removed_tags) == (CONTENT_ID, "movie-123", ())
     assert write.change.timestamp == 1_764_000_000  # a clock in another shape, which the service replaces by its own
 
 
@@ -123,6 +127,15 @@ def test_a_foreign_update_without_a_uuid_goes_to_the_broadcaster_which_refuses_i
     handler.handle_foreign_message("ann", broken)
     assert relayed == [RelayPubNubMessage("ann", broken)]
     assert users.told["ann"] == []
+
+
+def test_where_any_text_is_an_id_a_foreign_write_may_have_it(users: Users, relayed: list[RelayPubNubMessage]) -> None:
+    handler = BroadcasterMessageHandler(
+        users.tell_watchlist, users.tell_if_active, relayed.append, ignore, ignore, untraced(), TEXTS
+    )
+    handler.handle_foreign_message("ann", PubNubWatchlistUpdate("add", "123", "movie-123", None, "device-a"))
+    (write,) = users.told["ann"]
+    assert write.change.content_id == "123"
 
 
 def test_a_foreign_write_to_an_active_user_is_left_to_the_node_that_takes_it_in(

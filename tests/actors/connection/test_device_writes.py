@@ -13,7 +13,7 @@ from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.sync import DeviceCommand
 from tests.fakes.recording_socket import RecordingSocket
 
-FILM = UUID(int=1)
+FILM = str(UUID(int=1))
 
 
 def test_a_write_goes_to_the_watchlist_and_its_outcome_back_to_the_connection() -> None:

@@ -22,7 +22,7 @@ def writes(socket: RecordingSocket) -> DeviceWrites:
     deps = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: 0.0)
     writes = DeviceWrites(ConnectionInfo("c", "ann", "tv", lambda _: None), socket, deps)
     for _ in range(2):
-        writes.submit(WatchlistWrite("add", UUID(int=1)))
+        writes.submit(WatchlistWrite("add", str(UUID(int=1))))
     return writes
 
 

@@ -1,6 +1,5 @@
 import logging
 from itertools import count
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,6 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
+from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.conversion import device_update
 from actors.messages.fanout import Relay, RelayMissed, RelayPubNubMessage, SendToUser
 from actors.messages.journal import Update
@@ -25,19 +25,18 @@ from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, Supervision
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-CONTENT = UUID(CONTENT_ID)
 STAMP = HLCTimestamp(1_764_000_000_000, 0, "node")
 WATCHLIST = PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:1", STAMP, "device-a", revision=1, origin="node")
 PROGRESS = PubNubProgressUpdate(CONTENT_ID, 30, 3600)
 HANDOFF = PubNubDeviceHandoff("tv", CONTENT_ID)
-SHOWN = WatchlistUpdate(CONTENT, "add", 1, "syncd:1", STAMP, "device-a")
+SHOWN = WatchlistUpdate(CONTENT_ID, "add", 1, "syncd:1", STAMP, "device-a")
 
 
 def update(revision: int) -> Update:
     return Update(
         line="ann",
         revision=revision,
-        change=Change("add", CONTENT),
+        change=Change("add", CONTENT_ID),
         tags=(f"syncd:{revision}",),
         timestamp=STAMP,
         device_id="device-a",
@@ -59,14 +58,14 @@ async def broadcaster(
     started: Started, sent: list[SendToUser], metrics: BroadcastMetrics
 ) -> ActorRef[WebSocketBroadcaster]:
     clock = count(100)
-    return started(WebSocketBroadcaster.start(sent.append, metrics, lambda: float(next(clock)), untraced()))
+    return started(WebSocketBroadcaster.start(sent.append, metrics, lambda: float(next(clock)), untraced(), UUIDS))
 
 
 @pytest.mark.parametrize(
     ("message", "shown"),
     [
         (WATCHLIST, SHOWN),
-        (PROGRESS, ProgressUpdate(CONTENT, 30, 3600)),
+        (PROGRESS, ProgressUpdate(CONTENT_ID, 30, 3600)),
         (HANDOFF, DeviceCommand(f"handoff:{CONTENT_ID}", "tv")),
     ],
 )
@@ -118,7 +117,23 @@ async def test_an_invalid_uuid_is_warned_of_and_not_relayed(
     await broadcaster.ask(RelayPubNubMessage("ann", broken), block=False)
     assert sent == []
     assert (metrics.messages_relayed, metrics.messages_refused) == (0, 1)
-    assert [(r.levelno, "not a UUID" in r.getMessage()) for r in caplog.records] == [(logging.WARNING, True)]
+    assert [(r.levelno, "must be a UUID" in r.getMessage()) for r in caplog.records] == [(logging.WARNING, True)]
+
+
+async def test_where_any_text_is_an_id_messages_with_one_are_relayed(
+    started: Started, sent: list[SendToUser], metrics: BroadcastMetrics
+) -> None:
+    broadcaster = started(WebSocketBroadcaster.start(sent.append, metrics, lambda: 0.0, untraced(), TEXTS))
+    for kind in (WATCHLIST, PROGRESS, HANDOFF):
+        for content_id in ("plex://movie/5d77", "a\nb"):
+            message = RelayPubNubMessage("ann", structs.replace(kind, content_id=content_id))
+            await broadcaster.ask(message, block=False)
+    assert [relay.messages for relay in sent] == [
+        (structs.replace(SHOWN, content_id="plex://movie/5d77"),),
+        (ProgressUpdate("plex://movie/5d77", 30, 3600),),
+        (DeviceCommand("handoff:plex://movie/5d77", "tv"),),
+    ]
+    assert metrics.messages_refused == 3
 
 
 async def test_relays_do_not_wait_for_the_registry(
@@ -137,13 +152,13 @@ async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started
     trace = tracer.accept(None, "ann", "phone", "http")
     assert trace is not None
     tracer.commit(trace, 4, "added", is_new=True)
-    broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer))
+    broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer, UUIDS))
     await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
     followed, other = sent[0].messages
     assert isinstance(followed, WatchlistUpdate)
     assert isinstance(other, WatchlistUpdate)
     await broadcaster.ask(RelayPubNubMessage("ann", PROGRESS), block=False)
-    assert sent[1].messages == (ProgressUpdate(CONTENT, 30, 3600),)
+    assert sent[1].messages == (ProgressUpdate(CONTENT_ID, 30, 3600),)
     relay = tracer.relay("ann", 4)
     assert relay is not None
     assert (followed.traceparent, other.traceparent) == (relay.traceparent, None)
@@ -154,9 +169,9 @@ async def test_the_documented_methods_can_be_called_through_a_proxy(
     broadcaster: ActorRef[WebSocketBroadcaster], sent: list[SendToUser]
 ) -> None:
     proxy = broadcaster.proxy()
-    assert await proxy.convert_pubnub_message(PROGRESS) == ProgressUpdate(CONTENT, 30, 3600)
+    assert await proxy.convert_pubnub_message(PROGRESS) == ProgressUpdate(CONTENT_ID, 30, 3600)
     await proxy.relay_pubnub_message("ann", PROGRESS)
-    assert sent[0].messages == (ProgressUpdate(CONTENT, 30, 3600),)
+    assert sent[0].messages == (ProgressUpdate(CONTENT_ID, 30, 3600),)
 
 
 async def test_a_broadcaster_that_raises_is_restarted_and_counted_and_relays_what_comes_next(
@@ -170,7 +185,7 @@ async def test_a_broadcaster_that_raises_is_restarted_and_counted_and_relays_wha
             raise now
         return now
 
-    broadcaster = supervision.start(WebSocketBroadcaster.start(sent.append, metrics, now_s, untraced()))
+    broadcaster = supervision.start(WebSocketBroadcaster.start(sent.append, metrics, now_s, untraced(), UUIDS))
     broadcaster.tell(RelayPubNubMessage("ann", PROGRESS))
     await broadcaster.ask(RelayPubNubMessage("ann", HANDOFF), block=False)
     assert [message for relay in sent for message in relay.messages] == [DeviceCommand(f"handoff:{CONTENT_ID}", "tv")]

@@ -13,7 +13,7 @@ STAMP = HLCTimestamp(1_764_000_000_000, 3, "node-a")
 UPDATE = Update(
     line="ann",
     revision=7,
-    change=Change("remove", UUID(int=1)),
+    change=Change("remove", str(UUID(int=1))),
     tags=("phone:2", "tv:1"),
     timestamp=STAMP,
     device_id="tv",

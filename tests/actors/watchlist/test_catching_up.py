@@ -26,6 +26,7 @@ from actors.messages.change import Change
 from actors.messages.channel import HeadMoved
 from actors.messages.close_codes import SLOW_CONSUMER, TRY_AGAIN_LATER
 from actors.messages.connection import Following, SocketLost, SocketWritable
+from actors.messages.content_ids import UUIDS
 from actors.messages.journal import DeviceWrite, Operation, Outcome
 from actors.metrics import BroadcastMetrics, BusMetrics, JournalMetrics, RegistryMetrics, WriteMetrics
 from actors.ports import JournalStore
@@ -252,7 +253,7 @@ async def service(started: Started, tmp_path: Path) -> AsyncIterator[Service]:
     journal = started(Journal.start(store, JournalMetrics()))
     relays = BroadcastMetrics()
     registry = started(ConnectionRegistry.start(encode, RegistryMetrics(), relays, untraced()))
-    broadcaster = started(WebSocketBroadcaster.start(registry.tell, relays, lambda: 0.0, untraced()))
+    broadcaster = started(WebSocketBroadcaster.start(registry.tell, relays, lambda: 0.0, untraced(), UUIDS))
     deps = WatchlistDeps(
         node="here",
         now_ms=lambda: NOW_MS,

@@ -56,7 +56,7 @@ def heads(line: str, revision: int) -> HeadsLoaded:
 
 
 def write(others: Others, **more: Any) -> DeviceWrite:
-    change = Change("add", UUID(int=1), **more)
+    change = Change("add", str(UUID(int=1)), **more)
     return DeviceWrite(user_id="ann", device_id="tv", change=change, answer=others.outcomes.append, collection=KIDS)
 
 

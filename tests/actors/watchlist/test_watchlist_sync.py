@@ -55,7 +55,7 @@ Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 NOW_MS = 1_764_000_000_000
 MAX_DRIFT_MS = 60_000
 SLICE_ROWS = 4
-CONTENT_ID = str(content(1))
+CONTENT_ID = content(1)
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 

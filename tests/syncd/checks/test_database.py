@@ -58,6 +58,15 @@ def test_a_database_that_needs_attention(
     assert said in found[1]
 
 
+def test_ids_of_contents_that_are_others_in_the_journal_are_told(tmp_path: Path, journal: sqlite3.Connection) -> None:
+    before = [result["detail"] for result in Report("--data-dir", str(tmp_path), "--content-ids", "text").results]
+    assert any("lets contents be named by any text" in detail for detail in before)
+    journal.execute("INSERT INTO meta VALUES ('content_ids', 'text')")
+    refused = Report("--data-dir", str(tmp_path)).results
+    assert [result["status"] for result in refused if "would take UUIDs" in result["detail"]] == ["failed"]
+    Report("--data-dir", str(tmp_path), "--content-ids", "text").the("database")
+
+
 def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("a list of films, " * 100)
     assert Report("--data-dir", str(tmp_path)).the("database")[:2] == ("failed", "sqlite: file is not a database")

@@ -183,7 +183,7 @@ async def test_what_is_written_says_who_wrote_it_what_and_where(connect: Connect
     assert response.json() == {"success": True, "operation": "add", "content_id": FILM, "status": "existing"}
     (told,) = written
     assert (told.user_id, told.device_id) == ("ann", "tv")
-    assert (str(told.change.content_id), told.change.operation_id) == (FILM, "once")
+    assert (told.change.content_id, told.change.operation_id) == (FILM, "once")
 
 
 @pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])

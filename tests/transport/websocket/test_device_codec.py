@@ -1,5 +1,4 @@
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -28,7 +27,7 @@ from tests.contents import SPELLED, SPELLINGS
 from transport.frames import payloads_in
 from transport.websocket.device_codec import decode, encode
 
-FILM = UUID("550e8400-e29b-41d4-a716-446655440000")
+FILM = "550e8400-e29b-41d4-a716-446655440000"
 STAMP = HLCTimestamp(1, 2, "n")
 
 
@@ -37,11 +36,11 @@ STAMP = HLCTimestamp(1, 2, "n")
     [
         (
             WatchlistUpdate(content_id=FILM, action="add"),
-            {"type": "watchlist_update", "content_id": str(FILM), "action": "add"},
+            {"type": "watchlist_update", "content_id": FILM, "action": "add"},
         ),
         (
             ProgressUpdate(FILM, 5, 60),
-            {"type": "progress_update", "content_id": str(FILM), "position": 5, "duration": 60},
+            {"type": "progress_update", "content_id": FILM, "position": 5, "duration": 60},
         ),
         (DeviceCommand("play"), {"type": "device_command", "command": "play"}),
         (Ack(status=Status.EXISTING), {"type": "ack", "status": "existing"}),
@@ -59,7 +58,7 @@ STAMP = HLCTimestamp(1, 2, "n")
             WatchlistSnapshot(
                 revision=3,
                 epoch="e",
-                items=(SnapshotItem(content_id=str(FILM), unique_tag="t", timestamp=STAMP, device_id="tv"),),
+                items=(SnapshotItem(content_id=FILM, unique_tag="t", timestamp=STAMP, device_id="tv"),),
             ),
             {
                 "type": "watchlist_snapshot",
@@ -67,7 +66,7 @@ STAMP = HLCTimestamp(1, 2, "n")
                 "epoch": "e",
                 "items": [
                     {
-                        "content_id": str(FILM),
+                        "content_id": FILM,
                         "unique_tag": "t",
                         "timestamp": {"physical": 1, "logical": 2, "node": "n"},
                         "device_id": "tv",
@@ -98,7 +97,7 @@ def test_messages_to_a_device_have_their_documented_shape(message: Any, json: di
         ),
         ('{"type":"authenticate","token":"t","id":"a"}', Authenticate("t", "a")),
         (
-            f'{{"type":"watchlist_update","operation":"add","content_id":"{str(FILM).upper()}"}}',
+            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM.upper()}"}}',
             WatchlistWrite("add", FILM),
         ),
         (
@@ -202,7 +201,7 @@ def test_what_is_not_understood_names_the_field_and_keeps_the_id(
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_content_may_be_spelled_as_people_do(spelling: str) -> None:
     message = decode(f'{{"type":"watchlist_update","operation":"add","content_id":"{spelling}","id":1}}')
-    assert message == WatchlistWrite("add", UUID(SPELLED), id=1)
+    assert message == WatchlistWrite("add", SPELLED, id=1)
 
 
 def test_of_what_is_no_content_id_the_device_is_told_what_to_do() -> None:
