@@ -20,7 +20,7 @@ from actors.messages.devices import (
     PresenceNoted,
 )
 from storage.bounds import DEFAULT_BOUNDS, Bounds
-from storage.database import Database, Transaction
+from storage.database import Database, Result, Transaction
 from storage.statements import Row, Statement, for_update
 from storage.tables import devices, leases, presence
 
@@ -199,7 +199,8 @@ class SqlPresenceStore:
     def _keep_bound(self, transaction: Transaction, request: NotePresence) -> None:
         new = {*request.came, *((one.user_id, one.device_id) for one in request.descriptions if one.is_own)}
         most = self._bounds.devices_per_user
-        for user_id, count in _execute(transaction, _BEYOND_BOUND, _json(sorted(new)), most) if new else ():
+        beyond = _execute(transaction, _BEYOND_BOUND, _json(sorted(new)), most).fetchall() if new else ()
+        for user_id, count in beyond:
             transaction.execute(_FORGET_OLDEST, (user_id, count - most))
 
 
@@ -231,12 +232,9 @@ def _forget(transaction: Transaction, forgotten: tuple[Pair, ...]) -> list[Pair]
 
 
 def _known(transaction: Transaction, pairs: Iterable[Pair]) -> set[Pair]:
-    rows = sorted(pairs)
-    return (
-        {(user_id, device_id) for user_id, device_id in _execute(transaction, _FIND_KNOWN, _json(rows))}
-        if rows
-        else set()
-    )
+    wanted = sorted(pairs)
+    found = _execute(transaction, _FIND_KNOWN, _json(wanted)).fetchall() if wanted else ()
+    return {(user_id, device_id) for user_id, device_id in found}
 
 
 def _clear(transaction: Transaction, own: str, now_ms: int | None) -> bool:
@@ -256,9 +254,8 @@ def _clear(transaction: Transaction, own: str, now_ms: int | None) -> bool:
     return False
 
 
-def _execute(transaction: Transaction, statements: dict[str, Statement], *parameters: object) -> list[Row]:
-    result = transaction.execute(statements[transaction.dialect.name], parameters)
-    return result.fetchall() if statements in (_FIND_KNOWN, _BEYOND_BOUND) else []
+def _execute(transaction: Transaction, statements: dict[str, Statement], *parameters: object) -> Result:
+    return transaction.execute(statements[transaction.dialect.name], parameters)
 
 
 def _json(rows: object) -> str:
