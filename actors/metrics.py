@@ -10,6 +10,7 @@ from typing import get_args
 
 from msgspec import Struct, field
 
+from actors.messages.commands import CommandOutcome
 from actors.messages.journal import Outcome, Quota, Status
 
 COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -171,6 +172,29 @@ class BusMetrics:
         """Commands of operators that this node could not carry out, by reason."""
 
 
+class PresenceMetrics:
+    """What ``Presence`` counts."""
+
+    def __init__(self) -> None:
+        self.devices = 0
+        """Connected to this node now."""
+        self.waiting = 0
+        """Devices that came, went or were edited, and are not written yet."""
+        self.written = 0
+        self.leases_lost = 0
+        """Times that the node's lease had ended while it lived."""
+
+
+class CommandMetrics:
+    """What ``DeviceCommands`` counts."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter(dict.fromkeys(get_args(CommandOutcome), 0))
+        """Commands of this node's devices and of the API, by what they were answered."""
+        self.delivered = 0
+        """Connections that were shown a command."""
+
+
 class IssuerMetrics:
     """What is known of the issuer of the keys that tokens are verified with; of none, if the keys are fixed."""
 
@@ -218,6 +242,8 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     writes: WriteMetrics = field(default_factory=WriteMetrics)
     journal: JournalMetrics = field(default_factory=JournalMetrics)
     bus: BusMetrics = field(default_factory=BusMetrics)
+    presence: PresenceMetrics = field(default_factory=PresenceMetrics)
+    commands: CommandMetrics = field(default_factory=CommandMetrics)
     issuer: IssuerMetrics = field(default_factory=IssuerMetrics)
     listener: ListenerMetrics = field(default_factory=ListenerMetrics)
     loop_lag: Histogram = field(default_factory=lambda: Histogram(LOOP_LAG_BOUNDS_S))

@@ -72,7 +72,10 @@ class Bus(Protocol):
         """Begin to receive, and return; outages are retried inside, for ever, and each ends with ``on_gap``."""
 
     def subscribe(self, user_id: str) -> None:
-        """Deliver this user's messages: at once, or from ``on_subscribed`` or the next ``on_gap`` on. Never blocks."""
+        """Deliver the messages of this user's channels: at once, or from ``on_subscribed`` or the next ``on_gap`` on.
+
+        Never blocks.
+        """
 
     def unsubscribe(self, user_id: str) -> None:
         """Stop delivering this user's messages, soon. Never blocks."""
@@ -83,6 +86,12 @@ class Bus(Protocol):
         Raises:
             BusUnavailable: not now.
             MessageRefused: not ever.
+        """
+
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the bus for the user's channel of devices; nobody stores it.
+
+        Raises: as ``publish``.
         """
 
     async def publish_control(self, payload: bytes) -> None:

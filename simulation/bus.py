@@ -190,6 +190,10 @@ class SimulatedBus:
             raise BusUnavailable("the bus is away")
         self._hub.publish(self, user_id, payload)
 
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the hub, which has one channel a user. Raises: BusUnavailable."""
+        await self.publish(user_id, payload)
+
     async def publish_control(self, payload: bytes) -> None:
         """Hand ``payload`` to the hub, for every node. Raises: BusUnavailable."""
         await asyncio.sleep(self._hub.delay())

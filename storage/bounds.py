@@ -26,6 +26,8 @@ class Bounds(Struct, frozen=True):
     """But the journal's own; of each list."""
     lists_per_user: int = 100
     """Beside the watchlist."""
+    devices_per_user: int = 100
+    """Known ones. For one more, the one that has been offline for longest is forgotten."""
 
 
 DEFAULT_BOUNDS: Final = Bounds()

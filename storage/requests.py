@@ -12,6 +12,7 @@ from msgspec import ValidationError
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
+from actors.messages.devices import EndPresence, FindDevices, NotePresence, PresenceEnded
 from actors.messages.journal import Page
 from actors.messages.store import (
     BatchCommitted,
@@ -42,6 +43,7 @@ from storage.errors import ContentIdsDiffer, SchemaTooNew
 from storage.forked import do_in_fork
 from storage.history import DEFAULT_HISTORY, HistoryLimits
 from storage.journal_store import SqlJournalStore
+from storage.presence import SqlPresenceStore
 from storage.rehearsal import prove_writable
 from storage.replica import ReplicaReads
 from storage.revocations import SqlRevocationStore
@@ -122,6 +124,7 @@ class OpenedStore:
         )
         self._journal = SqlJournalStore(self._database, now_ms, history, opening.bounds)
         self._revocations = SqlRevocationStore(self._database, lambda: now_ms() / 1000)
+        self._presence = SqlPresenceStore(self._database, now_ms, opening.bounds)
         self._copy = (
             None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
         )
@@ -176,6 +179,13 @@ class OpenedStore:
                 return journal.put_list(user_id, list_id, name)
             case DropList(user_id=user_id, list=list_id):
                 return journal.delete_list(user_id, list_id)
+            case NotePresence():
+                return self._presence.note(request)
+            case EndPresence(node=node):
+                self._presence.end(node)
+                return PresenceEnded()
+            case FindDevices(user_id=user_id):
+                return self._presence.devices(user_id)
             case Prepare():
                 self._prepare()
                 self._database.check_high_water_mark()

@@ -5,7 +5,8 @@ A user's state is spread over rows, so that a write reads and writes only a few 
 the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
 All of that is by *line*: a collection of a user. The column is ``user_id``, and a watchlist's line is just that; the
 line of another collection (``actors.messages.collections``) is no user's id. ``lists`` says which of them there are.
-``revocations`` are separate: the tokens that are refused before they expire.
+``revocations`` are separate: the tokens that are refused before they expire. So are ``devices``, what is known of each
+user's, ``presence``, where they are connected, and ``leases``, until when each node's word on that holds.
 
 What only one database knows, as ``WITHOUT ROWID``, is in the migrations alone: naming it would load its dialect.
 """
@@ -128,4 +129,33 @@ revocations = Table(
     Column("expires_at", BigInteger),  # seconds since 1970; NULL: never
     Column("version", BigInteger, nullable=False),
     Index("revocations_by_version", "version", unique=True),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("type", Text),
+    Column("platform", Text),
+    Column("capabilities", Text),  # JSON
+    Column("last_seen_ms", BigInteger, nullable=False),  # when it came or went last, by the database's clock
+)
+
+# A device is online on a node while there is a row here and the node's lease has not ended.
+presence = Table(
+    "presence",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("device_id", Text, primary_key=True),
+    Column("node", Text, primary_key=True),
+    Index("presence_by_node", "node"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("ends_ms", BigInteger, nullable=False),  # by the database's clock; 0: others have begun to clear its rows
 )

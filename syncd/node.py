@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from pykka import ActorRef
 
 from actors.bus.deployment import Deployment
+from actors.bus.device_commands import DeviceCommands
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads, Publish
@@ -19,6 +20,7 @@ from actors.messages.content_ids import CONTENT_IDS
 from actors.messages.journal import Probe
 from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
+from actors.presence.presence import Presence
 from actors.runtime.introspection import mailbox_size
 from actors.runtime.registry import count_actors
 from actors.tracing import Tracer
@@ -44,6 +46,7 @@ from syncd.starts import (
     start_supervisor,
 )
 from transport.access.limits import Limits, Quotas
+from transport.bus.none import NoBus
 from transport.figures.prometheus import Figures, Sources
 from transport.figures.stats import NodeStats, node_stats
 
@@ -67,6 +70,8 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     begin_stop: Callable[[], None]
     """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
+    presence: ActorRef[Presence]
+    commands: ActorRef[DeviceCommands]
     announce: Callable[[str, HeadMoved], None]
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
     bus: Bus
@@ -114,7 +119,7 @@ async def running_node(
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, give_up)
         stack.push_async_callback(bus.close)
-        fanout = await start_fanout(wiring, supervisor)
+        fanout = await start_fanout(wiring, supervisor, journal, is_alone=_has_database_alone(settings, bus))
         deployment = await start_deployment(wiring, supervisor, bus, control)
         handle_control = None if control is None else control_handler(deployment)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec, handle_control)
@@ -123,11 +128,16 @@ async def running_node(
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
-            registry=fanout.registry, announce=partial(_announce, channels, name),
-            bus=bus, deployment=deployment, metrics=metrics, quotas=quotas, tracer=tracer,
-            outside=outside, started_s=outside.now_s(),
+            registry=fanout.registry, presence=fanout.presence, commands=channels.commands, bus=bus,
+            announce=partial(_announce, channels, name), deployment=deployment, metrics=metrics, quotas=quotas,
+            tracer=tracer, outside=outside, started_s=outside.now_s(),
             figures=_figures(settings, metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels),
         )  # fmt: skip
+
+
+def _has_database_alone(settings: Settings, bus: Bus) -> bool:
+    """Return whether no other node can be there: the data directory is locked."""
+    return settings.database_url is None and isinstance(bus, NoBus)
 
 
 def _wiring(
@@ -177,7 +187,10 @@ def _figures(
     fanout: FanOut,
     channels: Channels,
 ) -> Figures:
-    singletons = (*others, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber)
+    singletons = (
+        *others, fanout.presence, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber,
+        channels.commands,
+    )  # fmt: skip
     sources = Sources(
         metrics=metrics,
         refusals=refusals,

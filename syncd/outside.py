@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from actors.messages.journal import SLICE_ROWS
 from actors.ports import StoreClient
+from actors.presence.presence import LEASE_S
 from storage.bounds import Bounds
 from storage.client import StoreProcesses
 from syncd.process.loop_lag import INTERVAL_S
@@ -55,6 +56,8 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
     """Not yet started; the second argument counts restarts of its processes."""
     probe_s: float = 5.0
     """Between two probes of the journal: so long after the database it knows what works, if nobody writes or reads."""
+    lease_s: float = LEASE_S
+    """For which a node's word on who is connected to it holds, unless it renews it."""
     slice_rows: int = SLICE_ROWS
     """Updates, or items of a list, that are read and sent at once."""
     lag_s: float = INTERVAL_S

@@ -19,6 +19,7 @@ from actors.messages.content_ids import CONTENT_IDS, UUIDS, ContentIds
 from actors.messages.control import Command
 from actors.messages.deployment import Answers, AskNodes, TakePart
 from actors.runtime import LoopFuture
+from actors.runtime.tell import TellIfAlive
 from pages.files import demo_files, operator_files
 from syncd import __version__
 from syncd.background import in_background
@@ -170,6 +171,8 @@ def api_deps(
         listener=node.metrics.listener,
         issuer=node.metrics.issuer,
         announce=node.announce,
+        send_command=TellIfAlive(node.commands),
+        edit_device=TellIfAlive(node.presence),
         now_s=node.outside.now_s,
     )
 
@@ -210,6 +213,8 @@ def _spawn(settings: Settings, node: Node, heartbeat_interval_s: float) -> Spawn
         closes=node.metrics.closes,
         illegal_steps=node.metrics.illegal_steps,
         tracer=node.tracer,
+        send_command=TellIfAlive(node.commands),
+        describe=TellIfAlive(node.presence),
     )
     return partial(SyncWebSocket.launch, connection_deps)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from pykka import Actor, ActorRef
 
 from actors.bus.deployment import ControlChannel, Deployment, DeploymentDeps
+from actors.bus.device_commands import DeviceCommands, DeviceCommandsDeps
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.bus.publisher import PubNubPublisher
 from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
@@ -22,9 +23,11 @@ from actors.journal.journal import Journal
 from actors.messages.bus import Flush
 from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
+from actors.messages.fanout import ListDevices
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
+from actors.presence.presence import Presence, PresenceDeps
 from actors.runtime import LoopFuture
 from actors.runtime.ask import started, stopped
 from actors.runtime.supervisor import Supervisor, supervise
@@ -65,6 +68,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
 class FanOut(Struct, frozen=True, eq=False):
     """From an update to the devices."""
 
+    presence: ActorRef[Presence]
     registry: ActorRef[ConnectionRegistry]
     broadcaster: ActorRef[WebSocketBroadcaster]
 
@@ -75,6 +79,7 @@ class Channels(Struct, frozen=True, eq=False):
     users: ActiveUsers
     publisher: ActorRef[PubNubPublisher]
     subscriber: ActorRef[PubNubSubscriber]
+    commands: ActorRef[DeviceCommands]
 
 
 async def start_journal(wiring: Wiring, store: StoreClient) -> ActorRef[Journal]:
@@ -89,12 +94,29 @@ async def start_supervisor(wiring: Wiring, escalate: Callable[[str], None]) -> A
     return await _start(wiring, Supervisor.start(escalate, wiring.metrics.restarts, wiring.metrics.messages_skipped))
 
 
-async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanOut:
-    """Start the registry, and the broadcaster before it."""
+async def start_fanout(
+    wiring: Wiring, supervisor: ActorRef[Supervisor], journal: ActorRef[Journal], *, is_alone: bool
+) -> FanOut:
+    """Start who writes who is online, the registry, and the broadcaster before it."""
     metrics, tracer = wiring.metrics, wiring.tracer
+
+    def list_devices(request: ListDevices) -> None:
+        registry.tell(request)
+
+    presence_deps = PresenceDeps(
+        node=wiring.node,
+        is_alone=is_alone,
+        journal=journal.tell,
+        registry=list_devices,
+        metrics=metrics.presence,
+        lease_s=wiring.outside.lease_s,
+    )
+    presence = await _start(wiring, Presence.start(presence_deps), supervisor)
     registry = await _start(
         wiring,
-        ConnectionRegistry.start(encode, metrics.registry, metrics.broadcast, tracer, wiring.outside.now_s),
+        ConnectionRegistry.start(
+            encode, metrics.registry, metrics.broadcast, tracer, wiring.outside.now_s, presence.tell
+        ),
         supervisor,
     )
     broadcaster = await _start(
@@ -102,7 +124,7 @@ async def start_fanout(wiring: Wiring, supervisor: ActorRef[Supervisor]) -> FanO
         WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer, wiring.content_ids),
         supervisor,
     )
-    return FanOut(registry, broadcaster)
+    return FanOut(presence, registry, broadcaster)
 
 
 async def start_deployment(
@@ -140,8 +162,16 @@ async def start_bus(
     )
     users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
-    relay = fanout.broadcaster.tell
-    handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relay, tracer, wiring.content_ids)
+    commands = await _start_commands(wiring, supervisor, journal, fanout, bus, codec)
+    handler = BroadcasterMessageHandler(
+        users.tell_watchlist,
+        users.tell_if_active,
+        fanout.broadcaster.tell,
+        commands.tell,
+        fanout.presence.tell,
+        tracer,
+        wiring.content_ids,
+    )
     subscriber_deps = SubscriberDeps(
         node=node,
         bus=bus,
@@ -155,7 +185,29 @@ async def start_bus(
         retry_s=retry_s,
     )
     subscriber = await _start(wiring, PubNubSubscriber.start(subscriber_deps), supervisor)
-    return Channels(users, publisher, subscriber)
+    return Channels(users, publisher, subscriber, commands)
+
+
+async def _start_commands(
+    wiring: Wiring,
+    supervisor: ActorRef[Supervisor],
+    journal: ActorRef[Journal],
+    fanout: FanOut,
+    bus: Bus,
+    codec: BusCodec,
+) -> ActorRef[DeviceCommands]:
+    deps = DeviceCommandsDeps(
+        node=wiring.node,
+        bus=bus,
+        encode=codec.encode,
+        registry=fanout.registry.tell,
+        journal=journal.tell,
+        metrics=wiring.metrics.commands,
+        bus_metrics=wiring.metrics.bus,
+        now_ms=wiring.outside.now_ms,
+        now_s=asyncio.get_running_loop().time,
+    )
+    return await _start(wiring, DeviceCommands.start(deps), supervisor)
 
 
 def control_handler(deployment: ActorRef[Deployment]) -> Callable[[bytes], None]:

@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from actors.messages.bus import RemoteCommand
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
+    PubNubDeviceCommand,
     PubNubDeviceHandoff,
+    PubNubDeviceHeartbeat,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
+from actors.messages.devices import DescribeDevice, DeviceFields
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.names import is_name
@@ -27,6 +31,8 @@ class BroadcasterMessageHandler:
         tell_watchlist: reaches the user's ``WatchlistSync``, started if need be.
         tell_if_active: reaches it if it runs on this node.
         broadcaster: relays what is no journaled update.
+        commands: brings commands to the devices that they name.
+        describe: keeps what foreign publishers say of devices.
         tracer: of this node.
         content_ids: which are taken.
 
@@ -38,12 +44,16 @@ class BroadcasterMessageHandler:
         tell_watchlist: Tell[DeviceWrite],
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
+        commands: Tell[RemoteCommand],
+        describe: Tell[DescribeDevice],
         tracer: Tracer,
         content_ids: ContentIds,
     ) -> None:
         self._tell_watchlist = tell_watchlist
         self._tell_if_active = tell_if_active
         self._broadcaster = broadcaster
+        self._commands = commands
+        self._describe = describe
         self._tracer = tracer
         self._content_ids = content_ids
 
@@ -54,7 +64,7 @@ class BroadcasterMessageHandler:
         ``handle_foreign_message``, which gets it too, here or on another node.
         """
         match message:
-            case PubNubWatchlistUpdate(revision=None):
+            case PubNubWatchlistUpdate(revision=None) | PubNubDeviceHeartbeat():
                 return
             case PubNubWatchlistUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
@@ -62,17 +72,22 @@ class BroadcasterMessageHandler:
                 self._tell_if_active(user_id, message)
             case PubNubProgressUpdate() | PubNubDeviceHandoff():
                 self._broadcaster(RelayPubNubMessage(user_id, message))
+            case PubNubDeviceCommand():
+                self._commands(RemoteCommand(user_id, message))
             case _:
                 assert_never(message)
 
     def handle_foreign_message(self, user_id: str, message: BusMessage) -> None:
-        """Make an operation of a foreign publisher's write, whoever its user is; leave everything else.
+        """Have a foreign publisher's write done, whoever its user is; leave everything else.
 
         Should several nodes get it, its tag makes it one.
         """
-        if type(message) is not PubNubWatchlistUpdate or message.revision is not None:  # of a list none is documented
+        if not is_name(user_id):  # what is none might be taken for the line of a user's list
             return
-        if is_name(user_id):  # what is none might be taken for the line of a user's list
+        if isinstance(message, PubNubDeviceHeartbeat):
+            fields = DeviceFields(**{name: getattr(message, name) for name in DeviceFields.__struct_fields__})
+            self._describe(DescribeDevice(user_id, message.device_id, fields, is_own=True))
+        elif type(message) is PubNubWatchlistUpdate and message.revision is None:  # of a list none is documented
             self._ingest(user_id, message)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:

@@ -1,12 +1,24 @@
-"""A device's writes until it is written their answers: so many, and it is not read until half are answered."""
+"""What a device wants done until it is written the answers: so much, and it is not read until half is answered."""
 
 from functools import partial
-from typing import Final
+from typing import Final, assert_never
+
+import msgspec
 
 from actors.connection.deps import ConnectionDeps
-from actors.messages.connection import ConnectionInfo, WriteAnswered
-from actors.messages.device import WatchlistWrite
+from actors.messages.commands import CommandOutcome, SendCommand
+from actors.messages.connection import ConnectionInfo, DeviceAnswered, WriteAnswered
+from actors.messages.device import (
+    CommandToDevice,
+    DeviceHeartbeat,
+    MessageId,
+    WatchlistWrite,
+    answer_to_command,
+    answer_to_heartbeat,
+)
+from actors.messages.devices import NOTHING_SAID, DescribeDevice, DeviceFields
 from actors.messages.journal import DeviceWrite, Outcome
+from actors.messages.sync import DeviceCommand
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 
@@ -14,21 +26,32 @@ MAX_UNANSWERED: Final = 256
 
 
 class DeviceWrites:
-    """Part of a ``SyncWebSocket``, on its turns; each write is answered by ``WriteAnswered``."""
+    """Part of a ``SyncWebSocket``, on its turns; answered by ``WriteAnswered`` and ``DeviceAnswered``."""
 
-    __slots__ = ("_connection", "_deps", "_socket", "unanswered")
+    __slots__ = ("_connection", "_deps", "_said", "_socket", "unanswered")
 
     def __init__(self, connection: ConnectionInfo, socket: DeviceSocket, deps: ConnectionDeps) -> None:
         self._connection = connection
         self._socket = socket
         self._deps = deps
+        self._said = 0
         self.unanswered = 0
 
-    def submit(self, write: WatchlistWrite) -> None:
+    def submit(self, message: WatchlistWrite | CommandToDevice | DeviceHeartbeat) -> None:
+        """Have done what the device wants."""
+        match message:
+            case WatchlistWrite():
+                self._write(message)
+            case CommandToDevice():
+                self._command(message)
+            case DeviceHeartbeat():
+                self._describe(message)
+            case _:
+                assert_never(message)
+
+    def _write(self, write: WatchlistWrite) -> None:
         """Hand ``write`` to the user's ``WatchlistSync``."""
-        self.unanswered += 1
-        if self.unanswered == MAX_UNANSWERED:
-            self._socket.pause_reading()
+        self._begin()
         user_id, device_id = self._connection.user_id, self._connection.device_id
         self._deps.tell_watchlist(
             DeviceWrite(
@@ -41,6 +64,38 @@ class DeviceWrites:
             )
         )
 
+    def _command(self, command: CommandToDevice) -> None:
+        """Hand ``command`` to whoever brings it to its device."""
+        self._begin()
+        shown = DeviceCommand(
+            command=command.command_type,
+            target_device=command.target_device_id,
+            payload=command.payload,
+            from_device_id=self._connection.device_id,
+        )
+        answer = partial(_tell_command, self._connection.tell, command.id)
+        self._deps.send_command(SendCommand(self._connection.user_id, shown, answer))
+
+    def _describe(self, heartbeat: DeviceHeartbeat) -> None:
+        """Have what the device says of itself kept, unless that is what it said last."""
+        answer: Tell[bool | None] | None = None
+        if heartbeat.id is not None:
+            self._begin()
+            answer = partial(_tell_description, self._connection.tell, heartbeat.id)
+        fields = DeviceFields(**{name: getattr(heartbeat, name) for name in DeviceFields.__struct_fields__})
+        if fields != NOTHING_SAID and (said := hash(msgspec.json.encode(fields))) != self._said:
+            self._said = said
+            user_id, device_id = self._connection.user_id, self._connection.device_id
+            self._deps.describe(DescribeDevice(user_id, device_id, fields, answer, is_own=True))
+        elif answer is not None:
+            answer(True)
+
+    def _begin(self) -> None:
+        """Count what will be answered; beyond the bound the device is not read."""
+        self.unanswered += 1
+        if self.unanswered == MAX_UNANSWERED:
+            self._socket.pause_reading()
+
     def answered(self, count: int) -> None:
         """Note that the device has been written the answers of so many."""
         before, self.unanswered = self.unanswered, self.unanswered - count
@@ -50,3 +105,11 @@ class DeviceWrites:
 
 def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite, outcome: Outcome) -> None:
     tell(WriteAnswered(write.id, outcome, write.collection))
+
+
+def _tell_command(tell: Tell[DeviceAnswered], message_id: MessageId | None, outcome: CommandOutcome) -> None:
+    tell(DeviceAnswered(answer_to_command(message_id, outcome)))
+
+
+def _tell_description(tell: Tell[DeviceAnswered], message_id: MessageId, is_kept: bool | None) -> None:
+    tell(DeviceAnswered(answer_to_heartbeat(message_id, is_kept)))

@@ -17,6 +17,7 @@ from actors.messages.connection import (
     BinaryReceived,
     ConnectionMessage,
     Deliver,
+    DeviceAnswered,
     Disconnect,
     Joined,
     Listed,
@@ -72,7 +73,7 @@ _CLOSES: Final[Mapping[type, State]] = {
     SocketLost: State.CLOSED,
 }
 
-_FROM_ACTORS: Final = (Deliver, MeasureWrite, WriteAnswered, TimerDue)
+_FROM_ACTORS: Final = (Deliver, MeasureWrite, WriteAnswered, DeviceAnswered, TimerDue)
 _FROM_THE_SOCKET: Final = (Received, SignOfLife, TokenRenewed, SocketWritable)
 
 

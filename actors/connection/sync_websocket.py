@@ -26,6 +26,7 @@ from actors.messages.connection import (
     ConnectionMessage,
     ConsumerResumed,
     Deliver,
+    DeviceAnswered,
     Disconnect,
     Joined,
     Leave,
@@ -45,6 +46,7 @@ from actors.messages.connection import (
 from actors.messages.device import (
     Answer,
     Authenticated,
+    CommandToDevice,
     DeviceHeartbeat,
     DeviceMessage,
     Error,
@@ -53,7 +55,6 @@ from actors.messages.device import (
     Ping,
     Pong,
     WatchlistWrite,
-    answer_to,
 )
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
@@ -136,8 +137,8 @@ class SyncWebSocket(LoopActor):
                 self._deliver(message)
             case Received(messages=messages):
                 self._receive(messages)
-            case WriteAnswered(message_id=message_id, outcome=outcome):
-                self._send(answer_to(message_id, outcome, message.collection))
+            case WriteAnswered() | DeviceAnswered():
+                self._send(message.answer)
                 self._outbox.answers += 1
             case SignOfLife():
                 self._heartbeat.heard()
@@ -236,6 +237,8 @@ class SyncWebSocket(LoopActor):
             if known:
                 frames = frames[known:]
             followed.revision += len(frames)
+        elif delivery.until_s is not None and delivery.until_s < self._deps.now_s():
+            return
         self._frames += frames
 
     def _fill_gap(self, followed: Followed) -> None:
@@ -294,14 +297,14 @@ class SyncWebSocket(LoopActor):
         self._heartbeat.heard()
         for message in messages:
             match message:
-                case WatchlistWrite():
+                case WatchlistWrite() | CommandToDevice() | DeviceHeartbeat():
                     self._writes.submit(message)
                 case Ping():
                     self._send(Pong())
                 case Malformed(code=code, field=field, id=message_id, retry_after_ms=wait_ms):
                     text = message.message
                     self._send(Error(id=message_id, code=code, field=field, message=text, retry_after_ms=wait_ms))
-                case DeviceHeartbeat() | Pong():
+                case Pong():
                     pass
                 case _:
                     assert_never(message)

@@ -110,7 +110,9 @@ class WebSocketBroadcaster(SupervisedActor):
                 content_id = self._content_id(message.content_id)
                 if content_id is None:
                     return None
-                return DeviceCommand(f"handoff:{content_id}", message.target_device_id)
+                return DeviceCommand(
+                    f"handoff:{content_id}", message.target_device_id, position_seconds=message.position_seconds
+                )
             case _:
                 assert_never(message)
 

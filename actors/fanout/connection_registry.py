@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain, islice
 from typing import assert_never
@@ -11,14 +11,17 @@ from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.collections import WATCHLIST, collection_of_list
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
+from actors.messages.devices import DeviceCame, DeviceLeft, DevicesConnected
 from actors.messages.fanout import (
     BroadcastToAll,
     ConnectedUsers,
     EvictNext,
     GetUserConnections,
     GetUsers,
+    ListDevices,
     Register,
     RegistryMessage,
+    SendToDevice,
     SendToUser,
     Unregister,
 )
@@ -27,7 +30,7 @@ from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
 from actors.runtime.supervisor import SupervisedActor
-from actors.runtime.tell import tell_later
+from actors.runtime.tell import Tell, tell_later
 from actors.tracing import Tracer
 
 SAMPLE_EVERY = 8
@@ -54,6 +57,7 @@ class ConnectionRegistry(SupervisedActor):
         relays: what the broadcaster begins and the registry ends.
         tracer: of this node.
         clock: monotonic seconds, the broadcaster's too.
+        presence: told of devices whose first connection has come, or whose last has gone.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class ConnectionRegistry(SupervisedActor):
         relays: BroadcastMetrics,
         tracer: Tracer,
         clock: Callable[[], float] = time.perf_counter,
+        presence: Tell[DeviceCame | DeviceLeft] = lambda _: None,
     ) -> None:
         super().__init__()
         self._frame = frame
@@ -70,6 +75,7 @@ class ConnectionRegistry(SupervisedActor):
         self._relays = relays
         self._tracer = tracer
         self._clock = clock
+        self._presence = presence
         self._sends = 0
         self._connections: dict[str, ConnectionInfo] = {}
         self._user_connections: dict[str, dict[str, ConnectionInfo]] = {}
@@ -104,13 +110,24 @@ class ConnectionRegistry(SupervisedActor):
                 return self.get_user_connections(user_id)
             case GetUsers(limit=limit):
                 return self.get_users(limit)
+            case SendToDevice():
+                self._send_to_device(message)
+                return None
+            case ListDevices(reply_to=reply_to):
+                connections = self._connections.values()
+                reply_to(DevicesConnected(frozenset((each.user_id, each.device_id) for each in connections)))
+                return None
             case _:
                 assert_never(message)
 
     def register(self, connection: ConnectionInfo) -> None:
         """Add ``connection``; registering it again changes nothing."""
-        self._connections[connection.connection_id] = connection
-        self._user_connections.setdefault(connection.user_id, {})[connection.connection_id] = connection
+        of_user = self._user_connections.setdefault(connection.user_id, {})
+        if connection.connection_id in of_user:
+            return
+        if not _has_device(of_user, connection.device_id):
+            self._presence(DeviceCame(connection.user_id, connection.device_id))
+        self._connections[connection.connection_id] = of_user[connection.connection_id] = connection
         self._count()
 
     def unregister(self, connection_id: str) -> bool:
@@ -123,6 +140,8 @@ class ConnectionRegistry(SupervisedActor):
         del of_user[connection_id]
         if not of_user:
             del self._user_connections[connection.user_id]
+        if not _has_device(of_user, connection.device_id):
+            self._presence(DeviceLeft(connection.user_id, connection.device_id))
         self._count()
         return True
 
@@ -188,6 +207,19 @@ class ConnectionRegistry(SupervisedActor):
         self._metrics.messages_sent += len(recipients) * len(delivery.frames)
         return recipients
 
+    def _send_to_device(self, send: SendToDevice) -> None:
+        slow = set(chain.from_iterable(self._slow.get(send.user_id, {}).values()))
+        recipients = [
+            connection
+            for connection in self._user_connections.get(send.user_id, {}).values()
+            if connection.device_id == send.command.target_device and connection not in slow
+        ]
+        if recipients:
+            delivery = Deliver(None, (self._frame(send.command),), until_s=send.until_s)
+            tell_all([connection.tell for connection in recipients], delivery)
+            self._metrics.messages_sent += len(recipients)
+        send.reply_to(len(recipients))
+
     # Devices that do not read
 
     def _add_slow(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
@@ -252,3 +284,7 @@ class ConnectionRegistry(SupervisedActor):
         stage: Stage = "written" if is_written else "held"
         details = {"device_id": connection.device_id, "connection_id": connection.connection_id}
         self._tracer.passed(span, stage, **details)
+
+
+def _has_device(connections: Mapping[str, ConnectionInfo], device_id: str) -> bool:
+    return any(connection.device_id == device_id for connection in connections.values())

@@ -15,10 +15,12 @@ from actors.messages.journal import (
     LoadHeads,
     Probe,
     ReadChanges,
+    ReadDevices,
     ReadLists,
     ReadPage,
     ReadSnapshotPage,
     Settle,
+    WritePresence,
 )
 from actors.messages.lists import DeleteList, PutList
 from actors.metrics import JournalMetrics
@@ -64,10 +66,12 @@ class Journal(SupervisedActor):
                     self.on_idle()
             case LoadHeads():
                 self._reads.add_heads(message)
-            case ReadChanges() | ReadPage() | ReadSnapshotPage() | ReadLists():
+            case ReadChanges() | ReadPage() | ReadSnapshotPage() | ReadLists() | ReadDevices():
                 self._reads.add(message)
             case PutList() | DeleteList():
                 self._commits.send()
+                self._list_edits.begin(message)
+            case WritePresence():
                 self._list_edits.begin(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)

@@ -1,4 +1,4 @@
-"""The journal's rare writes: lists that are named, created or deleted, a transaction each."""
+"""The journal's writes that are no operations, a transaction each: what lists there are, and who is online."""
 
 import asyncio
 import logging
@@ -8,7 +8,8 @@ from typing import Any
 from actors.errors import StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
-from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.journal import WritePresence
+from actors.messages.lists import DeleteList, PutList, WriteFailed
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
@@ -31,7 +32,7 @@ class ListEdits:
         self._writability = writability
         self.under_way: set[asyncio.Future[Any]] = set()
 
-    def begin(self, message: PutList | DeleteList) -> None:
+    def begin(self, message: PutList | DeleteList | WritePresence) -> None:
         """Hand ``message`` to the store."""
         done: asyncio.Future[Any]
         match message:
@@ -39,21 +40,23 @@ class ListEdits:
                 done = self._store.write(NameList(user_id, list_id, name))
             case DeleteList(user_id=user_id, list=list_id):
                 done = self._store.write(DropList(user_id, list_id))
+            case WritePresence(request=request):
+                done = self._store.write(request)
         self.under_way.add(done)
         done.add_done_callback(partial(self._finish, message))
 
-    def _finish(self, message: PutList | DeleteList, done: "asyncio.Future[Any]") -> None:
+    def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
         self.under_way.remove(done)
         tell_answer(message.reply_to, self._result(done), self._metrics)
 
-    def _result(self, done: "asyncio.Future[ListPut | ListDeleted]") -> Any:
+    def _result(self, done: asyncio.Future[Any]) -> Any:
         try:
             answer = done.result()
         except StoreUnavailable as error:
             self._writability.note_failure(error)
         except Exception:
             self._metrics.errors += 1
-            logger.exception("a list could not be changed")
+            logger.exception("lists, or who is online, could not be written")
         else:
             self._writability.note_success()
             return answer

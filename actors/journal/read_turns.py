@@ -11,10 +11,12 @@ from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
 from actors.messages.collections import line_of
+from actors.messages.devices import FindDevices
 from actors.messages.journal import (
     HeadsLoaded,
     LoadHeads,
     ReadChanges,
+    ReadDevices,
     ReadFailed,
     ReadLists,
     ReadPage,
@@ -37,7 +39,7 @@ MAX_SHARING: Final = 500
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
-Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists
+Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices
 
 R = TypeVar("R")
 
@@ -128,6 +130,8 @@ class ReadTurns:
                 return self._store.read(FindSnapshotPage(_line_of(message), limit, after))
             case ReadLists(user_id=user_id):
                 return self._store.read(FindLists(user_id))
+            case ReadDevices(user_id=user_id):
+                return self._store.read(FindDevices(user_id))
             case _:
                 assert_never(message)
 

@@ -1,9 +1,11 @@
-"""What the publisher and the subscriber are told."""
+"""What the publisher, the subscriber and the commands of devices are told."""
 
 from msgspec import Struct
 
-from actors.messages.channel import HeadMoved
-from actors.messages.journal import HeadsLoaded, Update
+from actors.messages.channel import HeadMoved, PubNubDeviceCommand
+from actors.messages.commands import SendCommand
+from actors.messages.devices import Devices
+from actors.messages.journal import HeadsLoaded, ReadFailed, Update
 from actors.runtime.tell import Tell
 
 # To the PubNubPublisher.
@@ -76,3 +78,31 @@ class StartBus(Struct, frozen=True):
 
 
 SubscriberMessage = StartBus | BusPayload | ForeignPayload | UsersSubscribed | BusGap | CompareHeads | HeadsLoaded
+
+
+# To the DeviceCommands.
+
+
+class CommandDelivered(Struct, frozen=True, eq=False):
+    """So many ``connections`` of the device to this node were shown the command."""
+
+    send: SendCommand
+    connections: int
+
+
+class DevicesRead(Struct, frozen=True, eq=False):
+    """What the journal has answered about the devices of the user who sends a command."""
+
+    send: SendCommand
+    connections: int
+    found: Devices | ReadFailed
+
+
+class RemoteCommand(Struct, frozen=True, eq=False):
+    """A command has come by the channel."""
+
+    user_id: str
+    message: PubNubDeviceCommand
+
+
+DeviceCommandsMessage = SendCommand | CommandDelivered | DevicesRead | RemoteCommand

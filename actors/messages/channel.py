@@ -1,17 +1,23 @@
-"""What travels on the channel ``user.{user_id}.sync``: the documented messages, and a node's ``HeadMoved``.
+"""What travels on the channels ``user.{user_id}.sync`` and ``.devices``: the documented messages, and the nodes' own.
 
 All are tagged by ``type``. New fields get defaults, so that older peers keep decoding them.
 
 Source: shared wire shapes in docs/protocol.md.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from actors.messages.change import AuthorStamp, WatchlistAction
 from actors.messages.collections import WATCHLIST
+from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandType
+from actors.messages.devices import DeviceFields
+from actors.messages.names import MAX_NAME_LENGTH, Name
 from crdt.hlc import HLCTimestamp
+
+ChannelName = Literal["sync", "devices"]
+"""The last part of the names of a user's channels: one for what is kept, one for what its devices say to each other."""
 
 
 class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="type", omit_defaults=True):
@@ -66,6 +72,41 @@ class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="
     timestamp: HLCTimestamp | int | None = None
 
 
+class ChannelCommand(Struct, frozen=True, omit_defaults=True):
+    """What a device is to do: documented are ``play``, ``pause``, ``seek`` and ``cast``, each with what it needs."""
+
+    command_type: CommandType
+    position_seconds: int | float | None = None
+    content_id: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)] | None = None
+    payload: Annotated[str, Meta(max_length=MAX_PAYLOAD_BYTES)] | None = None
+    """JSON as a text: a bus may write numbers in another way, and the signature would not match."""
+
+
+class PubNubDeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):
+    """A command to a device, on the channel of devices.
+
+    A node's carries ``id``, ``origin`` and ``sent_ms``; a foreign publisher's none of them.
+    """
+
+    target_device_id: str
+    command: ChannelCommand
+    timestamp: HLCTimestamp | int | None = None
+    from_device_id: str | None = None
+    id: str | None = None
+    origin: str | None = None
+    sent_ms: int = 0
+    """By the origin's clock, milliseconds since 1970."""
+
+
+class PubNubDeviceHeartbeat(
+    DeviceFields, frozen=True, tag="device_heartbeat", tag_field="type", omit_defaults=True, kw_only=True
+):
+    """What a foreign publisher says of a device, on the channel of devices."""
+
+    device_id: Name
+    timestamp: HLCTimestamp | int | None = None
+
+
 JOURNAL: Final = "journal"
 """The ``origin`` of what the journal itself has said."""
 
@@ -81,4 +122,5 @@ class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_de
 
 
 PubNubSyncMessage = PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceHandoff
-BusMessage = PubNubSyncMessage | HeadMoved
+PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat
+BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved

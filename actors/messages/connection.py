@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from actors.messages.close_codes import Close
 from actors.messages.collections import WATCHLIST
-from actors.messages.device import DeviceMessage
+from actors.messages.device import Ack, DeviceAck, DeviceMessage, Error, answer_to
 from actors.messages.journal import Bookmark, DeviceWrite, Outcome
 from actors.runtime.tell import Tell
 
@@ -117,6 +117,8 @@ class Deliver(Struct, frozen=True, eq=False):
     first_revision: int | None
     frames: tuple[bytes, ...]
     collection: str = WATCHLIST
+    until_s: float | None = None
+    """When it is too late to show it, on the connection's clock; only of what is not of the journal."""
 
 
 class MeasureWrite(Struct, frozen=True, eq=False):
@@ -231,6 +233,17 @@ class WriteAnswered(Struct, frozen=True, eq=False):
     outcome: Outcome
     collection: str = WATCHLIST
 
+    @property
+    def answer(self) -> Ack | Error:
+        """What the device is told."""
+        return answer_to(self.message_id, self.outcome, self.collection)
+
+
+class DeviceAnswered(Struct, frozen=True, eq=False):
+    """What the device is told about its command, or about what it said of itself."""
+
+    answer: DeviceAck | Error
+
 
 class TimerDue(Struct, frozen=True, eq=False):
     """Time to look at heartbeat and token."""
@@ -238,5 +251,5 @@ class TimerDue(Struct, frozen=True, eq=False):
 
 ConnectionMessage = (
     Deliver | MeasureWrite | Joined | Replayed | Listed | Disconnect | Received | BinaryReceived | SignOfLife
-    | TokenRenewed | SocketWritable | SocketLost | Shutdown | WriteAnswered | TimerDue
+    | TokenRenewed | SocketWritable | SocketLost | Shutdown | WriteAnswered | DeviceAnswered | TimerDue
 )  # fmt: skip

@@ -4,14 +4,18 @@ The messages every device of a user is shown are ``SyncMessage``. All are tagged
 get defaults. Devices may add fields of their own: unknown fields are ignored.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, assert_never
 
+import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST, ListId, collection_of_list
+from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandOutcome, CommandType
 from actors.messages.content_ids import ContentId
+from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome, Status
+from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
 MessageId = Annotated[str, Meta(max_length=128)] | int
@@ -49,8 +53,24 @@ class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
     id: MessageId | None = None
 
 
-class DeviceHeartbeat(Struct, frozen=True, tag="device_heartbeat", tag_field="type"):
-    """A sign of life; its other fields are not looked at."""
+class DeviceHeartbeat(DeviceFields, frozen=True, tag="device_heartbeat", tag_field="type", kw_only=True):
+    """A sign of life, and what the device says of itself; answered by ``ack`` or ``error`` if it has an ``id``."""
+
+    id: MessageId | None = None
+
+
+class CommandToDevice(Struct, frozen=True, tag="device_command", tag_field="type"):
+    """A command to another device of the same user; answered by ``ack`` or ``error``."""
+
+    target_device_id: Name
+    command_type: CommandType
+    payload: Any = None
+    id: MessageId | None = None
+
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        if self.payload is not None and len(msgspec.json.encode(self.payload)) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"payload: must be at most {MAX_PAYLOAD_BYTES} bytes as JSON")
 
 
 class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
@@ -75,12 +95,15 @@ class Malformed(Struct, frozen=True):
     retry_after_ms: int | None = None
 
 
-DeviceMessage = WatchlistWrite | ListWrite | DeviceHeartbeat | Ping | Pong | Malformed
+DeviceMessage = WatchlistWrite | ListWrite | DeviceHeartbeat | CommandToDevice | Ping | Pong | Malformed
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
+
+COMMAND_RETRY_MS: Final = 2_000
+"""What devices are asked to wait while the database is away."""
 
 ErrorCode = Literal[
     "malformed", "unknown_type", "invalid_field", "unauthorized", "not_found", "refused", "quota_exceeded",
-    "try_again_later",
+    "try_again_later", "device_offline",
 ]  # fmt: skip
 
 
@@ -92,6 +115,13 @@ class Ack(Struct, frozen=True, tag="ack", tag_field="type", omit_defaults=True, 
     revision: int | None = None
     unique_tag: str | None = None
     timestamp: HLCTimestamp | None = None
+
+
+class DeviceAck(Struct, frozen=True, tag="ack", tag_field="type", omit_defaults=True, kw_only=True):
+    """A command was sent to its device, or what a device says of itself is kept."""
+
+    id: str | int | None = None
+    status: Literal["sent", "updated"]
 
 
 class Error(Struct, frozen=True, tag="error", tag_field="type", omit_defaults=True, kw_only=True):
@@ -188,7 +218,7 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
 
 
 Answer = (
-    Ack | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
+    Ack | DeviceAck | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
     | ListSnapshotPiece | Goodbye | Pong
 )  # fmt: skip
 """What only one connection is told."""
@@ -224,3 +254,28 @@ def _refusal_code(outcome: Outcome) -> ErrorCode:
     if outcome.exceeds_quota:
         return "quota_exceeded"
     return "refused" if outcome.retry_after_s is None else "try_again_later"
+
+
+def answer_to_command(message_id: str | int | None, outcome: CommandOutcome) -> DeviceAck | Error:
+    """Return what a device is told about its command."""
+    match outcome:
+        case "sent":
+            return DeviceAck(id=message_id, status=outcome)
+        case "device_offline":
+            text = "the device is offline"
+        case "not_found":
+            text = "there is no such device"
+        case "try_again_later":
+            text, wait_ms = "nobody can say where the device is", COMMAND_RETRY_MS
+            return Error(id=message_id, code=outcome, message=text, retry_after_ms=wait_ms)
+        case _:
+            assert_never(outcome)
+    return Error(id=message_id, code=outcome, field="target_device_id", message=f"target_device_id: {text}")
+
+
+def answer_to_heartbeat(message_id: str | int | None, is_kept: bool | None) -> DeviceAck | Error:
+    """Return what a device is told about what it says of itself."""
+    if is_kept is None:
+        text = "the journal is unavailable"
+        return Error(id=message_id, code="try_again_later", message=text, retry_after_ms=COMMAND_RETRY_MS)
+    return DeviceAck(id=message_id, status="updated")

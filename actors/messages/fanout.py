@@ -4,9 +4,11 @@ from msgspec import Struct
 
 from actors.messages.channel import PubNubSyncMessage
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, SlowConsumer
+from actors.messages.devices import DevicesConnected
 from actors.messages.journal import Update
-from actors.messages.sync import SyncMessage
+from actors.messages.sync import DeviceCommand, SyncMessage
 from actors.runtime.ask import Request
+from actors.runtime.tell import Tell
 
 # To the WebSocketBroadcaster.
 
@@ -63,6 +65,25 @@ class SendToUser(Struct, frozen=True):
     """When their relay began, on the clock that the broadcaster and the registry share."""
 
 
+class SendToDevice(Struct, frozen=True, eq=False):
+    """Show ``command`` to the connections of the device that it names; ``reply_to`` is told how many these are.
+
+    Not to those that do not read: it would come when nobody expects it any more.
+    """
+
+    user_id: str
+    command: DeviceCommand
+    until_s: float
+    """When it is too late for it, on the connections' clock."""
+    reply_to: Tell[int]
+
+
+class ListDevices(Struct, frozen=True, eq=False):
+    """Ask which devices are connected."""
+
+    reply_to: Tell[DevicesConnected]
+
+
 class BroadcastToAll(Request[int], frozen=True):
     """Send ``message`` to every connection of this node; answered with their number."""
 
@@ -96,5 +117,5 @@ class EvictNext(Struct, frozen=True):
 
 RegistryMessage = (
     Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser | BroadcastToAll | GetUserConnections
-    | GetUsers | EvictNext
+    | GetUsers | EvictNext | SendToDevice | ListDevices
 )  # fmt: skip

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST
-from actors.messages.lists import DeleteList, Lists, PutList
+from actors.messages.devices import Devices, EndPresence, NotePresence, PresenceEnded, PresenceNoted
+from actors.messages.lists import DeleteList, Lists, PutList, WriteFailed
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
@@ -282,6 +283,20 @@ class ReadLists(Struct, frozen=True, eq=False):
     reply_to: Tell["Lists | ReadFailed"]
 
 
+class ReadDevices(Struct, frozen=True, eq=False):
+    """Ask for the user's devices, and where they are connected."""
+
+    user_id: str
+    reply_to: Tell["Devices | ReadFailed"]
+
+
+class WritePresence(Struct, frozen=True, eq=False):
+    """Have the store do ``request``; one at a time, since it may hold many rows."""
+
+    request: NotePresence | EndPresence
+    reply_to: Tell[PresenceNoted | PresenceEnded | WriteFailed]
+
+
 class ReadFailed(Struct, frozen=True):
     """The store could not answer now; ``reason`` for the operator's log and the 503."""
 
@@ -307,5 +322,6 @@ class Probe(Struct, frozen=True):
 
 
 JournalMessage = (
-    Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | PutList | DeleteList | Settle | Probe
+    Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices | PutList | DeleteList
+    | WritePresence | Settle | Probe
 )  # fmt: skip

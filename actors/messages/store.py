@@ -5,6 +5,7 @@
 
 from msgspec import Struct
 
+from actors.messages.devices import Devices, EndPresence, FindDevices, NotePresence, PresenceEnded, PresenceNoted
 from actors.messages.journal import (
     Bookmark,
     Changes,
@@ -133,9 +134,9 @@ class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
 
 StoreRequest = (
     CommitBatch | FindHeads | FindChanges | FindPage | FindSnapshotPage | Prepare | Check | CheckWriting
-    | RevokeToken | FindRevocations | FindLists | NameList | DropList
+    | RevokeToken | FindRevocations | FindLists | NameList | DropList | NotePresence | EndPresence | FindDevices
 )  # fmt: skip
 StoreAnswer = (
     BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | SnapshotPage | PageExpired | Done
-    | RevocationsFound | Lists | ListPut | ListDeleted
+    | RevocationsFound | Lists | ListPut | ListDeleted | PresenceNoted | PresenceEnded | Devices
 )  # fmt: skip

@@ -50,10 +50,14 @@ class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type
 
 
 class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):
-    """A command to a device; a handoff is ``handoff:{content_id}``."""
+    """A command to a device; a handoff is ``handoff:{content_id}``, with the position in seconds if that is known."""
 
     command: str
     target_device: str | None = None
+    position_seconds: int | float | None = None
+    payload: Any = None
+    """As it was sent."""
+    from_device_id: str | None = None
 
 
 NoticeLevel = Literal["info", "warning", "error"]

@@ -107,7 +107,7 @@ def _silence(status: str | None, timeout_s: float) -> str:
 def _fix(settings: Settings, reason: str) -> str:
     is_denied = any(word in reason.lower() for word in ("access denied", "authorization"))
     if settings.bus != "pubnub":
-        question = "may the user in the URL publish and subscribe to user.*.sync" if is_denied else "is it running"
+        question = "may the user in the URL publish and subscribe to user.*.*" if is_denied else "is it running"
         return f"{question}, and is the address right? {setting('bus')}"
     if is_denied:
         return f"grant read and write on user.*: {setting('pubnub_auth_token')}, or {setting('pubnub_secret_key')}"

@@ -33,6 +33,9 @@ class HandBus:
 
     def unsubscribe(self, user_id: str) -> None: ...
 
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        await self.publish(user_id, payload)
+
     async def publish_control(self, payload: bytes) -> None: ...
 
     def status(self) -> str | None:

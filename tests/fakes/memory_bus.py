@@ -92,6 +92,10 @@ class MemoryBus:
         """Hand ``payload`` to the hub. Raises: BusUnavailable while it is down."""
         self._hub.publish(user_id, payload)
 
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the hub, which has one channel a user. Raises: BusUnavailable while it is down."""
+        self._hub.publish(user_id, payload)
+
     async def publish_control(self, payload: bytes) -> None:
         """Hand ``payload`` to the hub for every node. Raises: BusUnavailable while it is down."""
         self._hub.publish(None, payload)

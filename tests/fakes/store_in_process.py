@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
+from actors.messages.devices import EndPresence, NotePresence, PresenceEnded, PresenceNoted
 from actors.messages.journal import Page, PageExpired, SnapshotPage
 from actors.messages.store import (
     BatchCommitted,
@@ -86,6 +87,10 @@ class StoreInProcess:
                 return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
             case FindSnapshotPage(line=user_id, limit=limit, after=after):
                 return lambda: _snapshot_page(store.page(user_id, limit, after))
+            case NotePresence():  # nobody asks such a store who is online
+                return lambda: PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
+            case EndPresence():
+                return PresenceEnded
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 return lambda: self._revoke(token_id, expires_at)
             case FindRevocations(after=version):

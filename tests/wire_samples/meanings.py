@@ -7,8 +7,11 @@ from msgspec import Raw, Struct, json, structs
 
 from actors.messages.change import Change
 from actors.messages.channel import (
+    ChannelCommand,
     HeadMoved,
+    PubNubDeviceCommand,
     PubNubDeviceHandoff,
+    PubNubDeviceHeartbeat,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
@@ -38,6 +41,8 @@ from actors.messages.device import (
     Ack,
     Authenticate,
     Authenticated,
+    CommandToDevice,
+    DeviceAck,
     DeviceHeartbeat,
     Error,
     Goodbye,
@@ -55,7 +60,7 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
+from transport.figures.stats import BusStats, DeviceStats, JournalStats, LatencyStats, NodeStats
 from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
 from transport.http.admin_answers import (
     DeploymentStats,
@@ -69,8 +74,11 @@ from transport.http.admin_answers import (
 )
 from transport.http.answers import (
     BulkResponse,
+    DevicesResponse,
+    HandoffResponse,
     Health,
     LastActivities,
+    ListedDevice,
     ListedItem,
     ListsResponse,
     NamedList,
@@ -79,7 +87,7 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.requests import BulkRequest, ListRequest
+from transport.http.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
 from transport.problems import ProblemDetails
 
 USER: Final = "ann"
@@ -90,6 +98,7 @@ FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 OTHER_FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "a1b2c3d4")
 FOLLOWED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+CAPABILITIES = {"max_resolution": "4k", "hdr_support": ["hdr10"], "audio_codecs": ["aac"], "can_cast": True}
 DATA = {"note": "with Zoë ☃", "stars": 4.5}
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
@@ -109,7 +118,12 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
     "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     "device_heartbeat": DeviceHeartbeat(),
-    "device_heartbeat.unknown-field": DeviceHeartbeat(),
+    "device_heartbeat.unknown-field": DeviceHeartbeat(capabilities={"hdr": ["hdr10"]}),
+    "device_heartbeat.all": DeviceHeartbeat(
+        device_name="Zoë's TV ☃", device_type="tv", platform="webos", capabilities=CAPABILITIES, id="h1"
+    ),
+    "device_command.all": CommandToDevice("tv", "seek", {"position_seconds": 90.5}, "c1"),
+    "device_command.required": CommandToDevice("tv", "play"),
     "ping": Ping(),
     "pong": Pong(),
 }
@@ -125,6 +139,9 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "progress_update": ProgressUpdate(FILM, 90, 5_400),
     "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
     "device_command.required": DeviceCommand("play"),
+    "device_command.all-with-payload": DeviceCommand("seek", "tv", 90.5, {"position_seconds": 90.5}, "phone ☃"),
+    "ack.device.all": DeviceAck(id="c1", status="sent"),
+    "ack.device.required": DeviceAck(status="updated"),
     "notice": Notice("Back in five minutes.", "info"),
     "ack.all": Ack(id="w1", status=Status.ADDED, revision=7, unique_tag="syncd:7", timestamp=STAMP),
     "ack.required": Ack(status=Status.EXISTING),
@@ -210,6 +227,25 @@ BUS: Final[Mapping[str, Struct]] = {
         list="kids",
     ),
     "list_update.required": PubNubListUpdate("add", FILM, "syncd:7", STAMP, "phone", list="kids"),
+    "device_command.all": PubNubDeviceCommand(
+        "tv",
+        ChannelCommand("seek", 90.5, FILM, '{"position_seconds":90.5}'),
+        STAMP,
+        "phone ☃",
+        "0af7651916cd43dd",
+        "a1b2c3d4",
+        1_764_000_000_000,
+    ),
+    "device_command.required": PubNubDeviceCommand("tv", ChannelCommand("play")),
+    "device_heartbeat.all": PubNubDeviceHeartbeat(
+        device_id="tv",
+        timestamp=STAMP,
+        device_name="Zoë's TV ☃",
+        device_type="tv",
+        platform="webos",
+        capabilities=CAPABILITIES,
+    ),
+    "device_heartbeat.required": PubNubDeviceHeartbeat(device_id="tv"),
 }
 
 BUS_FOREIGN: Final[Mapping[str, Struct]] = {
@@ -245,6 +281,11 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, 1_764_000_000),
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
+    "device_heartbeat.documented": PubNubDeviceHeartbeat(
+        device_id="tv", capabilities=CAPABILITIES, timestamp=1_764_000_000
+    ),
+    "device_command.seek": PubNubDeviceCommand("tv", ChannelCommand("seek", 90), 1_764_000_000),
+    "device_command.cast": PubNubDeviceCommand("tv", ChannelCommand("cast", content_id=FILM), STAMP),
 }
 
 
@@ -284,6 +325,11 @@ HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
     "write.unknown-field": Change("add", FILM),
     "write.all-with-data": Change("add", FILM, "op-1", "tv:1", 6, STAMP, DATA, "a0"),
     "list": ListRequest("For the kids ☃"),
+    "device.all": DeviceRequest(
+        device_name="Zoë's TV ☃", device_type="tv", platform="webos", capabilities=CAPABILITIES
+    ),
+    "device.required": DeviceRequest(),
+    "handoff": HandoffRequest("tv", FILM),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),
@@ -369,6 +415,29 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
         reason="history_pruned",
     ),
     "lists": ListsResponse("9f86d081", (NamedList("kids", "For the kids ☃", 9),)),
+    "devices": DevicesResponse(
+        (
+            ListedDevice(
+                device_id="tv",
+                device_type="tv",
+                platform="webos",
+                is_online=True,
+                last_seen="2025-11-24T16:00:00.000+00:00",
+                device_name="Zoë's TV ☃",
+                capabilities=CAPABILITIES,
+            ),
+            ListedDevice(
+                device_id="phone",
+                device_type="unknown",
+                platform="unknown",
+                is_online=False,
+                last_seen="2025-11-24T16:00:00.000+00:00",
+                device_name="phone",
+            ),
+        ),
+        2,
+    ),
+    "handoff": HandoffResponse(success=True, target_device_id="tv", content_id=FILM, position_seconds=90.5),
     "last-activities": LastActivities(9, "9f86d081"),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
@@ -391,8 +460,16 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
     "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
+    "admin-stats.devices": structs.replace(STATS, devices=DeviceStats(2, {"sent": 3})),
     "admin-stats.nodes": DeploymentStats(
         **structs.asdict(STATS),
+        nodes=[
+            NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS),
+            NodeEntry("d4c3b2a1", "0.1.0", False, 7, 5, 86_400.0, 4.5, None),
+        ],
+    ),
+    "admin-stats.nodes-with-devices": DeploymentStats(
+        **structs.asdict(structs.replace(STATS, devices=DeviceStats(2, {"sent": 3}))),
         nodes=[
             NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS),
             NodeEntry("d4c3b2a1", "0.1.0", False, 7, 5, 86_400.0, 4.5, None),

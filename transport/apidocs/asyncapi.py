@@ -14,6 +14,8 @@ from actors.messages.device import (
     Answer,
     Authenticate,
     Authenticated,
+    CommandToDevice,
+    DeviceAck,
     DeviceHeartbeat,
     DeviceMessage,
     Error,
@@ -41,11 +43,12 @@ _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     ListWrite: (Ack, Error),
     Authenticate: (Authenticated, Error),
     Ping: (Pong,),
-    DeviceHeartbeat: (),
+    DeviceHeartbeat: (DeviceAck, Error),
+    CommandToDevice: (DeviceAck, Error),
     Pong: (),
 }
 
-STREAMED: Final = (*(kind for kind in TO_DEVICE if kind not in {Ack, Error, Authenticated, Pong}), Closing)
+STREAMED: Final = (*(kind for kind in TO_DEVICE if kind not in {Ack, DeviceAck, Error, Authenticated, Pong}), Closing)
 """What a stream tells: all but answers to what its device cannot send, and in an event of its own how it ends."""
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -59,7 +62,14 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "data": {"note": "with subtitles"}, "id": "w3",
     },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
-    "DeviceHeartbeat": {"type": "device_heartbeat"},
+    "DeviceHeartbeat": {
+        "type": "device_heartbeat", "device_name": "Living room", "device_type": "tv", "platform": "webos",
+        "capabilities": {"max_resolution": "4k", "can_cast": True}, "id": "h1",
+    },
+    "CommandToDevice": {
+        "type": "device_command", "target_device_id": "tv", "command_type": "seek",
+        "payload": {"position_seconds": 90}, "id": "c1",
+    },
     "Ping": {"type": "ping"},
     "Pong": {"type": "pong"},
     "WatchlistUpdate": {
@@ -74,6 +84,7 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
+    "DeviceAck": {"type": "ack", "id": "c1", "status": "sent"},
     "Error": {
         "type": "error", "id": "w2", "code": "not_found", "field": "content_id",
         "message": "it is not in the watchlist",

@@ -9,6 +9,7 @@ from actors.messages.change import Change
 from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.sync import WatchlistUpdate
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
+from transport.apidocs.openapi_devices import DEVICE_TYPES, device_paths
 from transport.apidocs.openapi_lists import LIST_ID, LIST_TYPES, delete_list, put_list, read_lists
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
@@ -52,7 +53,7 @@ from transport.query import (
 
 _TYPES: Final = (
     Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate,
-    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *ADMIN_TYPES,
+    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -125,6 +126,7 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
             "/metrics": {"get": _prometheus()},
             "/openapi.json": {"get": _document("openapi", "This document.")},
             "/asyncapi.json": {"get": _document("asyncapi", "The messages of WebSockets and streams, as AsyncAPI 3.")},
+            **device_paths(),
             **admin_paths(),
         },
         "components": {

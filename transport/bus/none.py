@@ -18,6 +18,9 @@ class NoBus:
     async def publish(self, user_id: str, payload: bytes) -> None:
         """Do nothing: there is no other node."""
 
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Do nothing: there is no other node."""
+
     async def publish_control(self, payload: bytes) -> None:
         """Do nothing: there is no other node."""
 

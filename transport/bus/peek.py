@@ -14,12 +14,13 @@ class Peeked(Struct, frozen=True):
     @property
     def is_of_node(self) -> bool:
         """Whether it claims to come from a node, and not from a foreign publisher."""
-        return self.revision is not None or self.type == "head_moved"
+        is_command = self.type == "device_command" and self.origin is not None
+        return self.revision is not None or self.type == "head_moved" or is_command
 
     @property
     def is_foreign_write(self) -> bool:
-        """Whether it is to become an operation."""
-        return self.type == "watchlist_update" and self.revision is None
+        """Whether it is to be written, by one node."""
+        return (self.type == "watchlist_update" and self.revision is None) or self.type == "device_heartbeat"
 
 
 _DECODER = msgspec.json.Decoder(Peeked)

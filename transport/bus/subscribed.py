@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from transport.bus.channels import channel_of
+from transport.bus.channels import NAMES, channel_of
 
 
 class SubscribedUsers:
@@ -11,17 +11,18 @@ class SubscribedUsers:
     def __init__(self) -> None:
         self._users: dict[str, str] = {}
 
-    def add(self, user_id: str) -> str:
-        """Want a user's messages, and return the channel."""
-        channel = channel_of(user_id)
-        self._users[channel] = user_id
-        return channel
+    def add(self, user_id: str) -> tuple[str, ...]:
+        """Want a user's messages, and return the channels."""
+        channels = _channels_of(user_id)
+        self._users.update(dict.fromkeys(channels, user_id))
+        return channels
 
-    def discard(self, user_id: str) -> str:
-        """Want them no more, and return the channel."""
-        channel = channel_of(user_id)
-        self._users.pop(channel, None)
-        return channel
+    def discard(self, user_id: str) -> tuple[str, ...]:
+        """Want them no more, and return the channels."""
+        channels = _channels_of(user_id)
+        for channel in channels:
+            self._users.pop(channel, None)
+        return channels
 
     def user_of(self, channel: str) -> str | None:
         """Return the user of this channel; ``None``: it is not wanted."""
@@ -35,4 +36,9 @@ class SubscribedUsers:
         return iter(tuple(self._users))
 
     def __len__(self) -> int:
-        return len(self._users)
+        """Return the number of users."""
+        return len(self._users) // len(NAMES)
+
+
+def _channels_of(user_id: str) -> tuple[str, ...]:
+    return tuple(channel_of(user_id, name) for name in NAMES)

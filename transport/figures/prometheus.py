@@ -83,6 +83,7 @@ class Figures(Collector):
         yield from self._streams()
         yield from self._limits()
         yield from self._writes()
+        yield from self._devices()
         yield from self._children()
         yield from self._bus()
         yield from self._issuer()
@@ -136,6 +137,15 @@ class Figures(Collector):
         yield _counter("journal_reads_refused", "Reads refused: too many of a user waited.", journal.reads_refused)
         yield _gauge("journal_up", "1 if the latest transaction or probe worked.", journal.unavailable is None)
         yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
+
+    def _devices(self) -> Iterator[Metric]:
+        presence, commands = self.sources.metrics.presence, self.sources.metrics.commands
+        yield _gauge("devices", "Devices connected to this node.", presence.devices)
+        yield _gauge("presence_waiting", "Devices that came, went or were edited, not written yet.", presence.waiting)
+        yield _counter("presence_written", "Devices that were written.", presence.written)
+        yield _counter("leases_lost", "Leases that ended while the node lived.", presence.leases_lost)
+        yield _counters("device_commands", "Commands to devices.", "outcome", commands.outcomes)
+        yield _counter("device_commands_delivered", "Connections shown a command.", commands.delivered)
 
     def _children(self) -> Iterator[Metric]:
         restarts = self.sources.metrics.journal.child_restarts

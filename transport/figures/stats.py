@@ -39,7 +39,14 @@ class BusStats(Struct, frozen=True, omit_defaults=True):
     """``none``: this node knows of no other. Empty: an older node, which does not say."""
 
 
-class NodeStats(Struct, frozen=True):
+class DeviceStats(Struct, frozen=True):
+    """Devices connected to the node, and what became of the commands that it was given for others, by outcome."""
+
+    online: int
+    commands: dict[str, int]
+
+
+class NodeStats(Struct, frozen=True, omit_defaults=True):
     """Counters since the node started, and what is now: read it twice for a rate."""
 
     node: str
@@ -62,6 +69,8 @@ class NodeStats(Struct, frozen=True):
     """By reason."""
     closes: dict[int, int]
     """Connections that the node has closed, by close code."""
+    devices: DeviceStats | None = None
+    """``None``: an older node, which does not say."""
 
 
 def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptime_s: float) -> NodeStats:
@@ -100,6 +109,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         writes=dict(metrics.writes.outcomes),
         refusals=sources.all_refusals(),
         closes=dict(metrics.closes),
+        devices=DeviceStats(metrics.presence.devices, dict(metrics.commands.outcomes)),
     )
 
 

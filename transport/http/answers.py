@@ -101,6 +101,34 @@ class ListsResponse(Struct, frozen=True):
     lists: tuple[NamedList, ...]
 
 
+class ListedDevice(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One of a user's devices. One that nobody has named is called by its id."""
+
+    device_id: str
+    device_type: str
+    platform: str
+    is_online: bool
+    last_seen: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    device_name: str
+    capabilities: dict[str, Any] | None = None
+
+
+class DevicesResponse(Struct, frozen=True):
+    """A user's devices, by their ids."""
+
+    devices: tuple[ListedDevice, ...]
+    total: int
+
+
+class HandoffResponse(Struct, frozen=True, kw_only=True):
+    """The device was told to go on; ``position_seconds`` is ``None`` if nobody knows it."""
+
+    success: bool
+    target_device_id: str
+    content_id: ContentId
+    position_seconds: float | None
+
+
 class Health(Struct, frozen=True):
     """The process is alive."""
 

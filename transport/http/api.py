@@ -10,6 +10,7 @@ from transport.http.app import HttpApp, Routes
 from transport.http.cors import Cors
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
+from transport.http.devices import DeviceRoutes
 from transport.http.direct_writes import DirectWrites
 from transport.http.lists import ListRoutes
 from transport.http.reads import ReadRoutes
@@ -23,6 +24,7 @@ WATCHLIST = "/api/v1/sync/watchlist"
 OPERATIONS = "/api/v1/sync/operations"
 LISTS = "/api/v1/sync/lists"
 A_LIST = f"{LISTS}/*"
+DEVICES = "/api/v1/devices"
 
 
 class HttpApi(Struct, frozen=True):
@@ -37,11 +39,15 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
+    devices = DeviceRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
         OPERATIONS: {"POST": operations.post},
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
+        DEVICES: {"GET": devices.devices},
+        f"{DEVICES}/handoff": {"POST": devices.handoff},
+        f"{DEVICES}/*": {"PUT": devices.put, "DELETE": devices.forget},
         "/api/v1/sync/last_activities": {"GET": reads.last_activities},
         "/api/v1/metrics": {"GET": service.figures},
         "/health": {"GET": service.health},

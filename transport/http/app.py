@@ -7,6 +7,7 @@ five coroutines: here every path is fixed, and a dict finds it.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from urllib.parse import unquote
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -53,9 +54,9 @@ class HttpRequest(RequestHead):
 
     @property
     def last_segment(self) -> str:
-        """What follows the last slash of the path."""
-        path: str = self._scope["path"]
-        return path.rpartition("/")[2]
+        """What follows the last slash of the path; a slash that is escaped is part of it."""
+        path: bytes = self._scope["raw_path"]
+        return unquote(path.rpartition(b"/")[2])
 
     @property
     def query(self) -> bytes:
@@ -127,8 +128,9 @@ class HttpApp:
         if scope["query_string"]:
             refuse_tokens(scope["query_string"])
         method, path = scope["method"], scope["path"]
-        if path not in self._allow and (above := with_any_last_segment(path)) in self._allow:
-            path = above
+        if path not in self._allow:
+            above = with_any_last_segment(scope["raw_path"].decode("latin-1"))
+            path = above if above in self._allow else path
         if method == "OPTIONS":
             methods = "GET, POST, PUT, DELETE" if ("PUT", path) in self._endpoints else "GET, POST"
             if preflight := self._cors.preflight(request.headers, methods):

@@ -1,12 +1,14 @@
 """What the HTTP API is wired with."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct, field
 
 from actors.messages.channel import HeadMoved
+from actors.messages.commands import SendCommand
 from actors.messages.content_ids import UUIDS, ContentIds
+from actors.messages.devices import DescribeDevice, ForgetDevice
 from actors.messages.journal import DeviceWrite, JournalMessage
 from actors.metrics import IssuerMetrics, ListenerMetrics
 from actors.runtime.tell import Tell
@@ -45,6 +47,12 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """When the certificate ends."""
     announce: Callable[[str, HeadMoved], None] = lambda user_id, moved: None
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
+    send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
+    """Brings a command to a device."""
+    edit_device: Tell[DescribeDevice | ForgetDevice] = lambda _: None
+    """Changes what is known of a device."""
+    playback_position: Callable[[str, str], Awaitable[float | None]] | None = None
+    """``playback_position(user_id, content_id)``: in seconds, as far as is known. ``None``: nobody knows any."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""
     now_s: Callable[[], float] = time.monotonic

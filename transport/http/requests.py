@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.collections import LIST_PATTERN, collection_of_list
+from actors.messages.content_ids import ContentId
+from actors.messages.devices import DeviceFields
 from actors.messages.names import Name
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
@@ -40,6 +42,17 @@ class ListRequest(Struct, frozen=True):
     """Body of ``PUT /api/v1/sync/lists/{list}``."""
 
     name: Name
+
+
+class DeviceRequest(DeviceFields, frozen=True, kw_only=True):
+    """Body of ``PUT /api/v1/devices/{device_id}``: what is to be changed."""
+
+
+class HandoffRequest(Struct, frozen=True):
+    """Body of ``POST /api/v1/devices/handoff``."""
+
+    target_device_id: Name
+    content_id: ContentId
 
 
 class BulkRequest(Struct, frozen=True):

@@ -10,6 +10,7 @@ from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.device import (
     Answer,
     Authenticate,
+    CommandToDevice,
     DeviceHeartbeat,
     DeviceMessage,
     ListWrite,
@@ -29,10 +30,12 @@ class _Identified(Struct):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(WatchlistWrite | ListWrite | Authenticate | DeviceHeartbeat | Ping | Pong)
+_decoder: Final = msgspec.json.Decoder(
+    WatchlistWrite | ListWrite | Authenticate | DeviceHeartbeat | CommandToDevice | Ping | Pong
+)
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
-_FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`")
+_FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`|^(?P<named>\w+): ")
 
 
 def encode(message: SyncMessage | Answer) -> bytes:
@@ -57,7 +60,7 @@ def _invalid(text: str, reason: str) -> Malformed:
     found = _FIELD.search(reason)
     if found is None:
         return Malformed("malformed", f"The message is not understood: {reason}.")
-    field = found["at"] or found["missing"]
+    field = found["at"] or found["missing"] or found["named"]
     code: Final = "unknown_type" if field == "type" and found["at"] else "invalid_field"
     return Malformed(code, f"{reason}.", field, _id_of(text))
 

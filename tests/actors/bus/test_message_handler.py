@@ -3,14 +3,19 @@ from typing import Any
 import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.messages.bus import RemoteCommand
 from actors.messages.channel import (
     BusMessage,
+    ChannelCommand,
     HeadMoved,
+    PubNubDeviceCommand,
     PubNubDeviceHandoff,
+    PubNubDeviceHeartbeat,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
 from actors.messages.content_ids import TEXTS, UUIDS
+from actors.messages.devices import DescribeDevice, DeviceFields
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.watchlist import RemoteUpdate
@@ -19,6 +24,9 @@ from crdt.hlc import HLCTimestamp
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 FOREIGN_ADD = PubNubWatchlistUpdate("add", CONTENT_ID.upper(), "movie-123", 1_764_000_000, "device-a")
+
+
+def ignore(_: object) -> None: ...
 
 
 class Users:
@@ -46,8 +54,25 @@ def relayed() -> list[RelayPubNubMessage]:
 
 
 @pytest.fixture
-def handler(users: Users, relayed: list[RelayPubNubMessage]) -> BroadcasterMessageHandler:
-    return BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relayed.append, untraced(), UUIDS)
+def commands() -> list[RemoteCommand]:
+    return []
+
+
+@pytest.fixture
+def described() -> list[DescribeDevice]:
+    return []
+
+
+@pytest.fixture
+def handler(
+    users: Users,
+    relayed: list[RelayPubNubMessage],
+    commands: list[RemoteCommand],
+    described: list[DescribeDevice],
+) -> BroadcasterMessageHandler:
+    return BroadcasterMessageHandler(
+        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, described.append, untraced(), UUIDS
+    )
 
 
 def test_another_nodes_update_goes_to_the_users_watchlist(handler: BroadcasterMessageHandler, users: Users) -> None:
@@ -105,7 +130,9 @@ def test_a_foreign_update_without_a_uuid_goes_to_the_broadcaster_which_refuses_i
 
 
 def test_where_any_text_is_an_id_a_foreign_write_may_have_it(users: Users, relayed: list[RelayPubNubMessage]) -> None:
-    handler = BroadcasterMessageHandler(users.tell_watchlist, users.tell_if_active, relayed.append, untraced(), TEXTS)
+    handler = BroadcasterMessageHandler(
+        users.tell_watchlist, users.tell_if_active, relayed.append, ignore, ignore, untraced(), TEXTS
+    )
     handler.handle_foreign_message("ann", PubNubWatchlistUpdate("add", "123", "movie-123", None, "device-a"))
     (write,) = users.told["ann"]
     assert write.change.content_id == "123"
@@ -142,3 +169,25 @@ def test_progress_and_handoff_are_relayed_as_they_are(
 ) -> None:
     handler.handle_sync_message("ann", message)
     assert relayed == [RelayPubNubMessage("ann", message)]
+
+
+def test_a_command_goes_to_who_brings_it_to_its_device(
+    handler: BroadcasterMessageHandler, commands: list[RemoteCommand], relayed: list[RelayPubNubMessage]
+) -> None:
+    command = PubNubDeviceCommand("tv", ChannelCommand("play"))
+    handler.handle_sync_message("ann", command)
+    handler.handle_foreign_message("ann", command)
+    (told,) = commands
+    assert (told.user_id, told.message, relayed) == ("ann", command, [])
+
+
+@pytest.mark.parametrize(("user_id", "is_kept"), [("ann", True), ("ann\x1flist:kids", False)])
+def test_what_a_foreign_publisher_says_of_a_device_is_kept_by_the_node_that_takes_it_in(
+    handler: BroadcasterMessageHandler, described: list[DescribeDevice], user_id: str, is_kept: bool
+) -> None:
+    said = PubNubDeviceHeartbeat(device_id="tv", capabilities={"can_cast": True}, timestamp=1_764_000_000)
+    handler.handle_sync_message(user_id, said)
+    assert described == []
+    handler.handle_foreign_message(user_id, said)
+    kept = [(one.user_id, one.device_id, one.fields, one.is_own) for one in described]
+    assert kept == ([("ann", "tv", DeviceFields(capabilities={"can_cast": True}), True)] if is_kept else [])

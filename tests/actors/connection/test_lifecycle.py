@@ -8,6 +8,7 @@ from actors.errors import IllegalStepError
 from actors.messages.connection import (
     BinaryReceived,
     Deliver,
+    DeviceAnswered,
     Disconnect,
     Joined,
     Listed,
@@ -31,6 +32,7 @@ NEXT: dict[type, tuple[State | None, ...]] = {
     Deliver: (J, L, R, S, C, X),
     MeasureWrite: (J, L, R, S, C, X),
     WriteAnswered: (J, L, R, S, C, X),
+    DeviceAnswered: (J, L, R, S, C, X),
     TimerDue: (J, L, R, S, C, X),
     Joined: (L, None, None, None, C, X),
     Replayed: (S, None, S, None, C, X),

@@ -181,6 +181,15 @@ async def test_live_frames_that_overtake_the_join_wait_for_it(connect: Connect) 
     assert device.socket.lines == ["11", "12", "progress"]
 
 
+async def test_a_command_that_has_waited_too_long_is_not_shown_any_more(connect: Connect) -> None:
+    device = connect()
+    for until_s, name in ((1_010.0, b"late\n"), (1_030.0, b"in time\n")):
+        await device.tell(Deliver(None, (name,), until_s=until_s))
+    device.now_s = 1_020.0
+    await device.tell(Joined(10))
+    assert device.socket.lines == ["in time"]
+
+
 async def test_a_resuming_device_is_shown_resumed_then_the_missed_then_the_live(connect: Connect) -> None:
     device = connect(since=3, epoch="e1")
     await device.tell(deliver(6, 8))

@@ -14,12 +14,15 @@ from actors.fanout.connection_registry import (
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
+from actors.messages.devices import DeviceCame, DeviceLeft, DevicesConnected
 from actors.messages.fanout import (
     BroadcastToAll,
     ConnectedUsers,
     GetUserConnections,
     GetUsers,
+    ListDevices,
     Register,
+    SendToDevice,
     SendToUser,
     Unregister,
 )
@@ -325,3 +328,52 @@ async def test_a_change_goes_to_those_who_follow_its_collection_and_is_charged_t
     registry.tell(ConsumerResumed(followers["watchlist"]))
     await registry.ask(GetUsers(1), block=False)
     assert [message for message in devices.told["watchlist"] if isinstance(message, Deliver)] == []
+
+
+@pytest.fixture
+def came_and_left() -> list[DeviceCame | DeviceLeft]:
+    return []
+
+
+@pytest.fixture
+async def watched(
+    started: Started, devices: Devices, metrics: RegistryMetrics, came_and_left: list[DeviceCame | DeviceLeft]
+) -> ActorRef[ConnectionRegistry]:
+    relays = BroadcastMetrics()
+    return started(ConnectionRegistry.start(devices.encode, metrics, relays, untraced(), presence=came_and_left.append))
+
+
+async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last(
+    watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
+) -> None:
+    tv, tab = devices.connection("b"), devices.connection("c")
+    for connection in (tv, tab, tv, devices.connection("d", device_id="phone")):
+        watched.tell(Register(connection))
+    connected: list[DevicesConnected] = []
+    watched.tell(ListDevices(connected.append))
+    for connection_id in "bcbd":
+        await watched.ask(Unregister(connection_id), block=False)
+    assert connected == [DevicesConnected(frozenset({("ann", "tv"), ("ann", "phone")}))]
+    assert came_and_left == [
+        DeviceCame("ann", "tv"), DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceLeft("ann", "phone")
+    ]  # fmt: skip
+
+
+async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connections_that_do_not_read(
+    registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
+) -> None:
+    for connection_id, device_id, user_id in (
+        ("b", "tv", "ann"), ("c", "tv", "ann"), ("d", "tv", "ann"), ("e", "phone", "ann"), ("x", "tv", "bob")
+    ):  # fmt: skip
+        connection = devices.connection(connection_id, user_id, device_id)
+        registry.tell(Register(connection))
+        if connection_id == "d":
+            registry.tell(SlowConsumer(connection, 1, 1))
+    counts: list[int] = []
+    command = DeviceCommand("play", "tv")
+    registry.tell(SendToDevice("ann", command, 7.5, counts.append))
+    await registry.ask(SendToDevice("cat", command, 7.5, counts.append), block=False)
+    assert counts == [2, 0]
+    assert {name: len(devices.told.get(name, [])) for name in "bcdex"} == {"b": 1, "c": 1, "d": 0, "e": 0, "x": 0}
+    delivery = devices.told["b"][0]
+    assert (delivery.first_revision, delivery.until_s, metrics.messages_sent) == (None, 7.5, 2)

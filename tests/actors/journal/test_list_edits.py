@@ -7,7 +7,8 @@ from pykka import ActorRef
 from actors.errors import StoreDefect, StoreUnavailable
 from actors.journal.journal import Journal
 from actors.messages.change import Change
-from actors.messages.journal import Commit, Operation
+from actors.messages.devices import NotePresence, PresenceNoted
+from actors.messages.journal import Commit, Operation, WritePresence
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
 from actors.messages.store import CommitBatch, DropList, NameList
 from actors.metrics import JournalMetrics
@@ -56,3 +57,16 @@ async def test_what_was_told_before_is_committed_before(started: Started) -> Non
     for _, answer in store.asked:
         answer.set_exception(StoreUnavailable("the test is over"))
     await handled(ref)
+
+
+async def test_who_is_online_is_written_beside_the_commits(started: Started) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = journal(started, store, JournalMetrics())
+    request = NotePresence(node="a", lease_ms=1, is_alone=False)
+    ref.tell(WritePresence(request, answers.append))
+    await handled(ref)
+    ((asked, answer),) = store.asked
+    noted = PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
+    answer.set_result(noted)
+    await handled(ref)
+    assert (asked, answers) == (request, [noted])

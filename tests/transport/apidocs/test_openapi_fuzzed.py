@@ -32,6 +32,8 @@ BEYOND_SCHEMAS: Final = {
     "expires_at: ": "the same: that is in the past",
     "operation_id ": "a schema does not know for what it was used before",
     "tag ": "the same",
+    "target_device_id: ": "a schema does not know which devices there are",
+    "The body is not as documented: capabilities: ": "a schema does not know how long a whole value is as text",
 }
 """What refuses requests that are valid by all schemas: how the detail begins, and why no schema can say it."""
 

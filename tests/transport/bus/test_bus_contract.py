@@ -105,6 +105,15 @@ async def test_what_may_be_a_foreign_write_is_told_whoever_its_user_is(engine: A
     assert (first.messages.empty(), second.messages.empty()) == (True, True)
 
 
+async def test_what_devices_say_to_each_other_reaches_who_subscribes_to_their_user(engine: Any) -> None:
+    sender, _ = await engine.node()
+    _, inbox = await engine.node("u1")
+    await sender.publish_to_devices("u2", PAYLOAD)
+    await sender.publish_to_devices("u1", PAYLOAD)
+    assert await inbox.message() == ("u1", MESSAGE)
+    assert inbox.messages.empty()
+
+
 async def test_what_a_node_says_to_all_reaches_every_other_node_that_listens(engine: Any) -> None:
     sender, _ = await engine.node()
     _, first = await engine.node()

@@ -27,6 +27,8 @@ def test_every_user_has_a_channel_of_its_own_of_allowed_characters(user_id: str)
     channel = channel_of(user_id)
     assert user_of(channel) == user_id
     assert re.fullmatch(r"user\.[^.,:*/\\\s>]+\.sync", channel)
+    of_devices = channel_of(user_id, "devices")
+    assert (user_of(of_devices), of_devices) == (user_id, channel.removesuffix("sync") + "devices")
 
 
 def test_the_nodes_own_channel_is_nobodys_and_no_user_has_it() -> None:
@@ -35,6 +37,8 @@ def test_the_nodes_own_channel_is_nobodys_and_no_user_has_it() -> None:
     assert CONTROL_CHANNEL.startswith("user.")  # so that PubNub's wildcard, and grants on it, hold for it
 
 
-@pytest.mark.parametrize("channel", ["", "user.sync", "user..sync", "user.a.devices", "other.a.sync", "user.=FF.sync"])
+@pytest.mark.parametrize(
+    "channel", ["", "user.sync", "user..sync", "user.a.notifications", "other.a.sync", "user.=FF.sync", "a.devices"]
+)
 def test_other_channels_are_nobodys(channel: str) -> None:
     assert user_of(channel) is None

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from actors.errors import BusMessageRefused
 from actors.messages.channel import (
     BusMessage,
+    ChannelCommand,
     HeadMoved,
+    PubNubDeviceCommand,
     PubNubDeviceHandoff,
+    PubNubDeviceHeartbeat,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -21,12 +24,15 @@ CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "here")
 OURS = PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:1", STAMP, "tv ☃", revision=7, origin="here")
 FOREIGN = PubNubWatchlistUpdate("remove", CONTENT_ID, "movie-123", STAMP, "tv")
+COMMAND = PubNubDeviceCommand("tv", ChannelCommand("seek", payload='{"s":1.0}'), id="1", origin="here", sent_ms=1)
 MESSAGES: list[BusMessage] = [
     OURS,
     FOREIGN,
     HeadMoved(9, "here"),
     PubNubProgressUpdate(CONTENT_ID, 1, 2, STAMP, "tv"),
     PubNubDeviceHandoff("tv", CONTENT_ID, None, 17),
+    COMMAND,
+    PubNubDeviceHeartbeat(device_id="tv", capabilities={"can_cast": True}),
 ]
 
 
@@ -80,7 +86,7 @@ def test_a_made_up_signature_is_forged(signature: Any) -> None:
     assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
 
 
-@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here")])
+@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here"), COMMAND])
 def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMessage) -> None:
     assert reason_of(BusCodec(KEY), BusCodec().encode("ann", message)) == "forged"
     assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode("ann", message)) == "forged"

@@ -10,6 +10,7 @@ async def test_what_is_published_comes_to_nobody_and_nothing_is_wrong() -> None:
     await bus.start(inbox.listener(takes_foreign=True))
     bus.subscribe("ann")
     await bus.publish("ann", b"{}")
+    await bus.publish_to_devices("u1", b"{}")
     await bus.publish_control(b"{}")
     bus.unsubscribe("ann")
     assert (bus.status(), bus.figures()) == (None, BusFigures())

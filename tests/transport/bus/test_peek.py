@@ -1,7 +1,16 @@
 import msgspec
 import pytest
 
-from actors.messages.channel import HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.channel import (
+    BusMessage,
+    ChannelCommand,
+    HeadMoved,
+    PubNubDeviceCommand,
+    PubNubDeviceHandoff,
+    PubNubDeviceHeartbeat,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from transport.bus.codec import BusCodec
 from transport.bus.peek import Peeked, peek
 
@@ -18,10 +27,13 @@ FOREIGN = PubNubWatchlistUpdate("add", "c", "t", None, "tv")
         (FOREIGN, False, True),
         (PubNubProgressUpdate("c", 1, 2), False, False),
         (PubNubDeviceHandoff("tv", "c"), False, False),
+        (PubNubDeviceCommand("tv", ChannelCommand("play"), origin="here"), True, False),
+        (PubNubDeviceCommand("tv", ChannelCommand("play")), False, False),
+        (PubNubDeviceHeartbeat(device_id="tv"), False, True),
     ],
 )
 def test_a_message_says_whose_it_is_signed_or_not(
-    message: PubNubWatchlistUpdate, key: bytes | None, *, is_of_node: bool, is_foreign_write: bool
+    message: BusMessage, key: bytes | None, *, is_of_node: bool, is_foreign_write: bool
 ) -> None:
     seems = peek(BusCodec(key).encode("ann", message))
     assert (seems.is_of_node, seems.is_foreign_write) == (is_of_node, is_foreign_write)

@@ -67,6 +67,18 @@ def test_an_issuer_that_is_away_is_shown_with_what_is_known_of_it(sources: Sourc
     assert found[("syncd_tokens_undecided_total",)] == 4
 
 
+def test_devices_and_their_commands_are_counted(sources: Sources) -> None:
+    presence, commands = sources.metrics.presence, sources.metrics.commands
+    presence.devices, presence.waiting, presence.written, presence.leases_lost = 2, 3, 4, 5
+    commands.outcomes["sent"], commands.delivered = 6, 7
+    found = samples(Figures(sources))
+    assert [found[(f"syncd_{name}",)] for name in ("devices", "presence_waiting")] == [2, 3]
+    assert [found[(f"syncd_{name}_total",)] for name in ("presence_written", "leases_lost")] == [4, 5]
+    assert found[("syncd_device_commands_total", "sent")] == 6
+    assert found[("syncd_device_commands_total", "device_offline")] == 0
+    assert found[("syncd_device_commands_delivered_total",)] == 7
+
+
 def test_the_stores_processes_are_shown_while_they_run(sources: Sources) -> None:
     sources.metrics.journal.child_restarts["reader"] += 1
     found = samples(Figures(sources))

@@ -1,6 +1,7 @@
 """The HTTP API alone, over stand-ins for the actors behind it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 from starlette.types import ASGIApp
@@ -31,6 +32,7 @@ def api_deps(
     authenticator: Authenticator | None = None,
     tracer: Tracer | None = None,
     answer_timeout_s: float = 10.0,
+    **more: Any,
 ) -> ApiDeps:
     """By default actors keep what they are told, unanswered."""
     return ApiDeps(
@@ -48,6 +50,7 @@ def api_deps(
         tracer=tracer or untraced(),
         journal_problem=journal_problem,
         answer_timeout_s=answer_timeout_s,
+        **more,
     )
 
 

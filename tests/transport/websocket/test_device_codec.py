@@ -3,9 +3,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.messages.commands import MAX_PAYLOAD_BYTES
 from actors.messages.device import (
     Ack,
     Authenticate,
+    CommandToDevice,
     DeviceHeartbeat,
     Error,
     Goodbye,
@@ -17,6 +19,7 @@ from actors.messages.device import (
     WatchlistSnapshot,
     WatchlistWrite,
 )
+from actors.messages.devices import MAX_CAPABILITIES_BYTES
 from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
@@ -83,7 +86,15 @@ def test_messages_to_a_device_have_their_documented_shape(message: Any, json: di
     [
         ('{"type":"ping"}', Ping()),
         ('{"type":"pong"}', Pong()),
-        ('{"type":"device_heartbeat","capabilities":{"hdr":["hdr10"]}}', DeviceHeartbeat()),
+        (
+            '{"type":"device_heartbeat","capabilities":{"hdr":["hdr10"]}}',
+            DeviceHeartbeat(capabilities={"hdr": ["hdr10"]}),
+        ),
+        ('{"type":"device_heartbeat","network":null}', DeviceHeartbeat()),
+        (
+            '{"type":"device_command","target_device_id":"tv","command_type":"seek","payload":{"position_seconds":9}}',
+            CommandToDevice("tv", "seek", {"position_seconds": 9}),
+        ),
         ('{"type":"authenticate","token":"t","id":"a"}', Authenticate("t", "a")),
         (
             f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM.upper()}"}}',
@@ -117,6 +128,20 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
         ('{"type":"dance","id":"d"}', "unknown_type", "type", "d"),
         ('{"type":5}', "unknown_type", "type", None),
         ('{"type":"authenticate"}', "invalid_field", "token", None),
+        ('{"type":"device_command","target_device_id":"tv","id":"c"}', "invalid_field", "command_type", "c"),
+        (
+            '{"type":"device_command","target_device_id":"tv","command_type":"say","payload":"%s","id":"c"}'
+            % ("x" * MAX_PAYLOAD_BYTES),
+            "invalid_field",
+            "payload",
+            "c",
+        ),
+        (
+            '{"type":"device_heartbeat","capabilities":{"all":"%s"},"id":1}' % ("x" * MAX_CAPABILITIES_BYTES),
+            "invalid_field",
+            "capabilities",
+            1,
+        ),
         ('{"type":"watchlist_update","id":4}', "invalid_field", "operation", 4),
         (
             '{"type":"watchlist_update","operation":"add","content_id":"123","id":"w"}',

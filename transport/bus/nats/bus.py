@@ -16,14 +16,14 @@ from nats.aio.msg import Msg
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.ports import NOBODY, BusFigures, BusListener
-from transport.bus.channels import CONTROL_CHANNEL, channel_of, user_of
+from transport.bus.channels import CONTROL_CHANNEL, NAMES, channel_of, user_of
 from transport.bus.nats.subscriptions import UserSubscriptions
 from transport.bus.peek import peek
 from transport.bus.tasks import end
 
 logger = logging.getLogger(__name__)
 
-EVERY_USER = "user.*.sync"
+EVERY_USER = tuple(f"user.*.{name}" for name in NAMES)
 QUEUE_GROUP = "syncd"
 """Of its members one gets each message: so one node takes in each foreign publisher's write."""
 DROP_PAUSE_S = 1.0
@@ -90,12 +90,12 @@ class NatsBus:
             listener.on_gap("another subscriber took over")
 
     def subscribe(self, user_id: str) -> None:
-        """Subscribe to a user's subject; ``on_subscribed``, or the ``on_gap`` of a reconnect, tells when it works."""
+        """Subscribe to a user's subjects; ``on_subscribed``, or the ``on_gap`` of a reconnect, tells when it works."""
         self._subscriptions.subscribe(user_id)
         self._has_work.set()
 
     def unsubscribe(self, user_id: str) -> None:
-        """End a user's subscription."""
+        """End a user's subscriptions."""
         self._subscriptions.unsubscribe(user_id)
         self._has_work.set()
 
@@ -107,6 +107,10 @@ class NatsBus:
             MessageRefused: not ever.
         """
         await self._publish(channel_of(user_id), payload)
+
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Hand ``payload`` to the server for the user's channel of devices. Raises: as ``publish``."""
+        await self._publish(channel_of(user_id, "devices"), payload)
 
     async def publish_control(self, payload: bytes) -> None:
         """Hand ``payload`` to the server for the other nodes. Raises: as ``publish``."""
@@ -217,10 +221,8 @@ class NatsBus:
         max_waiting = self._settings.max_waiting
         self._subscriptions.begin(client, self._deliver, max_waiting)
         async with asyncio.timeout(self._settings.request_timeout_s):
-            if self._listener.on_foreign is not None:
-                await client.subscribe(
-                    EVERY_USER, QUEUE_GROUP, cb=self._deliver_to_group, pending_msgs_limit=max_waiting
-                )
+            for subject in EVERY_USER if self._listener.on_foreign is not None else ():
+                await client.subscribe(subject, QUEUE_GROUP, cb=self._deliver_to_group, pending_msgs_limit=max_waiting)
             if self._listener.on_control is not None:
                 await client.subscribe(CONTROL_CHANNEL, cb=self._deliver_control, pending_msgs_limit=max_waiting)
             await self._wait_until_received(client)

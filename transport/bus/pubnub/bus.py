@@ -40,6 +40,10 @@ class PubNubBus:
         """
         await self._publishing.publish(channel_of(user_id), payload)
 
+    async def publish_to_devices(self, user_id: str, payload: bytes) -> None:
+        """Hand the JSON ``payload`` to PubNub; it is not stored. Raises: as ``publish``."""
+        await self._publishing.publish(channel_of(user_id, "devices"), payload, is_stored=False)
+
     async def publish_control(self, payload: bytes) -> None:
         """Hand the JSON ``payload`` to PubNub for every node; it is not stored. Raises: as ``publish``."""
         await self._publishing.publish(CONTROL_CHANNEL, payload, is_stored=False)

@@ -42,10 +42,10 @@ async def told() -> Any:
 async def test_a_user_is_told_of_once_and_gone_once(told: Told) -> None:
     told.subscribe("ann")
     assert told.is_untold
-    assert await told.commands() == [f"SUB {channel_of('ann')}"]
+    assert await told.commands() == [f"SUB {channel_of('ann', 'devices')}", f"SUB {channel_of('ann')}"]
     assert await told.commands() == []
     told.unsubscribe("ann")
-    assert await told.commands() == ["UNSUB"]
+    assert await told.commands() == ["UNSUB", "UNSUB"]
     assert not told.is_untold
     assert len(told.client._subs) == 1  # what all share
 
@@ -63,12 +63,18 @@ async def test_who_comes_and_goes_or_goes_and_comes_back_in_between_is_not_worth
 
 
 async def test_many_are_told_in_parts_and_each_part_names_its_users(told: Told) -> None:
-    users = {f"u{number}" for number in range(AT_ONCE + 1)}
+    users = {f"u{number}" for number in range(AT_ONCE // 2 + 1)}
     for user_id in users:
         told.subscribe(user_id)
-    first, second = await told.tell(), await told.tell()
-    assert (len(first), len(second)) == (AT_ONCE, 1)
-    assert {*first, *second} == users
+    first, second = await told.commands(), await told.commands()
+    assert (len(first), len(second)) == (AT_ONCE, 2)
+    assert {*first, *second} == {f"SUB {channel_of(user, name)}" for user in users for name in ("sync", "devices")}
+
+
+async def test_a_part_names_the_users_whose_updates_it_is_about(told: Told) -> None:
+    for user_id in ("ann", "bob"):
+        told.subscribe(user_id)
+    assert sorted(await told.tell()) == ["ann", "bob"]
 
 
 async def test_the_next_connection_is_told_of_everybody_who_is_there(told: Told) -> None:

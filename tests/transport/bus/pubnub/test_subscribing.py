@@ -195,7 +195,7 @@ async def test_json_beyond_ours_is_handed_on_for_the_codec_to_refuse(text: bytes
 async def test_other_channels_and_canaries_are_nobodys_messages(pubnub_engine: Any) -> None:
     bus, inbox = await pubnub_engine.node("u1", "=canary")
     client = build_client(pubnub_engine.settings())
-    for channel in ("user.u1.devices", "user.u1", "user.sync", "user.=canary.sync", "other.u1.sync"):
+    for channel in ("user.u1.notifications", "user.u1", "user.sync", "user.=canary.sync", "other.u1.sync"):
         await client.publish().channel(channel).message("not for us").result()
     await bus.publish("=canary", b'"a user may be called so"')
     assert await inbox.message() == ("=canary", "a user may be called so")

@@ -1,0 +1,190 @@
+"""Commands from one device to another of the same user, on whichever nodes that is connected; never stored."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+from msgspec import Struct
+
+from actors.bus.freshness import Freshness
+from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
+from actors.messages.bus import CommandDelivered, DeviceCommandsMessage, DevicesRead, RemoteCommand
+from actors.messages.channel import BusMessage, ChannelCommand, PubNubDeviceCommand
+from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
+from actors.messages.devices import Devices
+from actors.messages.fanout import SendToDevice
+from actors.messages.journal import ReadDevices, ReadFailed
+from actors.messages.sync import DeviceCommand
+from actors.metrics import BusMetrics, CommandMetrics
+from actors.ports import Bus
+from actors.runtime.supervisor import SupervisedActor
+from actors.runtime.tell import Tell, TellIfAlive
+from crdt.hlc import HLCTimestamp
+
+logger = logging.getLogger(__name__)
+
+MAX_PUBLISHING = 200
+"""Publishes under way at once; the sender of one more is asked to try again."""
+
+
+class DeviceCommandsDeps(Struct, frozen=True, eq=False, kw_only=True):
+    """What a ``DeviceCommands`` is wired with."""
+
+    node: str
+    bus: Bus
+    encode: Callable[[str, BusMessage], bytes]
+    """User id, message -> payload."""
+    registry: Tell[SendToDevice]
+    journal: Tell[ReadDevices]
+    metrics: CommandMetrics
+    bus_metrics: BusMetrics
+    now_ms: Callable[[], int]
+    """The wall clock."""
+    now_s: Callable[[], float]
+    """The connections' clock."""
+
+
+class DeviceCommands(SupervisedActor):
+    """Messages in: ``DeviceCommandsMessage``. Messages out: ``SendToDevice``, ``ReadDevices``; it calls the bus.
+
+    A command is shown to the device's connections to this node at once. Then the database says whether the device is
+    known, and whether it is connected elsewhere: only then the bus has to carry it.
+    """
+
+    def __init__(self, deps: DeviceCommandsDeps) -> None:
+        super().__init__()
+        self._deps = deps
+        self._freshness = Freshness(MAX_COMMAND_AGE_MS)
+        self._publishing: set[asyncio.Task[None]] = set()
+
+    def on_receive(self, message: DeviceCommandsMessage) -> None:
+        """Take one message."""
+        match message:
+            case SendCommand(user_id=user_id, command=command):
+                tell = TellIfAlive(self.actor_ref)
+                self._show(user_id, command, MAX_COMMAND_AGE_MS, lambda count: tell(CommandDelivered(message, count)))
+            case CommandDelivered(send=send, connections=connections):
+                self._delivered(send, connections)
+            case DevicesRead():
+                self._look_elsewhere(message)
+            case RemoteCommand():
+                self._receive(message)
+            case _:
+                assert_never(message)
+
+    def on_stop(self) -> None:
+        """Give up what is under way."""
+        for task in self._publishing:
+            task.cancel()
+
+    # Of this node's devices
+
+    def _show(self, user_id: str, command: DeviceCommand, for_ms: int, reply_to: Tell[int]) -> None:
+        until_s = self._deps.now_s() + for_ms / 1000
+        self._deps.registry(SendToDevice(user_id, command, until_s, reply_to))
+
+    def _delivered(self, send: SendCommand, connections: int) -> None:
+        self._deps.metrics.delivered += connections
+        tell = TellIfAlive(self.actor_ref)
+        self._deps.journal(ReadDevices(send.user_id, lambda found: tell(DevicesRead(send, connections, found))))
+
+    def _look_elsewhere(self, read: DevicesRead) -> None:
+        send, found = read.send, read.found
+        is_here = bool(read.connections)
+        if isinstance(found, ReadFailed):
+            self._answer(send, "sent" if is_here else "try_again_later")
+            return
+        nodes = _nodes_of(found, send.command.target_device)
+        if nodes is not None and any(node != self._deps.node for node in nodes):
+            self._publish(send, is_here=is_here)
+        elif is_here:
+            self._answer(send, "sent")
+        else:
+            self._answer(send, "not_found" if nodes is None else "device_offline")
+
+    def _publish(self, send: SendCommand, *, is_here: bool) -> None:
+        if len(self._publishing) >= MAX_PUBLISHING:
+            self._answer(send, "sent" if is_here else "try_again_later")
+            return
+        payload = self._deps.encode(send.user_id, self._outgoing(send.command))
+        task = asyncio.get_running_loop().create_task(self._carry(send, payload, is_here=is_here))
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
+
+    async def _carry(self, send: SendCommand, payload: bytes, *, is_here: bool) -> None:
+        try:
+            await self._deps.bus.publish_to_devices(send.user_id, payload)
+        except BusUnavailable as error:
+            logger.debug("the bus took no command: %s", error)
+            self._answer(send, "sent" if is_here else "try_again_later")
+        except MessageRefused as error:
+            logger.error("the bus refuses a command for good: %s", error)
+            self._answer(send, "sent" if is_here else "device_offline")
+        else:
+            self._answer(send, "sent")
+
+    def _outgoing(self, command: DeviceCommand) -> PubNubDeviceCommand:
+        payload = None if command.payload is None else msgspec.json.encode(command.payload).decode()
+        return PubNubDeviceCommand(
+            target_device_id=command.target_device or "",
+            command=ChannelCommand(command.command, command.position_seconds, payload=payload),
+            from_device_id=command.from_device_id,
+            id=secrets.token_hex(8),
+            origin=self._deps.node,
+            sent_ms=self._deps.now_ms(),
+        )
+
+    def _answer(self, send: SendCommand, outcome: CommandOutcome) -> None:
+        self._deps.metrics.outcomes[outcome] += 1
+        send.answer(outcome)
+
+    # From the channel
+
+    def _receive(self, remote: RemoteCommand) -> None:
+        message, now_ms = remote.message, self._deps.now_ms()
+        try:
+            sent_ms = self._admit(message, now_ms)
+        except BusMessageRefused as error:
+            self._deps.bus_metrics.refused[error.reason] += 1
+            logger.warning("a command on the bus was skipped: %s", error)
+            return
+        left_ms = min(sent_ms - now_ms, 0) + MAX_COMMAND_AGE_MS
+        self._show(remote.user_id, _shown(message), left_ms, self._count)
+
+    def _admit(self, message: PubNubDeviceCommand, now_ms: int) -> int:
+        """Return when it was sent. Raises: BusMessageRefused, it is too old, or came before."""
+        if message.id is not None:
+            self._freshness.admit(message.id, message.sent_ms, now_ms)
+            return message.sent_ms
+        if not isinstance(message.timestamp, HLCTimestamp):
+            return now_ms  # a foreign publisher's, who does not say
+        if now_ms - message.timestamp.physical > MAX_COMMAND_AGE_MS:
+            raise BusMessageRefused("stale", f"sent {(now_ms - message.timestamp.physical) / 1000:.1f} s ago")
+        return message.timestamp.physical
+
+    def _count(self, connections: int) -> None:
+        self._deps.metrics.delivered += connections
+
+
+def _nodes_of(devices: Devices, device_id: str | None) -> tuple[str, ...] | None:
+    """Return on which nodes a device is connected; ``None``: it is not known."""
+    return next((device.nodes for device in devices.devices if device.device_id == device_id), None)
+
+
+def _shown(message: PubNubDeviceCommand) -> DeviceCommand:
+    """Return what the device is shown; of a foreign publisher's command what it needs is the payload."""
+    command, is_foreign = message.command, message.origin is None
+    needs = {"position_seconds": command.position_seconds, "content_id": command.content_id}
+    payload = None if command.payload is None else msgspec.json.decode(command.payload)
+    return DeviceCommand(
+        command=command.command_type,
+        target_device=message.target_device_id,
+        position_seconds=None if is_foreign else command.position_seconds,
+        payload=({name: value for name, value in needs.items() if value is not None} or None)
+        if is_foreign
+        else payload,
+        from_device_id=message.from_device_id,
+    )

@@ -1,0 +1,26 @@
+"""What one device of a user has another one do: its bounds, and what becomes of it."""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from actors.messages.names import MAX_NAME_LENGTH
+from actors.messages.sync import DeviceCommand
+from actors.runtime.tell import Tell
+
+MAX_PAYLOAD_BYTES: Final = 4 * 1024
+"""Of what a command carries, as JSON: with its escapes in a message of PubNub it takes less than that takes."""
+MAX_COMMAND_AGE_MS: Final = 30_000
+"""What was sent before that is not acted upon: better not at all than when nobody expects it any more."""
+
+CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+
+CommandOutcome = Literal["sent", "device_offline", "not_found", "try_again_later"]
+
+
+class SendCommand(Struct, frozen=True, eq=False):
+    """Bring ``command`` to the device that it names, wherever that is connected; ``answer`` is told once."""
+
+    user_id: str
+    command: DeviceCommand
+    answer: Tell[CommandOutcome]

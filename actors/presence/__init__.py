@@ -1,0 +1,1 @@
+"""Who is online, and on which node."""

@@ -1,0 +1,235 @@
+"""Who comes and goes is written in batches, one at a time; nothing of it is lost, whatever the journal answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from pykka import ActorRef
+
+from actors.messages.devices import (
+    DescribeDevice,
+    Description,
+    DeviceCame,
+    DeviceFields,
+    DeviceLeft,
+    DevicesConnected,
+    EndPresence,
+    ForgetDevice,
+    NotePresence,
+    Pair,
+    PresenceDue,
+    PresenceNoted,
+)
+from actors.messages.fanout import ListDevices
+from actors.messages.journal import WritePresence
+from actors.messages.lists import WriteFailed
+from actors.metrics import PresenceMetrics
+from actors.presence.presence import Presence, PresenceDeps
+from tests.actors.conftest import Started
+from tests.timeouts import TIMEOUT_S
+
+Handled = Callable[[ActorRef[Any]], Awaitable[object]]
+LONG_S = 1_000.0
+"""A timer that does not ring: tests tell ``PresenceDue`` by hand."""
+
+
+class Wired:
+    """A ``Presence``, the journal before it, and the registry."""
+
+    def __init__(self, started: Started, handled: Handled, **changes: Any) -> None:
+        self.writes: list[WritePresence] = []
+        self.asked: list[ListDevices] = []
+        self.metrics = PresenceMetrics()
+        self._handled = handled
+        deps = {"lease_s": LONG_S, "gather_s": LONG_S, "retry_s": LONG_S, "is_alone": False} | changes
+        self.ref = started(
+            Presence.start(
+                PresenceDeps(
+                    node="a", journal=self.writes.append, registry=self.asked.append, metrics=self.metrics, **deps
+                )
+            )
+        )
+
+    async def tell(self, *messages: object) -> None:
+        for message in messages:
+            self.ref.tell(message)
+        await self._handled(self.ref)
+
+    async def written(self) -> NotePresence:
+        """Return the only write that is under way."""
+        await self._handled(self.ref)
+        (write,) = self.writes
+        assert isinstance(write.request, NotePresence)
+        return write.request
+
+    async def answer(
+        self, *, is_lease_kept: bool = True, unknown: tuple[Pair, ...] = (), has_more: bool = False
+    ) -> None:
+        """Have the write done, and whatever was gathered since begun."""
+        await self.end(PresenceNoted(is_lease_kept=is_lease_kept, unknown=unknown, has_more=has_more))
+
+    async def end(self, answer: PresenceNoted | WriteFailed) -> None:
+        self.writes.pop().reply_to(answer)
+        await self.tell(PresenceDue())
+
+
+Wire = Callable[..., Awaitable[Wired]]
+
+
+@pytest.fixture
+def wire(started: Started, handled: Handled) -> Wire:
+    """``await wire()``: one that has begun."""
+
+    async def wire(**changes: Any) -> Wired:
+        wired = Wired(started, handled, **changes)
+        await wired.written()
+        await wired.answer(is_lease_kept=False)  # the node's first
+        return wired
+
+    return wire
+
+
+async def test_it_begins_with_what_earlier_runs_have_left(started: Started, handled: Handled) -> None:
+    wired = Wired(started, handled, lease_s=7.5, is_alone=True)
+    assert await wired.written() == NotePresence(node="a", lease_ms=7_500, is_alone=True)
+    await wired.answer(is_lease_kept=False)
+    assert (wired.asked, wired.metrics.leases_lost) == ([], 0)
+
+
+async def test_a_device_is_written_at_once_and_those_that_follow_together(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    assert (await wired.written()).came == (("ann", "tv"),)
+    await wired.tell(DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceCame("bob", "tv"))
+    assert (wired.metrics.devices, wired.metrics.waiting) == (2, 3)
+    await wired.answer()
+    written = await wired.written()
+    assert (written.came, written.left) == ((("ann", "phone"), ("bob", "tv")), (("ann", "tv"),))
+
+
+async def test_who_comes_while_others_are_gathered_waits_for_them(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, unknown=(), has_more=False))
+    await wired.tell(DeviceCame("ann", "phone"), DeviceCame("ann", "pc"))
+    assert wired.writes == []
+    await wired.tell(PresenceDue())
+    assert len((await wired.written()).came) == 2
+
+
+async def test_who_comes_and_goes_in_between_is_written_as_gone(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"), DeviceLeft("ann", "tv"))
+    written = await wired.written()
+    assert (written.came, written.left) == ((), (("ann", "tv"),))
+
+
+async def test_a_storm_is_written_in_parts(wire: Wire) -> None:
+    wired = await wire(max_batch=10)
+    for number in range(25):
+        wired.ref.tell(DeviceCame(f"u{number}", "tv"))
+    sizes = []
+    for _ in range(3):
+        sizes.append(len((await wired.written()).came))
+        await wired.answer()
+    assert (sizes, wired.writes, wired.metrics.written) == ([10, 10, 5], [], 25)
+
+
+async def test_what_could_not_be_written_is_written_later_unless_it_is_not_so_any_more(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.tell(DeviceLeft("ann", "tv"), DeviceCame("ann", "phone"))
+    await wired.end(WriteFailed("away"))
+    written = await wired.written()
+    assert (written.came, written.left) == ((("ann", "phone"),), (("ann", "tv"),))
+    assert wired.metrics.written == 0
+
+
+async def test_the_lease_is_renewed_while_somebody_is_there(wire: Wire) -> None:
+    wired = await wire(lease_s=0.0)
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.written()
+    await wired.answer()  # and a timer is set
+    async with asyncio.timeout(TIMEOUT_S):
+        while not wired.writes:
+            await asyncio.sleep(0)
+    assert (await wired.written()).came == ()
+    wired.ref.tell(DeviceLeft("ann", "tv"))
+    await wired.answer()
+    assert (await wired.written()).left == (("ann", "tv"),)
+    await wired.answer()
+    for _ in range(5):  # of the loop's turns: longer than the lease
+        await asyncio.sleep(0)
+    assert wired.writes == []
+
+
+async def test_after_a_lease_that_had_ended_all_who_are_there_are_written_again(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.tell(DeviceLeft("ann", "tv"))
+    await wired.answer(is_lease_kept=False)
+    assert wired.metrics.leases_lost == 1
+    (asked,) = wired.asked
+    asked.reply_to(DevicesConnected(frozenset({("ann", "phone"), ("ann", "tv")})))
+    await wired.answer()
+    written = await wired.written()
+    assert set(written.came) == {("ann", "phone"), ("ann", "tv")}
+
+
+async def test_what_others_have_left_is_removed_until_there_is_no_more(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.answer(has_more=True)
+    assert (await wired.written()).came == ()
+    await wired.answer()
+    assert wired.writes == []
+
+
+TV, LOUD, NAMED = ("ann", "tv"), DeviceFields(device_name="Loud"), DeviceFields(device_name="TV", platform="webos")
+
+
+async def test_what_is_said_of_a_device_is_one_description_and_each_is_told_whether_it_is_known(wire: Wire) -> None:
+    wired, answers = await wire(), list[bool | None]()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.tell(
+        DescribeDevice(*TV, NAMED, answers.append),
+        DescribeDevice(*TV, LOUD, is_own=True),
+        ForgetDevice("ann", "phone", answers.append),
+    )
+    await wired.answer()
+    written = await wired.written()
+    both = DeviceFields(device_name="Loud", platform="webos")
+    assert written.descriptions == (Description(*TV, both, is_own=True),)
+    assert written.forgotten == (("ann", "phone"),)
+    await wired.answer(unknown=(("ann", "phone"),))
+    assert answers == [True, False]
+
+
+async def test_a_device_is_forgotten_and_described_in_order(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.tell(
+        DescribeDevice(*TV, LOUD), ForgetDevice(*TV, lambda _: None), ForgetDevice(*TV), DescribeDevice(*TV, NAMED)
+    )
+    steps = []
+    for _ in range(3):
+        await wired.answer()
+        written = await wired.written()
+        steps.append(([one.fields for one in written.descriptions], written.forgotten))
+    assert steps == [([LOUD], ()), ([], (TV,)), ([NAMED], ())]
+
+
+async def test_who_waits_is_told_that_it_cannot_be_kept_and_what_nobody_waits_for_is_kept_later(wire: Wire) -> None:
+    wired, answers = await wire(), list[bool | None]()
+    await wired.tell(DescribeDevice(*TV, NAMED, answers.append), DescribeDevice(*TV, LOUD, is_own=True))
+    await wired.end(WriteFailed("away"))
+    assert answers == [None]
+    assert [one.fields for one in (await wired.written()).descriptions] == [LOUD]
+
+
+async def test_when_it_stops_nobody_is_online_there(wire: Wire) -> None:
+    wired = await wire()
+    await wired.ref.stop(block=False)
+    (write,) = wired.writes
+    assert write.request == EndPresence("a")

@@ -1,0 +1,92 @@
+"""Devices on two nodes of a cluster: who is online, and what one has another do."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode
+from tests.timeouts import TIMEOUT_S
+
+pytestmark = pytest.mark.integration
+
+FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+KEY = "a bus key of the scenarios, and long enough"
+
+
+async def said_to(socket: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(TIMEOUT_S):
+        message: dict[str, Any] = json.loads(await socket.recv())
+        return message
+
+
+async def order(socket: ClientConnection, target: str, **more: Any) -> dict[str, Any]:
+    """Send a command, and return what it is answered."""
+    await socket.send(json.dumps({"type": "device_command", "target_device_id": target, **more}))
+    return await said_to(socket)
+
+
+async def test_devices_are_seen_and_commanded_wherever_they_are(
+    bus: BusServer,
+    start_node: StartNode,
+    bearer: Bearer,
+    http: aiohttp.ClientSession,
+    until: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]],
+) -> None:
+    here = await start_node(*bus.flags, "--bus-key", KEY)
+    there = await start_node(*bus.flags, "--bus-key", KEY)
+
+    async def online() -> dict[str, bool]:
+        async with http.get(f"{here.url}/api/v1/devices", headers=bearer("ann")) as response:
+            listed = (await response.json())["devices"]
+            return {device["device_id"]: device["is_online"] for device in listed}
+
+    async def hand_off(target: str) -> tuple[int, Any]:
+        body = {"target_device_id": target, "content_id": FILM}
+        url = f"{here.url}/api/v1/devices/handoff"
+        async with http.post(url, json=body, headers=bearer("ann")) as response:
+            return response.status, await response.json(content_type=None)
+
+    async with AsyncExitStack() as stack:
+
+        async def device(node: ClusterNode, device_id: str, user_id: str = "ann") -> ClientConnection:
+            connecting = connect(node.ws_url, additional_headers=bearer(user_id, device_id), compression=None)
+            return await stack.enter_async_context(connecting)
+
+        phone, tv, tablet = await device(here, "phone"), await device(there, "tv"), await device(there, "tablet")
+        stranger = await device(there, "tv", "bob")
+        await until(lambda: _is(online, {"phone": True, "tv": True, "tablet": True}))
+
+        ack = await order(phone, "tv", command_type="seek", payload={"position_seconds": 1.0}, id="c1")
+        assert ack == {"type": "ack", "id": "c1", "status": "sent"}
+        assert await said_to(tv) == {
+            "type": "device_command",
+            "command": "seek",
+            "target_device": "tv",
+            "payload": {"position_seconds": 1.0},
+            "from_device_id": "phone",
+        }
+        assert (await order(phone, "radio", command_type="play"))["code"] == "not_found"
+        assert await hand_off("tablet") == (
+            200,
+            {"success": True, "target_device_id": "tablet", "content_id": FILM, "position_seconds": None},
+        )
+        handed = await said_to(tablet)  # the first that it is told
+        assert (handed["command"], handed["target_device"]) == (f"handoff:{FILM}", "tablet")
+        assert (await order(tv, "tv", command_type="pause", id=1))["command"] == "pause"  # to itself, on one node
+        await stranger.send('{"type":"ping"}')
+        assert await said_to(stranger) == {"type": "pong"}
+
+        await tv.close()
+        await until(lambda: _is(online, {"phone": True, "tv": False, "tablet": True}))
+        assert (await order(phone, "tv", command_type="play"))["code"] == "device_offline"
+        assert [(await hand_off(target))[0] for target in ("tv", "radio")] == [400, 404]
+
+
+async def _is(look: Callable[[], Awaitable[dict[str, bool]]], expected: dict[str, bool]) -> bool:
+    return await look() == expected

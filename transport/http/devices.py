@@ -1,0 +1,157 @@
+"""The routes of a user's devices: which there are, what they are called, and playback that goes on on another."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from actors.messages.commands import CommandOutcome, SendCommand
+from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice
+from actors.messages.journal import ReadDevices, ReadFailed
+from actors.messages.names import NAME_RULE, is_name
+from actors.messages.sync import DeviceCommand
+from actors.runtime import LoopFuture
+from transport.access.authentication import Claims
+from transport.errors import Problem
+from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevice, json_response
+from transport.http.app import HttpRequest
+from transport.http.deadlines import RETRY_AFTER_S, with_deadline
+from transport.http.deps import ApiDeps
+from transport.http.reads import OF_A_USER, read_problem
+from transport.http.requests import (
+    MAX_WRITE_BYTES,
+    DeviceRequest,
+    HandoffRequest,
+    authenticated,
+    decode,
+    read_body,
+)
+from transport.problems import unavailable
+
+UNKNOWN: Final = "unknown"
+"""The type and the platform of a device that has not said them: documented clients expect a text."""
+
+NO_SUCH_DEVICE: Final = "device_id: there is no such device."
+
+_FIELDS: Final = msgspec.json.Decoder(DeviceRequest)
+_HANDOFF: Final = msgspec.json.Decoder(HandoffRequest)
+
+
+class DeviceRoutes:
+    """Thread: the event loop."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    async def devices(self, request: HttpRequest) -> Response:
+        """Return the user's devices."""
+        claims = await authenticated(request, self._deps.authenticator)
+        self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
+        listed = await self._listed(claims.user_id)
+        return json_response(DevicesResponse(listed, len(listed)), headers=OF_A_USER)
+
+    async def put(self, request: HttpRequest) -> Response:
+        """Change what is known of the device that the path names."""
+        claims, device_id = await self._of_device(request)
+        asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES))
+        fields = DeviceFields(**{name: getattr(asked, name) for name in DeviceFields.__struct_fields__})
+        pending: LoopFuture[bool | None] = LoopFuture()
+        self._deps.edit_device(DescribeDevice(claims.user_id, device_id, fields, pending.set))
+        await self._edited(pending)
+        for device in await self._listed(claims.user_id):
+            if device.device_id == device_id:
+                return json_response(device)
+        raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
+
+    async def forget(self, request: HttpRequest) -> Response:
+        """Forget the device that the path names."""
+        claims, device_id = await self._of_device(request)
+        pending: LoopFuture[bool | None] = LoopFuture()
+        self._deps.edit_device(ForgetDevice(claims.user_id, device_id, pending.set))
+        await self._edited(pending)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def handoff(self, request: HttpRequest) -> Response:
+        """Have a device go on with what is played on another."""
+        claims = await authenticated(request, self._deps.authenticator)
+        self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
+        body = await read_body(request, MAX_WRITE_BYTES)
+        asked = decode(_HANDOFF.decode, body)
+        content_id = self._canonical(asked.content_id)
+        position_of = self._deps.playback_position
+        position_s = None if position_of is None else await position_of(claims.user_id, content_id)
+        command = DeviceCommand(
+            command=f"handoff:{content_id}",
+            target_device=asked.target_device_id,
+            position_seconds=position_s,
+            from_device_id=claims.device_id,
+        )
+        pending: LoopFuture[CommandOutcome] = LoopFuture()
+        self._deps.send_command(SendCommand(claims.user_id, command, pending.set))
+        _check(await with_deadline(pending, self._deps.answer_timeout_s), asked.target_device_id)
+        return json_response(
+            HandoffResponse(
+                success=True,
+                target_device_id=asked.target_device_id,
+                content_id=content_id,
+                position_seconds=position_s,
+            )
+        )
+
+    def _canonical(self, content_id: str) -> str:
+        try:
+            return self._deps.content_ids.canonical(content_id)
+        except ValueError as error:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{error}.") from None
+
+    async def _of_device(self, request: HttpRequest) -> tuple[Claims, str]:
+        claims = await authenticated(request, self._deps.authenticator)
+        device_id = request.last_segment
+        if not is_name(device_id):
+            raise Problem(HTTPStatus.BAD_REQUEST, f"device_id: must be {NAME_RULE}.")
+        self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
+        return claims, device_id
+
+    async def _listed(self, user_id: str) -> tuple[ListedDevice, ...]:
+        pending: LoopFuture[Devices | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadDevices(user_id, pending.set))
+        found = await with_deadline(pending, self._deps.answer_timeout_s)
+        if isinstance(found, ReadFailed):
+            raise read_problem(found)
+        return tuple(map(_listed, found.devices))
+
+    async def _edited(self, pending: LoopFuture[bool | None]) -> None:
+        is_known = await with_deadline(pending, self._deps.answer_timeout_s)
+        if is_known is None:
+            raise unavailable("the journal is unavailable", RETRY_AFTER_S)
+        if not is_known:
+            raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
+
+
+def _check(outcome: CommandOutcome, device_id: str) -> None:
+    """Raises: Problem, the command was not sent."""
+    match outcome:
+        case "not_found":
+            raise Problem(HTTPStatus.NOT_FOUND, f"target_device_id: there is no device {device_id}.")
+        case "device_offline":
+            detail = f"target_device_id: {device_id} is offline."
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, code=outcome, field="target_device_id")
+        case "try_again_later":
+            raise unavailable("nobody can say where the device is", RETRY_AFTER_S)
+        case "sent":
+            return
+
+
+def _listed(device: KnownDevice) -> ListedDevice:
+    last_seen = datetime.fromtimestamp(device.last_seen_ms / 1000, UTC)
+    return ListedDevice(
+        device_id=device.device_id,
+        device_type=device.fields.device_type or UNKNOWN,
+        platform=device.fields.platform or UNKNOWN,
+        is_online=bool(device.nodes),
+        last_seen=last_seen.isoformat(timespec="milliseconds"),
+        device_name=device.fields.device_name or device.device_id,
+        capabilities=device.fields.capabilities,
+    )
