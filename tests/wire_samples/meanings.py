@@ -286,6 +286,7 @@ HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
     "write.all-with-data": Change("add", UUID(FILM), "op-1", "tv:1", 6, STAMP, DATA, "a0"),
     "list": ListRequest("For the kids ☃"),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
+    "bulk.list": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'","list":"kids"}')]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),
     "admin-disconnect.required": DisconnectRequest(USER),
