@@ -15,6 +15,7 @@ from actors.messages.store import (
     Done,
     FindChanges,
     FindHeads,
+    FindLists,
     FindPage,
     FindRevocations,
     FindSnapshotPage,
@@ -24,6 +25,7 @@ from actors.messages.store import (
 )
 from actors.ports import JournalStore, RevocationStore
 from actors.runtime.ask import Request
+from storage.journal_store import SqlJournalStore
 
 R = TypeVar("R")
 
@@ -86,6 +88,8 @@ class StoreInProcess:
                 return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
             case FindSnapshotPage(line=user_id, limit=limit, after=after):
                 return lambda: _snapshot_page(store.page(user_id, limit, after))
+            case FindLists(user_id=user_id) if isinstance(store, SqlJournalStore):
+                return lambda: store.lists(user_id)
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 return lambda: self._revoke(token_id, expires_at)
             case FindRevocations(after=version):

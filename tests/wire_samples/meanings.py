@@ -372,6 +372,7 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "lists": ListsResponse("9f86d081", (NamedList("kids", "For the kids ☃", 9),)),
     "last-activities": LastActivities(9, "9f86d081"),
+    "last-activities.lists": LastActivities(9, "9f86d081", {"kids": 3}),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
     "problem": ProblemDetails(title="Not Found", status=404, detail="There is no such page."),

@@ -199,7 +199,7 @@ def _read_watchlist(
 
 
 def _last_activities() -> Json:
-    example = {"watchlist": 9, "epoch": EPOCH}
+    example = {"watchlist": 9, "epoch": EPOCH, "lists": {"kids": 3}}
     return of_a_user(
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",
