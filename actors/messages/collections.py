@@ -32,6 +32,11 @@ def list_of(collection: str) -> str | None:
     return collection.removeprefix(_LIST) if collection.startswith(_LIST) else None
 
 
+def kind_of(collection: str) -> str:
+    """Return what ``collection`` is in figures and logs: what people call their lists belongs in neither."""
+    return "list" if collection.startswith(_LIST) else collection
+
+
 def list_in(line: str) -> str | None:
     """Return of which list the ``line`` is; ``None``: it is another collection's."""
     return list_of(parts_of(line)[1]) if _BETWEEN in line else None

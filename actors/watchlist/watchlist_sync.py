@@ -193,7 +193,8 @@ class WatchlistSync(SupervisedActor):
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
         if message.traceparent is not None and message.origin != self._deps.node:
-            self._deps.tracer.receive(message.traceparent, self._user_id, message.revision or 0, message.origin or "")
+            revision, origin = message.revision or 0, message.origin or ""
+            self._deps.tracer.receive(message.traceparent, collection.line, revision, origin)
         collection.arrived(message)
 
     # Collections
