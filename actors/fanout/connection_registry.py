@@ -9,7 +9,7 @@ from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
-from actors.messages.collections import WATCHLIST, line_of
+from actors.messages.collections import WATCHLIST, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.fanout import (
     BroadcastToAll,
@@ -159,7 +159,8 @@ class ConnectionRegistry(SupervisedActor):
 
     def _relay(self, relay: SendToUser) -> None:
         self.send_to_user(relay.user_id, *relay.messages)
-        self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s)
+        kind = kind_of(first.collection) if isinstance(first := relay.messages[0], WatchlistUpdate) else None
+        self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s, kind)
         if self._tracer.is_following:
             for message in relay.messages:
                 if isinstance(message, WatchlistUpdate):

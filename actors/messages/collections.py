@@ -17,6 +17,9 @@ MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
+KINDS: Final = (WATCHLIST, "list")
+"""What ``kind_of`` says."""
+
 _LIST: Final = "list:"
 _BETWEEN: Final = "\x1f"
 """Between user and collection in a line: neither can hold a control character."""

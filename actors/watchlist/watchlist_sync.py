@@ -170,7 +170,7 @@ class WatchlistSync(SupervisedActor):
         now_s, metrics = self._deps.now_s(), self._deps.write_metrics
         for commit, outcome in decided:
             metrics.commit_latency.observe(now_s - commit.accepted_s)
-            metrics.count(outcome)
+            metrics.count(outcome, collection.kind)
             if commit.write is not None:
                 self._answer(commit.write, outcome)
             if outcome.revision is not None:  # a repeated write may be the first word of a revision of another node

@@ -56,7 +56,7 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.figures.stats import BusStats, JournalStats, LatencyStats, NodeStats
+from transport.figures.stats import BusStats, CollectionStats, JournalStats, LatencyStats, NodeStats
 from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
 from transport.http.admin_answers import (
     DeploymentStats,
@@ -326,6 +326,9 @@ STATS = NodeStats(
     refusals={"messages": 1},
     closes={1001: 2, 4001: 1},
 )
+STATS_BY_KIND = structs.replace(
+    STATS, collections={"watchlist": CollectionStats(3, {"added": 2}), "list": CollectionStats(4, {"added": 3})}
+)
 
 
 def _encoded(update: WatchlistUpdate) -> Raw:
@@ -386,7 +389,12 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
+    "admin-stats.collections": STATS_BY_KIND,
     "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
+    "admin-stats.nodes-and-collections": DeploymentStats(
+        **structs.asdict(STATS_BY_KIND),
+        nodes=[NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS_BY_KIND)],
+    ),
     "admin-stats.nodes": DeploymentStats(
         **structs.asdict(STATS),
         nodes=[

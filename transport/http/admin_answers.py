@@ -45,7 +45,7 @@ class NodeEntry(Struct, frozen=True):
     """``None``: it did not answer in time; the fields above are what it said last."""
 
 
-class DeploymentStats(NodeStats, frozen=True):
+class DeploymentStats(NodeStats, frozen=True, kw_only=True):
     """The figures of the node that was called, and of all nodes, this one first."""
 
     nodes: list[NodeEntry]
