@@ -10,6 +10,7 @@ from typing import get_args
 
 from msgspec import Struct, field
 
+from actors.messages.collections import KINDS
 from actors.messages.commands import CommandOutcome
 from actors.messages.journal import Outcome, Quota, Status
 
@@ -64,14 +65,21 @@ class BroadcastMetrics:
 
     def __init__(self) -> None:
         self.messages_relayed = 0
+        self.updates_relayed: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+        """Those of the messages that are updates, by kind of collection."""
         self.broadcast_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
         """Seconds from the start of a relay to its last ``tell``."""
         self.messages_refused = 0
         """Messages that have no form for devices: their content id is none."""
 
-    def record_relay(self, messages: int, elapsed_s: float) -> None:
-        """Count ``messages`` that left together, ``elapsed_s`` after their relay began."""
+    def record_relay(self, messages: int, elapsed_s: float, kind: str | None = None) -> None:
+        """Count ``messages`` that left together, ``elapsed_s`` after their relay began.
+
+        ``kind``: of the collection that they are updates of; ``None``: they are none.
+        """
         self.messages_relayed += messages
+        if kind is not None:
+            self.updates_relayed[kind] += messages
         self.broadcast_latency.observe(elapsed_s, messages)
 
 
@@ -102,22 +110,31 @@ class WriteMetrics:
     def __init__(self) -> None:
         self.commit_latency = Histogram(COMMIT_LATENCY_BOUNDS_S)
         """Seconds from a write's acceptance to its commit."""
-        self.outcomes: Counter[str] = Counter({status.value: 0 for status in Status})
-        """Writes answered, by status."""
+        self.outcomes: Counter[tuple[str, str]] = Counter(
+            {(kind, status.value): 0 for kind in KINDS for status in Status}
+        )
+        """Writes answered, by kind of collection and status."""
         self.refusals: Counter[str] = Counter({quota: 0 for quota in get_args(Quota) if quota != "tags_per_item"})
         """Writes refused because of a bound of what their user may keep, by its name."""
         self.tags_superseded = 0
         """Adds that the oldest tags of their content gave way to."""
 
-    def count(self, outcome: Outcome) -> None:
-        """Count what a write was answered."""
-        self.outcomes[outcome.status] += 1
+    def count(self, outcome: Outcome, kind: str) -> None:
+        """Count what a write to a collection of ``kind`` was answered."""
+        self.outcomes[kind, outcome.status] += 1
         if outcome.quota is None:
             return
         if outcome.exceeds_quota:
             self.refusals[outcome.quota] += 1
         else:
             self.tags_superseded += 1
+
+    def by_status(self) -> dict[str, int]:
+        """Return how many writes were answered, by status."""
+        counts = dict.fromkeys((status.value for status in Status), 0)
+        for (_, status), count in self.outcomes.items():
+            counts[status] += count
+        return counts
 
 
 class JournalMetrics:

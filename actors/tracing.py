@@ -1,7 +1,7 @@
 """Following one write from its request to the devices: which writes are followed, and what is told of each stage.
 
 A write's request carries its ``Trace`` to the commit; from then on whoever passes the update on asks the node's
-``Tracer`` for it, by user and revision. Whoever listens (the log, OpenTelemetry) is told finished ``Span``s.
+``Tracer`` for it, by line and revision. Whoever listens (the log, OpenTelemetry) is told finished ``Span``s.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import WATCHLIST
+from actors.messages.collections import WATCHLIST, kind_of, line_of, parts_of
 from actors.messages.trace import Stage, Trace, TraceParent, Via, parse_traceparent
 
 MAX_ASKED_PER_S: Final = 100
@@ -36,6 +36,8 @@ class Span(Struct, frozen=True, kw_only=True):
     parent_id: str | None
     """``None``: the trace begins here."""
     user_id: str
+    collection: str
+    """Of which kind."""
     revision: int | None
     """Once it has one."""
     began_ns: int
@@ -84,24 +86,24 @@ class Tracer:
             user_id: whose write.
             device_id: its author.
             via: how it came.
-            collection: what it changes; only the watchlist's are followed, as a trace is found by user and revision.
+            collection: what it changes.
         """
-        if (traceparent is None and not self._ratio) or collection != WATCHLIST:
+        if traceparent is None and not self._ratio:
             return None
         asker = None if traceparent is None else parse_traceparent(traceparent)
         is_picked = random.random() < self._ratio  # noqa: S311 - a sample
         if not is_picked and not (asker is not None and asker.is_sampled and self._has_room()):
             return None
-        trace = self._arrived(asker, user_id, {"device_id": device_id, "via": via})
+        trace = self._arrived(asker, line_of(user_id, collection), {"device_id": device_id, "via": via})
         self.passed(trace, "accepted")
         return trace
 
-    def receive(self, traceparent: str, user_id: str, revision: int, origin: str) -> None:
+    def receive(self, traceparent: str, line: str, revision: int, origin: str) -> None:
         """Go on following a write that node ``origin`` has committed, if it asks for that."""
         asker = parse_traceparent(traceparent)
         if asker is None or not asker.is_sampled:
             return
-        trace = self._arrived(asker, user_id, {"origin": origin}).at(revision)
+        trace = self._arrived(asker, line, {"origin": origin}).at(revision)
         self.passed(trace, "received")
         self._follow(self._committed, revision, trace)
 
@@ -112,32 +114,32 @@ class Tracer:
         if is_new and revision is not None:
             self._follow(self._committed, revision, trace)
 
-    # What is followed, by user and revision
+    # What is followed, by line and revision
 
     @property
     def is_following(self) -> bool:
         """Whether any committed write is followed: else there is nothing to ask for."""
         return bool(self._committed)
 
-    def committed(self, user_id: str, revision: int | None) -> Trace | None:
+    def committed(self, line: str, revision: int | None) -> Trace | None:
         """Return the trace of a committed write; ``None``: it is not followed."""
-        return self._committed.get((user_id, revision or 0))
+        return self._committed.get((line, revision or 0))
 
-    def begin_relay(self, user_id: str, revision: int | None) -> Trace | None:
+    def begin_relay(self, line: str, revision: int | None) -> Trace | None:
         """Begin and return the relay of a committed write; ``None``: it is not followed."""
-        trace = self.committed(user_id, revision)
+        trace = self.committed(line, revision)
         if trace is None or trace.revision is None:
             return None
         relay = self.child(trace)
         self._follow(self._relays, trace.revision, relay)
         return relay
 
-    def relay(self, user_id: str, revision: int | None) -> Trace | None:
+    def relay(self, line: str, revision: int | None) -> Trace | None:
         """Return a relay that has begun; ``None``: it is not followed."""
-        return self._relays.get((user_id, revision or 0))
+        return self._relays.get((line, revision or 0))
 
     def _follow(self, traces: dict[tuple[str, int], Trace], revision: int, trace: Trace) -> None:
-        traces[trace.user_id, revision] = trace
+        traces[trace.line, revision] = trace
         if len(traces) > MAX_FOLLOWED:
             del traces[next(iter(traces))]
 
@@ -156,13 +158,15 @@ class Tracer:
     def passed(self, trace: Trace, stage: Stage, **details: str | int) -> None:
         """Tell that ``trace`` has ended now. The wall clock is read once, so that it cannot bend a span's length."""
         now_ns, ended_ns = self._monotonic_ns(), self._wall_ns()
+        user_id, collection = parts_of(trace.line)
         self._listen(
             Span(
                 stage=stage,
                 trace_id=trace.trace_id,
                 span_id=trace.span_id,
                 parent_id=trace.parent_id,
-                user_id=trace.user_id,
+                user_id=user_id,
+                collection=kind_of(collection),
                 revision=trace.revision,
                 began_ns=ended_ns - (now_ns - trace.began_ns),
                 ended_ns=ended_ns,
@@ -171,13 +175,13 @@ class Tracer:
             )
         )
 
-    def _arrived(self, asker: TraceParent | None, user_id: str, details: dict[str, str | int]) -> Trace:
+    def _arrived(self, asker: TraceParent | None, line: str, details: dict[str, str | int]) -> Trace:
         now_ns = self._monotonic_ns()
         return Trace(
             trace_id=secrets.token_hex(16) if asker is None else asker.trace_id,
             span_id=_new_span_id(),
             parent_id=None if asker is None else asker.span_id,
-            user_id=user_id,
+            line=line,
             arrived_ns=now_ns,
             began_ns=now_ns,
             details=details,

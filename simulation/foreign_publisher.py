@@ -14,9 +14,10 @@ from simulation.watch import Witness
 class _Seen(Struct):
     """Of a message on a channel, what a publisher looks at."""
 
-    operation: str
-    content_id: str
-    unique_tag: str
+    type: str
+    operation: str = ""
+    content_id: str = ""
+    unique_tag: str = ""
 
 
 class ForeignPublisher:
@@ -37,6 +38,8 @@ class ForeignPublisher:
     def see(self, user_id: str, payload: bytes) -> None:
         """Take what a node has published."""
         seen = msgspec.json.decode(payload, type=_Seen)
+        if seen.type != "watchlist_update":  # nothing else is its to write
+            return
         if seen.operation == "add":
             self._seen.setdefault((user_id, seen.content_id), {})[seen.unique_tag] = None
         else:

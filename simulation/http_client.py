@@ -42,8 +42,8 @@ class _Exchange(asyncio.Protocol):
             return
         lines = head.split(b"\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in lines[1:])
-        if len(body) >= int(fields[b"content-length"]):
-            self._answer(Response(int(lines[0].split()[1]), msgspec.json.decode(body)))
+        if len(body) >= int(fields.get(b"content-length", b"0")):  # 204 has none
+            self._answer(Response(int(lines[0].split()[1]), msgspec.json.decode(body) if body else {}))
 
     def eof_received(self) -> bool:
         """Close, too."""

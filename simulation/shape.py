@@ -86,11 +86,15 @@ class Shape(Struct, frozen=True, kw_only=True):
     slice_rows: int
     """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
+    lists: int
+    """That a user has beside the watchlist, at most."""
     javascript: float
     """The share of devices that run the JavaScript client's core; the others run the Python client's."""
 
     def __str__(self) -> str:
         size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
+        if self.lists:
+            size += f", {self.lists} lists"
         if self.javascript:
             size += f", {self.javascript:.0%} of the devices in JavaScript"
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
@@ -100,7 +104,7 @@ def draw_shape(seed: int) -> Shape:
     """Return the shape of the world of this seed."""
     rng = Random(seed)  # noqa: S311 - repeatable is what it has to be
     share = rng.choice((0.0, 0.2, 0.4, 0.7))
-    return Shape(
+    shape = Shape(
         seed=seed,
         nodes=4 if rng.random() < BIG_SHARE else rng.choice((1, 2, 2, 3)),
         users=rng.randint(6, 20) if rng.random() < BIG_SHARE else rng.randint(2, 5),
@@ -113,9 +117,12 @@ def draw_shape(seed: int) -> Shape:
         kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
+        lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
+    # A restore takes writes back, of which the lists' author would have to know.
+    return replace(shape, lists=0) if "database is restored" in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:

@@ -32,6 +32,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, steps=shape.steps // 2)
     if shape.javascript:
         yield replace(shape, javascript=0.0)
+    if shape.lists:
+        yield replace(shape, lists=0)
     for fault in sorted(shape.faults):
         yield replace(shape, faults=shape.faults - {fault})
     if shape.users > 1:

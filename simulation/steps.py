@@ -51,6 +51,8 @@ class Steps:
         }
         possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
+        if world.shape.lists:
+            possible["a list is written or read"] = (15, world.lists.go_on)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False

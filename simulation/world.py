@@ -26,6 +26,7 @@ from simulation.device import Device
 from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
+from simulation.list_author import ListAuthors
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import BOOT_S, NodeDeps, SimulatedNode
@@ -219,6 +220,7 @@ class World:
                 is_javascript = cores.random() < shape.javascript
                 device = Device(clients, user_id, name, clock, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
+        self.lists = ListAuthors(clients, self.contents, shape)
 
     async def live(self) -> None:
         """Begin, let things happen, become calm, end."""
@@ -248,6 +250,7 @@ class World:
             journal = self.journal.read(user_id)
             for text in judge(self.witness, user_id, journal):
                 yield f"{user_id}: {text}"
+        yield from self.lists.judge(self.journal)
 
     def _serves_anybody(self) -> bool:
         return any(node.node is not None and len(node.node.users) for node in self.nodes)
@@ -287,11 +290,12 @@ class World:
                     self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
 
         if not self.witness.violations:
+            await self.lists.check(self.nodes)
             await self.operator.check_revoked(self)
 
     def _disagreements(self) -> Iterator[str]:
-        if not self.backend.is_settled:
-            yield "the backend still writes"
+        if not (self.backend.is_settled and self.lists.is_settled):
+            yield "a backend still writes"
         if not self.operator.is_settled:
             yield "the operator still waits"
         for node in self.nodes:

@@ -12,7 +12,7 @@ from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds, lists_bound
 from storage.database import Transaction
 from storage.loading import lock_heads
-from storage.reads import read_epoch, read_heads
+from storage.reads import read_heads
 from storage.rows import head_of
 from storage.rows_in import padded
 from storage.statements import Statement
@@ -125,12 +125,13 @@ def read_lists(transaction: Transaction, user_id: str) -> Lists:
     """Return the user's lists, by their names."""
     titles = transaction.execute(_ALL, (user_id,)).fetchall()
     lines = [line_of(user_id, collection_of_list(list_id)) for list_id, _ in titles]
-    revisions = [head.revision for head in read_heads(transaction, lines)] if lines else []
+    watchlist, *others = read_heads(transaction, [user_id, *lines])
     return Lists(
-        epoch=read_epoch(transaction),
+        epoch=watchlist.epoch,
+        watchlist=watchlist.revision,
         lists=tuple(
-            ListSummary(list=list_id, name=title, revision=revision)
-            for (list_id, title), revision in zip(titles, revisions, strict=True)
+            ListSummary(list=list_id, name=title, revision=head.revision)
+            for (list_id, title), head in zip(titles, others, strict=True)
         ),
     )
 

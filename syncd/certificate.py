@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
+import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,8 @@ class Certificate:
         """For the server, for ever: it takes the certificate of each handshake from the latest context."""
         self.context.sni_callback = self._choose
         metrics.certificate_ends_s = ends_s
+        self._told_end_s = 0.0
+        """When the certificate ended of which that was logged."""
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         # To load into a context in use would leave a new certificate with an old key where the key is not readable.
@@ -48,6 +51,7 @@ class Certificate:
         problem = None
         while True:
             await asyncio.sleep(look_s)
+            self._tell_end()
             try:
                 if not await in_thread(self._reload):
                     continue
@@ -58,6 +62,13 @@ class Certificate:
             else:
                 problem = None
                 logger.info("the certificate was read again: %s", self._files[0])
+
+    def _tell_end(self) -> None:
+        """Log that the certificate in use has ended, once."""
+        ends_s = self._metrics.certificate_ends_s
+        if ends_s != self._told_end_s and ends_s < time.time():
+            self._told_end_s = ends_s
+            logger.error("the certificate has ended, clients refuse it: %s", self._files[0])
 
     def _reload(self) -> bool:
         seen = self._look()

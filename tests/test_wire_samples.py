@@ -119,8 +119,8 @@ def messages_in(value: object) -> Iterator[Struct]:
     if isinstance(value, Struct):
         yield value
         value = structs.astuple(value)
-    if isinstance(value, tuple | list):
-        for item in value:
+    if isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from messages_in(item)
 
 

@@ -114,8 +114,7 @@ class PubNubPublisher(SupervisedActor):
         """
         if isinstance(update, HeadMoved):
             return _Outgoing(self._encode(user_id, update), update.revision, collection=update.collection)
-        is_followed = self._tracer.is_following and update.line == user_id
-        trace = self._tracer.committed(user_id, update.revision) if is_followed else None
+        trace = self._tracer.committed(update.line, update.revision) if self._tracer.is_following else None
         span = None if trace is None else self._tracer.child(trace)
         message = channel_update(update, self._node, None if span is None else span.traceparent, epoch)
         return _Outgoing(self._encode(user_id, message), update.revision, span, parts_of(update.line)[1])

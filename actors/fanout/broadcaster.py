@@ -14,6 +14,7 @@ from actors.messages.channel import (
     PubNubSyncMessage,
     PubNubWatchlistUpdate,
 )
+from actors.messages.collections import line_of
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
@@ -123,9 +124,9 @@ class WebSocketBroadcaster(SupervisedActor):
 
     def _with_traceparent(self, user_id: str, message: SyncMessage) -> SyncMessage:
         """Let the devices go on from the relay of a message that is followed."""
-        if type(message) is not WatchlistUpdate:
+        if not isinstance(message, WatchlistUpdate):
             return message
-        relay = self._tracer.begin_relay(user_id, message.revision)
+        relay = self._tracer.begin_relay(line_of(user_id, message.collection), message.revision)
         return message if relay is None else structs.replace(message, traceparent=relay.traceparent)
 
     def _content_id(self, text: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
-from actors.messages.collections import WATCHLIST, collection_of_list
+from actors.messages.collections import WATCHLIST, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.devices import DeviceCame, DeviceLeft, DevicesConnected
 from actors.messages.fanout import (
@@ -25,7 +25,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import ListUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -177,19 +177,20 @@ class ConnectionRegistry(SupervisedActor):
         )
 
     def _relay(self, relay: SendToUser) -> None:
-        connections = self.send_to_user(relay.user_id, *relay.messages)
-        self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s)
+        self.send_to_user(relay.user_id, *relay.messages)
+        kind = kind_of(first.collection) if isinstance(first := relay.messages[0], WatchlistUpdate) else None
+        self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s, kind)
         if self._tracer.is_following:
             for message in relay.messages:
-                if type(message) is WatchlistUpdate:
-                    self._trace(relay.user_id, message.revision, connections)
+                if isinstance(message, WatchlistUpdate):
+                    self._trace(relay.user_id, message)
 
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
         return Deliver(
             first_revision=first.revision if isinstance(first, WatchlistUpdate) else None,
             frames=tuple(map(self._frame, messages)),
-            collection=collection_of_list(first.list) if isinstance(first, ListUpdate) else WATCHLIST,
+            collection=first.collection if isinstance(first, WatchlistUpdate) else WATCHLIST,
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
@@ -267,13 +268,15 @@ class ConnectionRegistry(SupervisedActor):
         self._metrics.total_connections = len(self._connections)
         self._metrics.active_users = len(self._user_connections)
 
-    def _trace(self, user_id: str, revision: int | None, connections: int) -> None:
-        relay = self._tracer.relay(user_id, revision)
+    def _trace(self, user_id: str, update: WatchlistUpdate) -> None:
+        relay = self._tracer.relay(line_of(user_id, update.collection), update.revision)
         if relay is None:
             return
-        self._tracer.passed(relay, "relayed", devices=connections)
+        of_user = self._user_connections.get(user_id, {}).values()
+        shown = [connection for connection in of_user if update.collection in connection.collections]
+        self._tracer.passed(relay, "relayed", devices=len(shown))
         slow = set(chain.from_iterable(self._slow.get(user_id, {}).values()))
-        for connection in islice(self._user_connections.get(user_id, {}).values(), MAX_FOLLOWED_DEVICES):
+        for connection in shown[:MAX_FOLLOWED_DEVICES]:
             span = self._tracer.child(relay)
             if connection in slow:
                 self._passed(span, connection, is_written=False)

@@ -17,6 +17,9 @@ MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
+KINDS: Final = (WATCHLIST, "list")
+"""What ``kind_of`` says."""
+
 _LIST: Final = "list:"
 _BETWEEN: Final = "\x1f"
 """Between user and collection in a line: neither can hold a control character."""
@@ -30,6 +33,11 @@ def collection_of_list(list_id: str) -> str:
 def list_of(collection: str) -> str | None:
     """Return which list ``collection`` is; ``None``: it is another collection."""
     return collection.removeprefix(_LIST) if collection.startswith(_LIST) else None
+
+
+def kind_of(collection: str) -> str:
+    """Return what ``collection`` is in figures and logs: what people call their lists belongs in neither."""
+    return "list" if collection.startswith(_LIST) else collection
 
 
 def list_in(line: str) -> str | None:

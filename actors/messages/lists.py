@@ -15,9 +15,11 @@ class ListSummary(Struct, frozen=True, kw_only=True):
 
 
 class Lists(Struct, frozen=True, kw_only=True, tag=True):
-    """A user's lists beside the watchlist."""
+    """A user's lists beside the watchlist, and where that stands."""
 
     epoch: str
+    watchlist: int
+    """Its revision."""
     lists: tuple[ListSummary, ...]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from actors.messages.change import WatchlistAction
+from actors.messages.collections import WATCHLIST, collection_of_list
 from actors.messages.content_ids import ContentId
 from crdt.hlc import HLCTimestamp
 
@@ -29,11 +30,21 @@ class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="ty
     """The item's, after this change; so is ``position``. ``None``: it has none."""
     position: str | None = None
 
+    @property
+    def collection(self) -> str:
+        """What has changed."""
+        return WATCHLIST
+
 
 class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="type", omit_defaults=True, kw_only=True):
     """The same of another list than the watchlist."""
 
     list: str
+
+    @property
+    def collection(self) -> str:
+        """What has changed."""
+        return collection_of_list(self.list)
 
     @classmethod
     def of(cls, list_id: str, update: WatchlistUpdate) -> "ListUpdate":

@@ -50,7 +50,8 @@ class Trace(Struct, frozen=True, eq=False, kw_only=True):
     trace_id: str
     span_id: str
     parent_id: str | None
-    user_id: str
+    line: str
+    """What it changes."""
     arrived_ns: int
     """When this node saw the write first; on the tracer's monotonic clock, as ``began_ns``."""
     began_ns: int

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.collections import line_of
+from actors.messages.collections import kind_of, line_of
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
 from actors.messages.journal import (
@@ -56,6 +56,7 @@ class CollectionSync:
         later: Callable[[float, TryAgain], None],
     ) -> None:
         self.line: Final = line_of(user_id, name)
+        self.kind: Final = kind_of(name)
         self._user_id = user_id
         self._name = name
         self._deps = deps

@@ -170,7 +170,7 @@ class WatchlistSync(SupervisedActor):
         now_s, metrics = self._deps.now_s(), self._deps.write_metrics
         for commit, outcome in decided:
             metrics.commit_latency.observe(now_s - commit.accepted_s)
-            metrics.count(outcome)
+            metrics.count(outcome, collection.kind)
             if commit.write is not None:
                 self._answer(commit.write, outcome)
             if outcome.revision is not None:  # a repeated write may be the first word of a revision of another node
@@ -193,7 +193,8 @@ class WatchlistSync(SupervisedActor):
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
         if message.traceparent is not None and message.origin != self._deps.node:
-            self._deps.tracer.receive(message.traceparent, self._user_id, message.revision or 0, message.origin or "")
+            revision, origin = message.revision or 0, message.origin or ""
+            self._deps.tracer.receive(message.traceparent, collection.line, revision, origin)
         collection.arrived(message)
 
     # Collections

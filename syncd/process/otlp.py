@@ -34,7 +34,7 @@ CLOSE_TIMEOUT_S: Final = 2.0
 """For the last batch: an unreachable collector must not delay the shutdown."""
 
 _SPANS: Final[dict[Stage, tuple[str, SpanKind]]] = {
-    "answered": ("watchlist write", SpanKind.SERVER),
+    "answered": ("{} write", SpanKind.SERVER),
     "committed": ("journal commit", SpanKind.INTERNAL),
     "relayed": ("relay", SpanKind.INTERNAL),
     "written": ("write to device", SpanKind.INTERNAL),
@@ -42,7 +42,7 @@ _SPANS: Final[dict[Stage, tuple[str, SpanKind]]] = {
     "published": ("bus publish", SpanKind.PRODUCER),
     "received": ("bus receive", SpanKind.CONSUMER),
 }
-"""``accepted`` has no span: it is the start of ``answered``."""
+"""``accepted`` has no span: it is the start of ``answered``. ``{}``: which kind of collection is written to."""
 
 
 class SpanExport:
@@ -72,9 +72,9 @@ class SpanExport:
         known = _SPANS.get(span.stage)
         if known is None:
             return
-        name, kind = known
+        name, kind = known[0].format(span.collection), known[1]
         self._ids.trace_id, self._ids.span_id = int(span.trace_id, 16), int(span.span_id, 16)
-        attributes: dict[str, str | int] = {"enduser.id": span.user_id}
+        attributes: dict[str, str | int] = {"enduser.id": span.user_id, "syncd.collection": span.collection}
         if span.revision is not None:
             attributes["syncd.revision"] = span.revision
         attributes |= {f"syncd.{detail}": value for detail, value in span.details.items()}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from syncd.process.otlp import SpanExport
 
 FIELDS: Final = (
-    "trace_id", "span_id", "parent_id", "node", "user", "revision", "ms",
+    "trace_id", "span_id", "parent_id", "node", "user", "collection", "revision", "ms",
     "via", "device_id", "connection_id", "status", "devices", "origin",
 )  # fmt: skip
 """The fields of a stage's log line; ``ms``: since the write arrived on this node."""
@@ -58,6 +58,7 @@ def _log(node: str, span: Span) -> None:
         "span_id": span.span_id,
         "node": node,
         "user": span.user_id,
+        "collection": span.collection,
         "ms": round(span.since_ms, 3),
         **span.details,
     }

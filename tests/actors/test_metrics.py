@@ -1,5 +1,7 @@
 """The figures that actors count: histograms, percentiles, and what one node starts with."""
 
+from itertools import product
+
 import pytest
 
 from actors.messages.journal import Outcome, Status
@@ -44,18 +46,36 @@ def test_messages_that_left_together_have_one_latency_each() -> None:
     assert list(metrics.broadcast_latency.latest) == [0.25] * 3
 
 
+def test_of_the_messages_updates_are_counted_by_kind_of_collection() -> None:
+    metrics = BroadcastMetrics()
+    metrics.record_relay(3, 0.25, "list")
+    metrics.record_relay(2, 0.25)
+    assert (metrics.messages_relayed, metrics.updates_relayed) == (5, {"watchlist": 0, "list": 3})
+
+
 def test_every_status_is_shown_from_the_start() -> None:
-    assert NodeMetrics().writes.outcomes == dict.fromkeys(Status, 0)
+    writes = NodeMetrics().writes
+    assert writes.by_status() == dict.fromkeys(Status, 0)
+    assert writes.outcomes == dict.fromkeys(product(("watchlist", "list"), Status), 0)
+
+
+def test_writes_are_counted_by_kind_of_collection() -> None:
+    writes = NodeMetrics().writes
+    for kind, count in (("watchlist", 2), ("list", 3)):
+        for _ in range(count):
+            writes.count(Outcome(status=Status.ADDED), kind)
+    assert (writes.outcomes["watchlist", "added"], writes.outcomes["list", "added"]) == (2, 3)
+    assert writes.by_status()["added"] == 5
 
 
 def test_a_bound_that_was_met_is_counted_by_its_name() -> None:
     writes = NodeMetrics().writes
     assert writes.refusals == {"items_per_list": 0, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
-    writes.count(Outcome(status=Status.REFUSED, quota="items_per_list"))
-    writes.count(Outcome(status=Status.ADDED, quota="tags_per_item"))
-    writes.count(Outcome(status=Status.REFUSED))
+    writes.count(Outcome(status=Status.REFUSED, quota="items_per_list"), "watchlist")
+    writes.count(Outcome(status=Status.ADDED, quota="tags_per_item"), "watchlist")
+    writes.count(Outcome(status=Status.REFUSED), "list")
     assert writes.refusals == {"items_per_list": 1, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
-    assert (writes.tags_superseded, writes.outcomes["refused"]) == (1, 2)
+    assert (writes.tags_superseded, writes.by_status()["refused"]) == (1, 2)
 
 
 @pytest.mark.parametrize("name", NodeMetrics.__struct_fields__)

@@ -4,11 +4,13 @@ from itertools import count
 
 import pytest
 
+from actors.messages.collections import line_of
 from actors.messages.trace import TraceParent, parse_traceparent
 from actors.tracing import MAX_ASKED_PER_S, MAX_FOLLOWED, Span, Tracer
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"
+KIDS = "list:kids"
 SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"
 """Section 3.2.2.5 of the specification, as the next."""
 UNSAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-00"
@@ -59,8 +61,21 @@ def test_a_write_that_is_picked_begins_a_trace_or_goes_on_with_its_own(listener:
         assert parse_traceparent(f"00-{span.trace_id}-{span.span_id}-01") is not None
 
 
-def test_a_write_to_a_list_is_not_followed_as_its_revision_is_of_another_line() -> None:
-    assert Tracer(lambda span: None, 1.0).accept(SAMPLED, "ann", "phone", "http", "list:kids") is None
+def test_a_write_to_a_list_is_followed_beside_one_to_the_watchlist_of_the_same_revision(listener: Listener) -> None:
+    tracer = listener.tracer()
+    to_list, to_watchlist = (tracer.accept(SAMPLED, "ann", "phone", "http", name) for name in (KIDS, "watchlist"))
+    assert to_list is not None
+    assert to_watchlist is not None
+    tracer.commit(to_list, 1, "added", is_new=True)
+    assert tracer.committed("ann", 1) is None
+    tracer.commit(to_watchlist, 1, "added", is_new=True)
+    for line, trace in ((line_of("ann", KIDS), to_list), ("ann", to_watchlist)):
+        relay = tracer.begin_relay(line, 1)
+        assert relay is not None
+        assert relay.parent_id == trace.span_id
+        assert tracer.relay(line, 1) is relay
+    said = [(span.stage, span.user_id, span.collection) for span in listener.spans]
+    assert said == [(stage, "ann", kind) for stage in ("accepted", "committed") for kind in ("list", "watchlist")]
 
 
 def test_about_as_many_are_picked_as_the_ratio_says(listener: Listener) -> None:

@@ -16,6 +16,7 @@ from actors.messages.store import (
     Done,
     FindChanges,
     FindHeads,
+    FindLists,
     FindPage,
     FindRevocations,
     FindSnapshotPage,
@@ -25,6 +26,7 @@ from actors.messages.store import (
 )
 from actors.ports import JournalStore, RevocationStore
 from actors.runtime.ask import Request
+from storage.journal_store import SqlJournalStore
 
 R = TypeVar("R")
 
@@ -91,6 +93,8 @@ class StoreInProcess:
                 return lambda: PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
             case EndPresence():
                 return PresenceEnded
+            case FindLists(user_id=user_id) if isinstance(store, SqlJournalStore):
+                return lambda: store.lists(user_id)
             case RevokeToken(token_id=token_id, expires_at=expires_at):
                 return lambda: self._revoke(token_id, expires_at)
             case FindRevocations(after=version):

@@ -249,15 +249,19 @@ Watch = Callable[..., Awaitable[Watcher]]
 
 @pytest.fixture
 async def watch(bearer: Bearer) -> AsyncIterator[Watch]:
-    """``await watch(node, user, device)``: a device that is connected and has seen nothing yet."""
+    """``await watch(node, user, device, collection…)``: a device that is connected and has seen nothing yet."""
     async with AsyncExitStack() as stack:
 
-        async def connected(node: ClusterNode, user_id: str = "ann", device_id: str = "tv") -> Watcher:
+        async def connected(
+            node: ClusterNode, user_id: str = "ann", device_id: str = "tv", *collections: str
+        ) -> Watcher:
+            since = "&".join(f"since={name}:0" for name in collections) or "since=0"
             connecting = connect(
-                f"{node.ws_url}?since=0", additional_headers=bearer(user_id, device_id), compression=None
+                f"{node.ws_url}?{since}", additional_headers=bearer(user_id, device_id), compression=None
             )
             watcher = Watcher(await stack.enter_async_context(connecting))
-            assert (await watcher.next())["type"] == "resumed"
+            for _ in collections or (WATCHLIST,):
+                assert (await watcher.next())["type"] == "resumed"
             return watcher
 
         yield connected

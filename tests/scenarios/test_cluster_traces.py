@@ -26,6 +26,7 @@ Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE_ID}-{PARENT_ID}-01"
+A_LIST = "/api/v1/sync/lists/kids"
 
 
 def lines(node: ClusterNode) -> list[dict[str, Any]]:
@@ -38,9 +39,11 @@ def stages(node: ClusterNode) -> list[str]:
     return [line["event"] for line in lines(node)]
 
 
-async def write(http: aiohttp.ClientSession, node: ClusterNode, number: int, headers: dict[str, str]) -> None:
+async def write(
+    http: aiohttp.ClientSession, node: ClusterNode, number: int, headers: dict[str, str], path: str = WATCHLIST
+) -> None:
     body = {"operation": "add", "content_id": str(UUID(int=number))}
-    async with http.post(node.url + WATCHLIST, json=body, headers=headers) as response:
+    async with http.post(node.url + path, json=body, headers=headers) as response:
         assert response.status == 200, await response.text()
 
 
@@ -48,14 +51,15 @@ async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_followed_write_and
     bus: BusServer, start_node: StartNode, watch: Watch, http: aiohttp.ClientSession, bearer: Bearer, until: Until
 ) -> None:
     here, there = [await start_node(*bus.flags) for _ in range(2)]
-    tv, pc = await watch(here, "ann", "tv"), await watch(there, "ann", "pc")
+    followed = ("watchlist", "list:kids")
+    tv, pc = await watch(here, "ann", "tv", *followed), await watch(there, "ann", "pc", *followed)
     for number, traceparent in enumerate(("00-garbage", SAMPLED, SAMPLED[:-1] + "0"), start=1):
         await write(http, here, number, bearer("ann", "phone") | {"traceparent": traceparent})
     shown = {device: [await device.next() for _ in range(3)] for device in (tv, pc)}
     assert [message.get("traceparent") is not None for message in shown[tv]] == [False, True, False]
 
-    async def is_told() -> bool:
-        return "published" in stages(here) and "written" in stages(there)
+    async def is_told(times: int = 1) -> bool:
+        return min(stages(here).count("published"), stages(there).count("written")) == times
 
     await until(is_told)
     assert [stage for stage in stages(here) if stage != "published"] == [
@@ -82,6 +86,17 @@ async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_followed_write_and
     # Each device may go on from the relay on its own node.
     for device, told in ((tv, first), (pc, second)):
         assert shown[device][1]["traceparent"] == f"00-{TRACE_ID}-{told['relayed']['span_id']}-01"
+    # A write to a list goes the same way, beside that to the watchlist of the same revision.
+    for number in (1, 2):
+        await write(http, here, number, bearer("ann", "phone") | {"traceparent": SAMPLED}, A_LIST)
+    for device in (tv, pc):
+        (update, _) = [await device.next() for _ in range(2)]
+        assert (update["type"], update["revision"], update["traceparent"][3:35]) == ("list_update", 1, TRACE_ID)
+    await until(lambda: is_told(3))
+    of_list = [line for line in lines(there) if line["collection"] == "list"]
+    assert [(line["event"], line["revision"]) for line in of_list] == [
+        (stage, revision) for revision in (1, 2) for stage in ("received", "relayed", "written")
+    ]
 
 
 async def test_a_foreign_publishers_write_is_followed_too(

@@ -34,9 +34,9 @@ class Published:
         )
         self.loop.run_until_complete(self.bus.start(listener))
 
-    def publish(self, operation: str, tag: str) -> None:
+    def publish(self, operation: str, tag: str, kind: str = "watchlist_update") -> None:
         """Let a node publish."""
-        update = {"type": "watchlist_update", "operation": operation, "content_id": "a", "unique_tag": tag}
+        update = {"type": kind, "operation": operation, "content_id": "a", "unique_tag": tag}
         self.loop.run_until_complete(self.bus.publish("ann", msgspec.json.encode(update)))
 
     def hear(self) -> list[dict[str, Any]]:
@@ -80,4 +80,13 @@ def test_its_adds_have_tags_of_their_own() -> None:
     tags = [heard["unique_tag"] for heard in published.hear()]
     assert len(set(tags)) == 2
     assert published.witness.foreign == {("ann", tag): "a" for tag in tags}
+    published.loop.sweep_up()
+
+
+def test_what_is_added_to_another_list_is_none_of_its_business() -> None:
+    published = Published()
+    published.publish("add", "t1", "list_update")
+    published.loop.run_until_complete(published.bus.publish("ann", b'{"type":"head_moved","revision":1}'))
+    published.publisher.remove("ann")
+    assert published.hear() == []
     published.loop.sweep_up()

@@ -6,10 +6,10 @@ import msgspec
 
 from actors.messages.conversion import device_update
 from actors.messages.journal import SLICE_ROWS, Changes, ChangesExpired, Outcome, Update
-from actors.messages.sync import WatchlistUpdate
+from actors.messages.sync import ListUpdate, WatchlistUpdate
 from storage.journal_store import SqlJournalStore
 
-_decode = msgspec.json.Decoder(WatchlistUpdate).decode
+_decode = msgspec.json.Decoder(WatchlistUpdate | ListUpdate).decode
 
 
 def changes(

@@ -121,6 +121,24 @@ async def test_files_that_are_gone_are_told_once_and_looked_for(files: Files, ca
     watch.cancel()
 
 
+async def test_a_certificate_that_has_ended_is_told_once_and_so_is_the_next_one(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write_certificate(files.certificate, files.key, "first", days=-1)
+    watch = asyncio.create_task(files.load().watch(LOOK_S))
+    await said_in(caplog, "has ended")
+    for reads, days in enumerate((-2, 30), start=1):
+        write_certificate(files.certificate, files.key, "next", days=days)
+        async with asyncio.timeout(TIMEOUT_S):
+            while caplog.text.count("read again") < reads:
+                await asyncio.sleep(LOOK_S)
+    said = [message.split(":")[0] for message in caplog.messages if "is not used" not in message]  # yet
+    ended, read = "the certificate has ended, clients refuse it", "the certificate was read again"
+    assert said == [ended, read, ended, read]
+    watch.cancel()
+
+
 async def test_the_key_may_be_in_the_certificates_file(files: Files) -> None:
     files.certificate.write_bytes(files.certificate.read_bytes() + files.key.read_bytes())
     certificate = served_certificate(Settings(tls_certificate_file=files.certificate), files.metrics)

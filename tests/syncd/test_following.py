@@ -62,15 +62,27 @@ async def received(socket: ClientConnection, kind: str) -> dict[str, Any]:
                 return message
 
 
+@pytest.mark.parametrize(
+    ("to", "since"),
+    [
+        ({"type": "watchlist_update"}, ""),
+        ({"type": "list_update", "list": "kids"}, "?since=watchlist:0&since=list:kids:0"),
+    ],
+)
 async def test_a_write_over_the_socket_is_followed_as_one_over_http(
-    daemon: DaemonProcess, user: str, trace_id: str
+    daemon: DaemonProcess, user: str, trace_id: str, to: dict[str, str], since: str
 ) -> None:
-    async with connect(daemon.ws_url, additional_headers=bearer(user, "phone")) as socket:
-        write = {"type": "watchlist_update", "operation": "add", "content_id": content(), "id": 1}
+    async with (
+        connect(daemon.ws_url + since, additional_headers=bearer(user, "phone")) as socket,
+        connect(daemon.ws_url + "?since=list:later:0", additional_headers=bearer(user, "tv")),
+    ):
+        write = to | {"operation": "add", "content_id": content(), "id": 1}
         await socket.send(json.dumps(write | {"traceparent": f"00-{trace_id}-{PARENT_ID}-01"}))
-        assert (await received(socket, "watchlist_update"))["traceparent"].startswith(f"00-{trace_id}-")
+        assert (await received(socket, to["type"]))["traceparent"].startswith(f"00-{trace_id}-")
         lines = await until_logged(daemon, 5, trace_id=trace_id)
     assert [line["event"] for line in lines] == ["accepted", "committed", "answered", "relayed", "written"]
+    assert {line["collection"] for line in lines} == {to["type"].removesuffix("_update")}
+    assert lines[3]["devices"] == 1
     assert (lines[0]["via"], lines[0]["device_id"], lines[0]["parent_id"]) == ("socket", "phone", PARENT_ID)
     assert [line["ms"] for line in lines] == sorted(line["ms"] for line in lines)
 
@@ -147,11 +159,12 @@ async def test_a_remove_and_each_write_of_a_bulk_are_followed(
     daemon: DaemonProcess, user: str, headers: dict[str, str], trace_id: str
 ) -> None:
     operations = [{"operation": operation, "content_id": content()} for operation in ("add", "remove", "add")]
+    operations.append(operations[0] | {"list": "kids"})
     assert await post(daemon, headers, {"operations": operations}, "operations") == 200
-    lines = await until_logged(daemon, 12, trace_id=trace_id)
-    relayed = [line for line in lines if line["event"] == "relayed"]
-    assert [(line["revision"], line["devices"]) for line in relayed] == [(1, 0), (2, 0), (3, 0)]
-    assert len({line["span_id"] for line in lines if line["event"] == "accepted"}) == 3
+    lines = await until_logged(daemon, 16, trace_id=trace_id)
+    relayed = [(line["collection"], line["revision"], line["devices"]) for line in lines if line["event"] == "relayed"]
+    assert sorted(relayed) == [("list", 1, 0), ("watchlist", 1, 0), ("watchlist", 2, 0), ("watchlist", 3, 0)]
+    assert len({line["span_id"] for line in lines if line["event"] == "accepted"}) == 4
 
 
 @pytest.mark.parametrize("flags", [("--trace-ratio", "1"), ("--log-level", "debug")])

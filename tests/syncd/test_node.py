@@ -119,7 +119,7 @@ async def test_two_nodes_have_names_of_their_own_and_share_nothing_but_the_datab
     ):
         assert here.name != there.name
         assert ((await write(here)).revision, (await write(there)).revision) == (1, 2)
-        assert (len(here.users), here.metrics.writes.outcomes["added"]) == (1, 1)
+        assert (len(here.users), here.metrics.writes.by_status()["added"]) == (1, 1)
 
 
 async def test_on_leaving_everything_is_stopped_and_the_bus_is_closed(settings: Settings) -> None:

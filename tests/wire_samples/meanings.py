@@ -60,7 +60,14 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
-from transport.figures.stats import BusStats, DeviceStats, JournalStats, LatencyStats, NodeStats
+from transport.figures.stats import (
+    BusStats,
+    CollectionStats,
+    DeviceStats,
+    JournalStats,
+    LatencyStats,
+    NodeStats,
+)
 from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
 from transport.http.admin_answers import (
     DeploymentStats,
@@ -331,6 +338,7 @@ HTTP_REQUESTS: Final[Mapping[str, Struct]] = {
     "device.required": DeviceRequest(),
     "handoff": HandoffRequest("tv", FILM),
     "bulk": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'"}'), Raw(b"{}")]),
+    "bulk.list": BulkRequest([Raw(b'{"operation":"add","content_id":"' + FILM.encode() + b'","list":"kids"}')]),
     "bulk.empty": BulkRequest([]),
     "admin-disconnect.all": DisconnectRequest(USER, "tv"),
     "admin-disconnect.required": DisconnectRequest(USER),
@@ -369,6 +377,11 @@ STATS = NodeStats(
     writes={"added": 5, "refused": 1},
     refusals={"messages": 1},
     closes={1001: 2, 4001: 1},
+)
+STATS_BY_KIND = structs.replace(
+    STATS,
+    devices=DeviceStats(2, {"sent": 3}),
+    collections={"watchlist": CollectionStats(3, {"added": 2}), "list": CollectionStats(4, {"added": 3})},
 )
 
 
@@ -439,6 +452,7 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "handoff": HandoffResponse(success=True, target_device_id="tv", content_id=FILM, position_seconds=90.5),
     "last-activities": LastActivities(9, "9f86d081"),
+    "last-activities.lists": LastActivities(9, "9f86d081", {"kids": 3}),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
     "problem": ProblemDetails(
@@ -459,8 +473,13 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
+    "admin-stats.collections": STATS_BY_KIND,
     "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
     "admin-stats.devices": structs.replace(STATS, devices=DeviceStats(2, {"sent": 3})),
+    "admin-stats.nodes-and-collections": DeploymentStats(
+        **structs.asdict(STATS_BY_KIND),
+        nodes=[NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS_BY_KIND)],
+    ),
     "admin-stats.nodes": DeploymentStats(
         **structs.asdict(STATS),
         nodes=[

@@ -38,7 +38,7 @@ from transport.http.answers import (
     WriteResponse,
 )
 from transport.http.events import MEDIA_TYPE
-from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkRequest
+from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkOperation, BulkRequest
 from transport.http.streams import STREAM
 from transport.problems import ProblemDetails
 from transport.query import (
@@ -52,8 +52,9 @@ from transport.query import (
 )
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate,
-    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *ADMIN_TYPES,
+    Change, WriteResponse, BulkOperation, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges,
+    WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES,
+    *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -87,7 +88,7 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
-    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
+    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("BulkOperation")
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
         "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate")]
     }
@@ -159,9 +160,9 @@ def _write_operations(content_ids: ContentIds) -> Json:
     )
     return of_a_user(
         "writeOperations",
-        "Send what a device queued while it was offline.",
+        "Send what a device queued while it was offline, of any list.",
         parameters=[_traceparent()],
-        requestBody=body("BulkRequest", described, {"operations": [_WRITE]}),
+        requestBody=body("BulkRequest", described, {"operations": [_WRITE, _WRITE | {"list": "kids"}]}),
         responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
         | problems(*ANY_BODY),
     )
@@ -200,7 +201,7 @@ def _read_watchlist(
 
 
 def _last_activities() -> Json:
-    example = {"watchlist": 9, "epoch": EPOCH}
+    example = {"watchlist": 9, "epoch": EPOCH, "lists": {"kids": 3}}
     return of_a_user(
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",

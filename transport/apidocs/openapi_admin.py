@@ -30,6 +30,10 @@ _STATS: Final = {
         "gaps_healed": 0, "engine": "nats",
     },
     "writes": {"added": 12}, "refusals": {"connections": 0}, "closes": {"4004": 1},
+    "collections": {
+        "watchlist": {"updates_relayed": 9, "writes": {"added": 9}},
+        "list": {"updates_relayed": 3, "writes": {"added": 3}},
+    },
 }  # fmt: skip
 _ANSWERED: Final = {"nodes": 3, "known": 3}
 _NODES: Final = [

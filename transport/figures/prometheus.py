@@ -95,6 +95,8 @@ class Figures(Collector):
     def _relays(self) -> Iterator[Metric]:
         broadcast, registry = self.sources.metrics.broadcast, self.sources.metrics.registry
         yield _counter("messages_relayed", "Messages relayed to a user's connections.", broadcast.messages_relayed)
+        updates = broadcast.updates_relayed
+        yield _counters("collection_updates_relayed", "Those that are updates of a collection.", "collection", updates)
         yield _histogram(
             "broadcast_latency_seconds", "From a relay's start to its last tell.", broadcast.broadcast_latency
         )
@@ -124,7 +126,13 @@ class Figures(Collector):
 
     def _writes(self) -> Iterator[Metric]:
         writes, journal = self.sources.metrics.writes, self.sources.metrics.journal
-        yield _counters("writes", "Writes answered.", "status", writes.outcomes)
+        yield _counters("writes", "Writes answered.", "status", writes.by_status())
+        by_kind = CounterMetricFamily(
+            "syncd_collection_writes", "Writes answered, by kind of collection.", labels=["collection", "status"]
+        )
+        for kind_and_status, count in sorted(writes.outcomes.items()):
+            by_kind.add_metric(kind_and_status, count)
+        yield by_kind
         yield _counter(
             "tags_superseded", "Adds that the oldest tags of their content gave way to.", writes.tags_superseded
         )

@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from actors.metrics import Histogram
+from actors.messages.collections import KINDS
+from actors.metrics import Histogram, NodeMetrics
 from transport.figures.prometheus import Sources
 
 
@@ -46,6 +47,14 @@ class DeviceStats(Struct, frozen=True):
     commands: dict[str, int]
 
 
+class CollectionStats(Struct, frozen=True):
+    """What is counted of the collections of one kind."""
+
+    updates_relayed: int
+    writes: dict[str, int]
+    """By status."""
+
+
 class NodeStats(Struct, frozen=True, omit_defaults=True):
     """Counters since the node started, and what is now: read it twice for a rate."""
 
@@ -71,6 +80,8 @@ class NodeStats(Struct, frozen=True, omit_defaults=True):
     """Connections that the node has closed, by close code."""
     devices: DeviceStats | None = None
     """``None``: an older node, which does not say."""
+    collections: dict[str, CollectionStats] | None = None
+    """By kind: ``watchlist``, ``list``. ``None``: an older node, which does not say."""
 
 
 def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptime_s: float) -> NodeStats:
@@ -106,10 +117,19 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
             gaps_healed=bus.gaps_healed,
             engine=sources.bus_engine,
         ),
-        writes=dict(metrics.writes.outcomes),
+        writes=metrics.writes.by_status(),
         refusals=sources.all_refusals(),
         closes=dict(metrics.closes),
         devices=DeviceStats(metrics.presence.devices, dict(metrics.commands.outcomes)),
+        collections={kind: _collection_stats(metrics, kind) for kind in KINDS},
+    )
+
+
+def _collection_stats(metrics: NodeMetrics, kind: str) -> CollectionStats:
+    outcomes = metrics.writes.outcomes
+    return CollectionStats(
+        updates_relayed=metrics.broadcast.updates_relayed[kind],
+        writes={status: count for (of_kind, status), count in outcomes.items() if of_kind == kind},
     )
 
 

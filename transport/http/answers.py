@@ -79,11 +79,12 @@ class WatchlistChanges(Struct, frozen=True, omit_defaults=True, kw_only=True):
     has_more: bool = False
 
 
-class LastActivities(Struct, frozen=True):
-    """The revision of each kind of data."""
+class LastActivities(Struct, frozen=True, omit_defaults=True):
+    """The revision of each kind of data; ``lists``: of each list, by what it is called, if there is one."""
 
     watchlist: Revision
     epoch: str
+    lists: dict[str, Revision] | None = None
 
 
 class NamedList(Struct, frozen=True):

@@ -4,6 +4,7 @@ Source: RFC 9110 sections 8.8.3 and 13.1.2.
 """
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
@@ -12,6 +13,11 @@ _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 def entity_tag(epoch: str, revision: int) -> str:
     """Return the entity tag of whatever a user's journal says when it stands at ``revision``."""
     return f'"{epoch}-{revision}"'
+
+
+def tag_of(body: bytes) -> str:
+    """Return the entity tag of an answer that is made whether it is known or not."""
+    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 
 def is_known(etag: str, if_none_match: str) -> bool:

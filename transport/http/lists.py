@@ -1,6 +1,5 @@
 """The routes of a user's lists beside the watchlist: which there are, what they are called, and their end."""
 
-from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -8,17 +7,16 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.channel import HeadMoved
-from actors.messages.journal import ReadFailed, ReadLists
-from actors.messages.lists import DeleteList, ListDeleted, ListPut, Lists, PutList, WriteFailed
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
-from transport.http.answers import JSON_TYPE, ListsResponse, NamedList, json_body, json_response
+from transport.http.answers import ListsResponse, NamedList, json_body, json_response
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
-from transport.http.etags import is_known
-from transport.http.reads import OF_A_USER, read_problem
+from transport.http.etags import tag_of
+from transport.http.reads import read_lists, unless_known
 from transport.http.requests import MAX_WRITE_BYTES, ListRequest, authenticated, collection_named, decode, read_body
 from transport.problems import QUOTA_EXCEEDED, unavailable
 
@@ -37,18 +35,10 @@ class ListRoutes:
         """Return the user's lists."""
         claims = await authenticated(request, self._deps.authenticator)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
-        pending: LoopFuture[Lists | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadLists(claims.user_id, pending.set))
-        found = await with_deadline(pending, self._deps.answer_timeout_s)
-        if isinstance(found, ReadFailed):
-            raise read_problem(found)
+        found = await read_lists(self._deps, claims.user_id)
         named = tuple(NamedList(one.list, one.name, one.revision) for one in found.lists)
         body = json_body(ListsResponse(epoch=found.epoch, lists=named))
-        etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        headers = OF_A_USER | {"ETag": etag}
-        if is_known(etag, request.header(b"if-none-match")):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(body, headers=headers, media_type=JSON_TYPE)
+        return unless_known(request, body, tag_of(body))
 
     async def put(self, request: HttpRequest) -> Response:
         """Name the list that the path says, and create it if there is none."""

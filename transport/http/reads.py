@@ -13,18 +13,27 @@ from actors.messages.journal import (
     PageExpired,
     ReadChanges,
     ReadFailed,
+    ReadLists,
     ReadPage,
     ReadRefused,
 )
+from actors.messages.lists import Lists
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
-from transport.http.answers import LastActivities, json_response, watchlist_changes, watchlist_page
+from transport.http.answers import (
+    JSON_TYPE,
+    LastActivities,
+    json_body,
+    json_response,
+    watchlist_changes,
+    watchlist_page,
+)
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
-from transport.http.etags import entity_tag, is_known
+from transport.http.etags import entity_tag, is_known, tag_of
 from transport.http.journal_head import journal_head
 from transport.http.requests import authenticated, collection_named
 from transport.problems import unavailable
@@ -72,12 +81,10 @@ class ReadRoutes:
         """Return the revision of each kind of data."""
         claims = await authenticated(request, self._deps.authenticator)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
-        head = await journal_head(self._deps, claims.user_id)
-        etag = entity_tag(head.epoch, head.revision)
-        if is_known(etag, request.header(b"if-none-match")):
-            return _not_modified(etag)
-        body = LastActivities(watchlist=head.revision, epoch=head.epoch)
-        return json_response(body, headers=OF_A_USER | {"ETag": etag})
+        found = await read_lists(self._deps, claims.user_id)
+        revisions = {one.list: one.revision for one in found.lists}
+        body = json_body(LastActivities(found.watchlist, found.epoch, revisions or None))
+        return unless_known(request, body, tag_of(body) if revisions else entity_tag(found.epoch, found.watchlist))
 
     async def _unchanged(self, request: HttpRequest, claims: Claims, collection: str) -> Response | None:
         """Answer a condition from the head alone; ``None``: there is none, or it does not hold."""
@@ -98,6 +105,23 @@ class ReadRoutes:
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
                 return _answer(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
+
+
+async def read_lists(deps: ApiDeps, user_id: str) -> Lists:
+    """Return the user's lists. Raises: Problem, as ``read_problem``."""
+    pending: LoopFuture[Lists | ReadFailed] = LoopFuture()
+    deps.journal(ReadLists(user_id, pending.set))
+    found = await with_deadline(pending, deps.answer_timeout_s)
+    if isinstance(found, ReadFailed):
+        raise read_problem(found)
+    return found
+
+
+def unless_known(request: HttpRequest, body: bytes, etag: str) -> Response:
+    """Return ``body``, or nothing if the client has the answer with this ``etag``."""
+    if is_known(etag, request.header(b"if-none-match")):
+        return _not_modified(etag)
+    return Response(body, headers=OF_A_USER | {"ETag": etag}, media_type=JSON_TYPE)
 
 
 def _answer(body: object, epoch: str, revision: int, is_current: bool) -> Response:

@@ -9,7 +9,8 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from actors.messages.collections import LIST_PATTERN, collection_of_list
+from actors.messages.change import Change
+from actors.messages.collections import LIST_PATTERN, WATCHLIST, ListId, collection_of_list
 from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.names import Name
@@ -55,8 +56,19 @@ class HandoffRequest(Struct, frozen=True):
     content_id: ContentId
 
 
+class BulkOperation(Change, frozen=True, kw_only=True):
+    """One of a bulk: a change of the watchlist, or of ``list``."""
+
+    list: ListId | None = None
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return WATCHLIST if self.list is None else collection_of_list(self.list)
+
+
 class BulkRequest(Struct, frozen=True):
-    """Body of ``POST /api/v1/sync/operations``; each operation is judged alone."""
+    """Body of ``POST /api/v1/sync/operations``; each ``BulkOperation`` is judged alone."""
 
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
 

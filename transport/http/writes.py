@@ -7,7 +7,7 @@ callback. So they serve an ASGI endpoint, and the HTTP protocol without one.
 import asyncio
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -29,6 +29,7 @@ from transport.http.request_head import RequestHead
 from transport.http.requests import (
     MAX_BULK_BYTES,
     MAX_WRITE_BYTES,
+    BulkOperation,
     BulkRequest,
     authenticated,
     check_body_head,
@@ -39,8 +40,11 @@ from transport.http.requests import (
     traceparent,
 )
 
+C = TypeVar("C", bound=Change)
+
 CHANGE_DECODER: Final = msgspec.json.Decoder(Change)
 BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
+OPERATION_DECODER: Final = msgspec.json.Decoder(BulkOperation)
 
 
 class WriteRoute(ABC):
@@ -86,8 +90,8 @@ class WriteRoute(ABC):
         self.submit(claims, body, traceparent(request), partial(_set_answer, answer))
         return Response(await answer, media_type=JSON_TYPE)
 
-    def _change(self, body: bytes | msgspec.Raw) -> Change:
-        return decode_spelled(CHANGE_DECODER, body, self._deps.content_ids)
+    def _change(self, decoder: msgspec.json.Decoder[C], body: bytes | msgspec.Raw) -> C:
+        return decode_spelled(decoder, body, self._deps.content_ids)
 
     def _acquire(self, claims: Claims, count: int) -> None:
         self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
@@ -126,7 +130,7 @@ class ListRoute(WriteRoute):
 
     @override
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
-        change = decode(self._change, body)
+        change = decode(partial(self._change, CHANGE_DECODER), body)
         self._acquire(claims, 1)
         answer = WriteAnswer(self._deadlines, answered, change, self._collection)
         self._write(change, claims, trace, answer.decide, self._collection)
@@ -137,7 +141,7 @@ class ListRoute(WriteRoute):
 
 
 class OperationsRoute(WriteRoute):
-    """Add or remove many; a bad operation leaves the rest alone."""
+    """Add or remove many, of any lists; a bad operation leaves the rest alone."""
 
     max_bytes = MAX_BULK_BYTES
 
@@ -145,17 +149,17 @@ class OperationsRoute(WriteRoute):
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
         bulk = decode(BULK_DECODER.decode, body)
         self._acquire(claims, len(bulk.operations))
-        judged = [self._change_or_refusal(raw) for raw in bulk.operations]
+        judged = [self._operation_or_refusal(raw) for raw in bulk.operations]
         results = [one if isinstance(one, WriteResponse) else None for one in judged]
         answer = BulkAnswer(self._deadlines, answered, results)
-        for index, change in enumerate(judged):  # all are told before the first is answered
-            if isinstance(change, Change):
-                self._write(change, claims, trace, partial(answer.decide, index, change))
+        for index, one in enumerate(judged):  # all are told before the first is answered
+            if isinstance(one, BulkOperation):
+                self._write(one, claims, trace, partial(answer.decide, index, one), one.collection)
         answer.finish_if_decided()
 
-    def _change_or_refusal(self, raw: msgspec.Raw) -> Change | WriteResponse:
+    def _operation_or_refusal(self, raw: msgspec.Raw) -> BulkOperation | WriteResponse:
         try:
-            return self._change(raw)
+            return self._change(OPERATION_DECODER, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages.collections import WATCHLIST, collection_of_list, line_of, list_in, list_of, parts_of
+from actors.messages.collections import WATCHLIST, collection_of_list, kind_of, line_of, list_in, list_of, parts_of
 
 names = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1)
 collections = st.just(WATCHLIST) | st.builds(
@@ -14,6 +14,10 @@ collections = st.just(WATCHLIST) | st.builds(
 def test_the_line_of_a_watchlist_is_its_user() -> None:
     assert line_of("ann", WATCHLIST) == "ann"
     assert (list_of(WATCHLIST), list_in("ann"), list_in("list:kids")) == (None, None, None)
+
+
+def test_in_figures_and_logs_all_lists_are_one() -> None:
+    assert (kind_of(WATCHLIST), kind_of("list:kids"), kind_of("list:watchlist")) == ("watchlist", "list", "list")
 
 
 @given(names, collections)

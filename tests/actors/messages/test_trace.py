@@ -78,7 +78,7 @@ def test_a_span_asks_others_to_go_on_from_it_and_may_learn_its_revision() -> Non
         trace_id=TRACE_ID,
         span_id=PARENT_ID,
         parent_id=None,
-        user_id="ann",
+        line="ann",
         arrived_ns=1,
         began_ns=2,
         details={"via": "http"},

@@ -22,6 +22,7 @@ def span(stage: Stage, parent_id: str | None = PARENT_ID, revision: int | None =
         span_id=SPAN_ID,
         parent_id=parent_id,
         user_id="ann",
+        collection="watchlist",
         revision=revision,
         began_ns=1_000,
         ended_ns=2_000,
@@ -53,6 +54,7 @@ async def test_a_span_keeps_its_ids_its_times_and_what_is_known_of_it(collector:
     attributes = {pair.key: pair.value.string_value or pair.value.int_value for pair in sent.attributes}
     assert attributes == {
         "enduser.id": "ann",
+        "syncd.collection": "watchlist",
         "syncd.revision": 7,
         "syncd.status": "added",
         "syncd.device_id": "phone",

@@ -35,6 +35,18 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     assert found[("syncd_bus_up",)] == found[("syncd_journal_up",)] == 1
 
 
+def test_writes_and_relays_are_told_by_kind_of_collection_too(sources: Sources) -> None:
+    sources.metrics.writes.outcomes["list", "added"] += 2
+    sources.metrics.writes.outcomes["watchlist", "added"] += 3
+    sources.metrics.broadcast.record_relay(4, 0.1, "list")
+    found = samples(Figures(sources))
+    assert found[("syncd_writes_total", "added")] == 5
+    assert found[("syncd_collection_writes_total", "list", "added")] == 2
+    assert found[("syncd_collection_writes_total", "watchlist", "refused")] == 0
+    assert found[("syncd_collection_updates_relayed_total", "list")] == 4
+    assert found[("syncd_collection_updates_relayed_total", "watchlist")] == 0
+
+
 def test_what_only_the_bus_engine_knows_is_told(sources: Sources) -> None:
     found = samples(Figures(sources))
     assert found[("syncd_bus_subscribed_users",)] == 3

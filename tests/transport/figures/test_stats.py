@@ -40,6 +40,16 @@ def test_latencies_are_in_milliseconds_over_the_last_thousand(sources: Sources) 
 def test_a_reading_stays_as_it_was(sources: Sources) -> None:
     before = stats(sources)
     sources.metrics.closes[4001] += 1
-    sources.metrics.writes.outcomes["added"] += 1
+    sources.metrics.writes.outcomes["list", "added"] += 1
     assert before.closes == {4002: 3}
     assert (before.writes["added"], stats(sources).writes["added"]) == (0, 1)
+
+
+def test_what_is_of_a_kind_of_collection_is_counted_by_that(sources: Sources) -> None:
+    sources.metrics.writes.outcomes["list", "added"] += 2
+    sources.metrics.broadcast.record_relay(3, 0.1, "watchlist")
+    collections = stats(sources).collections
+    assert collections is not None
+    assert {kind: (one.updates_relayed, one.writes["added"]) for kind, one in collections.items()} == {
+        "watchlist": (3, 0), "list": (0, 2),
+    }  # fmt: skip

@@ -1,10 +1,15 @@
 import pytest
 
-from transport.http.etags import entity_tag, is_known
+from transport.http.etags import entity_tag, is_known, tag_of
 
 
 def test_a_tag_is_quoted_and_names_epoch_and_revision() -> None:
     assert entity_tag("9f86d081", 7) == '"9f86d081-7"'
+
+
+def test_an_answer_has_a_tag_of_its_own() -> None:
+    assert is_known(tag_of(b"{}"), tag_of(b"{}"))
+    assert not is_known(tag_of(b"{}"), tag_of(b"[]"))
 
 
 @pytest.mark.parametrize("known", ['"e-7"', 'W/"e-7"', '"x-1", "e-7"', '"x-1" , W/"e-7"', "*", " * "])

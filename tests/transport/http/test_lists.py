@@ -14,6 +14,7 @@ from tests.transport.http.lone_api import api_deps, client
 from transport.http.api import http_api
 
 LISTS = "/api/v1/sync/lists"
+ACTIVITIES = "/api/v1/sync/last_activities"
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 ADD = {"operation": "add", "content_id": FILM}
 
@@ -49,6 +50,29 @@ async def test_a_list_is_written_read_named_and_deleted(ask: Ask) -> None:
     assert (await ask("DELETE", f"{LISTS}/kids"))[0] == 404
     assert (await ask("GET", f"{LISTS}/kids"))[1]["items"] == []
     assert (await ask("GET", WATCHLIST))[1]["revision"] == 0
+
+
+@pytest.mark.integration
+async def test_last_activities_tell_the_revision_of_each_list_as_long_as_there_is_one(
+    ask: Ask, api: aiohttp.ClientSession, user: str
+) -> None:
+    async def activities() -> tuple[dict[str, Any], str]:
+        async with api.get(ACTIVITIES, headers=bearer(user)) as response:
+            return await response.json(), response.headers["ETag"]
+
+    epoch, of_none = (await activities())[0]["epoch"], (await activities())[1]
+    assert of_none == f'"{epoch}-0"'
+    tags = {of_none}
+    for change in (("POST", "kids", ADD), ("PUT", "later", {"name": "Later"}), ("POST", "kids", ADD)):
+        await ask(change[0], f"{LISTS}/{change[1]}", change[2])
+        said, tag = await activities()
+        assert (await ask("GET", ACTIVITIES, **{"If-None-Match": tag}))[0] == 304
+        tags.add(tag)
+    assert said == {"watchlist": 0, "epoch": epoch, "lists": {"kids": 2, "later": 0}}
+    assert len(tags) == 4
+    for name in ("kids", "later"):
+        await ask("DELETE", f"{LISTS}/{name}")
+    assert await activities() == ({"watchlist": 0, "epoch": epoch}, of_none)
 
 
 @pytest.mark.integration

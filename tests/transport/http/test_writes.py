@@ -134,6 +134,33 @@ async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(
     assert "$.operations" in problem["detail"]
 
 
+@integration
+async def test_a_bulk_may_be_of_several_lists_each_judged_by_its_own_bounds_and_answered_in_order(
+    api: aiohttp.ClientSession, way: str, user: str
+) -> None:
+    operations = [
+        VALID | {"list": "kids"},
+        VALID,
+        {"operation": "remove", "content_id": FILM, "list": "later"},
+        VALID | {"list": "kids", "position": "a0"},
+        VALID | {"list": "no such name"},
+        VALID | {"list": "kids", "data": {"n": "x" * 1024}},
+        *(VALID | {"list": f"l{number}"} for number in range(100)),
+    ]
+    _, answer = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user))
+    results = answer["results"]
+    assert [(result["status"], result.get("revision")) for result in results[:6]] == [
+        ("added", 1), ("added", 1), ("not_found", None), ("existing", 2), ("refused", None), ("refused", None),
+    ]  # fmt: skip
+    assert "$.list" in results[4]["detail"]
+    assert results[5]["detail"].startswith("data: has 1032 bytes")
+    assert [result["status"] for result in results[6:]] == ["added"] * 99 + ["refused"]
+    assert (results[-1]["code"], results[-1]["field"]) == ("quota_exceeded", "list")
+    async with api.get("/api/v1/sync/lists/kids", headers=bearer(user)) as response:
+        (item,) = (await response.json())["items"]
+    assert (item["content_id"], item["position"]) == (FILM, "a0")
+
+
 async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeated(connect: Connect, way: str) -> None:
     outcomes = [Outcome(status=Status.REMOVED), Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0)]
 
