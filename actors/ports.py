@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
+from actors.messages.journal import AnyOperation, Bookmark, Changes, ChangesExpired, Head, Outcome, Page, PageExpired
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
@@ -106,7 +106,7 @@ class Bus(Protocol):
 class JournalStore(Protocol):
     """The journal's tables. Thread: every method blocks; one call at a time."""
 
-    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order.
 
         A refused operation leaves the others alone. One that comes again under its ``operation_id`` changes nothing and

@@ -17,7 +17,7 @@ from storage.promotion import RENEW_EPOCH
 from storage.statements import Statement
 from storage.tables import COMPATIBILITY, meta
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in ``migrations/versions``; a constant, so that an up-to-date database needs no Alembic."""
 
 COMPATIBLE_FROM = "0006"

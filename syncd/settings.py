@@ -146,6 +146,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_lists_per_user: Annotated[
         Count, _about("lists of one user beside the watchlist; another one is not created until one is deleted")
     ] = 100
+    max_keys_per_user: Annotated[
+        Count, _about("contents whose progress is kept for one user; that of another is refused until one is removed")
+    ] = 10_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
     log_format: Annotated[Literal["auto", "console", "json"], _about("auto is console on a terminal, else json")] = (
         "auto"

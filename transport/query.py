@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import LIST_PATTERN, WATCHLIST
+from actors.messages.collections import LIST_PATTERN, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
@@ -49,7 +49,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 class ResumeQuery(Struct, frozen=True, kw_only=True):
     """What a device has, and how it wants the list if it must be shown it."""
 
-    follows: tuple[Following, ...] = (Following(),)
+    follows: tuple[Following, ...] = (Following(), Following(PROGRESS))
     takes_pieces: bool = False
 
     @property
@@ -173,7 +173,7 @@ def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     named = [_COLLECTION_SINCE.fullmatch(value) for value in parameters.get("since", ())]
     if not any(named):
         since, epoch = _position(parameters)
-        return (Following(since=since, epoch=epoch),)
+        return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
     follows: dict[str, Following] = {}
     for value, found in zip(parameters["since"], named, strict=True):
@@ -198,6 +198,7 @@ def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], 
 
 
 _EVERYTHING: Final = ListQuery()
+_LIVE: Final = (Following(), Following(PROGRESS))
 _PIECES: Final = re.compile(SNAPSHOT_IN_PIECES)
 _ANYTHING: Final = re.compile(r"[\s\S]*")
 _EPOCH: Final = re.compile(rf"[\s\S]{{1,{MAX_EPOCH_LENGTH}}}")

@@ -52,12 +52,12 @@ class BroadcasterMessageHandler:
         match message:
             case PubNubWatchlistUpdate(revision=None):
                 return
-            case PubNubWatchlistUpdate():
+            case PubNubProgressUpdate(revision=None) | PubNubDeviceHandoff():
+                self._broadcaster(RelayPubNubMessage(user_id, message))
+            case PubNubWatchlistUpdate() | PubNubProgressUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
                 self._tell_if_active(user_id, message)
-            case PubNubProgressUpdate() | PubNubDeviceHandoff():
-                self._broadcaster(RelayPubNubMessage(user_id, message))
             case _:
                 assert_never(message)
 

@@ -4,12 +4,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from actors.messages.collections import WATCHLIST, list_of
+from actors.messages.collections import PROGRESS, WATCHLIST, list_of
 from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn
 from actors.messages.device import Resumed
 from actors.messages.journal import Bookmark
 
-_WATCHLIST_ALONE: Final = frozenset((WATCHLIST,))
+_USUAL: Final[dict[frozenset[str], frozenset[str]]] = {
+    usual: usual for usual in (frozenset((WATCHLIST,)), frozenset((WATCHLIST, PROGRESS)))
+}
+"""One set for all who follow these."""
 
 
 class Followed(Struct, eq=False):
@@ -42,6 +45,5 @@ class Followed(Struct, eq=False):
 
 def collections_of(follows: tuple[Following, ...]) -> frozenset[str]:
     """Return which collections these are."""
-    if len(follows) == 1 and follows[0].collection == WATCHLIST:  # mostly: one set for all
-        return _WATCHLIST_ALONE
-    return frozenset(asked.collection for asked in follows)
+    collections = frozenset(asked.collection for asked in follows)
+    return _USUAL.get(collections, collections)

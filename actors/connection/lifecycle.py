@@ -94,6 +94,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
         **_stays(State.LIVE, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.RESUMING: {
+        Joined: State.LIVE,  # what else is followed from now on
         Replayed: State.SENDING,
         Listed: State.SENDING,
         **_CLOSES,

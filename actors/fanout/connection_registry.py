@@ -9,7 +9,7 @@ from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
-from actors.messages.collections import WATCHLIST, collection_of_list
+from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
 from actors.messages.fanout import (
     BroadcastToAll,
@@ -22,7 +22,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import ListUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import ListUpdate, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -168,9 +168,9 @@ class ConnectionRegistry(SupervisedActor):
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
         return Deliver(
-            first_revision=first.revision if isinstance(first, WatchlistUpdate) else None,
+            first_revision=first.revision if isinstance(first, WatchlistUpdate | ProgressUpdate) else None,
             frames=tuple(map(self._frame, messages)),
-            collection=collection_of_list(first.list) if isinstance(first, ListUpdate) else WATCHLIST,
+            collection=_collection_of(first),
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
@@ -252,3 +252,9 @@ class ConnectionRegistry(SupervisedActor):
         stage: Stage = "written" if is_written else "held"
         details = {"device_id": connection.device_id, "connection_id": connection.connection_id}
         self._tracer.passed(span, stage, **details)
+
+
+def _collection_of(message: SyncMessage) -> str:
+    if isinstance(message, ProgressUpdate):
+        return PROGRESS
+    return collection_of_list(message.list) if isinstance(message, ListUpdate) else WATCHLIST

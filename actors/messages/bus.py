@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from actors.messages.channel import HeadMoved
-from actors.messages.journal import HeadsLoaded, Update
+from actors.messages.journal import AnyUpdate, HeadsLoaded
 from actors.runtime.tell import Tell
 
 # To the PubNubPublisher.
@@ -13,7 +13,7 @@ class Publish(Struct, frozen=True):
     """Send a committed update on the user's channel, or a hint in place of several."""
 
     user_id: str
-    update: Update | HeadMoved
+    update: AnyUpdate | HeadMoved
     epoch: str | None = None
     """Of the database that holds the update."""
 

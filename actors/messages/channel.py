@@ -5,7 +5,7 @@ All are tagged by ``type``. New fields get defaults, so that older peers keep de
 Source: shared wire shapes in docs/protocol.md.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -47,14 +47,24 @@ class PubNubListUpdate(
     list: str
 
 
-class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
-    """A playback position on the channel; seconds."""
+class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type", omit_defaults=True):
+    """A playback position on the channel; seconds.
+
+    A message of another ``syncd`` node carries ``revision`` and ``origin``; a foreign publisher's has neither.
+    """
 
     content_id: str
-    position_seconds: int
-    duration_seconds: int
+    position_seconds: int | float
+    duration_seconds: int | float
     timestamp: HLCTimestamp | int | None = None
     device_id: str = ""
+    operation: Literal["update", "remove"] | None = None
+    state: Literal["playing", "paused", "stopped"] | None = None
+    watched: bool | None = None
+    revision: int | None = None
+    origin: str | None = None
+    epoch: str | None = None
+    """Of the database that has ``revision``."""
 
 
 class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="type"):

@@ -11,6 +11,7 @@ from msgspec import Meta
 from actors.messages.names import MAX_NAME_LENGTH
 
 WATCHLIST: Final = "watchlist"
+PROGRESS: Final = "progress"
 LIST_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 """What a list is called in URLs: nothing in it is escaped there, and none is ``.`` or ``..``."""
 MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
@@ -35,6 +36,16 @@ def list_of(collection: str) -> str | None:
 def list_in(line: str) -> str | None:
     """Return of which list the ``line`` is; ``None``: it is another collection's."""
     return list_of(parts_of(line)[1]) if _BETWEEN in line else None
+
+
+def collection_in(line: str) -> str:
+    """Return whose collection's ``line`` it is."""
+    return parts_of(line)[1] if _BETWEEN in line else WATCHLIST
+
+
+def place_of(collection: str) -> str:
+    """Return what people are told that ``collection`` is."""
+    return "list" if collection.startswith(_LIST) else collection
 
 
 def line_of(user_id: str, collection: str) -> str:

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import structs
 
 from actors.messages.change import Change
-from actors.messages.channel import PubNubListUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import WATCHLIST, collection_of_list, list_in, list_of
+from actors.messages.channel import PubNubListUpdate, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.collections import PROGRESS, WATCHLIST, collection_in, collection_of_list, list_in, list_of
 from actors.messages.content_ids import content_id_of
 from actors.messages.device import (
     ListSnapshot,
@@ -17,8 +17,10 @@ from actors.messages.device import (
     WatchlistSnapshot,
     WatchlistSnapshotPiece,
 )
-from actors.messages.journal import Page, SnapshotPage, Update
-from actors.messages.sync import ListUpdate, WatchlistUpdate
+from actors.messages.journal import AnyUpdate, Page, SnapshotPage
+from actors.messages.register_kinds import KINDS
+from actors.messages.registers import RegisterUpdate
+from actors.messages.sync import ListUpdate, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -27,9 +29,11 @@ _ITEMS: Final = b'"items":['
 
 
 def channel_update(
-    update: Update, origin: str, traceparent: str | None = None, epoch: str | None = None
-) -> PubNubWatchlistUpdate:
+    update: AnyUpdate, origin: str, traceparent: str | None = None, epoch: str | None = None
+) -> PubNubWatchlistUpdate | PubNubProgressUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
+    if isinstance(update, RegisterUpdate):
+        return KINDS[collection_in(update.line)].channel_form(update, origin, epoch)
     message = PubNubWatchlistUpdate(
         operation=update.change.action,
         content_id=update.content_id,
@@ -48,8 +52,10 @@ def channel_update(
     return message if list_id is None else PubNubListUpdate(*structs.astuple(message), list=list_id)
 
 
-def collection_of(message: PubNubWatchlistUpdate) -> str:
+def collection_of(message: PubNubWatchlistUpdate | PubNubProgressUpdate) -> str:
     """Return whose change a message of the channel tells of."""
+    if isinstance(message, PubNubProgressUpdate):
+        return PROGRESS
     return collection_of_list(message.list) if isinstance(message, PubNubListUpdate) else WATCHLIST
 
 
@@ -69,8 +75,10 @@ def channel_change(message: PubNubWatchlistUpdate) -> Change | None:
     )
 
 
-def device_update(update: Update) -> WatchlistUpdate:
+def device_update(update: AnyUpdate) -> WatchlistUpdate | ProgressUpdate:
     """Return the form of a journal record that devices are shown."""
+    if isinstance(update, RegisterUpdate):
+        return KINDS[collection_in(update.line)].device_form(update)
     return shown(
         update.change, update.revision, update.tags[0], update.timestamp, update.device_id, list_in(update.line)
     )

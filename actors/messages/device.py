@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import WATCHLIST, ListId, collection_of_list
+from actors.messages.collections import WATCHLIST, ListId, collection_of_list, place_of
 from actors.messages.journal import Outcome, Status
 from crdt.hlc import HLCTimestamp
 
@@ -205,11 +205,13 @@ def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = 
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )
     if outcome.status is Status.NOT_FOUND:
-        where = "watchlist" if collection == WATCHLIST else "list"
+        where = place_of(collection)
         return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
     if update is None:
-        return Ack(id=message_id, status=outcome.status)
+        register = outcome.register
+        timestamp = None if register is None else register.timestamp
+        return Ack(id=message_id, status=outcome.status, revision=outcome.revision, timestamp=timestamp)
     return Ack(
         id=message_id,
         status=outcome.status,

@@ -12,6 +12,7 @@ from msgspec import Struct, to_builtins
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST
 from actors.messages.lists import DeleteList, Lists, PutList
+from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
@@ -20,8 +21,8 @@ SLICE_ROWS: Final = 500
 """What is read for a device at once: between two slices of one user the others' reads get their turn."""
 
 
-class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
+class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A change of a set that somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
 
     line: str
     device_id: str
@@ -59,24 +60,33 @@ class Update(Struct, frozen=True, kw_only=True):
         return text
 
 
+AnyOperation = Operation | RegisterOperation
+AnyUpdate = Update | RegisterUpdate
+
+
 class Status(StrEnum):
     """What became of one operation."""
 
     ADDED = "added"
     EXISTING = "existing"  # it is in the list: it was before this add, or a concurrent add outlived this remove
     REMOVED = "removed"
+    UPDATED = "updated"  # of a register, as the next
+    SUPERSEDED = "superseded"  # a later word was there already, and the update says it
     NOT_FOUND = "not_found"
     REFUSED = "refused"
 
 
-Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user", "lists_per_user"]
+Quota = Literal[
+    "items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user", "lists_per_user", "keys_per_user"
+]  # fmt: skip
 """What bounds what one user makes grow in the journal: the names of its settings, without ``max_``."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one operation.
 
-    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written.
+    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written. Of
+    a register there is ``register`` in its place, which says what is there now: also when the operation was superseded.
     ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
     ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame,
     ``retry_after_s`` that the same may succeed later, and ``quota`` which bound was met. Of an add that was taken,
@@ -85,6 +95,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     status: Status
     update: Update | None = None
+    register: RegisterUpdate | None = None
     is_new: bool = False
     reason: str | None = None
     field: str | None = None
@@ -99,7 +110,13 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def revision(self) -> int | None:
         """Of its update."""
-        return None if self.update is None else self.update.revision
+        shown = self.shown
+        return None if shown is None else shown.revision
+
+    @property
+    def shown(self) -> AnyUpdate | None:
+        """What devices are shown of it, if it is new."""
+        return self.update or self.register
 
 
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
@@ -107,7 +124,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
 
     user_id: str
     device_id: str
-    change: Change
+    change: Change | RegisterChange
     answer: Tell[Outcome] | None
     """Must be told exactly once. Never raises; the device may have gone meanwhile. ``None``: nobody waits."""
     removed_tags: tuple[str, ...] = ()
@@ -129,7 +146,7 @@ class Committed(Struct, frozen=True):
 class Commit(Struct, frozen=True, eq=False):
     """Put ``operation`` into the journal. What follows ``reply_to`` is carried through for its use."""
 
-    operation: Operation
+    operation: AnyOperation
     reply_to: Tell[Committed]
     write: DeviceWrite | None = None
     """What the operation was made of."""
@@ -187,7 +204,11 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     head: int
     """Where the line stands."""
     updates: tuple[bytes, ...]
-    """The JSON of a ``watchlist_update``, or ``list_update``, each: no object is made of what only passes through."""
+    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: no object is made of what only
+    passes through."""
+    revisions: tuple[int, ...] | None = None
+    """Theirs, of registers, whose history keeps each key's newest: those before ``revision`` that are missing were
+    superseded. ``None``: they are consecutive, and end with ``revision``."""
 
     @property
     def has_more(self) -> bool:

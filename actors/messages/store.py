@@ -6,11 +6,11 @@
 from msgspec import Struct
 
 from actors.messages.journal import (
+    AnyOperation,
     Bookmark,
     Changes,
     ChangesExpired,
     Head,
-    Operation,
     Outcome,
     Page,
     PageExpired,
@@ -33,7 +33,7 @@ class BatchCommitted(Struct, frozen=True, tag=True):
 class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):
     """Apply ``operations`` in order in one transaction."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[AnyOperation, ...]
 
 
 class HeadsFound(Struct, frozen=True, tag=True):

@@ -41,12 +41,21 @@ class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="typ
         return cls(*structs.astuple(update), list=list_id)
 
 
-class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
-    """A playback position as devices receive it; seconds."""
+class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type", omit_defaults=True):
+    """A playback position as devices receive it, in seconds: the first three fields are the documented message.
+
+    Without ``revision`` it is a foreign publisher's, and not kept. A ``duration`` of 0 is not known.
+    """
 
     content_id: UUID
-    position: int
-    duration: int
+    position: int | float
+    duration: int | float
+    action: Literal["update", "remove"] | None = None
+    state: Literal["playing", "paused", "stopped"] | None = None
+    watched: bool | None = None
+    revision: int | None = None
+    timestamp: HLCTimestamp | None = None
+    device_id: str | None = None
 
 
 class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):

@@ -50,11 +50,23 @@ def test_every_status_is_shown_from_the_start() -> None:
 
 def test_a_bound_that_was_met_is_counted_by_its_name() -> None:
     writes = NodeMetrics().writes
-    assert writes.refusals == {"items_per_list": 0, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
+    assert writes.refusals == {
+        "items_per_list": 0,
+        "gaps_per_replica": 0,
+        "replicas_per_user": 0,
+        "lists_per_user": 0,
+        "keys_per_user": 0,
+    }
     writes.count(Outcome(status=Status.REFUSED, quota="items_per_list"))
     writes.count(Outcome(status=Status.ADDED, quota="tags_per_item"))
     writes.count(Outcome(status=Status.REFUSED))
-    assert writes.refusals == {"items_per_list": 1, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
+    assert writes.refusals == {
+        "items_per_list": 1,
+        "gaps_per_replica": 0,
+        "replicas_per_user": 0,
+        "lists_per_user": 0,
+        "keys_per_user": 0,
+    }
     assert (writes.tags_superseded, writes.outcomes["refused"]) == (1, 2)
 
 

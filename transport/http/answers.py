@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Changes, Item, Outcome, Page, Status
+from actors.messages.progress import is_watched, percent_of
 from crdt.hlc import HLCTimestamp
 from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
@@ -38,6 +39,19 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     detail: str | None = None
     code: str | None = None
     field: str | None = None
+
+
+class ProgressResponse(Struct, frozen=True, kw_only=True):
+    """Answer to one write of progress: what is there now, of which nothing is left after a remove."""
+
+    success: bool = True
+    content_id: ContentId
+    status: Status
+    position_seconds: int | float
+    completion_percent: float
+    timestamp: HLCTimestamp
+    revision: Revision
+    watched: bool
 
 
 class BulkResponse(Struct, frozen=True):
@@ -140,6 +154,22 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
         detail=outcome.reason,
         code=QUOTA_EXCEEDED if outcome.exceeds_quota else None,
         field=outcome.field,
+    )
+
+
+def progress_response(outcome: Outcome) -> ProgressResponse:
+    """Return the answer for ``outcome``, which says what is there."""
+    update = outcome.register
+    assert update is not None
+    values = update.values
+    return ProgressResponse(
+        content_id=update.key,
+        status=outcome.status,
+        position_seconds=values.get("position", 0),
+        completion_percent=percent_of(values),
+        timestamp=update.timestamp,
+        revision=update.revision,
+        watched=is_watched(values),
     )
 
 

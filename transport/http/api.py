@@ -12,6 +12,7 @@ from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
 from transport.http.direct_writes import DirectWrites
 from transport.http.lists import ListRoutes
+from transport.http.progress import ProgressRoute
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.websocket_route import WebSocketRoute
@@ -20,6 +21,7 @@ from transport.http.writes import ListRoute, OperationsRoute
 T = TypeVar("T")
 
 WATCHLIST = "/api/v1/sync/watchlist"
+PROGRESS = "/api/v1/sync/progress"
 OPERATIONS = "/api/v1/sync/operations"
 LISTS = "/api/v1/sync/lists"
 A_LIST = f"{LISTS}/*"
@@ -36,9 +38,11 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     """Return the API, which serves ``more`` too."""
     cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
+    progress = ProgressRoute(deps, deadlines)
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
+        PROGRESS: {"POST": progress.post},
         OPERATIONS: {"POST": operations.post},
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
@@ -50,7 +54,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         "/ws": {"GET": WebSocketRoute(deps).get},
         **more,
     }
-    writes = {WATCHLIST: watchlist, OPERATIONS: operations, A_LIST: watchlist}
+    writes = {WATCHLIST: watchlist, OPERATIONS: operations, PROGRESS: progress, A_LIST: watchlist}
     prefix = deps.path_prefix
     return HttpApi(HttpApp(_below(prefix, routes), cors), DirectWrites(_below(prefix, writes), cors))
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.messages.change import Change
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
@@ -78,6 +79,7 @@ def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMes
     handler.handle_foreign_message("bob", FOREIGN_ADD)
     (write,) = users.told["bob"]
     assert isinstance(write, DeviceWrite)
+    assert isinstance(write.change, Change)
     assert (write.user_id, write.device_id, write.change.action) == ("bob", "device-a", "add")
     assert (str(write.change.content_id), write.change.tag, write.removed_tags) == (CONTENT_ID, "movie-123", ())
     assert write.change.timestamp == 1_764_000_000  # a clock in another shape, which the service replaces by its own

@@ -577,6 +577,7 @@ async def test_a_write_goes_to_the_watchlist_and_its_outcome_back_as_ack(live: D
     await live.tell(Received((write(operation_id="op", tag="t", observed=9, timestamp=STAMP),)))
     (request,) = live.told_of(DeviceWrite)
     assert isinstance(request, DeviceWrite)
+    assert isinstance(request.change, Change)
     assert (request.user_id, request.device_id, request.change.action) == ("ann", "tv", "add")
     assert str(request.change.content_id) == "550e8400-e29b-41d4-a716-446655440000"
     assert (request.change.operation_id, request.change.tag, request.change.observed) == ("op", "t", 9)
