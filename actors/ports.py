@@ -6,7 +6,17 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from actors.messages.journal import AnyOperation, Bookmark, Changes, ChangesExpired, Head, Outcome, Page, PageExpired
+from actors.messages.journal import (
+    AnyOperation,
+    Bookmark,
+    Changes,
+    ChangesExpired,
+    Head,
+    Outcome,
+    Page,
+    PageExpired,
+    RegisterPage,
+)
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
@@ -122,8 +132,10 @@ class JournalStore(Protocol):
         """Return where each user stands, same order. Raises: StoreUnavailable."""
         ...
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
-        """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
+    def page(
+        self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None
+    ) -> Page | RegisterPage | PageExpired:
+        """Return what ``ReadPage`` asks for, or why not. Raises: StoreUnavailable."""
         ...
 
     def changes(

@@ -10,7 +10,17 @@ was promoted shows it: ``storage.promotion``.
 
 from collections.abc import Callable, Sequence
 
-from actors.messages.journal import AnyOperation, Bookmark, Changes, ChangesExpired, Head, Outcome, Page, PageExpired
+from actors.messages.journal import (
+    AnyOperation,
+    Bookmark,
+    Changes,
+    ChangesExpired,
+    Head,
+    Outcome,
+    Page,
+    PageExpired,
+    RegisterPage,
+)
 from actors.messages.lists import ListDeleted, ListPut, Lists
 from storage.answers import AnswerKeeping
 from storage.bounds import DEFAULT_BOUNDS, Bounds
@@ -92,10 +102,12 @@ class SqlJournalStore:
         with self._database.transaction(writing=False) as transaction:
             return read_heads(transaction, lines)
 
-    def page(self, line: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    def page(
+        self, line: str, limit: int, after: Bookmark | None, state: str | None = None
+    ) -> Page | RegisterPage | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""
         with self._database.transaction(writing=False) as transaction:
-            return read_page(transaction, line, limit, after)
+            return read_page(transaction, line, limit, after, state)
 
     def changes(
         self, line: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from actors.messages import progress
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
     PubNubDeviceHandoff,
+    PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.collections import PROGRESS
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
@@ -50,26 +53,41 @@ class BroadcasterMessageHandler:
         ``handle_foreign_message``, which gets it too, here or on another node.
         """
         match message:
-            case PubNubWatchlistUpdate(revision=None):
+            case PubNubWatchlistUpdate(revision=None) | PubNubProgressUpdate(revision=None):
                 return
-            case PubNubProgressUpdate(revision=None) | PubNubDeviceHandoff():
-                self._broadcaster(RelayPubNubMessage(user_id, message))
             case PubNubWatchlistUpdate() | PubNubProgressUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
                 self._tell_if_active(user_id, message)
+            case PubNubDeviceHandoff():
+                self._broadcaster(RelayPubNubMessage(user_id, message))
             case _:
                 assert_never(message)
 
     def handle_foreign_message(self, user_id: str, message: BusMessage) -> None:
         """Make an operation of a foreign publisher's write, whoever its user is; leave everything else.
 
-        Should several nodes get it, its tag makes it one.
+        Should several nodes get it, its tag makes it one, or its stamp.
         """
-        if type(message) is not PubNubWatchlistUpdate or message.revision is not None:  # of a list none is documented
+        if not is_name(user_id):  # what is none might be taken for the line of a user's list
             return
-        if is_name(user_id):  # what is none might be taken for the line of a user's list
-            self._ingest(user_id, message)
+        match message:
+            case PubNubListUpdate():  # none is documented
+                return
+            case PubNubWatchlistUpdate(revision=None):
+                self._ingest(user_id, message)
+            case PubNubProgressUpdate(revision=None):
+                self._ingest_progress(user_id, message)
+            case _:
+                return
+
+    def _ingest_progress(self, user_id: str, message: PubNubProgressUpdate) -> None:
+        change, device_id = progress.channel_change(message), message.device_id
+        if change is None:
+            self._broadcaster(RelayPubNubMessage(user_id, message))  # as of the watchlist
+            return
+        write = DeviceWrite(user_id=user_id, device_id=device_id, change=change, answer=None, collection=PROGRESS)
+        self._tell_watchlist(write)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
         change = channel_change(message)

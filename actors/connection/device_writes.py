@@ -5,7 +5,7 @@ from typing import Final
 
 from actors.connection.deps import ConnectionDeps
 from actors.messages.connection import ConnectionInfo, WriteAnswered
-from actors.messages.device import WatchlistWrite
+from actors.messages.device import ProgressWrite, WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
@@ -24,7 +24,7 @@ class DeviceWrites:
         self._deps = deps
         self.unanswered = 0
 
-    def submit(self, write: WatchlistWrite) -> None:
+    def submit(self, write: WatchlistWrite | ProgressWrite) -> None:
         """Hand ``write`` to the user's ``WatchlistSync``."""
         self.unanswered += 1
         if self.unanswered == MAX_UNANSWERED:
@@ -34,7 +34,7 @@ class DeviceWrites:
             DeviceWrite(
                 user_id=user_id,
                 device_id=device_id,
-                change=write,
+                change=write.register_change() if isinstance(write, ProgressWrite) else write,
                 collection=write.collection,
                 answer=partial(_tell_outcome, self._connection.tell, write),
                 trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket", write.collection),
@@ -48,5 +48,5 @@ class DeviceWrites:
             self._socket.resume_reading()
 
 
-def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite, outcome: Outcome) -> None:
+def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite | ProgressWrite, outcome: Outcome) -> None:
     tell(WriteAnswered(write.id, outcome, write.collection))

@@ -1,5 +1,6 @@
 """A collection that a device follows, and how far it has been shown it."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -8,6 +9,7 @@ from actors.messages.collections import PROGRESS, WATCHLIST, list_of
 from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn
 from actors.messages.device import Resumed
 from actors.messages.journal import Bookmark
+from actors.messages.register_kinds import KINDS
 
 _USUAL: Final[dict[frozenset[str], frozenset[str]]] = {
     usual: usual for usual in (frozenset((WATCHLIST,)), frozenset((WATCHLIST, PROGRESS)))
@@ -39,8 +41,28 @@ class Followed(Struct, eq=False):
 
     def resumed(self, revision: int, epoch: str, reason: str | None = None) -> Resumed:
         """Return what tells the device where this stands; ``reason``: why it is shown the list."""
-        list_id = list_of(self.asked.collection)
-        return Resumed(recovered=reason is None, revision=revision, epoch=epoch, reason=reason, list=list_id)
+        name = self.asked.collection
+        return Resumed(
+            recovered=reason is None,
+            revision=revision,
+            epoch=epoch,
+            reason=reason,
+            list=list_of(name),
+            collection=name if name in KINDS else None,
+        )
+
+
+def named(collection: str, followed: Iterable[Followed]) -> Followed:
+    """Return which of the ``followed`` is ``collection``. Raises: LookupError, none is."""
+    for one in followed:
+        if one.asked.collection == collection:
+            return one
+    raise LookupError(collection)
+
+
+def joined_at_once(followed: Sequence[Followed]) -> list[Followed]:
+    """Return what is asked for at the beginning: the first, and what needs no replay; the others come in turn."""
+    return [one for one in followed if one is followed[0] or one.asked.since is None]
 
 
 def collections_of(follows: tuple[Following, ...]) -> frozenset[str]:

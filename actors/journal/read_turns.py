@@ -122,8 +122,8 @@ class ReadTurns:
         match message:
             case ReadChanges(revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
                 return self._store.read(FindChanges(_line_of(message), revision, limit, epoch, prefers_list))
-            case ReadPage(limit=limit, after=after):
-                return self._store.read(FindPage(_line_of(message), limit, after))
+            case ReadPage(limit=limit, after=after, state=state):
+                return self._store.read(FindPage(_line_of(message), limit, after, state))
             case ReadSnapshotPage(limit=limit, after=after):
                 return self._store.read(FindSnapshotPage(_line_of(message), limit, after))
             case ReadLists(user_id=user_id):

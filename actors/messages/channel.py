@@ -5,11 +5,11 @@ All are tagged by ``type``. New fields get defaults, so that older peers keep de
 Source: shared wire shapes in docs/protocol.md.
 """
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
-from actors.messages.change import AuthorStamp, WatchlistAction
+from actors.messages.change import AuthorStamp, PlayState, ProgressAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
 from crdt.hlc import HLCTimestamp
 
@@ -54,12 +54,12 @@ class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field
     """
 
     content_id: str
-    position_seconds: int | float
-    duration_seconds: int | float
+    position_seconds: Seconds
+    duration_seconds: Seconds
     timestamp: HLCTimestamp | int | None = None
     device_id: str = ""
-    operation: Literal["update", "remove"] | None = None
-    state: Literal["playing", "paused", "stopped"] | None = None
+    operation: ProgressAction | None = None
+    state: PlayState | None = None
     watched: bool | None = None
     revision: int | None = None
     origin: str | None = None

@@ -138,7 +138,7 @@ class Joined(Struct, frozen=True, eq=False):
 class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """The answer to a ``Join`` with ``since``: the device is at ``revision`` once ``frames`` are written.
 
-    They are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing).
+    They are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing), or those of ``revisions``.
     """
 
     revision: int
@@ -147,6 +147,14 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     epoch: str
     frames: tuple[bytes, ...]
     collection: str = WATCHLIST
+    revisions: tuple[int, ...] | None = None
+    """Of the frames, as of ``Changes``; ``None``: they are consecutive, and end with ``revision``."""
+
+    def revision_without(self, left_out: int) -> int:
+        """Return at which revision the device is without the last ``left_out`` frames; the first is not left out."""
+        if self.revisions is None or not left_out:
+            return self.revision - left_out
+        return self.revisions[-left_out - 1]
 
 
 class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):

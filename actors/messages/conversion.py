@@ -17,7 +17,8 @@ from actors.messages.device import (
     WatchlistSnapshot,
     WatchlistSnapshotPiece,
 )
-from actors.messages.journal import AnyUpdate, Page, SnapshotPage
+from actors.messages.journal import AnyUpdate, Page, RegisterPage, SnapshotPage
+from actors.messages.progress import ProgressItem
 from actors.messages.register_kinds import KINDS
 from actors.messages.registers import RegisterUpdate
 from actors.messages.sync import ListUpdate, ProgressUpdate, WatchlistUpdate
@@ -106,38 +107,44 @@ def shown(
     return update if list_id is None else ListUpdate.of(list_id, update)
 
 
-def snapshot_page(page: Page) -> SnapshotPage:
+def snapshot_page(page: Page | RegisterPage) -> SnapshotPage:
     """Return the form of a page that devices are shown."""
-    items = [
-        SnapshotItem(
-            content_id=item.content_id,
-            unique_tag=item.tag,
-            timestamp=item.timestamp,
-            device_id=item.device_id,
-            data=item.data,
-            position=item.position,
-        )
-        for item in page.items
-    ]
+    items: list[SnapshotItem] | list[ProgressItem]
+    if isinstance(page, RegisterPage):
+        items = [KINDS[collection_in(page.line)].item_form(update) for update in page.items]
+    else:
+        items = [
+            SnapshotItem(
+                content_id=item.content_id,
+                unique_tag=item.tag,
+                timestamp=item.timestamp,
+                device_id=item.device_id,
+                data=item.data,
+                position=item.position,
+            )
+            for item in page.items
+        ]
     return SnapshotPage(epoch=page.epoch, revision=page.revision, items=_encode(items)[1:-1], after=page.after)
 
 
 def snapshot_piece_json(
     page: SnapshotPage, *, is_start: bool, cursor: str | None, collection: str = WATCHLIST
 ) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshotPiece``, or of a list's; ``cursor``: of the next one."""
-    piece = WatchlistSnapshotPiece(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
-    list_id = list_of(collection)
+    """Return the JSON of a ``WatchlistSnapshotPiece``, or of another collection's; ``cursor``: of the next one."""
+    list_id, kind = list_of(collection), KINDS.get(collection)
+    of_kind = WatchlistSnapshotPiece if kind is None else kind.piece
+    piece = of_kind(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
     if list_id is not None:
         piece = ListSnapshotPiece(**structs.asdict(piece), list=list_id)
     return _encode(piece).replace(_ITEMS, _ITEMS + page.items, 1)
 
 
 def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes], collection: str = WATCHLIST) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshot``, or of a list's, whose items are encoded: ``SnapshotPage.items``."""
-    list_id = list_of(collection)
+    """Return the JSON of a ``WatchlistSnapshot``, or another's; its items are encoded: ``SnapshotPage.items``."""
+    list_id, kind = list_of(collection), KINDS.get(collection)
     if list_id is None:
-        empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+        of_kind = WatchlistSnapshot if kind is None else kind.snapshot
+        empty = _encode(of_kind(revision=revision, epoch=epoch, items=()))
     else:
         empty = _encode(ListSnapshot(list=list_id, revision=revision, epoch=epoch, items=()))
     return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))

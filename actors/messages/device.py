@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import WATCHLIST, ListId, collection_of_list, place_of
+from actors.messages.collections import PROGRESS, WATCHLIST, ListId, collection_of_list, place_of
 from actors.messages.journal import Outcome, Status
+from actors.messages.progress import ProgressChange, ProgressSnapshot, ProgressSnapshotPiece
 from crdt.hlc import HLCTimestamp
 
 MessageId = Annotated[str, Meta(max_length=128)] | int
@@ -39,6 +40,19 @@ class ListWrite(WatchlistWrite, frozen=True, tag="list_update", tag_field="type"
     def collection(self) -> str:
         """What it changes."""
         return collection_of_list(self.list)
+
+
+class ProgressWrite(ProgressChange, frozen=True, tag="progress_update", tag_field="type"):
+    """A ``ProgressChange`` over the WebSocket; answered by ``ack`` or ``error``."""
+
+    id: MessageId | None = None
+    traceparent: str | None = None
+    """As of a ``WatchlistWrite``."""
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return PROGRESS
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
@@ -74,7 +88,7 @@ class Malformed(Struct, frozen=True):
     retry_after_ms: int | None = None
 
 
-DeviceMessage = WatchlistWrite | ListWrite | DeviceHeartbeat | Ping | Pong | Malformed
+DeviceMessage = WatchlistWrite | ListWrite | ProgressWrite | DeviceHeartbeat | Ping | Pong | Malformed
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
 
 ErrorCode = Literal[
@@ -121,7 +135,9 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_default
     epoch: str
     reason: str | None = None
     list: str | None = None
-    """Of which list; ``None``: of the watchlist."""
+    """Of which list; ``None``: of the watchlist, or of ``collection``."""
+    collection: str | None = None
+    """Of which collection, if it is neither the watchlist nor a list."""
 
 
 class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -188,7 +204,7 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
 
 Answer = (
     Ack | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
-    | ListSnapshotPiece | Goodbye | Pong
+    | ListSnapshotPiece | ProgressSnapshot | ProgressSnapshotPiece | Goodbye | Pong
 )  # fmt: skip
 """What only one connection is told."""
 

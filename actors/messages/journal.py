@@ -262,6 +262,20 @@ class Page(Struct, frozen=True, kw_only=True, tag=True):
     """Asks for the next part; ``None``: that was all."""
 
 
+class RegisterPage(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the keys that have a value, those of the newest stamps first.
+
+    What has changed after ``revision``, that of the first page, is not in later ones: it is in the changes since then.
+    """
+
+    line: str
+    epoch: str
+    revision: int
+    items: tuple[RegisterUpdate, ...]
+    after: Bookmark | None = None
+    """As of a ``Page``."""
+
+
 class SnapshotPage(Struct, frozen=True, kw_only=True, tag=True):
     """A ``Page`` as devices are shown it."""
 
@@ -283,9 +297,11 @@ class ReadPage(Struct, frozen=True, eq=False):
 
     user_id: str
     limit: int
-    reply_to: Tell["Page | PageExpired | ReadFailed"]
+    reply_to: Tell["Page | RegisterPage | PageExpired | ReadFailed"]
     after: Bookmark | None = None
     collection: str = WATCHLIST
+    state: str | None = None
+    """Of registers: only those of this state, see ``RegisterKind``."""
 
 
 class ReadSnapshotPage(Struct, frozen=True, eq=False):

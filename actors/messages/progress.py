@@ -1,26 +1,20 @@
 """Playback progress: how far a user has come in each content. It is a collection of registers, one for each content."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Meta, Struct, convert, to_builtins
+from msgspec import Struct, convert, to_builtins
 
-from actors.messages.change import AuthorStamp
+from actors.messages.change import AuthorStamp, PlayState, ProgressAction, Seconds
 from actors.messages.channel import PubNubProgressUpdate
+from actors.messages.content_ids import content_id_of
 from actors.messages.names import Name
 from actors.messages.registers import RegisterChange, RegisterUpdate, Values
 from actors.messages.sync import ProgressUpdate
+from crdt.hlc import HLCTimestamp
 
-PlayState = Literal["playing", "paused", "stopped"]
-ProgressOperation = Literal["update", "remove"]
-
-MAX_SECONDS: Final = 10_000_000
-"""Of a position and a duration: 115 days."""
 WATCHED_PERCENT: Final = 90
 """From there on a content is watched, unless its author says otherwise."""
-
-Seconds = Annotated[int, Meta(ge=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
-"""As apps send them, whole or not, and kept so."""
 
 MEMBERS: Final = ("position", "duration", "state", "watched")
 """``watched`` is there if the author of the position has said it. Only ``duration`` may be left out of an update."""
@@ -39,14 +33,14 @@ class ProgressChange(Struct, frozen=True, omit_defaults=True):
     state: PlayState = "playing"
     watched: bool | None = None
     """``None``: it is from 90 % on."""
-    operation: ProgressOperation = "update"
+    operation: ProgressAction = "update"
     operation_id: Name | None = None
     timestamp: AuthorStamp | None = None
     """The author's stamp. A bare number is accepted and ignored: the service stamps the change."""
 
     def __post_init__(self) -> None:
         if self.operation == "update" and self.position_seconds is None:
-            raise ValueError("position_seconds: an update needs it")
+            raise ValueError("Object missing required field `position_seconds`")
 
     def register_change(self) -> RegisterChange:
         """Return the change of the register."""
@@ -58,6 +52,39 @@ class ProgressChange(Struct, frozen=True, omit_defaults=True):
         return RegisterChange(
             key=to_builtins(self.content_id), says=says, operation_id=self.operation_id, timestamp=self.timestamp
         )
+
+
+class ProgressItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One content of a ``progress_snapshot``."""
+
+    content_id: str
+    position: int | float
+    duration: int | float
+    """0: it is not known."""
+    state: PlayState
+    watched: bool
+    timestamp: HLCTimestamp
+    device_id: str
+
+
+class ProgressSnapshot(Struct, frozen=True, tag="progress_snapshot", tag_field="type", kw_only=True):
+    """The progress of all contents at one revision, newest play first: replaces what the device has."""
+
+    revision: int
+    epoch: str
+    items: tuple[ProgressItem, ...]
+
+
+class ProgressSnapshotPiece(
+    Struct, frozen=True, tag="progress_snapshot_piece", tag_field="type", omit_defaults=True, kw_only=True
+):
+    """As ``watchlist_snapshot_piece``, of progress."""
+
+    revision: int
+    epoch: str
+    start: bool = False
+    items: tuple[ProgressItem, ...]
+    next: str | None = None
 
 
 def percent_of(values: Values) -> float:
@@ -91,6 +118,42 @@ def device_form(update: RegisterUpdate) -> ProgressUpdate:
         timestamp=update.timestamp,
         device_id=update.device_id,
     )
+
+
+def item_form(update: RegisterUpdate) -> ProgressItem:
+    """Return what is shown in a snapshot of what ``update`` has left."""
+    values = update.values
+    return ProgressItem(
+        content_id=update.key,
+        position=values["position"],
+        duration=values.get("duration", 0),
+        state=values["state"],
+        watched=is_watched(values),
+        timestamp=update.timestamp,
+        device_id=update.device_id,
+    )
+
+
+def channel_change(message: PubNubProgressUpdate) -> RegisterChange | None:
+    """Return the change that a foreign publisher's message asks for; ``None``: its content is not a UUID.
+
+    Nodes that get it several times, or several nodes, make it one operation if it has a time, in whatever shape.
+    """
+    try:
+        content_id = content_id_of(message.content_id)
+    except ValueError:
+        return None
+    name = f"channel:{message.timestamp}:{content_id}:{message.position_seconds}"
+    return ProgressChange(
+        content_id=content_id,
+        position_seconds=message.position_seconds,
+        duration_seconds=message.duration_seconds or None,
+        state=message.state or "playing",
+        watched=message.watched,
+        operation=message.operation or "update",
+        operation_id=name if isinstance(message.timestamp, int) else None,
+        timestamp=message.timestamp,
+    ).register_change()
 
 
 def channel_form(update: RegisterUpdate, origin: str, epoch: str | None) -> PubNubProgressUpdate:

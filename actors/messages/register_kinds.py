@@ -15,6 +15,7 @@ from msgspec import Struct
 from actors.messages import progress
 from actors.messages.channel import PubNubProgressUpdate
 from actors.messages.collections import PROGRESS, collection_in
+from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
 from actors.messages.registers import RegisterUpdate, Values
 from actors.messages.sync import ProgressUpdate
 
@@ -30,6 +31,12 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
     """A word by which its keys may be asked for, of a value that is there."""
     device_form: Callable[[RegisterUpdate], ProgressUpdate]
     """What devices are shown."""
+    item_form: Callable[[RegisterUpdate], ProgressItem]
+    """What is shown in a snapshot."""
+    snapshot: type[ProgressSnapshot]
+    """The message that is a snapshot."""
+    piece: type[ProgressSnapshotPiece]
+    """The message that is a piece of one."""
     channel_form: Callable[[RegisterUpdate, str, str | None], PubNubProgressUpdate]
     """What nodes tell each other; of an update, its origin and the epoch of the database."""
 
@@ -40,6 +47,9 @@ KINDS: Final = {
         key_field="content_id",
         state_of=progress.state_of,
         device_form=progress.device_form,
+        item_form=progress.item_form,
+        snapshot=ProgressSnapshot,
+        piece=ProgressSnapshotPiece,
         channel_form=progress.channel_form,
     )
 }

@@ -14,6 +14,7 @@ from actors.messages.journal import (
     Outcome,
     Page,
     PageExpired,
+    RegisterPage,
     SnapshotPage,
 )
 from actors.messages.lists import ListDeleted, ListPut, Lists
@@ -58,12 +59,13 @@ class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
     prefers_list: bool = False
 
 
-class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
+class FindPage(Request[Page | RegisterPage | PageExpired], frozen=True, tag=True):
     """As ``ReadPage``."""
 
     line: str
     limit: int
     after: Bookmark | None
+    state: str | None = None
 
 
 class FindSnapshotPage(Request[SnapshotPage | PageExpired], frozen=True, tag=True):
@@ -136,6 +138,6 @@ StoreRequest = (
     | RevokeToken | FindRevocations | FindLists | NameList | DropList
 )  # fmt: skip
 StoreAnswer = (
-    BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | SnapshotPage | PageExpired | Done
+    BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | RegisterPage | SnapshotPage | PageExpired | Done
     | RevocationsFound | Lists | ListPut | ListDeleted
 )  # fmt: skip

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from actors.messages.change import WatchlistAction
+from actors.messages.change import PlayState, ProgressAction, WatchlistAction
 from crdt.hlc import HLCTimestamp
 
 
@@ -50,8 +50,8 @@ class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type
     content_id: UUID
     position: int | float
     duration: int | float
-    action: Literal["update", "remove"] | None = None
-    state: Literal["playing", "paused", "stopped"] | None = None
+    action: ProgressAction | None = None
+    state: PlayState | None = None
     watched: bool | None = None
     revision: int | None = None
     timestamp: HLCTimestamp | None = None

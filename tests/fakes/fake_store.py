@@ -33,7 +33,7 @@ class FakeStore:
         revision = sum(map(len, self.batches))
         return [Head(line=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    def page(self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None) -> Page | PageExpired:
         self.fault(())
         return Page(line=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 

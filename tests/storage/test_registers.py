@@ -1,12 +1,13 @@
 """Registers in a database: a key's row is its value and its history, and what it was answered stays known."""
 
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 
 from actors.messages.collections import PROGRESS, line_of
-from actors.messages.journal import Changes, ChangesExpired, Status
+from actors.messages.journal import Changes, ChangesExpired, PageExpired, RegisterPage, Status
 from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.sync import ProgressUpdate
 from crdt.hlc import HLCTimestamp
@@ -125,3 +126,44 @@ def test_as_many_removed_keys_are_remembered_as_may_have_a_value(journal: SqlJou
     assert (
         journal.commit([played(0, 1, 9), played(1, 1, 9), played(2, 1, 9), played(3, 1, 9)])[3].quota == "keys_per_user"
     )
+
+
+def listed(journal: SqlJournalStore, **asked: Any) -> RegisterPage:
+    page = journal.page(LINE, asked.get("limit", 10), asked.get("after"), asked.get("state"))
+    assert isinstance(page, RegisterPage)
+    return page
+
+
+def films_of(page: RegisterPage) -> list[int]:
+    return [FILMS.index(item.key) for item in page.items]
+
+
+def test_what_was_played_is_listed_newest_play_first(journal: SqlJournalStore) -> None:
+    journal.commit([played(0, 5, 3), played(1, 95, 5), played(2, 5, 4), played(3, None, 9)])
+    page = listed(journal)
+    assert (films_of(page), page.revision, page.after) == ([1, 2, 0], 4, None)
+    assert films_of(listed(journal, state="in_progress")) == [2, 0]
+
+
+def test_a_later_page_leaves_out_what_has_changed_which_the_changes_since_then_have(journal: SqlJournalStore) -> None:
+    journal.commit([played(0, 5, 3), played(1, 5, 5), played(2, 5, 4)])
+    first = listed(journal, limit=1)
+    assert (films_of(first), first.after is not None) == ([1], True)
+    journal.commit([played(0, 6, 6), played(1, 6, 7)])
+    rest = listed(journal, after=first.after)
+    assert (films_of(rest), rest.revision, rest.after) == ([2], 3, None)
+    assert [FILMS.index(str(one.content_id)) for one in missed(journal, rest.revision)] == [0, 1]
+    assert first.after is not None
+    elsewhere = msgspec.structs.replace(first.after, epoch="other")
+    assert journal.page(LINE, 1, elsewhere) == PageExpired("epoch_changed")
+
+
+def test_a_page_cannot_be_continued_when_a_removal_since_then_is_forgotten(
+    journal: SqlJournalStore, wall_clock: WallClock
+) -> None:
+    journal.commit([played(0, 5, 3), played(1, 5, 5)])
+    after = listed(journal, limit=1).after
+    journal.commit([played(0, None, 6)])
+    wall_clock.now_ms += 31 * DAY_MS
+    journal.commit([played(2, 5, 7)])
+    assert journal.page(LINE, 1, after) == PageExpired("history_pruned")

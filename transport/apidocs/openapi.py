@@ -28,6 +28,7 @@ from transport.apidocs.openapi_parts import (
     query,
     ref,
 )
+from transport.apidocs.openapi_progress import NEEDS_POSITION, PROGRESS_TYPES, progress_listed, write_progress
 from transport.http.answers import (
     BulkResponse,
     Health,
@@ -53,7 +54,7 @@ from transport.query import (
 
 _TYPES: Final = (
     Change, WriteResponse, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges, WatchlistUpdate,
-    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *ADMIN_TYPES,
+    LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *PROGRESS_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -89,8 +90,9 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("Change")
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
-        "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate")]
+        "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
     }
+    schemas["ProgressChange"] |= NEEDS_POSITION
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,6 +118,12 @@ def openapi_document(version: str, path_prefix: str = "") -> Json:
                 "post": _write_watchlist("writeList", "Add or remove one content of a list.", LIST_ID),
                 "put": put_list(),
                 "delete": delete_list(),
+            },
+            "/api/v1/sync/progress": {
+                "get": progress_listed(
+                    _read_watchlist("readProgress", "Read what was played, newest first, or with since what changed.")
+                ),
+                "post": write_progress(),
             },
             "/api/v1/sync/operations": {"post": _write_operations()},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
@@ -199,7 +207,7 @@ def _read_watchlist(
 
 
 def _last_activities() -> Json:
-    example = {"watchlist": 9, "epoch": EPOCH}
+    example = {"watchlist": 9, "epoch": EPOCH, "progress": 120}
     return of_a_user(
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",

@@ -19,7 +19,7 @@ class Peeked(Struct, frozen=True):
     @property
     def is_foreign_write(self) -> bool:
         """Whether it is to become an operation."""
-        return self.type == "watchlist_update" and self.revision is None
+        return self.type in ("watchlist_update", "progress_update") and self.revision is None
 
 
 _DECODER = msgspec.json.Decoder(Peeked)

@@ -42,7 +42,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
-        PROGRESS: {"POST": progress.post},
+        PROGRESS: {"GET": reads.progress, "POST": progress.post},
         OPERATIONS: {"POST": operations.post},
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},

@@ -9,9 +9,14 @@ from transport.problems import unavailable
 
 async def journal_head(deps: ApiDeps, line: str) -> Head:
     """Return where ``line`` stands. Raises: Problem, a 503."""
+    return (await journal_heads(deps, (line,)))[0]
+
+
+async def journal_heads(deps: ApiDeps, lines: tuple[str, ...]) -> tuple[Head, ...]:
+    """Return where ``lines`` stand, in their order. Raises: Problem, a 503."""
     answer: LoopFuture[HeadsLoaded] = LoopFuture()
-    deps.journal(LoadHeads((line,), answer.set))
+    deps.journal(LoadHeads(lines, answer.set))
     heads = (await with_deadline(answer, deps.answer_timeout_s)).heads
     if heads is None:
         raise unavailable("The journal cannot be read now.", RETRY_AFTER_S)
-    return heads[0]
+    return heads

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from actors.messages.collections import WATCHLIST, line_of
+from actors.messages.collections import PROGRESS, WATCHLIST, line_of
 from actors.messages.journal import (
     Changes,
     ChangesExpired,
@@ -15,17 +15,18 @@ from actors.messages.journal import (
     ReadFailed,
     ReadPage,
     ReadRefused,
+    RegisterPage,
 )
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
-from transport.http.answers import LastActivities, json_response, watchlist_changes, watchlist_page
+from transport.http.answers import LastActivities, json_response, progress_page, watchlist_changes, watchlist_page
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
 from transport.http.etags import entity_tag, is_known
-from transport.http.journal_head import journal_head
+from transport.http.journal_head import journal_head, journal_heads
 from transport.http.requests import authenticated, collection_named
 from transport.problems import unavailable
 from transport.query import ListQuery, list_query
@@ -47,6 +48,10 @@ class ReadRoutes:
     async def list(self, request: HttpRequest) -> Response:
         """Return a page of the list that the path names, or what changed."""
         return await self._list(request, collection_named(request.last_segment))
+
+    async def progress(self, request: HttpRequest) -> Response:
+        """Return a page of what was played, or what changed."""
+        return await self._list(request, PROGRESS)
 
     async def _list(self, request: HttpRequest, collection: str) -> Response:
         claims = await authenticated(request, self._deps.authenticator)
@@ -72,11 +77,11 @@ class ReadRoutes:
         """Return the revision of each kind of data."""
         claims = await authenticated(request, self._deps.authenticator)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
-        head = await journal_head(self._deps, claims.user_id)
-        etag = entity_tag(head.epoch, head.revision)
+        head, progress = await journal_heads(self._deps, (claims.user_id, line_of(claims.user_id, PROGRESS)))
+        etag = entity_tag(head.epoch, head.revision, *([progress.revision] if progress.revision else []))
         if is_known(etag, request.header(b"if-none-match")):
             return _not_modified(etag)
-        body = LastActivities(watchlist=head.revision, epoch=head.epoch)
+        body = LastActivities(watchlist=head.revision, epoch=head.epoch, progress=progress.revision)
         return json_response(body, headers=OF_A_USER | {"ETag": etag})
 
     async def _unchanged(self, request: HttpRequest, claims: Claims, collection: str) -> Response | None:
@@ -89,8 +94,8 @@ class ReadRoutes:
         return _not_modified(etag) if is_known(etag, known) else None
 
     async def _page(self, user_id: str, collection: str, query: ListQuery, reason: str | None = None) -> Response:
-        pending: LoopFuture[Page | PageExpired | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection))
+        pending: LoopFuture[Page | RegisterPage | PageExpired | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection, query.state))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
                 raise read_problem(failed)
@@ -98,6 +103,9 @@ class ReadRoutes:
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
                 return _answer(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
+            case RegisterPage() as page_of_progress:
+                body = progress_page(page_of_progress, reason)
+                return _answer(body, body.epoch, body.revision, query.after is None)
 
 
 def _answer(body: object, epoch: str, revision: int, is_current: bool) -> Response:

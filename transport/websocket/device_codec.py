@@ -16,6 +16,7 @@ from actors.messages.device import (
     MessageId,
     Ping,
     Pong,
+    ProgressWrite,
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
@@ -28,7 +29,9 @@ class _Identified(Struct):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(WatchlistWrite | ListWrite | Authenticate | DeviceHeartbeat | Ping | Pong)
+_decoder: Final = msgspec.json.Decoder(
+    WatchlistWrite | ListWrite | ProgressWrite | Authenticate | DeviceHeartbeat | Ping | Pong
+)
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
 _FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`")

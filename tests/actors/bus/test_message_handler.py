@@ -13,6 +13,7 @@ from actors.messages.channel import (
 )
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
+from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import RemoteUpdate
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
@@ -117,7 +118,7 @@ def test_a_foreign_write_to_an_active_user_is_left_to_the_node_that_takes_it_in(
     [
         PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:4", None, "tv", revision=4, origin="other"),
         HeadMoved(4, "other"),
-        PubNubProgressUpdate(CONTENT_ID, 1, 2),
+        PubNubProgressUpdate(CONTENT_ID, 1, 2, revision=4, origin="other"),
         PubNubDeviceHandoff("tv", CONTENT_ID),
     ],
 )
@@ -128,11 +129,30 @@ def test_whoever_takes_in_foreign_writes_takes_in_nothing_else(
     assert (users.told["ann"], relayed) == ([], [])
 
 
-@pytest.mark.parametrize("message", [PubNubProgressUpdate(CONTENT_ID, 1, 2), PubNubDeviceHandoff("tv", CONTENT_ID)])
-def test_progress_and_handoff_are_relayed_as_they_are(
-    handler: BroadcasterMessageHandler,
-    relayed: list[RelayPubNubMessage],
-    message: PubNubProgressUpdate | PubNubDeviceHandoff,
-) -> None:
+def test_a_handoff_is_relayed_as_it_is(handler: BroadcasterMessageHandler, relayed: list[RelayPubNubMessage]) -> None:
+    message = PubNubDeviceHandoff("tv", CONTENT_ID)
     handler.handle_sync_message("ann", message)
     assert relayed == [RelayPubNubMessage("ann", message)]
+
+
+def test_another_nodes_progress_goes_to_its_user_and_a_foreign_one_is_left_to_who_takes_it_in(
+    handler: BroadcasterMessageHandler, users: Users
+) -> None:
+    of_node = PubNubProgressUpdate(CONTENT_ID, 1, 2, revision=4, origin="other")
+    handler.handle_sync_message("ann", of_node)
+    handler.handle_sync_message("ann", PubNubProgressUpdate(CONTENT_ID, 1, 2))
+    assert users.told["ann"] == [RemoteUpdate(of_node)]
+
+
+def test_foreign_progress_becomes_an_operation(
+    handler: BroadcasterMessageHandler, users: Users, relayed: list[RelayPubNubMessage]
+) -> None:
+    handler.handle_foreign_message("bob", PubNubProgressUpdate(CONTENT_ID, 1.5, 2, 1_764_000_000, "device-a"))
+    (write,) = users.told["bob"]
+    assert isinstance(write, DeviceWrite)
+    assert isinstance(write.change, RegisterChange)
+    assert (write.device_id, write.collection, write.change.key) == ("device-a", "progress", CONTENT_ID)
+    assert write.change.says == {"position": 1.5, "duration": 2, "state": "playing", "watched": None}
+    broken = PubNubProgressUpdate("123", 1, 2)
+    handler.handle_foreign_message("bob", broken)
+    assert relayed == [RelayPubNubMessage("bob", broken)]

@@ -32,7 +32,7 @@ NEXT: dict[type, tuple[State | None, ...]] = {
     MeasureWrite: (J, L, R, S, C, X),
     WriteAnswered: (J, L, R, S, C, X),
     TimerDue: (J, L, R, S, C, X),
-    Joined: (L, None, L, None, C, X),
+    Joined: (L, L, R, S, C, X),
     Replayed: (S, None, S, None, C, X),
     Listed: (S, None, S, None, C, X),
     Disconnect: (C, C, C, C, C, X),

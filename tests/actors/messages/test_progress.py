@@ -5,8 +5,18 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from actors.messages.channel import PubNubProgressUpdate
 from actors.messages.collections import PROGRESS, line_of
-from actors.messages.progress import ProgressChange, channel_form, device_form, is_watched, percent_of, state_of
+from actors.messages.progress import (
+    ProgressChange,
+    channel_change,
+    channel_form,
+    device_form,
+    is_watched,
+    item_form,
+    percent_of,
+    state_of,
+)
 from actors.messages.registers import RegisterUpdate, Values
 from crdt.hlc import HLCTimestamp
 
@@ -73,3 +83,34 @@ def test_nodes_tell_each_other_all_that_devices_are_shown() -> None:
     for name in ("state", "watched", "revision", "timestamp", "device_id"):
         assert getattr(message, name) == getattr(shown, name)
     assert message.operation == shown.action
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "operation_id"),
+    [(STAMP, None), (None, None), (1_764_000_000, f"channel:1764000000:{FILM}:30.5")],
+)
+def test_a_foreign_message_is_a_change_and_one_only_however_many_nodes_get_it(
+    timestamp: HLCTimestamp | int | None, operation_id: str | None
+) -> None:
+    asked = channel_change(PubNubProgressUpdate(FILM, 30.5, 0, timestamp, "tv"))
+    assert asked is not None
+    assert (asked.key, asked.operation_id, asked.timestamp) == (FILM, operation_id, timestamp)
+    assert asked.says == {"position": 30.5, "state": "playing", "watched": None}, "a duration of 0 is not known"
+    assert channel_change(PubNubProgressUpdate("123", 1, 2)) is None
+
+
+def test_what_nodes_tell_each_other_of_a_removal_is_one() -> None:
+    asked = channel_change(channel_form(update({}), "here", "e"))
+    assert asked is not None
+    assert asked.says is None
+
+
+def test_a_snapshot_shows_what_is_there() -> None:
+    assert (
+        msgspec.json.encode(item_form(update({"position": 5, "state": "stopped"})))
+        == (
+            b'{"content_id":"%b","position":5,"duration":0,"state":"stopped","watched":false,'
+            b'"timestamp":{"physical":1764000000000,"logical":3,"node":"node-a"},"device_id":"tv"}'
+        )
+        % FILM.encode()
+    )

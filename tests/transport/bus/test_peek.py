@@ -1,7 +1,13 @@
 import msgspec
 import pytest
 
-from actors.messages.channel import HeadMoved, PubNubDeviceHandoff, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.channel import (
+    BusMessage,
+    HeadMoved,
+    PubNubDeviceHandoff,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from transport.bus.codec import BusCodec
 from transport.bus.peek import Peeked, peek
 
@@ -16,12 +22,13 @@ FOREIGN = PubNubWatchlistUpdate("add", "c", "t", None, "tv")
         (OURS, True, False),
         (HeadMoved(7, "here"), True, False),
         (FOREIGN, False, True),
-        (PubNubProgressUpdate("c", 1, 2), False, False),
+        (PubNubProgressUpdate("c", 1, 2), False, True),
+        (PubNubProgressUpdate("c", 1, 2, revision=7), True, False),
         (PubNubDeviceHandoff("tv", "c"), False, False),
     ],
 )
 def test_a_message_says_whose_it_is_signed_or_not(
-    message: PubNubWatchlistUpdate, key: bytes | None, *, is_of_node: bool, is_foreign_write: bool
+    message: BusMessage, key: bytes | None, *, is_of_node: bool, is_foreign_write: bool
 ) -> None:
     seems = peek(BusCodec(key).encode("ann", message))
     assert (seems.is_of_node, seems.is_foreign_write) == (is_of_node, is_foreign_write)
