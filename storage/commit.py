@@ -86,7 +86,7 @@ def commit(
     journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None
-    outcomes = [journals.apply(operation) for operation in batch]
+    outcomes = journals.apply(batch)
     _write(transaction, journals.sets.values(), now_ms)
     write_registers(transaction, journals.registers.values(), now_ms)
     _keep_answers(transaction, journals, now_ms, answers)

@@ -41,11 +41,14 @@ class Loaded(NamedTuple):
     sets: Journals
     registers: dict[str, RegisterJournal]
 
-    def apply(self, operation: AnyOperation) -> Outcome:
-        """Apply ``operation`` to its line."""
-        if isinstance(operation, RegisterOperation):
-            return self.registers[operation.line].apply(operation)
-        return self.sets[operation.line].apply(operation)
+    def apply(self, batch: Iterable[AnyOperation]) -> list[Outcome]:
+        """Apply ``batch`` in order, each operation to its line."""
+        return [
+            self.registers[one.line].apply(one)
+            if isinstance(one, RegisterOperation)
+            else self.sets[one.line].apply(one)
+            for one in batch
+        ]
 
     @property
     def all(self) -> Iterable[UserJournal | RegisterJournal]:
@@ -109,7 +112,7 @@ def load(
     """
     lines = {operation.line for operation in batch}
     of_sets = [operation for operation in batch if isinstance(operation, Operation)]
-    of_registers = [operation for operation in batch if isinstance(operation, RegisterOperation)]
+    of_registers = [one for one in batch if isinstance(one, RegisterOperation)] if len(of_sets) < len(batch) else []
     # Everything is asked for before the first answer is waited for. The rest is read when the heads are locked.
     wanted = padded(sorted(lines))
     locked = transaction.execute(lock_heads(len(wanted)), wanted)
@@ -119,7 +122,7 @@ def load(
     heads_found = {row[0]: head_of(row) for row in locked.fetchall()}
     if len(heads_found) < len(lines) and not are_created:
         return None
-    registers = register_journals(heads_found, bounds)
+    registers = register_journals({one.line: heads_found[one.line] for one in of_registers}, bounds)
     asked_registers.learnt_by(registers)
     sets = asked.journals(
         transaction,

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from actors.messages.collections import PROGRESS, WATCHLIST, list_of
-from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn
+from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn, Replayed
 from actors.messages.device import Resumed
 from actors.messages.journal import Bookmark
 from actors.messages.register_kinds import KINDS
@@ -63,6 +63,13 @@ def named(collection: str, followed: Iterable[Followed]) -> Followed:
 def joined_at_once(followed: Sequence[Followed]) -> list[Followed]:
     """Return what is asked for at the beginning: the first, and what needs no replay; the others come in turn."""
     return [one for one in followed if one is followed[0] or one.asked.since is None]
+
+
+def reached(replayed: Replayed, left_out: int) -> int:
+    """Return at which revision a device is without the last ``left_out`` frames, which are not all, of ``replayed``."""
+    if replayed.revisions is None or not left_out:
+        return replayed.revision - left_out
+    return replayed.revisions[-left_out - 1]
 
 
 def collections_of(follows: tuple[Following, ...]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import DeviceWrites
-from actors.connection.followed import Followed, collections_of, joined_at_once, named
+from actors.connection.followed import Followed, collections_of, joined_at_once, named, reached
 from actors.connection.heartbeat import Heartbeat
 from actors.connection.lifecycle import AllSent, GapFound, PartSent, State, Step, next_state
 from actors.connection.outbox import Outbox
@@ -265,7 +265,7 @@ class SyncWebSocket(LoopActor):
             self._send(followed.resumed(replayed.head, replayed.epoch))
         self._outbox.send(replayed.frames)
         self._outbox.flush()
-        followed.revision = replayed.revision_without(self._outbox.forget_excess())
+        followed.revision = reached(replayed, self._outbox.forget_excess())
         self._write_on()
 
     def _list(self, listed: Listed, *, is_first: bool) -> None:

@@ -150,12 +150,6 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     revisions: tuple[int, ...] | None = None
     """Of the frames, as of ``Changes``; ``None``: they are consecutive, and end with ``revision``."""
 
-    def revision_without(self, left_out: int) -> int:
-        """Return at which revision the device is without the last ``left_out`` frames; the first is not left out."""
-        if self.revisions is None or not left_out:
-            return self.revision - left_out
-        return self.revisions[-left_out - 1]
-
 
 class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):
     """A part of the list as it was at ``revision``: one object for all devices that are being sent it."""

@@ -436,11 +436,11 @@ async def test_a_device_that_should_have_been_shown_more_asks_for_it(live: Devic
 
 @pytest.mark.actors_may_fail
 async def test_a_message_that_cannot_come_in_a_state_ends_the_connection_and_is_counted(live: Device) -> None:
-    live.ref.tell(Joined(2))
+    live.ref.tell(Replayed(revision=12, head=12, epoch="e1", frames=()))
     while live.ref.is_alive():
         await asyncio.sleep(0)
     assert live.socket.closes == [INTERNAL_ERROR.code]
-    assert live.illegal_steps == {("LIVE", "Joined"): 1}
+    assert live.illegal_steps == {("LIVE", "Replayed"): 1}
     assert live.closes == {INTERNAL_ERROR.code: 1}
 
 
