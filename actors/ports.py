@@ -6,7 +6,17 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
+from actors.messages.journal import (
+    AnyOperation,
+    Bookmark,
+    Changes,
+    ChangesExpired,
+    Head,
+    Outcome,
+    Page,
+    PageExpired,
+    RegisterPage,
+)
 from actors.runtime.ask import Request
 
 R = TypeVar("R")
@@ -115,7 +125,7 @@ class Bus(Protocol):
 class JournalStore(Protocol):
     """The journal's tables. Thread: every method blocks; one call at a time."""
 
-    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order.
 
         A refused operation leaves the others alone. One that comes again under its ``operation_id`` changes nothing and
@@ -131,8 +141,10 @@ class JournalStore(Protocol):
         """Return where each user stands, same order. Raises: StoreUnavailable."""
         ...
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
-        """Return up to ``limit`` items, those that follow ``after``. Raises: StoreUnavailable."""
+    def page(
+        self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None
+    ) -> Page | RegisterPage | PageExpired:
+        """Return what ``ReadPage`` asks for, or why not. Raises: StoreUnavailable."""
         ...
 
     def changes(

@@ -10,9 +10,9 @@ from itertools import chain
 from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 
 from storage.database import Transaction
-from storage.rows import DONE, KINDS, answer_of, answer_row, recorded_answer_of
+from storage.rows import DONE, KINDS, answer_of, recorded_answer_of
 from storage.rows_in import rows_in
-from storage.statements import Statement, for_update
+from storage.statements import Row, Statement, for_update
 from storage.tables import answers, operations
 from storage.user_journal import Answer
 
@@ -97,9 +97,9 @@ class AnswerKeeping:
         """Return since when every ``operation_id`` is known."""
         return now_ms - self._min_age_ms
 
-    def keep(self, transaction: Transaction, new: Sequence[tuple[str, str, Answer]], now_ms: int) -> None:
-        """Keep answers, each with its user and ``operation_id``."""
-        transaction.execute_many(_INSERT, [answer_row(*one, now_ms) for one in new])
+    def keep(self, transaction: Transaction, new: Sequence[Row]) -> None:
+        """Keep answers: rows of ``answers``."""
+        transaction.execute_many(_INSERT, new)
         self._kept += len(new)
 
     def keep_dropped(self, transaction: Transaction, line: str, dropped: range, now_ms: int) -> None:

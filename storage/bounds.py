@@ -28,6 +28,8 @@ class Bounds(Struct, frozen=True):
     """Beside the watchlist."""
     devices_per_user: int = 100
     """Known ones. For one more, the one that has been offline for longest is forgotten."""
+    keys_per_user: int = 10_000
+    """That have a value; of each collection of registers. Of those that were removed, so many are remembered."""
 
 
 DEFAULT_BOUNDS: Final = Bounds()
@@ -46,6 +48,12 @@ def lists_bound(bounds: Bounds) -> BoundReached:
     """Return what is raised where another list is wanted, and there may be none."""
     most = bounds.lists_per_user
     return BoundReached("lists_per_user", "list", f"list: there are {most} lists (lists_per_user): delete one first")
+
+
+def keys_bound(bounds: Bounds, field: str) -> BoundReached:
+    """Return what is raised where no other key may have a value; ``field``: what a key is called."""
+    most = bounds.keys_per_user
+    return BoundReached("keys_per_user", field, f"{field}: {most} have a value (keys_per_user): remove one first")
 
 
 class Usage:

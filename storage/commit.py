@@ -9,18 +9,20 @@ from collections.abc import Collection, Sequence
 from msgspec import structs
 from sqlalchemy import Dialect, bindparam, delete, insert, text, update
 
-from actors.messages.journal import Operation, Outcome
+from actors.messages.journal import AnyOperation, Outcome
 from storage import history
 from storage.answers import AnswerKeeping, compile_keeping
 from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.lists import compile_creating, create_lines
-from storage.loading import compile_loading, load
-from storage.rows import context_row, head_row, live_row, update_row
+from storage.loading import Loaded, compile_loading, load
+from storage.register_journal import RegisterJournal
+from storage.registers import answer_rows, compile_registers, pruned_registers, write_registers
+from storage.rows import answer_row, context_row, head_row, live_row, update_row
 from storage.statements import Row, Statement
 from storage.tables import entries, heads, operations
 from storage.usage import forget_replicas
-from storage.user_journal import Answer, JournalHead, UserJournal
+from storage.user_journal import JournalHead, UserJournal
 
 # As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
 _PUT_CONTEXTS = Statement(
@@ -56,13 +58,14 @@ def compile_ahead(dialect: Dialect) -> None:
     compile_loading(dialect)
     compile_keeping(dialect)
     compile_creating(dialect)
+    compile_registers(dialect)
     for statement in (_PUT_CONTEXTS, _INSERT_OPERATIONS, _INSERT_ENTRIES, _DELETE_ENTRIES, _MOVE_HEADS):
         statement.compiled(dialect)
 
 
 def commit(
     transaction: Transaction,
-    batch: Sequence[Operation],
+    batch: Sequence[AnyOperation],
     now_ms: int,
     limits: history.HistoryLimits,
     answers: AnswerKeeping,
@@ -83,26 +86,22 @@ def commit(
     journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None
-    outcomes = [journals[operation.line].apply(operation) for operation in batch]
-    _write(transaction, journals.values(), now_ms, limits, answers)
+    outcomes = journals.apply(batch)
+    _write(transaction, journals.sets.values(), now_ms)
+    write_registers(transaction, journals.registers.values(), now_ms)
+    _keep_answers(transaction, journals, now_ms, answers)
+    _move_heads(transaction, journals, now_ms, limits, answers, bounds)
     answers.prune(transaction, now_ms)
     return outcomes
 
 
-def _write(
-    transaction: Transaction,
-    journals: Collection[UserJournal],
-    now_ms: int,
-    limits: history.HistoryLimits,
-    answers: AnswerKeeping,
-) -> None:
-    """Write what the batch changed."""
+def _write(transaction: Transaction, journals: Collection[UserJournal], now_ms: int) -> None:
+    """Write what the batch changed of sets, but for their heads."""
     recorded: list[Row] = []
     inserted: list[Row] = []
     deleted: list[Row] = []
     seen: list[Row] = []
     forgotten: list[tuple[str, str]] = []
-    unrecorded: list[tuple[str, str, Answer]] = []
     for journal in journals:
         line = journal.line
         recorded += [
@@ -113,18 +112,37 @@ def _write(
         deleted += [(line, live.content_id, str(live.tag)) for live in no_longer_live]
         seen += [context_row(line, *changed, now_ms) for changed in journal.context_changes().items()]
         forgotten += [(line, replica) for replica in journal.forgotten]
-        unrecorded += [(line, *answer) for answer in journal.unrecorded.items()]
     transaction.execute_many(_INSERT_OPERATIONS, recorded)
     transaction.execute_many(_DELETE_ENTRIES, deleted)
     transaction.execute_many(_INSERT_ENTRIES, inserted)
     forget_replicas(transaction, forgotten)
     transaction.execute_many(_PUT_CONTEXTS, seen)
-    answers.keep(transaction, unrecorded, now_ms)
-    moved = ((journal, head) for journal in journals if (head := journal.new_head) != journal.head)
+
+
+def _keep_answers(transaction: Transaction, journals: Loaded, now_ms: int, answers: AnswerKeeping) -> None:
+    """Keep what the batch was answered where its history does not."""
+    of_sets = [
+        answer_row(journal.line, operation_id, answer, now_ms)
+        for journal in journals.sets.values()
+        for operation_id, answer in journal.unrecorded.items()
+    ]
+    answers.keep(transaction, of_sets + answer_rows(journals.registers.values(), now_ms))
+
+
+def _move_heads(
+    transaction: Transaction,
+    journals: Loaded,
+    now_ms: int,
+    limits: history.HistoryLimits,
+    answers: AnswerKeeping,
+    bounds: Bounds,
+) -> None:
+    """Write the heads of what the batch changed, and drop history where that is due."""
+    moved = ((journal, head) for journal in journals.all if (head := journal.new_head) != journal.head)
     transaction.execute_many(
         _MOVE_HEADS,
         [
-            head_row(journal.line, _pruned(transaction, journal, head, now_ms, limits, answers))
+            head_row(journal.line, _pruned(transaction, journal, head, now_ms, limits, answers, bounds))
             for journal, head in moved
         ],
     )
@@ -132,14 +150,17 @@ def _write(
 
 def _pruned(
     transaction: Transaction,
-    journal: UserJournal,
+    journal: UserJournal | RegisterJournal,
     head: JournalHead,
     now_ms: int,
     limits: history.HistoryLimits,
     answers: AnswerKeeping,
+    bounds: Bounds,
 ) -> JournalHead:
     """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
     if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
         return head
+    if isinstance(journal, RegisterJournal):
+        return pruned_registers(transaction, journal.line, head, now_ms, limits, bounds)
     first_kept = history.prune(transaction, journal.line, head, now_ms, limits, answers)
     return structs.replace(head, first_revision=first_kept)

@@ -10,7 +10,17 @@ was promoted shows it: ``storage.promotion``.
 
 from collections.abc import Callable, Sequence
 
-from actors.messages.journal import Bookmark, Changes, ChangesExpired, Head, Operation, Outcome, Page, PageExpired
+from actors.messages.journal import (
+    AnyOperation,
+    Bookmark,
+    Changes,
+    ChangesExpired,
+    Head,
+    Outcome,
+    Page,
+    PageExpired,
+    RegisterPage,
+)
 from actors.messages.lists import ListDeleted, ListPut, Lists
 from storage.answers import AnswerKeeping
 from storage.bounds import DEFAULT_BOUNDS, Bounds
@@ -75,7 +85,7 @@ class SqlJournalStore:
         self.epoch: str | None = None
         """Of the latest commit."""
 
-    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""
         if not operations:
             return []
@@ -92,10 +102,12 @@ class SqlJournalStore:
         with self._database.transaction(writing=False) as transaction:
             return read_heads(transaction, lines)
 
-    def page(self, line: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    def page(
+        self, line: str, limit: int, after: Bookmark | None, state: str | None = None
+    ) -> Page | RegisterPage | PageExpired:
         """Return up to ``limit`` items, those that follow ``after``."""
         with self._database.transaction(writing=False) as transaction:
-            return read_page(transaction, line, limit, after)
+            return read_page(transaction, line, limit, after, state)
 
     def changes(
         self, line: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
@@ -128,18 +140,18 @@ class SqlJournalStore:
         """Close the connection; idempotent."""
         self._database.close()
 
-    def _commit_all(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def _commit_all(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
         assert outcomes is not None, "their heads were created"
         return outcomes
 
     def _note_latest(self, outcomes: Sequence[Outcome]) -> None:
         mark = self._database.high_water_mark
-        latest = next((outcome.update for outcome in reversed(outcomes) if outcome.update and outcome.is_new), None)
+        latest = next((outcome.shown for outcome in reversed(outcomes) if outcome.is_new), None)
         if mark is not None and latest is not None:
             mark.raise_to(latest.line, latest.revision)
 
-    def _commit(self, operations: Sequence[Operation], *, create_heads: bool) -> list[Outcome] | None:
+    def _commit(self, operations: Sequence[AnyOperation], *, create_heads: bool) -> list[Outcome] | None:
         with self._database.transaction(writing=True) as transaction:
             asked = Asked(transaction, tells_timeline=self._database.tells_timeline)
             outcomes = commit(

@@ -13,17 +13,19 @@ from functools import cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
-from msgspec import json
+from msgspec import json, structs
 from sqlalchemy import BigInteger, bindparam, select, tuple_
 
-from actors.messages.journal import Bookmark, Item, Page, PageExpired, Status
+from actors.messages.journal import Bookmark, Item, Page, PageExpired, RegisterPage, Status
+from actors.messages.register_kinds import is_registers
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
 from storage.reads import read_head
+from storage.registers import update_of
 from storage.rows import KINDS, age_of, item_of, shown_of
 from storage.rows_in import chunks, places
 from storage.statements import Row, Statement
-from storage.tables import entries, operations
+from storage.tables import entries, operations, registers
 
 MAX_SLICE: Final = 4096
 """Live tags read at once at most; the first slice is as long as the page."""
@@ -99,19 +101,44 @@ def _not_older(size: int) -> Statement:
     )
 
 
-def read_page(transaction: Transaction, line: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+@cache
+def _older_registers(*, is_filtered: bool) -> Statement:
+    state = registers.c.state
+    age = tuple_(registers.c.timestamp, registers.c.revision)
+    return Statement(
+        select(registers)
+        .where(
+            registers.c.user_id == bindparam("of_user"),
+            registers.c.revision <= bindparam("at"),
+            age < _BOOKMARK_AGE,
+            state == bindparam("of_state") if is_filtered else state.is_not(None),
+        )
+        .order_by(registers.c.timestamp.desc(), registers.c.revision.desc())
+        .limit(bindparam("size")),
+        "of_user",
+        "at",
+        "timestamp",
+        "added_revision",
+        "size",
+        *(["of_state"] if is_filtered else []),
+    )
+
+
+def read_page(
+    transaction: Transaction, line: str, limit: int, after: Bookmark | None, state: str | None = None
+) -> Page | RegisterPage | PageExpired:
     """Return up to ``limit`` items, those that follow ``after``, as the list was at its revision.
 
     Cost: O(limit), and O(live tags of a content) where there are several; if the list has changed, also a bounded look
     through the history.
     """
+    if is_registers(line):
+        return _register_page(transaction, line, limit, after, state)
     if after is None:
         return _first_page(transaction, line, limit)
     epoch, head, first_kept = read_head(transaction, line)
-    if after.epoch != epoch or after.revision > head:
-        return PageExpired("epoch_changed")
-    if after.revision + 1 < first_kept:
-        return PageExpired("history_pruned")
+    if expired := _expired(after, epoch, head, first_kept):
+        return expired
     touched: list[_Operation] = []
     if after.revision < head:
         rows = transaction.execute(_OF_TOUCHED, (line, after.revision, MAX_LOOKED_THROUGH)).fetchall()
@@ -124,6 +151,33 @@ def read_page(transaction: Transaction, line: str, limit: int, after: Bookmark |
         return PageExpired("history_pruned")
     items += _items(transaction, line, after, limit + 1, {operation.content_id for operation in touched})
     return _page(line, after.epoch, after.revision, items, limit)
+
+
+def _expired(after: Bookmark, epoch: str, head: int, first_kept: int) -> PageExpired | None:
+    """Return why what follows ``after`` cannot be told; ``None``: perhaps it can."""
+    if after.epoch != epoch or after.revision > head:
+        return PageExpired("epoch_changed")
+    return PageExpired("history_pruned") if after.revision + 1 < first_kept else None
+
+
+def _register_page(
+    transaction: Transaction, line: str, limit: int, after: Bookmark | None, state: str | None
+) -> RegisterPage | PageExpired:
+    """Return up to ``limit`` keys with a value, those that follow ``after`` and have not changed since its revision."""
+    epoch, head, first_kept = read_head(transaction, line)
+    if after is None:
+        after = structs.replace(_TOP, epoch=epoch, revision=head)
+    elif expired := _expired(after, epoch, head, first_kept):
+        return expired
+    older = _older_registers(is_filtered=state is not None)
+    asked = (line, after.revision, after.timestamp, after.added_revision, limit + 1)
+    rows = transaction.execute(older, asked if state is None else (*asked, state)).fetchall()
+    items = [update_of(row) for row in rows[:limit]]
+    more = None
+    if len(rows) > limit:
+        last = items[-1]
+        more = structs.replace(after, timestamp=last.timestamp.pack(), added_revision=last.revision)
+    return RegisterPage(line=line, epoch=epoch, revision=after.revision, items=tuple(items), after=more)
 
 
 def _first_page(transaction: Transaction, line: str, limit: int) -> Page:

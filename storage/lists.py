@@ -5,9 +5,10 @@ from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
 
-from actors.messages.collections import collection_of_list, line_of, list_in, parts_of
-from actors.messages.journal import Operation
+from actors.messages.collections import PROGRESS, collection_of_list, line_of, list_in, parts_of
+from actors.messages.journal import AnyOperation, Operation
 from actors.messages.lists import ListPut, Lists, ListSummary
+from actors.messages.registers import RegisterOperation
 from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds, lists_bound
 from storage.database import Transaction
@@ -63,21 +64,22 @@ def compile_creating(dialect: Dialect) -> None:
     _CREATE_HEADS.compiled(dialect)
 
 
-def create_lines(transaction: Transaction, batch: Sequence[Operation], bounds: Bounds) -> None:
-    """Give the lines of ``batch`` that have none their heads: every user's own, and lists to which something is added.
+def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> None:
+    """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
 
     A list stays without where its user may have no more of them, or where each add is a repetition.
     """
-    user_ids = sorted({parts_of(operation.line)[0] for operation in batch})
-    transaction.execute_many(_CREATE_HEADS, [(user_id,) for user_id in user_ids])
-    adds = [operation for operation in batch if list_in(operation.line) and operation.change.action == "add"]
+    user_ids = {parts_of(operation.line)[0] for operation in batch}
+    registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
+    transaction.execute_many(_CREATE_HEADS, [(line,) for line in sorted(user_ids | registers)])
+    adds = [one for one in batch if isinstance(one, Operation) and list_in(one.line) and one.change.action == "add"]
     if not adds:
         return
     ids = [(operation.line, name) for operation in adds if (name := operation.change.operation_id) is not None]
     answered = {(line, operation_id) for line, operation_id, _ in read_answers(transaction, ids)}
     new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
     # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
-    locked = _locked(transaction, {operation.line for operation in batch} | set(user_ids))
+    locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
     for line in sorted(new - locked.keys()):
         user_id, list_id = parts_of(line)[0], list_in(line) or ""
         if _count(transaction, user_id) < bounds.lists_per_user:
@@ -122,13 +124,14 @@ def delete_list(
 
 
 def read_lists(transaction: Transaction, user_id: str) -> Lists:
-    """Return the user's lists, by their names."""
+    """Return the user's lists, by their names, and where the rest stands."""
     titles = transaction.execute(_ALL, (user_id,)).fetchall()
     lines = [line_of(user_id, collection_of_list(list_id)) for list_id, _ in titles]
-    watchlist, *others = read_heads(transaction, [user_id, *lines])
+    watchlist, progress, *others = read_heads(transaction, [user_id, line_of(user_id, PROGRESS), *lines])
     return Lists(
         epoch=watchlist.epoch,
         watchlist=watchlist.revision,
+        progress=progress.revision,
         lists=tuple(
             ListSummary(list=list_id, name=title, revision=head.revision)
             for (list_id, title), head in zip(titles, others, strict=True)

@@ -1,25 +1,28 @@
 """What a commit has to know of its users' journals: locked and asked for at once, then taken in."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Dialect, bindparam, select
 
-from actors.messages.journal import Operation
+from actors.messages.journal import AnyOperation, Operation, Outcome
+from actors.messages.registers import RegisterOperation
 from crdt.causal import CausalContext, Tag
 from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds
 from storage.database import Transaction
+from storage.register_journal import RegisterJournal
+from storage.registers import AskedRegisters, register_journals
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.rows_in import chunks, compile_rows_in, padded, places, rows_in
 from storage.statements import Row, Statement, for_update
 from storage.tables import answers as given_answers
 from storage.tables import contexts, entries, heads, operations
 from storage.usage import counted, unused_replicas
-from storage.user_journal import JOURNAL_REPLICA, NO_HEAD, UserJournal
+from storage.user_journal import JOURNAL_REPLICA, NO_HEAD, JournalHead, UserJournal
 
 LOOKED_THROUGH: Final = 1_000
 """A user's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
@@ -30,6 +33,27 @@ _SMALL: Final = (1, 2, 4, 8, 16)
 
 Journals = dict[str, UserJournal]
 """By line."""
+
+
+class Loaded(NamedTuple):
+    """The journals of a batch, by line."""
+
+    sets: Journals
+    registers: dict[str, RegisterJournal]
+
+    def apply(self, batch: Iterable[AnyOperation]) -> list[Outcome]:
+        """Apply ``batch`` in order, each operation to its line."""
+        return [
+            self.registers[one.line].apply(one)
+            if isinstance(one, RegisterOperation)
+            else self.sets[one.line].apply(one)
+            for one in batch
+        ]
+
+    @property
+    def all(self) -> Iterable[UserJournal | RegisterJournal]:
+        """All of them."""
+        return chain(self.sets.values(), self.registers.values())
 
 
 @cache
@@ -75,50 +99,81 @@ def compile_loading(dialect: Dialect) -> None:
 
 def load(
     transaction: Transaction,
-    batch: Sequence[Operation],
+    batch: Sequence[AnyOperation],
     now_ms: int,
     answers: AnswerKeeping,
     bounds: Bounds,
     *,
     are_created: bool,
-) -> Journals | None:
+) -> Loaded | None:
     """Lock the heads of the lines of ``batch``, and return their journals with what ``batch`` touches.
 
     ``None``: a line has no head yet, and what may be created is not known to be: ``are_created``.
     """
     lines = {operation.line for operation in batch}
-    touched = {(operation.line, operation.content_id) for operation in batch}
-    replicas = {(operation.line, replica) for operation in batch for replica in _foreign_replicas(operation)}
-    operation_ids = [
-        (operation.line, name) for operation in batch if (name := operation.change.operation_id) is not None
-    ]
+    of_sets = [operation for operation in batch if isinstance(operation, Operation)]
+    of_registers = [one for one in batch if isinstance(one, RegisterOperation)] if len(of_sets) < len(batch) else []
     # Everything is asked for before the first answer is waited for. The rest is read when the heads are locked.
     wanted = padded(sorted(lines))
     locked = transaction.execute(lock_heads(len(wanted)), wanted)
-    seen = rows_in(transaction, contexts.c.replica, list(replicas))
-    live = rows_in(transaction, entries.c.content_id, list(touched))
-    answered = read_answers(transaction, operation_ids)
+    asked = _Asked(transaction, of_sets)
+    asked_registers = AskedRegisters(transaction, of_registers)
 
-    head_of_line = {row[0]: head_of(row) for row in locked.fetchall()}
-    if len(head_of_line) < len(lines) and not are_created:
+    heads_found = {row[0]: head_of(row) for row in locked.fetchall()}
+    if len(heads_found) < len(lines) and not are_created:
         return None
-    contexts_of_line = _contexts_by_line(seen)
-    named = Counter(line for line, _ in replicas)
-    journals: Journals = {}
-    for line, stored in head_of_line.items():
-        head, known = counted(transaction, line, stored), contexts_of_line[line]
-        new = named[line] - len(known)
-        lack = min(new, head.replicas + new - bounds.replicas_per_user)
-        unused = unused_replicas(transaction, line, lack, known, now_ms)
-        journals[line] = UserJournal(line, head, known, answers.known_since_ms(now_ms), bounds, unused)
-    for line in lines - head_of_line.keys():
-        journals[line] = UserJournal(line, NO_HEAD, {}, answers.known_since_ms(now_ms), bounds, exists=False)
-    for row in live:
-        journals[row[0]].learn_live(live_of(row))
-    for line, operation_id, answer in answered:
-        journals[line].learn_answer(operation_id, answer)
-    _learn_repeated_adds(transaction, journals, batch)
-    return journals
+    registers = register_journals({one.line: heads_found[one.line] for one in of_registers}, bounds)
+    asked_registers.learnt_by(registers)
+    sets = asked.journals(
+        transaction,
+        {line: heads_found.get(line) for line in lines - registers.keys()},
+        now_ms,
+        answers.known_since_ms(now_ms),
+        bounds,
+    )
+    _learn_repeated_adds(transaction, sets, of_sets)
+    return Loaded(sets, registers)
+
+
+class _Asked:
+    """What ``batch`` touches of sets: asked for at once, taken in later."""
+
+    def __init__(self, transaction: Transaction, batch: Sequence[Operation]) -> None:
+        touched = {(operation.line, operation.content_id) for operation in batch}
+        replicas = {(operation.line, replica) for operation in batch for replica in _foreign_replicas(operation)}
+        operation_ids = [
+            (operation.line, name) for operation in batch if (name := operation.change.operation_id) is not None
+        ]
+        self._named = Counter(line for line, _ in replicas)
+        self._seen = rows_in(transaction, contexts.c.replica, list(replicas))
+        self._live = rows_in(transaction, entries.c.content_id, list(touched))
+        self._answered = read_answers(transaction, operation_ids)
+
+    def journals(
+        self,
+        transaction: Transaction,
+        stored: Mapping[str, JournalHead | None],
+        now_ms: int,
+        answers_since_ms: int,
+        bounds: Bounds,
+    ) -> Journals:
+        """Return the journals of these lines, whose heads are ``stored``, with what was asked for."""
+        contexts_of_line = _contexts_by_line(self._seen)
+        journals: Journals = {}
+        for line, head_stored in stored.items():
+            if head_stored is None:
+                journals[line] = UserJournal(line, NO_HEAD, {}, answers_since_ms, bounds, exists=False)
+                continue
+            head, known = counted(transaction, line, head_stored), contexts_of_line[line]
+            new = self._named[line] - len(known)
+            lack = min(new, head.replicas + new - bounds.replicas_per_user)
+            unused = unused_replicas(transaction, line, lack, known, now_ms)
+            journals[line] = UserJournal(line, head, known, answers_since_ms, bounds, unused)
+        for row in self._live:
+            journals[row[0]].learn_live(live_of(row))
+        for line, operation_id, answer in self._answered:
+            journals[line].learn_answer(operation_id, answer)
+        return journals
 
 
 def _contexts_by_line(rows: Iterable[Row]) -> dict[str, dict[str, CausalContext]]:

@@ -13,7 +13,7 @@ from msgspec import ValidationError
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
 from actors.messages.devices import EndPresence, FindDevices, NotePresence, PresenceEnded
-from actors.messages.journal import Page
+from actors.messages.journal import PageExpired
 from actors.messages.store import (
     BatchCommitted,
     Check,
@@ -168,11 +168,11 @@ class OpenedStore:
                 return self._read(
                     line, lambda store: store.changes(line, revision, limit, epoch, prefers_list=prefers_list)
                 )
-            case FindPage(line=line, limit=limit, after=after):
-                return self._read(line, lambda store: store.page(line, limit, after))
+            case FindPage(line=line, limit=limit, after=after, state=state):
+                return self._read(line, lambda store: store.page(line, limit, after, state))
             case FindSnapshotPage(line=line, limit=limit, after=after):
                 page = self._read(line, lambda store: store.page(line, limit, after))
-                return snapshot_page(page) if isinstance(page, Page) else page
+                return page if isinstance(page, PageExpired) else snapshot_page(page)
             case FindLists(user_id=user_id):
                 return journal.lists(user_id)
             case NameList(user_id=user_id, list=list_id, name=name):

@@ -155,6 +155,7 @@ def answer_row(line: str, operation_id: str, answer: Answer, now_ms: int) -> Row
         update and update.timestamp.node,
         update and update.device_id,
         now_ms,
+        None,
     )
 
 
@@ -163,7 +164,7 @@ def answer_of(row: Row) -> Answer:
 
     That is another than it was recorded with if it is the add of a ``tag`` that came again.
     """
-    line, operation_id, kind, content_id, status, reason, field, revision, *update, recorded_ms = row
+    line, operation_id, kind, content_id, status, reason, field, revision, *update, recorded_ms, _ = row
     recorded = (line, revision, kind, content_id, *update, operation_id, recorded_ms, status, None)
     outcome = Outcome(
         status=Status(status),

@@ -5,6 +5,9 @@ A user's state is spread over rows, so that a write reads and writes only a few 
 the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
 All of that is by *line*: a collection of a user. The column is ``user_id``, and a watchlist's line is just that; the
 line of another collection (``actors.messages.collections``) is no user's id. ``lists`` says which of them there are.
+Of collections that are registers there is a row of ``heads``, whose ``items`` are the keys that have a value and whose
+``replicas`` are those that were removed, and ``registers`` in place of the rest.
+
 ``revocations`` are separate: the tokens that are refused before they expire. So are ``devices``, what is known of each
 user's, ``presence``, where they are connected, and ``leases``, until when each node's word on that holds.
 
@@ -119,7 +122,26 @@ answers = Table(
     Column("node", Text),
     Column("device_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock when it was first given
+    Column("value", Text),  # JSON, of a register: its value after the operation. NULL: it had none, or it is of a set
     Index("answers_by_recorded_ms", "recorded_ms"),
+)
+
+# Each key's value, and its history: the newest operation of each, at ``revision``. One that was removed stays, so that
+# an older word on it that arrives later is known to be that.
+registers = Table(
+    "registers",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),  # the greatest of ``members``
+    Column("node", Text, nullable=False),
+    Column("device_id", Text, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit
+    Column("state", Text),  # ``RegisterKind.state_of``. NULL: it was removed
+    Column("members", Text, nullable=False),  # JSON: of each its value and stamp; ``storage/rows.py`` says how
+    Index("registers_by_revision", "user_id", "revision"),
+    Index("registers_by_age", "user_id", "timestamp", "revision"),
 )
 
 revocations = Table(

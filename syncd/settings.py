@@ -154,6 +154,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_devices_per_user: Annotated[
         Count, _about("devices that are known of a user; for one more, the longest offline is forgotten")
     ] = 100
+    max_keys_per_user: Annotated[
+        Count, _about("contents whose progress is kept for one user; that of another is refused until one is removed")
+    ] = 10_000
     shutdown_timeout: Annotated[Seconds, _about("seconds that a shutdown may take")] = 10.0
     log_format: Annotated[Literal["auto", "console", "json"], _about("auto is console on a terminal, else json")] = (
         "auto"

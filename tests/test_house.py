@@ -26,6 +26,7 @@ TESTED_ELSEWHERE = {
     "storage/migrations/versions/v0005_no_entries_by_content_and_age.py": "tests/storage/test_upgrade.py runs it",
     "storage/migrations/versions/v0006_bounds.py": "tests/storage/test_upgrade.py runs it",
     "storage/migrations/versions/v0007_collections.py": "tests/storage/test_upgrade.py runs it",
+    "storage/migrations/versions/v0008_registers.py": "tests/storage/test_upgrade.py runs it",
     "storage/migrations/versions/v0009_devices.py": "tests/storage/test_upgrade.py runs it",
 }
 """Modules without a test file of their own, and who tests them."""

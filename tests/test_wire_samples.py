@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, Struct, structs
 
 from actors.messages import control
 from actors.messages.channel import BusMessage, PubNubSyncMessage
+from actors.messages.device import ProgressWrite
 from tests.wire_samples import meanings
 from tests.wire_samples.meanings import BUS_KEY, USER
 from transport.apidocs.asyncapi import FROM_DEVICE, TO_DEVICE
@@ -26,8 +27,8 @@ from transport.websocket import device_codec
 
 FILES: Final = Path(__file__).parent / "wire_samples"
 UNSIGNED, SIGNED, AMONG_NODES = BusCodec(), BusCodec(BUS_KEY), ControlCodec(BUS_KEY)
-NEVER_SET: Final = {(ProblemDetails, "type")}
-"""Optional fields that nothing of ours ever gives another value."""
+NEVER_SET: Final = {(ProblemDetails, "type"), (ProgressWrite, "position_seconds")}
+"""Optional fields that nothing of ours ever gives another value, or that only a removal may leave out."""
 
 
 class Direction(NamedTuple):

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from actors.messages.change import Change
 from actors.messages.content_ids import ContentIds
+from actors.messages.progress import ProgressChange
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec
         message = decoder.decode(body)
     except msgspec.ValidationError as error:
         message = _respelled(decoder, body, error, content_ids)
-    if not isinstance(message, Change):
+    if not isinstance(message, Change | ProgressChange):
         return message
     try:
         content_id = content_ids.canonical(message.content_id)

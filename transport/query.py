@@ -8,9 +8,10 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import LIST_PATTERN, WATCHLIST
+from actors.messages.collections import LIST_PATTERN, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
+from actors.messages.progress import IN_PROGRESS
 from transport.errors import Problem
 
 MAX_LIMIT: Final = 1000
@@ -22,7 +23,9 @@ MAX_POLL_S: Final = 55
 SNAPSHOT_IN_PIECES: Final = "pieces"
 
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
-SINCE_PATTERN: Final = rf"^({WATCHLIST}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
+SINCE_PATTERN: Final = (
+    rf"^({WATCHLIST}|{PROGRESS}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
+)
 """A collection, its revision, and the epoch of that."""
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
 
@@ -32,7 +35,9 @@ _MAX_PARAMETERS: Final = 128
 
 _REVISION: Final = re.compile(REVISION_PATTERN)
 _COLLECTION_SINCE: Final = re.compile(SINCE_PATTERN)
-_SINCE_RULE: Final = "since: must be a revision, or a collection and a revision as in watchlist:7 and list:kids:0."
+_SINCE_RULE: Final = (
+    "since: must be a revision, or a collection and a revision as in watchlist:7, list:kids:0, progress:3."
+)
 _SECONDS: Final = re.compile("[0-9]{1,2}")
 _LIMIT: Final = re.compile("[0-9]{1,4}")
 _CURSOR: Final = re.compile(CURSOR_PATTERN)
@@ -45,12 +50,14 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     after: Bookmark | None = None
     since: int | None = None
     epoch: str | None = None
+    state: str | None = None
+    """Of progress: of which state."""
 
 
 class ResumeQuery(Struct, frozen=True, kw_only=True):
     """What a device has, and how it wants the list if it must be shown it."""
 
-    follows: tuple[Following, ...] = (Following(),)
+    follows: tuple[Following, ...] = (Following(), Following(PROGRESS))
     takes_pieces: bool = False
 
     @property
@@ -88,6 +95,7 @@ def list_query(query: bytes) -> ListQuery:
     parameters = _parameters(query)
     limit = _one(parameters, "limit", _LIMIT, f"a whole number from 1 to {MAX_LIMIT}")
     cursor = _one(parameters, "cursor", _CURSOR, "the 'next' of the page before it, as it was given")
+    state = _one(parameters, "state", _STATE, repr(IN_PROGRESS))
     since, epoch = _position(parameters)
     if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
         raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")
@@ -98,6 +106,7 @@ def list_query(query: bytes) -> ListQuery:
         after=None if cursor is None else _bookmark(cursor),
         since=since,
         epoch=epoch,
+        state=state,
     )
 
 
@@ -174,7 +183,7 @@ def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     named = [_COLLECTION_SINCE.fullmatch(value) for value in parameters.get("since", ())]
     if not any(named):
         since, epoch = _position(parameters)
-        return (Following(since=since, epoch=epoch),)
+        return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
     follows: dict[str, Following] = {}
     for value, found in zip(parameters["since"], named, strict=True):
@@ -199,6 +208,8 @@ def _one(parameters: dict[str, list[str]], name: str, pattern: re.Pattern[str], 
 
 
 _EVERYTHING: Final = ListQuery()
+_LIVE: Final = (Following(), Following(PROGRESS))
 _PIECES: Final = re.compile(SNAPSHOT_IN_PIECES)
+_STATE: Final = re.compile(IN_PROGRESS)
 _ANYTHING: Final = re.compile(r"[\s\S]*")
 _EPOCH: Final = re.compile(rf"[\s\S]{{1,{MAX_EPOCH_LENGTH}}}")

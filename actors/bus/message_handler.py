@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from actors.messages import progress
 from actors.messages.bus import RemoteCommand
 from actors.messages.channel import (
     BusMessage,
@@ -10,9 +11,11 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.collections import PROGRESS
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.devices import DescribeDevice, DeviceFields
@@ -64,13 +67,13 @@ class BroadcasterMessageHandler:
         ``handle_foreign_message``, which gets it too, here or on another node.
         """
         match message:
-            case PubNubWatchlistUpdate(revision=None) | PubNubDeviceHeartbeat():
+            case PubNubWatchlistUpdate(revision=None) | PubNubProgressUpdate(revision=None) | PubNubDeviceHeartbeat():
                 return
-            case PubNubWatchlistUpdate():
+            case PubNubWatchlistUpdate() | PubNubProgressUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
                 self._tell_if_active(user_id, message)
-            case PubNubProgressUpdate() | PubNubDeviceHandoff():
+            case PubNubDeviceHandoff():
                 self._broadcaster(RelayPubNubMessage(user_id, message))
             case PubNubDeviceCommand():
                 self._commands(RemoteCommand(user_id, message))
@@ -80,15 +83,30 @@ class BroadcasterMessageHandler:
     def handle_foreign_message(self, user_id: str, message: BusMessage) -> None:
         """Have a foreign publisher's write done, whoever its user is; leave everything else.
 
-        Should several nodes get it, its tag makes it one.
+        Should several nodes get it, its tag makes it one, or its stamp.
         """
         if not is_name(user_id):  # what is none might be taken for the line of a user's list
             return
-        if isinstance(message, PubNubDeviceHeartbeat):
-            fields = DeviceFields(**{name: getattr(message, name) for name in DeviceFields.__struct_fields__})
-            self._describe(DescribeDevice(user_id, message.device_id, fields, is_own=True))
-        elif type(message) is PubNubWatchlistUpdate and message.revision is None:  # of a list none is documented
-            self._ingest(user_id, message)
+        match message:
+            case PubNubListUpdate():  # none is documented
+                return
+            case PubNubWatchlistUpdate(revision=None):
+                self._ingest(user_id, message)
+            case PubNubProgressUpdate(revision=None):
+                self._ingest_progress(user_id, message)
+            case PubNubDeviceHeartbeat():
+                fields = DeviceFields(**{name: getattr(message, name) for name in DeviceFields.__struct_fields__})
+                self._describe(DescribeDevice(user_id, message.device_id, fields, is_own=True))
+            case _:
+                return
+
+    def _ingest_progress(self, user_id: str, message: PubNubProgressUpdate) -> None:
+        change, device_id = progress.channel_change(message, self._content_ids), message.device_id
+        if change is None:
+            self._broadcaster(RelayPubNubMessage(user_id, message))  # as of the watchlist
+            return
+        write = DeviceWrite(user_id=user_id, device_id=device_id, change=change, answer=None, collection=PROGRESS)
+        self._tell_watchlist(write)
 
     def _ingest(self, user_id: str, message: PubNubWatchlistUpdate) -> None:
         change = channel_change(message, self._content_ids)

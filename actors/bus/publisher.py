@@ -14,7 +14,7 @@ from actors.messages.bus import Flush, Publish, PublishEnded, PublisherMessage, 
 from actors.messages.channel import BusMessage, HeadMoved
 from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.conversion import channel_update
-from actors.messages.journal import Update
+from actors.messages.journal import AnyUpdate
 from actors.messages.trace import Trace
 from actors.metrics import BusMetrics
 from actors.ports import Bus
@@ -107,7 +107,7 @@ class PubNubPublisher(SupervisedActor):
         for task in self._in_flight:
             task.cancel()
 
-    def _outgoing(self, user_id: str, update: Update | HeadMoved, epoch: str | None = None) -> _Outgoing:
+    def _outgoing(self, user_id: str, update: AnyUpdate | HeadMoved, epoch: str | None = None) -> _Outgoing:
         """Encode ``update``, here so that one that cannot be encoded fails alone and not before the next.
 
         Of a followed write, the other nodes go on from its publish.

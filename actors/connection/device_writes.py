@@ -12,6 +12,7 @@ from actors.messages.device import (
     CommandToDevice,
     DeviceHeartbeat,
     MessageId,
+    ProgressWrite,
     WatchlistWrite,
     answer_to_command,
     answer_to_heartbeat,
@@ -37,10 +38,10 @@ class DeviceWrites:
         self._said = 0
         self.unanswered = 0
 
-    def submit(self, message: WatchlistWrite | CommandToDevice | DeviceHeartbeat) -> None:
+    def submit(self, message: WatchlistWrite | ProgressWrite | CommandToDevice | DeviceHeartbeat) -> None:
         """Have done what the device wants."""
         match message:
-            case WatchlistWrite():
+            case WatchlistWrite() | ProgressWrite():
                 self._write(message)
             case CommandToDevice():
                 self._command(message)
@@ -49,7 +50,7 @@ class DeviceWrites:
             case _:
                 assert_never(message)
 
-    def _write(self, write: WatchlistWrite) -> None:
+    def _write(self, write: WatchlistWrite | ProgressWrite) -> None:
         """Hand ``write`` to the user's ``WatchlistSync``."""
         self._begin()
         user_id, device_id = self._connection.user_id, self._connection.device_id
@@ -57,7 +58,7 @@ class DeviceWrites:
             DeviceWrite(
                 user_id=user_id,
                 device_id=device_id,
-                change=write,
+                change=write.register_change() if isinstance(write, ProgressWrite) else write,
                 collection=write.collection,
                 answer=partial(_tell_outcome, self._connection.tell, write),
                 trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket", write.collection),
@@ -103,7 +104,7 @@ class DeviceWrites:
             self._socket.resume_reading()
 
 
-def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite, outcome: Outcome) -> None:
+def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite | ProgressWrite, outcome: Outcome) -> None:
     tell(WriteAnswered(write.id, outcome, write.collection))
 
 

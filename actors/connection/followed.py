@@ -1,15 +1,20 @@
 """A collection that a device follows, and how far it has been shown it."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from actors.messages.collections import WATCHLIST, list_of
-from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn
+from actors.messages.collections import PROGRESS, WATCHLIST, list_of
+from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn, Replayed
 from actors.messages.device import Resumed
 from actors.messages.journal import Bookmark
+from actors.messages.register_kinds import KINDS
 
-_WATCHLIST_ALONE: Final = frozenset((WATCHLIST,))
+_USUAL: Final[dict[frozenset[str], frozenset[str]]] = {
+    usual: usual for usual in (frozenset((WATCHLIST,)), frozenset((WATCHLIST, PROGRESS)))
+}
+"""One set for all who follow these."""
 
 
 class Followed(Struct, eq=False):
@@ -25,6 +30,10 @@ class Followed(Struct, eq=False):
     is_joined: bool = False
     """Whether it was answered where it stands."""
 
+    def lacks(self, newest: int) -> bool:
+        """Return whether the device is to be brought up to date, where ``newest`` is known to exist."""
+        return self.revision < newest if self.is_joined else self.asked.since is not None
+
     def request(self, connection: ConnectionInfo) -> Join | ReadOn:
         """Return what asks for what the device lacks."""
         asked = self.asked
@@ -36,12 +45,38 @@ class Followed(Struct, eq=False):
 
     def resumed(self, revision: int, epoch: str, reason: str | None = None) -> Resumed:
         """Return what tells the device where this stands; ``reason``: why it is shown the list."""
-        list_id = list_of(self.asked.collection)
-        return Resumed(recovered=reason is None, revision=revision, epoch=epoch, reason=reason, list=list_id)
+        name = self.asked.collection
+        return Resumed(
+            recovered=reason is None,
+            revision=revision,
+            epoch=epoch,
+            reason=reason,
+            list=list_of(name),
+            collection=name if name in KINDS else None,
+        )
+
+
+def named(collection: str, followed: Iterable[Followed]) -> Followed:
+    """Return which of the ``followed`` is ``collection``. Raises: LookupError, none is."""
+    for one in followed:
+        if one.asked.collection == collection:
+            return one
+    raise LookupError(collection)
+
+
+def joined_at_once(followed: Sequence[Followed]) -> list[Followed]:
+    """Return what is asked for at the beginning: the first, and what needs no replay; the others come in turn."""
+    return [one for one in followed if one is followed[0] or one.asked.since is None]
+
+
+def reached(replayed: Replayed, left_out: int) -> int:
+    """Return at which revision a device is without the last ``left_out`` frames, which are not all, of ``replayed``."""
+    if replayed.revisions is None or not left_out:
+        return replayed.revision - left_out
+    return replayed.revisions[-left_out - 1]
 
 
 def collections_of(follows: tuple[Following, ...]) -> frozenset[str]:
     """Return which collections these are."""
-    if len(follows) == 1 and follows[0].collection == WATCHLIST:  # mostly: one set for all
-        return _WATCHLIST_ALONE
-    return frozenset(asked.collection for asked in follows)
+    collections = frozenset(asked.collection for asked in follows)
+    return _USUAL.get(collections, collections)

@@ -81,6 +81,7 @@ def _stays(state: State, *steps: type) -> dict[type, State]:
     return dict.fromkeys(steps, state)
 
 
+# ``Joined`` comes once for each collection that is followed without a replay, the first of them in ``JOINING``.
 TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
     State.JOINING: {
         Joined: State.LIVE,
@@ -92,19 +93,19 @@ TRANSITIONS: Final[Mapping[State, Mapping[type, State]]] = {
     State.LIVE: {
         GapFound: State.RESUMING,
         **_CLOSES,
-        **_stays(State.LIVE, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.LIVE, Joined, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.RESUMING: {
         Replayed: State.SENDING,
         Listed: State.SENDING,
         **_CLOSES,
-        **_stays(State.RESUMING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.RESUMING, Joined, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.SENDING: {
         AllSent: State.LIVE,
         PartSent: State.RESUMING,
         **_CLOSES,
-        **_stays(State.SENDING, *_FROM_ACTORS, *_FROM_THE_SOCKET),
+        **_stays(State.SENDING, Joined, *_FROM_ACTORS, *_FROM_THE_SOCKET),
     },
     State.CLOSING: {
         SocketLost: State.CLOSED,

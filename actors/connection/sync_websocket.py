@@ -11,7 +11,7 @@ from typing import assert_never
 
 from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.device_writes import DeviceWrites
-from actors.connection.followed import Followed, collections_of
+from actors.connection.followed import Followed, collections_of, joined_at_once, named, reached
 from actors.connection.heartbeat import Heartbeat
 from actors.connection.lifecycle import AllSent, GapFound, PartSent, State, Step, next_state
 from actors.connection.outbox import Outbox
@@ -49,11 +49,11 @@ from actors.messages.device import (
     CommandToDevice,
     DeviceHeartbeat,
     DeviceMessage,
-    Error,
     Goodbye,
     Malformed,
     Ping,
     Pong,
+    ProgressWrite,
     WatchlistWrite,
 )
 from actors.ports import DeviceSocket
@@ -107,7 +107,8 @@ class SyncWebSocket(LoopActor):
         if self._current.asked.since is not None:
             self._socket.pause_reading()
         self._heartbeat.start()
-        self._deps.tell_watchlist(self._current.request(self._connection))
+        for followed in joined_at_once(self._followed):
+            self._deps.tell_watchlist(followed.request(self._connection))
 
     def on_stop(self) -> None:
         """Leave; the device is told that the service goes away, if its socket still lives."""
@@ -148,9 +149,11 @@ class SyncWebSocket(LoopActor):
                 is_waiting_for_us = bool(self._writes.unanswered) or before is State.JOINING
                 if close := self._heartbeat.check(is_waiting_for_us=is_waiting_for_us):
                     self._disconnect(close)
-            case Joined(revision=revision):
-                self._current.revision, self._current.is_joined = revision, True
-                self._go_on()
+            case Joined(revision=revision, collection=collection):
+                followed = named(collection, self._followed)
+                followed.revision, followed.is_joined = revision, True
+                if before is State.JOINING:
+                    self._go_on()
             case Replayed():
                 self._replay(message, is_first=before is State.JOINING)
             case Listed():
@@ -224,9 +227,7 @@ class SyncWebSocket(LoopActor):
             return
         frames = delivery.frames
         if delivery.first_revision is not None:
-            followed = self._current
-            if followed.asked.collection != delivery.collection:
-                followed = next(one for one in self._followed if one.asked.collection == delivery.collection)
+            followed = named(delivery.collection, self._followed)
             if not followed.is_joined:
                 return  # it will be read from the journal
             known = followed.revision + 1 - delivery.first_revision
@@ -266,7 +267,7 @@ class SyncWebSocket(LoopActor):
             self._send(followed.resumed(replayed.head, replayed.epoch))
         self._outbox.send(replayed.frames)
         self._outbox.flush()
-        followed.revision = replayed.revision - self._outbox.forget_excess()
+        followed.revision = reached(replayed, self._outbox.forget_excess())
         self._write_on()
 
     def _list(self, listed: Listed, *, is_first: bool) -> None:
@@ -288,7 +289,7 @@ class SyncWebSocket(LoopActor):
             self._deliver(delivery)
         for followed in self._followed:
             newest = 0 if pending is None else pending.newest.get(followed.asked.collection, 0)
-            if self._state is State.LIVE and (followed.revision < newest or not followed.is_joined):
+            if self._state is State.LIVE and followed.lacks(newest):
                 self._fill_gap(followed)
 
     # From the device
@@ -297,13 +298,12 @@ class SyncWebSocket(LoopActor):
         self._heartbeat.heard()
         for message in messages:
             match message:
-                case WatchlistWrite() | CommandToDevice() | DeviceHeartbeat():
+                case WatchlistWrite() | ProgressWrite() | CommandToDevice() | DeviceHeartbeat():
                     self._writes.submit(message)
                 case Ping():
                     self._send(Pong())
-                case Malformed(code=code, field=field, id=message_id, retry_after_ms=wait_ms):
-                    text = message.message
-                    self._send(Error(id=message_id, code=code, field=field, message=text, retry_after_ms=wait_ms))
+                case Malformed():
+                    self._send(message.answer())
                 case Pong():
                     pass
                 case _:

@@ -18,12 +18,13 @@ from actors.messages.collections import line_of
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
-from actors.messages.journal import Update
+from actors.messages.journal import AnyUpdate
 from actors.messages.sync import DeviceCommand, ListUpdate, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
+from crdt.hlc import HLCTimestamp
 
 _decode: Final = msgspec.json.Decoder(WatchlistUpdate | ListUpdate).decode
 
@@ -68,7 +69,7 @@ class WebSocketBroadcaster(SupervisedActor):
             case _:
                 assert_never(message)
 
-    def relay_updates(self, user_id: str, updates: tuple[Update, ...]) -> None:
+    def relay_updates(self, user_id: str, updates: tuple[AnyUpdate, ...]) -> None:
         """Send updates that were committed on this node to the user's devices, together."""
         began_s = self._now_s()
         self._send(user_id, [device_update(update) for update in updates], began_s)
@@ -106,7 +107,18 @@ class WebSocketBroadcaster(SupervisedActor):
                 content_id = self._content_id(message.content_id)
                 if content_id is None:
                     return None
-                return ProgressUpdate(content_id, message.position_seconds, message.duration_seconds)
+                is_of_node = message.revision is not None
+                return ProgressUpdate(
+                    content_id=content_id,
+                    position=message.position_seconds,
+                    duration=message.duration_seconds,
+                    action=message.operation,
+                    state=message.state,
+                    watched=message.watched,
+                    revision=message.revision,
+                    timestamp=message.timestamp if is_of_node and isinstance(message.timestamp, HLCTimestamp) else None,
+                    device_id=message.device_id if is_of_node else None,
+                )
             case PubNubDeviceHandoff():
                 content_id = self._content_id(message.content_id)
                 if content_id is None:

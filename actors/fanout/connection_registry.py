@@ -25,7 +25,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import SyncMessage, WatchlistUpdate
+from actors.messages.sync import ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -188,9 +188,9 @@ class ConnectionRegistry(SupervisedActor):
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
         return Deliver(
-            first_revision=first.revision if isinstance(first, WatchlistUpdate) else None,
+            first_revision=first.revision if isinstance(first, WatchlistUpdate | ProgressUpdate) else None,
             frames=tuple(map(self._frame, messages)),
-            collection=first.collection if isinstance(first, WatchlistUpdate) else WATCHLIST,
+            collection=first.collection if isinstance(first, WatchlistUpdate | ProgressUpdate) else WATCHLIST,
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:

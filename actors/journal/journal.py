@@ -9,20 +9,18 @@ from actors.journal.list_edits import ListEdits
 from actors.journal.read_turns import ReadTurns
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
+from actors.messages.devices import ReadDevices, WritePresence
 from actors.messages.journal import (
     Commit,
     JournalMessage,
     LoadHeads,
     Probe,
     ReadChanges,
-    ReadDevices,
-    ReadLists,
     ReadPage,
     ReadSnapshotPage,
     Settle,
-    WritePresence,
 )
-from actors.messages.lists import DeleteList, PutList
+from actors.messages.lists import DeleteList, PutList, ReadLists
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 from actors.runtime.supervisor import SupervisedActor

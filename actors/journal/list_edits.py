@@ -8,8 +8,9 @@ from typing import Any
 from actors.errors import StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
-from actors.messages.journal import WritePresence
-from actors.messages.lists import DeleteList, PutList, WriteFailed
+from actors.messages.devices import WritePresence
+from actors.messages.failures import WriteFailed
+from actors.messages.lists import DeleteList, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient

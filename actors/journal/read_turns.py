@@ -11,18 +11,10 @@ from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
 from actors.messages.collections import line_of
-from actors.messages.devices import FindDevices
-from actors.messages.journal import (
-    HeadsLoaded,
-    LoadHeads,
-    ReadChanges,
-    ReadDevices,
-    ReadFailed,
-    ReadLists,
-    ReadPage,
-    ReadRefused,
-    ReadSnapshotPage,
-)
+from actors.messages.devices import FindDevices, ReadDevices
+from actors.messages.failures import ReadFailed, ReadRefused
+from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
+from actors.messages.lists import ReadLists
 from actors.messages.store import FindChanges, FindHeads, FindLists, FindPage, FindSnapshotPage, HeadsFound
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
@@ -124,8 +116,8 @@ class ReadTurns:
         match message:
             case ReadChanges(revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
                 return self._store.read(FindChanges(_line_of(message), revision, limit, epoch, prefers_list))
-            case ReadPage(limit=limit, after=after):
-                return self._store.read(FindPage(_line_of(message), limit, after))
+            case ReadPage(limit=limit, after=after, state=state):
+                return self._store.read(FindPage(_line_of(message), limit, after, state))
             case ReadSnapshotPage(limit=limit, after=after):
                 return self._store.read(FindSnapshotPage(_line_of(message), limit, after))
             case ReadLists(user_id=user_id):

@@ -5,7 +5,8 @@ from msgspec import Struct
 from actors.messages.channel import HeadMoved, PubNubDeviceCommand
 from actors.messages.commands import SendCommand
 from actors.messages.devices import Devices
-from actors.messages.journal import HeadsLoaded, ReadFailed, Update
+from actors.messages.failures import ReadFailed
+from actors.messages.journal import AnyUpdate, HeadsLoaded
 from actors.runtime.tell import Tell
 
 # To the PubNubPublisher.
@@ -15,7 +16,7 @@ class Publish(Struct, frozen=True):
     """Send a committed update on the user's channel, or a hint in place of several."""
 
     user_id: str
-    update: Update | HeadMoved
+    update: AnyUpdate | HeadMoved
     epoch: str | None = None
     """Of the database that holds the update."""
 

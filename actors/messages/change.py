@@ -9,6 +9,8 @@ from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
 WatchlistAction = Literal["add", "remove"]
+ProgressAction = Literal["update", "remove"]
+PlayState = Literal["playing", "paused", "stopped"]
 
 MAX_REVISION: Final = (1 << 63) - 1
 """What databases hold."""
@@ -23,6 +25,13 @@ MAX_POSITION_LENGTH: Final = 64
 Position = Annotated[str, Meta(min_length=1, max_length=MAX_POSITION_LENGTH, pattern=r"^[!-~]+(?![\s\S])")]
 """Where an item stands among those of its list: items are ordered by it as text. Visible ASCII, which every language
 compares alike."""
+
+
+MAX_SECONDS: Final = 10_000_000
+"""Of a position and a duration: 115 days."""
+
+Seconds = Annotated[int, Meta(ge=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
+"""As apps send them, whole or not, and kept so."""
 
 
 class Change(Struct, frozen=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
-from actors.messages.change import AuthorStamp, WatchlistAction
+from actors.messages.change import AuthorStamp, PlayState, ProgressAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
 from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandType
 from actors.messages.devices import DeviceFields
@@ -53,14 +53,24 @@ class PubNubListUpdate(
     list: str
 
 
-class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
-    """A playback position on the channel; seconds."""
+class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type", omit_defaults=True):
+    """A playback position on the channel; seconds.
+
+    A message of another ``syncd`` node carries ``revision`` and ``origin``; a foreign publisher's has neither.
+    """
 
     content_id: str
-    position_seconds: int
-    duration_seconds: int
+    position_seconds: Seconds
+    duration_seconds: Seconds
     timestamp: HLCTimestamp | int | None = None
     device_id: str = ""
+    operation: ProgressAction | None = None
+    state: PlayState | None = None
+    watched: bool | None = None
+    revision: int | None = None
+    origin: str | None = None
+    epoch: str | None = None
+    """Of the database that has ``revision``."""
 
 
 class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="type"):

@@ -11,13 +11,14 @@ from msgspec import Meta
 from actors.messages.names import MAX_NAME_LENGTH
 
 WATCHLIST: Final = "watchlist"
+PROGRESS: Final = "progress"
 LIST_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 """What a list is called in URLs: nothing in it is escaped there, and none is ``.`` or ``..``."""
 MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
-KINDS: Final = (WATCHLIST, "list")
+KINDS: Final = (WATCHLIST, "list", PROGRESS)
 """What ``kind_of`` says."""
 
 _LIST: Final = "list:"
@@ -43,6 +44,11 @@ def kind_of(collection: str) -> str:
 def list_in(line: str) -> str | None:
     """Return of which list the ``line`` is; ``None``: it is another collection's."""
     return list_of(parts_of(line)[1]) if _BETWEEN in line else None
+
+
+def collection_in(line: str) -> str:
+    """Return whose collection's ``line`` it is."""
+    return parts_of(line)[1] if _BETWEEN in line else WATCHLIST
 
 
 def line_of(user_id: str, collection: str) -> str:

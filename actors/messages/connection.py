@@ -140,7 +140,7 @@ class Joined(Struct, frozen=True, eq=False):
 class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     """The answer to a ``Join`` with ``since``: the device is at ``revision`` once ``frames`` are written.
 
-    They are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing).
+    They are revisions ``since + 1`` … ``revision``, one each (none: it missed nothing), or those of ``revisions``.
     """
 
     revision: int
@@ -149,6 +149,8 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     epoch: str
     frames: tuple[bytes, ...]
     collection: str = WATCHLIST
+    revisions: tuple[int, ...] | None = None
+    """Of the frames, as of ``Changes``; ``None``: they are consecutive, and end with ``revision``."""
 
 
 class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import structs
 
 from actors.messages.change import Change
-from actors.messages.channel import PubNubListUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import WATCHLIST, collection_of_list, list_in, list_of
+from actors.messages.channel import PubNubListUpdate, PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.collections import PROGRESS, WATCHLIST, collection_in, collection_of_list, list_in, list_of
 from actors.messages.content_ids import ContentIds
 from actors.messages.device import (
     ListSnapshot,
@@ -17,8 +17,11 @@ from actors.messages.device import (
     WatchlistSnapshot,
     WatchlistSnapshotPiece,
 )
-from actors.messages.journal import Page, SnapshotPage, Update
-from actors.messages.sync import ListUpdate, WatchlistUpdate
+from actors.messages.journal import AnyUpdate, Page, RegisterPage, SnapshotPage
+from actors.messages.progress import ProgressItem
+from actors.messages.register_kinds import KINDS
+from actors.messages.registers import RegisterUpdate
+from actors.messages.sync import ListUpdate, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -27,9 +30,11 @@ _ITEMS: Final = b'"items":['
 
 
 def channel_update(
-    update: Update, origin: str, traceparent: str | None = None, epoch: str | None = None
-) -> PubNubWatchlistUpdate:
+    update: AnyUpdate, origin: str, traceparent: str | None = None, epoch: str | None = None
+) -> PubNubWatchlistUpdate | PubNubProgressUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
+    if isinstance(update, RegisterUpdate):
+        return KINDS[collection_in(update.line)].channel_form(update, origin, epoch)
     message = PubNubWatchlistUpdate(
         operation=update.change.action,
         content_id=update.content_id,
@@ -48,8 +53,10 @@ def channel_update(
     return message if list_id is None else PubNubListUpdate(*structs.astuple(message), list=list_id)
 
 
-def collection_of(message: PubNubWatchlistUpdate) -> str:
+def collection_of(message: PubNubWatchlistUpdate | PubNubProgressUpdate) -> str:
     """Return whose change a message of the channel tells of."""
+    if isinstance(message, PubNubProgressUpdate):
+        return PROGRESS
     return collection_of_list(message.list) if isinstance(message, PubNubListUpdate) else WATCHLIST
 
 
@@ -69,8 +76,10 @@ def channel_change(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> C
     )
 
 
-def device_update(update: Update) -> WatchlistUpdate:
+def device_update(update: AnyUpdate) -> WatchlistUpdate | ProgressUpdate:
     """Return the form of a journal record that devices are shown."""
+    if isinstance(update, RegisterUpdate):
+        return KINDS[collection_in(update.line)].device_form(update)
     return shown(
         update.change, update.revision, update.tags[0], update.timestamp, update.device_id, list_in(update.line)
     )
@@ -98,38 +107,44 @@ def shown(
     return update if list_id is None else ListUpdate.of(list_id, update)
 
 
-def snapshot_page(page: Page) -> SnapshotPage:
+def snapshot_page(page: Page | RegisterPage) -> SnapshotPage:
     """Return the form of a page that devices are shown."""
-    items = [
-        SnapshotItem(
-            content_id=item.content_id,
-            unique_tag=item.tag,
-            timestamp=item.timestamp,
-            device_id=item.device_id,
-            data=item.data,
-            position=item.position,
-        )
-        for item in page.items
-    ]
+    items: list[SnapshotItem] | list[ProgressItem]
+    if isinstance(page, RegisterPage):
+        items = [KINDS[collection_in(page.line)].item_form(update) for update in page.items]
+    else:
+        items = [
+            SnapshotItem(
+                content_id=item.content_id,
+                unique_tag=item.tag,
+                timestamp=item.timestamp,
+                device_id=item.device_id,
+                data=item.data,
+                position=item.position,
+            )
+            for item in page.items
+        ]
     return SnapshotPage(epoch=page.epoch, revision=page.revision, items=_encode(items)[1:-1], after=page.after)
 
 
 def snapshot_piece_json(
     page: SnapshotPage, *, is_start: bool, cursor: str | None, collection: str = WATCHLIST
 ) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshotPiece``, or of a list's; ``cursor``: of the next one."""
-    piece = WatchlistSnapshotPiece(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
-    list_id = list_of(collection)
+    """Return the JSON of a ``WatchlistSnapshotPiece``, or of another collection's; ``cursor``: of the next one."""
+    list_id, kind = list_of(collection), KINDS.get(collection)
+    of_kind = WatchlistSnapshotPiece if kind is None else kind.piece
+    piece = of_kind(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
     if list_id is not None:
         piece = ListSnapshotPiece(**structs.asdict(piece), list=list_id)
     return _encode(piece).replace(_ITEMS, _ITEMS + page.items, 1)
 
 
 def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes], collection: str = WATCHLIST) -> bytes:
-    """Return the JSON of a ``WatchlistSnapshot``, or of a list's, whose items are encoded: ``SnapshotPage.items``."""
-    list_id = list_of(collection)
+    """Return the JSON of a ``WatchlistSnapshot``, or another's; its items are encoded: ``SnapshotPage.items``."""
+    list_id, kind = list_of(collection), KINDS.get(collection)
     if list_id is None:
-        empty = _encode(WatchlistSnapshot(revision=revision, epoch=epoch, items=()))
+        of_kind = WatchlistSnapshot if kind is None else kind.snapshot
+        empty = _encode(of_kind(revision=revision, epoch=epoch, items=()))
     else:
         empty = _encode(ListSnapshot(list=list_id, revision=revision, epoch=epoch, items=()))
     return b"%b%b]}" % (empty.removesuffix(b"]}"), b",".join(filter(None, pages)))

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import WATCHLIST, ListId, collection_of_list
+from actors.messages.collections import PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
 from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandOutcome, CommandType
 from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome, Status
 from actors.messages.names import Name
+from actors.messages.progress import ProgressChange, ProgressSnapshot, ProgressSnapshotPiece
 from crdt.hlc import HLCTimestamp
 
 MessageId = Annotated[str, Meta(max_length=128)] | int
@@ -44,6 +45,19 @@ class ListWrite(WatchlistWrite, frozen=True, tag="list_update", tag_field="type"
     def collection(self) -> str:
         """What it changes."""
         return collection_of_list(self.list)
+
+
+class ProgressWrite(ProgressChange, frozen=True, tag="progress_update", tag_field="type"):
+    """A ``ProgressChange`` over the WebSocket; answered by ``ack`` or ``error``."""
+
+    id: MessageId | None = None
+    traceparent: str | None = None
+    """As of a ``WatchlistWrite``."""
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return PROGRESS
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
@@ -94,8 +108,13 @@ class Malformed(Struct, frozen=True):
     id: str | int | None = None
     retry_after_ms: int | None = None
 
+    def answer(self) -> "Error":
+        """Return what the device is told of it."""
+        code, field, retry_after_ms = self.code, self.field, self.retry_after_ms
+        return Error(id=self.id, code=code, field=field, message=self.message, retry_after_ms=retry_after_ms)
 
-DeviceMessage = WatchlistWrite | ListWrite | DeviceHeartbeat | CommandToDevice | Ping | Pong | Malformed
+
+DeviceMessage = WatchlistWrite | ListWrite | ProgressWrite | DeviceHeartbeat | CommandToDevice | Ping | Pong | Malformed
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
 
 COMMAND_RETRY_MS: Final = 2_000
@@ -152,7 +171,9 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_default
     epoch: str
     reason: str | None = None
     list: str | None = None
-    """Of which list; ``None``: of the watchlist."""
+    """Of which list; ``None``: of the watchlist, or of ``collection``."""
+    collection: str | None = None
+    """Of which collection, if it is neither the watchlist nor a list."""
 
 
 class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -219,7 +240,7 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
 
 Answer = (
     Ack | DeviceAck | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
-    | ListSnapshotPiece | Goodbye | Pong
+    | ListSnapshotPiece | ProgressSnapshot | ProgressSnapshotPiece | Goodbye | Pong
 )  # fmt: skip
 """What only one connection is told."""
 
@@ -236,11 +257,13 @@ def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = 
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )
     if outcome.status is Status.NOT_FOUND:
-        where = "watchlist" if collection == WATCHLIST else "list"
+        where = kind_of(collection)
         return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
     if update is None:
-        return Ack(id=message_id, status=outcome.status)
+        register = outcome.register
+        timestamp = None if register is None else register.timestamp
+        return Ack(id=message_id, status=outcome.status, revision=outcome.revision, timestamp=timestamp)
     return Ack(
         id=message_id,
         status=outcome.status,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec import Struct
 
-from actors.messages.lists import WriteFailed
+from actors.messages.failures import ReadFailed, WriteFailed
 from actors.messages.names import Name
 from actors.runtime.ask import Request
 from actors.runtime.tell import Tell
@@ -148,6 +148,20 @@ class FindDevices(Request[Devices], frozen=True, tag=True):
     """As ``ReadDevices``."""
 
     user_id: str
+
+
+class ReadDevices(Struct, frozen=True, eq=False):
+    """Ask for the user's devices, and where they are connected."""
+
+    user_id: str
+    reply_to: Tell[Devices | ReadFailed]
+
+
+class WritePresence(Struct, frozen=True, eq=False):
+    """Have the store do ``request``; one at a time, since it may hold many rows."""
+
+    request: NotePresence | EndPresence
+    reply_to: Tell[PresenceNoted | PresenceEnded | WriteFailed]
 
 
 PresenceMessage = (

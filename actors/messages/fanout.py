@@ -5,7 +5,7 @@ from msgspec import Struct
 from actors.messages.channel import PubNubSyncMessage
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, SlowConsumer
 from actors.messages.devices import DevicesConnected
-from actors.messages.journal import Update
+from actors.messages.journal import AnyUpdate
 from actors.messages.sync import DeviceCommand, SyncMessage
 from actors.runtime.ask import Request
 from actors.runtime.tell import Tell
@@ -17,7 +17,7 @@ class Relay(Struct, frozen=True):
     """Show the user's devices these consecutive updates, committed on this node, together and in order."""
 
     user_id: str
-    updates: tuple[Update, ...]
+    updates: tuple[AnyUpdate, ...]
 
 
 class RelayMissed(Struct, frozen=True):

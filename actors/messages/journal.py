@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST
-from actors.messages.devices import Devices, EndPresence, NotePresence, PresenceEnded, PresenceNoted
-from actors.messages.lists import DeleteList, Lists, PutList, WriteFailed
+from actors.messages.devices import ReadDevices, WritePresence
+from actors.messages.failures import ReadFailed
+from actors.messages.lists import DeleteList, PutList, ReadLists
+from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
@@ -21,8 +23,8 @@ SLICE_ROWS: Final = 500
 """What is read for a device at once: between two slices of one user the others' reads get their turn."""
 
 
-class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
+class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A change of a set that somebody wants, stamped by ``WatchlistSync``; not yet in the journal."""
 
     line: str
     device_id: str
@@ -58,24 +60,33 @@ class Update(Struct, frozen=True, kw_only=True):
         return self.change.content_id
 
 
+AnyOperation = Operation | RegisterOperation
+AnyUpdate = Update | RegisterUpdate
+
+
 class Status(StrEnum):
     """What became of one operation."""
 
     ADDED = "added"
     EXISTING = "existing"  # it is in the list: it was before this add, or a concurrent add outlived this remove
     REMOVED = "removed"
+    UPDATED = "updated"  # of a register, as the next
+    SUPERSEDED = "superseded"  # a later word was there already, and the update says it
     NOT_FOUND = "not_found"
     REFUSED = "refused"
 
 
-Quota = Literal["items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user", "lists_per_user"]
+Quota = Literal[
+    "items_per_list", "tags_per_item", "gaps_per_replica", "replicas_per_user", "lists_per_user", "keys_per_user"
+]  # fmt: skip
 """What bounds what one user makes grow in the journal: the names of its settings, without ``max_``."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one operation.
 
-    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written.
+    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written. Of
+    a register there is ``register`` in its place, which says what is there now: also when the operation was superseded.
     ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
     ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame,
     ``retry_after_s`` that the same may succeed later, and ``quota`` which bound was met. Of an add that was taken,
@@ -84,6 +95,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     status: Status
     update: Update | None = None
+    register: RegisterUpdate | None = None
     is_new: bool = False
     reason: str | None = None
     field: str | None = None
@@ -98,7 +110,13 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def revision(self) -> int | None:
         """Of its update."""
-        return None if self.update is None else self.update.revision
+        shown = self.shown
+        return None if shown is None else shown.revision
+
+    @property
+    def shown(self) -> AnyUpdate | None:
+        """What devices are shown of it, if it is new."""
+        return self.update or self.register
 
 
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
@@ -106,7 +124,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
 
     user_id: str
     device_id: str
-    change: Change
+    change: Change | RegisterChange
     answer: Tell[Outcome] | None
     """Must be told exactly once. Never raises; the device may have gone meanwhile. ``None``: nobody waits."""
     removed_tags: tuple[str, ...] = ()
@@ -128,7 +146,7 @@ class Committed(Struct, frozen=True):
 class Commit(Struct, frozen=True, eq=False):
     """Put ``operation`` into the journal. What follows ``reply_to`` is carried through for its use."""
 
-    operation: Operation
+    operation: AnyOperation
     reply_to: Tell[Committed]
     write: DeviceWrite | None = None
     """What the operation was made of."""
@@ -186,7 +204,11 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     head: int
     """Where the line stands."""
     updates: tuple[bytes, ...]
-    """The JSON of a ``watchlist_update``, or ``list_update``, each: no object is made of what only passes through."""
+    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: no object is made of what only
+    passes through."""
+    revisions: tuple[int, ...] | None = None
+    """Theirs, of registers, whose history keeps each key's newest: those before ``revision`` that are missing were
+    superseded. ``None``: they are consecutive, and end with ``revision``."""
 
     @property
     def has_more(self) -> bool:
@@ -240,6 +262,20 @@ class Page(Struct, frozen=True, kw_only=True, tag=True):
     """Asks for the next part; ``None``: that was all."""
 
 
+class RegisterPage(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the keys that have a value, those of the newest stamps first.
+
+    What has changed after ``revision``, that of the first page, is not in later ones: it is in the changes since then.
+    """
+
+    line: str
+    epoch: str
+    revision: int
+    items: tuple[RegisterUpdate, ...]
+    after: Bookmark | None = None
+    """As of a ``Page``."""
+
+
 class SnapshotPage(Struct, frozen=True, kw_only=True, tag=True):
     """A ``Page`` as devices are shown it."""
 
@@ -261,9 +297,11 @@ class ReadPage(Struct, frozen=True, eq=False):
 
     user_id: str
     limit: int
-    reply_to: Tell["Page | PageExpired | ReadFailed"]
+    reply_to: Tell["Page | RegisterPage | PageExpired | ReadFailed"]
     after: Bookmark | None = None
     collection: str = WATCHLIST
+    state: str | None = None
+    """Of registers: only those of this state, see ``RegisterKind``."""
 
 
 class ReadSnapshotPage(Struct, frozen=True, eq=False):
@@ -274,37 +312,6 @@ class ReadSnapshotPage(Struct, frozen=True, eq=False):
     reply_to: Tell["SnapshotPage | PageExpired | ReadFailed"]
     after: Bookmark | None = None
     collection: str = WATCHLIST
-
-
-class ReadLists(Struct, frozen=True, eq=False):
-    """Ask which lists there are."""
-
-    user_id: str
-    reply_to: Tell["Lists | ReadFailed"]
-
-
-class ReadDevices(Struct, frozen=True, eq=False):
-    """Ask for the user's devices, and where they are connected."""
-
-    user_id: str
-    reply_to: Tell["Devices | ReadFailed"]
-
-
-class WritePresence(Struct, frozen=True, eq=False):
-    """Have the store do ``request``; one at a time, since it may hold many rows."""
-
-    request: NotePresence | EndPresence
-    reply_to: Tell[PresenceNoted | PresenceEnded | WriteFailed]
-
-
-class ReadFailed(Struct, frozen=True):
-    """The store could not answer now; ``reason`` for the operator's log and the 503."""
-
-    reason: str
-
-
-class ReadRefused(ReadFailed, frozen=True):
-    """Too many reads of this user wait already; ``reason`` names the bound."""
 
 
 class Settled(Struct, frozen=True):

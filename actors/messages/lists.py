@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from actors.messages.failures import ReadFailed, WriteFailed
 from actors.runtime.tell import Tell
 
 
@@ -15,11 +16,12 @@ class ListSummary(Struct, frozen=True, kw_only=True):
 
 
 class Lists(Struct, frozen=True, kw_only=True, tag=True):
-    """A user's lists beside the watchlist, and where that stands."""
+    """A user's lists beside the watchlist, and the revisions of what else there is."""
 
     epoch: str
     watchlist: int
-    """Its revision."""
+    progress: int
+    """0: there is none."""
     lists: tuple[ListSummary, ...]
 
 
@@ -56,7 +58,8 @@ class ListDeleted(Struct, frozen=True, tag=True):
     """At which it ended; ``None``: there was none."""
 
 
-class WriteFailed(Struct, frozen=True):
-    """The store could not do it now; ``reason`` for the 503."""
+class ReadLists(Struct, frozen=True, eq=False):
+    """Ask which lists there are."""
 
-    reason: str
+    user_id: str
+    reply_to: Tell[Lists | ReadFailed]

@@ -7,14 +7,15 @@ from msgspec import Struct
 
 from actors.messages.devices import Devices, EndPresence, FindDevices, NotePresence, PresenceEnded, PresenceNoted
 from actors.messages.journal import (
+    AnyOperation,
     Bookmark,
     Changes,
     ChangesExpired,
     Head,
-    Operation,
     Outcome,
     Page,
     PageExpired,
+    RegisterPage,
     SnapshotPage,
 )
 from actors.messages.lists import ListDeleted, ListPut, Lists
@@ -34,7 +35,7 @@ class BatchCommitted(Struct, frozen=True, tag=True):
 class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):
     """Apply ``operations`` in order in one transaction."""
 
-    operations: tuple[Operation, ...]
+    operations: tuple[AnyOperation, ...]
 
 
 class HeadsFound(Struct, frozen=True, tag=True):
@@ -59,12 +60,13 @@ class FindChanges(Request[Changes | ChangesExpired], frozen=True, tag=True):
     prefers_list: bool = False
 
 
-class FindPage(Request[Page | PageExpired], frozen=True, tag=True):
+class FindPage(Request[Page | RegisterPage | PageExpired], frozen=True, tag=True):
     """As ``ReadPage``."""
 
     line: str
     limit: int
     after: Bookmark | None
+    state: str | None = None
 
 
 class FindSnapshotPage(Request[SnapshotPage | PageExpired], frozen=True, tag=True):
@@ -137,6 +139,6 @@ StoreRequest = (
     | RevokeToken | FindRevocations | FindLists | NameList | DropList | NotePresence | EndPresence | FindDevices
 )  # fmt: skip
 StoreAnswer = (
-    BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | SnapshotPage | PageExpired | Done
+    BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | RegisterPage | SnapshotPage | PageExpired | Done
     | RevocationsFound | Lists | ListPut | ListDeleted | PresenceNoted | PresenceEnded | Devices
 )  # fmt: skip

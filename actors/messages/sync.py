@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from actors.messages.change import WatchlistAction
-from actors.messages.collections import WATCHLIST, collection_of_list
+from actors.messages.change import PlayState, ProgressAction, WatchlistAction
+from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.content_ids import ContentId
 from crdt.hlc import HLCTimestamp
 
@@ -52,12 +52,26 @@ class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="typ
         return cls(*structs.astuple(update), list=list_id)
 
 
-class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
-    """A playback position as devices receive it; seconds."""
+class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type", omit_defaults=True):
+    """A playback position as devices receive it, in seconds: the first three fields are the documented message.
+
+    Without ``revision`` it is a foreign publisher's, and not kept. A ``duration`` of 0 is not known.
+    """
 
     content_id: ContentId
-    position: int
-    duration: int
+    position: int | float
+    duration: int | float
+    action: ProgressAction | None = None
+    state: PlayState | None = None
+    watched: bool | None = None
+    revision: int | None = None
+    timestamp: HLCTimestamp | None = None
+    device_id: str | None = None
+
+    @property
+    def collection(self) -> str:
+        """Which one it is of."""
+        return PROGRESS
 
 
 class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
+from actors.messages.channel import HeadMoved, PubNubProgressUpdate, PubNubWatchlistUpdate
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
+from actors.messages.failures import ReadFailed
 from actors.messages.journal import (
     Changes,
     ChangesExpired,
@@ -12,7 +13,6 @@ from actors.messages.journal import (
     DeviceWrite,
     HeadsLoaded,
     PageExpired,
-    ReadFailed,
     SnapshotPage,
 )
 
@@ -20,7 +20,7 @@ from actors.messages.journal import (
 class RemoteUpdate(Struct, frozen=True):
     """Another node committed ``message``; it carries its revision."""
 
-    message: PubNubWatchlistUpdate
+    message: PubNubWatchlistUpdate | PubNubProgressUpdate
 
 
 class MissedRead(Struct, frozen=True, eq=False):

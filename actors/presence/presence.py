@@ -22,10 +22,10 @@ from actors.messages.devices import (
     PresenceEnded,
     PresenceMessage,
     PresenceNoted,
+    WritePresence,
 )
+from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
-from actors.messages.journal import WritePresence
-from actors.messages.lists import WriteFailed
 from actors.metrics import PresenceMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell, TellIfAlive, tell_later

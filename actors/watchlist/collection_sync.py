@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from actors.messages.channel import PubNubWatchlistUpdate
+from actors.messages.channel import PubNubProgressUpdate, PubNubWatchlistUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import kind_of, line_of
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
+from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
 from actors.messages.journal import (
+    AnyUpdate,
     Bookmark,
     Changes,
     ChangesExpired,
@@ -22,10 +24,8 @@ from actors.messages.journal import (
     LoadHeads,
     PageExpired,
     ReadChanges,
-    ReadFailed,
     ReadSnapshotPage,
     SnapshotPage,
-    Update,
 )
 from actors.messages.watchlist import GapRead, ListRead, MissedRead, TryAgain
 from actors.watchlist.deps import WatchlistDeps
@@ -108,14 +108,14 @@ class CollectionSync:
         """Hear of ``revision`` without a look yet: more of them are coming."""
         self._revisions.see(revision, epoch)
 
-    def advance(self, updates: Iterable[Update], epoch: str | None) -> None:
+    def advance(self, updates: Iterable[AnyUpdate], epoch: str | None) -> None:
         """Show the devices those of the ``updates`` committed here that are next."""
         due = tuple(update for update in updates if self._is_next(update.revision, epoch))
         if due and self._has_audience:
             self._deps.broadcaster(Relay(self._user_id, due))
         self.heal_if_behind()
 
-    def arrived(self, message: PubNubWatchlistUpdate) -> None:
+    def arrived(self, message: PubNubWatchlistUpdate | PubNubProgressUpdate) -> None:
         """Show the devices what another node has committed, if it is next."""
         if self._is_next(message.revision or 0, message.epoch):
             self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
@@ -158,6 +158,9 @@ class CollectionSync:
     def healed(self, answer: Changes | ChangesExpired | ReadFailed) -> None:
         """Take the journal's answer to what was missing."""
         match answer:
+            case Changes(head=head, revisions=tuple()):
+                self._looked(head)
+                self._jump(head)
             case Changes(head=head):
                 self._relay_missed(answer)
                 if answer.has_more:
@@ -169,9 +172,7 @@ class CollectionSync:
                 if reason == "epoch_changed":
                     self._begin_again()
                     return
-                self._revisions.jump(head)
-                for connection in self._connections:  # each asks for itself
-                    connection.tell(Deliver(head + 1, (), self._name))
+                self._jump(head)
             case ReadFailed(reason=reason):
                 logger.warning("a gap stays open for %s s: %s", self._deps.retry_s, reason)
                 self._revisions.fail_look()
@@ -179,6 +180,12 @@ class CollectionSync:
                 return
         self._is_healing = False
         self.heal_if_behind()
+
+    def _jump(self, head: int) -> None:
+        """Go on from ``head``: what is before it cannot be shown one by one, and each device asks for it itself."""
+        self._revisions.jump(head)
+        for connection in self._connections:
+            connection.tell(Deliver(head + 1, (), self._name))
 
     def try_again(self) -> None:
         """Ask again for what the journal could not say."""

@@ -1,12 +1,14 @@
 """The devices of one user that wait for what they have missed: one read of the journal at a time, for all of them."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
+from actors.messages.failures import ReadFailed
+from actors.messages.journal import Bookmark, Changes, ChangesExpired
 
 
 class Position(NamedTuple):
@@ -99,14 +101,16 @@ class Replays:
             since, epoch, takes_pieces = _position(join)
             is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
             may_get_list = takes_pieces and not first.takes_pieces and changes.has_more
+            known = since - first.since if changes.revisions is None else bisect_right(changes.revisions, since)
             if first.since <= since and is_served and not may_get_list and epoch in (None, changes.epoch):
                 connection.tell(
                     Replayed(
                         revision=changes.revision,
                         head=changes.head,
                         epoch=changes.epoch,
-                        frames=frames[since - first.since :],
+                        frames=frames[known:],
                         collection=self._collection,
+                        revisions=None if changes.revisions is None else changes.revisions[known:],
                     )
                 )
             else:

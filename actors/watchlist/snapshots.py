@@ -10,7 +10,8 @@ from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed, ListPart
 from actors.messages.conversion import snapshot_part_json, snapshot_piece_json
-from actors.messages.journal import Bookmark, PageExpired, ReadFailed, SnapshotPage
+from actors.messages.failures import ReadFailed
+from actors.messages.journal import Bookmark, PageExpired, SnapshotPage
 from actors.ports import Fragments
 
 MAX_BEGINNINGS: Final = 4

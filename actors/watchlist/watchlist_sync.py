@@ -13,12 +13,23 @@ from msgspec import structs
 
 from actors.messages.bus import Publish
 from actors.messages.change import data_problem
-from actors.messages.channel import JOURNAL, HeadMoved, PubNubWatchlistUpdate
+from actors.messages.channel import JOURNAL, HeadMoved, PubNubProgressUpdate, PubNubWatchlistUpdate
 from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
-from actors.messages.journal import Commit, Committed, DeviceWrite, HeadsLoaded, LoadHeads, Operation, Outcome, Status
+from actors.messages.journal import (
+    AnyOperation,
+    Commit,
+    Committed,
+    DeviceWrite,
+    HeadsLoaded,
+    LoadHeads,
+    Operation,
+    Outcome,
+    Status,
+)
+from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.watchlist import (
     GapRead,
     ListRead,
@@ -130,16 +141,23 @@ class WatchlistSync(SupervisedActor):
         except ClockDriftError as error:
             self._answer(write, Outcome(status=Status.REFUSED, field="timestamp", reason=f"timestamp: {error}"))
             return
-        if write.change.data is not None and (problem := data_problem(write.change)):
+        operation: AnyOperation
+        change = write.change
+        if isinstance(change, RegisterChange):
+            operation = RegisterOperation(
+                line=collection.line, device_id=write.device_id, change=change, timestamp=stamp
+            )
+        elif change.data is not None and (problem := data_problem(change)):
             self._answer(write, Outcome(status=Status.REFUSED, field="data", reason=problem))
             return
-        operation = Operation(
-            line=collection.line,
-            device_id=write.device_id,
-            change=write.change,
-            timestamp=stamp,
-            removed_tags=write.removed_tags,
-        )
+        else:
+            operation = Operation(
+                line=collection.line,
+                device_id=write.device_id,
+                change=change,
+                timestamp=stamp,
+                removed_tags=write.removed_tags,
+            )
         collection.uncommitted += 1
         self._deps.journal(Commit(operation, collection.reply_to, write, self._deps.now_s()))
 
@@ -162,7 +180,7 @@ class WatchlistSync(SupervisedActor):
             if commit.write is not None and commit.write.trace is not None:
                 revision, is_new = outcome.revision, outcome.is_new
                 self._deps.tracer.commit(commit.write.trace, revision, outcome.status, is_new=is_new)
-        updates = [outcome.update for outcome in committed.outcomes if outcome.is_new and outcome.update]
+        updates = [outcome.shown for outcome in committed.outcomes if outcome.is_new and outcome.shown]
         collection.advance(updates, committed.epoch)
         if self._deps.publisher is not None:
             for update in updates:
@@ -186,15 +204,15 @@ class WatchlistSync(SupervisedActor):
             self._deps.bus_metrics.refused["not_taken"] += 1
             logger.warning("a foreign publisher's operation was refused: %s", outcome.reason)
 
-    def _remote(self, message: PubNubWatchlistUpdate, collection: CollectionSync) -> None:
+    def _remote(self, message: PubNubWatchlistUpdate | PubNubProgressUpdate, collection: CollectionSync) -> None:
         if isinstance(message.timestamp, HLCTimestamp):
             try:
                 self._follow_clock(message.timestamp)
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
-        if message.traceparent is not None and message.origin != self._deps.node:
-            revision, origin = message.revision or 0, message.origin or ""
-            self._deps.tracer.receive(message.traceparent, collection.line, revision, origin)
+        traceparent = None if isinstance(message, PubNubProgressUpdate) else message.traceparent
+        if traceparent is not None and message.origin != self._deps.node:
+            self._deps.tracer.receive(traceparent, collection.line, message.revision or 0, message.origin or "")
         collection.arrived(message)
 
     # Collections

@@ -50,13 +50,13 @@ def test_of_the_messages_updates_are_counted_by_kind_of_collection() -> None:
     metrics = BroadcastMetrics()
     metrics.record_relay(3, 0.25, "list")
     metrics.record_relay(2, 0.25)
-    assert (metrics.messages_relayed, metrics.updates_relayed) == (5, {"watchlist": 0, "list": 3})
+    assert (metrics.messages_relayed, metrics.updates_relayed) == (5, {"watchlist": 0, "list": 3, "progress": 0})
 
 
 def test_every_status_is_shown_from_the_start() -> None:
     writes = NodeMetrics().writes
     assert writes.by_status() == dict.fromkeys(Status, 0)
-    assert writes.outcomes == dict.fromkeys(product(("watchlist", "list"), Status), 0)
+    assert writes.outcomes == dict.fromkeys(product(("watchlist", "list", "progress"), Status), 0)
 
 
 def test_writes_are_counted_by_kind_of_collection() -> None:
@@ -70,11 +70,23 @@ def test_writes_are_counted_by_kind_of_collection() -> None:
 
 def test_a_bound_that_was_met_is_counted_by_its_name() -> None:
     writes = NodeMetrics().writes
-    assert writes.refusals == {"items_per_list": 0, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
+    assert writes.refusals == {
+        "items_per_list": 0,
+        "gaps_per_replica": 0,
+        "replicas_per_user": 0,
+        "lists_per_user": 0,
+        "keys_per_user": 0,
+    }
     writes.count(Outcome(status=Status.REFUSED, quota="items_per_list"), "watchlist")
     writes.count(Outcome(status=Status.ADDED, quota="tags_per_item"), "watchlist")
     writes.count(Outcome(status=Status.REFUSED), "list")
-    assert writes.refusals == {"items_per_list": 1, "gaps_per_replica": 0, "replicas_per_user": 0, "lists_per_user": 0}
+    assert writes.refusals == {
+        "items_per_list": 1,
+        "gaps_per_replica": 0,
+        "replicas_per_user": 0,
+        "lists_per_user": 0,
+        "keys_per_user": 0,
+    }
     assert (writes.tags_superseded, writes.by_status()["refused"]) == (1, 2)
 
 

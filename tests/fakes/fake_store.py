@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from actors.messages.journal import Bookmark, Changes, Head, Operation, Outcome, Page, PageExpired, Status
+from actors.messages.journal import AnyOperation, Bookmark, Changes, Head, Outcome, Page, PageExpired, Status
 from crdt.hlc import HLCTimestamp
 from tests.timeouts import TIMEOUT_S
 
@@ -19,9 +19,9 @@ class FakeStore:
         """The contents of each commit that succeeded."""
         self.attempts = 0
         self.closed = 0
-        self.fault: Callable[[Sequence[Operation]], None] = lambda operations: None
+        self.fault: Callable[[Sequence[AnyOperation]], None] = lambda operations: None
 
-    def commit(self, operations: Sequence[Operation]) -> list[Outcome]:
+    def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         assert not self.closed
         self.attempts += 1
         self.fault(operations)
@@ -33,7 +33,7 @@ class FakeStore:
         revision = sum(map(len, self.batches))
         return [Head(line=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None) -> Page | PageExpired:
+    def page(self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None) -> Page | PageExpired:
         self.fault(())
         return Page(line=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
 
@@ -58,7 +58,7 @@ class Gate:
         self._store = store
         store.fault = self
 
-    def __call__(self, operations: Sequence[Operation]) -> None:
+    def __call__(self, operations: Sequence[AnyOperation]) -> None:
         if operations:
             self._entered.set()
             assert self._may_pass.wait(TIMEOUT_S)
@@ -67,6 +67,6 @@ class Gate:
         """Return when a transaction waits here."""
         assert await asyncio.to_thread(self._entered.wait, TIMEOUT_S)
 
-    def open(self, then: Callable[[Sequence[Operation]], None] = lambda operations: None) -> None:
+    def open(self, then: Callable[[Sequence[AnyOperation]], None] = lambda operations: None) -> None:
         self._store.fault = then
         self._may_pass.set()

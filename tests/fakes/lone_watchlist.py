@@ -2,6 +2,7 @@
 
 import asyncio
 
+from actors.messages.collections import WATCHLIST
 from actors.messages.connection import (
     ConnectionInfo,
     Join,
@@ -41,9 +42,10 @@ class LoneWatchlist:
 
     def tell(self, request: WatchlistRequest) -> None:
         match request:
-            case Join(connection=connection, since=None):
-                connection.tell(Joined(0))
-                self.joined.put_nowait(connection)
+            case Join(connection=connection, since=None, collection=collection):
+                connection.tell(Joined(0, collection))
+                if collection == WATCHLIST:
+                    self.joined.put_nowait(connection)
             case Join(connection=connection) if self.parts:
                 connection.tell(Listed(self.parts.pop(0), 9, "history_pruned"))
                 self.joined.put_nowait(connection)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
 from actors.messages.devices import EndPresence, NotePresence, PresenceEnded, PresenceNoted
-from actors.messages.journal import Page, PageExpired, SnapshotPage
+from actors.messages.journal import Page, PageExpired, RegisterPage, SnapshotPage
 from actors.messages.store import (
     BatchCommitted,
     CheckWriting,
@@ -83,8 +83,8 @@ class StoreInProcess:
                 return lambda: _checked(store)
             case FindHeads(lines=user_ids):
                 return lambda: HeadsFound(tuple(store.heads(user_ids)))
-            case FindPage(line=user_id, limit=limit, after=after):
-                return lambda: store.page(user_id, limit, after)
+            case FindPage(line=user_id, limit=limit, after=after, state=state):
+                return lambda: store.page(user_id, limit, after, state)
             case FindChanges(line=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
                 return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
             case FindSnapshotPage(line=user_id, limit=limit, after=after):
@@ -118,5 +118,5 @@ def _checked(store: JournalStore) -> Done:
     return Done()
 
 
-def _snapshot_page(page: Page | PageExpired) -> SnapshotPage | PageExpired:
-    return snapshot_page(page) if isinstance(page, Page) else page
+def _snapshot_page(page: Page | RegisterPage | PageExpired) -> SnapshotPage | PageExpired:
+    return page if isinstance(page, PageExpired) else snapshot_page(page)

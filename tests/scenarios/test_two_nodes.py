@@ -15,10 +15,11 @@ from actors.connection.deps import ConnectionDeps, HandshakeResult
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.channel import HeadMoved
-from actors.messages.collections import WATCHLIST
+from actors.messages.collections import PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import DeviceWrite, Outcome, Page, ReadPage, Status
 from actors.messages.lists import DeleteList, ListDeleted
+from actors.messages.registers import RegisterChange
 from actors.runtime import LoopFuture
 from syncd.node import Node, running_node
 from syncd.settings import Settings
@@ -76,6 +77,9 @@ class Device:
             self.revisions.append(message["revision"])
             change = self.contents.add if message["action"] == "add" else self.contents.discard
             change(message["content_id"])
+        elif message["type"] == "progress_update":
+            self.revisions.append(message["revision"])
+            self.contents.add(message["content_id"])
         elif message["type"] == "list_snapshot":
             self.revisions.append(message["revision"])
             self.contents = {item["content_id"] for item in message["items"]}
@@ -323,3 +327,27 @@ async def test_a_list_is_followed_across_nodes_apart_from_the_watchlist_and_to_i
     for device in (here, there):
         await device.shown(5)
         assert device.contents == {content(4)}
+
+
+async def test_progress_is_followed_across_nodes_and_what_was_missed_is_told_once(
+    nodes: list[Node], connect: Callable[..., Device], hub: MemoryHub
+) -> None:
+    async def played(node: Node, position: int) -> Outcome:
+        change = RegisterChange(key=content(1), says={"position": position, "state": "playing", "watched": None})
+        answer: LoopFuture[Outcome] = LoopFuture()
+        write = DeviceWrite(user_id="ann", device_id="tv", change=change, answer=answer.set, collection=PROGRESS)
+        node.users.tell_watchlist(write)
+        return await answer
+
+    here, there = connect(nodes[0], collection=PROGRESS), connect(nodes[1], since=0, collection=PROGRESS)
+    for position, node in enumerate(nodes):
+        await played(node, position)
+        for device in (here, there):
+            await device.shown(position + 1)
+    hub.is_down = True
+    for position in range(3):
+        await played(nodes[0], position)
+    await here.shown(5)
+    hub.recover()
+    await there.shown(5)
+    assert (here.revisions, there.revisions) == ([1, 2, 3, 4, 5], [1, 2, 5])

@@ -43,4 +43,5 @@ def updates(
 def shown(answers: Iterable[Outcome | Update | None]) -> list[WatchlistUpdate]:
     """Return what devices are shown of what writers were answered."""
     found = [answer.update if isinstance(answer, Outcome) else answer for answer in answers]
-    return [device_update(update) for update in found if update is not None]
+    shown = [device_update(update) for update in found if update is not None]
+    return [update for update in shown if isinstance(update, WatchlistUpdate)]

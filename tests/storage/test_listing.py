@@ -210,6 +210,7 @@ def test_any_listing_is_its_first_revision_or_says_that_it_expired(
         if isinstance(page, PageExpired):
             assert len(before) > len({content for _, content in before})  # only what was written twice is uncertain
             return
+        assert isinstance(page, Page)
         shown += page.items
         if page.after is None:
             break

@@ -34,7 +34,8 @@ def transaction(journal: SqlJournalStore, database_url: str, author: Author) -> 
 
 
 def loaded(transaction: Transaction, batch: list[Operation], bounds: Bounds = DEFAULT_BOUNDS) -> Journals | None:
-    return load(transaction, batch, NOW_MS, AnswerKeeping(NOW_MS), bounds, are_created=False)
+    found = load(transaction, batch, NOW_MS, AnswerKeeping(NOW_MS), bounds, are_created=False)
+    return None if found is None else found.sets
 
 
 def test_a_user_without_a_head_is_noticed(transaction: Transaction, author: Author) -> None:

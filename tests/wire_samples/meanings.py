@@ -51,6 +51,7 @@ from actors.messages.device import (
     ListWrite,
     Ping,
     Pong,
+    ProgressWrite,
     Resumed,
     SnapshotItem,
     WatchlistSnapshot,
@@ -58,6 +59,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.journal import Status
+from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
 from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import (
@@ -87,8 +89,11 @@ from transport.http.answers import (
     LastActivities,
     ListedDevice,
     ListedItem,
+    ListedProgress,
     ListsResponse,
     NamedList,
+    ProgressPage,
+    ProgressResponse,
     Readiness,
     WatchlistChanges,
     WatchlistPage,
@@ -109,6 +114,10 @@ CAPABILITIES = {"max_resolution": "4k", "hdr_support": ["hdr10"], "audio_codecs"
 DATA = {"note": "with Zoë ☃", "stars": 4.5}
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
+PLAYED = ProgressItem(
+    content_id=FILM, position=90.5, duration=5_400, state="paused", watched=False, timestamp=STAMP, device_id="tv"
+)
+
 FROM_DEVICES: Final[Mapping[str, Struct]] = {
     "watchlist_update.all": WatchlistWrite("add", FILM, "op-1", "tv:1", 6, STAMP, id="w1", traceparent=FOLLOWED),
     "watchlist_update.required": WatchlistWrite("remove", FILM),
@@ -122,6 +131,11 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
         "add", FILM, "op-1", "tv:1", 6, STAMP, DATA, "a0", id="w1", traceparent=FOLLOWED, list="kids"
     ),
     "list_update.required": ListWrite("remove", FILM, list="kids"),
+    "progress_update.all": ProgressWrite(
+        FILM, 90.5, 5_400, "paused", True, "remove", "op-1", STAMP, id="w1", traceparent=FOLLOWED
+    ),
+    "progress_update.required": ProgressWrite(FILM, 90),
+    "progress_update.remove": ProgressWrite(FILM, operation="remove"),
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
     "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     "device_heartbeat": DeviceHeartbeat(),
@@ -144,6 +158,14 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "list_update.all": ListUpdate(FILM, "add", 7, "syncd:7", STAMP, "phone ☃", FOLLOWED, DATA, "a0", list="kids"),
     "list_update.required": ListUpdate(FILM, "remove", list="kids"),
     "progress_update": ProgressUpdate(FILM, 90, 5_400),
+    "progress_update.all": ProgressUpdate(
+        FILM, 90.5, 5_400, "update", "paused", watched=True, revision=7, timestamp=STAMP, device_id="phone ☃"
+    ),
+    "progress_snapshot": ProgressSnapshot(revision=9, epoch="9f86d081", items=(PLAYED,)),
+    "progress_snapshot_piece.all": ProgressSnapshotPiece(
+        revision=9, epoch="9f86d081", start=True, items=(PLAYED,), next="9f86d081.9.115605504000000003.7"
+    ),
+    "progress_snapshot_piece.required": ProgressSnapshotPiece(revision=9, epoch="9f86d081", items=()),
     "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
     "device_command.required": DeviceCommand("play"),
     "device_command.all-with-payload": DeviceCommand("seek", "tv", 90.5, {"position_seconds": 90.5}, "phone ☃"),
@@ -163,6 +185,10 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "resumed.all-with-list": Resumed(
         recovered=False, revision=9, epoch="9f86d081", reason="history_pruned", list="kids"
     ),
+    "resumed.all-with-collection": Resumed(
+        recovered=False, revision=9, epoch="9f86d081", reason="history_pruned", list="kids", collection="progress"
+    ),
+    "resumed.progress": Resumed(recovered=True, revision=9, epoch="9f86d081", collection="progress"),
     "resumed.required": Resumed(recovered=True, revision=9, epoch="9f86d081"),
     "watchlist_snapshot": WatchlistSnapshot(
         revision=9,
@@ -209,7 +235,20 @@ BUS: Final[Mapping[str, Struct]] = {
     ),
     "watchlist_update.required": PubNubWatchlistUpdate("add", FILM, "syncd:7", STAMP, "phone"),
     "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, STAMP, "phone"),
-    "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
+    "progress_update.least": PubNubProgressUpdate(FILM, 90, 5_400),
+    "progress_update.all-with-revision": PubNubProgressUpdate(
+        FILM,
+        90.5,
+        5_400,
+        STAMP,
+        "phone ☃",
+        "update",
+        "paused",
+        watched=True,
+        revision=8,
+        origin="a1b2c3d4",
+        epoch="9f86d081",
+    ),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, STAMP),
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
     "head_moved": HeadMoved(9, "a1b2c3d4"),
@@ -285,6 +324,9 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     ),
     "list_update.required": PubNubListUpdate("add", FILM, "movie-123", None, "phone", list="kids"),
     "progress_update.all": PubNubProgressUpdate(FILM, 90, 5_400, 1_764_000_000, "phone"),
+    "progress_update.all-with-revision": PubNubProgressUpdate(
+        FILM, 90.5, 5_400, STAMP, "phone", "remove", "stopped", True, 8, "a1b2c3d4", "9f86d081"
+    ),
     "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, 1_764_000_000),
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
@@ -451,8 +493,28 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
         2,
     ),
     "handoff": HandoffResponse(success=True, target_device_id="tv", content_id=FILM, position_seconds=90.5),
+    "progress.written": ProgressResponse(
+        success=True,
+        content_id=FILM,
+        status=Status.UPDATED,
+        position_seconds=90.5,
+        completion_percent=1.7,
+        timestamp=STAMP,
+        revision=7,
+        watched=False,
+    ),
+    "progress.all": ProgressPage(
+        revision=9,
+        epoch="9f86d081",
+        items=[ListedProgress(FILM, 90.5, 5_400, "paused", False, 1.7, "2025-11-24T16:00:00.000+00:00", "phone ☃")],
+        next="9f86d081.9.115605504000000003.7",
+        reason="history_pruned",
+    ),
+    "progress.required": ProgressPage(revision=0, epoch="9f86d081", items=[]),
     "last-activities": LastActivities(9, "9f86d081"),
     "last-activities.lists": LastActivities(9, "9f86d081", {"kids": 3}),
+    "last-activities.all": LastActivities(9, "9f86d081", {"kids": 3}, 120),
+    "last-activities.progress": LastActivities(9, "9f86d081", progress=120),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),
     "problem": ProblemDetails(

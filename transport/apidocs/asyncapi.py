@@ -23,6 +23,7 @@ from actors.messages.device import (
     Malformed,
     Ping,
     Pong,
+    ProgressWrite,
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
@@ -41,6 +42,7 @@ TO_DEVICE: Final = tuple(dict.fromkeys((*get_args(SyncMessage), *get_args(Answer
 _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     WatchlistWrite: (Ack, Error),
     ListWrite: (Ack, Error),
+    ProgressWrite: (Ack, Error),
     Authenticate: (Authenticated, Error),
     Ping: (Pong,),
     DeviceHeartbeat: (DeviceAck, Error),
@@ -55,11 +57,16 @@ _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 _EPOCH: Final = "9f86d081"
 _STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
 _TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": _STAMP}
+_PLAYED: Final = {"state": "paused", "watched": False, "timestamp": _STAMP, "device_id": "tv"}
 _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": _CONTENT_ID, "id": "w1"},
     "ListWrite": {
         "type": "list_update", "list": "kids", "operation": "add", "content_id": _CONTENT_ID, "position": "a0",
         "data": {"note": "with subtitles"}, "id": "w3",
+    },
+    "ProgressWrite": {
+        "type": "progress_update", "content_id": _CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400,
+        "state": "paused", "id": "w4",
     },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
     "DeviceHeartbeat": {
@@ -80,7 +87,10 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "type": "list_update", "list": "kids", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
         "device_id": "phone", "data": {"note": "with subtitles"}, "position": "a0",
     },
-    "ProgressUpdate": {"type": "progress_update", "content_id": _CONTENT_ID, "position": 90, "duration": 5400},
+    "ProgressUpdate": {
+        "type": "progress_update", "content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
+        **_PLAYED, "revision": 120,
+    },
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
@@ -107,6 +117,14 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "ListSnapshotPiece": {
         "type": "list_snapshot_piece", "list": "kids", "revision": 9, "epoch": _EPOCH, "start": True,
         "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
+    },
+    "ProgressSnapshot": {
+        "type": "progress_snapshot", "revision": 120, "epoch": _EPOCH,
+        "items": [{"content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
+    },
+    "ProgressSnapshotPiece": {
+        "type": "progress_snapshot_piece", "revision": 120, "epoch": _EPOCH, "start": True,
+        "items": [{"content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
     "Closing": {"code": 1001, "reason": "the service is restarting"},

@@ -27,6 +27,7 @@ from transport.apidocs.openapi_parts import (
     query,
     ref,
 )
+from transport.apidocs.openapi_progress import NEEDS_POSITION, PROGRESS_TYPES, progress_listed, write_progress
 from transport.apidocs.schemas import schemas_of
 from transport.http.answers import (
     BulkResponse,
@@ -53,7 +54,7 @@ from transport.query import (
 
 _TYPES: Final = (
     Change, WriteResponse, BulkOperation, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges,
-    WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES,
+    WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *PROGRESS_TYPES,
     *ADMIN_TYPES,
 )  # fmt: skip
 
@@ -90,8 +91,9 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("BulkOperation")
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
-        "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate")]
+        "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
     }
+    schemas["ProgressChange"] |= NEEDS_POSITION
     return {
         "openapi": "3.1.0",
         "info": {
@@ -117,6 +119,12 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
                 "post": _write_watchlist("writeList", "Add or remove one content of a list.", LIST_ID),
                 "put": put_list(),
                 "delete": delete_list(),
+            },
+            "/api/v1/sync/progress": {
+                "get": progress_listed(
+                    _read_watchlist("readProgress", "Read what was played, newest first, or with since what changed.")
+                ),
+                "post": write_progress(),
             },
             "/api/v1/sync/operations": {"post": _write_operations(content_ids)},
             "/api/v1/sync/last_activities": {"get": _last_activities()},
@@ -201,7 +209,7 @@ def _read_watchlist(
 
 
 def _last_activities() -> Json:
-    example = {"watchlist": 9, "epoch": EPOCH, "lists": {"kids": 3}}
+    example = {"watchlist": 9, "epoch": EPOCH, "lists": {"kids": 3}, "progress": 120}
     return of_a_user(
         "readLastActivities",
         "Read the revision of each kind of data: did anything change?",

@@ -6,7 +6,13 @@ The user's id is signed with each message, so that a genuine one cannot be repla
 import msgspec
 
 from actors.errors import BusMessageRefused
-from actors.messages.channel import BusMessage, HeadMoved, PubNubDeviceCommand, PubNubWatchlistUpdate
+from actors.messages.channel import (
+    BusMessage,
+    HeadMoved,
+    PubNubDeviceCommand,
+    PubNubProgressUpdate,
+    PubNubWatchlistUpdate,
+)
 from transport.bus.signing import is_signed, signature_of
 
 MAX_PAYLOAD_BYTES = 32 * 1024
@@ -55,7 +61,7 @@ class BusCodec:
 
     def _admit_unsigned(self, message: BusMessage) -> None:
         claims_node = isinstance(message, HeadMoved) or (
-            (isinstance(message, PubNubWatchlistUpdate) and message.revision is not None)
+            (isinstance(message, PubNubWatchlistUpdate | PubNubProgressUpdate) and message.revision is not None)
             or (isinstance(message, PubNubDeviceCommand) and message.origin is not None)
         )
         if claims_node and self._key is not None:

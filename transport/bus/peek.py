@@ -20,7 +20,8 @@ class Peeked(Struct, frozen=True):
     @property
     def is_foreign_write(self) -> bool:
         """Whether it is to be written, by one node."""
-        return (self.type == "watchlist_update" and self.revision is None) or self.type == "device_heartbeat"
+        is_update = self.type in ("watchlist_update", "progress_update")
+        return (is_update and self.revision is None) or self.type == "device_heartbeat"
 
 
 _DECODER = msgspec.json.Decoder(Peeked)

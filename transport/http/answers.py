@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.messages.change import Change, WatchlistAction
+from actors.messages.change import Change, PlayState, WatchlistAction
 from actors.messages.content_ids import ContentId
-from actors.messages.journal import Changes, Item, Outcome, Page, Status
+from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
+from actors.messages.progress import is_watched, percent_of
+from actors.messages.registers import RegisterUpdate
 from crdt.hlc import HLCTimestamp
 from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
@@ -38,6 +40,19 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     detail: str | None = None
     code: str | None = None
     field: str | None = None
+
+
+class ProgressResponse(Struct, frozen=True, kw_only=True):
+    """Answer to one write of progress: what is there now, of which nothing is left after a remove."""
+
+    success: bool
+    content_id: ContentId
+    status: Status
+    position_seconds: int | float
+    completion_percent: float
+    timestamp: HLCTimestamp
+    revision: Revision
+    watched: bool
 
 
 class BulkResponse(Struct, frozen=True):
@@ -79,12 +94,40 @@ class WatchlistChanges(Struct, frozen=True, omit_defaults=True, kw_only=True):
     has_more: bool = False
 
 
+class ListedProgress(Struct, frozen=True):
+    """How far one content was played; a ``duration_seconds`` of 0 is not known."""
+
+    content_id: ContentId
+    position_seconds: int | float
+    duration_seconds: int | float
+    state: PlayState
+    watched: bool
+    completion_percent: float
+    updated_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    device_id: str
+
+
+class ProgressPage(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was played, newest play first; ``next``: the cursor of the page after this one.
+
+    What has changed after ``revision``, that of the first page, is not in later ones: ask for it with ``since``.
+    ``reason``: why it is given, when changes were asked for.
+    """
+
+    revision: Revision
+    epoch: str
+    items: list[ListedProgress]
+    next: str | None = None
+    reason: str | None = None
+
+
 class LastActivities(Struct, frozen=True, omit_defaults=True):
-    """The revision of each kind of data; ``lists``: of each list, by what it is called, if there is one."""
+    """The revision of each kind of data; of ``lists`` by what they are called. What there is none of is left out."""
 
     watchlist: Revision
     epoch: str
     lists: dict[str, Revision] | None = None
+    progress: Revision = 0
 
 
 class NamedList(Struct, frozen=True):
@@ -172,12 +215,40 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
     )
 
 
+def progress_response(outcome: Outcome) -> ProgressResponse:
+    """Return the answer for ``outcome``, which says what is there."""
+    update = outcome.register
+    assert update is not None
+    values = update.values
+    return ProgressResponse(
+        success=True,
+        content_id=update.key,
+        status=outcome.status,
+        position_seconds=values.get("position", 0),
+        completion_percent=percent_of(values),
+        timestamp=update.timestamp,
+        revision=update.revision,
+        watched=is_watched(values),
+    )
+
+
 def watchlist_page(page: Page, reason: str | None) -> WatchlistPage:
     """Return the answer for a page; ``reason``: why it is given, when changes were asked for."""
     return WatchlistPage(
         revision=page.revision,
         epoch=page.epoch,
         items=[_listed(item) for item in page.items],
+        next=None if page.after is None else cursor_of(page.after),
+        reason=reason,
+    )
+
+
+def progress_page(page: RegisterPage, reason: str | None) -> ProgressPage:
+    """Return the answer for a page of progress; ``reason``: as of ``watchlist_page``."""
+    return ProgressPage(
+        revision=page.revision,
+        epoch=page.epoch,
+        items=[_listed_progress(update) for update in page.items],
         next=None if page.after is None else cursor_of(page.after),
         reason=reason,
     )
@@ -194,6 +265,22 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
 
 
 def _listed(item: Item) -> ListedItem:
-    added_at = datetime.fromtimestamp(item.timestamp.physical / 1000, UTC)
-    added_text = added_at.isoformat(timespec="milliseconds")
-    return ListedItem(item.content_id, added_text, item.device_id, item.data, item.position)
+    return ListedItem(item.content_id, _time_text(item.timestamp), item.device_id, item.data, item.position)
+
+
+def _listed_progress(update: RegisterUpdate) -> ListedProgress:
+    values = update.values
+    return ListedProgress(
+        content_id=update.key,
+        position_seconds=values["position"],
+        duration_seconds=values.get("duration", 0),
+        state=values["state"],
+        watched=is_watched(values),
+        completion_percent=percent_of(values),
+        updated_at=_time_text(update.timestamp),
+        device_id=update.device_id,
+    )
+
+
+def _time_text(stamp: HLCTimestamp) -> str:
+    return datetime.fromtimestamp(stamp.physical / 1000, UTC).isoformat(timespec="milliseconds")

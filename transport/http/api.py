@@ -13,6 +13,7 @@ from transport.http.deps import ApiDeps
 from transport.http.devices import DeviceRoutes
 from transport.http.direct_writes import DirectWrites
 from transport.http.lists import ListRoutes
+from transport.http.progress import ProgressRoute
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.websocket_route import WebSocketRoute
@@ -21,6 +22,7 @@ from transport.http.writes import ListRoute, OperationsRoute
 T = TypeVar("T")
 
 WATCHLIST = "/api/v1/sync/watchlist"
+PROGRESS = "/api/v1/sync/progress"
 OPERATIONS = "/api/v1/sync/operations"
 LISTS = "/api/v1/sync/lists"
 A_LIST = f"{LISTS}/*"
@@ -38,10 +40,12 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     """Return the API, which serves ``more`` too."""
     cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
+    progress = ProgressRoute(deps, deadlines)
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
     devices = DeviceRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
+        PROGRESS: {"GET": reads.progress, "POST": progress.post},
         OPERATIONS: {"POST": operations.post},
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
@@ -56,7 +60,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         "/ws": {"GET": WebSocketRoute(deps).get},
         **more,
     }
-    writes = {WATCHLIST: watchlist, OPERATIONS: operations, A_LIST: watchlist}
+    writes = {WATCHLIST: watchlist, OPERATIONS: operations, PROGRESS: progress, A_LIST: watchlist}
     prefix = deps.path_prefix
     return HttpApi(HttpApp(_below(prefix, routes), cors), DirectWrites(_below(prefix, writes), cors))
 

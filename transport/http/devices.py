@@ -8,8 +8,8 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.commands import CommandOutcome, SendCommand
-from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice
-from actors.messages.journal import ReadDevices, ReadFailed
+from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.failures import ReadFailed
 from actors.messages.names import NAME_RULE, is_name
 from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture

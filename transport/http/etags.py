@@ -10,9 +10,9 @@ from typing import Final
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
-def entity_tag(epoch: str, revision: int) -> str:
-    """Return the entity tag of whatever a user's journal says when it stands at ``revision``."""
-    return f'"{epoch}-{revision}"'
+def entity_tag(epoch: str, *revisions: int) -> str:
+    """Return the entity tag of whatever a user's journal says when it stands at ``revisions``."""
+    return f'"{"-".join((epoch, *map(str, revisions)))}"'
 
 
 def tag_of(body: bytes) -> str:

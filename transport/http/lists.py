@@ -7,7 +7,8 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.channel import HeadMoved
-from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.failures import WriteFailed
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem

@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing_extensions import override
 
 from actors.messages.change import Change
-from actors.messages.collections import WATCHLIST
+from actors.messages.collections import WATCHLIST, kind_of
 from actors.messages.journal import Outcome, Status
+from actors.messages.progress import ProgressChange
 from transport.errors import Problem
-from transport.http.answers import BulkResponse, WriteResponse, json_body, write_response
+from transport.http.answers import BulkResponse, WriteResponse, json_body, progress_response, write_response
 from transport.http.deadlines import AnswerDeadlines
 from transport.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
@@ -61,7 +62,11 @@ class WriteAnswer(PendingAnswer):
     __slots__ = ("_change", "_collection", "_outcome")
 
     def __init__(
-        self, deadlines: AnswerDeadlines, answered: Answered, change: Change, collection: str = WATCHLIST
+        self,
+        deadlines: AnswerDeadlines,
+        answered: Answered,
+        change: Change | ProgressChange,
+        collection: str = WATCHLIST,
     ) -> None:
         super().__init__(deadlines, answered)
         self._change = change
@@ -77,7 +82,7 @@ class WriteAnswer(PendingAnswer):
         change, outcome = self._change, self._outcome
         match outcome.status:
             case Status.NOT_FOUND:
-                where = "watchlist" if self._collection == WATCHLIST else "list"
+                where = kind_of(self._collection)
                 raise Problem(HTTPStatus.NOT_FOUND, f"content_id: {change.content_id} is not in the {where}.")
             case Status.REFUSED if outcome.retry_after_s is not None:
                 raise unavailable(outcome.reason or "The write was not accepted.", outcome.retry_after_s)
@@ -86,6 +91,8 @@ class WriteAnswer(PendingAnswer):
                 raise Problem(HTTPStatus.CONFLICT, detail, code=QUOTA_EXCEEDED, field=outcome.field)
             case Status.REFUSED:
                 raise Problem(HTTPStatus.BAD_REQUEST, outcome.reason or "The write was refused.")
+        if isinstance(change, ProgressChange):
+            return json_body(progress_response(outcome))
         return json_body(write_response(change, outcome))
 
 

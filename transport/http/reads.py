@@ -5,19 +5,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from actors.messages.collections import WATCHLIST, line_of
-from actors.messages.journal import (
-    Changes,
-    ChangesExpired,
-    Page,
-    PageExpired,
-    ReadChanges,
-    ReadFailed,
-    ReadLists,
-    ReadPage,
-    ReadRefused,
-)
-from actors.messages.lists import Lists
+from actors.messages.collections import PROGRESS, WATCHLIST, line_of
+from actors.messages.failures import ReadFailed, ReadRefused
+from actors.messages.journal import Changes, ChangesExpired, Page, PageExpired, ReadChanges, ReadPage, RegisterPage
+from actors.messages.lists import Lists, ReadLists
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
@@ -27,6 +18,7 @@ from transport.http.answers import (
     LastActivities,
     json_body,
     json_response,
+    progress_page,
     watchlist_changes,
     watchlist_page,
 )
@@ -57,6 +49,10 @@ class ReadRoutes:
         """Return a page of the list that the path names, or what changed."""
         return await self._list(request, collection_named(request.last_segment))
 
+    async def progress(self, request: HttpRequest) -> Response:
+        """Return a page of what was played, or what changed."""
+        return await self._list(request, PROGRESS)
+
     async def _list(self, request: HttpRequest, collection: str) -> Response:
         claims = await authenticated(request, self._deps.authenticator)
         query = list_query(request.query)
@@ -83,8 +79,9 @@ class ReadRoutes:
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         found = await read_lists(self._deps, claims.user_id)
         revisions = {one.list: one.revision for one in found.lists}
-        body = json_body(LastActivities(found.watchlist, found.epoch, revisions or None))
-        return unless_known(request, body, tag_of(body) if revisions else entity_tag(found.epoch, found.watchlist))
+        body = json_body(LastActivities(found.watchlist, found.epoch, revisions or None, found.progress))
+        has_others = revisions or found.progress
+        return unless_known(request, body, tag_of(body) if has_others else entity_tag(found.epoch, found.watchlist))
 
     async def _unchanged(self, request: HttpRequest, claims: Claims, collection: str) -> Response | None:
         """Answer a condition from the head alone; ``None``: there is none, or it does not hold."""
@@ -96,8 +93,8 @@ class ReadRoutes:
         return _not_modified(etag) if is_known(etag, known) else None
 
     async def _page(self, user_id: str, collection: str, query: ListQuery, reason: str | None = None) -> Response:
-        pending: LoopFuture[Page | PageExpired | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection))
+        pending: LoopFuture[Page | RegisterPage | PageExpired | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection, query.state))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
                 raise read_problem(failed)
@@ -105,6 +102,9 @@ class ReadRoutes:
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
                 return _answer(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
+            case RegisterPage() as page_of_progress:
+                body = progress_page(page_of_progress, reason)
+                return _answer(body, body.epoch, body.revision, query.after is None)
 
 
 async def read_lists(deps: ApiDeps, user_id: str) -> Lists:

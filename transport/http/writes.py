@@ -16,6 +16,8 @@ from typing_extensions import override
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.progress import ProgressChange
+from actors.messages.registers import RegisterChange
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.content_ids import decode_spelled
@@ -40,7 +42,7 @@ from transport.http.requests import (
     traceparent,
 )
 
-C = TypeVar("C", bound=Change)
+C = TypeVar("C", bound=Change | ProgressChange)
 
 CHANGE_DECODER: Final = msgspec.json.Decoder(Change)
 BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
@@ -101,7 +103,12 @@ class WriteRoute(ABC):
         return self
 
     def _write(
-        self, change: Change, claims: Claims, trace: str | None, decide: Tell[Outcome], collection: str = WATCHLIST
+        self,
+        change: Change | RegisterChange,
+        claims: Claims,
+        trace: str | None,
+        decide: Tell[Outcome],
+        collection: str = WATCHLIST,
     ) -> None:
         self._deps.write(
             DeviceWrite(

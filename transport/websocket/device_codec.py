@@ -18,6 +18,7 @@ from actors.messages.device import (
     MessageId,
     Ping,
     Pong,
+    ProgressWrite,
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
@@ -31,7 +32,7 @@ class _Identified(Struct):
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(
-    WatchlistWrite | ListWrite | Authenticate | DeviceHeartbeat | CommandToDevice | Ping | Pong
+    WatchlistWrite | ListWrite | ProgressWrite | Authenticate | DeviceHeartbeat | CommandToDevice | Ping | Pong
 )
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 

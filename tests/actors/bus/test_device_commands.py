@@ -14,9 +14,9 @@ from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.bus import RemoteCommand
 from actors.messages.channel import ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
-from actors.messages.devices import DeviceFields, Devices, KnownDevice
+from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
+from actors.messages.failures import ReadFailed
 from actors.messages.fanout import SendToDevice
-from actors.messages.journal import ReadDevices, ReadFailed
 from actors.messages.sync import DeviceCommand
 from actors.metrics import BusMetrics, CommandMetrics
 from crdt.hlc import HLCTimestamp

@@ -4,6 +4,7 @@ import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.messages.bus import RemoteCommand
+from actors.messages.change import Change
 from actors.messages.channel import (
     BusMessage,
     ChannelCommand,
@@ -18,6 +19,7 @@ from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.devices import DescribeDevice, DeviceFields
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
+from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import RemoteUpdate
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
@@ -104,6 +106,7 @@ def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMes
     handler.handle_foreign_message("bob", FOREIGN_ADD)
     (write,) = users.told["bob"]
     assert isinstance(write, DeviceWrite)
+    assert isinstance(write.change, Change)
     assert (write.user_id, write.device_id, write.change.action) == ("bob", "device-a", "add")
     assert (write.change.content_id, write.change.tag, write.removed_tags) == (CONTENT_ID, "movie-123", ())
     assert write.change.timestamp == 1_764_000_000  # a clock in another shape, which the service replaces by its own
@@ -150,7 +153,7 @@ def test_a_foreign_write_to_an_active_user_is_left_to_the_node_that_takes_it_in(
     [
         PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:4", None, "tv", revision=4, origin="other"),
         HeadMoved(4, "other"),
-        PubNubProgressUpdate(CONTENT_ID, 1, 2),
+        PubNubProgressUpdate(CONTENT_ID, 1, 2, revision=4, origin="other"),
         PubNubDeviceHandoff("tv", CONTENT_ID),
     ],
 )
@@ -161,12 +164,8 @@ def test_whoever_takes_in_foreign_writes_takes_in_nothing_else(
     assert (users.told["ann"], relayed) == ([], [])
 
 
-@pytest.mark.parametrize("message", [PubNubProgressUpdate(CONTENT_ID, 1, 2), PubNubDeviceHandoff("tv", CONTENT_ID)])
-def test_progress_and_handoff_are_relayed_as_they_are(
-    handler: BroadcasterMessageHandler,
-    relayed: list[RelayPubNubMessage],
-    message: PubNubProgressUpdate | PubNubDeviceHandoff,
-) -> None:
+def test_a_handoff_is_relayed_as_it_is(handler: BroadcasterMessageHandler, relayed: list[RelayPubNubMessage]) -> None:
+    message = PubNubDeviceHandoff("tv", CONTENT_ID)
     handler.handle_sync_message("ann", message)
     assert relayed == [RelayPubNubMessage("ann", message)]
 
@@ -191,3 +190,26 @@ def test_what_a_foreign_publisher_says_of_a_device_is_kept_by_the_node_that_take
     handler.handle_foreign_message(user_id, said)
     kept = [(one.user_id, one.device_id, one.fields, one.is_own) for one in described]
     assert kept == ([("ann", "tv", DeviceFields(capabilities={"can_cast": True}), True)] if is_kept else [])
+
+
+def test_another_nodes_progress_goes_to_its_user_and_a_foreign_one_is_left_to_who_takes_it_in(
+    handler: BroadcasterMessageHandler, users: Users
+) -> None:
+    of_node = PubNubProgressUpdate(CONTENT_ID, 1, 2, revision=4, origin="other")
+    handler.handle_sync_message("ann", of_node)
+    handler.handle_sync_message("ann", PubNubProgressUpdate(CONTENT_ID, 1, 2))
+    assert users.told["ann"] == [RemoteUpdate(of_node)]
+
+
+def test_foreign_progress_becomes_an_operation(
+    handler: BroadcasterMessageHandler, users: Users, relayed: list[RelayPubNubMessage]
+) -> None:
+    handler.handle_foreign_message("bob", PubNubProgressUpdate(CONTENT_ID, 1.5, 2, 1_764_000_000, "device-a"))
+    (write,) = users.told["bob"]
+    assert isinstance(write, DeviceWrite)
+    assert isinstance(write.change, RegisterChange)
+    assert (write.device_id, write.collection, write.change.key) == ("device-a", "progress", CONTENT_ID)
+    assert write.change.says == {"position": 1.5, "duration": 2, "state": "playing", "watched": None}
+    broken = PubNubProgressUpdate("123", 1, 2)
+    handler.handle_foreign_message("bob", broken)
+    assert relayed == [RelayPubNubMessage("bob", broken)]

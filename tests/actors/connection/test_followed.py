@@ -6,9 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.connection.followed import Followed, collections_of
-from actors.messages.collections import WATCHLIST
-from actors.messages.connection import Deliver, Following, Join, Listed, ListPart, ReadOn, Replayed
+from actors.connection.followed import Followed, collections_of, named
+from actors.messages.collections import PROGRESS, WATCHLIST
+from actors.messages.connection import (
+    Deliver,
+    Following,
+    Join,
+    Joined,
+    Listed,
+    ListPart,
+    ReadOn,
+    Replayed,
+    SocketWritable,
+)
 from actors.messages.journal import Bookmark
 from tests.actors.connection.test_sync_websocket import Device
 
@@ -119,3 +129,41 @@ def test_those_who_follow_the_watchlist_alone_share_one_set() -> None:
 def _asked(request: Join | ReadOn) -> tuple[Any, ...]:
     assert isinstance(request, Join)
     return request.collection, request.since, request.epoch, request.after
+
+
+async def test_of_registers_it_goes_on_behind_the_last_that_was_kept_whatever_is_missing_before_it() -> None:
+    device = Device(collection=PROGRESS, since=0)
+    large = tuple(b"%d" % number * 20_000 + b"\n" for number in (12, 15, 17, 19))
+    revisions = (12, 15, 17, 19)
+    device.socket.congested = True
+    await device.tell(Replayed(revision=30, head=30, epoch="e", frames=large, collection=PROGRESS, revisions=revisions))
+    device.socket.congested = False
+    await device.tell(SocketWritable())
+    assert joins(device)[1:] == [(PROGRESS, 15, "e")]
+    await device.tell(
+        Replayed(revision=30, head=30, epoch="e", frames=large[2:], collection=PROGRESS, revisions=revisions[2:])
+    )
+    assert [line[:2] for line in device.socket.lines[1:]] == ["12", "15", "17", "19"]
+    assert resumed(device.socket.lines[0]) == {
+        "type": "resumed", "recovered": True, "revision": 30, "epoch": "e", "collection": "progress",
+    }  # fmt: skip
+    await device.tell(deliver(PROGRESS, 31))
+    assert device.socket.lines[-1] == "progress 31"
+    await device.ref.stop(block=False)
+
+
+async def test_what_is_followed_from_now_on_is_joined_at_once_and_each_when_it_is_answered() -> None:
+    device = Device(Following(PROGRESS))
+    await device.tell(deliver(PROGRESS, 3))
+    assert joins(device) == [(WATCHLIST, None, None), (PROGRESS, None, None)]
+    await device.tell(Joined(7), deliver(WATCHLIST, 8), deliver(PROGRESS, 4))
+    assert device.socket.lines == ["watchlist 8"]
+    await device.tell(Joined(4, PROGRESS), deliver(PROGRESS, 4, 5))
+    assert device.socket.lines == ["watchlist 8", "progress 5"]
+    assert len(joins(device)) == 2
+    await device.ref.stop(block=False)
+
+
+def test_a_collection_that_nobody_follows_is_named() -> None:
+    with pytest.raises(LookupError, match=KIDS):
+        named(KIDS, [Followed(Following(), None)])

@@ -34,7 +34,7 @@ NEXT: dict[type, tuple[State | None, ...]] = {
     WriteAnswered: (J, L, R, S, C, X),
     DeviceAnswered: (J, L, R, S, C, X),
     TimerDue: (J, L, R, S, C, X),
-    Joined: (L, None, None, None, C, X),
+    Joined: (L, L, R, S, C, X),
     Replayed: (S, None, S, None, C, X),
     Listed: (S, None, S, None, C, X),
     Disconnect: (C, C, C, C, C, X),

@@ -444,11 +444,11 @@ async def test_a_device_that_should_have_been_shown_more_asks_for_it(live: Devic
 
 @pytest.mark.actors_may_fail
 async def test_a_message_that_cannot_come_in_a_state_ends_the_connection_and_is_counted(live: Device) -> None:
-    live.ref.tell(Joined(2))
+    live.ref.tell(Replayed(revision=12, head=12, epoch="e1", frames=()))
     while live.ref.is_alive():
         await asyncio.sleep(0)
     assert live.socket.closes == [INTERNAL_ERROR.code]
-    assert live.illegal_steps == {("LIVE", "Joined"): 1}
+    assert live.illegal_steps == {("LIVE", "Replayed"): 1}
     assert live.closes == {INTERNAL_ERROR.code: 1}
 
 
@@ -585,6 +585,7 @@ async def test_a_write_goes_to_the_watchlist_and_its_outcome_back_as_ack(live: D
     await live.tell(Received((write(operation_id="op", tag="t", observed=9, timestamp=STAMP),)))
     (request,) = live.told_of(DeviceWrite)
     assert isinstance(request, DeviceWrite)
+    assert isinstance(request.change, Change)
     assert (request.user_id, request.device_id, request.change.action) == ("ann", "tv", "add")
     assert request.change.content_id == "550e8400-e29b-41d4-a716-446655440000"
     assert (request.change.operation_id, request.change.tag, request.change.observed) == ("op", "t", 9)

@@ -11,6 +11,7 @@ from pykka.messages import ProxyCall
 from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.journal import (
+    AnyOperation,
     Commit,
     Committed,
     Operation,
@@ -94,8 +95,8 @@ def contents(committed: Committed) -> list[str]:
     return [commit.operation.device_id for commit in committed.commits]
 
 
-def fail(error: Exception) -> Callable[[Sequence[Operation]], None]:
-    def fault(operations: Sequence[Operation]) -> None:
+def fail(error: Exception) -> Callable[[Sequence[AnyOperation]], None]:
+    def fault(operations: Sequence[AnyOperation]) -> None:
         raise error
 
     return fault

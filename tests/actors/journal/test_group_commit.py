@@ -12,6 +12,7 @@ from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
 from actors.messages.change import Change
 from actors.messages.journal import (
+    AnyOperation,
     Commit,
     Committed,
     Operation,
@@ -106,7 +107,7 @@ async def test_whoever_waits_behind_a_second_failure_does_not_wait_for_a_third(h
 async def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def choke(operations: Sequence[Operation]) -> None:
+    def choke(operations: Sequence[AnyOperation]) -> None:
         if any(operation.device_id == "poison" for operation in operations):
             raise KeyError("a defect")
 
@@ -151,7 +152,7 @@ async def test_transactions_operations_and_time_are_counted(harness: Harness) ->
 async def test_an_operation_that_the_store_can_never_hold_is_refused_for_good_and_hurts_nobody_else(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def choke(operations: Sequence[Operation]) -> None:
+    def choke(operations: Sequence[AnyOperation]) -> None:
         if any(operation.device_id == "poison" for operation in operations):
             raise ValueRefused("too long")
 
@@ -214,7 +215,7 @@ class ByHand:
         self.epochs.append(committed.epoch)
 
 
-def _name(operation: Operation) -> str:
+def _name(operation: AnyOperation) -> str:
     return f"{operation.line} {operation.device_id}"
 
 

@@ -7,13 +7,13 @@ from pykka.messages import ProxyCall
 
 from actors.errors import StoreUnavailable
 from actors.journal.group_commit import RETRY_AFTER_S
+from actors.messages.failures import ReadFailed
 from actors.messages.journal import (
     Changes,
     HeadsLoaded,
     LoadHeads,
     Outcome,
     ReadChanges,
-    ReadFailed,
     ReadPage,
     ReadSnapshotPage,
     Status,

@@ -7,9 +7,10 @@ from pykka import ActorRef
 from actors.errors import StoreDefect, StoreUnavailable
 from actors.journal.journal import Journal
 from actors.messages.change import Change
-from actors.messages.devices import NotePresence, PresenceNoted
-from actors.messages.journal import Commit, Operation, WritePresence
-from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.devices import NotePresence, PresenceNoted, WritePresence
+from actors.messages.failures import WriteFailed
+from actors.messages.journal import Commit, Operation
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
 from actors.messages.store import CommitBatch, DropList, NameList
 from actors.metrics import JournalMetrics
 from tests.actors.conftest import Started, content

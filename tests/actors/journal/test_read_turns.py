@@ -6,18 +6,8 @@ from typing import Any
 from actors.errors import StoreUnavailable
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY, MAX_WAITING_OF_USER
-from actors.messages.journal import (
-    Changes,
-    Head,
-    HeadsLoaded,
-    LoadHeads,
-    Page,
-    PageExpired,
-    ReadChanges,
-    ReadFailed,
-    ReadPage,
-    ReadRefused,
-)
+from actors.messages.failures import ReadFailed, ReadRefused
+from actors.messages.journal import Changes, Head, HeadsLoaded, LoadHeads, Page, PageExpired, ReadChanges, ReadPage
 from actors.messages.store import FindChanges, FindHeads, HeadsFound
 from actors.metrics import JournalMetrics
 from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled

@@ -9,7 +9,7 @@ import pytest
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
-from actors.messages.journal import HeadsLoaded, LoadHeads, Operation, Probe
+from actors.messages.journal import AnyOperation, HeadsLoaded, LoadHeads, Probe
 from actors.messages.store import CheckWriting, Done
 from actors.metrics import JournalMetrics
 from tests.actors.journal.conftest import Harness, StoreByHand
@@ -88,7 +88,7 @@ async def test_what_a_probe_meets_is_counted_by_whose_fault_it_is(error: Excepti
 
 
 async def test_reading_and_writing_are_probed(harness: Harness) -> None:
-    def away(operations: Sequence[Operation]) -> None:
+    def away(operations: Sequence[AnyOperation]) -> None:
         raise FULL
 
     harness.store.fault = away
@@ -103,7 +103,7 @@ async def test_reading_and_writing_are_probed(harness: Harness) -> None:
 
 
 async def test_a_write_that_works_says_nothing_of_reading(harness: Harness) -> None:
-    def reads_fail(operations: Sequence[Operation]) -> None:
+    def reads_fail(operations: Sequence[AnyOperation]) -> None:
         if not operations:
             raise FULL
 
@@ -115,7 +115,7 @@ async def test_a_write_that_works_says_nothing_of_reading(harness: Harness) -> N
 
 
 async def test_a_read_that_works_says_nothing_of_writing(harness: Harness) -> None:
-    def writes_fail(operations: Sequence[Operation]) -> None:
+    def writes_fail(operations: Sequence[AnyOperation]) -> None:
         if operations:
             raise FULL
 

@@ -43,8 +43,11 @@ def test_a_record_is_published_with_where_it_comes_from() -> None:
 def test_a_remove_of_several_tags_names_all_of_them_and_of_one_tag_only_that() -> None:
     several = structs.replace(UPDATE, change=Change("remove", CONTENT), tags=("phone:2", "tv:1"))
     published = channel_update(several, "here")
+    assert isinstance(published, PubNubWatchlistUpdate)
     assert (published.unique_tag, published.unique_tags) == ("phone:2", ("phone:2", "tv:1"))
-    assert channel_update(UPDATE, "here").unique_tags == ()
+    of_one = channel_update(UPDATE, "here")
+    assert isinstance(of_one, PubNubWatchlistUpdate)
+    assert of_one.unique_tags == ()
 
 
 @pytest.mark.parametrize(("action", "tag"), [("add", "movie-123"), ("remove", None)])

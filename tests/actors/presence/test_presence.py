@@ -20,10 +20,10 @@ from actors.messages.devices import (
     Pair,
     PresenceDue,
     PresenceNoted,
+    WritePresence,
 )
+from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
-from actors.messages.journal import WritePresence
-from actors.messages.lists import WriteFailed
 from actors.metrics import PresenceMetrics
 from actors.presence.presence import Presence, PresenceDeps
 from tests.actors.conftest import Started

@@ -8,11 +8,12 @@ from msgspec import structs
 from pykka import ActorRef
 
 from actors.messages.change import Change
-from actors.messages.channel import JOURNAL, HeadMoved, PubNubListUpdate
-from actors.messages.collections import collection_of_list, line_of
+from actors.messages.channel import JOURNAL, HeadMoved, PubNubListUpdate, PubNubProgressUpdate
+from actors.messages.collections import PROGRESS, collection_of_list, line_of
 from actors.messages.connection import Deliver, Join, Leave
 from actors.messages.fanout import Relay
 from actors.messages.journal import (
+    Changes,
     ChangesExpired,
     Commit,
     Committed,
@@ -20,10 +21,12 @@ from actors.messages.journal import (
     Head,
     HeadsLoaded,
     LoadHeads,
+    Operation,
     Outcome,
     Status,
     Update,
 )
+from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
@@ -62,6 +65,7 @@ def write(others: Others, **more: Any) -> DeviceWrite:
 
 def committed(commit: Commit, revision: int) -> Committed:
     operation = commit.operation
+    assert isinstance(operation, Operation)
     update = Update(
         line=operation.line,
         revision=revision,
@@ -185,3 +189,60 @@ async def test_a_list_that_nobody_needs_any_more_is_put_out_of_use(
     await handled(user)
     assert len(others.relayed) == 1
     assert others.retired == []
+
+
+PROGRESS_LINE = line_of("ann", PROGRESS)
+
+
+def register_update(commit: Commit, revision: int) -> Committed:
+    operation = commit.operation
+    assert isinstance(operation, RegisterOperation)
+    update = RegisterUpdate(
+        line=operation.line,
+        revision=revision,
+        key=operation.change.key,
+        values=operation.change.says or {},
+        timestamp=operation.timestamp,
+        device_id=operation.device_id,
+    )
+    return Committed((commit,), (Outcome(status=Status.UPDATED, register=update, is_new=True),))
+
+
+async def test_a_word_on_a_register_is_committed_to_its_line_and_relayed(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    change = RegisterChange(key=str(UUID(int=1)), says={"position": 5, "state": "playing"})
+    answer = others.outcomes.append
+    user.tell(DeviceWrite(user_id="ann", device_id="tv", change=change, answer=answer, collection=PROGRESS))
+    user.tell(heads(PROGRESS_LINE, 3))
+    await handled(user)
+    (commit,) = others.commits()
+    assert isinstance(commit.operation, RegisterOperation)
+    assert (commit.operation.line, commit.operation.change) == (PROGRESS_LINE, change)
+    user.tell(register_update(commit, 4))
+    await handled(user)
+    (relay,) = others.relayed
+    assert isinstance(relay, Relay)
+    assert [update.revision for update in relay.updates] == [4]
+    assert [outcome.status for outcome in others.outcomes] == [Status.UPDATED]
+
+
+async def test_what_is_missing_of_registers_each_device_asks_for_itself(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    user.tell(Join(devices.connection("tv"), collection=PROGRESS))
+    user.tell(heads(PROGRESS_LINE, 3))
+    later = PubNubProgressUpdate(str(UUID(int=1)), 5, 10, CLOCK, "tv", "update", "playing", revision=7, origin="b")
+    user.tell(RemoteUpdate(later))
+    await handled(user)
+    (read,) = others.reads()
+    assert (read.revision, read.collection) == (3, PROGRESS)
+    read.reply_to(Changes(line=PROGRESS_LINE, epoch="e", revision=7, head=7, updates=(b"{}",), revisions=(7,)))
+    await handled(user)
+    assert others.relayed == []
+    gap = devices.told["tv"][-1]
+    assert isinstance(gap, Deliver)
+    assert (gap.first_revision, gap.frames, gap.collection) == (8, (), PROGRESS)
+    user.tell(RemoteUpdate(structs.replace(later, revision=8)))
+    await handled(user)
+    assert len(others.relayed) == 1

@@ -7,7 +7,8 @@ import pytest
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
-from actors.messages.journal import Bookmark, Changes, ChangesExpired, ReadFailed
+from actors.messages.failures import ReadFailed
+from actors.messages.journal import Bookmark, Changes, ChangesExpired
 from actors.watchlist.replays import Position, Replays
 from tests.fakes.devices import Devices
 
@@ -181,3 +182,13 @@ def test_who_takes_pieces_shares_the_read_of_who_does_not_if_that_is_all_there_i
     assert revisions(devices, "a") == [2, 3, 4]
     assert bool(devices.told["b"]) is is_shared  # if there is more, the list may be shorter
     assert replays.may_be_lists == ([False] if is_shared else [False, True])
+
+
+def test_of_a_history_with_holes_each_is_told_what_it_has_not_seen(replays: Wired, devices: Devices) -> None:
+    all_at_once(replays, devices, ("a", 5, None), ("b", 3, None), ("c", 7, None))
+    updates = tuple(b'{"revision":%d}' % number for number in (4, 7, 9))
+    found = Changes(line="ann", epoch="e", revision=10, head=12, updates=updates, revisions=(4, 7, 9))
+    replays.answered(found)
+    assert [revisions(devices, connection_id) for connection_id in "abc"] == [[7, 9], [4, 7, 9], [9]]
+    assert [told(devices, connection_id).revisions for connection_id in "abc"] == [(7, 9), (4, 7, 9), (9,)]
+    assert {told(devices, connection_id).revision for connection_id in "abc"} == {10}

@@ -22,6 +22,7 @@ from actors.messages.connection import (
     SlowConsumer,
 )
 from actors.messages.conversion import device_update
+from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
 from actors.messages.journal import (
     Changes,
@@ -35,7 +36,6 @@ from actors.messages.journal import (
     Operation,
     Outcome,
     ReadChanges,
-    ReadFailed,
     ReadSnapshotPage,
     SnapshotPage,
     Status,

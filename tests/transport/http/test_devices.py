@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from actors.messages.commands import CommandOutcome, SendCommand
-from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice
-from actors.messages.journal import ReadDevices, ReadFailed
+from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.failures import ReadFailed
 from actors.messages.sync import DeviceCommand
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 
 from actors.messages.channel import HeadMoved
-from actors.messages.journal import ReadFailed, ReadLists
-from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, WriteFailed
+from actors.messages.failures import ReadFailed, WriteFailed
+from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, ReadLists
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.transport.http.lone_api import api_deps, client
 from transport.http.api import http_api

@@ -9,17 +9,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from actors.messages.journal import (
-    ChangesExpired,
-    HeadsLoaded,
-    JournalMessage,
-    LoadHeads,
-    Page,
-    ReadChanges,
-    ReadFailed,
-    ReadPage,
-    ReadRefused,
-)
+from actors.messages.failures import ReadFailed, ReadRefused
+from actors.messages.journal import ChangesExpired, HeadsLoaded, JournalMessage, LoadHeads, Page, ReadChanges, ReadPage
 from tests.daemon import WATCHLIST, bearer
 from tests.transport.http.lone_api import HEAD, api_deps, client
 from transport.access.limits import Limits

@@ -8,6 +8,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from actors.messages.change import Change
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.contents import SPELLED, SPELLINGS
 from tests.daemon import FILM, WATCHLIST, bearer
@@ -209,6 +210,7 @@ async def test_what_is_written_says_who_wrote_it_what_and_where(connect: Connect
     response = await api.post(WATCHLIST + way, json=VALID | {"operation_id": "once"}, headers=bearer("ann", "tv"))
     assert response.json() == {"success": True, "operation": "add", "content_id": FILM, "status": "existing"}
     (told,) = written
+    assert isinstance(told.change, Change)
     assert (told.user_id, told.device_id) == ("ann", "tv")
     assert (told.change.content_id, told.change.operation_id) == (FILM, "once")
 

@@ -12,7 +12,7 @@ from transport.bus.pubnub.polls import Envelope, Published
 
 UPDATE = {"type": "watchlist_update", "revision": 7, "origin": "there"}
 WRITE = {"type": "watchlist_update"}
-PROGRESS = {"type": "progress_update"}
+HANDOFF = {"type": "device_handoff"}
 
 
 class Node:
@@ -86,8 +86,8 @@ def test_a_foreign_write_is_taken_once_whoever_its_user_is(taker: Node) -> None:
 
 
 def test_what_is_no_write_goes_to_those_who_subscribe_to_its_user(taker: Node) -> None:
-    taker.ingest("user.ann.sync", PROGRESS)
-    assert (taker.messages, taker.foreign) == ([("ann", PROGRESS)], [])
+    taker.ingest("user.ann.sync", HANDOFF)
+    assert (taker.messages, taker.foreign) == ([("ann", HANDOFF)], [])
 
 
 @pytest.mark.parametrize("rubbish", [[1, 2], "text", {"type": 7}, {"type": "watchlist_update", "revision": "x"}])

@@ -1,0 +1,66 @@
+"""Which collections are registers, and what is particular to each: the one place to say it of a new one.
+
+A collection is registers because it has a ``RegisterKind`` in ``KINDS``. The journal, the actors, the bus and the
+connections treat all of them alike: they keep, number, replay and relay each ``RegisterUpdate``, and ask the kind for
+the forms that devices and nodes are shown. What remains for a new collection is what its authors send: whoever decodes
+that (a route, a message of the socket) makes a ``RegisterChange`` of it and tells it to the user's ``WatchlistSync`` in
+a ``DeviceWrite`` with the ``collection``'s name.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from actors.messages import progress
+from actors.messages.channel import PubNubProgressUpdate
+from actors.messages.collections import PROGRESS, collection_in
+from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
+from actors.messages.registers import RegisterUpdate, Values
+from actors.messages.sync import ProgressUpdate
+
+
+class RegisterKind(Struct, frozen=True, kw_only=True):
+    """What is particular to one collection of registers."""
+
+    members: tuple[str, ...]
+    """All that a value may consist of."""
+    key_field: str
+    """What authors call the key."""
+    state_of: Callable[[Values], str]
+    """A word by which its keys may be asked for, of a value that is there."""
+    device_form: Callable[[RegisterUpdate], ProgressUpdate]
+    """What devices are shown."""
+    item_form: Callable[[RegisterUpdate], ProgressItem]
+    """What is shown in a snapshot."""
+    snapshot: type[ProgressSnapshot]
+    """The message that is a snapshot."""
+    piece: type[ProgressSnapshotPiece]
+    """The message that is a piece of one."""
+    channel_form: Callable[[RegisterUpdate, str, str | None], PubNubProgressUpdate]
+    """What nodes tell each other; of an update, its origin and the epoch of the database."""
+
+
+KINDS: Final = {
+    PROGRESS: RegisterKind(
+        members=progress.MEMBERS,
+        key_field="content_id",
+        state_of=progress.state_of,
+        device_form=progress.device_form,
+        item_form=progress.item_form,
+        snapshot=ProgressSnapshot,
+        piece=ProgressSnapshotPiece,
+        channel_form=progress.channel_form,
+    )
+}
+"""By collection."""
+
+
+def kind_of(line: str) -> RegisterKind | None:
+    """Return the kind of registers that ``line`` is; ``None``: it is a set."""
+    return KINDS.get(collection_in(line))
+
+
+def is_registers(line: str) -> bool:
+    """Return whether the keys of ``line`` are registers."""
+    return collection_in(line) in KINDS

@@ -1,0 +1,59 @@
+"""Playback progress in ``/openapi.json``, made from the types that its routes decode and answer."""
+
+from typing import Final
+
+from actors.messages.progress import IN_PROGRESS, ProgressChange
+from actors.messages.sync import ProgressUpdate
+from transport.apidocs.openapi_parts import ANY_BODY, EPOCH, Json, answer, body, of_a_user, problems, query, ref
+from transport.http.answers import ProgressPage, ProgressResponse
+from transport.http.requests import MAX_WRITE_BYTES
+
+PROGRESS_TYPES: Final = (ProgressChange, ProgressUpdate, ProgressResponse, ProgressPage)
+
+NEEDS_POSITION: Final[Json] = {
+    "anyOf": [
+        {"required": ["position_seconds"], "properties": {"position_seconds": {"type": "number"}}},
+        {"required": ["operation"], "properties": {"operation": {"const": "remove"}}},
+    ]
+}
+"""What the type of a change does not say."""
+
+_CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+_STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
+_PLAYED: Final = {"content_id": _CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400, "state": "paused"}
+_ITEM: Final = _PLAYED | {
+    "watched": False, "completion_percent": 1.7, "updated_at": "2026-11-24T12:00:00.000+00:00", "device_id": "tv",
+}  # fmt: skip
+_UPDATE: Final = {
+    "type": "progress_update", "content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
+    "state": "paused", "watched": False, "revision": 120, "timestamp": _STAMP, "device_id": "tv",
+}  # fmt: skip
+_WRITTEN: Final = {
+    "success": True, "content_id": _CONTENT_ID, "status": "updated", "position_seconds": 90.5,
+    "completion_percent": 1.7, "timestamp": _STAMP, "revision": 120, "watched": False,
+}  # fmt: skip
+
+
+def write_progress() -> Json:
+    """Return the operation that writes it."""
+    return of_a_user(
+        "writeProgress",
+        "Say how far one content was played, or forget that; answered once it is in the database.",
+        requestBody=body("ProgressChange", f"At most {MAX_WRITE_BYTES} bytes.", _PLAYED),
+        responses={"200": answer("It holds, or a later one does: what is there.", "ProgressResponse", _WRITTEN)}
+        | problems("404", "409", *ANY_BODY),
+    )
+
+
+def progress_listed(listed: Json) -> Json:
+    """Return ``listed``, the operation that reads the watchlist, as the one that reads progress."""
+    page = {"revision": 120, "epoch": EPOCH, "items": [_ITEM], "next": f"{EPOCH}.120.115605504000000000.9"}
+    found = answer("What was played, or what changed.", "ProgressPage", page)
+    media: Json = found["content"]["application/json"]
+    media["schema"] = {"oneOf": [ref("ProgressPage"), ref("WatchlistChanges")]}
+    media["examples"]["changes"] = {"value": {"revision": 120, "epoch": EPOCH, "changes": [_UPDATE]}}
+    listed["responses"]["200"] |= {"description": found["description"], "content": found["content"]}
+    listed["parameters"].append(
+        query("state", "Only what is begun and not watched.", {"enum": [IN_PROGRESS]}, IN_PROGRESS)
+    )
+    return listed
