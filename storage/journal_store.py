@@ -22,6 +22,7 @@ from actors.messages.journal import (
     RegisterPage,
 )
 from actors.messages.lists import ListDeleted, ListPut, Lists
+from actors.messages.registers import RegisterFound
 from storage.answers import AnswerKeeping
 from storage.bounds import DEFAULT_BOUNDS, Bounds
 from storage.commit import commit
@@ -31,6 +32,7 @@ from storage.listing import read_page
 from storage.lists import delete_list, put_list, read_lists
 from storage.promotion import Asked, Promoted, renew_if_promoted
 from storage.reads import read_changes, read_epoch, read_heads
+from storage.registers import read_register
 from storage.schema import bring_up_to_date
 
 
@@ -115,6 +117,11 @@ class SqlJournalStore:
         """Return up to ``limit`` updates after ``revision``, or why not."""
         with self._database.transaction(writing=False) as transaction:
             return read_changes(transaction, line, revision, limit, epoch, prefers_list=prefers_list)
+
+    def register(self, line: str, key: str) -> RegisterFound:
+        """Return one key of a ``line`` that is registers."""
+        with self._database.transaction(writing=False) as transaction:
+            return RegisterFound(read_register(transaction, line, key))
 
     def lists(self, user_id: str) -> Lists:
         """Return the user's lists."""

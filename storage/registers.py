@@ -48,6 +48,11 @@ _AFTER: Final = Statement(
     "after",
     "size",
 )
+_ONE: Final = Statement(
+    select(registers).where(registers.c.user_id == bindparam("of_user"), registers.c.key == bindparam("of_key")),
+    "of_user",
+    "of_key",
+)
 _REMOVED: Final = Statement(
     select(registers.c.revision, registers.c.recorded_ms)
     .where(registers.c.user_id == bindparam("of_user"), registers.c.state.is_(None))
@@ -149,6 +154,12 @@ def read_register_changes(
         updates=tuple([_encode(kind.device_form(update)) for update in updates]),
         revisions=tuple([update.revision for update in updates]),
     )
+
+
+def read_register(transaction: Transaction, line: str, key: str) -> RegisterUpdate | None:
+    """Return the newest update of a key that has a value."""
+    updates = map(update_of, transaction.execute(_ONE, (line, key)).fetchall())
+    return next((update for update in updates if update.values), None)
 
 
 def register_of(row: Row) -> Register:

@@ -25,6 +25,7 @@ from actors.messages.store import (
     FindHeads,
     FindLists,
     FindPage,
+    FindRegister,
     FindRevocations,
     FindSnapshotPage,
     HeadsFound,
@@ -175,6 +176,8 @@ class OpenedStore:
                 return page if isinstance(page, PageExpired) else snapshot_page(page)
             case FindLists(user_id=user_id):
                 return journal.lists(user_id)
+            case FindRegister(line=line, key=key):
+                return journal.register(line, key)
             case NameList(user_id=user_id, list=list_id, name=name):
                 return journal.put_list(user_id, list_id, name)
             case DropList(user_id=user_id, list=list_id):

@@ -21,6 +21,7 @@ from actors.messages.journal import (
     Settle,
 )
 from actors.messages.lists import DeleteList, PutList, ReadLists
+from actors.messages.registers import ReadRegister
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 from actors.runtime.supervisor import SupervisedActor
@@ -64,7 +65,7 @@ class Journal(SupervisedActor):
                     self.on_idle()
             case LoadHeads():
                 self._reads.add_heads(message)
-            case ReadChanges() | ReadPage() | ReadSnapshotPage() | ReadLists() | ReadDevices():
+            case ReadChanges() | ReadPage() | ReadSnapshotPage() | ReadLists() | ReadDevices() | ReadRegister():
                 self._reads.add(message)
             case PutList() | DeleteList():
                 self._commits.send()

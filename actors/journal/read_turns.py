@@ -15,7 +15,16 @@ from actors.messages.devices import FindDevices, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
 from actors.messages.lists import ReadLists
-from actors.messages.store import FindChanges, FindHeads, FindLists, FindPage, FindSnapshotPage, HeadsFound
+from actors.messages.registers import ReadRegister
+from actors.messages.store import (
+    FindChanges,
+    FindHeads,
+    FindLists,
+    FindPage,
+    FindRegister,
+    FindSnapshotPage,
+    HeadsFound,
+)
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 
@@ -31,7 +40,7 @@ MAX_SHARING: Final = 500
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
-Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices
+Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices | ReadRegister
 
 R = TypeVar("R")
 
@@ -124,6 +133,8 @@ class ReadTurns:
                 return self._store.read(FindLists(user_id))
             case ReadDevices(user_id=user_id):
                 return self._store.read(FindDevices(user_id))
+            case ReadRegister(key=key):
+                return self._store.read(FindRegister(_line_of(message), key))
             case _:
                 assert_never(message)
 
@@ -176,5 +187,5 @@ class ReadTurns:
             tell_answer(message.reply_to, _UNAVAILABLE, self._metrics)
 
 
-def _line_of(message: ReadChanges | ReadPage | ReadSnapshotPage) -> str:
+def _line_of(message: ReadChanges | ReadPage | ReadSnapshotPage | ReadRegister) -> str:
     return line_of(message.user_id, message.collection)

@@ -14,7 +14,7 @@ from actors.messages.collections import WATCHLIST
 from actors.messages.devices import ReadDevices, WritePresence
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import DeleteList, PutList, ReadLists
-from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
+from actors.messages.registers import ReadRegister, RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.trace import Trace
 from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
@@ -329,6 +329,6 @@ class Probe(Struct, frozen=True):
 
 
 JournalMessage = (
-    Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices | PutList | DeleteList
-    | WritePresence | Settle | Probe
+    Commit | LoadHeads | ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices | ReadRegister
+    | PutList | DeleteList | WritePresence | Settle | Probe
 )  # fmt: skip

@@ -13,6 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from actors.messages.change import AuthorStamp
+from actors.messages.failures import ReadFailed
+from actors.runtime.tell import Tell
 from crdt.hlc import HLCTimestamp
 
 Values = dict[str, Any]
@@ -53,3 +55,19 @@ class RegisterUpdate(Struct, frozen=True, kw_only=True):
     """The greatest that was said of the key."""
     device_id: str
     """Whose word that was."""
+
+
+class RegisterFound(Struct, frozen=True, tag=True):
+    """One key as it is now."""
+
+    update: RegisterUpdate | None
+    """``None``: it has no value, and perhaps never had."""
+
+
+class ReadRegister(Struct, frozen=True, eq=False):
+    """Ask for one key of a user's ``collection``."""
+
+    user_id: str
+    collection: str
+    key: str
+    reply_to: Tell[RegisterFound | ReadFailed]

@@ -19,6 +19,7 @@ from actors.messages.journal import (
     SnapshotPage,
 )
 from actors.messages.lists import ListDeleted, ListPut, Lists
+from actors.messages.registers import RegisterFound
 from actors.runtime.ask import Request
 
 
@@ -83,6 +84,13 @@ class FindLists(Request[Lists], frozen=True, tag=True):
     user_id: str
 
 
+class FindRegister(Request[RegisterFound], frozen=True, tag=True):
+    """As ``ReadRegister``."""
+
+    line: str
+    key: str
+
+
 class NameList(Request[ListPut], frozen=True, tag=True):
     """As ``PutList``."""
 
@@ -136,9 +144,10 @@ class FindRevocations(Request[RevocationsFound], frozen=True, tag=True):
 
 StoreRequest = (
     CommitBatch | FindHeads | FindChanges | FindPage | FindSnapshotPage | Prepare | Check | CheckWriting
-    | RevokeToken | FindRevocations | FindLists | NameList | DropList | NotePresence | EndPresence | FindDevices
+    | RevokeToken | FindRevocations | FindLists | FindRegister | NameList | DropList | NotePresence | EndPresence
+    | FindDevices
 )  # fmt: skip
 StoreAnswer = (
     BatchCommitted | HeadsFound | Changes | ChangesExpired | Page | RegisterPage | SnapshotPage | PageExpired | Done
-    | RevocationsFound | Lists | ListPut | ListDeleted | PresenceNoted | PresenceEnded | Devices
+    | RevocationsFound | Lists | ListPut | ListDeleted | PresenceNoted | PresenceEnded | Devices | RegisterFound
 )  # fmt: skip

@@ -18,6 +18,7 @@ from actors.messages.store import (
     FindHeads,
     FindLists,
     FindPage,
+    FindRegister,
     FindRevocations,
     FindSnapshotPage,
     HeadsFound,
@@ -93,6 +94,8 @@ class StoreInProcess:
                 return lambda: PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
             case EndPresence():
                 return PresenceEnded
+            case FindRegister(line=line, key=key) if isinstance(store, SqlJournalStore):
+                return lambda: store.register(line, key)
             case FindLists(user_id=user_id) if isinstance(store, SqlJournalStore):
                 return lambda: store.lists(user_id)
             case RevokeToken(token_id=token_id, expires_at=expires_at):

@@ -22,11 +22,12 @@ from pubnub.pubnub_asyncio import PubNubAsyncio
 from websockets.asyncio.client import ClientConnection, connect
 
 from syncd.cluster import Child
+from tests.daemon import daemon
 from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["daemon", "database_url", "postgresql"]
 
 SECRET = "a secret of the scenarios, and long enough"
 WATCHLIST = "/api/v1/sync/watchlist"

@@ -65,6 +65,16 @@ def test_who_was_away_is_shown_the_newest_of_each_key_once(journal: SqlJournalSt
     assert beyond == ChangesExpired("epoch_changed", 39)
 
 
+def test_one_key_is_read_as_it_is_now(journal: SqlJournalStore) -> None:
+    assert journal.register(LINE, FILMS[0]).update is None
+    journal.commit([played(0, 1, 1), played(0, 7.5, 2), played(1, 3, 3)])
+    found = journal.register(LINE, FILMS[0]).update
+    assert found is not None
+    assert (found.revision, found.values["position"]) == (2, 7.5)
+    journal.commit([played(0, None, 4)])
+    assert journal.register(LINE, FILMS[0]).update is None
+
+
 def test_words_of_any_order_and_batches_lead_to_the_same(open_journal: OpenJournal, database_url: str) -> None:
     journal = open_journal(database_url)
     random = Random(7)

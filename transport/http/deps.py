@@ -1,7 +1,7 @@
 """What the HTTP API is wired with."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
@@ -51,8 +51,6 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """Brings a command to a device."""
     edit_device: Tell[DescribeDevice | ForgetDevice] = lambda _: None
     """Changes what is known of a device."""
-    playback_position: Callable[[str, str], Awaitable[float | None]] | None = None
-    """``playback_position(user_id, content_id)``: in seconds, as far as is known. ``None``: nobody knows any."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""
     now_s: Callable[[], float] = time.monotonic

@@ -7,10 +7,12 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from actors.messages.collections import PROGRESS
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.names import NAME_RULE, is_name
+from actors.messages.registers import ReadRegister, RegisterFound
 from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
@@ -80,8 +82,7 @@ class DeviceRoutes:
         body = await read_body(request, MAX_WRITE_BYTES)
         asked = decode(_HANDOFF.decode, body)
         content_id = self._canonical(asked.content_id)
-        position_of = self._deps.playback_position
-        position_s = None if position_of is None else await position_of(claims.user_id, content_id)
+        position_s = await self._position_s(claims.user_id, content_id)
         command = DeviceCommand(
             command=f"handoff:{content_id}",
             target_device=asked.target_device_id,
@@ -121,6 +122,14 @@ class DeviceRoutes:
         if isinstance(found, ReadFailed):
             raise read_problem(found)
         return tuple(map(_listed, found.devices))
+
+    async def _position_s(self, user_id: str, content_id: str) -> float | None:
+        pending: LoopFuture[RegisterFound | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadRegister(user_id, PROGRESS, content_id, pending.set))
+        found = await with_deadline(pending, self._deps.answer_timeout_s)
+        if isinstance(found, ReadFailed):
+            raise read_problem(found)
+        return None if found.update is None else found.update.values["position"]
 
     async def _edited(self, pending: LoopFuture[bool | None]) -> None:
         is_known = await with_deadline(pending, self._deps.answer_timeout_s)

@@ -9,10 +9,13 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
+from actors.messages.collections import PROGRESS, line_of
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
+from actors.messages.registers import ReadRegister, RegisterFound, RegisterUpdate
 from actors.messages.sync import DeviceCommand
+from crdt.hlc import HLCTimestamp
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.lone_api import api_deps, client
@@ -32,12 +35,16 @@ def asking(**replacements: Any) -> Ask:
     """``await ask(method, path, body)``: status and answer of an API over stand-ins that answer at once."""
 
     def journal(read: Any) -> None:
-        assert isinstance(read, ReadDevices)
-        read.reply_to(replacements.get("found", Devices((PHONE, TV))))
+        if isinstance(read, ReadRegister):
+            assert (read.user_id, read.collection, read.key) == ("ann", PROGRESS, FILM)
+            read.reply_to(replacements.get("played", RegisterFound(None)))
+        else:
+            assert isinstance(read, ReadDevices)
+            read.reply_to(replacements.get("found", Devices((PHONE, TV))))
 
     deps = api_deps(
         journal=journal,
-        **{name: value for name, value in replacements.items() if name != "found"},
+        **{name: value for name, value in replacements.items() if name not in ("found", "played")},
     )
 
     async def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -46,6 +53,12 @@ def asking(**replacements: Any) -> Ask:
             return response.status_code, response.json() if response.content else None
 
     return ask
+
+
+def played(position_s: float) -> RegisterUpdate:
+    values = {"position": position_s, "state": "paused"}
+    line, stamp = line_of("ann", PROGRESS), HLCTimestamp(1, 0, "n")
+    return RegisterUpdate(line=line, revision=1, key=FILM, values=values, timestamp=stamp, device_id="tv")
 
 
 async def test_devices_are_listed_as_documented() -> None:
@@ -133,6 +146,11 @@ async def test_no_database_no_devices() -> None:
     assert (await asking(found=ReadFailed("away"))("GET", DEVICES))[0] == 503
 
 
+async def test_no_database_no_handoff() -> None:
+    body = {"target_device_id": "tv", "content_id": FILM}
+    assert (await asking(played=ReadFailed("away"))("POST", HANDOFF, body))[0] == 503
+
+
 @pytest.mark.parametrize("position_s", [None, 90.5])
 async def test_a_handoff_is_a_command_to_its_device_with_the_position(position_s: float | None) -> None:
     sent: list[SendCommand] = []
@@ -141,11 +159,7 @@ async def test_a_handoff_is_a_command_to_its_device_with_the_position(position_s
         sent.append(command)
         command.answer("sent")
 
-    async def position(user_id: str, content_id: str) -> float | None:
-        assert (user_id, content_id) == ("ann", FILM)
-        return position_s
-
-    ask = asking(send_command=send, playback_position=None if position_s is None else position)
+    ask = asking(send_command=send, played=RegisterFound(None if position_s is None else played(position_s)))
     body = {"target_device_id": "tv", "content_id": FILM.upper()}
     assert await ask("POST", HANDOFF, body) == (
         200,
