@@ -26,8 +26,8 @@ def notice_no_silence(patch: pytest.MonkeyPatch) -> None:
 
 def save_no_writes(patch: pytest.MonkeyPatch) -> None:
     javascript = """
-        const { takeChanges } = Watchlist.prototype;
-        Watchlist.prototype.takeChanges = function () {
+        const { takeChanges } = Collections.prototype;
+        Collections.prototype.takeChanges = function () {
             const { changes, hasUpdated } = takeChanges.call(this);
             return { changes: changes.filter((change) => !("queue" in change)), hasUpdated };
         };
@@ -48,7 +48,7 @@ def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
 FOUND_AT: Final[dict[Patch, int]] = {
     keep_in_flight_what_no_connection_carries: 152,
     pause_for_ever: 96,
-    notice_no_silence: 457,
+    notice_no_silence: 207,
     save_no_writes: 96,
     add_a_list_to_the_one_before: 363,
 }
