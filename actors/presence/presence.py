@@ -97,6 +97,9 @@ class Presence(SupervisedActor):
                 self._is_here[user_id, device_id] = True
             case DeviceLeft(user_id=user_id, device_id=device_id):
                 self._deps.metrics.devices -= 1
+                if self._is_here.get((user_id, device_id)):  # it was not written: a short visit makes it known, too
+                    visit = DescribeDevice(user_id, device_id, NOTHING_SAID, is_own=True)
+                    self._edits.setdefault((user_id, device_id), []).append(visit)
                 self._is_here[user_id, device_id] = False
             case DescribeDevice() | ForgetDevice():
                 self._edits.setdefault((message.user_id, message.device_id), []).append(message)

@@ -106,6 +106,17 @@ async def test_a_device_is_written_at_once_and_those_that_follow_together(wire: 
     await wired.answer()
     written = await wired.written()
     assert (written.came, written.left) == ((("ann", "phone"), ("bob", "tv")), (("ann", "tv"),))
+    assert written.descriptions == ()
+
+
+async def test_a_device_is_known_though_it_left_before_it_was_written(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.tell(DeviceCame("ann", "tablet"), DeviceLeft("ann", "tablet"))
+    await wired.answer()
+    written = await wired.written()
+    assert (written.came, written.left) == ((), (("ann", "tablet"),))
+    assert written.descriptions == (Description("ann", "tablet", DeviceFields(), is_own=True),)
 
 
 async def test_who_comes_while_others_are_gathered_waits_for_them(wire: Wire) -> None:
