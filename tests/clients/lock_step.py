@@ -14,7 +14,7 @@ from syncd_client.outputs import Output, Timer
 from syncd_client.token import read_token
 from syncd_client.user_state import PendingWrite
 
-from clients.conformance.drivers.python import put
+from clients.conformance.drivers.python import item_of, put
 from simulation.javascript_core import JavascriptCore, JavascriptError, SendText
 
 Step = dict[str, Any]
@@ -136,10 +136,10 @@ class Pair:
                     return core.sign_in(user_id)
                 case {"server": message}:
                     return core.received(_text(message))
-                case {"app": {"add": content_id}}:  # which the other client's driver would make canonical
-                    return core.enqueue("add", content_id)[1]
-                case {"app": {"remove": content_id}}:
-                    return core.enqueue("remove", content_id)[1]
+                case {"app": {"add": content_id, **said}}:  # which the other client's driver would make canonical
+                    return core.enqueue("add", content_id, *item_of(said))[1]
+                case {"app": {"remove": content_id, **said}}:
+                    return core.enqueue("remove", content_id, *item_of(said))[1]
                 case _:
                     return _input(core, step)
         except JavascriptError:

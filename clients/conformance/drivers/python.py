@@ -99,9 +99,9 @@ def put(core: Core, given: Json) -> list[Output]:
         case {"app": {"open_list": list_id}}:
             return core.open_list(list_id)
         case {"app": {"add": content_id, **said}}:
-            return core.enqueue("add", canonical(content_id), *_item(said))[1]
+            return core.enqueue("add", canonical(content_id), *item_of(said))[1]
         case {"app": {"remove": content_id, **said}}:
-            return core.enqueue("remove", canonical(content_id), *_item(said))[1]
+            return core.enqueue("remove", canonical(content_id), *item_of(said))[1]
         case {"app": "connect"}:
             return core.connect()
         case {"app": "disconnect"}:
@@ -135,7 +135,7 @@ def put(core: Core, given: Json) -> list[Output]:
             raise AssertionError(given)
 
 
-def _item(said: Any) -> tuple[Any, ...]:
+def item_of(said: Any) -> tuple[Any, ...]:
     """Return what the core is told of an item beside its content, if anything: of which list, data and position."""
     return (said.get("list"), said.get("data"), said.get("position")) if said else ()
 
