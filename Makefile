@@ -122,7 +122,7 @@ props: $(VENV)/dev ## test the CRDT laws with 1,000 examples each
 
 cover: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## run every test, and hold the branch coverage to its floors
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest $(WORKERS)
+	HYPOTHESIS_PROFILE=cover $(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --show-missing --fail-under=87
 	$(BIN)/coverage report --include='crdt/*,actors/connection/lifecycle.py' --fail-under=100
