@@ -25,7 +25,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import ProgressUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import CollectionUpdate, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -178,7 +178,7 @@ class ConnectionRegistry(SupervisedActor):
 
     def _relay(self, relay: SendToUser) -> None:
         self.send_to_user(relay.user_id, *relay.messages)
-        kind = kind_of(first.collection) if isinstance(first := relay.messages[0], WatchlistUpdate) else None
+        kind = kind_of(first.collection) if isinstance(first := relay.messages[0], CollectionUpdate) else None
         self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s, kind)
         if self._tracer.is_following:
             for message in relay.messages:
@@ -188,9 +188,9 @@ class ConnectionRegistry(SupervisedActor):
     def _delivery_of(self, messages: tuple[SyncMessage, ...]) -> Deliver:
         first = messages[0]
         return Deliver(
-            first_revision=first.revision if isinstance(first, WatchlistUpdate | ProgressUpdate) else None,
+            first_revision=first.revision if isinstance(first, CollectionUpdate) else None,
             frames=tuple(map(self._frame, messages)),
-            collection=first.collection if isinstance(first, WatchlistUpdate | ProgressUpdate) else WATCHLIST,
+            collection=first.collection if isinstance(first, CollectionUpdate) else WATCHLIST,
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:

@@ -74,6 +74,10 @@ class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type
         return PROGRESS
 
 
+CollectionUpdate = WatchlistUpdate | ProgressUpdate
+"""What devices are shown of a change of a collection, whichever it is."""
+
+
 class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):
     """A command to a device; a handoff is ``handoff:{content_id}``, with the position in seconds if that is known."""
 

@@ -26,7 +26,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import DeviceCommand, ListUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import DeviceCommand, ListUpdate, ProgressUpdate, SyncMessage, WatchlistUpdate
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
 from tests.actors.conftest import Started, Supervision, content
@@ -35,7 +35,7 @@ from tests.fakes.devices import Devices
 BEGAN_S = 1.0
 
 
-def sending(user_id: str, messages: tuple[WatchlistUpdate, ...]) -> SendToUser:
+def sending(user_id: str, messages: tuple[SyncMessage, ...]) -> SendToUser:
     return SendToUser(user_id, messages, BEGAN_S)
 
 
@@ -240,6 +240,14 @@ async def test_a_followed_message_is_followed_to_so_many_devices_however_many_th
                 message.measured(True)
     assert [span.details.get("devices") for span in spans[:1]] == [len(names)]
     assert sum(span.stage == "written" for span in spans) == MAX_FOLLOWED_DEVICES
+
+
+async def test_a_relay_of_progress_is_counted_as_such(started: Started, devices: Devices) -> None:
+    relays = BroadcastMetrics()
+    registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced(), lambda: BEGAN_S))
+    registry.tell(Register(devices.connection("b")))
+    await registry.ask(sending("ann", (ProgressUpdate(content(1), 5, 10, "update", revision=1),)), block=False)
+    assert +relays.updates_relayed == {"progress": 1}
 
 
 async def test_a_relay_is_counted_and_timed_from_its_start_to_the_last_tell(started: Started, devices: Devices) -> None:
