@@ -17,7 +17,7 @@ from msgspec import json, structs
 from sqlalchemy import BigInteger, bindparam, select, tuple_
 
 from actors.messages.journal import Bookmark, Item, Page, PageExpired, RegisterPage, Status
-from actors.messages.register_kinds import is_registers
+from actors.messages.register_kinds import register_kind_of
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
 from storage.reads import read_head
@@ -132,7 +132,7 @@ def read_page(
     Cost: O(limit), and O(live tags of a content) where there are several; if the list has changed, also a bounded look
     through the history.
     """
-    if is_registers(line):
+    if register_kind_of(line) is not None:
         return _register_page(transaction, line, limit, after, state)
     if after is None:
         return _first_page(transaction, line, limit)

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from actors.messages.collections import list_in, parts_of
 from actors.messages.journal import Changes, ChangesExpired, Head
-from actors.messages.register_kinds import kind_of
+from actors.messages.register_kinds import register_kind_of
 from crdt.hlc import HLCTimestamp
 from storage.database import Transaction
 from storage.registers import read_register_changes
@@ -111,7 +111,7 @@ def read_changes(
         return ChangesExpired("epoch_changed", head)
     if revision + 1 < first_kept:
         return ChangesExpired("history_pruned", head)
-    kind = kind_of(line)
+    kind = register_kind_of(line)
     if kind is not None:
         return read_register_changes(transaction, line, kind, revision, limit, current_epoch, head)
     if prefers_list and head - revision > limit and head - revision >= _most_items(transaction, line, head):

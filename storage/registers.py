@@ -12,7 +12,7 @@ from msgspec import json, structs
 from sqlalchemy import Dialect, bindparam, delete, select, text
 
 from actors.messages.journal import Changes, Outcome, Status
-from actors.messages.register_kinds import RegisterKind, kind_of
+from actors.messages.register_kinds import RegisterKind, register_kind_of
 from actors.messages.registers import RegisterOperation, RegisterUpdate
 from crdt.hlc import HLCTimestamp
 from storage.bounds import Bounds
@@ -98,7 +98,7 @@ class AskedRegisters:
 
 def register_journals(heads: Mapping[str, JournalHead], bounds: Bounds) -> dict[str, RegisterJournal]:
     """Return the journals of those lines that are registers, with their ``heads``."""
-    kinds = ((line, head, kind_of(line)) for line, head in heads.items())
+    kinds = ((line, head, register_kind_of(line)) for line, head in heads.items())
     return {line: RegisterJournal(line, kind, head, bounds) for line, head, kind in kinds if kind is not None}
 
 

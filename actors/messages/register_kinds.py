@@ -56,11 +56,6 @@ KINDS: Final = {
 """By collection."""
 
 
-def kind_of(line: str) -> RegisterKind | None:
+def register_kind_of(line: str) -> RegisterKind | None:
     """Return the kind of registers that ``line`` is; ``None``: it is a set."""
     return KINDS.get(collection_in(line))
-
-
-def is_registers(line: str) -> bool:
-    """Return whether the keys of ``line`` are registers."""
-    return collection_in(line) in KINDS
