@@ -18,7 +18,7 @@ from actors.messages.channel import (
 from actors.messages.collections import PROGRESS
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
-from actors.messages.devices import DescribeDevice, DeviceFields
+from actors.messages.devices import DescribeDevice
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.names import is_name
@@ -95,8 +95,7 @@ class BroadcasterMessageHandler:
             case PubNubProgressUpdate(revision=None):
                 self._ingest_progress(user_id, message)
             case PubNubDeviceHeartbeat():
-                fields = DeviceFields(**{name: getattr(message, name) for name in DeviceFields.__struct_fields__})
-                self._describe(DescribeDevice(user_id, message.device_id, fields, is_own=True))
+                self._describe(DescribeDevice(user_id, message.device_id, message.said(), is_own=True))
             case _:
                 return
 

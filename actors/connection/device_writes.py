@@ -17,7 +17,7 @@ from actors.messages.device import (
     answer_to_command,
     answer_to_heartbeat,
 )
-from actors.messages.devices import NOTHING_SAID, DescribeDevice, DeviceFields
+from actors.messages.devices import NOTHING_SAID, DescribeDevice
 from actors.messages.journal import DeviceWrite, Outcome
 from actors.messages.sync import DeviceCommand
 from actors.ports import DeviceSocket
@@ -83,7 +83,7 @@ class DeviceWrites:
         if heartbeat.id is not None:
             self._begin()
             answer = partial(_tell_description, self._connection.tell, heartbeat.id)
-        fields = DeviceFields(**{name: getattr(heartbeat, name) for name in DeviceFields.__struct_fields__})
+        fields = heartbeat.said()
         if fields != NOTHING_SAID and (said := hash(msgspec.json.encode(fields))) != self._said:
             self._said = said
             user_id, device_id = self._connection.user_id, self._connection.device_id

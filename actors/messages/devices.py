@@ -29,6 +29,10 @@ class DeviceFields(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.capabilities is not None and len(msgspec.json.encode(self.capabilities)) > MAX_CAPABILITIES_BYTES:
             raise ValueError(f"capabilities: must be at most {MAX_CAPABILITIES_BYTES} bytes as JSON")
 
+    def said(self) -> "DeviceFields":
+        """Return what is said, without the message that says it."""
+        return DeviceFields(**{name: getattr(self, name) for name in DeviceFields.__struct_fields__})
+
 
 NOTHING_SAID: Final = DeviceFields()
 

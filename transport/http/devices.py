@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from actors.messages.collections import PROGRESS
 from actors.messages.commands import CommandOutcome, SendCommand
-from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.devices import DescribeDevice, Devices, ForgetDevice, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.names import NAME_RULE, is_name
 from actors.messages.registers import ReadRegister, RegisterFound
@@ -21,7 +21,7 @@ from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevic
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
-from transport.http.reads import OF_A_USER, read_problem
+from transport.http.reads import OF_A_USER, read_answer
 from transport.http.requests import (
     MAX_WRITE_BYTES,
     DeviceRequest,
@@ -58,9 +58,8 @@ class DeviceRoutes:
         """Change what is known of the device that the path names."""
         claims, device_id = await self._of_device(request)
         asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES))
-        fields = DeviceFields(**{name: getattr(asked, name) for name in DeviceFields.__struct_fields__})
         pending: LoopFuture[bool | None] = LoopFuture()
-        self._deps.edit_device(DescribeDevice(claims.user_id, device_id, fields, pending.set))
+        self._deps.edit_device(DescribeDevice(claims.user_id, device_id, asked.said(), pending.set))
         await self._edited(pending)
         for device in await self._listed(claims.user_id):
             if device.device_id == device_id:
@@ -118,17 +117,13 @@ class DeviceRoutes:
     async def _listed(self, user_id: str) -> tuple[ListedDevice, ...]:
         pending: LoopFuture[Devices | ReadFailed] = LoopFuture()
         self._deps.journal(ReadDevices(user_id, pending.set))
-        found = await with_deadline(pending, self._deps.answer_timeout_s)
-        if isinstance(found, ReadFailed):
-            raise read_problem(found)
+        found = await read_answer(self._deps, pending)
         return tuple(map(_listed, found.devices))
 
     async def _position_s(self, user_id: str, content_id: str) -> float | None:
         pending: LoopFuture[RegisterFound | ReadFailed] = LoopFuture()
         self._deps.journal(ReadRegister(user_id, PROGRESS, content_id, pending.set))
-        found = await with_deadline(pending, self._deps.answer_timeout_s)
-        if isinstance(found, ReadFailed):
-            raise read_problem(found)
+        found = await read_answer(self._deps, pending)
         return None if found.update is None else found.update.values["position"]
 
     async def _edited(self, pending: LoopFuture[bool | None]) -> None:

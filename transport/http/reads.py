@@ -1,7 +1,7 @@
 """The routes that read a list: as pages, as changes since a revision, or only whether anything changed."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 from starlette.responses import Response
 
@@ -30,6 +30,8 @@ from transport.http.journal_head import journal_head
 from transport.http.requests import authenticated, collection_named
 from transport.problems import unavailable
 from transport.query import ListQuery, list_query
+
+A = TypeVar("A")
 
 OF_A_USER: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """The same URL is another list for another token."""
@@ -66,7 +68,7 @@ class ReadRoutes:
         journal(ReadChanges(claims.user_id, query.since, query.limit, pending.set, epoch, collection=collection))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise read_problem(failed)
+                raise _read_problem(failed)
             case ChangesExpired(reason=reason):
                 return await self._page(claims.user_id, collection, query, reason)
             case Changes() as changes:
@@ -97,7 +99,7 @@ class ReadRoutes:
         self._deps.journal(ReadPage(user_id, query.limit, pending.set, query.after, collection, query.state))
         match await with_deadline(pending, self._deps.answer_timeout_s):
             case ReadFailed() as failed:
-                raise read_problem(failed)
+                raise _read_problem(failed)
             case PageExpired():
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
@@ -108,13 +110,18 @@ class ReadRoutes:
 
 
 async def read_lists(deps: ApiDeps, user_id: str) -> Lists:
-    """Return the user's lists. Raises: Problem, as ``read_problem``."""
+    """Return the user's lists. Raises: Problem, as ``read_answer``."""
     pending: LoopFuture[Lists | ReadFailed] = LoopFuture()
     deps.journal(ReadLists(user_id, pending.set))
-    found = await with_deadline(pending, deps.answer_timeout_s)
-    if isinstance(found, ReadFailed):
-        raise read_problem(found)
-    return found
+    return await read_answer(deps, pending)
+
+
+async def read_answer(deps: ApiDeps, pending: LoopFuture[A | ReadFailed]) -> A:
+    """Return what the journal answers to a read. Raises: Problem, as ``_read_problem``; a 503, it does not answer."""
+    answer = await with_deadline(pending, deps.answer_timeout_s)
+    if isinstance(answer, ReadFailed):
+        raise _read_problem(answer)
+    return answer
 
 
 def unless_known(request: HttpRequest, body: bytes, etag: str) -> Response:
@@ -133,7 +140,7 @@ def _not_modified(etag: str) -> Response:
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=OF_A_USER | {"ETag": etag})
 
 
-def read_problem(failed: ReadFailed) -> Problem:
+def _read_problem(failed: ReadFailed) -> Problem:
     """Return what the client is told: it is its own fault only if too many of its user's reads wait."""
     if isinstance(failed, ReadRefused):
         return too_many(f"{failed.reason}.", RETRY_AFTER_S)
