@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -29,14 +30,13 @@ from tests.timeouts import TIMEOUT_S
 pytestmark = pytest.mark.integration
 
 POOL_SIZE = 2
-QUERY_WAIT_TIMEOUT_S = 1
 _databases = count(1)
 
 
 class PgBouncer:
     """A pooler on a Unix socket of its own, as an unprivileged user: it does not run as root."""
 
-    def __init__(self, directory: Path, server: str) -> None:
+    def __init__(self, directory: Path, server: str, query_wait_timeout_s: float = TIMEOUT_S) -> None:
         self.directory = directory
         self._program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -46,7 +46,7 @@ class PgBouncer:
         self._settings.write_text(
             f"[databases]\n* = host={server} user=postgres\n[pgbouncer]\n"
             f"listen_addr =\nunix_socket_dir = {directory}\nauth_type = any\npool_mode = transaction\n"
-            f"default_pool_size = {POOL_SIZE}\nquery_wait_timeout = {QUERY_WAIT_TIMEOUT_S}\n"
+            f"default_pool_size = {POOL_SIZE}\nquery_wait_timeout = {query_wait_timeout_s}\n"
             "log_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n"
         )
 
@@ -67,22 +67,40 @@ class PgBouncer:
         self._process.communicate(timeout=TIMEOUT_S)
 
 
+@contextmanager
+def running_pooler(postgresql: LocalPostgreSQL, query_wait_timeout_s: float = TIMEOUT_S) -> Iterator[PgBouncer]:
+    with tempfile.TemporaryDirectory(prefix="syncd-pgb-") as name:  # short, as a Unix socket's path has to be
+        pooler = PgBouncer(Path(name), postgresql.url.partition("host=")[2], query_wait_timeout_s)
+        pooler.start()
+        try:
+            yield pooler
+        finally:
+            pooler.stop()
+
+
 @pytest.fixture(scope="module")
 def pooler(postgresql: LocalPostgreSQL) -> Iterator[PgBouncer]:
-    with tempfile.TemporaryDirectory(prefix="syncd-pgb-") as name:  # short, as a Unix socket's path has to be
-        pooler = PgBouncer(Path(name), postgresql.url.partition("host=")[2])
-        pooler.start()
+    with running_pooler(postgresql) as pooler:
         yield pooler
-        pooler.stop()
 
 
 @pytest.fixture
-def url(postgresql: LocalPostgreSQL, pooler: PgBouncer) -> Iterator[str]:
-    """An empty database behind the pooler."""
+def database(postgresql: LocalPostgreSQL) -> Iterator[str]:
+    """An empty database's name."""
     name = f"pooled_{next(_databases)}"
     execute(postgresql.url, f"CREATE DATABASE {name}")
-    yield f"postgresql://postgres@:6432/{name}?host={pooler.directory}"
+    yield name
     execute(postgresql.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def url(pooler: PgBouncer, database: str) -> str:
+    """An empty database behind the pooler."""
+    return through(pooler, database)
+
+
+def through(pooler: PgBouncer, database: str) -> str:
+    return f"postgresql://postgres@:6432/{database}?host={pooler.directory}"
 
 
 def test_nodes_start_together_and_write_at_once_through_fewer_sessions_than_they_are(
@@ -159,14 +177,16 @@ def test_a_pooler_that_restarts_is_unavailable_meanwhile(
 
 
 def test_a_pooler_without_a_free_session_is_no_fault_of_a_value(
-    open_journal: OpenJournal, url: str, author: Author
+    open_journal: OpenJournal, postgresql: LocalPostgreSQL, database: str, author: Author
 ) -> None:
-    journal = open_journal(url)
-    holders = [psycopg.connect(url) for _ in range(POOL_SIZE)]
-    for holder in holders:
-        holder.execute("SELECT 1")  # begins a transaction
-    with pytest.raises(StoreUnavailable, match="query_wait_timeout"):
-        journal.commit([author.add("alien")])
-    for holder in holders:
-        holder.close()
-    assert journal.commit([author.add("alien")])[0].status is Status.ADDED
+    with running_pooler(postgresql, query_wait_timeout_s=1) as pooler:
+        url = through(pooler, database)
+        journal = open_journal(url)
+        holders = [psycopg.connect(url) for _ in range(POOL_SIZE)]
+        for holder in holders:
+            holder.execute("SELECT 1")  # begins a transaction
+        with pytest.raises(StoreUnavailable, match="query_wait_timeout"):
+            journal.commit([author.add("alien")])
+        for holder in holders:
+            holder.close()
+        assert journal.commit([author.add("alien")])[0].status is Status.ADDED
