@@ -27,7 +27,14 @@ from transport.apidocs.openapi_parts import (
     query,
     ref,
 )
-from transport.apidocs.openapi_progress import NEEDS_POSITION, PROGRESS_TYPES, progress_listed, write_progress
+from transport.apidocs.openapi_progress import (
+    NEEDS_POSITION,
+    PLAYED,
+    PLAYED_RESULT,
+    PROGRESS_TYPES,
+    progress_listed,
+    write_progress,
+)
 from transport.apidocs.schemas import schemas_of
 from transport.http.answers import (
     BulkResponse,
@@ -39,7 +46,14 @@ from transport.http.answers import (
     WriteResponse,
 )
 from transport.http.events import MEDIA_TYPE
-from transport.http.requests import MAX_BULK_BYTES, MAX_BULK_OPERATIONS, MAX_WRITE_BYTES, BulkOperation, BulkRequest
+from transport.http.requests import (
+    MAX_BULK_BYTES,
+    MAX_BULK_OPERATIONS,
+    MAX_WRITE_BYTES,
+    BulkOperation,
+    BulkRequest,
+    ProgressOperation,
+)
 from transport.http.streams import STREAM
 from transport.problems import ProblemDetails
 from transport.query import (
@@ -53,7 +67,7 @@ from transport.query import (
 )
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkOperation, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges,
+    Change, WriteResponse, BulkOperation, ProgressOperation, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges,
     WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *PROGRESS_TYPES,
     *ADMIN_TYPES,
 )  # fmt: skip
@@ -89,11 +103,14 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
-    schemas["BulkRequest"]["properties"]["operations"]["items"] = ref("BulkOperation")
+    schemas["BulkRequest"]["properties"]["operations"]["items"] = {
+        "anyOf": [ref("BulkOperation"), ref("ProgressOperation")]
+    }
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
         "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
     }
-    schemas["ProgressChange"] |= NEEDS_POSITION
+    for of_progress in ("ProgressChange", "ProgressOperation"):
+        schemas[of_progress] |= NEEDS_POSITION
     return {
         "openapi": "3.1.0",
         "info": {
@@ -168,10 +185,10 @@ def _write_operations(content_ids: ContentIds) -> Json:
     )
     return of_a_user(
         "writeOperations",
-        "Send what a device queued while it was offline, of any list.",
+        "Send what a device queued while it was offline, of any list, and of progress.",
         parameters=[_traceparent()],
-        requestBody=body("BulkRequest", described, {"operations": [_WRITE, _WRITE | {"list": "kids"}]}),
-        responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused]})}
+        requestBody=body("BulkRequest", described, {"operations": [_WRITE, _WRITE | {"list": "kids"}, PLAYED]}),
+        responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused, PLAYED_RESULT]})}
         | problems(*ANY_BODY),
     )
 

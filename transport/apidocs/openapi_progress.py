@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from actors.messages.collections import PROGRESS
 from actors.messages.progress import IN_PROGRESS, ProgressChange
 from actors.messages.sync import ProgressUpdate
 from transport.apidocs.openapi_parts import ANY_BODY, EPOCH, Json, answer, body, of_a_user, problems, query, ref
@@ -32,6 +33,13 @@ _WRITTEN: Final = {
     "success": True, "content_id": _CONTENT_ID, "status": "updated", "position_seconds": 90.5,
     "completion_percent": 1.7, "timestamp": _STAMP, "revision": 120, "watched": False,
 }  # fmt: skip
+PLAYED: Final = _PLAYED | {"collection": PROGRESS}
+"""As an operation of a bulk."""
+PLAYED_RESULT: Final = {
+    "success": True, "operation": "update", "collection": PROGRESS, "content_id": _CONTENT_ID, "status": "updated",
+    "timestamp": _STAMP, "revision": 120,
+}  # fmt: skip
+"""Its result."""
 
 
 def write_progress() -> Json:

@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.messages.change import Change, PlayState, WatchlistAction
+from actors.messages.change import Change, PlayState, ProgressAction, WatchlistAction
 from actors.messages.content_ids import ContentId
 from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
 from actors.messages.progress import is_watched, percent_of
 from actors.messages.registers import RegisterUpdate
 from crdt.hlc import HLCTimestamp
+from transport.http.requests import ProgressOperation
 from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
 
@@ -28,10 +29,12 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused.
 
     ``code``: ``quota_exceeded``, if it was refused because of a limit; ``field``: the part of the write to blame.
+    ``collection``: of what in a bulk was no write to a list.
     """
 
     success: bool
-    operation: WatchlistAction | None = None
+    operation: WatchlistAction | ProgressAction | None = None
+    collection: str | None = None
     content_id: ContentId | None = None
     status: Status
     unique_tag: str | None = None
@@ -207,6 +210,23 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
         content_id=change.content_id,
         status=outcome.status,
         unique_tag=update.tags[0] if update else None,
+        timestamp=update.timestamp if update else None,
+        revision=update.revision if update else None,
+        detail=outcome.reason,
+        code=QUOTA_EXCEEDED if outcome.exceeds_quota else None,
+        field=outcome.field,
+    )
+
+
+def register_response(operation: ProgressOperation, outcome: Outcome) -> WriteResponse:
+    """Return the answer for ``outcome``, in a bulk."""
+    update = outcome.register
+    return WriteResponse(
+        success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
+        operation=operation.operation,
+        collection=operation.collection,
+        content_id=operation.content_id,
+        status=outcome.status,
         timestamp=update.timestamp if update else None,
         revision=update.revision if update else None,
         detail=outcome.reason,

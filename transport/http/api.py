@@ -7,6 +7,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from transport.http.app import HttpApp, Routes
+from transport.http.bulk import OperationsRoute
 from transport.http.cors import Cors
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
@@ -17,7 +18,7 @@ from transport.http.progress import ProgressRoute
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
 from transport.http.websocket_route import WebSocketRoute
-from transport.http.writes import ListRoute, OperationsRoute
+from transport.http.writes import ListRoute
 
 T = TypeVar("T")
 

@@ -12,7 +12,13 @@ from actors.messages.collections import WATCHLIST, kind_of
 from actors.messages.journal import Outcome, Status
 from actors.messages.progress import ProgressChange
 from transport.errors import Problem
-from transport.http.answers import BulkResponse, WriteResponse, json_body, progress_response, write_response
+from transport.http.answers import (
+    BulkResponse,
+    WriteResponse,
+    json_body,
+    progress_response,
+    write_response,
+)
 from transport.http.deadlines import AnswerDeadlines
 from transport.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
@@ -111,9 +117,9 @@ class BulkAnswer(PendingAnswer):
         self._missing = self._results.count(None)
         self._retry: Outcome | None = None
 
-    def decide(self, index: int, change: Change, outcome: Outcome) -> None:
+    def decide(self, index: int, result_of: Callable[[Outcome], WriteResponse], outcome: Outcome) -> None:
         """Take what became of one operation; the last one answers."""
-        self._results[index] = write_response(change, outcome)
+        self._results[index] = result_of(outcome)
         if outcome.retry_after_s is not None:
             self._retry = outcome
         self._missing -= 1

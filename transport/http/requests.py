@@ -4,16 +4,17 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import LIST_PATTERN, WATCHLIST, ListId, collection_of_list
+from actors.messages.collections import LIST_PATTERN, PROGRESS, WATCHLIST, ListId, collection_of_list
 from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.names import Name
+from actors.messages.progress import ProgressChange
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
 from transport.content_ids import ContentIdRefused
@@ -67,8 +68,15 @@ class BulkOperation(Change, frozen=True, kw_only=True):
         return WATCHLIST if self.list is None else collection_of_list(self.list)
 
 
+class ProgressOperation(ProgressChange, frozen=True, kw_only=True, tag=PROGRESS, tag_field="collection"):
+    """One of a bulk: a change of progress."""
+
+    collection: ClassVar[str] = PROGRESS
+    """What it changes."""
+
+
 class BulkRequest(Struct, frozen=True):
-    """Body of ``POST /api/v1/sync/operations``; each ``BulkOperation`` is judged alone."""
+    """Body of ``POST /api/v1/sync/operations``; each ``BulkOperation`` or ``ProgressOperation`` is judged alone."""
 
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
 

@@ -15,24 +15,21 @@ from typing_extensions import override
 
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST
-from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.journal import DeviceWrite, Outcome
 from actors.messages.progress import ProgressChange
 from actors.messages.registers import RegisterChange
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.content_ids import decode_spelled
 from transport.errors import Problem
-from transport.http.answers import JSON_TYPE, WriteResponse
+from transport.http.answers import JSON_TYPE
 from transport.http.app import HttpRequest
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
-from transport.http.pending_answers import Answer, Answered, BulkAnswer, WriteAnswer
+from transport.http.pending_answers import Answer, Answered, WriteAnswer
 from transport.http.request_head import RequestHead
 from transport.http.requests import (
-    MAX_BULK_BYTES,
     MAX_WRITE_BYTES,
-    BulkOperation,
-    BulkRequest,
     authenticated,
     check_body_head,
     claims_of,
@@ -45,8 +42,6 @@ from transport.http.requests import (
 C = TypeVar("C", bound=Change | ProgressChange)
 
 CHANGE_DECODER: Final = msgspec.json.Decoder(Change)
-BULK_DECODER: Final = msgspec.json.Decoder(BulkRequest)
-OPERATION_DECODER: Final = msgspec.json.Decoder(BulkOperation)
 
 
 class WriteRoute(ABC):
@@ -145,30 +140,6 @@ class ListRoute(WriteRoute):
     async def post_to(self, request: HttpRequest) -> Response:
         """Do the same for the list that the path names."""
         return await self.of(request.last_segment).post(request)
-
-
-class OperationsRoute(WriteRoute):
-    """Add or remove many, of any lists; a bad operation leaves the rest alone."""
-
-    max_bytes = MAX_BULK_BYTES
-
-    @override
-    def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
-        bulk = decode(BULK_DECODER.decode, body)
-        self._acquire(claims, len(bulk.operations))
-        judged = [self._operation_or_refusal(raw) for raw in bulk.operations]
-        results = [one if isinstance(one, WriteResponse) else None for one in judged]
-        answer = BulkAnswer(self._deadlines, answered, results)
-        for index, one in enumerate(judged):  # all are told before the first is answered
-            if isinstance(one, BulkOperation):
-                self._write(one, claims, trace, partial(answer.decide, index, one), one.collection)
-        answer.finish_if_decided()
-
-    def _operation_or_refusal(self, raw: msgspec.Raw) -> BulkOperation | WriteResponse:
-        try:
-            return self._change(OPERATION_DECODER, raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 
 
 def _set_answer(pending: asyncio.Future[bytes], answer: Answer) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from functools import partial
 
 import msgspec
 import pytest
@@ -9,11 +10,12 @@ from actors.messages.journal import Outcome, Status
 from tests.daemon import FILM
 from tests.timeouts import TIMEOUT_S
 from transport.errors import Problem
-from transport.http.answers import WriteResponse
+from transport.http.answers import WriteResponse, write_response
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.pending_answers import Answer, BulkAnswer, WriteAnswer
 
 CHANGE = msgspec.convert({"operation": "add", "content_id": FILM}, Change)
+RESULT = partial(write_response, CHANGE)
 EXISTING = Outcome(status=Status.EXISTING)
 BAD = WriteResponse(success=False, status=Status.REFUSED, detail="No UUID.")
 
@@ -53,9 +55,9 @@ async def test_a_bulk_is_answered_once_when_the_last_is_decided_in_the_order_ask
     told: list[Answer] = []
     bulk = BulkAnswer(deadlines, told.append, [None, BAD, None])
     bulk.finish_if_decided()
-    bulk.decide(2, CHANGE, Outcome(status=Status.NOT_FOUND))
+    bulk.decide(2, RESULT, Outcome(status=Status.NOT_FOUND))
     assert told == []
-    bulk.decide(0, CHANGE, EXISTING)
+    bulk.decide(0, RESULT, EXISTING)
     bulk.finish_if_decided()
     (answer,) = told
     assert isinstance(answer, bytes)
@@ -76,9 +78,9 @@ async def test_a_bulk_without_a_change_is_answered_at_once(
 async def test_a_bulk_of_which_some_may_succeed_later_is_to_be_repeated_as_a_whole(deadlines: AnswerDeadlines) -> None:
     told: list[Answer] = []
     bulk = BulkAnswer(deadlines, told.append, [None, None])
-    bulk.decide(0, CHANGE, Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0))
+    bulk.decide(0, RESULT, Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0))
     assert told == []
-    bulk.decide(1, CHANGE, EXISTING)
+    bulk.decide(1, RESULT, EXISTING)
     (answer,) = told
     assert isinstance(answer, Problem)
     assert (answer.status, answer.headers) == (503, {"Retry-After": "2"})
@@ -95,7 +97,7 @@ async def test_what_is_decided_too_late_comes_to_nothing() -> None:
         assert isinstance(answer, Problem)
         assert answer.status == 503
     write.decide(EXISTING)
-    bulk.decide(0, CHANGE, EXISTING)
+    bulk.decide(0, RESULT, EXISTING)
     assert told.empty()
 
 

@@ -1,0 +1,64 @@
+"""The route by which a device sends what it has queued: many writes at once, of whichever collections."""
+
+from functools import partial
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from typing_extensions import override
+
+from actors.messages.journal import Outcome, Status
+from transport.access.authentication import Claims
+from transport.http.answers import WriteResponse, register_response, write_response
+from transport.http.pending_answers import Answered, BulkAnswer
+from transport.http.requests import MAX_BULK_BYTES, BulkOperation, BulkRequest, ProgressOperation, decode
+from transport.http.writes import WriteRoute
+
+_BULK: Final = msgspec.json.Decoder(BulkRequest)
+_OF_LIST: Final = msgspec.json.Decoder(BulkOperation)
+_OF_REGISTERS: Final = msgspec.json.Decoder(ProgressOperation)
+
+
+class _Named(Struct):
+    collection: object | UnsetType = UNSET
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+
+
+class OperationsRoute(WriteRoute):
+    """Write many things; a bad operation leaves the rest alone."""
+
+    max_bytes = MAX_BULK_BYTES
+
+    @override
+    def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
+        bulk = decode(_BULK.decode, body)
+        self._acquire(claims, len(bulk.operations))
+        judged = [self._operation_or_refusal(raw) for raw in bulk.operations]
+        results = [one if isinstance(one, WriteResponse) else None for one in judged]
+        answer = BulkAnswer(self._deadlines, answered, results)
+        for index, one in enumerate(judged):  # all are told before the first is answered
+            if isinstance(one, WriteResponse):
+                continue
+            change = one if isinstance(one, BulkOperation) else one.register_change()
+            decide = partial(answer.decide, index, partial(_result, one))
+            self._write(change, claims, trace, decide, one.collection)
+        answer.finish_if_decided()
+
+    def _operation_or_refusal(self, raw: msgspec.Raw) -> BulkOperation | ProgressOperation | WriteResponse:
+        try:
+            return self._change(_OF_REGISTERS, raw) if _is_of_registers(raw) else self._change(_OF_LIST, raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
+
+
+def _is_of_registers(raw: msgspec.Raw) -> bool:
+    # Most are of a list, and are read once: the text may also be somewhere within.
+    return b'"collection"' in bytes(raw) and _NAMED.decode(raw).collection is not UNSET
+
+
+def _result(operation: BulkOperation | ProgressOperation, outcome: Outcome) -> WriteResponse:
+    if isinstance(operation, BulkOperation):
+        return write_response(operation, outcome)
+    return register_response(operation, outcome)
