@@ -19,7 +19,6 @@ from actors.messages.device import (
 )
 from actors.messages.devices import NOTHING_SAID, DescribeDevice
 from actors.messages.journal import DeviceWrite, Outcome
-from actors.messages.sync import DeviceCommand
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 
@@ -68,12 +67,7 @@ class DeviceWrites:
     def _command(self, command: CommandToDevice) -> None:
         """Hand ``command`` to whoever brings it to its device."""
         self._begin()
-        shown = DeviceCommand(
-            command=command.command_type,
-            target_device=command.target_device_id,
-            payload=command.payload,
-            from_device_id=self._connection.device_id,
-        )
+        shown = command.shown_from(self._connection.device_id)
         answer = partial(_tell_command, self._connection.tell, command.id)
         self._deps.send_command(SendCommand(self._connection.user_id, shown, answer))
 

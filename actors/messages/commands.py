@@ -1,10 +1,10 @@
 """What one device of a user has another one do: its bounds, and what becomes of it."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
-from actors.messages.names import MAX_NAME_LENGTH
+from actors.messages.names import MAX_NAME_LENGTH, Name
 from actors.messages.sync import DeviceCommand
 from actors.runtime.tell import Tell
 
@@ -16,6 +16,28 @@ MAX_COMMAND_AGE_MS: Final = 30_000
 CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 CommandOutcome = Literal["sent", "device_offline", "not_found", "try_again_later"]
+
+
+class CommandRequest(Struct, frozen=True):
+    """A command to another device of the same user, as its sender asks for it; HTTP and WebSocket decode it alike."""
+
+    target_device_id: Name
+    command_type: CommandType
+    payload: Any = None
+
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        if self.payload is not None and len(json.encode(self.payload)) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"payload: must be at most {MAX_PAYLOAD_BYTES} bytes as JSON")
+
+    def shown_from(self, device_id: str) -> DeviceCommand:
+        """Return what the target is shown of a command that comes from ``device_id``."""
+        return DeviceCommand(
+            command=self.command_type,
+            target_device=self.target_device_id,
+            payload=self.payload,
+            from_device_id=device_id,
+        )
 
 
 class SendCommand(Struct, frozen=True, eq=False):

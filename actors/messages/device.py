@@ -6,16 +6,14 @@ get defaults. Devices may add fields of their own: unknown fields are ignored.
 
 from typing import Annotated, Any, Final, Literal, assert_never
 
-import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
 from actors.messages.collections import PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
-from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandOutcome, CommandType
+from actors.messages.commands import CommandOutcome, CommandRequest
 from actors.messages.content_ids import ContentId
 from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome, Status
-from actors.messages.names import Name
 from actors.messages.progress import ProgressChange, ProgressSnapshot, ProgressSnapshotPiece
 from crdt.hlc import HLCTimestamp
 
@@ -73,18 +71,10 @@ class DeviceHeartbeat(DeviceFields, frozen=True, tag="device_heartbeat", tag_fie
     id: MessageId | None = None
 
 
-class CommandToDevice(Struct, frozen=True, tag="device_command", tag_field="type"):
-    """A command to another device of the same user; answered by ``ack`` or ``error``."""
+class CommandToDevice(CommandRequest, frozen=True, tag="device_command", tag_field="type"):
+    """The same as a message; answered by ``ack`` or ``error``."""
 
-    target_device_id: Name
-    command_type: CommandType
-    payload: Any = None
     id: MessageId | None = None
-
-    def __post_init__(self) -> None:
-        """Check what no schema says. Raises: ValueError."""
-        if self.payload is not None and len(msgspec.json.encode(self.payload)) > MAX_PAYLOAD_BYTES:
-            raise ValueError(f"payload: must be at most {MAX_PAYLOAD_BYTES} bytes as JSON")
 
 
 class Ping(Struct, frozen=True, tag="ping", tag_field="type"):

@@ -2,12 +2,21 @@
 
 from typing import Final
 
+from actors.messages.commands import CommandRequest
 from actors.messages.names import MAX_NAME_LENGTH
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_user, problems
-from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevice
+from transport.http.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 from transport.http.requests import MAX_WRITE_BYTES, DeviceRequest, HandoffRequest
 
-DEVICE_TYPES: Final = (DeviceRequest, DevicesResponse, HandoffRequest, HandoffResponse, ListedDevice)
+DEVICE_TYPES: Final = (
+    CommandRequest,
+    CommandResponse,
+    DeviceRequest,
+    DevicesResponse,
+    HandoffRequest,
+    HandoffResponse,
+    ListedDevice,
+)
 
 DEVICE_ID: Final = {
     "name": "device_id",
@@ -31,6 +40,7 @@ def device_paths() -> Json:
         "/api/v1/devices": {"get": _read_devices()},
         "/api/v1/devices/{device_id}": {"put": _put_device(), "delete": _forget_device()},
         "/api/v1/devices/handoff": {"post": _hand_off()},
+        "/api/v1/devices/commands": {"post": _command()},
     }
 
 
@@ -69,4 +79,15 @@ def _hand_off() -> Json:
         "Have a device go on with what is played on another.",
         requestBody=body("HandoffRequest", f"At most {MAX_WRITE_BYTES} bytes.", _HANDOFF),
         responses={"200": answer("It was told so.", "HandoffResponse", example)} | problems("404", *ANY_BODY),
+    )
+
+
+def _command() -> Json:
+    asked = {"target_device_id": "tv", "command_type": "seek", "payload": {"position_seconds": 90}}
+    example = {"success": True, "target_device_id": "tv", "command_type": "seek", "status": "sent"}
+    return of_a_user(
+        "sendCommand",
+        "Have a device do something, if it is connected.",
+        requestBody=body("CommandRequest", f"At most {MAX_WRITE_BYTES} bytes.", asked),
+        responses={"200": answer("It is on its way.", "CommandResponse", example)} | problems("404", *ANY_BODY),
     )

@@ -167,6 +167,15 @@ class DevicesResponse(Struct, frozen=True):
     total: int
 
 
+class CommandResponse(Struct, frozen=True, kw_only=True):
+    """The device was told; ``status`` as in the ``ack`` of a command over a WebSocket."""
+
+    success: bool
+    target_device_id: str
+    command_type: str
+    status: Literal["sent"]
+
+
 class HandoffResponse(Struct, frozen=True, kw_only=True):
     """The device was told to go on; ``position_seconds`` is ``None`` if nobody knows it."""
 

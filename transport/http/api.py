@@ -11,6 +11,7 @@ from transport.http.bulk import OperationsRoute
 from transport.http.cors import Cors
 from transport.http.deadlines import AnswerDeadlines
 from transport.http.deps import ApiDeps
+from transport.http.device_commands import CommandRoutes
 from transport.http.devices import DeviceRoutes
 from transport.http.direct_writes import DirectWrites
 from transport.http.lists import ListRoutes
@@ -43,7 +44,7 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     progress = ProgressRoute(deps, deadlines)
     reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
-    devices = DeviceRoutes(deps)
+    devices, commands = DeviceRoutes(deps), CommandRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
         PROGRESS: {"GET": reads.progress, "POST": progress.post},
@@ -51,7 +52,8 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
         LISTS: {"GET": lists.lists},
         A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
         DEVICES: {"GET": devices.devices},
-        f"{DEVICES}/handoff": {"POST": devices.handoff},
+        f"{DEVICES}/handoff": {"POST": commands.handoff},
+        f"{DEVICES}/commands": {"POST": commands.command},
         f"{DEVICES}/*": {"PUT": devices.put, "DELETE": devices.forget},
         "/api/v1/sync/last_activities": {"GET": reads.last_activities},
         "/api/v1/metrics": {"GET": service.figures},

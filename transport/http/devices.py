@@ -1,4 +1,4 @@
-"""The routes of a user's devices: which there are, what they are called, and playback that goes on on another."""
+"""The routes of a user's devices: which there are, and what they are called."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -7,17 +7,13 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from actors.messages.collections import PROGRESS
-from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.devices import DescribeDevice, Devices, ForgetDevice, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.names import NAME_RULE, is_name
-from actors.messages.registers import ReadRegister, RegisterFound
-from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
-from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevice, json_response
+from transport.http.answers import DevicesResponse, ListedDevice, json_response
 from transport.http.app import HttpRequest
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
@@ -25,7 +21,6 @@ from transport.http.reads import OF_A_USER, read_answer
 from transport.http.requests import (
     MAX_WRITE_BYTES,
     DeviceRequest,
-    HandoffRequest,
     authenticated,
     decode,
     read_body,
@@ -38,7 +33,6 @@ UNKNOWN: Final = "unknown"
 NO_SUCH_DEVICE: Final = "device_id: there is no such device."
 
 _FIELDS: Final = msgspec.json.Decoder(DeviceRequest)
-_HANDOFF: Final = msgspec.json.Decoder(HandoffRequest)
 
 
 class DeviceRoutes:
@@ -74,38 +68,6 @@ class DeviceRoutes:
         await self._edited(pending)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def handoff(self, request: HttpRequest) -> Response:
-        """Have a device go on with what is played on another."""
-        claims = await authenticated(request, self._deps.authenticator)
-        self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
-        body = await read_body(request, MAX_WRITE_BYTES)
-        asked = decode(_HANDOFF.decode, body)
-        content_id = self._canonical(asked.content_id)
-        position_s = await self._position_s(claims.user_id, content_id)
-        command = DeviceCommand(
-            command=f"handoff:{content_id}",
-            target_device=asked.target_device_id,
-            position_seconds=position_s,
-            from_device_id=claims.device_id,
-        )
-        pending: LoopFuture[CommandOutcome] = LoopFuture()
-        self._deps.send_command(SendCommand(claims.user_id, command, pending.set))
-        _check(await with_deadline(pending, self._deps.answer_timeout_s), asked.target_device_id)
-        return json_response(
-            HandoffResponse(
-                success=True,
-                target_device_id=asked.target_device_id,
-                content_id=content_id,
-                position_seconds=position_s,
-            )
-        )
-
-    def _canonical(self, content_id: str) -> str:
-        try:
-            return self._deps.content_ids.canonical(content_id)
-        except ValueError as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"{error}.") from None
-
     async def _of_device(self, request: HttpRequest) -> tuple[Claims, str]:
         claims = await authenticated(request, self._deps.authenticator)
         device_id = request.last_segment
@@ -120,32 +82,12 @@ class DeviceRoutes:
         found = await read_answer(self._deps, pending)
         return tuple(map(_listed, found.devices))
 
-    async def _position_s(self, user_id: str, content_id: str) -> float | None:
-        pending: LoopFuture[RegisterFound | ReadFailed] = LoopFuture()
-        self._deps.journal(ReadRegister(user_id, PROGRESS, content_id, pending.set))
-        found = await read_answer(self._deps, pending)
-        return None if found.update is None else found.update.values["position"]
-
     async def _edited(self, pending: LoopFuture[bool | None]) -> None:
         is_known = await with_deadline(pending, self._deps.answer_timeout_s)
         if is_known is None:
             raise unavailable("the journal is unavailable", RETRY_AFTER_S)
         if not is_known:
             raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
-
-
-def _check(outcome: CommandOutcome, device_id: str) -> None:
-    """Raises: Problem, the command was not sent."""
-    match outcome:
-        case "not_found":
-            raise Problem(HTTPStatus.NOT_FOUND, f"target_device_id: there is no device {device_id}.")
-        case "device_offline":
-            detail = f"target_device_id: {device_id} is offline."
-            raise Problem(HTTPStatus.BAD_REQUEST, detail, code=outcome, field="target_device_id")
-        case "try_again_later":
-            raise unavailable("nobody can say where the device is", RETRY_AFTER_S)
-        case "sent":
-            return
 
 
 def _listed(device: KnownDevice) -> ListedDevice:

@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.messages.commands import CommandRequest
 from transport.apidocs.openapi_devices import DEVICE_ID, DEVICE_TYPES, device_paths
-from transport.http.answers import DevicesResponse, HandoffResponse, ListedDevice
+from transport.http.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 from transport.http.requests import DeviceRequest, HandoffRequest
 
 PATHS = device_paths()
 HAND_OFF = PATHS["/api/v1/devices/handoff"]["post"]
+COMMAND = PATHS["/api/v1/devices/commands"]["post"]
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ HAND_OFF = PATHS["/api/v1/devices/handoff"]["post"]
         (PATHS["/api/v1/devices/{device_id}"]["put"]["responses"]["200"], ListedDevice),
         (HAND_OFF["requestBody"], HandoffRequest),
         (HAND_OFF["responses"]["200"], HandoffResponse),
+        (COMMAND["requestBody"], CommandRequest),
+        (COMMAND["responses"]["200"], CommandResponse),
     ],
 )
 def test_its_examples_decode_as_what_they_are_of(part: dict[str, Any], kind: type) -> None:

@@ -1,4 +1,4 @@
-"""A user's devices over HTTP: listed, renamed, forgotten, and told to go on with what another one plays."""
+"""A user's devices over HTTP: listed, renamed and forgotten."""
 
 import asyncio
 import json
@@ -9,13 +9,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from actors.messages.collections import PROGRESS, line_of
-from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
-from actors.messages.registers import ReadRegister, RegisterFound, RegisterUpdate
-from actors.messages.sync import DeviceCommand
-from crdt.hlc import HLCTimestamp
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.lone_api import api_deps, client
@@ -35,16 +30,12 @@ def asking(**replacements: Any) -> Ask:
     """``await ask(method, path, body)``: status and answer of an API over stand-ins that answer at once."""
 
     def journal(read: Any) -> None:
-        if isinstance(read, ReadRegister):
-            assert (read.user_id, read.collection, read.key) == ("ann", PROGRESS, FILM)
-            read.reply_to(replacements.get("played", RegisterFound(None)))
-        else:
-            assert isinstance(read, ReadDevices)
-            read.reply_to(replacements.get("found", Devices((PHONE, TV))))
+        assert isinstance(read, ReadDevices)
+        read.reply_to(replacements.get("found", Devices((PHONE, TV))))
 
     deps = api_deps(
         journal=journal,
-        **{name: value for name, value in replacements.items() if name not in ("found", "played")},
+        **{name: value for name, value in replacements.items() if name != "found"},
     )
 
     async def ask(method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -53,12 +44,6 @@ def asking(**replacements: Any) -> Ask:
             return response.status_code, response.json() if response.content else None
 
     return ask
-
-
-def played(position_s: float) -> RegisterUpdate:
-    values = {"position": position_s, "state": "paused"}
-    line, stamp = line_of("ann", PROGRESS), HLCTimestamp(1, 0, "n")
-    return RegisterUpdate(line=line, revision=1, key=FILM, values=values, timestamp=stamp, device_id="tv")
 
 
 async def test_devices_are_listed_as_documented() -> None:
@@ -144,42 +129,6 @@ async def test_what_no_device_is_called_or_says_is_refused(path: str, body: Any)
 
 async def test_no_database_no_devices() -> None:
     assert (await asking(found=ReadFailed("away"))("GET", DEVICES))[0] == 503
-
-
-async def test_no_database_no_handoff() -> None:
-    body = {"target_device_id": "tv", "content_id": FILM}
-    assert (await asking(played=ReadFailed("away"))("POST", HANDOFF, body))[0] == 503
-
-
-@pytest.mark.parametrize("position_s", [None, 90.5])
-async def test_a_handoff_is_a_command_to_its_device_with_the_position(position_s: float | None) -> None:
-    sent: list[SendCommand] = []
-
-    def send(command: SendCommand) -> None:
-        sent.append(command)
-        command.answer("sent")
-
-    ask = asking(send_command=send, played=RegisterFound(None if position_s is None else played(position_s)))
-    body = {"target_device_id": "tv", "content_id": FILM.upper()}
-    assert await ask("POST", HANDOFF, body) == (
-        200,
-        {"success": True, "target_device_id": "tv", "content_id": FILM, "position_seconds": position_s},
-    )
-    command = DeviceCommand(f"handoff:{FILM}", "tv", position_s, from_device_id="phone")
-    assert [(one.user_id, one.command) for one in sent] == [("ann", command)]
-
-
-@pytest.mark.parametrize(("outcome", "status"), [("not_found", 404), ("device_offline", 400), ("try_again_later", 503)])
-async def test_a_handoff_that_reaches_nobody_says_why(outcome: CommandOutcome, status: int) -> None:
-    ask = asking(send_command=lambda send: send.answer(outcome))
-    answered, problem = await ask("POST", HANDOFF, {"target_device_id": "tv", "content_id": FILM})
-    assert (answered, problem.get("code")) == (status, "device_offline" if status == 400 else None)
-
-
-@pytest.mark.parametrize("content_id", ["tt0111161", 7])
-async def test_a_handoff_of_what_is_no_content_is_refused(content_id: Any) -> None:
-    body = {"target_device_id": "tv", "content_id": content_id}
-    assert (await asking()("POST", HANDOFF, body))[0] == 400
 
 
 @pytest.mark.integration
