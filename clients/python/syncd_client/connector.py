@@ -305,7 +305,7 @@ class Connector:
     def _leave(self, state: State) -> None:
         self._state = state
         if self._exchange is not None:
-            self._lists.devices.end_hints()
+            self._exchange.end()
         self._exchange = None
         self._transports.end_probe()
         self._tokens.end_question()

@@ -65,7 +65,11 @@ class Exchange:
         """Whether it has brought more of a list that an earlier connection began."""
         self.reconnect_after_ms: int | None = None
         """How long the service asks to wait, once it has said that it is about to close; ``None``: it has not."""
-        lists.queue.release_all()
+
+    def end(self) -> None:
+        """Forget what only the connection knew: it has ended."""
+        self._lists.queue.release_all()
+        self._lists.devices.end_hints()
 
     def receive(self, message: ServerMessage) -> None:
         """Act on one message.

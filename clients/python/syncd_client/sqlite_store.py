@@ -165,7 +165,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _version_for(changes: Changes) -> int:
     """Return the version of which a file must be that holds ``changes``."""
-    writes = [write for write in changes.queue.values() if write is not None]
+    writes = [write for write in changes.queue.values() if isinstance(write, PendingWrite)]
     if changes.head.registers or any(write.registers for write in writes):
         return _VERSION
     return _LISTS_VERSION if changes.head.lists or any(write.list for write in writes) else _FIRST_VERSION
