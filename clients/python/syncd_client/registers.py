@@ -80,7 +80,7 @@ class Registers(FollowedCollection[ProgressUpdate | DeviceUpdate, ProgressValue 
             self._put(self._item(update, revision))
 
     def _item(self, value: ProgressValue | DeviceValue, rank: int) -> ConfirmedItem:
-        return ConfirmedItem(value.key, value.timestamp, 0, value.author, value.values, registers=self.name)
+        return ConfirmedItem(value.key, value.timestamp, rank, value.author, value.values, registers=self.name)
 
     @abstractmethod
     def _view(self) -> tuple[T, ...]: ...
