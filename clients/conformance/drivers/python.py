@@ -90,7 +90,10 @@ class PythonDriver:
             case outputs.StopTimer(timer=timer):
                 return {"type": "stop_timer", "timer": timer}
             case outputs.Emit(event=event):
-                return {"type": "emit", "event": msgspec.to_builtins(event)}
+                told = msgspec.to_builtins(event)
+                if told.get("content_id") == "":  # it is about a device
+                    del told["content_id"]
+                return {"type": "emit", "event": told}
 
 
 def put(core: Core, given: Json) -> list[Output]:

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from syncd_client import events, messages
-from syncd_client.collection_names import check_registers, collection_of_list, list_in
+from syncd_client.collection_names import check_registers, collection_of_list
 from syncd_client.connector import Connector
-from syncd_client.device_registers import DeviceItem
+from syncd_client.core_view import CoreView
 from syncd_client.ids import check_list_id, check_name, check_user_id
-from syncd_client.list_view import Item
-from syncd_client.outputs import Emit, Erase, Output, Timer, Transport
-from syncd_client.progress_registers import ProgressItem
+from syncd_client.outputs import Emit, Erase, Output, Timer
 from syncd_client.register_fields import check_device, check_report
 from syncd_client.session import CoreDeps, Session
 from syncd_client.state import State
@@ -29,73 +27,16 @@ class NotSignedInError(Exception):
     """The app wants to change a list, but nobody's list is open."""
 
 
-class Core:
+class Core(CoreView):
     """One client: of one user at a time, with one connection at most.
 
     Each method takes one input and returns what is to be done, in order; while nobody is signed in, nothing.
     """
 
     def __init__(self, deps: CoreDeps) -> None:
+        super().__init__()
         self._deps = deps
         self._outputs: list[Output] = []
-        self._session: Session | None = None
-        self._opened: dict[str, None] = {}
-        """By name, in order."""
-
-    @property
-    def state(self) -> State:
-        """Where the client stands."""
-        return self._session.connector.state if self._session else State.SIGNED_OUT
-
-    @property
-    def transport(self) -> Transport | None:
-        """Which way the attempt or connection under way takes; ``None``: there is none."""
-        return self._session.connector.transport if self._session else None
-
-    @property
-    def user_id(self) -> str | None:
-        """Whose list is open; ``None``: nobody's."""
-        return self._session.lists.user_id if self._session else None
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """The watchlist; empty when nobody is signed in."""
-        return self.items_of(None)
-
-    @property
-    def queued(self) -> int:
-        """How many writes are not settled."""
-        return len(self._session.lists.queue) if self._session else 0
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """The names of the collections that the app wants to see, of whoever is signed in, beside the watchlist."""
-        return tuple(self._opened)
-
-    @property
-    def opened_lists(self) -> tuple[str, ...]:
-        """The lists among them."""
-        return tuple(list_id for name in self._opened if (list_id := list_in(name)) is not None)
-
-    def items_of(self, list_id: str | None) -> tuple[Item, ...]:
-        """Return a list as it is known; ``None``: the watchlist."""
-        return self._session.lists.collection(list_id).items if self._session else ()
-
-    @property
-    def progress(self) -> tuple[ProgressItem, ...]:
-        """How far the user has come, the newest play first."""
-        return self._session.lists.progress.items if self._session else ()
-
-    @property
-    def devices(self) -> tuple[DeviceItem, ...]:
-        """The user's devices, by their ids."""
-        return self._session.lists.devices.items if self._session else ()
-
-    @property
-    def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """The reports of progress that are shown and are neither queued nor stored: content ids and what they say."""
-        held = self._session.lists.progress.held if self._session else ()
-        return tuple((content_id, report.says) for content_id, report in held)
 
     # The app's calls
 

@@ -9,7 +9,7 @@ from syncd_client.register_messages import RegisterAction, Seconds
 from syncd_client.store import StorageKind
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
     """Base of all events."""
 
 

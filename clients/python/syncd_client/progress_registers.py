@@ -78,7 +78,7 @@ class ProgressRegisters(Registers[ProgressItem]):
         for content_id, report in self._held.items():
             before = shown[content_id].values if content_id in shown else {}
             timestamp = Timestamp(report.at_ms, 0, "")
-            shown[content_id] = ShownRegister(timestamp, None, self.says(before, report.says), pending=True)
+            shown[content_id] = ShownRegister(timestamp, None, self.after(before, report.says), pending=True)
         by_content = sorted(shown.items())
         by_content.sort(key=lambda each: each[1].timestamp, reverse=True)
         return tuple(_item(*each) for each in by_content)

@@ -1,6 +1,5 @@
 """A collection of registers on this device, one value for each key: what the service says, and the user's own words."""
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
@@ -46,7 +45,7 @@ class Registers(FollowedCollection[ProgressUpdate | DeviceUpdate, ProgressValue 
         has_news, self._has_news = self._has_news, False
         return has_news
 
-    def says(self, before: dict[str, Any], said: dict[str, Any] | None) -> dict[str, Any]:
+    def after(self, before: dict[str, Any], said: dict[str, Any] | None) -> dict[str, Any]:
         """Return the members after an update that says some of them."""
         return before | self.unsaid | (said or {})
 
@@ -68,7 +67,7 @@ class Registers(FollowedCollection[ProgressUpdate | DeviceUpdate, ProgressValue 
             pending.add(key)
             if is_latest:
                 before = shown[key].values if key in shown else {}
-                shown[key] = ShownRegister(write.timestamp, None, self.says(before, write.data))
+                shown[key] = ShownRegister(write.timestamp, None, self.after(before, write.data))
         for key in pending & shown.keys():
             shown[key].pending = True
         return shown
@@ -81,6 +80,3 @@ class Registers(FollowedCollection[ProgressUpdate | DeviceUpdate, ProgressValue 
 
     def _item(self, value: ProgressValue | DeviceValue, rank: int) -> ConfirmedItem:
         return ConfirmedItem(value.key, value.timestamp, rank, value.author, value.values, registers=self.name)
-
-    @abstractmethod
-    def _view(self) -> tuple[T, ...]: ...

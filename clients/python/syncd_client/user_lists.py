@@ -14,6 +14,7 @@ from syncd_client.item_fields import check_data, check_position
 from syncd_client.messages import Action, WatchlistUpdate
 from syncd_client.progress_registers import ProgressRegisters
 from syncd_client.register_messages import RegisterAction, RegisterUpdate
+from syncd_client.registers import Registers
 from syncd_client.snapshots import Snapshot
 from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
@@ -99,7 +100,7 @@ class UserLists:
 
     def take_news(self) -> bool:
         """Return whether something looks different since the last call that is not stored."""
-        return self.progress.take_news() | self.devices.take_news()
+        return any([self.progress.take_news(), self.devices.take_news()])  # both are asked
 
     # What the user writes
 
@@ -139,7 +140,7 @@ class UserLists:
 
     def write(
         self,
-        registers: ProgressRegisters | DeviceRegisters,
+        registers: Registers[Any],
         operation: RegisterAction,
         key: str,
         says: dict[str, Any] | None,
