@@ -131,7 +131,7 @@ class Engine:
         self.put(Core.disconnect)
         self._flush()
         self._drop_link()
-        self._stop_timer(Timer.REPORT)
+        self._stop_timer(Timer.REPORT)  # which goes on while the client is offline
         try:
             while self._dropped:
                 await self._dropped.pop().wait_closed()
