@@ -130,14 +130,14 @@ def test_writes_of_registers_are_numbered_again_without_tags() -> None:
 
 
 def test_of_registers_the_newer_state_is_kept_whatever_there_is_of_the_watchlist() -> None:
-    def at(revision: int, *, watchlist: int) -> UserState:
+    def at(revision: int, *, watchlist: int, epoch: str = "e1") -> UserState:
         lists = UserLists("alice", None, lambda: f"r{revision}")
         lists.write(lists.progress, "remove", A, None, 1_000)
         head = structs.replace(
             lists.head,
             revision=watchlist,
             epoch=f"e{watchlist}",
-            registers={"progress": ListHead(revision=revision, epoch="e1")},
+            registers={"progress": ListHead(revision=revision, epoch=epoch)},
         )
         confirmed = ConfirmedItem(
             B, Timestamp(1, 0, "x"), 0, None, {"position_seconds": revision}, registers="progress"
@@ -149,4 +149,6 @@ def test_of_registers_the_newer_state_is_kept_whatever_there_is_of_the_watchlist
         assert [item.data for item in both.items] == [{"position_seconds": 9}]
         assert both.head.of("progress") == ListHead(revision=9, epoch="e1")
         assert both.head.of("watchlist").revision == 2
-        assert [write.observed for write in both.queue] == [0, 0]
+    both = merged(at(9, watchlist=1), at(7, watchlist=2, epoch="e2"))
+    assert both.head.of("progress") == ListHead(revision=7, epoch="e2")
+    assert [write.observed for write in both.queue] == [0, 0]  # which means nothing of registers
