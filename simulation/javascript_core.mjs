@@ -6,9 +6,14 @@
  * The cores are those of the shipped module, to whose end some JavaScript may be added that breaks it.
  */
 
-import { readFileSync, readSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readSync, writeFileSync } from "node:fs";
 
-const MODULE = readFileSync(new URL("../clients/javascript/dist/syncd-client.js", import.meta.url), "utf8");
+const DIST = new URL("../clients/javascript/dist/", import.meta.url);
+const MODULE = readFileSync(new URL("syncd-client.js", DIST), "utf8");
+/** The part for registers; null: this build has none. */
+const REGISTERS = new URL("registers.js", DIST);
+const registers = existsSync(REGISTERS) ? await import(REGISTERS) : null;
+const NAMES = `Core, UserState, ${registers === null ? "" : "checkName, "}contentIn, decode, encode, named, prefixIn, prefixOf`;
 const [INPUT, OUTPUT] = [0, 1];
 
 /** What a core takes from outside during one call. */
@@ -29,7 +34,7 @@ function takeReplica() {
 
 /** The module with what is not exported to apps, and `added`, which stands in the module's own scope. */
 async function load(added) {
-  const text = `${MODULE}\n${added}\nexport { Core, UserState, contentIn, decode, encode, named, prefixIn, prefixOf };`;
+  const text = `${MODULE}\n${added}\nexport { ${NAMES} };`;
   const client = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   clients.set(added, client);
   return client;
@@ -55,6 +60,10 @@ function outputsOf({ client, core }, method, given) {
       return core.received(client.decode(given[0]));
     case "enqueue":
       return enqueued(client, core, given);
+    case "openRegisters":
+      return core.openList(`:${given[0]}`);
+    case "enqueueRegister":
+      return enqueuedRegister(client, core, given);
     default:
       return core[method](...given.map((value) => value ?? undefined));
   }
@@ -63,6 +72,11 @@ function outputsOf({ client, core }, method, given) {
 function enqueued({ canonical, prefixOf }, core, [operation, contentId, list, data, position]) {
   const key = (list === null ? "" : prefixOf(list)) + canonical(contentId);
   return core.enqueue(operation, key, { data: data ?? undefined, position: position ?? undefined });
+}
+
+function enqueuedRegister({ canonical, checkName, prefixOf }, core, [operation, collection, id, data]) {
+  const key = prefixOf(`:${collection}`) + (collection === "devices" ? checkName("device_id", id) : canonical(id));
+  return core.enqueue(operation, key, { data: data ?? undefined });
 }
 
 /** A write as the Python client has it. */
@@ -75,6 +89,7 @@ function answer(called, method, given) {
   const { client, core } = called;
   if (method === "lists")
     return { lists: given.map((list) => core.stored?.list([], client.prefixOf(list ?? undefined)) ?? []) };
+  if (method === "registers") return { registers: registersOf(core) };
   const outputs = outputsOf(called, method, given).map((output) =>
     output.type === "send" ? { type: "send", text: client.encode(output.message) } : output,
   );
@@ -88,11 +103,18 @@ function answer(called, method, given) {
   };
 }
 
+function registersOf({ stored: state, transient }) {
+  const { progressOf, devicesOf } = registers;
+  return state === null ? [[], []] : [progressOf(state, [], transient), devicesOf(state, [], transient)];
+}
+
 async function call([name, method, nowMs, random, replica, given]) {
   Object.assign(outside, { nowMs, random, replica });
   if (method === "new") {
     const client = clients.get(given[0]) ?? (await load(given[0]));
-    cores.set(name, { client, core: new client.Core(deps) });
+    const core = new client.Core(deps);
+    if (registers !== null) core.useRegisters(registers);
+    cores.set(name, { client, core });
     return {};
   }
   try {

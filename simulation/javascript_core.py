@@ -16,10 +16,12 @@ import msgspec
 from msgspec import Raw, Struct, field
 from syncd_client import events, outputs
 from syncd_client.core import CoreDeps, State
+from syncd_client.device_registers import DeviceItem
 from syncd_client.hlc import Timestamp
 from syncd_client.list_view import Item
 from syncd_client.messages import Action
 from syncd_client.outputs import Output, Timer, Transport
+from syncd_client.progress_registers import ProgressItem
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
@@ -115,6 +117,7 @@ class _Answer(Struct):
     queued: int = 0
     write: _Write | None = None
     lists: list[tuple[Item, ...]] = field(default_factory=list)
+    registers: tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...]] = ((), ())
     error: str | None = None
     message: str = ""
 
@@ -236,6 +239,39 @@ class JavascriptCore:
         write = answer.write
         assert write is not None
         return PendingWrite(**msgspec.structs.asdict(write)), self._take(answer)
+
+    def registers(self) -> tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...]]:
+        """Return progress and devices as they are known."""
+        return self._ask("registers", ()).registers
+
+    def open(self, collection: str) -> list[Output | SendText]:
+        """Follow progress or devices."""
+        return self._put("openRegisters", collection)
+
+    def report(self, content_id: str, position_seconds: float, **said: object) -> list[Output | SendText]:
+        """Say how far a content was played.
+
+        Raises:
+            JavascriptError: nobody is signed in, or it is nothing that can be said.
+        """
+        says = {"position_seconds": position_seconds, **said}
+        return self._put("enqueueRegister", "report", "progress", content_id, says)
+
+    def flush(self) -> list[Output | SendText]:
+        """Queue what was reported and is not queued yet."""
+        return self._put("flush")
+
+    def remove_progress(self, content_id: str) -> tuple[None, list[Output | SendText]]:
+        """Forget how far a content was played. Of registers no write is returned."""
+        return None, self._put("enqueueRegister", "remove", "progress", content_id, None)
+
+    def update_device(self, device_id: str, **says: object) -> tuple[None, list[Output | SendText]]:
+        """Say what a device is."""
+        return None, self._put("enqueueRegister", "update", "devices", device_id, says)
+
+    def forget_device(self, device_id: str) -> tuple[None, list[Output | SendText]]:
+        """Forget a device."""
+        return None, self._put("enqueueRegister", "remove", "devices", device_id, None)
 
     def token(self, token: Token) -> list[Output | SendText]:
         """Use the token that was asked for; the core's shell reads it itself."""

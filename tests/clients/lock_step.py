@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -11,16 +12,22 @@ from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, NotSignedInError
 from syncd_client.hlc import Timestamp
 from syncd_client.outputs import Output, Timer
+from syncd_client.register_messages import RegisterAction, RegisterWrite
 from syncd_client.token import read_token
 from syncd_client.user_state import PendingWrite
 
 from clients.conformance.drivers.python import item_of, put
 from simulation.javascript_core import JavascriptCore, JavascriptError, SendText
 
+CLIENTS = Path(__file__).parents[2] / "clients"
+
 Step = dict[str, Any]
 """As in clients/conformance/README.md, so that a difference can become a scenario; a text stands for no message."""
 
 START_MS = 1_764_000_000_000
+
+WITH_REGISTERS = (CLIENTS / "javascript" / "dist" / "registers.js").exists()
+"""Whether the JavaScript client keeps progress and devices."""
 
 END = "\x1f"
 """Of a list's name in the JavaScript client's keys."""
@@ -61,10 +68,10 @@ class Pair:
         self._replicas += 1
         return f"r{self._replicas}"
 
-    def revision_of(self, list_id: str | None) -> int:
-        """Return the last one applied to a list; ``None``: to the watchlist."""
-        lists = self.python._lists
-        return 0 if lists is None else lists.collection(list_id).revision
+    def revision_of(self, collection: str) -> int:
+        """Return the last one applied to a collection."""
+        session = self.python._session
+        return 0 if session is None else session.lists.head.of(collection).revision
 
     def run(self, step: Step) -> None:
         """Take one step with both.
@@ -110,6 +117,9 @@ class Pair:
         _compare("queue", self.python.queued, self._javascript.queued)
         shown = None, *self.python.opened_lists
         _compare("lists", [self.python.items_of(list_id) for list_id in shown], self._javascript.items_of(*shown))
+        if WITH_REGISTERS:
+            registers = self._javascript.registers()
+            _compare("registers", [self.python.progress, self.python.devices], [*registers])
         for user_id, saves in self._disk.items():
             kept = self._kept.setdefault(user_id, _Kept())
             kept.take(saves)
@@ -125,7 +135,7 @@ class Pair:
                     return core.received(messages.decode(_text(message)))
                 case _:
                     return cast("list[Output]", _input(core, step))
-        except (NotSignedInError, ValueError):
+        except (NotSignedInError, ValueError, TypeError):
             return None
 
     def _of_javascript(self, step: Step) -> Iterable[Output | SendText] | None:
@@ -138,7 +148,7 @@ class Pair:
                     return core.received(_text(message))
                 case {"app": {"add": content_id, **said}}:  # which the other client's driver would make canonical
                     return core.enqueue("add", content_id, *item_of(said))[1]
-                case {"app": {"remove": content_id, **said}}:
+                case {"app": {"remove": content_id, **said}} if "collection" not in said:
                     return core.enqueue("remove", content_id, *item_of(said))[1]
                 case _:
                     return _input(core, step)
@@ -164,7 +174,7 @@ class Pair:
                     self.is_opening = True
                 case outputs.Probe():
                     self.is_probing = True
-                case outputs.Send(message=messages.Write(id=operation_id)):
+                case outputs.Send(message=messages.Write(id=operation_id) | RegisterWrite(id=operation_id)):
                     self.sent.append(operation_id)
                 case outputs.Close():
                     self._end()
@@ -258,13 +268,13 @@ class _Kept:
     def _apply(self, change: dict[str, Any]) -> None:
         match change:
             case {"set": fields}:
-                if lists := fields.get("lists"):
-                    fields["lists"] = {prefix.removesuffix(END): head for prefix, head in lists.items()}
+                if collections := fields.pop("lists", None):
+                    fields |= _heads({prefix.removesuffix(END): head for prefix, head in collections.items()})
                 self._head |= fields
             case {"put": item}:
-                self._items[item["content_id"].replace(END, "/")] = item | _named(item["content_id"])
+                self._items[_key(item["content_id"])] = item | _named(item["content_id"])
             case {"drop": key}:
-                self._items.pop(key.replace(END, "/"), None)
+                self._items.pop(_key(key), None)
             case {"clear": True}:
                 self._items.clear()
             case {"queue": write}:
@@ -278,15 +288,30 @@ class _Kept:
                 raise AssertionError(change)
 
 
+def _key(key: str) -> str:
+    """Return Python's key of an item."""
+    return key[1:] if key.startswith(":") else key.replace(END, "/")
+
+
 def _named(key: str) -> dict[str, str]:
-    """Return what Python has in the place of a key: the content's id, and the list's, if there is one."""
-    *list_id, content_id = key.split(END)
-    return {"content_id": content_id} | ({"list": list_id[0]} if list_id else {})
+    """Return what Python has in the place of a key: the content's id, and the list's or the registers', if any."""
+    *collection, content_id = key.split(END)
+    if not collection:
+        return {"content_id": content_id}
+    (name,) = collection
+    return {"content_id": content_id} | ({"registers": name[1:]} if name.startswith(":") else {"list": name})
+
+
+def _heads(collections: dict[str, Any]) -> dict[str, Any]:
+    """Return what Python has in the place of the heads of all collections but the watchlist."""
+    registers = {name[1:]: head for name, head in collections.items() if name.startswith(":")}
+    lists = {name: head for name, head in collections.items() if not name.startswith(":")}
+    return {name: heads for name, heads in (("lists", lists), ("registers", registers)) if heads}
 
 
 class _JavascriptWrite(Struct, rename={"is_unstamped": "isUnstamped", "refused_tags": "refusedTags"}):
     operation_id: str
-    operation: messages.Action
+    operation: messages.Action | RegisterAction
     content_id: str
     observed: int
     timestamp: Timestamp
@@ -296,6 +321,7 @@ class _JavascriptWrite(Struct, rename={"is_unstamped": "isUnstamped", "refused_t
     data: dict[str, Any] | None = None
     position: str | None = None
     list: str | None = None
+    registers: str | None = None
 
     def as_python(self) -> PendingWrite:
         return PendingWrite(**msgspec.structs.asdict(self))

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+from syncd_client.collection_names import collection_of_list
+
 from tests.clients.lock_step import START_MS, Pair, Step
+from tests.clients.register_scripts import ANSWERS, CONTENTS, EPOCHS, PAYLOAD, RegisterScript, timestamp
 
 STEPS: Final = 60
 USERS: Final = ("alice", "alice", "alice", "bob")
-CONTENTS: Final = tuple(f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abcd")
 LISTS: Final = ("kids", "party")
-EPOCHS: Final = ("e1", "e1", "e1", "e1", "e2")
-NODES: Final = ("s", "r1", "r2", "\uffff", "\uffff", "\U00010000", "\U00010000", "")
-"""By UTF-16 units U+10000 would come before U+FFFF."""
 STATUSES: Final = (None, 400, 401, 401, 403, 404, 426, 429, 500, 503)
 CODES: Final = (1000, 1001, 1006, 1006, 1008, 1011, 1012, 3000, 4000, 4001, 4008, 4499, 4500, 4500, 4501, 4999)
 SPANS_MS: Final = (1, 250, 1_000, 10_000, 20_000, 31_000, 60_000, 3_600_000)
@@ -48,6 +47,8 @@ class Script:
     def __init__(self, rng: Random, pair: Pair) -> None:
         self._rng = rng
         self._pair = pair
+        self._registers = RegisterScript(rng, pair)
+        """Draws what is about progress and devices."""
         self._list_id: str | None = None
         """The list that the message is about."""
         self._list = (9, "e1")
@@ -102,6 +103,8 @@ class Script:
         return {"server": self._message()} if chance < 0.96 else {"close": self._rng.choice(CODES)}
 
     def _app(self) -> Step:
+        if self._registers.is_drawn:
+            return self._registers.app()
         chance, content_id = self._rng.random(), self._rng.choice(CONTENTS)
         if self._pair.python.user_id is None and chance < 0.3:
             return {"app": {"add": content_id}, "raises": True}
@@ -171,6 +174,8 @@ class Script:
 
     def _message(self) -> object:
         is_live = self._pair.python.state == "live"
+        if (of_registers := self._registers.message(is_live=is_live)) is not None:
+            return of_registers if self._rng.random() < 0.95 else self._mutilated(of_registers)
         self._list_id = self._rng.choice((None, *self._pair.python.opened_lists))
         kinds: list[tuple[int, Callable[[], object]]] = [
             (30 if is_live else 8, self._update),
@@ -207,14 +212,14 @@ class Script:
         return message
 
     def _revision(self, *steps: int) -> int:
-        return max(0, self._pair.revision_of(self._list_id) + self._rng.choice(steps))
+        revision = self._pair.revision_of(collection_of_list(self._list_id))
+        return max(0, revision + self._rng.choice(steps))
 
     def _maybe(self, **fields: object) -> dict[str, object]:
         return {name: value for name, value in fields.items() if self._rng.random() < 0.8}
 
     def _timestamp(self) -> dict[str, object]:
-        physical = START_MS + self._rng.choice((-1, 0, 0, 0, 0, 1, 10**6))
-        return {"physical": physical, "logical": self._rng.choice((0, 0, 1, 65_535)), "node": self._rng.choice(NODES)}
+        return timestamp(self._rng)
 
     def _update(self) -> object:
         fields = self._maybe(timestamp=self._timestamp(), device_id="tv", unique_tag="syncd:1")
@@ -268,7 +273,7 @@ class Script:
 
     def _ack(self) -> object:
         fields = self._maybe(timestamp=self._timestamp(), revision=self._revision(1, 1, 0, 2, 4))
-        return {"type": "ack", **self._id(), "status": self._rng.choice(("added", "existing", "removed")), **fields}
+        return {"type": "ack", **self._id(), "status": self._rng.choice(ANSWERS), **fields}
 
     def _error(self) -> object:
         fields = self._rng.choice(
@@ -296,6 +301,6 @@ class Script:
                 {"type": "authenticated", "expires_in_s": 60},
                 {"type": "progress_update", "content_id": CONTENTS[0], "position": 7, "duration": 70},
                 {"type": "device_command", "command": "play"},
-                {"type": "device_command", "command": "play", "target_device": "tv"},
+                {"type": "device_command", "command": "play", "target_device": "tv", **PAYLOAD},
             )
         )

@@ -5,9 +5,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from syncd_client import progress_registers, reports
+from syncd_client.device_registers import DeviceRegisters
+from syncd_client.progress_registers import ProgressRegisters
 
 from simulation import javascript_core
-from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step
+from tests.clients.lock_step import START_MS, WITH_REGISTERS, DifferenceError, Pair, Step
 from tests.clients.scripts import Script
 from tests.simulation.javascript import NEEDS_NODE
 
@@ -49,6 +52,28 @@ def test_both_cores_do_the_same(first: int) -> None:
 )
 def test_a_difference_is_found(javascript: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(javascript_core, "added_javascript", javascript)
+    with pytest.raises(AssertionError) as found:
+        run_scripts(range(SCRIPTS))
+    assert isinstance(found.value.__cause__, DifferenceError)
+
+
+@pytest.mark.skipif(not WITH_REGISTERS, reason="the JavaScript client keeps no registers")
+@pytest.mark.parametrize(
+    ("broken", "name", "value"),
+    [
+        (reports, "REPORT_MS", 9_999),
+        (progress_registers, "WATCHED_PERCENT", 91),
+        (ProgressRegisters, "merges_updates", False),
+        (ProgressRegisters, "unsaid", {}),
+        (ProgressRegisters, "let_go", lambda *_: None),
+        (DeviceRegisters, "end_hints", lambda _: None),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_difference_about_registers_is_found(
+    broken: object, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broken, name, value)
     with pytest.raises(AssertionError) as found:
         run_scripts(range(SCRIPTS))
     assert isinstance(found.value.__cause__, DifferenceError)

@@ -13,7 +13,10 @@ class WriteQueue:
 
     def __init__(self, writes: Iterable[PendingWrite]) -> None:
         self._writes = {write.operation_id: write for write in writes}
-        self._in_flight: set[str] = set()
+        self._collections = {write.operation_id: write.collection for write in self}
+        """By operation id: asked for so often that it is kept."""
+        self._in_flight: dict[str, tuple[str, str]] = {}
+        """By operation id, the collection and the content."""
         self._answered: dict[str, int] = {}
         """Operation id -> the revision at which its effect is in the list."""
 
@@ -23,36 +26,48 @@ class WriteQueue:
     def __len__(self) -> int:
         return len(self._writes)
 
-    def of_list(self, list_id: str | None) -> Iterator[PendingWrite]:
-        """Yield the writes of one list; ``None``: of the watchlist."""
-        return (write for write in self._writes.values() if write.list == list_id)
+    def of(self, collection: str) -> Iterator[PendingWrite]:
+        """Yield the writes of one collection."""
+        return (self._writes[key] for key, name in self._collections.items() if name == collection)
+
+    def unsent_updates(self, collection: str, key: str) -> list[PendingWrite]:
+        """Return the updates of a register behind its last remove that are neither in flight nor answered."""
+        found: list[PendingWrite] = []
+        for write in self.of(collection):
+            if write.content_id != key:
+                continue
+            if write.operation == "remove":
+                found = []
+            elif write.operation_id not in self._in_flight and write.operation_id not in self._answered:
+                found.append(write)
+        return found
 
     def put(self, write: PendingWrite) -> None:
         """Append ``write``, or put it in place of the one with its id."""
         self._writes[write.operation_id] = write
+        self._collections[write.operation_id] = write.collection
 
     def drop(self, operation_id: str) -> None:
         """Forget a write."""
-        del self._writes[operation_id]
+        del self._writes[operation_id], self._collections[operation_id]
         self.release(operation_id)
         self._answered.pop(operation_id, None)
 
     def take_sendable(self) -> list[PendingWrite]:
         """Return what may be sent now, in order; it is in flight from here on.
 
-        One write per content of a list at a time, so that the order holds even when one has to be repeated.
+        One write per content of a collection at a time, so that the order holds even when one has to be repeated.
         """
-        in_flight = [self._writes[operation_id] for operation_id in self._in_flight]
-        busy = {(write.list, write.content_id) for write in in_flight}
+        busy = set(self._in_flight.values())
         taken: list[PendingWrite] = []
         for operation_id, write in self._writes.items():
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 break
-            item = write.list, write.content_id
+            item = self._collections[operation_id], write.content_id
             if operation_id in self._in_flight or operation_id in self._answered or item in busy:
                 continue
             busy.add(item)
-            self._in_flight.add(operation_id)
+            self._in_flight[operation_id] = item
             taken.append(write)
         return taken
 
@@ -62,7 +77,7 @@ class WriteQueue:
 
     def release(self, operation_id: str) -> None:
         """Count a write as not in flight: it was answered, or may be sent again."""
-        self._in_flight.discard(operation_id)
+        self._in_flight.pop(operation_id, None)
 
     def release_all(self) -> None:
         """Count every write as not in flight: the connection ended."""
@@ -73,10 +88,10 @@ class WriteQueue:
         self.release(operation_id)
         self._answered[operation_id] = revision
 
-    def settled(self, list_id: str | None, revision: int | None) -> list[str]:
-        """Return the ids of a list's answered writes that have taken effect by ``revision``; ``None``: of all."""
+    def settled(self, collection: str, revision: int | None) -> list[str]:
+        """Return the ids of a collection's answered writes that have taken effect by ``revision``; ``None``: of all."""
         return [
             key
             for key, reached in self._answered.items()
-            if self._writes[key].list == list_id and (revision is None or reached <= revision)
+            if self._collections[key] == collection and (revision is None or reached <= revision)
         ]

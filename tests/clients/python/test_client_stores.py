@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from syncd_client import MemoryStore, SqliteStore, Store, StoreInUseError, Timestamp
-from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
+from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 
 Reopen = Callable[[], Store]
 
@@ -123,6 +123,25 @@ def test_a_file_is_of_the_first_version_until_there_is_a_list_beside_the_watchli
     assert version() == 2
     assert store.load("alice") == state
     store.close()
+
+
+def test_a_file_with_registers_is_of_the_third_version_and_has_them_beside_the_lists(
+    reopen: Reopen, tmp_path: Path
+) -> None:
+    progress = structs.replace(item("a"), registers="progress", data={"position_seconds": 7, "state": "paused"})
+    said = structs.replace(write(2), operation="update", tag=None, registers="progress", data=progress.data)
+    head = structs.replace(HEAD, registers={"progress": ListHead(revision=3, epoch="e1")})
+    store = reopen()
+    store.save("alice", Changes(head=HEAD, items={"a": item("a")}))
+    store.save("alice", Changes(head=head, items={progress.key: progress}, queue={"r1.2": said}))
+    state = reopen().load("alice")
+    assert state == UserState(head, (item("a"), progress), (said,))
+    if isinstance(store, SqliteStore):
+        reopen().close()
+        with sqlite3.connect(tmp_path / "client.db") as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+        database.close()
+        assert version == 3
 
 
 def test_a_file_serves_one_client_at_a_time(tmp_path: Path) -> None:

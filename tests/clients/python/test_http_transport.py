@@ -1,6 +1,7 @@
 """The Python client behind networks that let no WebSocket through, on a real daemon."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+from aiohttp import web
 from syncd_client import Client, Confirmed, Disconnected, Event, Refused, State
 from syncd_client.outputs import Transport
 
@@ -178,3 +180,51 @@ async def test_what_the_service_says_to_a_token_is_told_behind_such_a_network_to
         await until(client, lambda: client.state is State.WAITING)
         (disconnected,) = (event for event in events if isinstance(event, Disconnected))
         assert disconnected.reason == "refused with status 401: The token is malformed."
+
+
+@pytest.mark.usefixtures("soon")
+async def test_progress_and_devices_are_posted_with_the_writes_of_lists() -> None:
+    posted: list[dict[str, Any]] = []
+    is_over = asyncio.Event()
+
+    async def refuse(_: web.Request) -> web.Response:
+        problem = {"title": "Upgrade Required", "status": 426, "detail": "no upgrade came"}
+        return web.json_response(problem, status=426, content_type="application/problem+json")
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for collection in ({}, {"collection": "progress"}, {"collection": "devices"}):
+            resumed = {"type": "resumed", "recovered": True, "revision": 0, "epoch": "e1", **collection}
+            await response.write(f"data: {json.dumps(resumed)}\n\n".encode())
+        await is_over.wait()
+        return response
+
+    async def operations(request: web.Request) -> web.Response:
+        asked = (await request.json())["operations"]
+        posted.extend(asked)
+        return web.json_response({"results": [{"success": True, "status": "updated"} for _ in asked]})
+
+    app = web.Application()
+    app.add_routes([web.get("/ws", refuse), web.get("/api/v1/sync/stream", stream)])
+    app.add_routes([web.post("/api/v1/sync/operations", operations)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        async with Client(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
+            progress, devices = client.progress, client.devices
+            client.sign_in("alice", lambda: "a-token")
+            client.add(content(1))
+            progress.update(content(1), 7, state="paused")
+            devices.update("tv", platform="webos")
+            await until(client, lambda: client.queued == 0)
+    finally:
+        is_over.set()
+        await runner.cleanup()
+    assert [(write.get("collection"), write.get("type")) for write in posted] == [
+        (None, "watchlist_update"),
+        ("progress", None),
+        ("devices", None),
+    ]

@@ -7,6 +7,7 @@ import pytest
 from syncd_client.hlc import Timestamp
 from syncd_client.messages import Ack, Error, ListWrite, Write
 from syncd_client.operations_post import answers, body_of
+from syncd_client.register_messages import DeviceWrite, ProgressWrite
 
 WRITES = [
     Write(id=f"r.{number}", operation="add", content_id=f"c{number}", operation_id=f"r.{number}", observed=0)
@@ -25,6 +26,29 @@ def test_the_body_has_the_writes_in_order() -> None:
     in_list = ListWrite(id="r.3", operation="add", content_id="c", operation_id="r.3", observed=0, list="kids")
     (operation,) = json.loads(body_of([in_list]))["operations"]
     assert operation["list"] == "kids"
+
+
+def test_a_write_of_registers_names_its_collection_in_place_of_its_type_and_id() -> None:
+    stamp = Timestamp(5, 0, "r")
+    stopped = ProgressWrite(
+        id="r.1", operation="update", content_id="c", position_seconds=7, state="stopped", timestamp=stamp
+    )
+    forget = DeviceWrite(id="r.2", operation="remove", device_id="tv", operation_id="r.2")
+    update, remove = json.loads(body_of([stopped, forget]))["operations"]
+    assert update == {
+        "collection": "progress",
+        "operation": "update",
+        "content_id": "c",
+        "position_seconds": 7,
+        "state": "stopped",
+        "timestamp": {"physical": 5, "logical": 0, "node": "r"},
+    }
+    assert remove == {"collection": "devices", "operation": "remove", "device_id": "tv", "operation_id": "r.2"}
+    result = results({"status": "superseded", "revision": 3, "timestamp": update["timestamp"]}, {"status": "not_found"})
+    assert answers([stopped, forget], 200, 0, result, is_own=False) == [
+        Ack("superseded", "r.1", 3, stamp),
+        Error("not_found", id="r.2"),
+    ]
 
 
 def test_each_result_becomes_the_message_that_a_websocket_would_bring() -> None:

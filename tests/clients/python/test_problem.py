@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from syncd_client.problem import read_problem
+from syncd_client.problem import problem_of, read_problem
 
 PROBLEM = {"type": "about:blank", "title": "Unauthorized", "status": 401, "detail": "The token has ended."}
 
@@ -11,6 +11,14 @@ PROBLEM = {"type": "about:blank", "title": "Unauthorized", "status": 401, "detai
 @pytest.mark.parametrize("content_type", ["application/problem+json", "Application/Problem+JSON ; charset=utf-8"])
 def test_the_services_own_refusal_is_read(content_type: str) -> None:
     assert read_problem(401, content_type, json.dumps(PROBLEM).encode()) == "The token has ended."
+
+
+def test_what_the_service_calls_the_reason_is_read_where_it_says_so() -> None:
+    for code in ("device_offline", None):
+        said = json.dumps(PROBLEM if code is None else {**PROBLEM, "code": code}).encode()
+        problem = problem_of(401, "application/problem+json", said)
+        assert problem is not None
+        assert problem.code == code
 
 
 @pytest.mark.parametrize("content_type", [None, "", "application/json", "text/html"])

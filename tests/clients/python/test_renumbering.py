@@ -115,3 +115,40 @@ def test_of_each_list_the_newer_state_is_kept_and_its_adds_go_on_behind_all_numb
     assert both.head.of_list("kids") == ListHead(replica="r1", adds=4, revision=7, epoch="e1")
     assert both.head.of_list("evening") == ListHead(replica="r1", adds=0, revision=2, epoch="e2")
     assert [write.observed for write in both.queue] == [0, 2]
+
+
+def test_writes_of_registers_are_numbered_again_without_tags() -> None:
+    lists = UserLists("alice", None, lambda: "r1")
+    saved = lists.head
+    lists.write(lists.progress, "update", A, {"position_seconds": 1, "state": "paused"}, 1_000)
+    again, old_ids = renumbered(UserState(lists.head, (), tuple(lists.queue)), saved, "r2")
+    assert [(*each, write.timestamp.node) for each, write in zip(names(again), again.queue, strict=True)] == [
+        ("r2.1", None, "r2")
+    ]
+    assert old_ids == {"r2.1": "r1.1"}
+    assert again.head.adds == 0
+
+
+def test_of_registers_the_newer_state_is_kept_whatever_there_is_of_the_watchlist() -> None:
+    def at(revision: int, *, watchlist: int, epoch: str = "e1") -> UserState:
+        lists = UserLists("alice", None, lambda: f"r{revision}")
+        lists.write(lists.progress, "remove", A, None, 1_000)
+        head = structs.replace(
+            lists.head,
+            revision=watchlist,
+            epoch=f"e{watchlist}",
+            registers={"progress": ListHead(revision=revision, epoch=epoch)},
+        )
+        confirmed = ConfirmedItem(
+            B, Timestamp(1, 0, "x"), 0, None, {"position_seconds": revision}, registers="progress"
+        )
+        return UserState(head, (confirmed,), tuple(lists.queue))
+
+    for stored, ours in ((at(7, watchlist=1), at(9, watchlist=2)), (at(9, watchlist=1), at(7, watchlist=2))):
+        both = merged(stored, ours)
+        assert [item.data for item in both.items] == [{"position_seconds": 9}]
+        assert both.head.of("progress") == ListHead(revision=9, epoch="e1")
+        assert both.head.of("watchlist").revision == 2
+    both = merged(at(9, watchlist=1), at(7, watchlist=2, epoch="e2"))
+    assert both.head.of("progress") == ListHead(revision=7, epoch="e2")
+    assert [write.observed for write in both.queue] == [0, 0]  # which means nothing of registers

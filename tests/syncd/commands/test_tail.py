@@ -148,7 +148,7 @@ def of_something_else(path: Path) -> None:
         (lambda path: path.write_bytes(b"no database, but long enough to be none" * 100), "file is not a database"),
         (Path.mkdir, "unable to open database file"),
         (lambda path: path.symlink_to("/proc/1/none"), "unable to open database file"),
-        (newer, "the store has version 9; this client knows up to 2"),
+        (newer, "the store has version 9; this client knows up to 3"),
         (of_something_else, "the file is another program's database"),
     ],
 )

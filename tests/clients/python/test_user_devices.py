@@ -1,0 +1,89 @@
+"""Devices as an app sees them, on a service that says yes."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from syncd_client import Client, NotSignedInError, State, sync
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+
+from tests.timeouts import TIMEOUT_S
+
+STAMP = {"physical": 1, "logical": 0, "node": "s"}
+
+
+def talk(connection: ServerConnection) -> None:
+    """Follow the watchlist and devices; the phone is online, and what is said of others is kept."""
+    assert connection.request is not None
+    assert connection.request.path == "/ws?snapshot=pieces&since=watchlist:0&since=devices:0"
+    phone = {"type": "device_update", "device_id": "phone"}
+    for message in (
+        {"type": "resumed", "recovered": True, "revision": 0, "epoch": "e1"},
+        {"type": "resumed", "recovered": True, "revision": 1, "epoch": "e1", "collection": "devices"},
+        phone | {"is_online": True, "last_seen": "2026-11-26T12:00:00.000+00:00"},
+        phone | {"action": "update", "platform": "ios", "revision": 1, "timestamp": STAMP},
+    ):
+        connection.send(json.dumps(message))
+    with suppress(ConnectionClosed):
+        for revision, text in enumerate(connection, 2):
+            write = json.loads(text)
+            operation, number = write.pop("operation"), write.pop("id")
+            status = "updated" if operation == "update" else "removed"
+            connection.send(json.dumps(write | {"action": operation, "revision": revision}))
+            ack = {"type": "ack", "id": number, "status": status, "revision": revision}
+            connection.send(json.dumps(ack | {"timestamp": write["timestamp"]}))
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serve(talk, "127.0.0.1", 0) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        serving.join()
+
+
+def test_what_a_device_is_and_whether_it_is_online_is_shown_and_changed(url: str) -> None:
+    with sync.Client(url) as client:
+        devices = client.devices
+        assert client.devices is devices
+        client.sign_in("alice", lambda: "a-token")
+        client.wait_until(lambda: client.state is State.LIVE, TIMEOUT_S)
+        phone = devices.get("phone")
+        assert phone is not None
+        assert (phone.platform, phone.is_online, phone.last_seen) == ("ios", True, "2026-11-26T12:00:00.000+00:00")
+        named = devices.update("tv", device_name="Kitchen", capabilities={"can_cast": True})
+        assert named is not None
+        assert (named.wait(TIMEOUT_S), named.operation, named.device_id, named.content_id) == (
+            "memory",
+            "update",
+            "tv",
+            "",
+        )
+        assert "device_id='tv'" in repr(named)
+        client.wait_until(lambda: client.queued == 0, TIMEOUT_S)
+        assert [(device.device_id, device.is_online) for device in devices.items] == [("phone", True), ("tv", False)]
+        assert devices.update("tv", device_name="Kitchen") is None
+        assert devices.update("tv", device_type="tv", platform="webos") is not None
+        assert devices.forget("phone").wait(TIMEOUT_S) == "memory"
+        assert devices.get("phone") is None
+        client.disconnect()
+        assert [device.is_online for device in devices.items] == [None]
+
+
+async def test_mistakes_are_told_before_anything_changes() -> None:
+    async with Client("http://127.0.0.1:1") as client:
+        with pytest.raises(NotSignedInError):
+            client.devices.forget("tv")
+        client.sign_in("alice", lambda: "a-token")
+        with pytest.raises(ValueError, match=r"^device_name: must be 1 to 128"):
+            client.devices.update("tv", device_name="")
+        with pytest.raises(ValueError, match=r"^capabilities: has 1\d{3} bytes"):
+            client.devices.update("tv", capabilities={"a": "b" * 1_100})
+        with pytest.raises(ValueError, match=r"^device_id: must be"):
+            client.devices.forget("a\nb")
+        assert client.queued == 0
