@@ -128,6 +128,7 @@ class LastActivities(Struct, frozen=True, omit_defaults=True):
     epoch: str
     lists: dict[str, Revision] | None = None
     progress: Revision = 0
+    devices: Revision = 0
 
 
 class NamedList(Struct, frozen=True):

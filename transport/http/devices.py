@@ -1,18 +1,19 @@
 """The routes of a user's devices: which there are, what they are called, and playback that goes on on another."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
-from actors.messages.collections import PROGRESS
+from actors.messages.collections import DEVICES, PROGRESS
 from actors.messages.commands import CommandOutcome, SendCommand
-from actors.messages.devices import DescribeDevice, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.device_registers import description, time_text
+from actors.messages.devices import Devices, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
+from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.names import NAME_RULE, is_name
-from actors.messages.registers import ReadRegister, RegisterFound
+from actors.messages.registers import ReadRegister, RegisterChange, RegisterFound
 from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
@@ -58,9 +59,7 @@ class DeviceRoutes:
         """Change what is known of the device that the path names."""
         claims, device_id = await self._of_device(request)
         asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES))
-        pending: LoopFuture[bool | None] = LoopFuture()
-        self._deps.edit_device(DescribeDevice(claims.user_id, device_id, asked.said(), pending.set))
-        await self._edited(pending)
+        await self._write(claims, description(device_id, asked))
         for device in await self._listed(claims.user_id):
             if device.device_id == device_id:
                 return json_response(device)
@@ -69,9 +68,7 @@ class DeviceRoutes:
     async def forget(self, request: HttpRequest) -> Response:
         """Forget the device that the path names."""
         claims, device_id = await self._of_device(request)
-        pending: LoopFuture[bool | None] = LoopFuture()
-        self._deps.edit_device(ForgetDevice(claims.user_id, device_id, pending.set))
-        await self._edited(pending)
+        await self._write(claims, RegisterChange(key=device_id, says=None))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def handoff(self, request: HttpRequest) -> Response:
@@ -126,11 +123,25 @@ class DeviceRoutes:
         found = await read_answer(self._deps, pending)
         return None if found.update is None else found.update.values["position"]
 
-    async def _edited(self, pending: LoopFuture[bool | None]) -> None:
-        is_known = await with_deadline(pending, self._deps.answer_timeout_s)
-        if is_known is None:
-            raise unavailable("the journal is unavailable", RETRY_AFTER_S)
-        if not is_known:
+    async def _write(self, claims: Claims, change: RegisterChange) -> None:
+        """Have ``change`` done. Raises: Problem, it was not."""
+        pending: LoopFuture[Outcome] = LoopFuture()
+        self._deps.write(
+            DeviceWrite(
+                user_id=claims.user_id,
+                device_id=claims.device_id,
+                change=change,
+                answer=pending.set,
+                collection=DEVICES,
+            )
+        )
+        outcome = await with_deadline(pending, self._deps.answer_timeout_s)
+        reason = outcome.reason or "The write was not accepted."
+        if outcome.retry_after_s is not None:
+            raise unavailable(reason, outcome.retry_after_s)
+        if outcome.status is Status.REFUSED:
+            raise Problem(HTTPStatus.BAD_REQUEST, reason)
+        if outcome.status is Status.NOT_FOUND:
             raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
 
 
@@ -149,13 +160,12 @@ def _check(outcome: CommandOutcome, device_id: str) -> None:
 
 
 def _listed(device: KnownDevice) -> ListedDevice:
-    last_seen = datetime.fromtimestamp(device.last_seen_ms / 1000, UTC)
     return ListedDevice(
         device_id=device.device_id,
         device_type=device.fields.device_type or UNKNOWN,
         platform=device.fields.platform or UNKNOWN,
         is_online=bool(device.nodes),
-        last_seen=last_seen.isoformat(timespec="milliseconds"),
+        last_seen=time_text(device.last_seen_ms),
         device_name=device.fields.device_name or device.device_id,
         capabilities=device.fields.capabilities,
     )

@@ -67,7 +67,7 @@ async def test_who_is_online_is_written_beside_the_commits(started: Started) -> 
     ref.tell(WritePresence(request, answers.append))
     await handled(ref)
     ((asked, answer),) = store.asked
-    noted = PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
+    noted = PresenceNoted(is_lease_kept=True, has_more=False)
     answer.set_result(noted)
     await handled(ref)
     assert (asked, answers) == (request, [noted])
