@@ -121,6 +121,8 @@ _CLOCK: Final = Statement(text("SELECT CAST(floor(extract(epoch FROM clock_times
 class SqlPresenceStore:
     """Answers ``NotePresence``, ``EndPresence`` and ``FindDevices``, each in a transaction of its own.
 
+    Users' writes wait behind those that write, which therefore wait for others' locks only briefly.
+
     Args:
         database: migrated.
         now_ms: the wall clock, milliseconds since 1970; of SQLite, which has no other than the machine's.
@@ -133,7 +135,7 @@ class SqlPresenceStore:
     def note(self, request: NotePresence) -> PresenceNoted:
         """Do what ``request`` says."""
         came, left = set(request.came), set(request.left)
-        with self._database.transaction(writing=True) as transaction:
+        with self._database.transaction(writing=True, waits_briefly=True) as transaction:
             now_ms = self._clock(transaction)
             is_kept = _renew_lease(transaction, request.node, now_ms + request.lease_ms)
             # In one order: two nodes' transactions must not wait for each other.
@@ -158,7 +160,7 @@ class SqlPresenceStore:
 
     def end(self, node: str) -> None:
         """Take everybody who is connected to ``node`` for gone. Cost: O(their number)."""
-        with self._database.transaction(writing=True) as transaction:
+        with self._database.transaction(writing=True, waits_briefly=True) as transaction:
             transaction.execute(_SAW_ALL_ON_NODE, (self._clock(transaction), node))
             transaction.execute(_ALL_LEFT, (node,))
             transaction.execute(_DROP_LEASE, (node,))

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from actors.errors import StoreUnavailable
 from actors.messages.devices import DeviceFields, DeviceSeen, KnownDevice, NotePresence, PresenceNoted, UserDevicesSeen
 from storage.database import Database
 from storage.presence import CLEARED_AT_ONCE, SqlPresenceStore
 from tests.fakes.wall_clock import WallClock
 from tests.migrated import migrate
 from tests.storage.knowing import Knowing
+from tests.timeouts import TIMEOUT_S
 
 LEASE_MS = 10_000
 ENDED_MS = -1
@@ -168,6 +170,19 @@ def test_a_device_that_is_forgotten_comes_back_when_it_connects_again(
     assert online(store) == {"phone": ("a",)}
     assert note(came=(TV,)).unknown == (TV,)
     assert online(store) == {"phone": ("a",), "tv": ("a",)}
+
+
+def test_nobody_waits_long_behind_who_is_online(database_url: str, note: Note, database: Database) -> None:
+    note()
+    patient = Database(database_url, lock_timeout_s=10 * TIMEOUT_S)  # longer than the test may take
+    store = SqlPresenceStore(patient, lambda: 0)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE leases SET ends_ms = 0")
+        with pytest.raises(StoreUnavailable):
+            store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False))
+        with pytest.raises(StoreUnavailable):
+            store.end("a")
+    patient.close()
 
 
 def seen(noted: PresenceNoted) -> dict[str, tuple[dict[str, bool], bool]]:
