@@ -4,7 +4,7 @@ A node's word on who is connected to it holds until its lease ends, by the datab
 has left is passed over at once, and removed by whichever other node writes next.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -146,17 +146,18 @@ class SqlPresenceStore:
             if came or left:
                 _execute(transaction, _SAW, now_ms, _json(sorted(came | left)))
             cleared, has_more = _clear(transaction, request.node, None if request.is_alone else now_ms)
-            known = _last_seen_ms(transaction, came | {*request.visited, *cleared})
-            seen = {
-                pair: DeviceSeen(pair[1], is_online=False, last_seen_ms=known.get(pair, now_ms)) for pair in cleared
-            }
-            seen |= {pair: DeviceSeen(pair[1], is_online=pair in came, last_seen_ms=now_ms) for pair in came | left}
-            return PresenceNoted(
-                is_lease_kept=is_kept,
-                unknown=tuple(sorted(came.union(request.visited) - known.keys())),
-                seen=tuple(_news(seen, _connected(transaction, seen, now_ms), request.node)),
-                has_more=has_more,
-            )
+            known = _last_seen_ms(transaction, came.union(request.visited, request.recorded, cleared))
+            nodes = _nodes(transaction, came.union(left, cleared, request.recorded), now_ms)
+        seen = [
+            (pair[0], DeviceSeen(pair[1], is_online=is_online, last_seen_ms=known.get(pair, now_ms)))
+            for pair, is_online in _changed(request, cleared, nodes).items()
+        ]
+        return PresenceNoted(
+            is_lease_kept=is_kept,
+            unknown=tuple(sorted(came.union(request.visited) - known.keys())),
+            seen=_by_user(seen, {user_id for (user_id, _), on in nodes.items() if on - {request.node}}),
+            has_more=has_more,
+        )
 
     def end(self, node: str) -> None:
         """Take everybody who is connected to ``node`` for gone. Cost: O(their number)."""
@@ -197,29 +198,28 @@ def _last_seen_ms(transaction: Transaction, pairs: Iterable[Pair]) -> dict[Pair,
     return {(user_id, device_id): last_seen_ms for user_id, device_id, last_seen_ms in found}
 
 
-def _connected(transaction: Transaction, pairs: Iterable[Pair], now_ms: int) -> dict[str, dict[str, set[str]]]:
-    """Return on which nodes which devices of the users of ``pairs`` are connected: user -> device -> nodes."""
+def _nodes(transaction: Transaction, pairs: Iterable[Pair], now_ms: int) -> dict[Pair, set[str]]:
+    """Return where the devices of the users of ``pairs`` are connected."""
     users = sorted({(user_id,) for user_id, _ in pairs})
-    connected: dict[str, dict[str, set[str]]] = {}
-    for user_id, device_id, node in (
-        _execute(transaction, _FIND_CONNECTED, now_ms, _json(users)).fetchall() if users else ()
-    ):
-        connected.setdefault(user_id, {}).setdefault(device_id, set()).add(node)
-    return connected
+    found = _execute(transaction, _FIND_CONNECTED, now_ms, _json(users)).fetchall() if users else ()
+    nodes: dict[Pair, set[str]] = {}
+    for user_id, device_id, node in found:
+        nodes.setdefault((user_id, device_id), set()).add(node)
+    return nodes
 
 
-def _news(
-    seen: Mapping[Pair, DeviceSeen], connected: Mapping[str, Mapping[str, set[str]]], own: str
-) -> Iterator[UserDevicesSeen]:
-    """Yield what of ``seen`` makes a difference, now that devices are ``connected`` so: not where others are, too."""
-    news: dict[str, list[DeviceSeen]] = {}
-    for (user_id, device_id), one in seen.items():
-        nodes = connected.get(user_id, {}).get(device_id, set())
-        if not (nodes - {own} if one.is_online else nodes):
-            news.setdefault(user_id, []).append(one)
-    for user_id, devices_seen in news.items():
-        is_elsewhere = any(nodes - {own} for nodes in connected.get(user_id, {}).values())
-        yield UserDevicesSeen(user_id, tuple(devices_seen), is_elsewhere)
+def _changed(request: NotePresence, cleared: Iterable[Pair], nodes: Mapping[Pair, set[str]]) -> dict[Pair, bool]:
+    """Return who has come online or gone offline, but who was, or is, connected to another node as well."""
+    changed = dict.fromkeys([pair for pair in (*cleared, *request.left) if pair not in nodes], False)
+    changed |= dict.fromkeys([pair for pair in request.came if nodes.get(pair) == {request.node}], True)
+    return changed | {pair: pair in nodes for pair in request.recorded}
+
+
+def _by_user(seen: Iterable[tuple[str, DeviceSeen]], elsewhere: Container[str]) -> tuple[UserDevicesSeen, ...]:
+    of_user: dict[str, list[DeviceSeen]] = {}
+    for user_id, one in seen:
+        of_user.setdefault(user_id, []).append(one)
+    return tuple([UserDevicesSeen(user_id, tuple(some), user_id in elsewhere) for user_id, some in of_user.items()])
 
 
 def _clear(transaction: Transaction, own: str, now_ms: int | None) -> tuple[list[Pair], bool]:

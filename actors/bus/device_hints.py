@@ -1,6 +1,6 @@
 """Which devices have come online or gone offline, brought to those who follow them, on whichever nodes; never stored.
 
-A hint may be lost: the next ``resumed`` of a device, or its list of devices, says what holds.
+A hint may be lost on the bus: ``actors.watchlist.presence_hints`` makes up for that.
 """
 
 import asyncio

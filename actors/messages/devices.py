@@ -62,11 +62,12 @@ class DeviceLeft(Struct, frozen=True):
     device_id: str
 
 
-class DeviceUnrecorded(Struct, frozen=True):
-    """That a device is known could not be written: to be tried again."""
+class DeviceRecorded(Struct, frozen=True):
+    """A device is known now; or not yet, ``is_done`` is false: that could not be written."""
 
     user_id: str
     device_id: str
+    is_done: bool
 
 
 class DevicesConnected(Struct, frozen=True):
@@ -114,6 +115,8 @@ class NotePresence(Request["PresenceNoted"], frozen=True, kw_only=True, tag=True
     left: tuple[Pair, ...] = ()
     visited: tuple[Pair, ...] = ()
     """Who has been here in between: nothing is noted of them."""
+    recorded: tuple[Pair, ...] = ()
+    """Who has become known: who began to follow before that is to be told again."""
 
 
 class PresenceNoted(Struct, frozen=True, kw_only=True, tag=True):
@@ -177,6 +180,6 @@ class WritePresence(Struct, frozen=True, eq=False):
 
 
 PresenceMessage = (
-    DeviceCame | DeviceLeft | DeviceUnrecorded | DevicesConnected | PresenceDue | PresenceNoted | PresenceEnded
+    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | PresenceDue | PresenceNoted | PresenceEnded
     | WriteFailed
 )  # fmt: skip

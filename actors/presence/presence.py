@@ -14,8 +14,8 @@ from actors.messages.devices import (
     DeviceCame,
     DeviceFields,
     DeviceLeft,
+    DeviceRecorded,
     DevicesConnected,
-    DeviceUnrecorded,
     EndPresence,
     NotePresence,
     Pair,
@@ -82,6 +82,8 @@ class Presence(SupervisedActor):
         """What is to be written: who came, and who left. A later word replaces an earlier one."""
         self._visited: set[Pair] = set()
         """Who left before it was written that they came: they are known as well."""
+        self._recorded: set[Pair] = set()
+        """Who has become known."""
         self._written: _Batch | None = None
         """Under way."""
         self._is_gathering = False
@@ -110,8 +112,8 @@ class Presence(SupervisedActor):
                 if self._is_here.get((user_id, device_id)):
                     self._visited.add((user_id, device_id))
                 self._is_here[user_id, device_id] = False
-            case DeviceUnrecorded(user_id=user_id, device_id=device_id):
-                self._visited.add((user_id, device_id))
+            case DeviceRecorded(user_id=user_id, device_id=device_id, is_done=is_done):
+                (self._recorded if is_done else self._visited).add((user_id, device_id))
             case DevicesConnected(devices=devices):
                 self._is_here = {**dict.fromkeys(devices, True), **self._is_here}
             case PresenceDue():
@@ -133,7 +135,7 @@ class Presence(SupervisedActor):
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._is_here or self._visited or self._has_more)
+        return bool(self._is_here or self._visited or self._recorded or self._has_more)
 
     def _due(self) -> None:
         """Write what was gathered, or renew the lease."""
@@ -155,21 +157,23 @@ class Presence(SupervisedActor):
             is_alone=deps.is_alone,
             came=tuple([pair for pair, is_here in batch.is_here.items() if is_here]),
             left=tuple([pair for pair, is_here in batch.is_here.items() if not is_here]),
-            visited=tuple(batch.visited),
+            visited=batch.visited,
+            recorded=batch.recorded,
         )
         deps.journal(WritePresence(request, TellIfAlive(self.actor_ref)))
         self._written = batch
 
     def _next_batch(self) -> "_Batch":
-        here, visited = self._is_here, self._visited
-        first = tuple(islice(here, self._deps.max_batch))
-        some = tuple(islice(visited, self._deps.max_batch))
-        return _Batch({pair: here.pop(pair) for pair in first}, some)
+        here, most = self._is_here, self._deps.max_batch
+        first = tuple(islice(here, most))
+        visited, recorded = tuple(islice(self._visited, most)), tuple(islice(self._recorded, most))
+        return _Batch({pair: here.pop(pair) for pair in first}, visited, recorded)
 
     def _noted(self, noted: PresenceNoted) -> None:
         batch, metrics = self._finish(self._deps.gather_s), self._deps.metrics
         metrics.written += len(batch.is_here)
         self._visited.difference_update(batch.visited)
+        self._recorded.difference_update(batch.recorded)
         if noted.seen:
             self._deps.hints(ShowSeen(noted.seen))
         for user_id, device_id in noted.unknown:
@@ -190,8 +194,8 @@ class Presence(SupervisedActor):
         tell = TellIfAlive(self.actor_ref)
 
         def answer(outcome: Outcome) -> None:
-            if outcome.retry_after_s is not None:
-                tell(DeviceUnrecorded(user_id, device_id))
+            if outcome.is_new or outcome.retry_after_s is not None:
+                tell(DeviceRecorded(user_id, device_id, is_done=outcome.is_new))
 
         change = description(device_id, _NOTHING_SAID)
         self._deps.tell_watchlist(
@@ -215,3 +219,4 @@ class _Batch(Struct, frozen=True):
 
     is_here: dict[Pair, bool]
     visited: tuple[Pair, ...]
+    recorded: tuple[Pair, ...]

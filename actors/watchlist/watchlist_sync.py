@@ -14,7 +14,7 @@ from msgspec import structs
 from actors.messages.bus import Publish
 from actors.messages.change import data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import WATCHLIST, parts_of
+from actors.messages.collections import DEVICES, WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
@@ -250,6 +250,9 @@ class WatchlistSync(SupervisedActor):
 
     def _compare_others(self) -> None:
         """Ask where the other collections stand: the watchlist was compared with the journal."""
+        devices = self._collections.get(DEVICES)
+        if devices is not None and self._deps.publisher is not None:
+            devices.hints.refresh()
         lines = tuple(collection.line for name, collection in self._collections.items() if name != WATCHLIST)
         if lines:
             self._deps.journal(LoadHeads(lines, self._reply_to))

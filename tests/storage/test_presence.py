@@ -201,6 +201,13 @@ def test_who_comes_or_goes_is_told_where_that_makes_a_difference(note: Note) -> 
     assert note().seen == ()
 
 
+def test_who_has_become_known_is_told_as_it_is(note: Note) -> None:
+    note(came=(TV, PHONE))
+    note("b", came=(TV,))
+    note(left=(PHONE,))
+    assert seen(note("b", recorded=(TV, PHONE))) == {"ann": ({"tv": True, "phone": False}, True)}
+
+
 def test_whose_node_has_died_has_gone_offline_unless_it_is_here(note: Note) -> None:
     note("dead", came=(TV, PHONE), lease_ms=ENDED_MS)
     assert seen(note(came=(PHONE,))) == {"ann": ({"phone": True, "tv": False}, False)}

@@ -225,6 +225,11 @@ async def test_a_device_that_is_not_known_gets_a_register_by_its_own_word(wire: 
     assert (write.user_id, write.device_id, write.collection) == (*TV, "devices")
     assert write.change == RegisterChange(key="tv", says={"known": True})
     assert wired.writes == []
+    assert write.answer is not None
+    write.answer(Outcome(status=Status.UPDATED, is_new=True))
+    assert (await wired.written()).recorded == (TV,)  # who began to follow before that is told
+    await wired.answer()
+    assert wired.writes == []
 
 
 async def test_a_register_that_cannot_be_written_now_is_written_later(wire: Wire) -> None:

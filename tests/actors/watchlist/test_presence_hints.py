@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
+from actors.messages.channel import JOURNAL, HeadMoved
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import DEVICES, line_of
 from actors.messages.connection import Deliver, Join, Leave
@@ -70,6 +71,11 @@ class Followed:
         assert all(one.first_revision is None and one.collection == DEVICES for one in deliveries)
         return [msgspec.json.decode(frame) for one in deliveries for frame in one.frames]
 
+    def told_all(self) -> list[Any]:
+        """Return the hints that all who follow were told."""
+        sent = [one for one in self.others.registry if isinstance(one, SendToUser)]
+        return [msgspec.to_builtins(message) for one in sent for message in one.messages]
+
 
 @pytest.fixture
 async def followed(started: Started, handled: Handled) -> Followed:
@@ -108,8 +114,30 @@ async def test_who_comes_while_it_is_asked_shares_the_next_answer(followed: Foll
 async def test_a_device_that_comes_or_goes_is_told_to_all_who_follow(followed: Followed) -> None:
     await followed.join("a")
     await followed.tell(DevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=LAST_SEEN_MS),)))
-    (sent,) = [one for one in followed.others.registry if isinstance(one, SendToUser)]
-    assert [msgspec.to_builtins(message) for message in sent.messages] == [shown("tv", is_online=True)]
+    assert followed.told_all() == [shown("tv", is_online=True)]
+
+
+async def test_what_was_told_is_not_told_again(followed: Followed) -> None:
+    await followed.join("a")
+    await followed.answer(found(tv=("other",)))
+    for is_online in (True, False, False):
+        await followed.tell(DevicesSeen((DeviceSeen("tv", is_online=is_online, last_seen_ms=LAST_SEEN_MS),)))
+    assert followed.told_all() == [shown("tv", is_online=False)]
+
+
+async def test_a_hint_that_was_lost_is_made_up_for_when_heads_are_compared(followed: Followed) -> None:
+    compared = HeadMoved(1, JOURNAL)
+    await followed.tell(compared)
+    await followed.join("a")
+    await followed.answer(found(tv=("other",), phone=("other",)))
+    await followed.tell(compared)
+    await followed.answer(found(tv=(), phone=("other",), pc=("other",)))
+    assert followed.told_all() == [shown("tv", is_online=False), shown("pc", is_online=True)]
+    await followed.tell(compared)
+    await followed.answer(ReadFailed("away"))  # nobody waits for it
+    await followed.tell(compared)
+    await followed.answer(found(tv=(), phone=("other",), pc=("other",)))
+    assert (len(followed.told_all()), len(followed.hinted("a"))) == (2, 2)
 
 
 async def test_where_nobody_follows_nobody_is_told(followed: Followed) -> None:
