@@ -196,7 +196,7 @@ class PresenceMetrics:
         self.devices = 0
         """Connected to this node now."""
         self.waiting = 0
-        """Devices that came, went or were edited, and are not written yet."""
+        """Devices that came or went, and are not written yet."""
         self.written = 0
         self.leases_lost = 0
         """Times that the node's lease had ended while it lived."""

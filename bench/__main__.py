@@ -23,6 +23,7 @@ from bench.report import Report
 from bench.scenario import Peer, Sample, Scenario, results
 from bench.scenarios import (
     bounds,
+    device_storm,
     fan_out,
     idle,
     latency,
@@ -49,6 +50,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "paging": paging.SCENARIO,
     "replay": replay.SCENARIO,
     "reconnect": reconnect.SCENARIO,
+    "device-storm": device_storm.SCENARIO,
     "leaving": leaving.SCENARIO,
     "postgresql": postgresql.SCENARIO,
     "start": start.SCENARIO,

@@ -14,6 +14,7 @@ from storage import history
 from storage.answers import AnswerKeeping, compile_keeping
 from storage.bounds import Bounds
 from storage.database import Transaction
+from storage.known_devices import compile_knowing, note_known_devices
 from storage.lists import compile_creating, create_lines
 from storage.loading import Loaded, compile_loading, load
 from storage.register_journal import RegisterJournal
@@ -59,6 +60,7 @@ def compile_ahead(dialect: Dialect) -> None:
     compile_keeping(dialect)
     compile_creating(dialect)
     compile_registers(dialect)
+    compile_knowing(dialect)
     for statement in (_PUT_CONTEXTS, _INSERT_OPERATIONS, _INSERT_ENTRIES, _DELETE_ENTRIES, _MOVE_HEADS):
         statement.compiled(dialect)
 
@@ -89,6 +91,7 @@ def commit(
     outcomes = journals.apply(batch)
     _write(transaction, journals.sets.values(), now_ms)
     write_registers(transaction, journals.registers.values(), now_ms)
+    note_known_devices(transaction, journals.registers.values(), now_ms)
     _keep_answers(transaction, journals, now_ms, answers)
     _move_heads(transaction, journals, now_ms, limits, answers, bounds)
     answers.prune(transaction, now_ms)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from storage.sqlite import SQLite
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
+BRIEFLY_S = 0.2
+"""For a lock, where others wait behind the transaction and it may as well be tried again."""
 
 
 class Result(Protocol):
@@ -96,8 +98,10 @@ class Database:
         self._connection: Any = None
 
     @contextmanager
-    def transaction(self, *, writing: bool) -> Iterator[Transaction]:
+    def transaction(self, *, writing: bool, waits_briefly: bool = False) -> Iterator[Transaction]:
         """Run the block in one transaction; an exception rolls it back.
+
+        ``waits_briefly``: for another's lock ``BRIEFLY_S`` at most.
 
         Raises:
             StoreUnavailable: the database failed and nothing was written. If PostgreSQL disappears at the very
@@ -106,7 +110,8 @@ class Database:
         """
         with self._failing_by_fault():
             connection = self._opened()
-            self._backend.begin(connection, writing=writing)
+            lock_timeout_s = BRIEFLY_S if waits_briefly else None
+            self._backend.begin(connection, writing=writing, lock_timeout_s=lock_timeout_s)
             yield Transaction(connection, self._backend.dialect)
             self._backend.check_place()
             self._backend.commit(connection)

@@ -14,6 +14,7 @@ from crdt.causal import CausalContext, Tag
 from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds
 from storage.database import Transaction
+from storage.known_devices import learn_spare_devices
 from storage.register_journal import RegisterJournal
 from storage.registers import AskedRegisters, register_journals
 from storage.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
@@ -124,6 +125,7 @@ def load(
         return None
     registers = register_journals({one.line: heads_found[one.line] for one in of_registers}, bounds)
     asked_registers.learnt_by(registers)
+    learn_spare_devices(transaction, registers, of_registers, bounds)
     sets = asked.journals(
         transaction,
         {line: heads_found.get(line) for line in lines - registers.keys()},

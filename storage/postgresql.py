@@ -100,16 +100,18 @@ class PostgreSQL:
             raise
         return connection
 
-    def begin(self, connection: "psycopg.Connection", *, writing: bool) -> None:
+    def begin(self, connection: "psycopg.Connection", *, writing: bool, lock_timeout_s: float | None = None) -> None:
         """Begin a transaction, in which statements are sent without waiting for those before.
 
         Most of a small transaction's time is round trips. A statement that fails lets those behind it fail, too: also
-        the COMMIT that was sent with them.
+        the COMMIT that was sent with them. ``lock_timeout_s``: in place of the usual one.
         """
         self._warnings.clear()
         self._pipeline = self._in_pipeline.enter_context(connection.pipeline())
         connection.execute(self._begin_writing if writing else self._begin_reading)
         connection.execute(self._settings)
+        if lock_timeout_s is not None:
+            connection.execute(f"SELECT set_config('lock_timeout', '{round(lock_timeout_s * 1000)}', true)".encode())
 
     def commit(self, connection: "psycopg.Connection") -> None:
         """Commit the transaction.

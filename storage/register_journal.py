@@ -3,20 +3,22 @@
 The latest word on each member of a key holds (``crdt/lww.py``), so the order in which words arrive does not matter.
 """
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct, json, structs
 
 from actors.messages.journal import Outcome, Status
 from actors.messages.register_kinds import RegisterKind
-from actors.messages.registers import RegisterOperation, RegisterUpdate, Values
-from crdt.hlc import HLCTimestamp
+from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate, Values
+from crdt.hlc import HLCTimestamp, tick
 from crdt.lww import LWWMap, LWWRegister
 from storage.bounds import BoundReached, Bounds, keys_bound
 from storage.live_tags import NO_FIELDS, Fields
 from storage.user_journal import JournalHead
 
-NEVER: Final = HLCTimestamp(0, 0, "")
+_encode: Final = json.Encoder().encode
 
 
 class Register(Struct, frozen=True):
@@ -31,7 +33,7 @@ class Register(Struct, frozen=True):
     @property
     def values(self) -> Values:
         """Its members that are there; empty: it was removed."""
-        return {name: one.value for name, one in self.members.registers.items() if one.value is not None}
+        return _values_of(self.members)
 
 
 class RegisterAnswer(Struct, frozen=True):
@@ -48,7 +50,7 @@ class RegisterAnswer(Struct, frozen=True):
             was = "remove" if self.is_removal else "update"
             used = f"operation_id {asked.operation_id!r} was used before, to {was} {self.key}"
             return Outcome(status=Status.REFUSED, reason=used)
-        return structs.replace(self.outcome, is_new=False)
+        return structs.replace(self.outcome, is_new=False, forgotten=())
 
 
 class RegisterJournal:
@@ -77,10 +79,23 @@ class RegisterJournal:
         self._present, self._removed = head.items, head.replicas
         self._registers: dict[str, Register] = {}
         self._answers: dict[str, RegisterAnswer] = {}
+        self._spare = deque[str]()
+        """Keys that may go for others."""
 
     def learn(self, register: Register) -> None:
         """Load a key as it was before the batch."""
         self._registers[register.key] = register
+
+    def has(self, key: str) -> bool:
+        """Return whether a ``key`` has a value, as far as was learnt."""
+        register = self._registers.get(key)
+        return register is not None and bool(register.values)
+
+    def learn_spare(self, registers: Iterable[Register]) -> None:
+        """Load keys that may go for others, the first first."""
+        for register in registers:
+            self._registers.setdefault(register.key, register)
+            self._spare.append(register.key)
 
     def learn_answer(self, operation_id: str, answer: RegisterAnswer) -> None:
         """Load the answer to an ``operation_id`` that the batch names."""
@@ -108,6 +123,12 @@ class RegisterJournal:
     def _decide(self, operation: RegisterOperation) -> Outcome:
         change, stamp = operation.change, operation.timestamp
         before = self._registers.get(change.key)
+        was_there = self.has(change.key)
+        if self.kind.are_keys_devices:
+            if not was_there and (change.says is None or change.key != operation.device_id):
+                return Outcome(status=Status.NOT_FOUND)
+            if before is not None and _repeats(change, before.values):
+                return Outcome(status=Status.UPDATED, register=self._update(before))
         says = dict.fromkeys(self.kind.members) if change.says is None else change.says
         said = LWWMap({name: LWWRegister(value, stamp) for name, value in says.items()})
         known = NO_FIELDS if before is None else before.members
@@ -115,25 +136,47 @@ class RegisterJournal:
         if before is not None and members == known:  # a later word is there; or the same: it comes again
             register = self._update(before)
             return Outcome(status=_status(change.says is None, members, said, was_there=True), register=register)
-        was_there = before is not None and bool(before.values)
         try:
-            after = self._changed(operation, before, members, was_there=was_there)
+            forgotten = () if was_there or not _values_of(members) else self._make_room(operation)
         except BoundReached as reached:
             return Outcome(status=Status.REFUSED, reason=str(reached), field=reached.field, quota=reached.quota)
+        after = self._changed(operation, before, members, was_there=was_there)
         status = _status(change.says is None, members, said, was_there=was_there)
-        return Outcome(status=status, register=self._update(after), is_new=True)
+        return Outcome(status=status, register=self._update(after), forgotten=forgotten, is_new=True)
+
+    def _make_room(self, operation: RegisterOperation) -> tuple[RegisterUpdate, ...]:
+        """Let another key have a value, and return which have gone for it. Raises: BoundReached."""
+        if self.kind.are_keys_devices:
+            return tuple(self._forget_spare(operation))
+        if self._present >= self._bounds.keys_per_user:
+            raise keys_bound(self._bounds, self.kind.key_field)
+        return ()
+
+    def _forget_spare(self, operation: RegisterOperation) -> Iterator[RegisterUpdate]:
+        while self._present >= self._bounds.devices_per_user and self._spare:
+            key = self._spare.popleft()
+            if key == operation.change.key or not self._registers[key].values:
+                continue
+            outcome = self._decide(
+                RegisterOperation(
+                    line=self.line,
+                    device_id=operation.device_id,
+                    change=RegisterChange(key=key, says=None),
+                    timestamp=tick(max(self._clock, operation.timestamp), 0, operation.timestamp.node),
+                )
+            )
+            assert outcome.register is not None
+            yield outcome.register
 
     def _changed(
         self, operation: RegisterOperation, before: Register | None, members: Fields, *, was_there: bool
     ) -> Register:
-        """Record that a key has these ``members`` after ``operation``. Raises: BoundReached."""
+        """Record that a key has these ``members`` after ``operation``."""
         stamp, device_id = operation.timestamp, operation.device_id
         if before is not None and before.timestamp > stamp:  # of some members only
             stamp, device_id = before.timestamp, before.device_id
         after = Register(operation.change.key, self._revision + 1, stamp, device_id, members)
         is_there = bool(after.values)
-        if is_there and not was_there and self._present >= self._bounds.keys_per_user:
-            raise keys_bound(self._bounds, self.kind.key_field)
         self._present += is_there - was_there
         self._removed += (not is_there) - (before is not None and not was_there)
         self._revision += 1
@@ -150,6 +193,17 @@ class RegisterJournal:
             timestamp=register.timestamp,
             device_id=register.device_id,
         )
+
+
+def _values_of(members: Fields) -> Values:
+    return {name: one.value for name, one in members.registers.items() if one.value is not None}
+
+
+def _repeats(change: RegisterChange, values: Values) -> bool:
+    """Return whether ``change`` says what holds, and nobody but the service stamps it."""
+    if change.says is None or isinstance(change.timestamp, HLCTimestamp):
+        return False
+    return all(name in values and _encode(values[name]) == _encode(value) for name, value in change.says.items())
 
 
 def _status(is_removal: bool, members: Fields, said: Fields, *, was_there: bool) -> Status:

@@ -125,7 +125,7 @@ class OpenedStore:
         )
         self._journal = SqlJournalStore(self._database, now_ms, history, opening.bounds)
         self._revocations = SqlRevocationStore(self._database, lambda: now_ms() / 1000)
-        self._presence = SqlPresenceStore(self._database, now_ms, opening.bounds)
+        self._presence = SqlPresenceStore(self._database, now_ms)
         self._copy = (
             None if opening.replica_url is None else Database(opening.replica_url, is_read_only=True, makes_file=False)
         )

@@ -101,12 +101,17 @@ class SQLite:
             raise
         return connection
 
-    def begin(self, connection: sqlite3.Connection, *, writing: bool) -> None:
+    def begin(self, connection: sqlite3.Connection, *, writing: bool, lock_timeout_s: float | None = None) -> None:
         """Begin a transaction; a writing one acquires the file's one write lock at once.
 
         A lock acquired later could fail half-way, because a reader with an old snapshot may not become a writer.
+        ``lock_timeout_s``: in place of the usual one.
         """
+        if lock_timeout_s is not None:
+            connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout_s * 1000)}")
         connection.execute(self.begin_at_once if writing else "BEGIN")
+        if lock_timeout_s is not None:
+            connection.execute(f"PRAGMA busy_timeout = {round(self._lock_timeout_s * 1000)}")
         if writing:
             self.check_high_water_mark(connection)
 

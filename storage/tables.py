@@ -8,8 +8,9 @@ line of another collection (``actors.messages.collections``) is no user's id. ``
 Of collections that are registers there is a row of ``heads``, whose ``items`` are the keys that have a value and whose
 ``replicas`` are those that were removed, and ``registers`` in place of the rest.
 
-``revocations`` are separate: the tokens that are refused before they expire. So are ``devices``, what is known of each
-user's, ``presence``, where they are connected, and ``leases``, until when each node's word on that holds.
+``devices`` says when each device was last seen that has a value among its user's registers, ``presence`` where devices
+are connected, and ``leases`` until when each node's word on that holds. ``revocations`` are the tokens that are refused
+before they expire.
 
 What only one database knows, as ``WITHOUT ROWID``, is in the migrations alone: naming it would load its dialect.
 """
@@ -158,11 +159,7 @@ devices = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("device_id", Text, primary_key=True),
-    Column("name", Text),
-    Column("type", Text),
-    Column("platform", Text),
-    Column("capabilities", Text),  # JSON
-    Column("last_seen_ms", BigInteger, nullable=False),  # when it came or went last, by the database's clock
+    Column("last_seen_ms", BigInteger, nullable=False),  # when it came or went last, or became known
 )
 
 # A device is online on a node while there is a row here and the node's lease has not ended.

@@ -20,7 +20,6 @@ from actors.messages.content_ids import CONTENT_IDS
 from actors.messages.journal import Probe
 from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
-from actors.presence.presence import Presence
 from actors.runtime.introspection import mailbox_size
 from actors.runtime.registry import count_actors
 from actors.tracing import Tracer
@@ -70,7 +69,6 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     begin_stop: Callable[[], None]
     """Starts the clock of ``shutdown_timeout``, if it does not run yet; leaving does so, too."""
     registry: ActorRef[ConnectionRegistry]
-    presence: ActorRef[Presence]
     commands: ActorRef[DeviceCommands]
     announce: Callable[[str, HeadMoved], None]
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
@@ -114,12 +112,12 @@ async def running_node(
     name, quotas, metrics = outside.new_name(), Quotas(_limits(settings)), metrics or NodeMetrics()
     codec, control = bus_codec(settings), control_codec(settings)
     async with tracing(settings, name) as tracer, AsyncExitStack() as stack:
-        wiring = _wiring(settings, name, stack, metrics, tracer, outside)
+        wiring = _wiring(settings, bus, name, stack, metrics, tracer, outside)
         journal, store = await _start_journal(wiring, settings)
         begin_stop = _stop_clock(wiring.grace, store)
         supervisor = await start_supervisor(wiring, give_up)
         stack.push_async_callback(bus.close)
-        fanout = await start_fanout(wiring, supervisor, journal, is_alone=_has_database_alone(settings, bus))
+        fanout = await start_fanout(wiring, supervisor, lambda: channels.presence)
         deployment = await start_deployment(wiring, supervisor, bus, control)
         handle_control = None if control is None else control_handler(deployment)
         channels = await start_bus(wiring, supervisor, journal, fanout, bus, codec, handle_control)
@@ -128,7 +126,7 @@ async def running_node(
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
-            registry=fanout.registry, presence=fanout.presence, commands=channels.commands, bus=bus,
+            registry=fanout.registry, commands=channels.commands, bus=bus,
             announce=partial(_announce, channels, name), deployment=deployment, metrics=metrics, quotas=quotas,
             tracer=tracer, outside=outside, started_s=outside.now_s(),
             figures=_figures(settings, metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels),
@@ -141,7 +139,13 @@ def _has_database_alone(settings: Settings, bus: Bus) -> bool:
 
 
 def _wiring(
-    settings: Settings, name: str, stack: AsyncExitStack, metrics: NodeMetrics, tracer: Tracer, outside: Outside
+    settings: Settings,
+    bus: Bus,
+    name: str,
+    stack: AsyncExitStack,
+    metrics: NodeMetrics,
+    tracer: Tracer,
+    outside: Outside,
 ) -> Wiring:
     return Wiring(
         node=name,
@@ -153,6 +157,7 @@ def _wiring(
         grace=Grace(settings.shutdown_timeout, outside.now_s),
         outside=outside,
         content_ids=CONTENT_IDS[settings.content_ids],
+        is_alone=_has_database_alone(settings, bus),
     )
 
 
@@ -188,8 +193,8 @@ def _figures(
     channels: Channels,
 ) -> Figures:
     singletons = (
-        *others, fanout.presence, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber,
-        channels.commands,
+        *others, fanout.registry, fanout.broadcaster, channels.publisher, channels.subscriber, channels.commands,
+        channels.hints, channels.presence,
     )  # fmt: skip
     sources = Sources(
         metrics=metrics,

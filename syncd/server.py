@@ -172,7 +172,6 @@ def api_deps(
         issuer=node.metrics.issuer,
         announce=node.announce,
         send_command=TellIfAlive(node.commands),
-        edit_device=TellIfAlive(node.presence),
         now_s=node.outside.now_s,
     )
 
@@ -214,7 +213,6 @@ def _spawn(settings: Settings, node: Node, heartbeat_interval_s: float) -> Spawn
         illegal_steps=node.metrics.illegal_steps,
         tracer=node.tracer,
         send_command=TellIfAlive(node.commands),
-        describe=TellIfAlive(node.presence),
     )
     return partial(SyncWebSocket.launch, connection_deps)
 

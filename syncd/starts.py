@@ -14,6 +14,7 @@ from pykka import Actor, ActorRef
 
 from actors.bus.deployment import ControlChannel, Deployment, DeploymentDeps
 from actors.bus.device_commands import DeviceCommands, DeviceCommandsDeps
+from actors.bus.device_hints import DeviceHints, DeviceHintsDeps
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.bus.publisher import PubNubPublisher
 from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
@@ -23,7 +24,7 @@ from actors.journal.journal import Journal
 from actors.messages.bus import Flush
 from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
-from actors.messages.fanout import ListDevices
+from actors.messages.devices import DeviceCame, DeviceLeft
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
@@ -62,13 +63,14 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     bus_retry_s: float
     grace: Grace
     content_ids: ContentIds
+    is_alone: bool = False
+    """Nobody else has the database."""
     outside: Outside = MACHINE
 
 
 class FanOut(Struct, frozen=True, eq=False):
     """From an update to the devices."""
 
-    presence: ActorRef[Presence]
     registry: ActorRef[ConnectionRegistry]
     broadcaster: ActorRef[WebSocketBroadcaster]
 
@@ -80,6 +82,8 @@ class Channels(Struct, frozen=True, eq=False):
     publisher: ActorRef[PubNubPublisher]
     subscriber: ActorRef[PubNubSubscriber]
     commands: ActorRef[DeviceCommands]
+    hints: ActorRef[DeviceHints]
+    presence: ActorRef[Presence]
 
 
 async def start_journal(wiring: Wiring, store: StoreClient) -> ActorRef[Journal]:
@@ -95,27 +99,18 @@ async def start_supervisor(wiring: Wiring, escalate: Callable[[str], None]) -> A
 
 
 async def start_fanout(
-    wiring: Wiring, supervisor: ActorRef[Supervisor], journal: ActorRef[Journal], *, is_alone: bool
+    wiring: Wiring, supervisor: ActorRef[Supervisor], presence: Callable[[], ActorRef[Presence]]
 ) -> FanOut:
-    """Start who writes who is online, the registry, and the broadcaster before it."""
+    """Start the registry, and the broadcaster before it; ``presence`` is asked for when the first device is there."""
     metrics, tracer = wiring.metrics, wiring.tracer
 
-    def list_devices(request: ListDevices) -> None:
-        registry.tell(request)
+    def tell_presence(message: DeviceCame | DeviceLeft) -> None:
+        TellIfAlive(presence())(message)  # it is stopped before the last devices have left
 
-    presence_deps = PresenceDeps(
-        node=wiring.node,
-        is_alone=is_alone,
-        journal=journal.tell,
-        registry=list_devices,
-        metrics=metrics.presence,
-        lease_s=wiring.outside.lease_s,
-    )
-    presence = await _start(wiring, Presence.start(presence_deps), supervisor)
     registry = await _start(
         wiring,
         ConnectionRegistry.start(
-            encode, metrics.registry, metrics.broadcast, tracer, wiring.outside.now_s, presence.tell
+            encode, metrics.registry, metrics.broadcast, tracer, wiring.outside.now_s, tell_presence
         ),
         supervisor,
     )
@@ -124,7 +119,7 @@ async def start_fanout(
         WebSocketBroadcaster.start(registry.tell, metrics.broadcast, wiring.outside.now_s, tracer, wiring.content_ids),
         supervisor,
     )
-    return FanOut(presence, registry, broadcaster)
+    return FanOut(registry, broadcaster)
 
 
 async def start_deployment(
@@ -163,12 +158,14 @@ async def start_bus(
     users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     commands = await _start_commands(wiring, supervisor, journal, fanout, bus, codec)
+    hints = await _start_hints(wiring, supervisor, users, bus, codec)
+    presence = await _start_presence(wiring, supervisor, journal, fanout, users, hints)
     handler = BroadcasterMessageHandler(
         users.tell_watchlist,
         users.tell_if_active,
         fanout.broadcaster.tell,
         commands.tell,
-        fanout.presence.tell,
+        hints.tell,
         tracer,
         wiring.content_ids,
     )
@@ -185,7 +182,7 @@ async def start_bus(
         retry_s=retry_s,
     )
     subscriber = await _start(wiring, PubNubSubscriber.start(subscriber_deps), supervisor)
-    return Channels(users, publisher, subscriber, commands)
+    return Channels(users, publisher, subscriber, commands, hints, presence)
 
 
 async def _start_commands(
@@ -208,6 +205,41 @@ async def _start_commands(
         now_s=asyncio.get_running_loop().time,
     )
     return await _start(wiring, DeviceCommands.start(deps), supervisor)
+
+
+async def _start_hints(
+    wiring: Wiring, supervisor: ActorRef[Supervisor], users: ActiveUsers, bus: Bus, codec: BusCodec
+) -> ActorRef[DeviceHints]:
+    deps = DeviceHintsDeps(
+        node=wiring.node,
+        bus=bus,
+        encode=codec.encode,
+        tell_if_active=users.tell_if_active,
+        metrics=wiring.metrics.bus,
+        now_ms=wiring.outside.now_ms,
+    )
+    return await _start(wiring, DeviceHints.start(deps), supervisor)
+
+
+async def _start_presence(
+    wiring: Wiring,
+    supervisor: ActorRef[Supervisor],
+    journal: ActorRef[Journal],
+    fanout: FanOut,
+    users: ActiveUsers,
+    hints: ActorRef[DeviceHints],
+) -> ActorRef[Presence]:
+    deps = PresenceDeps(
+        node=wiring.node,
+        is_alone=wiring.is_alone,
+        journal=journal.tell,
+        registry=fanout.registry.tell,
+        tell_watchlist=users.tell_watchlist,
+        hints=hints.tell,
+        metrics=wiring.metrics.presence,
+        lease_s=wiring.outside.lease_s,
+    )
+    return await _start(wiring, Presence.start(deps), supervisor)
 
 
 def control_handler(deployment: ActorRef[Deployment]) -> Callable[[bytes], None]:

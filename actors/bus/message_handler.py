@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from actors.messages import progress
-from actors.messages.bus import RemoteCommand
+from actors.messages import device_registers, progress
+from actors.messages.bus import RemoteCommand, RemoteSeen
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubDevicesSeen,
+    PubNubDeviceUpdate,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
-from actors.messages.collections import PROGRESS
+from actors.messages.collections import DEVICES, PROGRESS
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
-from actors.messages.devices import DescribeDevice
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.names import is_name
@@ -35,7 +36,7 @@ class BroadcasterMessageHandler:
         tell_if_active: reaches it if it runs on this node.
         broadcaster: relays what is no journaled update.
         commands: brings commands to the devices that they name.
-        describe: keeps what foreign publishers say of devices.
+        hints: told which devices other nodes have seen.
         tracer: of this node.
         content_ids: which are taken.
 
@@ -48,7 +49,7 @@ class BroadcasterMessageHandler:
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
         commands: Tell[RemoteCommand],
-        describe: Tell[DescribeDevice],
+        hints: Tell[RemoteSeen],
         tracer: Tracer,
         content_ids: ContentIds,
     ) -> None:
@@ -56,7 +57,7 @@ class BroadcasterMessageHandler:
         self._tell_if_active = tell_if_active
         self._broadcaster = broadcaster
         self._commands = commands
-        self._describe = describe
+        self._hints = hints
         self._tracer = tracer
         self._content_ids = content_ids
 
@@ -69,7 +70,7 @@ class BroadcasterMessageHandler:
         match message:
             case PubNubWatchlistUpdate(revision=None) | PubNubProgressUpdate(revision=None) | PubNubDeviceHeartbeat():
                 return
-            case PubNubWatchlistUpdate() | PubNubProgressUpdate():
+            case PubNubWatchlistUpdate() | PubNubProgressUpdate() | PubNubDeviceUpdate():
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
                 self._tell_if_active(user_id, message)
@@ -77,6 +78,8 @@ class BroadcasterMessageHandler:
                 self._broadcaster(RelayPubNubMessage(user_id, message))
             case PubNubDeviceCommand():
                 self._commands(RemoteCommand(user_id, message))
+            case PubNubDevicesSeen():
+                self._hints(RemoteSeen(user_id, message))
             case _:
                 assert_never(message)
 
@@ -95,7 +98,15 @@ class BroadcasterMessageHandler:
             case PubNubProgressUpdate(revision=None):
                 self._ingest_progress(user_id, message)
             case PubNubDeviceHeartbeat():
-                self._describe(DescribeDevice(user_id, message.device_id, message.said(), is_own=True))
+                self._tell_watchlist(
+                    DeviceWrite(
+                        user_id=user_id,
+                        device_id=message.device_id,
+                        change=device_registers.description(message.device_id, message),
+                        answer=None,
+                        collection=DEVICES,
+                    )
+                )
             case _:
                 return
 

@@ -8,7 +8,6 @@ from msgspec import Struct, field
 from actors.messages.commands import SendCommand
 from actors.messages.connection import Following, WatchlistRequest
 from actors.messages.device import Answer
-from actors.messages.devices import DescribeDevice
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 
@@ -50,5 +49,3 @@ class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
     tracer: Tracer = field(default_factory=untraced)
     send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
     """Brings a command to another device; by default there is none."""
-    describe: Tell[DescribeDevice] = lambda _: None
-    """Keeps what a device says of itself."""

@@ -6,19 +6,22 @@ from typing import Final, assert_never
 import msgspec
 
 from actors.connection.deps import ConnectionDeps
+from actors.messages import device_registers
+from actors.messages.collections import DEVICES
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.connection import ConnectionInfo, DeviceAnswered, WriteAnswered
 from actors.messages.device import (
     CommandToDevice,
+    DeviceEdit,
     DeviceHeartbeat,
     MessageId,
     ProgressWrite,
+    Submitted,
     WatchlistWrite,
     answer_to_command,
     answer_to_heartbeat,
 )
-from actors.messages.devices import NOTHING_SAID, DescribeDevice
-from actors.messages.journal import DeviceWrite, Outcome
+from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 
@@ -37,10 +40,10 @@ class DeviceWrites:
         self._said = 0
         self.unanswered = 0
 
-    def submit(self, message: WatchlistWrite | ProgressWrite | CommandToDevice | DeviceHeartbeat) -> None:
+    def submit(self, message: Submitted) -> None:
         """Have done what the device wants."""
         match message:
-            case WatchlistWrite() | ProgressWrite():
+            case WatchlistWrite() | ProgressWrite() | DeviceEdit():
                 self._write(message)
             case CommandToDevice():
                 self._command(message)
@@ -49,7 +52,7 @@ class DeviceWrites:
             case _:
                 assert_never(message)
 
-    def _write(self, write: WatchlistWrite | ProgressWrite) -> None:
+    def _write(self, write: WatchlistWrite | ProgressWrite | DeviceEdit) -> None:
         """Hand ``write`` to the user's ``WatchlistSync``."""
         self._begin()
         user_id, device_id = self._connection.user_id, self._connection.device_id
@@ -57,7 +60,7 @@ class DeviceWrites:
             DeviceWrite(
                 user_id=user_id,
                 device_id=device_id,
-                change=write.register_change() if isinstance(write, ProgressWrite) else write,
+                change=write if isinstance(write, WatchlistWrite) else write.register_change(),
                 collection=write.collection,
                 answer=partial(_tell_outcome, self._connection.tell, write),
                 trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket", write.collection),
@@ -73,17 +76,30 @@ class DeviceWrites:
 
     def _describe(self, heartbeat: DeviceHeartbeat) -> None:
         """Have what the device says of itself kept, unless that is what it said last."""
-        answer: Tell[bool | None] | None = None
         if heartbeat.id is not None:
             self._begin()
-            answer = partial(_tell_description, self._connection.tell, heartbeat.id)
-        fields = heartbeat.said()
-        if fields != NOTHING_SAID and (said := hash(msgspec.json.encode(fields))) != self._said:
-            self._said = said
-            user_id, device_id = self._connection.user_id, self._connection.device_id
-            self._deps.describe(DescribeDevice(user_id, device_id, fields, answer, is_own=True))
-        elif answer is not None:
-            answer(True)
+        said = hash(msgspec.json.encode(fields)) if (fields := heartbeat.said()) else self._said
+        if said == self._said:
+            self._described(heartbeat.id, Outcome(status=Status.UPDATED))
+            return
+        self._said = said
+        user_id, device_id = self._connection.user_id, self._connection.device_id
+        self._deps.tell_watchlist(
+            DeviceWrite(
+                user_id=user_id,
+                device_id=device_id,
+                change=device_registers.description(device_id, heartbeat),
+                collection=DEVICES,
+                answer=partial(self._described, heartbeat.id),
+            )
+        )
+
+    def _described(self, message_id: MessageId | None, outcome: Outcome) -> None:
+        """Take what became of what the device says of itself: if it is not kept, it may say so again."""
+        if outcome.status is Status.REFUSED:
+            self._said = 0
+        if message_id is not None:
+            self._connection.tell(DeviceAnswered(answer_to_heartbeat(message_id, outcome)))
 
     def _begin(self) -> None:
         """Count what will be answered; beyond the bound the device is not read."""
@@ -98,13 +114,11 @@ class DeviceWrites:
             self._socket.resume_reading()
 
 
-def _tell_outcome(tell: Tell[WriteAnswered], write: WatchlistWrite | ProgressWrite, outcome: Outcome) -> None:
+def _tell_outcome(
+    tell: Tell[WriteAnswered], write: WatchlistWrite | ProgressWrite | DeviceEdit, outcome: Outcome
+) -> None:
     tell(WriteAnswered(write.id, outcome, write.collection))
 
 
 def _tell_command(tell: Tell[DeviceAnswered], message_id: MessageId | None, outcome: CommandOutcome) -> None:
     tell(DeviceAnswered(answer_to_command(message_id, outcome)))
-
-
-def _tell_description(tell: Tell[DeviceAnswered], message_id: MessageId, is_kept: bool | None) -> None:
-    tell(DeviceAnswered(answer_to_heartbeat(message_id, is_kept)))

@@ -46,15 +46,11 @@ from actors.messages.connection import (
 from actors.messages.device import (
     Answer,
     Authenticated,
-    CommandToDevice,
-    DeviceHeartbeat,
     DeviceMessage,
     Goodbye,
     Malformed,
     Ping,
     Pong,
-    ProgressWrite,
-    WatchlistWrite,
 )
 from actors.ports import DeviceSocket
 from actors.runtime import LoopActor
@@ -226,10 +222,10 @@ class SyncWebSocket(LoopActor):
             self._pending.add(delivery)
             return
         frames = delivery.frames
+        if delivery.is_for_followers and not named(delivery.collection, self._followed).is_joined:
+            return  # it will be read from the journal
         if delivery.first_revision is not None:
             followed = named(delivery.collection, self._followed)
-            if not followed.is_joined:
-                return  # it will be read from the journal
             known = followed.revision + 1 - delivery.first_revision
             if known < 0:
                 self._fill_gap(followed)
@@ -298,8 +294,6 @@ class SyncWebSocket(LoopActor):
         self._heartbeat.heard()
         for message in messages:
             match message:
-                case WatchlistWrite() | ProgressWrite() | CommandToDevice() | DeviceHeartbeat():
-                    self._writes.submit(message)
                 case Ping():
                     self._send(Pong())
                 case Malformed():
@@ -307,7 +301,7 @@ class SyncWebSocket(LoopActor):
                 case Pong():
                     pass
                 case _:
-                    assert_never(message)
+                    self._writes.submit(message)
 
     def _renew(self, renewed: TokenRenewed) -> None:
         if (renewed.user_id, renewed.device_id) != (self._connection.user_id, self._connection.device_id):

@@ -7,8 +7,10 @@ from typing import Final, assert_never
 import msgspec
 from msgspec import structs
 
+from actors.messages import device_registers
 from actors.messages.channel import (
     PubNubDeviceHandoff,
+    PubNubDeviceUpdate,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubSyncMessage,
@@ -119,6 +121,8 @@ class WebSocketBroadcaster(SupervisedActor):
                     timestamp=message.timestamp if is_of_node and isinstance(message.timestamp, HLCTimestamp) else None,
                     device_id=message.device_id if is_of_node else None,
                 )
+            case PubNubDeviceUpdate():
+                return device_registers.shown(message)
             case PubNubDeviceHandoff():
                 content_id = self._content_id(message.content_id)
                 if content_id is None:

@@ -196,12 +196,12 @@ class ConnectionRegistry(SupervisedActor):
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:
         """Tell ``delivery`` to those who read, and return them; buffer it for the others."""
         recipients = tuple(self._user_connections[user_id].values())
-        if delivery.first_revision is not None:
+        if delivery.is_for_followers:
             collection = delivery.collection
             recipients = tuple([connection for connection in recipients if collection in connection.collections])
         for collections, slow in tuple(self._slow.get(user_id, {}).items()):
             recipients = tuple(connection for connection in recipients if connection not in slow)
-            if delivery.first_revision is None or delivery.collection in collections:
+            if not delivery.is_for_followers or delivery.collection in collections:
                 slow.buffer(delivery)
                 self._evict(slow.over_bound())
         tell_all([connection.tell for connection in recipients], delivery)

@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from actors.errors import StoreUnavailable
+from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
 from actors.messages.devices import WritePresence
@@ -48,13 +48,15 @@ class ListEdits:
 
     def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
         self.under_way.remove(done)
-        tell_answer(message.reply_to, self._result(done), self._metrics)
+        tell_answer(message.reply_to, self._result(message, done), self._metrics)
 
-    def _result(self, done: asyncio.Future[Any]) -> Any:
+    def _result(self, message: PutList | DeleteList | WritePresence, done: asyncio.Future[Any]) -> Any:
         try:
             answer = done.result()
         except StoreUnavailable as error:
-            self._writability.note_failure(error)
+            # Who is online is not waited with for long: that it could not be written need not be an outage.
+            if not isinstance(message, WritePresence) or isinstance(error, StatementRefused):
+                self._writability.note_failure(error)
         except Exception:
             self._metrics.errors += 1
             logger.exception("lists, or who is online, could not be written")

@@ -1,10 +1,10 @@
-"""What the publisher, the subscriber and the commands of devices are told."""
+"""What the publisher, the subscriber, and who brings devices' commands and hints are told."""
 
 from msgspec import Struct
 
-from actors.messages.channel import HeadMoved, PubNubDeviceCommand
+from actors.messages.channel import HeadMoved, PubNubDeviceCommand, PubNubDevicesSeen
 from actors.messages.commands import SendCommand
-from actors.messages.devices import Devices
+from actors.messages.devices import Devices, UserDevicesSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.journal import AnyUpdate, HeadsLoaded
 from actors.runtime.tell import Tell
@@ -107,3 +107,22 @@ class RemoteCommand(Struct, frozen=True, eq=False):
 
 
 DeviceCommandsMessage = SendCommand | CommandDelivered | DevicesRead | RemoteCommand
+
+
+# To the DeviceHints.
+
+
+class ShowSeen(Struct, frozen=True):
+    """Tell those who follow these users' devices, on all nodes."""
+
+    users: tuple[UserDevicesSeen, ...]
+
+
+class RemoteSeen(Struct, frozen=True, eq=False):
+    """Another node's hint has come by the channel."""
+
+    user_id: str
+    message: PubNubDevicesSeen
+
+
+DeviceHintsMessage = ShowSeen | RemoteSeen

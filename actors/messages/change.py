@@ -9,7 +9,7 @@ from actors.messages.names import Name
 from crdt.hlc import HLCTimestamp
 
 WatchlistAction = Literal["add", "remove"]
-ProgressAction = Literal["update", "remove"]
+RegisterAction = Literal["update", "remove"]
 PlayState = Literal["playing", "paused", "stopped"]
 
 MAX_REVISION: Final = (1 << 63) - 1

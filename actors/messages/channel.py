@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
-from actors.messages.change import AuthorStamp, PlayState, ProgressAction, Seconds, WatchlistAction
+from actors.messages.change import AuthorStamp, PlayState, RegisterAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
 from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandType
-from actors.messages.devices import DeviceFields
+from actors.messages.devices import DeviceFields, DeviceSeen
 from actors.messages.names import MAX_NAME_LENGTH, Name
 from crdt.hlc import HLCTimestamp
 
@@ -64,11 +64,28 @@ class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field
     duration_seconds: Seconds
     timestamp: HLCTimestamp | int | None = None
     device_id: str = ""
-    operation: ProgressAction | None = None
+    operation: RegisterAction | None = None
     state: PlayState | None = None
     watched: bool | None = None
     revision: int | None = None
     origin: str | None = None
+    epoch: str | None = None
+    """Of the database that has ``revision``."""
+
+
+class PubNubDeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="type", omit_defaults=True, kw_only=True):
+    """What has become of a device's register: only nodes send it."""
+
+    device_id: str
+    operation: RegisterAction
+    device_name: str | None = None
+    device_type: str | None = None
+    platform: str | None = None
+    capabilities: str | None = None
+    """JSON as a text, as a command's ``payload``."""
+    timestamp: HLCTimestamp
+    revision: int
+    origin: str
     epoch: str | None = None
     """Of the database that has ``revision``."""
 
@@ -117,6 +134,16 @@ class PubNubDeviceHeartbeat(
     timestamp: HLCTimestamp | int | None = None
 
 
+class PubNubDevicesSeen(Struct, frozen=True, tag="devices_seen", tag_field="type"):
+    """Which of the user's devices have come online, or gone offline: only nodes send it."""
+
+    devices: tuple[DeviceSeen, ...]
+    id: str
+    origin: str
+    sent_ms: int
+    """By the origin's clock, milliseconds since 1970."""
+
+
 JOURNAL: Final = "journal"
 """The ``origin`` of what the journal itself has said."""
 
@@ -131,6 +158,10 @@ class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_de
     collection: str = WATCHLIST
 
 
-PubNubSyncMessage = PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceHandoff
-PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat
+PubNubUpdate = PubNubWatchlistUpdate | PubNubProgressUpdate | PubNubDeviceUpdate
+"""Of a collection."""
+PubNubSyncMessage = (
+    PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceUpdate | PubNubDeviceHandoff
+)
+PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat | PubNubDevicesSeen
 BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved

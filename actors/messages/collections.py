@@ -12,13 +12,14 @@ from actors.messages.names import MAX_NAME_LENGTH
 
 WATCHLIST: Final = "watchlist"
 PROGRESS: Final = "progress"
+DEVICES: Final = "devices"
 LIST_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 """What a list is called in URLs: nothing in it is escaped there, and none is ``.`` or ``..``."""
 MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
-KINDS: Final = (WATCHLIST, "list", PROGRESS)
+KINDS: Final = (WATCHLIST, "list", PROGRESS, DEVICES)
 """What ``kind_of`` says."""
 
 _LIST: Final = "list:"

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from actors.messages.close_codes import Close
-from actors.messages.collections import WATCHLIST
+from actors.messages.collections import DEVICES, WATCHLIST
 from actors.messages.device import Ack, DeviceAck, DeviceMessage, Error, answer_to
 from actors.messages.journal import Bookmark, DeviceWrite, Outcome
 from actors.runtime.tell import Tell
@@ -111,7 +111,8 @@ class Deliver(Struct, frozen=True, eq=False):
     """Show the device these frames: revisions ``first_revision``, ``first_revision + 1``, … one a frame.
 
     No frames: it should have been shown everything before ``first_revision``.
-    ``first_revision`` is ``None``: not of the journal (``progress_update``, ``device_command``), shown as it comes.
+    ``first_revision`` is ``None``: not of the journal (a foreign ``progress_update``, ``device_command``, a hint at who
+    is online), shown as it comes.
     """
 
     first_revision: int | None
@@ -119,6 +120,11 @@ class Deliver(Struct, frozen=True, eq=False):
     collection: str = WATCHLIST
     until_s: float | None = None
     """When it is too late to show it, on the connection's clock; only of what is not of the journal."""
+
+    @property
+    def is_for_followers(self) -> bool:
+        """Whether nobody is shown it who does not follow its collection."""
+        return self.first_revision is not None or self.collection == DEVICES
 
 
 class MeasureWrite(Struct, frozen=True, eq=False):

@@ -1,14 +1,28 @@
 """A change in its other forms, each made here and nowhere else: the channel's message, and what devices are shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from actors.messages.change import Change
-from actors.messages.channel import PubNubListUpdate, PubNubProgressUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import PROGRESS, WATCHLIST, collection_in, collection_of_list, list_in, list_of
+from actors.messages.channel import (
+    PubNubDeviceUpdate,
+    PubNubListUpdate,
+    PubNubProgressUpdate,
+    PubNubUpdate,
+    PubNubWatchlistUpdate,
+)
+from actors.messages.collections import (
+    DEVICES,
+    PROGRESS,
+    WATCHLIST,
+    collection_in,
+    collection_of_list,
+    list_in,
+    list_of,
+)
 from actors.messages.content_ids import ContentIds
 from actors.messages.device import (
     ListSnapshot,
@@ -18,10 +32,9 @@ from actors.messages.device import (
     WatchlistSnapshotPiece,
 )
 from actors.messages.journal import AnyUpdate, Page, RegisterPage, SnapshotPage
-from actors.messages.progress import ProgressItem
 from actors.messages.register_kinds import KINDS
 from actors.messages.registers import RegisterUpdate
-from actors.messages.sync import ListUpdate, ProgressUpdate, WatchlistUpdate
+from actors.messages.sync import CollectionUpdate, ListUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -31,7 +44,7 @@ _ITEMS: Final = b'"items":['
 
 def channel_update(
     update: AnyUpdate, origin: str, traceparent: str | None = None, epoch: str | None = None
-) -> PubNubWatchlistUpdate | PubNubProgressUpdate:
+) -> PubNubUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
     if isinstance(update, RegisterUpdate):
         return KINDS[collection_in(update.line)].channel_form(update, origin, epoch)
@@ -53,10 +66,12 @@ def channel_update(
     return message if list_id is None else PubNubListUpdate(*structs.astuple(message), list=list_id)
 
 
-def collection_of(message: PubNubWatchlistUpdate | PubNubProgressUpdate) -> str:
+def collection_of(message: PubNubUpdate) -> str:
     """Return whose change a message of the channel tells of."""
     if isinstance(message, PubNubProgressUpdate):
         return PROGRESS
+    if isinstance(message, PubNubDeviceUpdate):
+        return DEVICES
     return collection_of_list(message.list) if isinstance(message, PubNubListUpdate) else WATCHLIST
 
 
@@ -76,7 +91,7 @@ def channel_change(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> C
     )
 
 
-def device_update(update: AnyUpdate) -> WatchlistUpdate | ProgressUpdate:
+def device_update(update: AnyUpdate) -> CollectionUpdate:
     """Return the form of a journal record that devices are shown."""
     if isinstance(update, RegisterUpdate):
         return KINDS[collection_in(update.line)].device_form(update)
@@ -109,7 +124,7 @@ def shown(
 
 def snapshot_page(page: Page | RegisterPage) -> SnapshotPage:
     """Return the form of a page that devices are shown."""
-    items: list[SnapshotItem] | list[ProgressItem]
+    items: Sequence[Struct]
     if isinstance(page, RegisterPage):
         items = [KINDS[collection_in(page.line)].item_form(update) for update in page.items]
     else:

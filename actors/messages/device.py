@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, Literal, assert_never
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
+from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
 from actors.messages.commands import CommandOutcome, CommandRequest
 from actors.messages.content_ids import ContentId
+from actors.messages.device_registers import DeviceChange, DevicesSnapshot, DevicesSnapshotPiece
 from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome, Status
 from actors.messages.progress import ProgressChange, ProgressSnapshot, ProgressSnapshotPiece
@@ -56,6 +57,19 @@ class ProgressWrite(ProgressChange, frozen=True, tag="progress_update", tag_fiel
     def collection(self) -> str:
         """What it changes."""
         return PROGRESS
+
+
+class DeviceEdit(DeviceChange, frozen=True, tag="device_update", tag_field="type", kw_only=True):
+    """A ``DeviceChange`` over the WebSocket; answered by ``ack`` or ``error``."""
+
+    id: MessageId | None = None
+    traceparent: str | None = None
+    """As of a ``WatchlistWrite``."""
+
+    @property
+    def collection(self) -> str:
+        """What it changes."""
+        return DEVICES
 
 
 class Authenticate(Struct, frozen=True, tag="authenticate", tag_field="type"):
@@ -104,8 +118,14 @@ class Malformed(Struct, frozen=True):
         return Error(id=self.id, code=code, field=field, message=self.message, retry_after_ms=retry_after_ms)
 
 
-DeviceMessage = WatchlistWrite | ListWrite | ProgressWrite | DeviceHeartbeat | CommandToDevice | Ping | Pong | Malformed
+DeviceMessage = (
+    WatchlistWrite | ListWrite | ProgressWrite | DeviceEdit | DeviceHeartbeat | CommandToDevice | Ping | Pong
+    | Malformed
+)  # fmt: skip
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
+
+Submitted = WatchlistWrite | ListWrite | ProgressWrite | DeviceEdit | DeviceHeartbeat | CommandToDevice
+"""What is done elsewhere, and answered when it is."""
 
 COMMAND_RETRY_MS: Final = 2_000
 """What devices are asked to wait while the database is away."""
@@ -230,7 +250,8 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
 
 Answer = (
     Ack | DeviceAck | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
-    | ListSnapshotPiece | ProgressSnapshot | ProgressSnapshotPiece | Goodbye | Pong
+    | ListSnapshotPiece | ProgressSnapshot | ProgressSnapshotPiece | DevicesSnapshot | DevicesSnapshotPiece | Goodbye
+    | Pong
 )  # fmt: skip
 """What only one connection is told."""
 
@@ -247,6 +268,10 @@ def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = 
             retry_after_ms=None if retry_after_s is None else round(retry_after_s * 1000),
         )
     if outcome.status is Status.NOT_FOUND:
+        if collection == DEVICES:
+            return Error(
+                id=message_id, code="not_found", field="device_id", message="device_id: there is no such device"
+            )
         where = kind_of(collection)
         return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
@@ -286,9 +311,10 @@ def answer_to_command(message_id: str | int | None, outcome: CommandOutcome) -> 
     return Error(id=message_id, code=outcome, field="target_device_id", message=f"target_device_id: {text}")
 
 
-def answer_to_heartbeat(message_id: str | int | None, is_kept: bool | None) -> DeviceAck | Error:
+def answer_to_heartbeat(message_id: str | int | None, outcome: Outcome) -> DeviceAck | Error:
     """Return what a device is told about what it says of itself."""
-    if is_kept is None:
-        text = "the journal is unavailable"
-        return Error(id=message_id, code="try_again_later", message=text, retry_after_ms=COMMAND_RETRY_MS)
+    if outcome.status is Status.REFUSED:
+        error = answer_to(message_id, outcome, DEVICES)
+        assert isinstance(error, Error)
+        return error
     return DeviceAck(id=message_id, status="updated")

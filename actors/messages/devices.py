@@ -1,6 +1,9 @@
-"""A user's devices: what is known of them, and where they are connected."""
+"""A user's devices: what may be said of them, and where they are connected.
 
-from typing import Any, ClassVar, Final
+What is said of one is a register: ``actors.messages.device_registers``.
+"""
+
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -26,15 +29,20 @@ class DeviceFields(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """Check what no schema says. Raises: ValueError."""
-        if self.capabilities is not None and len(msgspec.json.encode(self.capabilities)) > MAX_CAPABILITIES_BYTES:
+        if self.capabilities is None:
+            return
+        try:
+            msgspec.msgpack.encode(self.capabilities)  # as which they cross to the store, with numbers of 64 bits
+            size_bytes = len(msgspec.json.encode(self.capabilities))
+        except (OverflowError, RecursionError):
+            raise ValueError("capabilities: numbers must fit in 64 bits, and nothing be nested deeply") from None
+        if size_bytes > MAX_CAPABILITIES_BYTES:
             raise ValueError(f"capabilities: must be at most {MAX_CAPABILITIES_BYTES} bytes as JSON")
 
-    def said(self) -> "DeviceFields":
-        """Return what is said, without the message that says it."""
-        return DeviceFields(**{name: getattr(self, name) for name in DeviceFields.__struct_fields__})
-
-
-NOTHING_SAID: Final = DeviceFields()
+    def said(self) -> dict[str, Any]:
+        """Return what is said, by field."""
+        values = ((name, getattr(self, name)) for name in DeviceFields.__struct_fields__)
+        return {name: value for name, value in values if value is not None}
 
 
 # To the Presence.
@@ -54,25 +62,12 @@ class DeviceLeft(Struct, frozen=True):
     device_id: str
 
 
-class DescribeDevice(Struct, frozen=True, eq=False):
-    """Keep what is said of a device; ``answer``: whether it is known, or ``None`` if it cannot be kept now."""
+class DeviceRecorded(Struct, frozen=True):
+    """A device is known now; or not yet, ``is_done`` is false: that could not be written."""
 
     user_id: str
     device_id: str
-    fields: DeviceFields
-    answer: Tell[bool | None] | None = None
-    is_own: bool = False
-    """The device says it of itself: then it is known from now on."""
-    describes: ClassVar[bool] = True
-
-
-class ForgetDevice(Struct, frozen=True, eq=False):
-    """Forget what is known of a device; ``answer`` as of ``DescribeDevice``."""
-
-    user_id: str
-    device_id: str
-    answer: Tell[bool | None] | None = None
-    describes: ClassVar[bool] = False
+    is_done: bool
 
 
 class DevicesConnected(Struct, frozen=True):
@@ -85,16 +80,28 @@ class PresenceDue(Struct, frozen=True):
     """It is time to write what has come together, or to renew the lease."""
 
 
-# What the store is asked, and answers.
+# Who has come online or gone offline, for those who follow a user's devices.
 
 
-class Description(Struct, frozen=True):
-    """What is said of one device."""
+class DeviceSeen(Struct, frozen=True):
+    """A device has come online, or gone offline."""
+
+    device_id: str
+    is_online: bool
+    last_seen_ms: int
+    """As of a ``KnownDevice``."""
+
+
+class UserDevicesSeen(Struct, frozen=True):
+    """What has become of the devices of one user."""
 
     user_id: str
-    device_id: str
-    fields: DeviceFields
-    is_own: bool
+    devices: tuple[DeviceSeen, ...]
+    is_elsewhere: bool
+    """The user has a device on another node."""
+
+
+# What the store is asked, and answers.
 
 
 class NotePresence(Request["PresenceNoted"], frozen=True, kw_only=True, tag=True):
@@ -106,8 +113,10 @@ class NotePresence(Request["PresenceNoted"], frozen=True, kw_only=True, tag=True
     """Nobody else has the database: whatever other lease there is has ended."""
     came: tuple[Pair, ...] = ()
     left: tuple[Pair, ...] = ()
-    descriptions: tuple[Description, ...] = ()
-    forgotten: tuple[Pair, ...] = ()
+    visited: tuple[Pair, ...] = ()
+    """Who has been here in between: nothing is noted of them."""
+    recorded: tuple[Pair, ...] = ()
+    """Who has become known: who began to follow before that is to be told again."""
 
 
 class PresenceNoted(Struct, frozen=True, kw_only=True, tag=True):
@@ -115,8 +124,10 @@ class PresenceNoted(Struct, frozen=True, kw_only=True, tag=True):
 
     is_lease_kept: bool
     """It had not ended; else others may have taken the node's devices for gone, and have removed them."""
-    unknown: tuple[Pair, ...]
-    """Of those that were described or forgotten."""
+    unknown: tuple[Pair, ...] = ()
+    """Of those that came or visited."""
+    seen: tuple[UserDevicesSeen, ...] = ()
+    """Who has come online or gone offline by it, also of nodes that are gone."""
     has_more: bool
     """There is more to be removed of nodes that are gone."""
 
@@ -169,6 +180,6 @@ class WritePresence(Struct, frozen=True, eq=False):
 
 
 PresenceMessage = (
-    DeviceCame | DeviceLeft | DescribeDevice | ForgetDevice | DevicesConnected | PresenceDue | PresenceNoted
-    | PresenceEnded | WriteFailed
+    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | PresenceDue | PresenceNoted | PresenceEnded
+    | WriteFailed
 )  # fmt: skip

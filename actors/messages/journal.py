@@ -96,6 +96,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Status
     update: Update | None = None
     register: RegisterUpdate | None = None
+    forgotten: tuple[RegisterUpdate, ...] = ()
+    """What had to go for it, at the revisions before, if it is new."""
     is_new: bool = False
     reason: str | None = None
     field: str | None = None
@@ -117,6 +119,13 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def shown(self) -> AnyUpdate | None:
         """What devices are shown of it, if it is new."""
         return self.update or self.register
+
+    @property
+    def news(self) -> tuple[AnyUpdate, ...]:
+        """The updates that it has added to the history, in order."""
+        if not self.is_new or self.shown is None:
+            return ()
+        return (*self.forgotten, self.shown)
 
 
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):

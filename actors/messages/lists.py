@@ -22,6 +22,8 @@ class Lists(Struct, frozen=True, kw_only=True, tag=True):
     watchlist: int
     progress: int
     """0: there is none."""
+    devices: int
+    """The same."""
     lists: tuple[ListSummary, ...]
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from actors.messages.change import AuthorStamp, PlayState, ProgressAction, Seconds
+from actors.messages.change import AuthorStamp, PlayState, RegisterAction, Seconds
 from actors.messages.channel import PubNubProgressUpdate
 from actors.messages.content_ids import ContentId, ContentIds
 from actors.messages.names import Name
@@ -32,7 +32,7 @@ class ProgressChange(Struct, frozen=True, omit_defaults=True):
     state: PlayState = "playing"
     watched: bool | None = None
     """``None``: it is from 90 % on."""
-    operation: ProgressAction = "update"
+    operation: RegisterAction = "update"
     operation_id: Name | None = None
     timestamp: AuthorStamp | None = None
     """The author's stamp. A bare number is accepted and ignored: the service stamps the change."""

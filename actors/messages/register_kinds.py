@@ -12,12 +12,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from actors.messages import progress
-from actors.messages.channel import PubNubProgressUpdate
-from actors.messages.collections import PROGRESS, collection_in
+from actors.messages import device_registers, progress
+from actors.messages.channel import PubNubDeviceUpdate, PubNubProgressUpdate
+from actors.messages.collections import DEVICES, PROGRESS, collection_in
+from actors.messages.device_registers import DeviceItem, DevicesSnapshot, DevicesSnapshotPiece
 from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
 from actors.messages.registers import RegisterUpdate, Values
-from actors.messages.sync import ProgressUpdate
+from actors.messages.sync import DeviceUpdate, ProgressUpdate
 
 
 class RegisterKind(Struct, frozen=True, kw_only=True):
@@ -29,16 +30,19 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
     """What authors call the key."""
     state_of: Callable[[Values], str]
     """A word by which its keys may be asked for, of a value that is there."""
-    device_form: Callable[[RegisterUpdate], ProgressUpdate]
+    device_form: Callable[[RegisterUpdate], ProgressUpdate | DeviceUpdate]
     """What devices are shown."""
-    item_form: Callable[[RegisterUpdate], ProgressItem]
+    item_form: Callable[[RegisterUpdate], ProgressItem | DeviceItem]
     """What is shown in a snapshot."""
-    snapshot: type[ProgressSnapshot]
+    snapshot: type[ProgressSnapshot | DevicesSnapshot]
     """The message that is a snapshot."""
-    piece: type[ProgressSnapshotPiece]
+    piece: type[ProgressSnapshotPiece | DevicesSnapshotPiece]
     """The message that is a piece of one."""
-    channel_form: Callable[[RegisterUpdate, str, str | None], PubNubProgressUpdate]
+    channel_form: Callable[[RegisterUpdate, str, str | None], PubNubProgressUpdate | PubNubDeviceUpdate]
     """What nodes tell each other; of an update, its origin and the epoch of the database."""
+    are_keys_devices: bool = False
+    """A key is a device: only that one's own word gives it a value; what says nothing new, and has no stamp of its
+    author's, is no change; and for one more than there may be, the one goes that has been offline for longest."""
 
 
 KINDS: Final = {
@@ -51,7 +55,18 @@ KINDS: Final = {
         snapshot=ProgressSnapshot,
         piece=ProgressSnapshotPiece,
         channel_form=progress.channel_form,
-    )
+    ),
+    DEVICES: RegisterKind(
+        members=device_registers.MEMBERS,
+        key_field="device_id",
+        state_of=device_registers.state_of,
+        device_form=device_registers.device_form,
+        item_form=device_registers.item_form,
+        snapshot=DevicesSnapshot,
+        piece=DevicesSnapshotPiece,
+        channel_form=device_registers.channel_form,
+        are_keys_devices=True,
+    ),
 }
 """By collection."""
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from actors.messages.change import PlayState, ProgressAction, WatchlistAction
-from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
+from actors.messages.change import PlayState, RegisterAction, WatchlistAction
+from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.content_ids import ContentId
 from crdt.hlc import HLCTimestamp
 
@@ -61,7 +61,7 @@ class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type
     content_id: ContentId
     position: int | float
     duration: int | float
-    action: ProgressAction | None = None
+    action: RegisterAction | None = None
     state: PlayState | None = None
     watched: bool | None = None
     revision: int | None = None
@@ -74,7 +74,28 @@ class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type
         return PROGRESS
 
 
-CollectionUpdate = WatchlistUpdate | ProgressUpdate
+class DeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="type", omit_defaults=True, kw_only=True):
+    """What is known of a device, or without ``revision`` whether it is online: that is a hint, and not kept."""
+
+    device_id: str
+    action: RegisterAction | None = None
+    device_name: str | None = None
+    device_type: str | None = None
+    platform: str | None = None
+    capabilities: dict[str, Any] | None = None
+    revision: int | None = None
+    timestamp: HLCTimestamp | None = None
+    is_online: bool | None = None
+    last_seen: str | None = None
+    """RFC 3339."""
+
+    @property
+    def collection(self) -> str:
+        """Which one it is of."""
+        return DEVICES
+
+
+CollectionUpdate = WatchlistUpdate | ProgressUpdate | DeviceUpdate
 """What devices are shown of a change of a collection, whichever it is."""
 
 
@@ -99,4 +120,4 @@ class Notice(Struct, frozen=True, tag="notice", tag_field="type"):
     level: NoticeLevel
 
 
-SyncMessage = WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceCommand | Notice
+SyncMessage = WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceUpdate | DeviceCommand | Notice

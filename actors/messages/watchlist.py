@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from actors.messages.channel import HeadMoved, PubNubProgressUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import WATCHLIST
+from actors.messages.channel import HeadMoved, PubNubUpdate
+from actors.messages.collections import DEVICES, WATCHLIST
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
+from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.journal import (
     Changes,
@@ -20,7 +21,7 @@ from actors.messages.journal import (
 class RemoteUpdate(Struct, frozen=True):
     """Another node committed ``message``; it carries its revision."""
 
-    message: PubNubWatchlistUpdate | PubNubProgressUpdate
+    message: PubNubUpdate
 
 
 class MissedRead(Struct, frozen=True, eq=False):
@@ -44,6 +45,20 @@ class ListRead(Struct, frozen=True, eq=False):
     collection: str = WATCHLIST
 
 
+class DevicesSeen(Struct, frozen=True):
+    """Devices of the user have come online, or gone offline."""
+
+    devices: tuple[DeviceSeen, ...]
+    collection: str = DEVICES
+
+
+class PresenceRead(Struct, frozen=True, eq=False):
+    """The journal's answer to which devices there are, and where."""
+
+    answer: Devices | ReadFailed
+    collection: str = DEVICES
+
+
 class RetireIfIdle(Struct, frozen=True):
     """Stop, unless somebody is connected or waits for an answer."""
 
@@ -55,7 +70,8 @@ class TryAgain(Struct, frozen=True):
 
 
 OfCollection = (
-    DeviceWrite | Committed | Join | ReadOn | RemoteUpdate | HeadMoved | MissedRead | GapRead | ListRead
+    DeviceWrite | Committed | Join | ReadOn | RemoteUpdate | HeadMoved | MissedRead | GapRead | ListRead | DevicesSeen
+    | PresenceRead
 )  # fmt: skip
 """What waits until it is known where its collection stands."""
 WatchlistMessage = (

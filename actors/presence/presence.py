@@ -5,17 +5,18 @@ from asyncio import TimerHandle
 from itertools import islice
 from typing import Final, assert_never
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
+from actors.messages.bus import ShowSeen
+from actors.messages.collections import DEVICES
+from actors.messages.device_registers import description
 from actors.messages.devices import (
-    NOTHING_SAID,
-    DescribeDevice,
-    Description,
     DeviceCame,
+    DeviceFields,
     DeviceLeft,
+    DeviceRecorded,
     DevicesConnected,
     EndPresence,
-    ForgetDevice,
     NotePresence,
     Pair,
     PresenceDue,
@@ -26,6 +27,7 @@ from actors.messages.devices import (
 )
 from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
+from actors.messages.journal import DeviceWrite, Outcome
 from actors.metrics import PresenceMetrics
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell, TellIfAlive, tell_later
@@ -44,6 +46,9 @@ RETRY_S: Final = 1.0
 """After a transaction that failed."""
 
 
+_NOTHING_SAID: Final = DeviceFields()
+
+
 class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     """What a ``Presence`` is wired with."""
 
@@ -52,6 +57,9 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Nobody else has the database."""
     journal: Tell[WritePresence]
     registry: Tell[ListDevices]
+    tell_watchlist: Tell[DeviceWrite]
+    """Reaches the ``WatchlistSync`` of the user whom the write names."""
+    hints: Tell[ShowSeen]
     metrics: PresenceMetrics
     lease_s: float = LEASE_S
     gather_s: float = GATHER_S
@@ -60,10 +68,11 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
 
 
 class Presence(SupervisedActor):
-    """Messages in: ``PresenceMessage``. Messages out: ``WritePresence``, one at a time, and ``ListDevices``.
+    """Messages in: ``PresenceMessage``. Messages out: ``WritePresence``, one at a time, and what comes of its answer.
 
-    A device that comes or goes is written at once, or with all that come within ``gather_s`` of the write before. While
-    any is connected the lease is renewed. Should it have ended all the same, all that are connected are written again.
+    A device that comes or goes is written at once, or with all that come within ``gather_s`` of the write before. Those
+    that were not known get a register, as if they had said something of themselves. While any is connected the lease is
+    renewed. Should it have ended all the same, all that are connected are written again.
     """
 
     def __init__(self, deps: PresenceDeps) -> None:
@@ -71,7 +80,10 @@ class Presence(SupervisedActor):
         self._deps = deps
         self._is_here: dict[Pair, bool] = {}
         """What is to be written: who came, and who left. A later word replaces an earlier one."""
-        self._edits: dict[Pair, list[DescribeDevice | ForgetDevice]] = {}
+        self._visited: set[Pair] = set()
+        """Who left before it was written that they came: they are known as well."""
+        self._recorded: set[Pair] = set()
+        """Who has become known."""
         self._written: _Batch | None = None
         """Under way."""
         self._is_gathering = False
@@ -97,12 +109,11 @@ class Presence(SupervisedActor):
                 self._is_here[user_id, device_id] = True
             case DeviceLeft(user_id=user_id, device_id=device_id):
                 self._deps.metrics.devices -= 1
-                if self._is_here.get((user_id, device_id)):  # it was not written: a short visit makes it known, too
-                    visit = DescribeDevice(user_id, device_id, NOTHING_SAID, is_own=True)
-                    self._edits.setdefault((user_id, device_id), []).append(visit)
+                if self._is_here.get((user_id, device_id)):
+                    self._visited.add((user_id, device_id))
                 self._is_here[user_id, device_id] = False
-            case DescribeDevice() | ForgetDevice():
-                self._edits.setdefault((message.user_id, message.device_id), []).append(message)
+            case DeviceRecorded(user_id=user_id, device_id=device_id, is_done=is_done):
+                (self._recorded if is_done else self._visited).add((user_id, device_id))
             case DevicesConnected(devices=devices):
                 self._is_here = {**dict.fromkeys(devices, True), **self._is_here}
             case PresenceDue():
@@ -118,13 +129,13 @@ class Presence(SupervisedActor):
 
     def on_idle(self) -> None:
         """Write what has come, unless more of it is gathered."""
-        self._deps.metrics.waiting = len(self._is_here) + len(self._edits)
+        self._deps.metrics.waiting = len(self._is_here) + len(self._visited)
         if self._has_work and self._written is None and not self._is_gathering:
             self._write()
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._is_here or self._edits or self._has_more)
+        return bool(self._is_here or self._visited or self._recorded or self._has_more)
 
     def _due(self) -> None:
         """Write what was gathered, or renew the lease."""
@@ -146,30 +157,27 @@ class Presence(SupervisedActor):
             is_alone=deps.is_alone,
             came=tuple([pair for pair, is_here in batch.is_here.items() if is_here]),
             left=tuple([pair for pair, is_here in batch.is_here.items() if not is_here]),
-            descriptions=tuple([_described(pair, run) for pair, run in batch.edits.items() if run[0].describes]),
-            forgotten=tuple([pair for pair, run in batch.edits.items() if not run[0].describes]),
+            visited=batch.visited,
+            recorded=batch.recorded,
         )
         deps.journal(WritePresence(request, TellIfAlive(self.actor_ref)))
         self._written = batch
 
     def _next_batch(self) -> "_Batch":
-        batch = _Batch({}, {})
-        for pair in tuple(islice(self._is_here, self._deps.max_batch)):
-            batch.is_here[pair] = self._is_here.pop(pair)
-        for pair in tuple(islice(self._edits, self._deps.max_batch)):
-            edits = self._edits.pop(pair)
-            kind = edits[0].describes
-            end = next((at for at, edit in enumerate(edits) if edit.describes != kind), len(edits))
-            batch.edits[pair] = edits[:end]
-            if rest := edits[end:]:
-                self._edits[pair] = rest
-        return batch
+        here, most = self._is_here, self._deps.max_batch
+        first = tuple(islice(here, most))
+        visited, recorded = tuple(islice(self._visited, most)), tuple(islice(self._recorded, most))
+        return _Batch({pair: here.pop(pair) for pair in first}, visited, recorded)
 
     def _noted(self, noted: PresenceNoted) -> None:
         batch, metrics = self._finish(self._deps.gather_s), self._deps.metrics
-        metrics.written += len(batch.is_here) + len(batch.edits)
-        for pair, run in batch.edits.items():
-            _answer(run, pair not in noted.unknown)
+        metrics.written += len(batch.is_here)
+        self._visited.difference_update(batch.visited)
+        self._recorded.difference_update(batch.recorded)
+        if noted.seen:
+            self._deps.hints(ShowSeen(noted.seen))
+        for user_id, device_id in noted.unknown:
+            self._record(user_id, device_id)
         self._has_more = noted.has_more
         if self._had_lease and not noted.is_lease_kept:
             metrics.leases_lost += 1
@@ -180,10 +188,19 @@ class Presence(SupervisedActor):
     def _failed(self) -> None:
         batch = self._finish(self._deps.retry_s)
         self._is_here = {**batch.is_here, **self._is_here}
-        for pair, run in batch.edits.items():
-            _answer(run, None)
-            if unasked := [edit for edit in run if edit.answer is None]:
-                self._edits[pair] = unasked + self._edits.get(pair, [])
+
+    def _record(self, user_id: str, device_id: str) -> None:
+        """Let a device be known: its register says so, to whoever follows the user's devices."""
+        tell = TellIfAlive(self.actor_ref)
+
+        def answer(outcome: Outcome) -> None:
+            if outcome.is_new or outcome.retry_after_s is not None:
+                tell(DeviceRecorded(user_id, device_id, is_done=outcome.is_new))
+
+        change = description(device_id, _NOTHING_SAID)
+        self._deps.tell_watchlist(
+            DeviceWrite(user_id=user_id, device_id=device_id, change=change, answer=answer, collection=DEVICES)
+        )
 
     def _finish(self, pause_s: float) -> "_Batch":
         batch, self._written = self._written, None
@@ -201,21 +218,5 @@ class _Batch(Struct, frozen=True):
     """What is written in one transaction."""
 
     is_here: dict[Pair, bool]
-    edits: dict[Pair, list[DescribeDevice | ForgetDevice]]
-    """Of each device a run of either."""
-
-
-def _described(pair: Pair, run: list[DescribeDevice | ForgetDevice]) -> Description:
-    """Return what a run says in all."""
-    fields = NOTHING_SAID
-    for edit in run:
-        assert isinstance(edit, DescribeDevice)
-        said = {name: value for name, value in structs.asdict(edit.fields).items() if value is not None}
-        fields = structs.replace(fields, **said)
-    return Description(*pair, fields, any(isinstance(edit, DescribeDevice) and edit.is_own for edit in run))
-
-
-def _answer(run: list[DescribeDevice | ForgetDevice], is_known: bool | None) -> None:
-    for edit in run:
-        if edit.answer is not None:
-            edit.answer(is_known)
+    visited: tuple[Pair, ...]
+    recorded: tuple[Pair, ...]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from actors.messages.channel import PubNubProgressUpdate, PubNubWatchlistUpdate
+from actors.messages.channel import PubNubUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.collections import kind_of, line_of
+from actors.messages.collections import DEVICES, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
@@ -29,6 +29,7 @@ from actors.messages.journal import (
 )
 from actors.messages.watchlist import GapRead, ListRead, MissedRead, TryAgain
 from actors.watchlist.deps import WatchlistDeps
+from actors.watchlist.presence_hints import PresenceHints
 from actors.watchlist.replays import Position, Replays
 from actors.watchlist.revision_line import RevisionLine, Step
 from actors.watchlist.snapshots import SnapshotDeps, Snapshots
@@ -76,6 +77,7 @@ class CollectionSync:
         )
         self._snapshots = Snapshots(snapshot_deps, deps.slice_rows)
         self._replays = Replays(self._read_missed, deps.frame, self._snapshots.begin, name)
+        self.hints: Final = PresenceHints(user_id, deps, tell)
         self.uncommitted = 0
         self.waiting: list[Any] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -84,7 +86,7 @@ class CollectionSync:
     @property
     def is_idle(self) -> bool:
         """Whether nobody is connected, and nothing of it is under way."""
-        is_reading = self._is_healing or self._replays.is_reading or self._snapshots.is_reading
+        is_reading = self._is_healing or self._replays.is_reading or self._snapshots.is_reading or self.hints.is_reading
         return not (self._connections or self.uncommitted or self.waiting is not None or is_reading)
 
     # Where it stands
@@ -115,7 +117,7 @@ class CollectionSync:
             self._deps.broadcaster(Relay(self._user_id, due))
         self.heal_if_behind()
 
-    def arrived(self, message: PubNubWatchlistUpdate | PubNubProgressUpdate) -> None:
+    def arrived(self, message: PubNubUpdate) -> None:
         """Show the devices what another node has committed, if it is next."""
         if self._is_next(message.revision or 0, message.epoch):
             self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
@@ -221,12 +223,15 @@ class CollectionSync:
 
     def join(self, join: Join) -> None:
         """Register a connection, and tell it where it stands, or bring it up to date."""
+        is_new = join.connection not in self._connections
         self._connections[join.connection] = None
         self._deps.registry(Register(join.connection))  # before the read, so that nothing falls between
         if join.since is None:
             join.connection.tell(Joined(self._revisions.head, self._name))
             return
         self._replays.wait(join)
+        if is_new and self._name == DEVICES:
+            self.hints.show_all(join.connection)
 
     def leave(self, connection: ConnectionInfo) -> None:
         """Do nothing more for it."""
@@ -235,6 +240,7 @@ class CollectionSync:
         self._connections.pop(connection, None)
         self._replays.forget(connection)
         self._snapshots.forget(connection)
+        self.hints.forget(connection)
 
     def read_on(self, connection: ConnectionInfo, after: Bookmark) -> None:
         """Show it the next part of the list."""

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from actors.messages.bus import Publish
 from actors.messages.connection import ConsumerResumed, SlowConsumer
-from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
+from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, SendToUser, Unregister
 from actors.messages.journal import SLICE_ROWS, Bookmark, JournalMessage
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.ports import Fragments
@@ -24,7 +24,7 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     """A monotonic clock."""
     max_clock_drift_ms: int
     journal: Tell[JournalMessage]
-    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed]
+    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser]
     broadcaster: Tell[Relay | RelayMissed | RelayPubNubMessage]
     publisher: Tell[Publish] | None
     """``None``: there are no other nodes."""

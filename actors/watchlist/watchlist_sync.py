@@ -13,8 +13,8 @@ from msgspec import structs
 
 from actors.messages.bus import Publish
 from actors.messages.change import data_problem
-from actors.messages.channel import JOURNAL, HeadMoved, PubNubProgressUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import WATCHLIST, parts_of
+from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
+from actors.messages.collections import DEVICES, WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
@@ -31,10 +31,12 @@ from actors.messages.journal import (
 )
 from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.watchlist import (
+    DevicesSeen,
     GapRead,
     ListRead,
     MissedRead,
     OfCollection,
+    PresenceRead,
     RemoteUpdate,
     RetireIfIdle,
     TryAgain,
@@ -126,6 +128,10 @@ class WatchlistSync(SupervisedActor):
                 collection.list_read(page)
             case GapRead(answer=gap):
                 collection.healed(gap)
+            case DevicesSeen(devices=devices):
+                collection.hints.relay(devices)
+            case PresenceRead(answer=found):
+                collection.hints.answered(found)
             case HeadMoved(revision=revision, epoch=epoch):
                 collection.saw(revision, epoch)
                 if message.origin == JOURNAL and collection is self._watchlist:
@@ -180,7 +186,7 @@ class WatchlistSync(SupervisedActor):
             if commit.write is not None and commit.write.trace is not None:
                 revision, is_new = outcome.revision, outcome.is_new
                 self._deps.tracer.commit(commit.write.trace, revision, outcome.status, is_new=is_new)
-        updates = [outcome.shown for outcome in committed.outcomes if outcome.is_new and outcome.shown]
+        updates = [update for outcome in committed.outcomes for update in outcome.news]
         collection.advance(updates, committed.epoch)
         if self._deps.publisher is not None:
             for update in updates:
@@ -204,13 +210,13 @@ class WatchlistSync(SupervisedActor):
             self._deps.bus_metrics.refused["not_taken"] += 1
             logger.warning("a foreign publisher's operation was refused: %s", outcome.reason)
 
-    def _remote(self, message: PubNubWatchlistUpdate | PubNubProgressUpdate, collection: CollectionSync) -> None:
+    def _remote(self, message: PubNubUpdate, collection: CollectionSync) -> None:
         if isinstance(message.timestamp, HLCTimestamp):
             try:
                 self._follow_clock(message.timestamp)
             except ClockDriftError as error:
                 logger.warning("the clock of node %s is not followed: %s", message.origin, error)
-        traceparent = None if isinstance(message, PubNubProgressUpdate) else message.traceparent
+        traceparent = message.traceparent if isinstance(message, PubNubWatchlistUpdate) else None
         if traceparent is not None and message.origin != self._deps.node:
             self._deps.tracer.receive(traceparent, collection.line, message.revision or 0, message.origin or "")
         collection.arrived(message)
@@ -244,6 +250,9 @@ class WatchlistSync(SupervisedActor):
 
     def _compare_others(self) -> None:
         """Ask where the other collections stand: the watchlist was compared with the journal."""
+        devices = self._collections.get(DEVICES)
+        if devices is not None and self._deps.publisher is not None:
+            devices.hints.refresh()
         lines = tuple(collection.line for name, collection in self._collections.items() if name != WATCHLIST)
         if lines:
             self._deps.journal(LoadHeads(lines, self._reply_to))

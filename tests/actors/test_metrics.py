@@ -50,13 +50,14 @@ def test_of_the_messages_updates_are_counted_by_kind_of_collection() -> None:
     metrics = BroadcastMetrics()
     metrics.record_relay(3, 0.25, "list")
     metrics.record_relay(2, 0.25)
-    assert (metrics.messages_relayed, metrics.updates_relayed) == (5, {"watchlist": 0, "list": 3, "progress": 0})
+    of_kinds = {"watchlist": 0, "list": 3, "progress": 0, "devices": 0}
+    assert (metrics.messages_relayed, metrics.updates_relayed) == (5, of_kinds)
 
 
 def test_every_status_is_shown_from_the_start() -> None:
     writes = NodeMetrics().writes
     assert writes.by_status() == dict.fromkeys(Status, 0)
-    assert writes.outcomes == dict.fromkeys(product(("watchlist", "list", "progress"), Status), 0)
+    assert writes.outcomes == dict.fromkeys(product(("watchlist", "list", "progress", "devices"), Status), 0)
 
 
 def test_writes_are_counted_by_kind_of_collection() -> None:

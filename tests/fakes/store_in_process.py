@@ -91,7 +91,7 @@ class StoreInProcess:
             case FindSnapshotPage(line=user_id, limit=limit, after=after):
                 return lambda: _snapshot_page(store.page(user_id, limit, after))
             case NotePresence():  # nobody asks such a store who is online
-                return lambda: PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
+                return lambda: PresenceNoted(is_lease_kept=True, has_more=False)
             case EndPresence():
                 return PresenceEnded
             case FindRegister(line=line, key=key) if isinstance(store, SqlJournalStore):

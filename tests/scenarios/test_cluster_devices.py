@@ -1,4 +1,4 @@
-"""Devices on two nodes of a cluster: who is online, and what one has another do."""
+"""Devices on two nodes of a cluster: what they are, who is online, and what one has another do."""
 
 import asyncio
 import json
@@ -31,6 +31,36 @@ async def order(socket: ClientConnection, target: str, **more: Any) -> dict[str,
     return await said_to(socket)
 
 
+class Follower:
+    """A device that follows the user's devices, and what it shows of them."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.names: dict[str, str | None] = {}
+        self.online: dict[str, bool] = {}
+        self.revision = 0
+
+    async def until_it_shows(self, names: dict[str, str | None], online: dict[str, bool]) -> None:
+        """Take in what comes until both are shown; ``online`` of those alone that it names."""
+        while self.names != names or not online.items() <= self.online.items():
+            self._take_in(await said_to(self.socket))
+
+    def _take_in(self, message: dict[str, Any]) -> None:
+        if message["type"] != "device_update":
+            assert message["type"] in ("resumed", "ack")
+            return
+        device_id = message["device_id"]
+        if "revision" not in message:
+            self.online[device_id] = message["is_online"]
+            return
+        assert message["revision"] > self.revision
+        self.revision = message["revision"]
+        if message["action"] == "update":
+            self.names[device_id] = message.get("device_name")
+        else:
+            del self.names[device_id]
+
+
 async def test_devices_are_seen_and_commanded_wherever_they_are(
     bus: BusServer,
     start_node: StartNode,
@@ -54,13 +84,18 @@ async def test_devices_are_seen_and_commanded_wherever_they_are(
 
     async with AsyncExitStack() as stack:
 
-        async def device(node: ClusterNode, device_id: str, user_id: str = "ann") -> ClientConnection:
-            connecting = connect(node.ws_url, additional_headers=bearer(user_id, device_id), compression=None)
-            return await stack.enter_async_context(connecting)
+        async def device(node: ClusterNode, device_id: str, user_id: str = "ann", query: str = "") -> ClientConnection:
+            url, headers = node.ws_url + query, bearer(user_id, device_id)
+            return await stack.enter_async_context(connect(url, additional_headers=headers, compression=None))
 
         phone, tv, tablet = await device(here, "phone"), await device(there, "tv"), await device(there, "tablet")
         stranger = await device(there, "tv", "bob")
-        await until(lambda: _is(online, {"phone": True, "tv": True, "tablet": True}))
+        followers = [Follower(await device(node, "pc", query="?since=devices:0")) for node in (here, there)]
+        names: dict[str, str | None] = dict.fromkeys(("pc", "phone", "tablet", "tv"))
+        everybody = dict.fromkeys(names, True)
+        await until(lambda: _is(online, everybody))
+        for follower in followers:
+            await follower.until_it_shows(names, everybody)
 
         ack = await order(phone, "tv", command_type="seek", payload={"position_seconds": 1.0}, id="c1")
         assert ack == {"type": "ack", "id": "c1", "status": "sent"}
@@ -83,9 +118,18 @@ async def test_devices_are_seen_and_commanded_wherever_they_are(
         assert await said_to(stranger) == {"type": "pong"}
 
         await tv.close()
-        await until(lambda: _is(online, {"phone": True, "tv": False, "tablet": True}))
+        await until(lambda: _is(online, everybody | {"tv": False}))
+        rename = {"type": "device_update", "device_id": "tv", "device_name": "Küche"}
+        await followers[0].socket.send(json.dumps(rename))
+        for follower in followers:
+            await follower.until_it_shows(names | {"tv": "Küche"}, everybody | {"tv": False})
         assert (await order(phone, "tv", command_type="play"))["code"] == "device_offline"
         assert [(await hand_off(target))[0] for target in ("tv", "radio")] == [400, 404]
+        async with http.delete(f"{here.url}/api/v1/devices/tv", headers=bearer("ann")) as response:
+            assert response.status == 204
+        del names["tv"]
+        for follower in followers:
+            await follower.until_it_shows(names, {"tablet": True})
 
 
 async def _is(look: Callable[[], Awaitable[dict[str, bool]]], expected: dict[str, bool]) -> bool:

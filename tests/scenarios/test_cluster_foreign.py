@@ -99,7 +99,8 @@ async def test_rubbish_on_the_channel_is_warned_of_and_counted_and_disturbs_nobo
 
             await until(is_counted)
     for node in nodes:
-        assert await node.metric(http, "syncd_messages_relayed_total") == 0
+        relayed = 'syncd_collection_updates_relayed_total{collection="watchlist"}'
+        assert await node.metric(http, relayed) == 0
         warnings = [line for line in node.log.read_text().splitlines() if '"level": "warning"' in line]
         assert len([line for line in warnings if "syncd.commands.serve" not in line]) == len(RUBBISH)  # of its start
     body = {"operation": "add", "content_id": str(UUID(int=1))}

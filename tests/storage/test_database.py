@@ -133,6 +133,26 @@ def test_a_write_waits_for_anothers_lock_only_so_long_and_a_read_does_not(databa
     other.close()
 
 
+def test_a_write_may_wait_for_anothers_lock_more_briefly_than_the_next_does(database_url: str) -> None:
+    holder, other = Database(database_url), Database(database_url, lock_timeout_s=TIMEOUT_S)
+    with holder.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT)")
+        transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
+    lock = "UPDATE film SET title = 'Brazil'"
+    with other.transaction(writing=True, waits_briefly=True) as brief:
+        brief.connection.execute(lock)
+    with other.transaction(writing=True) as usual:
+        setting = "SHOW lock_timeout" if usual.dialect.name == "postgresql" else "PRAGMA busy_timeout"
+        ((timeout,),) = usual.connection.execute(setting).fetchall()
+        assert timeout in (f"{TIMEOUT_S:g}s", "1min", round(TIMEOUT_S * 1000))
+    with holder.transaction(writing=True) as transaction:
+        transaction.connection.execute(lock)
+        with pytest.raises(StoreUnavailable), other.transaction(writing=True, waits_briefly=True) as waiting:
+            waiting.connection.execute(lock)
+    holder.close()
+    other.close()
+
+
 def test_a_value_that_is_refused_is_no_outage(database_url: str) -> None:
     database = Database(database_url)
     with database.transaction(writing=True) as transaction:

@@ -1,15 +1,17 @@
-"""Who is online is what nodes say whose lease has not ended, and what is known of devices outlives it."""
+"""Who is online is what nodes say whose lease has not ended; whoever makes a difference to that is told."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from actors.messages.devices import Description, DeviceFields, KnownDevice, NotePresence, PresenceNoted
-from storage.bounds import Bounds
+from actors.errors import StoreUnavailable
+from actors.messages.devices import DeviceFields, DeviceSeen, KnownDevice, NotePresence, PresenceNoted, UserDevicesSeen
 from storage.database import Database
 from storage.presence import CLEARED_AT_ONCE, SqlPresenceStore
 from tests.fakes.wall_clock import WallClock
 from tests.migrated import migrate
+from tests.storage.knowing import Knowing
+from tests.timeouts import TIMEOUT_S
 
 LEASE_MS = 10_000
 ENDED_MS = -1
@@ -29,13 +31,24 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def store(database: Database, wall_clock: WallClock) -> SqlPresenceStore:
-    return SqlPresenceStore(database, wall_clock, Bounds(devices_per_user=3))
+    return SqlPresenceStore(database, wall_clock)
 
 
 @pytest.fixture
-def note(store: SqlPresenceStore) -> Note:
+def knowing(database: Database, wall_clock: WallClock) -> Knowing:
+    return Knowing(database, wall_clock)
+
+
+@pytest.fixture
+def note(store: SqlPresenceStore, knowing: Knowing) -> Note:
+    """``note(node, …)``: what ``Presence`` does, to whom the devices that are not known yet are told."""
+
     def note(node: str = "a", lease_ms: int = LEASE_MS, is_alone: bool = False, **more: object) -> PresenceNoted:
-        return store.note(NotePresence(node=node, lease_ms=lease_ms, is_alone=is_alone, **more))  # type: ignore[arg-type]
+        request = NotePresence(node=node, lease_ms=lease_ms, is_alone=is_alone, **more)  # type: ignore[arg-type]
+        noted = store.note(request)
+        for user_id, device_id in noted.unknown:
+            knowing.say(device_id, user_id=user_id)
+        return noted
 
     return note
 
@@ -112,12 +125,14 @@ def test_a_device_was_last_seen_when_it_came_or_went_and_is_seen_while_it_is_the
 ) -> None:
     migrate(sqlite_url)
     store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+    knowing = Knowing(on_sqlite, wall_clock)
 
     def last_seen_ms() -> int:
         return store.devices("ann").devices[0].last_seen_ms
 
     came_ms = wall_clock.now_ms
     store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
+    knowing.say("tv")
     wall_clock.now_ms += 5_000
     assert last_seen_ms() == came_ms + 5_000
     store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, left=(TV,)))
@@ -126,42 +141,86 @@ def test_a_device_was_last_seen_when_it_came_or_went_and_is_seen_while_it_is_the
     on_sqlite.close()
 
 
-def test_what_is_said_of_a_device_is_kept_field_by_field(store: SqlPresenceStore, note: Note) -> None:
+def test_what_is_said_of_a_device_is_listed_with_it(store: SqlPresenceStore, note: Note, knowing: Knowing) -> None:
     note(came=(TV,))
     said = DeviceFields(device_type="tv", capabilities={"hdr_support": ["hdr10"], "can_cast": True})
-    assert note(descriptions=(Description(*TV, said, is_own=True),)).unknown == ()
-    named = DeviceFields(device_name="Zoë's TV ☃", platform="webos")
-    assert note(descriptions=(Description(*TV, named, is_own=False),)).unknown == ()
+    knowing.say("tv", said)
+    knowing.say("tv", DeviceFields(device_name="Zoë's TV ☃", platform="webos"), by="phone")
     (device,) = store.devices("ann").devices
     fields = DeviceFields(device_name="Zoë's TV ☃", device_type="tv", platform="webos", capabilities=said.capabilities)
     assert device == KnownDevice(device_id="tv", fields=fields, last_seen_ms=device.last_seen_ms, nodes=("a",))
 
 
-def test_only_a_device_itself_becomes_known_by_what_is_said_of_it(store: SqlPresenceStore, note: Note) -> None:
-    named = DeviceFields(device_name="TV")
-    assert note(descriptions=(Description(*TV, named, is_own=False),)).unknown == (TV,)
+def test_who_is_not_known_is_named_until_it_is(store: SqlPresenceStore, note: Note, knowing: Knowing) -> None:
+    request = NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(TV,), visited=(PHONE,))
+    for _ in range(2):
+        assert store.note(request).unknown == (PHONE, TV)
     assert online(store) == {}
-    assert note(descriptions=(Description(*TV, named, is_own=True),)).unknown == ()
-    assert online(store) == {"tv": ()}
+    knowing.say("tv")
+    assert store.note(request).unknown == (PHONE,)
+    assert online(store) == {"tv": ("a",)}
 
 
-def test_a_device_is_forgotten_once_and_comes_back_by_itself(store: SqlPresenceStore, note: Note) -> None:
+def test_a_device_that_is_forgotten_comes_back_when_it_connects_again(
+    store: SqlPresenceStore, note: Note, knowing: Knowing
+) -> None:
     note(came=(TV, PHONE))
-    assert note(forgotten=(TV,)).unknown == ()
-    assert note(forgotten=(TV,)).unknown == (TV,)
-    note(left=(TV,))
+    knowing.forget("tv", by="phone")
+    assert note(left=(TV,)).unknown == ()
     assert online(store) == {"phone": ("a",)}
-    note(came=(TV,))
+    assert note(came=(TV,)).unknown == (TV,)
     assert online(store) == {"phone": ("a",), "tv": ("a",)}
 
 
-def test_beyond_the_bound_the_devices_go_that_are_offline_for_longest(store: SqlPresenceStore, note: Note) -> None:
-    for device_id in ("1", "2", "3"):
-        note(came=(("ann", device_id),))
-    note(left=(("ann", "2"), ("ann", "3")))
-    note(came=(("ann", "3"),))
-    note(left=(("ann", "3"),))
-    note(came=(("ann", "4"),))
-    assert online(store) == {"1": ("a",), "3": (), "4": ("a",)}
-    note(came=(("ann", "5"), ("ann", "6")))  # those who are there stay
-    assert online(store) == dict.fromkeys("1456", ("a",))
+def test_nobody_waits_long_behind_who_is_online(database_url: str, note: Note, database: Database) -> None:
+    note()
+    patient = Database(database_url, lock_timeout_s=10 * TIMEOUT_S)  # longer than the test may take
+    store = SqlPresenceStore(patient, lambda: 0)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE leases SET ends_ms = 0")
+        with pytest.raises(StoreUnavailable):
+            store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False))
+        with pytest.raises(StoreUnavailable):
+            store.end("a")
+    patient.close()
+
+
+def seen(noted: PresenceNoted) -> dict[str, tuple[dict[str, bool], bool]]:
+    """Return who has come online or gone offline, by user, and whether the user is elsewhere."""
+    return {
+        one.user_id: ({device.device_id: device.is_online for device in one.devices}, one.is_elsewhere)
+        for one in noted.seen
+    }
+
+
+def test_who_comes_or_goes_is_told_where_that_makes_a_difference(note: Note) -> None:
+    assert seen(note(came=(TV, ("bob", "tv")))) == {"ann": ({"tv": True}, False), "bob": ({"tv": True}, False)}
+    assert seen(note("b", came=(TV, PHONE))) == {"ann": ({"phone": True}, True)}
+    assert seen(note(left=(TV,), came=(("bob", "pc"),))) == {"bob": ({"pc": True}, False)}
+    assert seen(note("b", left=(TV, PHONE))) == {"ann": ({"phone": False, "tv": False}, False)}
+    assert note().seen == ()
+
+
+def test_who_has_become_known_is_told_as_it_is(note: Note) -> None:
+    note(came=(TV, PHONE))
+    note("b", came=(TV,))
+    note(left=(PHONE,))
+    assert seen(note("b", recorded=(TV, PHONE))) == {"ann": ({"tv": True, "phone": False}, True)}
+
+
+def test_whose_node_has_died_has_gone_offline_unless_it_is_here(note: Note) -> None:
+    note("dead", came=(TV, PHONE), lease_ms=ENDED_MS)
+    assert seen(note(came=(PHONE,))) == {"ann": ({"phone": True, "tv": False}, False)}
+
+
+def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_url: str) -> None:
+    migrate(sqlite_url)
+    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+    came_ms = wall_clock.now_ms
+    store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
+    Knowing(on_sqlite, wall_clock).say("tv")
+    wall_clock.now_ms += 2 * LEASE_MS
+    noted = store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(PHONE,)))
+    on_sqlite.close()
+    gone, here = DeviceSeen("tv", False, came_ms), DeviceSeen("phone", True, wall_clock.now_ms)
+    assert noted.seen == (UserDevicesSeen("ann", (gone, here), False),)

@@ -78,18 +78,19 @@ async def start_all(
 ) -> tuple[ActorRef[Journal], ActorRef[Supervisor], Channels]:
     journal = await start_journal(wiring, store)
     supervisor = await start_supervisor(wiring, pytest.fail)
-    fanout = await start_fanout(wiring, supervisor, journal, is_alone=True)
-    return journal, supervisor, await start_bus(wiring, supervisor, journal, fanout, bus, BusCodec())
+    fanout = await start_fanout(wiring, supervisor, lambda: channels.presence)
+    channels = await start_bus(wiring, supervisor, journal, fanout, bus, BusCodec())
+    return journal, supervisor, channels
 
 
 async def test_a_group_has_started_when_its_start_returns(wiring: Wiring, store: StoreInProcess) -> None:
     journal = await start_journal(wiring, store)
     assert running() == ["Journal"]
     supervisor = await start_supervisor(wiring, pytest.fail)
-    fanout = await start_fanout(wiring, supervisor, journal, is_alone=True)
-    assert running() == ["Journal", "Supervisor", "Presence", "ConnectionRegistry", "WebSocketBroadcaster"]
+    fanout = await start_fanout(wiring, supervisor, lambda: pytest.fail("nobody is there"))
+    assert running() == ["Journal", "Supervisor", "ConnectionRegistry", "WebSocketBroadcaster"]
     await start_bus(wiring, supervisor, journal, fanout, NoBus(), BusCodec())
-    assert running()[5:] == ["PubNubPublisher", "DeviceCommands", "PubNubSubscriber"]
+    assert running()[4:] == ["PubNubPublisher", "DeviceCommands", "DeviceHints", "Presence", "PubNubSubscriber"]
 
 
 async def test_what_was_started_is_stopped_last_first(

@@ -84,6 +84,10 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         Following(since=7, epoch="e"), Following("list:kids", 0, "e"),
     )  # fmt: skip
     assert resume_query(b"since=list:kids:3").follows == (Following("list:kids", 3),)
+    assert resume_query(b"since=devices:0&since=progress:2").follows == (
+        Following("devices", 0),
+        Following("progress", 2),
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         (b"since=list:kids:0&since=list:kids:1", "since: list:kids must be given once"),
         (b"since=watchlist:1&since=1", "since: watchlist must be given once"),
         (b"since=list:kids:0&since=list:no%20space:1", "since: must be a revision, or a collection and a revision"),
-        (b"since=devices:1", "since: must be a revision"),
+        (b"since=rooms:1", "since: must be a revision"),
         (b"since=1&since=2", "since: must be given once"),
         (b"since=list:kids:", "since: must be a revision"),
     ],

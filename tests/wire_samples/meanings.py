@@ -12,6 +12,8 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubDevicesSeen,
+    PubNubDeviceUpdate,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
@@ -43,6 +45,7 @@ from actors.messages.device import (
     Authenticated,
     CommandToDevice,
     DeviceAck,
+    DeviceEdit,
     DeviceHeartbeat,
     Error,
     Goodbye,
@@ -58,9 +61,11 @@ from actors.messages.device import (
     WatchlistSnapshotPiece,
     WatchlistWrite,
 )
+from actors.messages.device_registers import DeviceItem, DevicesSnapshot, DevicesSnapshotPiece
+from actors.messages.devices import DeviceSeen
 from actors.messages.journal import Status
 from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
-from actors.messages.sync import DeviceCommand, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
+from actors.messages.sync import DeviceCommand, DeviceUpdate, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import (
     BusStats,
@@ -111,6 +116,14 @@ OTHER_FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000002"
 STAMP = HLCTimestamp(1_764_000_000_000, 3, "a1b2c3d4")
 FOLLOWED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CAPABILITIES = {"max_resolution": "4k", "hdr_support": ["hdr10"], "audio_codecs": ["aac"], "can_cast": True}
+DEVICE = DeviceItem(
+    device_id="tv",
+    device_name="Zoë's TV ☃",
+    device_type="tv",
+    platform="webos",
+    capabilities=CAPABILITIES,
+    timestamp=STAMP,
+)
 DATA = {"note": "with Zoë ☃", "stars": 4.5}
 LATENCY = LatencyStats(0.5, 0.25, 1.5, 12.75)
 
@@ -136,6 +149,19 @@ FROM_DEVICES: Final[Mapping[str, Struct]] = {
     ),
     "progress_update.required": ProgressWrite(FILM, 90),
     "progress_update.remove": ProgressWrite(FILM, operation="remove"),
+    "device_update.all": DeviceEdit(
+        device_id="tv",
+        operation="remove",
+        device_name="Zoë's TV ☃",
+        device_type="tv",
+        platform="webos",
+        capabilities=CAPABILITIES,
+        operation_id="op-1",
+        timestamp=STAMP,
+        id="w1",
+        traceparent=FOLLOWED,
+    ),
+    "device_update.required": DeviceEdit(device_id="tv"),
     "authenticate.all": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "t1"),
     "authenticate.required": Authenticate("eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     "device_heartbeat": DeviceHeartbeat(),
@@ -166,6 +192,25 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
         revision=9, epoch="9f86d081", start=True, items=(PLAYED,), next="9f86d081.9.115605504000000003.7"
     ),
     "progress_snapshot_piece.required": ProgressSnapshotPiece(revision=9, epoch="9f86d081", items=()),
+    "device_update.required": DeviceUpdate(device_id="tv"),
+    "device_update.all": DeviceUpdate(
+        device_id="tv",
+        action="update",
+        device_name="Zoë's TV ☃",
+        device_type="tv",
+        platform="webos",
+        capabilities=CAPABILITIES,
+        revision=7,
+        timestamp=STAMP,
+        is_online=True,
+        last_seen="2025-11-24T16:00:00.250+00:00",
+    ),
+    "device_update.hint": DeviceUpdate(device_id="tv", is_online=False, last_seen="2025-11-24T16:00:00.250+00:00"),
+    "devices_snapshot": DevicesSnapshot(revision=9, epoch="9f86d081", items=(DEVICE,)),
+    "devices_snapshot_piece.all": DevicesSnapshotPiece(
+        revision=9, epoch="9f86d081", start=True, items=(DEVICE,), next="9f86d081.9.115605504000000003.7"
+    ),
+    "devices_snapshot_piece.required": DevicesSnapshotPiece(revision=9, epoch="9f86d081", items=()),
     "device_command.all": DeviceCommand(f"handoff:{FILM}", "tv"),
     "device_command.required": DeviceCommand("play"),
     "device_command.all-with-payload": DeviceCommand("seek", "tv", 90.5, {"position_seconds": 90.5}, "phone ☃"),
@@ -226,6 +271,23 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
     "pong": Pong(),
 }
 
+DEVICE_UPDATES: Final[Mapping[str, Struct]] = {
+    "device_update.all": PubNubDeviceUpdate(
+        device_id="tv",
+        operation="update",
+        device_name="Zoë's TV ☃",
+        device_type="tv",
+        platform="webos",
+        capabilities='{"stars":4.5}',
+        timestamp=STAMP,
+        revision=7,
+        origin="a1b2c3d4",
+        epoch="9f86d081",
+    ),
+    "device_update.required": PubNubDeviceUpdate(
+        device_id="tv", operation="remove", timestamp=STAMP, revision=7, origin="a1b2c3d4"
+    ),
+}
 BUS: Final[Mapping[str, Struct]] = {
     "watchlist_update.all": PubNubWatchlistUpdate(
         "remove", FILM, "syncd:7", STAMP, "phone ☃", ("syncd:7", "syncd:3"), 8, "a1b2c3d4", FOLLOWED
@@ -292,6 +354,13 @@ BUS: Final[Mapping[str, Struct]] = {
         capabilities=CAPABILITIES,
     ),
     "device_heartbeat.required": PubNubDeviceHeartbeat(device_id="tv"),
+    **DEVICE_UPDATES,
+    "devices_seen": PubNubDevicesSeen(
+        (DeviceSeen("tv", is_online=True, last_seen_ms=1_764_000_000_250),),
+        "0af7651916cd43dd",
+        "a1b2c3d4",
+        1_764_000_000_500,
+    ),
 }
 
 BUS_FOREIGN: Final[Mapping[str, Struct]] = {
@@ -330,6 +399,7 @@ BUS_FOREIGN: Final[Mapping[str, Struct]] = {
     "progress_update.required": PubNubProgressUpdate(FILM, 90, 5_400),
     "device_handoff.all": PubNubDeviceHandoff("tv", FILM, 90, 1_764_000_000),
     "device_handoff.required": PubNubDeviceHandoff("tv", FILM),
+    **DEVICE_UPDATES,
     "device_heartbeat.documented": PubNubDeviceHeartbeat(
         device_id="tv", capabilities=CAPABILITIES, timestamp=1_764_000_000
     ),
@@ -514,6 +584,7 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "last-activities": LastActivities(9, "9f86d081"),
     "last-activities.lists": LastActivities(9, "9f86d081", {"kids": 3}),
     "last-activities.all": LastActivities(9, "9f86d081", {"kids": 3}, 120),
+    "last-activities.all-with-devices": LastActivities(9, "9f86d081", {"kids": 3}, 120, 5),
     "last-activities.progress": LastActivities(9, "9f86d081", progress=120),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),

@@ -16,6 +16,7 @@ from actors.messages.device import (
     Authenticated,
     CommandToDevice,
     DeviceAck,
+    DeviceEdit,
     DeviceHeartbeat,
     DeviceMessage,
     Error,
@@ -43,6 +44,7 @@ _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     WatchlistWrite: (Ack, Error),
     ListWrite: (Ack, Error),
     ProgressWrite: (Ack, Error),
+    DeviceEdit: (Ack, Error),
     Authenticate: (Authenticated, Error),
     Ping: (Pong,),
     DeviceHeartbeat: (DeviceAck, Error),
@@ -58,6 +60,7 @@ _EPOCH: Final = "9f86d081"
 _STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
 _TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": _STAMP}
 _PLAYED: Final = {"state": "paused", "watched": False, "timestamp": _STAMP, "device_id": "tv"}
+_DEVICE: Final = {"device_name": "Living room", "device_type": "tv", "platform": "webos"}
 _EXAMPLES: Final[dict[str, Json]] = {
     "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": _CONTENT_ID, "id": "w1"},
     "ListWrite": {
@@ -67,6 +70,9 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "ProgressWrite": {
         "type": "progress_update", "content_id": _CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400,
         "state": "paused", "id": "w4",
+    },
+    "DeviceEdit": {
+        "type": "device_update", "device_id": "tv", "device_name": "Bedroom", "timestamp": _STAMP, "id": "w5",
     },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
     "DeviceHeartbeat": {
@@ -90,6 +96,9 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "ProgressUpdate": {
         "type": "progress_update", "content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
         **_PLAYED, "revision": 120,
+    },
+    "DeviceUpdate": {
+        "type": "device_update", "device_id": "tv", "action": "update", **_DEVICE, "revision": 5, "timestamp": _STAMP,
     },
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
@@ -125,6 +134,14 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "ProgressSnapshotPiece": {
         "type": "progress_snapshot_piece", "revision": 120, "epoch": _EPOCH, "start": True,
         "items": [{"content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
+    },
+    "DevicesSnapshot": {
+        "type": "devices_snapshot", "revision": 5, "epoch": _EPOCH,
+        "items": [{"device_id": "tv", **_DEVICE, "timestamp": _STAMP}],
+    },
+    "DevicesSnapshotPiece": {
+        "type": "devices_snapshot_piece", "revision": 5, "epoch": _EPOCH, "start": True,
+        "items": [{"device_id": "tv", **_DEVICE, "timestamp": _STAMP}],
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
     "Closing": {"code": 1001, "reason": "the service is restarting"},

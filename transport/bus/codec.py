@@ -10,6 +10,8 @@ from actors.messages.channel import (
     BusMessage,
     HeadMoved,
     PubNubDeviceCommand,
+    PubNubDevicesSeen,
+    PubNubDeviceUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -60,7 +62,7 @@ class BusCodec:
         return message
 
     def _admit_unsigned(self, message: BusMessage) -> None:
-        claims_node = isinstance(message, HeadMoved) or (
+        claims_node = isinstance(message, HeadMoved | PubNubDeviceUpdate | PubNubDevicesSeen) or (
             (isinstance(message, PubNubWatchlistUpdate | PubNubProgressUpdate) and message.revision is not None)
             or (isinstance(message, PubNubDeviceCommand) and message.origin is not None)
         )

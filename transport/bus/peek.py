@@ -14,8 +14,8 @@ class Peeked(Struct, frozen=True):
     @property
     def is_of_node(self) -> bool:
         """Whether it claims to come from a node, and not from a foreign publisher."""
-        is_command = self.type == "device_command" and self.origin is not None
-        return self.revision is not None or self.type == "head_moved" or is_command
+        is_of_devices = self.type in ("device_command", "devices_seen") and self.origin is not None
+        return self.revision is not None or self.type == "head_moved" or is_of_devices
 
     @property
     def is_foreign_write(self) -> bool:

@@ -149,7 +149,7 @@ class Figures(Collector):
     def _devices(self) -> Iterator[Metric]:
         presence, commands = self.sources.metrics.presence, self.sources.metrics.commands
         yield _gauge("devices", "Devices connected to this node.", presence.devices)
-        yield _gauge("presence_waiting", "Devices that came, went or were edited, not written yet.", presence.waiting)
+        yield _gauge("presence_waiting", "Devices that came or went, not written yet.", presence.waiting)
         yield _counter("presence_written", "Devices that were written.", presence.written)
         yield _counter("leases_lost", "Leases that ended while the node lived.", presence.leases_lost)
         yield _counters("device_commands", "Commands to devices.", "outcome", commands.outcomes)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.messages.change import Change, PlayState, ProgressAction, WatchlistAction
+from actors.messages.change import Change, PlayState, RegisterAction, WatchlistAction
 from actors.messages.content_ids import ContentId
 from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
 from actors.messages.progress import is_watched, percent_of
@@ -33,7 +33,7 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     success: bool
-    operation: WatchlistAction | ProgressAction | None = None
+    operation: WatchlistAction | RegisterAction | None = None
     collection: str | None = None
     content_id: ContentId | None = None
     status: Status
@@ -131,6 +131,7 @@ class LastActivities(Struct, frozen=True, omit_defaults=True):
     epoch: str
     lists: dict[str, Revision] | None = None
     progress: Revision = 0
+    devices: Revision = 0
 
 
 class NamedList(Struct, frozen=True):

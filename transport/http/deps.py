@@ -8,7 +8,6 @@ from msgspec import Struct, field
 from actors.messages.channel import HeadMoved
 from actors.messages.commands import SendCommand
 from actors.messages.content_ids import UUIDS, ContentIds
-from actors.messages.devices import DescribeDevice, ForgetDevice
 from actors.messages.journal import DeviceWrite, JournalMessage
 from actors.metrics import IssuerMetrics, ListenerMetrics
 from actors.runtime.tell import Tell
@@ -49,8 +48,6 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
     send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
     """Brings a command to a device."""
-    edit_device: Tell[DescribeDevice | ForgetDevice] = lambda _: None
-    """Changes what is known of a device."""
     answer_timeout_s: float = 10.0
     """For an actor to answer; beyond it the client is asked to try again."""
     now_s: Callable[[], float] = time.monotonic

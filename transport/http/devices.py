@@ -1,21 +1,24 @@
 """The routes of a user's devices: which there are, and what they are called."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
-from actors.messages.devices import DescribeDevice, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.collections import DEVICES
+from actors.messages.device_registers import description, time_text
+from actors.messages.devices import Devices, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
+from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.names import NAME_RULE, is_name
+from actors.messages.registers import RegisterChange
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
 from transport.http.answers import DevicesResponse, ListedDevice, json_response
 from transport.http.app import HttpRequest
-from transport.http.deadlines import RETRY_AFTER_S, with_deadline
+from transport.http.deadlines import with_deadline
 from transport.http.deps import ApiDeps
 from transport.http.reads import OF_A_USER, read_answer
 from transport.http.requests import (
@@ -52,9 +55,7 @@ class DeviceRoutes:
         """Change what is known of the device that the path names."""
         claims, device_id = await self._of_device(request)
         asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES))
-        pending: LoopFuture[bool | None] = LoopFuture()
-        self._deps.edit_device(DescribeDevice(claims.user_id, device_id, asked.said(), pending.set))
-        await self._edited(pending)
+        await self._write(claims, description(device_id, asked))
         for device in await self._listed(claims.user_id):
             if device.device_id == device_id:
                 return json_response(device)
@@ -63,9 +64,7 @@ class DeviceRoutes:
     async def forget(self, request: HttpRequest) -> Response:
         """Forget the device that the path names."""
         claims, device_id = await self._of_device(request)
-        pending: LoopFuture[bool | None] = LoopFuture()
-        self._deps.edit_device(ForgetDevice(claims.user_id, device_id, pending.set))
-        await self._edited(pending)
+        await self._write(claims, RegisterChange(key=device_id, says=None))
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _of_device(self, request: HttpRequest) -> tuple[Claims, str]:
@@ -82,22 +81,35 @@ class DeviceRoutes:
         found = await read_answer(self._deps, pending)
         return tuple(map(_listed, found.devices))
 
-    async def _edited(self, pending: LoopFuture[bool | None]) -> None:
-        is_known = await with_deadline(pending, self._deps.answer_timeout_s)
-        if is_known is None:
-            raise unavailable("the journal is unavailable", RETRY_AFTER_S)
-        if not is_known:
+    async def _write(self, claims: Claims, change: RegisterChange) -> None:
+        """Have ``change`` done. Raises: Problem, it was not."""
+        pending: LoopFuture[Outcome] = LoopFuture()
+        self._deps.write(
+            DeviceWrite(
+                user_id=claims.user_id,
+                device_id=claims.device_id,
+                change=change,
+                answer=pending.set,
+                collection=DEVICES,
+            )
+        )
+        outcome = await with_deadline(pending, self._deps.answer_timeout_s)
+        reason = outcome.reason or "The write was not accepted."
+        if outcome.retry_after_s is not None:
+            raise unavailable(reason, outcome.retry_after_s)
+        if outcome.status is Status.REFUSED:
+            raise Problem(HTTPStatus.BAD_REQUEST, reason)
+        if outcome.status is Status.NOT_FOUND:
             raise Problem(HTTPStatus.NOT_FOUND, NO_SUCH_DEVICE)
 
 
 def _listed(device: KnownDevice) -> ListedDevice:
-    last_seen = datetime.fromtimestamp(device.last_seen_ms / 1000, UTC)
     return ListedDevice(
         device_id=device.device_id,
         device_type=device.fields.device_type or UNKNOWN,
         platform=device.fields.platform or UNKNOWN,
         is_online=bool(device.nodes),
-        last_seen=last_seen.isoformat(timespec="milliseconds"),
+        last_seen=time_text(device.last_seen_ms),
         device_name=device.fields.device_name or device.device_id,
         capabilities=device.fields.capabilities,
     )

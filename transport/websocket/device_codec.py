@@ -11,6 +11,7 @@ from actors.messages.device import (
     Answer,
     Authenticate,
     CommandToDevice,
+    DeviceEdit,
     DeviceHeartbeat,
     DeviceMessage,
     ListWrite,
@@ -32,7 +33,15 @@ class _Identified(Struct):
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(
-    WatchlistWrite | ListWrite | ProgressWrite | Authenticate | DeviceHeartbeat | CommandToDevice | Ping | Pong
+    WatchlistWrite
+    | ListWrite
+    | ProgressWrite
+    | DeviceEdit
+    | Authenticate
+    | DeviceHeartbeat
+    | CommandToDevice
+    | Ping
+    | Pong
 )
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 

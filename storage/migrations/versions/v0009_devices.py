@@ -1,4 +1,4 @@
-"""Make room for users' devices: what is known of them, on which node each is connected, and which nodes live."""
+"""Make room for users' devices: when each was last seen, on which node it is connected, and which nodes live."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,10 +13,6 @@ def upgrade() -> None:
         "devices",
         sa.Column("user_id", sa.Text, primary_key=True),
         sa.Column("device_id", sa.Text, primary_key=True),
-        sa.Column("name", sa.Text),
-        sa.Column("type", sa.Text),
-        sa.Column("platform", sa.Text),
-        sa.Column("capabilities", sa.Text),
         sa.Column("last_seen_ms", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
-from actors.messages.bus import RemoteCommand
+from actors.messages.bus import RemoteCommand, RemoteSeen
 from actors.messages.change import Change
 from actors.messages.channel import (
     BusMessage,
@@ -12,11 +12,14 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubDevicesSeen,
+    PubNubDeviceUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
 from actors.messages.content_ids import TEXTS, UUIDS
-from actors.messages.devices import DescribeDevice, DeviceFields
+from actors.messages.device_registers import description
+from actors.messages.devices import DeviceFields, DeviceSeen
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.registers import RegisterChange
@@ -61,7 +64,7 @@ def commands() -> list[RemoteCommand]:
 
 
 @pytest.fixture
-def described() -> list[DescribeDevice]:
+def hints() -> list[RemoteSeen]:
     return []
 
 
@@ -70,10 +73,10 @@ def handler(
     users: Users,
     relayed: list[RelayPubNubMessage],
     commands: list[RemoteCommand],
-    described: list[DescribeDevice],
+    hints: list[RemoteSeen],
 ) -> BroadcasterMessageHandler:
     return BroadcasterMessageHandler(
-        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, described.append, untraced(), UUIDS
+        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, hints.append, untraced(), UUIDS
     )
 
 
@@ -181,15 +184,29 @@ def test_a_command_goes_to_who_brings_it_to_its_device(
 
 
 @pytest.mark.parametrize(("user_id", "is_kept"), [("ann", True), ("ann\x1flist:kids", False)])
-def test_what_a_foreign_publisher_says_of_a_device_is_kept_by_the_node_that_takes_it_in(
-    handler: BroadcasterMessageHandler, described: list[DescribeDevice], user_id: str, is_kept: bool
+def test_what_a_foreign_publisher_says_of_a_device_is_written_by_the_node_that_takes_it_in(
+    handler: BroadcasterMessageHandler, users: Users, user_id: str, is_kept: bool
 ) -> None:
     said = PubNubDeviceHeartbeat(device_id="tv", capabilities={"can_cast": True}, timestamp=1_764_000_000)
     handler.handle_sync_message(user_id, said)
-    assert described == []
+    assert users.told == {"ann": []}
     handler.handle_foreign_message(user_id, said)
-    kept = [(one.user_id, one.device_id, one.fields, one.is_own) for one in described]
-    assert kept == ([("ann", "tv", DeviceFields(capabilities={"can_cast": True}), True)] if is_kept else [])
+    kept = [(one.user_id, one.device_id, one.collection, one.change) for one in users.told["ann"]]
+    change = description("tv", DeviceFields(capabilities={"can_cast": True}))
+    assert kept == ([("ann", "tv", "devices", change)] if is_kept else [])
+
+
+def test_what_another_node_says_of_devices_goes_to_their_user_and_who_it_has_seen_to_who_tells_of_them(
+    handler: BroadcasterMessageHandler, users: Users, hints: list[RemoteSeen]
+) -> None:
+    stamp = HLCTimestamp(1_764_000_000_000, 0, "n")
+    update = PubNubDeviceUpdate(device_id="tv", operation="update", timestamp=stamp, revision=4, origin="other")
+    seen = PubNubDevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=1),), "1", "other", 2)
+    for handle in (handler.handle_sync_message, handler.handle_foreign_message):
+        handle("ann", update)
+        handle("ann", seen)
+    assert users.told["ann"] == [RemoteUpdate(update)]
+    assert [(one.user_id, one.message) for one in hints] == [("ann", seen)]
 
 
 def test_another_nodes_progress_goes_to_its_user_and_a_foreign_one_is_left_to_who_takes_it_in(

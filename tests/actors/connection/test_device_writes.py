@@ -7,9 +7,9 @@ from actors.connection.deps import ConnectionDeps
 from actors.connection.device_writes import MAX_UNANSWERED, DeviceWrites
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.connection import ConnectionInfo, WatchlistRequest, WriteAnswered
-from actors.messages.device import CommandToDevice, DeviceAck, DeviceHeartbeat, Error, WatchlistWrite
-from actors.messages.devices import DescribeDevice
+from actors.messages.device import CommandToDevice, DeviceAck, DeviceEdit, DeviceHeartbeat, Error, WatchlistWrite
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.registers import RegisterChange
 from actors.messages.sync import DeviceCommand
 from tests.fakes.recording_socket import RecordingSocket
 
@@ -52,7 +52,8 @@ def test_a_device_is_not_read_from_the_bound_until_half_is_answered() -> None:
 
 
 def writes_of(told: list[Any], **deps: Any) -> DeviceWrites:
-    shared = ConnectionDeps(tell_watchlist=lambda _: None, frame=lambda _: b"", now_s=lambda: 0.0, **deps)
+    deps = {"tell_watchlist": lambda _: None} | deps
+    shared = ConnectionDeps(frame=lambda _: b"", now_s=lambda: 0.0, **deps)
     return DeviceWrites(ConnectionInfo("c", "ann", "phone", told.append), RecordingSocket(), shared)
 
 
@@ -97,27 +98,56 @@ def test_a_command_goes_to_its_device_and_what_became_of_it_back(
     assert [message.answer for message in told] == [answer]
 
 
+def described(change: Any) -> str | None:
+    assert isinstance(change, RegisterChange)
+    assert change.says is not None
+    return change.says.get("device_type")
+
+
 def test_what_a_device_says_of_itself_is_kept_when_it_changes() -> None:
-    told, kept = list[Any](), list[DescribeDevice]()
-    writes = writes_of(told, describe=kept.append)
+    told, kept = list[Any](), list[Any]()
+    writes = writes_of(told, tell_watchlist=kept.append)
     tv, pc = DeviceHeartbeat(device_type="tv"), DeviceHeartbeat(device_type="pc")
     for heartbeat in (DeviceHeartbeat(), tv, tv, DeviceHeartbeat(), tv, pc):
         writes.submit(heartbeat)
-    assert [one.fields.device_type for one in kept] == ["tv", "pc"]
-    assert [(one.user_id, one.device_id, one.is_own) for one in kept] == [("ann", "phone", True)] * 2
+    assert [described(one.change) for one in kept] == ["tv", "pc"]
+    assert [(one.user_id, one.device_id, one.change.key, one.collection) for one in kept] == [
+        ("ann", "phone", "phone", "devices")
+    ] * 2
     assert (told, writes.unanswered) == ([], 0)
+    for write in kept:
+        write.answer(Outcome(status=Status.UPDATED))
+    assert told == []
 
 
 def test_a_heartbeat_with_an_id_is_answered() -> None:
-    told, kept = list[Any](), list[DescribeDevice]()
-    writes = writes_of(told, describe=kept.append)
+    told, kept = list[Any](), list[Any]()
+    writes = writes_of(told, tell_watchlist=kept.append)
     for number in range(3):
         writes.submit(DeviceHeartbeat(device_type="tv", id=number))
-    (description,) = kept
+    (write,) = kept
     assert (len(told), writes.unanswered) == (2, 3)  # the other two say nothing new
-    assert description.answer is not None
-    description.answer(True)
-    description.answer(None)
-    away = Error(id=0, code="try_again_later", message="the journal is unavailable", retry_after_ms=2_000)
-    updated = [DeviceAck(id=number, status="updated") for number in (1, 2, 0)]
-    assert [message.answer for message in told] == [*updated, away]
+    write.answer(Outcome(status=Status.UPDATED))
+    assert [message.answer for message in told] == [DeviceAck(id=number, status="updated") for number in (1, 2, 0)]
+
+
+def test_what_was_not_kept_may_be_said_again() -> None:
+    told, kept = list[Any](), list[Any]()
+    writes = writes_of(told, tell_watchlist=kept.append)
+    for number in range(2):
+        writes.submit(DeviceHeartbeat(device_type="tv", id=number))
+        kept[number].answer(Outcome(status=Status.REFUSED, reason="away", retry_after_s=2.0))
+    away = [Error(id=number, code="try_again_later", message="away", retry_after_ms=2_000) for number in range(2)]
+    assert [message.answer for message in told] == away
+
+
+def test_a_device_is_renamed_by_another_whose_write_is_answered_as_any() -> None:
+    told, kept = list[Any](), list[Any]()
+    writes = writes_of(told, tell_watchlist=kept.append)
+    writes.submit(DeviceEdit(device_id="tv", device_type="tv", id="w1"))
+    writes.submit(DeviceEdit(device_id="tv", operation="remove", id="w2"))
+    assert [(one.device_id, one.change.key, one.collection) for one in kept] == [("phone", "tv", "devices")] * 2
+    assert (described(kept[0].change), kept[1].change.says) == ("tv", None)
+    kept[1].answer(Outcome(status=Status.NOT_FOUND))
+    unknown = Error(id="w2", code="not_found", field="device_id", message="device_id: there is no such device")
+    assert [message.answer for message in told] == [unknown]

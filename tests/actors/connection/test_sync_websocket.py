@@ -16,7 +16,7 @@ from actors.connection.outbox import CHUNK_BYTES
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change
 from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
-from actors.messages.collections import WATCHLIST
+from actors.messages.collections import DEVICES, WATCHLIST
 from actors.messages.connection import (
     MAX_WAITING_BYTES,
     MAX_WAITING_FRAMES,
@@ -108,8 +108,8 @@ Connect = Callable[..., Device]
 async def connect() -> AsyncIterator[Connect]:
     devices: list[Device] = []
 
-    def start(**kwargs: Any) -> Device:
-        devices.append(Device(**kwargs))
+    def start(*others: Following, **kwargs: Any) -> Device:
+        devices.append(Device(*others, **kwargs))
         return devices[-1]
 
     yield start
@@ -179,6 +179,19 @@ async def test_live_frames_that_overtake_the_join_wait_for_it(connect: Connect) 
     assert device.socket.writes == []
     await device.tell(Joined(10))
     assert device.socket.lines == ["11", "12", "progress"]
+
+
+async def test_a_hint_waits_for_the_resumed_of_its_collection_or_is_in_what_comes_behind_that(connect: Connect) -> None:
+    device = connect(Following(DEVICES, 3))
+    hints = [Deliver(None, (b"hint %d\n" % number,), DEVICES) for number in range(3)]
+    await device.tell(hints[0])
+    await device.tell(Joined(10))  # and now its devices are asked for
+    await device.tell(hints[1])
+    await device.tell(Replayed(revision=3, head=3, epoch="e", frames=(), collection=DEVICES))
+    await device.tell(hints[2])
+    resumed, *rest = device.socket.lines
+    assert msgspec.json.decode(resumed)["collection"] == DEVICES
+    assert rest == ["hint 1", "hint 2"]
 
 
 async def test_a_command_that_has_waited_too_long_is_not_shown_any_more(connect: Connect) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pykka import ActorRef
 
-from actors.errors import StoreDefect, StoreUnavailable
+from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
 from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.devices import NotePresence, PresenceNoted, WritePresence
@@ -67,7 +67,21 @@ async def test_who_is_online_is_written_beside_the_commits(started: Started) -> 
     ref.tell(WritePresence(request, answers.append))
     await handled(ref)
     ((asked, answer),) = store.asked
-    noted = PresenceNoted(is_lease_kept=True, unknown=(), has_more=False)
+    noted = PresenceNoted(is_lease_kept=True, has_more=False)
     answer.set_result(noted)
     await handled(ref)
     assert (asked, answers) == (request, [noted])
+
+
+async def test_that_who_is_online_cannot_be_written_is_no_outage_unless_it_never_can(started: Started) -> None:
+    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
+    ref = journal(started, store, metrics)
+    told = []
+    for error in (StoreUnavailable("locked"), StatementRefused("no such table")):
+        ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), answers.append))
+        await handled(ref)
+        store.asked[-1][1].set_exception(error)
+        await handled(ref)
+        told.append(metrics.unavailable)
+    assert answers == [WriteFailed("the journal is unavailable")] * 2
+    assert told == [None, "no such table"]

@@ -7,23 +7,24 @@ from typing import Any
 import pytest
 from pykka import ActorRef
 
+from actors.messages.bus import ShowSeen
 from actors.messages.devices import (
-    DescribeDevice,
-    Description,
     DeviceCame,
-    DeviceFields,
     DeviceLeft,
     DevicesConnected,
+    DeviceSeen,
     EndPresence,
-    ForgetDevice,
     NotePresence,
     Pair,
     PresenceDue,
     PresenceNoted,
+    UserDevicesSeen,
     WritePresence,
 )
 from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.registers import RegisterChange
 from actors.metrics import PresenceMetrics
 from actors.presence.presence import Presence, PresenceDeps
 from tests.actors.conftest import Started
@@ -35,18 +36,26 @@ LONG_S = 1_000.0
 
 
 class Wired:
-    """A ``Presence``, the journal before it, and the registry."""
+    """A ``Presence``, the journal before it, the registry, and who is told of what was written."""
 
     def __init__(self, started: Started, handled: Handled, **changes: Any) -> None:
         self.writes: list[WritePresence] = []
         self.asked: list[ListDevices] = []
+        self.recorded: list[DeviceWrite] = []
+        self.seen: list[ShowSeen] = []
         self.metrics = PresenceMetrics()
         self._handled = handled
         deps = {"lease_s": LONG_S, "gather_s": LONG_S, "retry_s": LONG_S, "is_alone": False} | changes
         self.ref = started(
             Presence.start(
                 PresenceDeps(
-                    node="a", journal=self.writes.append, registry=self.asked.append, metrics=self.metrics, **deps
+                    node="a",
+                    journal=self.writes.append,
+                    registry=self.asked.append,
+                    tell_watchlist=self.recorded.append,
+                    hints=self.seen.append,
+                    metrics=self.metrics,
+                    **deps,
                 )
             )
         )
@@ -64,10 +73,16 @@ class Wired:
         return write.request
 
     async def answer(
-        self, *, is_lease_kept: bool = True, unknown: tuple[Pair, ...] = (), has_more: bool = False
+        self,
+        *,
+        is_lease_kept: bool = True,
+        unknown: tuple[Pair, ...] = (),
+        seen: tuple[UserDevicesSeen, ...] = (),
+        has_more: bool = False,
     ) -> None:
         """Have the write done, and whatever was gathered since begun."""
-        await self.end(PresenceNoted(is_lease_kept=is_lease_kept, unknown=unknown, has_more=has_more))
+        noted = PresenceNoted(is_lease_kept=is_lease_kept, unknown=unknown, seen=seen, has_more=has_more)
+        await self.end(noted)
 
     async def end(self, answer: PresenceNoted | WriteFailed) -> None:
         self.writes.pop().reply_to(answer)
@@ -106,7 +121,7 @@ async def test_a_device_is_written_at_once_and_those_that_follow_together(wire: 
     await wired.answer()
     written = await wired.written()
     assert (written.came, written.left) == ((("ann", "phone"), ("bob", "tv")), (("ann", "tv"),))
-    assert written.descriptions == ()
+    assert written.visited == ()
 
 
 async def test_a_device_is_known_though_it_left_before_it_was_written(wire: Wire) -> None:
@@ -116,13 +131,15 @@ async def test_a_device_is_known_though_it_left_before_it_was_written(wire: Wire
     await wired.answer()
     written = await wired.written()
     assert (written.came, written.left) == ((), (("ann", "tablet"),))
-    assert written.descriptions == (Description("ann", "tablet", DeviceFields(), is_own=True),)
+    assert written.visited == (("ann", "tablet"),)
+    await wired.answer()
+    assert wired.writes == []
 
 
 async def test_who_comes_while_others_are_gathered_waits_for_them(wire: Wire) -> None:
     wired = await wire()
     await wired.tell(DeviceCame("ann", "tv"))
-    wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, unknown=(), has_more=False))
+    wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, has_more=False))
     await wired.tell(DeviceCame("ann", "phone"), DeviceCame("ann", "pc"))
     assert wired.writes == []
     await wired.tell(PresenceDue())
@@ -197,46 +214,49 @@ async def test_what_others_have_left_is_removed_until_there_is_no_more(wire: Wir
     assert wired.writes == []
 
 
-TV, LOUD, NAMED = ("ann", "tv"), DeviceFields(device_name="Loud"), DeviceFields(device_name="TV", platform="webos")
+TV = ("ann", "tv")
 
 
-async def test_what_is_said_of_a_device_is_one_description_and_each_is_told_whether_it_is_known(wire: Wire) -> None:
-    wired, answers = await wire(), list[bool | None]()
-    await wired.tell(DeviceCame("ann", "tv"))
-    await wired.tell(
-        DescribeDevice(*TV, NAMED, answers.append),
-        DescribeDevice(*TV, LOUD, is_own=True),
-        ForgetDevice("ann", "phone", answers.append),
-    )
-    await wired.answer()
-    written = await wired.written()
-    both = DeviceFields(device_name="Loud", platform="webos")
-    assert written.descriptions == (Description(*TV, both, is_own=True),)
-    assert written.forgotten == (("ann", "phone"),)
-    await wired.answer(unknown=(("ann", "phone"),))
-    assert answers == [True, False]
-
-
-async def test_a_device_is_forgotten_and_described_in_order(wire: Wire) -> None:
+async def test_a_device_that_is_not_known_gets_a_register_by_its_own_word(wire: Wire) -> None:
     wired = await wire()
-    await wired.tell(DeviceCame("ann", "tv"))
-    await wired.tell(
-        DescribeDevice(*TV, LOUD), ForgetDevice(*TV, lambda _: None), ForgetDevice(*TV), DescribeDevice(*TV, NAMED)
-    )
-    steps = []
-    for _ in range(3):
-        await wired.answer()
-        written = await wired.written()
-        steps.append(([one.fields for one in written.descriptions], written.forgotten))
-    assert steps == [([LOUD], ()), ([], (TV,)), ([NAMED], ())]
+    await wired.tell(DeviceCame(*TV))
+    await wired.answer(unknown=(TV,))
+    (write,) = wired.recorded
+    assert (write.user_id, write.device_id, write.collection) == (*TV, "devices")
+    assert write.change == RegisterChange(key="tv", says={"known": True})
+    assert wired.writes == []
+    assert write.answer is not None
+    write.answer(Outcome(status=Status.UPDATED, is_new=True))
+    assert (await wired.written()).recorded == (TV,)  # who began to follow before that is told
+    await wired.answer()
+    assert wired.writes == []
 
 
-async def test_who_waits_is_told_that_it_cannot_be_kept_and_what_nobody_waits_for_is_kept_later(wire: Wire) -> None:
-    wired, answers = await wire(), list[bool | None]()
-    await wired.tell(DescribeDevice(*TV, NAMED, answers.append), DescribeDevice(*TV, LOUD, is_own=True))
+async def test_a_register_that_cannot_be_written_now_is_written_later(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame(*TV))
+    await wired.answer(unknown=(TV,))
+    (write,) = wired.recorded
+    assert write.answer is not None
+    write.answer(Outcome(status=Status.REFUSED, reason="away", retry_after_s=2.0))
+    assert (await wired.written()).visited == (TV,)
     await wired.end(WriteFailed("away"))
-    assert answers == [None]
-    assert [one.fields for one in (await wired.written()).descriptions] == [LOUD]
+    assert (await wired.written()).visited == (TV,)
+    await wired.answer(unknown=(TV,))
+    assert len(wired.recorded) == 2
+    write.answer(Outcome(status=Status.UPDATED))
+    await wired.tell()
+    assert wired.writes == []
+
+
+async def test_who_follows_is_told_of_what_makes_a_difference(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame(*TV))
+    seen = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=True, last_seen_ms=1),), is_elsewhere=False)
+    await wired.answer(seen=(seen,))
+    await wired.tell(DeviceLeft(*TV))
+    await wired.answer()
+    assert wired.seen == [ShowSeen((seen,))]
 
 
 async def test_when_it_stops_nobody_is_online_there(wire: Wire) -> None:

@@ -123,11 +123,16 @@ class Device:
         """Return the next message, the last of as many as there are ``kinds``; their order among them is free."""
         expected = list(kinds)
         while expected:
-            async with asyncio.timeout(TIMEOUT_S):
-                message: dict[str, Any] = json.loads(await self._socket.recv())
-            SENT.validate(message)
-            self.seen.add(message["type"])
+            message = await self.receive_any()
             expected.remove(message["type"])
+        return message
+
+    async def receive_any(self) -> dict[str, Any]:
+        """Return the next message."""
+        async with asyncio.timeout(TIMEOUT_S):
+            message: dict[str, Any] = json.loads(await self._socket.recv())
+        SENT.validate(message)
+        self.seen.add(message["type"])
         return message
 
 
@@ -167,6 +172,23 @@ async def follow_progress(daemon: DaemonProcess) -> set[str]:
     return radio.seen | mast.seen
 
 
+async def follow_devices(daemon: DaemonProcess) -> set[str]:
+    """Use every message of devices, and return those that came."""
+    since = "since=devices:99"
+    async with connect(f"{daemon.ws_url}?{since}", additional_headers=bearer("ann", "car")) as socket:
+        car = Device(socket)
+        assert (await car.receive("resumed"))["collection"] == "devices"
+        assert {"device_id", "timestamp"} <= (await car.receive("devices_snapshot"))["items"][0].keys()
+        await car.send({"type": "device_update", "device_id": "tv", "device_name": "TV", "id": 1})
+        while not {"ack", "device_update"} <= car.seen:
+            await car.receive_any()
+    async with connect(f"{daemon.ws_url}?{since}&snapshot=pieces", additional_headers=bearer("ann", "van")) as socket:
+        van = Device(socket)
+        await van.receive("resumed")
+        await van.receive("devices_snapshot_piece")
+    return car.seen | van.seen
+
+
 @pytest.mark.integration
 async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
@@ -202,7 +224,7 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
         bobs = Device(socket)
         await bobs.receive("resumed")
         assert (await bobs.receive("watchlist_snapshot_piece"))["start"]
-    of_others = await follow_a_list(daemon, write) | await follow_progress(daemon)
+    of_others = await follow_a_list(daemon, write) | await follow_progress(daemon) | await follow_devices(daemon)
     async with connect(f"{daemon.ws_url}?since=0", additional_headers=bearer("ann", "tablet")) as socket:
         tablet = Device(socket)
         assert (await tablet.receive("resumed"))["recovered"]

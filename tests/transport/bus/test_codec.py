@@ -13,9 +13,12 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubDevicesSeen,
+    PubNubDeviceUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.devices import DeviceSeen
 from crdt.hlc import HLCTimestamp
 from transport.bus.codec import BusCodec
 
@@ -25,7 +28,13 @@ STAMP = HLCTimestamp(1_764_000_000_000, 3, "here")
 OURS = PubNubWatchlistUpdate("add", CONTENT_ID, "syncd:1", STAMP, "tv ☃", revision=7, origin="here")
 FOREIGN = PubNubWatchlistUpdate("remove", CONTENT_ID, "movie-123", STAMP, "tv")
 COMMAND = PubNubDeviceCommand("tv", ChannelCommand("seek", payload='{"s":1.0}'), id="1", origin="here", sent_ms=1)
+RENAMED = PubNubDeviceUpdate(
+    device_id="tv", operation="update", capabilities='{"s":1.0}', timestamp=STAMP, revision=7, origin="here"
+)
+SEEN = PubNubDevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=1),), "1", "here", 1)
 MESSAGES: list[BusMessage] = [
+    RENAMED,
+    SEEN,
     OURS,
     FOREIGN,
     HeadMoved(9, "here"),
@@ -86,7 +95,7 @@ def test_a_made_up_signature_is_forged(signature: Any) -> None:
     assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
 
 
-@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here"), COMMAND])
+@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here"), COMMAND, RENAMED, SEEN])
 def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMessage) -> None:
     assert reason_of(BusCodec(KEY), BusCodec().encode("ann", message)) == "forged"
     assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode("ann", message)) == "forged"

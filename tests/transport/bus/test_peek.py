@@ -8,6 +8,7 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
+    PubNubDevicesSeen,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -31,6 +32,7 @@ FOREIGN = PubNubWatchlistUpdate("add", "c", "t", None, "tv")
         (PubNubDeviceCommand("tv", ChannelCommand("play"), origin="here"), True, False),
         (PubNubDeviceCommand("tv", ChannelCommand("play")), False, False),
         (PubNubDeviceHeartbeat(device_id="tv"), False, True),
+        (PubNubDevicesSeen((), "1", "here", 1), True, False),
     ],
 )
 def test_a_message_says_whose_it_is_signed_or_not(

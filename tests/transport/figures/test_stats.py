@@ -51,5 +51,5 @@ def test_what_is_of_a_kind_of_collection_is_counted_by_that(sources: Sources) ->
     collections = stats(sources).collections
     assert collections is not None
     assert {kind: (one.updates_relayed, one.writes["added"]) for kind, one in collections.items()} == {
-        "watchlist": (3, 0), "list": (0, 2), "progress": (0, 0),
+        "watchlist": (3, 0), "list": (0, 2), "progress": (0, 0), "devices": (0, 0),
     }  # fmt: skip

@@ -9,8 +9,11 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from actors.messages.devices import DescribeDevice, DeviceFields, Devices, ForgetDevice, KnownDevice, ReadDevices
+from actors.messages.device_registers import description
+from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.registers import RegisterChange
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.lone_api import api_deps, client
@@ -22,7 +25,6 @@ NAMED = DeviceFields(device_name="TV", device_type="tv", platform="webos", capab
 TV = KnownDevice(device_id="tv", fields=NAMED, last_seen_ms=1_764_000_000_250, nodes=("a",))
 PHONE = KnownDevice(device_id="my phone/ü", fields=DeviceFields(), last_seen_ms=1_764_000_000_000, nodes=())
 
-Edit = DescribeDevice | ForgetDevice
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
@@ -74,43 +76,47 @@ async def test_devices_are_listed_as_documented() -> None:
     )
 
 
+def answering(outcome: Outcome, writes: list[DeviceWrite] | None = None) -> Callable[[DeviceWrite], None]:
+    """Return what takes writes, and answers each so."""
+
+    def write(asked: DeviceWrite) -> None:
+        if writes is not None:
+            writes.append(asked)
+        assert asked.answer is not None
+        asked.answer(outcome)
+
+    return write
+
+
 @pytest.mark.parametrize(("path", "device_id"), [("tv", "tv"), ("my%20phone%2F%C3%BC", "my phone/ü")])
 async def test_a_device_is_renamed_and_forgotten_by_its_path_whatever_it_is_called(path: str, device_id: str) -> None:
-    edits: list[Edit] = []
-
-    def edit(asked: Edit) -> None:
-        edits.append(asked)
-        assert asked.answer is not None
-        asked.answer(True)
-
+    writes: list[DeviceWrite] = []
     known = KnownDevice(device_id=device_id, fields=NAMED, last_seen_ms=0, nodes=())
-    ask = asking(edit_device=edit, found=Devices((known,)))
+    ask = asking(write=answering(Outcome(status=Status.UPDATED), writes), found=Devices((known,)))
     status, body = await ask("PUT", f"{DEVICES}/{path}", {"device_name": "TV", "platform": "webos"})
     assert (status, body["device_id"], body["device_name"]) == (200, device_id, "TV")
     assert await ask("DELETE", f"{DEVICES}/{path}") == (204, None)
-    described, forgotten = edits
-    assert isinstance(described, DescribeDevice)
-    assert isinstance(forgotten, ForgetDevice)
-    assert described.fields == DeviceFields(device_name="TV", platform="webos")
-    assert {(edit.user_id, edit.device_id) for edit in edits} == {("ann", device_id)}
-    assert not described.is_own
+    described = description(device_id, DeviceFields(device_name="TV", platform="webos"))
+    assert [write.change for write in writes] == [described, RegisterChange(key=device_id, says=None)]
+    assert {(write.user_id, write.device_id, write.collection) for write in writes} == {("ann", "phone", "devices")}
 
 
-@pytest.mark.parametrize(("is_known", "status"), [(False, 404), (None, 503)])
-async def test_a_device_that_is_not_known_or_cannot_be_written_is_not_changed(
-    is_known: bool | None, status: int
-) -> None:
-    def edit(asked: Edit) -> None:
-        assert asked.answer is not None
-        asked.answer(is_known)
-
-    ask = asking(edit_device=edit)
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome(status=Status.NOT_FOUND), 404),
+        (Outcome(status=Status.REFUSED, reason="away", retry_after_s=2.0), 503),
+        (Outcome(status=Status.REFUSED, reason="never"), 400),
+    ],
+)
+async def test_a_device_that_is_not_known_or_cannot_be_written_is_not_changed(outcome: Outcome, status: int) -> None:
+    ask = asking(write=answering(outcome))
     assert (await ask("PUT", f"{DEVICES}/tv", {"device_name": "TV"}))[0] == status
     assert (await ask("DELETE", f"{DEVICES}/tv"))[0] == status
 
 
 async def test_a_device_that_was_forgotten_meanwhile_is_not_there() -> None:
-    ask = asking(edit_device=lambda edit: edit.answer(True), found=Devices(()))
+    ask = asking(write=answering(Outcome(status=Status.UPDATED)), found=Devices(()))
     assert (await ask("PUT", f"{DEVICES}/tv", {}))[0] == 404
 
 

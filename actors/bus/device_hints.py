@@ -1,0 +1,104 @@
+"""Which devices have come online or gone offline, brought to those who follow them, on whichever nodes; never stored.
+
+A hint may be lost on the bus: ``actors.watchlist.presence_hints`` makes up for that.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from msgspec import Struct
+
+from actors.bus.freshness import Freshness
+from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
+from actors.messages.bus import DeviceHintsMessage, RemoteSeen, ShowSeen
+from actors.messages.channel import BusMessage, PubNubDevicesSeen
+from actors.messages.watchlist import DevicesSeen
+from actors.metrics import BusMetrics
+from actors.ports import Bus
+from actors.runtime.supervisor import SupervisedActor
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING: Final = 1_000
+"""Hints that wait for the bus; for one more the oldest is dropped."""
+MAX_AT_ONCE: Final = 50
+"""Publishes under way at once."""
+
+
+class DeviceHintsDeps(Struct, frozen=True, eq=False, kw_only=True):
+    """What a ``DeviceHints`` is wired with."""
+
+    node: str
+    bus: Bus
+    encode: Callable[[str, BusMessage], bytes]
+    """User id, message -> payload."""
+    tell_if_active: Callable[[str, DevicesSeen], None]
+    """Reaches the ``WatchlistSync`` of a user, if it runs on this node."""
+    metrics: BusMetrics
+    now_ms: Callable[[], int]
+    """The wall clock."""
+
+
+class DeviceHints(SupervisedActor):
+    """Messages in: ``DeviceHintsMessage``. Messages out: ``DevicesSeen``; it calls the bus.
+
+    The bus has to carry a hint only if its user has a device on another node.
+    """
+
+    def __init__(self, deps: DeviceHintsDeps) -> None:
+        super().__init__()
+        self._deps = deps
+        self._freshness = Freshness()
+        self._waiting: deque[tuple[str, PubNubDevicesSeen]] = deque(maxlen=MAX_WAITING)
+        self._publishing: asyncio.Task[None] | None = None
+
+    def on_receive(self, message: DeviceHintsMessage) -> None:
+        """Take one message."""
+        match message:
+            case ShowSeen(users=users):
+                for seen in users:
+                    self._deps.tell_if_active(seen.user_id, DevicesSeen(seen.devices))
+                now_ms = self._deps.now_ms()
+                self._waiting.extend(
+                    (seen.user_id, PubNubDevicesSeen(seen.devices, secrets.token_hex(8), self._deps.node, now_ms))
+                    for seen in users
+                    if seen.is_elsewhere
+                )
+                if self._waiting and self._publishing is None:
+                    self._publishing = asyncio.get_running_loop().create_task(self._publish_all())
+            case RemoteSeen():
+                self._receive(message)
+            case _:
+                assert_never(message)
+
+    def on_stop(self) -> None:
+        """Give up what is under way."""
+        if self._publishing is not None:
+            self._publishing.cancel()
+
+    def _receive(self, remote: RemoteSeen) -> None:
+        message = remote.message
+        try:
+            self._freshness.admit(message.id, message.sent_ms, self._deps.now_ms())
+        except BusMessageRefused as error:
+            self._deps.metrics.refused[error.reason] += 1
+            logger.warning("a hint on the bus was skipped: %s", error)
+            return
+        self._deps.tell_if_active(remote.user_id, DevicesSeen(message.devices))
+
+    async def _publish_all(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            some = [waiting.popleft() for _ in range(min(MAX_AT_ONCE, len(waiting)))]
+            await asyncio.gather(*(self._publish(user_id, message) for user_id, message in some))
+        self._publishing = None
+
+    async def _publish(self, user_id: str, message: PubNubDevicesSeen) -> None:
+        try:
+            await self._deps.bus.publish_to_devices(user_id, self._deps.encode(user_id, message))
+        except (BusUnavailable, MessageRefused) as error:
+            logger.debug("the bus took no hint: %s", error)
