@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
 
-from actors.messages.collections import DEVICES, PROGRESS, collection_of_list, line_of, list_in, parts_of
+from actors.messages.collections import PROGRESS, collection_of_list, line_of, list_in, parts_of
 from actors.messages.journal import AnyOperation, Operation
 from actors.messages.lists import ListPut, Lists, ListSummary
 from actors.messages.registers import RegisterOperation
@@ -127,13 +127,11 @@ def read_lists(transaction: Transaction, user_id: str) -> Lists:
     """Return the user's lists, by their names, and where the rest stands."""
     titles = transaction.execute(_ALL, (user_id,)).fetchall()
     lines = [line_of(user_id, collection_of_list(list_id)) for list_id, _ in titles]
-    registers = [line_of(user_id, PROGRESS), line_of(user_id, DEVICES)]
-    watchlist, progress, devices, *others = read_heads(transaction, [user_id, *registers, *lines])
+    watchlist, progress, *others = read_heads(transaction, [user_id, line_of(user_id, PROGRESS), *lines])
     return Lists(
         epoch=watchlist.epoch,
         watchlist=watchlist.revision,
         progress=progress.revision,
-        devices=devices.revision,
         lists=tuple(
             ListSummary(list=list_id, name=title, revision=head.revision)
             for (list_id, title), head in zip(titles, others, strict=True)

@@ -22,8 +22,6 @@ class Lists(Struct, frozen=True, kw_only=True, tag=True):
     watchlist: int
     progress: int
     """0: there is none."""
-    devices: int
-    """The same."""
     lists: tuple[ListSummary, ...]
 
 

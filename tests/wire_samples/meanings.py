@@ -584,7 +584,6 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "last-activities": LastActivities(9, "9f86d081"),
     "last-activities.lists": LastActivities(9, "9f86d081", {"kids": 3}),
     "last-activities.all": LastActivities(9, "9f86d081", {"kids": 3}, 120),
-    "last-activities.all-with-devices": LastActivities(9, "9f86d081", {"kids": 3}, 120, 5),
     "last-activities.progress": LastActivities(9, "9f86d081", progress=120),
     "health": Health("healthy", "syncd", "0.1.0"),
     "ready": Readiness("not ready", {"journal": "the disk is full"}),

@@ -52,6 +52,7 @@ from transport.http.requests import (
     MAX_WRITE_BYTES,
     BulkOperation,
     BulkRequest,
+    DeviceOperation,
     ProgressOperation,
 )
 from transport.http.streams import STREAM
@@ -67,9 +68,9 @@ from transport.query import (
 )
 
 _TYPES: Final = (
-    Change, WriteResponse, BulkOperation, ProgressOperation, BulkRequest, BulkResponse, WatchlistPage, WatchlistChanges,
-    WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES, *PROGRESS_TYPES,
-    *ADMIN_TYPES,
+    Change, WriteResponse, BulkOperation, ProgressOperation, DeviceOperation, BulkRequest, BulkResponse, WatchlistPage,
+    WatchlistChanges, WatchlistUpdate, LastActivities, Health, Readiness, ProblemDetails, *LIST_TYPES, *DEVICE_TYPES,
+    *PROGRESS_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
 _CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
@@ -104,7 +105,7 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = {
-        "anyOf": [ref("BulkOperation"), ref("ProgressOperation")]
+        "anyOf": [ref("BulkOperation"), ref("ProgressOperation"), ref("DeviceOperation")]
     }
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
         "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
@@ -185,7 +186,7 @@ def _write_operations(content_ids: ContentIds) -> Json:
     )
     return of_a_user(
         "writeOperations",
-        "Send what a device queued while it was offline, of any list, and of progress.",
+        "Send what a device queued while it was offline, of any list, of progress and of devices.",
         parameters=[_traceparent()],
         requestBody=body("BulkRequest", described, {"operations": [_WRITE, _WRITE | {"list": "kids"}, PLAYED]}),
         responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused, PLAYED_RESULT]})}

@@ -14,7 +14,7 @@ from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, 
 from actors.messages.progress import is_watched, percent_of
 from actors.messages.registers import RegisterUpdate
 from crdt.hlc import HLCTimestamp
-from transport.http.requests import ProgressOperation
+from transport.http.requests import DeviceOperation, ProgressOperation
 from transport.problems import QUOTA_EXCEEDED
 from transport.query import cursor_of
 
@@ -36,6 +36,7 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     operation: WatchlistAction | RegisterAction | None = None
     collection: str | None = None
     content_id: ContentId | None = None
+    device_id: str | None = None
     status: Status
     unique_tag: str | None = None
     timestamp: HLCTimestamp | None = None
@@ -125,13 +126,15 @@ class ProgressPage(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class LastActivities(Struct, frozen=True, omit_defaults=True):
-    """The revision of each kind of data; of ``lists`` by what they are called. What there is none of is left out."""
+    """The revision of each kind of data; of ``lists`` by what they are called. What there is none of is left out.
+
+    Of devices nothing is said: one that only connects is a change of them, and apps that know none compare these bytes.
+    """
 
     watchlist: Revision
     epoch: str
     lists: dict[str, Revision] | None = None
     progress: Revision = 0
-    devices: Revision = 0
 
 
 class NamedList(Struct, frozen=True):
@@ -228,14 +231,15 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
     )
 
 
-def register_response(operation: ProgressOperation, outcome: Outcome) -> WriteResponse:
+def register_response(operation: ProgressOperation | DeviceOperation, outcome: Outcome) -> WriteResponse:
     """Return the answer for ``outcome``, in a bulk."""
     update = outcome.register
     return WriteResponse(
         success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
         operation=operation.operation,
         collection=operation.collection,
-        content_id=operation.content_id,
+        content_id=operation.content_id if isinstance(operation, ProgressOperation) else None,
+        device_id=operation.device_id if isinstance(operation, DeviceOperation) else None,
         status=outcome.status,
         timestamp=update.timestamp if update else None,
         revision=update.revision if update else None,

@@ -11,12 +11,21 @@ from actors.messages.journal import Outcome, Status
 from transport.access.authentication import Claims
 from transport.http.answers import WriteResponse, register_response, write_response
 from transport.http.pending_answers import Answered, BulkAnswer
-from transport.http.requests import MAX_BULK_BYTES, BulkOperation, BulkRequest, ProgressOperation, decode
+from transport.http.requests import (
+    MAX_BULK_BYTES,
+    BulkOperation,
+    BulkRequest,
+    DeviceOperation,
+    ProgressOperation,
+    decode,
+)
 from transport.http.writes import WriteRoute
 
 _BULK: Final = msgspec.json.Decoder(BulkRequest)
 _OF_LIST: Final = msgspec.json.Decoder(BulkOperation)
-_OF_REGISTERS: Final = msgspec.json.Decoder(ProgressOperation)
+_OF_REGISTERS: Final = msgspec.json.Decoder(ProgressOperation | DeviceOperation)
+
+Operation = BulkOperation | ProgressOperation | DeviceOperation
 
 
 class _Named(Struct):
@@ -46,7 +55,7 @@ class OperationsRoute(WriteRoute):
             self._write(change, claims, trace, decide, one.collection)
         answer.finish_if_decided()
 
-    def _operation_or_refusal(self, raw: msgspec.Raw) -> BulkOperation | ProgressOperation | WriteResponse:
+    def _operation_or_refusal(self, raw: msgspec.Raw) -> Operation | WriteResponse:
         try:
             return self._change(_OF_REGISTERS, raw) if _is_of_registers(raw) else self._change(_OF_LIST, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -58,7 +67,7 @@ def _is_of_registers(raw: msgspec.Raw) -> bool:
     return b'"collection"' in bytes(raw) and _NAMED.decode(raw).collection is not UNSET
 
 
-def _result(operation: BulkOperation | ProgressOperation, outcome: Outcome) -> WriteResponse:
+def _result(operation: Operation, outcome: Outcome) -> WriteResponse:
     if isinstance(operation, BulkOperation):
         return write_response(operation, outcome)
     return register_response(operation, outcome)

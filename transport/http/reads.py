@@ -81,8 +81,8 @@ class ReadRoutes:
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         found = await read_lists(self._deps, claims.user_id)
         revisions = {one.list: one.revision for one in found.lists}
-        body = json_body(LastActivities(found.watchlist, found.epoch, revisions or None, found.progress, found.devices))
-        has_others = revisions or found.progress or found.devices
+        body = json_body(LastActivities(found.watchlist, found.epoch, revisions or None, found.progress))
+        has_others = revisions or found.progress
         return unless_known(request, body, tag_of(body) if has_others else entity_tag(found.epoch, found.watchlist))
 
     async def _unchanged(self, request: HttpRequest, claims: Claims, collection: str) -> Response | None:

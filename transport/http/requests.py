@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import LIST_PATTERN, PROGRESS, WATCHLIST, ListId, collection_of_list
+from actors.messages.collections import DEVICES, LIST_PATTERN, PROGRESS, WATCHLIST, ListId, collection_of_list
 from actors.messages.content_ids import ContentId
+from actors.messages.device_registers import DeviceChange
 from actors.messages.devices import DeviceFields
 from actors.messages.names import Name
 from actors.messages.progress import ProgressChange
@@ -75,8 +76,15 @@ class ProgressOperation(ProgressChange, frozen=True, kw_only=True, tag=PROGRESS,
     """What it changes."""
 
 
+class DeviceOperation(DeviceChange, frozen=True, kw_only=True, tag=DEVICES, tag_field="collection"):
+    """One of a bulk: a change of what is known of a device."""
+
+    collection: ClassVar[str] = DEVICES
+    """What it changes."""
+
+
 class BulkRequest(Struct, frozen=True):
-    """Body of ``POST /api/v1/sync/operations``; each ``BulkOperation`` or ``ProgressOperation`` is judged alone."""
+    """Body of ``POST /api/v1/sync/operations``; each operation is judged alone."""
 
     operations: Annotated[list[msgspec.Raw], Meta(max_length=MAX_BULK_OPERATIONS)]
 

@@ -99,6 +99,28 @@ async def test_a_bulk_may_be_of_progress_too(api: aiohttp.ClientSession, way: st
     assert (results[7]["collection"], results[7]["detail"].partition(":")[0]) == ("progress", "timestamp")
 
 
+@integration
+async def test_a_bulk_may_name_devices_too(api: aiohttp.ClientSession, way: str, user: str) -> None:
+    stamp = {"timestamp": {"physical": 1_790_000_000_000, "logical": 0, "node": "phone"}}
+    own = {"collection": "devices", "operation": "update", "device_id": "phone", "device_name": "My phone"}
+    operations = [
+        own | stamp,
+        own | {"device_id": "tv"},
+        own | {"device_name": ""},
+        {"collection": "devices", "operation": "remove", "device_id": "phone"},
+    ]
+    _, answer = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user, "phone"))
+    results = answer["results"]
+    assert results[0] == {
+        "success": True, "operation": "update", "collection": "devices", "device_id": "phone", "status": "updated",
+        "revision": 1, **stamp,
+    }  # fmt: skip
+    assert [(result["status"], result.get("revision")) for result in results[1:]] == [
+        ("not_found", None), ("refused", None), ("removed", 2),
+    ]  # fmt: skip
+    assert "$.device_name" in results[2]["detail"]
+
+
 async def test_a_bulk_of_which_the_database_accepted_only_a_part_is_to_be_repeated(connect: Connect, way: str) -> None:
     outcomes = [Outcome(status=Status.REMOVED), Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0)]
 
