@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from syncd_client import progress_registers, reports
+from syncd_client import reports
 from syncd_client.device_registers import DeviceRegisters
 from syncd_client.progress_registers import ProgressRegisters
 
@@ -62,7 +62,6 @@ def test_a_difference_is_found(javascript: str, monkeypatch: pytest.MonkeyPatch)
     ("broken", "name", "value"),
     [
         (reports, "REPORT_MS", 9_999),
-        (progress_registers, "WATCHED_PERCENT", 91),
         (ProgressRegisters, "merges_updates", False),
         (ProgressRegisters, "unsaid", {}),
         (ProgressRegisters, "let_go", lambda *_: None),
