@@ -3,11 +3,11 @@
 import { bindMembers } from "./bound.js";
 import type { Carried } from "./carried.js";
 import { prefixOf } from "./keys.js";
-import type { Asking, NamedList } from "./list_requests.js";
 import type { Item } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
-import { loadListRequests } from "./parts.js";
+import { loadRequests } from "./parts.js";
+import type { Asking, NamedList } from "./requests.js";
 import type { TabSession } from "./tab_session.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
@@ -21,6 +21,8 @@ export interface ListHost {
   /** Listen, until what it returns is called. */
   readonly onUpdated: (listener: () => void) => () => void;
   readonly asking: () => Asking;
+  /** The one spelling of a content's id; throws a TypeError where it is none. */
+  readonly canonical: (contentId: string) => string;
 }
 
 /** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
@@ -95,13 +97,13 @@ export class List {
    * where it can't be done, or not now.
    */
   async rename(name: string): Promise<NamedList> {
-    const { rename } = await loadListRequests();
+    const { rename } = await loadRequests();
     return rename(this.#host.asking(), this.#list, name);
   }
 
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete(): Promise<void> {
-    const { remove } = await loadListRequests();
+    const { remove } = await loadRequests();
     return remove(this.#host.asking(), this.#list);
   }
 
