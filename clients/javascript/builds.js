@@ -11,6 +11,7 @@ export const ENTRIES = { "syncd-client": "src/syncd-client.ts", react: "src/reac
 
 /** The same of the modern build's parts that are loaded when they are needed. They import nothing of an entry point. */
 export const PARTS = {
+  placing: "src/placing.ts",
   refused_upgrade: "src/refused_upgrade.ts",
   registers: "src/registers.ts",
   rejoining: "src/rejoining.ts",

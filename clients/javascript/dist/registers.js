@@ -1,18 +1,25 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/hlc.ts
-function compareTimestamps(a, b) {
-  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
+// src/carried.ts
+var MAX_DATA_BYTES = 1024;
+function checkedObject(name, value) {
+  const text = JSON.stringify(value) ?? "";
+  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return JSON.parse(text);
 }
-function compareReadings(a, b) {
-  return a.physical - b.physical || a.logical - b.logical;
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
 }
-function compareCodePoints(a, b) {
-  if (a === b) return 0;
-  const [left, right] = [[...a], [...b]];
-  const at = left.findIndex((character, index) => character !== right[index]);
-  if (at === -1) return left.length - right.length;
-  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+
+// src/ids.ts
+var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
+var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
+var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
+function checkName(field, text) {
+  if (typeof text === "string" && NAME.test(text)) return text;
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
 }
 
 // src/keys.ts
@@ -35,6 +42,57 @@ function contentIn(key) {
 function named(prefix) {
   if (prefix === WATCHLIST) return {};
   return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
+}
+
+// src/members.ts
+var MAX_SECONDS = 1e7;
+var ruled = (isSo, rule) => (name, value) => {
+  if (isSo(value)) return value;
+  throw new TypeError(`${name}: must be ${rule}`);
+};
+var seconds = ruled(
+  (value) => typeof value === "number" && value >= 0 && value <= MAX_SECONDS,
+  "a number of seconds from 0 to 10,000,000"
+);
+var OF_PROGRESS = {
+  position_seconds: seconds,
+  duration_seconds: seconds,
+  state: ruled((value) => /^(?:playing|paused|stopped)$/u.test(String(value)), "playing, paused or stopped"),
+  watched: ruled((value) => typeof value === "boolean", "true or false")
+};
+var OF_DEVICES = {
+  device_name: checkName,
+  device_type: checkName,
+  platform: checkName,
+  capabilities: checkedObject
+};
+function checkedWords(operation, key, said) {
+  if (operation === "remove") return {};
+  const isDevice = prefixIn(key) === prefixOf(DEVICES);
+  const members = isDevice ? { ...said.data } : {
+    ...said.data,
+    position_seconds: said.data?.["position_seconds"] ?? "",
+    state: said.data?.["state"] ?? "playing"
+  };
+  const data = {};
+  for (const [name, checked] of Object.entries(isDevice ? OF_DEVICES : OF_PROGRESS))
+    if (members[name] !== void 0 && members[name] !== null) data[name] = checked(name, members[name]);
+  return { data };
+}
+
+// src/hlc.ts
+function compareTimestamps(a, b) {
+  return compareReadings(a, b) || compareCodePoints(a.node, b.node);
+}
+function compareReadings(a, b) {
+  return a.physical - b.physical || a.logical - b.logical;
+}
+function compareCodePoints(a, b) {
+  if (a === b) return 0;
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  if (at === -1) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
 
 // src/register_views.ts
@@ -339,8 +397,8 @@ var Reports = class {
 
 // src/user_registers.ts
 var REPORT_MS = 1e4;
-var OF_PROGRESS = prefixOf(PROGRESS);
-var OF_DEVICES = prefixOf(DEVICES);
+var OF_PROGRESS2 = prefixOf(PROGRESS);
+var OF_DEVICES2 = prefixOf(DEVICES);
 var Registers = class {
   #collections;
   #timers;
@@ -355,10 +413,11 @@ var Registers = class {
   }
   // What the user writes
   /** As `Core.enqueue`. */
-  enqueue(operation, key, said) {
+  enqueue(operation, key, { origin, ...carried }) {
     const nowMs = this.#nowMs();
+    const said = { ...checkedWords(operation, key, carried), ...origin !== void 0 && { origin } };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
-    else if (prefixIn(key) === OF_PROGRESS) {
+    else if (prefixIn(key) === OF_PROGRESS2) {
       if (this.#reports.letGo(key)) this.#showHeld();
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
@@ -413,7 +472,7 @@ var Registers = class {
   /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
   read(message) {
     const read = asOfList(message);
-    if (read === null || !this.#collections.asked.includes(OF_DEVICES)) return read;
+    if (read === null || !this.#collections.asked.includes(OF_DEVICES2)) return read;
     if (read.type === "resumed" && read.list === DEVICES) this.#setHints({});
     if (read.type === "device_update") this.#hint(read);
     return read;
@@ -441,6 +500,7 @@ var Registers = class {
 };
 export {
   Registers,
+  checkedWords,
   devicesOf,
   progressOf,
   saysAlready

@@ -213,9 +213,12 @@ var ShownRegisters = class {
     onUpdated();
     return end;
   }
+  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   write(action, id, data = {}) {
+    const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);
-    const { names, stored } = this.host.signedIn().write(action, [key], { data });
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const { names, stored } = session.write(action, [key], words);
     return operation(names[0] ?? "", stored);
   }
   #canonical(id) {
@@ -233,7 +236,7 @@ var Devices = class extends ShownRegisters {
    * that cannot be said, an Error if nobody is signed in.
    */
   update(deviceId, words) {
-    if (this.host.session()?.saysAlready(this.get(deviceId), words)) return null;
+    if (this.host.signedIn().part?.saysAlready(this.get(deviceId), words)) return null;
     return this.write("update", deviceId, { ...words });
   }
   /** Forget a device; it is known again when it connects. Throws like `update`. */
@@ -1588,44 +1591,6 @@ var Connector = class {
   }
 };
 
-// src/members.ts
-var MAX_SECONDS = 1e7;
-var ruled = (isSo, rule) => (name, value) => {
-  if (isSo(value)) return value;
-  throw new TypeError(`${name}: must be ${rule}`);
-};
-var seconds = ruled(
-  (value) => typeof value === "number" && value >= 0 && value <= MAX_SECONDS,
-  "a number of seconds from 0 to 10,000,000"
-);
-var OF_PROGRESS = {
-  position_seconds: seconds,
-  duration_seconds: seconds,
-  state: ruled((value) => /^(?:playing|paused|stopped)$/u.test(String(value)), "playing, paused or stopped"),
-  watched: ruled((value) => typeof value === "boolean", "true or false")
-};
-var OF_DEVICES = {
-  device_name: checkName,
-  device_type: checkName,
-  platform: checkName,
-  capabilities: checkedObject
-};
-function checkedSaid(operation2, key, said) {
-  const prefix = prefixIn(key);
-  if (!areRegisters(prefix)) return checkedCarried(said);
-  if (operation2 === "remove") return {};
-  const isDevice = prefix === prefixOf(DEVICES);
-  const members = isDevice ? { ...said.data } : {
-    ...said.data,
-    position_seconds: said.data?.["position_seconds"] ?? "",
-    state: said.data?.["state"] ?? "playing"
-  };
-  const data = {};
-  for (const [name, checked2] of Object.entries(isDevice ? OF_DEVICES : OF_PROGRESS))
-    if (members[name] !== void 0 && members[name] !== null) data[name] = checked2(name, members[name]);
-  return { data };
-}
-
 // src/outputs.ts
 var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"];
 
@@ -1770,11 +1735,13 @@ var Core = class {
   enqueue(operation2, key, { origin, ...carried } = {}) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
-    const said = { ...checkedSaid(operation2, key, carried), ...origin !== void 0 && { origin } };
-    const registers = areRegisters(prefixIn(key)) ? collections.registers : null;
-    if (registers === null)
-      collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
-    else registers.enqueue(operation2, key, said);
+    const isOfRegister = areRegisters(prefixIn(key));
+    const said = {
+      ...isOfRegister ? carried : checkedCarried(carried),
+      ...origin !== void 0 && { origin }
+    };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said);
+    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
     if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }
@@ -1950,6 +1917,7 @@ function encode(message) {
 }
 
 // src/late_parts.ts
+var loadPlacing = late(() => import("./placing.js"), "./placing.js");
 var loadRequests = late(() => import("./requests.js"), "./requests.js");
 var loadRegisters = late(() => import("./registers.js"), "./registers.js");
 var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
@@ -2566,11 +2534,11 @@ function checked(stored) {
   return stored;
 }
 function within2(promise, rows) {
-  let seconds2 = LIMIT_S + rows / ROWS_PER_S;
+  let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
     const timer = setInterval(() => {
-      seconds2 -= 1;
-      if (seconds2 > 0) return;
+      seconds -= 1;
+      if (seconds > 0) return;
       clearInterval(timer);
       reject(new SilentError());
     }, 1e3);
@@ -2859,6 +2827,16 @@ var List = class _List {
     return this.#many("remove", contentIds);
   }
   /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId, place = {}) {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
+  }
+  /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
    * where it can't be done, or not now.
    */
@@ -3131,8 +3109,7 @@ var TabSession = class {
   #engines = 0;
   #calls;
   #nothing = UserState.empty("");
-  /** Null: it has not come yet, or nobody needs it. */
-  #registers = null;
+  #part = null;
   /** By name, the collections beside the watchlist that the app wants. */
   #lists;
   #isClosed = false;
@@ -3173,7 +3150,7 @@ var TabSession = class {
   /** Another text whenever the list, the length of the queue or the revision may be another. */
   get version() {
     const { stored } = this;
-    const transient = this.#registers && [this.#transient?.version];
+    const transient = this.#part && [this.#transient?.version];
     return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
   /** Of the list whose keys begin with `prefix`. */
@@ -3182,13 +3159,13 @@ var TabSession = class {
   }
   /** What is shown of registers; null: what they need is not here yet. */
   registers(name) {
-    if (this.#registers === null) return null;
-    const itemsOf2 = name === PROGRESS ? this.#registers.progressOf : this.#registers.devicesOf;
+    if (this.#part === null) return null;
+    const itemsOf2 = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
     return itemsOf2(this.stored ?? this.#nothing, this.#unstored, this.#transient);
   }
-  /** Whether nothing new is said of a device. */
-  saysAlready(item2, said) {
-    return this.#registers?.saysAlready(item2, said) ?? false;
+  /** What registers need; null: it has not come yet, or nobody needs it. */
+  get part() {
+    return this.#part;
   }
   get #transient() {
     return (this.#engine ?? this.#copy).transient;
@@ -3205,13 +3182,12 @@ var TabSession = class {
     return this.write(
       operation2,
       contentIds.map((contentId) => prefix + this.#canonical(contentId)),
-      carried
+      checkedCarried(carried)
     );
   }
-  /** The same by keys, of registers too. */
+  /** The same by keys, of registers too; `carried` was checked. */
   write(operation2, keys, carried) {
-    const said = checkedSaid(operation2, keys[0] ?? "", carried);
-    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, said);
+    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -3230,13 +3206,13 @@ var TabSession = class {
   /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
   async #loadRegisters() {
     const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
-    if (this.#registers !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
     try {
-      this.#registers = await loadRegisters();
+      this.#part = await loadRegisters();
     } catch {
       return;
     }
-    this.#engine?.useRegisters(this.#registers);
+    this.#engine?.useRegisters(this.#part);
     this.#deps.onEvents([{ type: "updated" }]);
   }
   /** The page is hidden or left: what was reported should be written. */
@@ -3294,7 +3270,7 @@ var TabSession = class {
     this.#engine = engine;
     this.#engines += 1;
     this.#copy.leads(`${tab} ${this.#engines}`);
-    if (this.#registers !== null) engine.useRegisters(this.#registers);
+    if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
     this.openLists();

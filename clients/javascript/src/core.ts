@@ -6,12 +6,11 @@
  * it, is such a thing too.
  */
 
-import type { Carried } from "./carried.js";
+import { type Carried, checkedCarried } from "./carried.js";
 import { Collections } from "./collections.js";
 import { Connector } from "./connector.js";
 import { checkListName, checkUserId } from "./ids.js";
 import { areRegisters, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
-import { checkedSaid } from "./members.js";
 import type { CalledAction, ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import type { Transient } from "./register_views.js";
@@ -168,11 +167,13 @@ export class Core {
   ): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
-    const said = { ...checkedSaid(operation, key, carried), ...(origin !== undefined && { origin }) };
-    const registers = areRegisters(prefixIn(key)) ? collections.registers : null;
-    if (registers === null)
-      collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
-    else registers.enqueue(operation, key, said);
+    const isOfRegister = areRegisters(prefixIn(key));
+    const said = {
+      ...(isOfRegister ? carried : checkedCarried(carried)),
+      ...(origin !== undefined && { origin }),
+    };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said);
+    else collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
     if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }

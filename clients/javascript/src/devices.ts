@@ -22,7 +22,7 @@ export class Devices extends ShownRegisters<DeviceItem> {
    * that cannot be said, an Error if nobody is signed in.
    */
   update(deviceId: string, words: DeviceWords): Operation | null {
-    if (this.host.session()?.saysAlready(this.get(deviceId), words)) return null;
+    if (this.host.signedIn().part?.saysAlready(this.get(deviceId), words)) return null;
     return this.write("update", deviceId, { ...words });
   }
 

@@ -2,6 +2,7 @@
 
 import type { Load } from "./parts.js";
 
+export const loadPlacing = late(() => import("./placing.js"), "./placing.js");
 export const loadRequests = late(() => import("./requests.js"), "./requests.js");
 export const loadRegisters = late(() => import("./registers.js"), "./registers.js");
 export const loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");

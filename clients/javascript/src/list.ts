@@ -6,7 +6,8 @@ import { prefixOf } from "./keys.js";
 import type { Item } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
-import { loadRequests } from "./parts.js";
+import { loadPlacing, loadRequests } from "./parts.js";
+import type { Place } from "./placing.js";
 import type { Asking, NamedList } from "./requests.js";
 import type { TabSession } from "./tab_session.js";
 
@@ -90,6 +91,17 @@ export class List {
   /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
   removeMany(contentIds: Iterable<string>): Operations {
     return this.#many("remove", contentIds);
+  }
+
+  /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId: string, place: Place = {}): Promise<string> {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
   }
 
   /**

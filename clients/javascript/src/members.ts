@@ -1,8 +1,8 @@
-/** What an app may say: of an item of a list, of how far a content was played, and of a device. */
+/** What an app may say of registers: of how far a content was played, and of a device. */
 
-import { type Carried, checkedCarried, checkedObject } from "./carried.js";
+import { type Carried, checkedObject } from "./carried.js";
 import { checkName } from "./ids.js";
-import { areRegisters, DEVICES, prefixIn, prefixOf } from "./keys.js";
+import { DEVICES, prefixIn, prefixOf } from "./keys.js";
 
 const MAX_SECONDS = 10_000_000;
 
@@ -33,14 +33,12 @@ const OF_DEVICES: Rules = {
 };
 
 /**
- * What a write of `key` says: a copy that nobody else has, without what is null or undefined. Throws a TypeError where no
- * item can carry that, or nobody can say it of a register.
+ * What a write of `key` says: a copy that nobody else has, without what is null or undefined. Throws a TypeError where that
+ * cannot be said.
  */
-export function checkedSaid(operation: string, key: string, said: Carried): Carried {
-  const prefix = prefixIn(key);
-  if (!areRegisters(prefix)) return checkedCarried(said);
+export function checkedWords(operation: string, key: string, said: Carried): Carried {
   if (operation === "remove") return {};
-  const isDevice = prefix === prefixOf(DEVICES);
+  const isDevice = prefixIn(key) === prefixOf(DEVICES);
   const members: Readonly<Record<string, unknown>> = isDevice
     ? { ...said.data }
     : {

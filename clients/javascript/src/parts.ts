@@ -5,6 +5,7 @@
  * in the place of this module.
  */
 
+import * as placing from "./placing.js";
 import * as refusedUpgrade from "./refused_upgrade.js";
 import * as registers from "./registers.js";
 import * as rejoining from "./rejoining.js";
@@ -12,6 +13,9 @@ import * as requests from "./requests.js";
 
 /** Rejects where the part does not come; the next call tries again. */
 export type Load<Part> = () => Promise<Part>;
+
+/** For an item that is put beside another. */
+export const loadPlacing: Load<typeof placing> = async () => placing;
 
 /** For which lists there are, their names and their end, and for commands. */
 export const loadRequests: Load<typeof requests> = async () => requests;

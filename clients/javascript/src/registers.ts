@@ -2,5 +2,6 @@
 
 /** What a client needs for registers alone: progress and devices. */
 
+export { checkedWords } from "./members.js";
 export { devicesOf, progressOf, saysAlready } from "./register_views.js";
 export { Registers } from "./user_registers.js";

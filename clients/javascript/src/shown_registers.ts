@@ -44,9 +44,12 @@ export class ShownRegisters<Item extends ProgressItem | DeviceItem> {
     return end;
   }
 
+  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   protected write(action: CalledAction, id: string, data: Members = {}): Operation {
+    const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);
-    const { names, stored } = this.host.signedIn().write(action, [key], { data });
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const { names, stored } = session.write(action, [key], words);
     return operation(names[0] ?? "", stored);
   }
 

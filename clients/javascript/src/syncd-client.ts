@@ -16,6 +16,7 @@ export type { Status, WriteAction as Action } from "./messages.js";
 export type { Operation, Operations } from "./operations.js";
 export type { SyncClientOptions } from "./options.js";
 export type { Transport } from "./outputs.js";
+export type { Place } from "./placing.js";
 export type { Progress, ProgressReport } from "./progress.js";
 export type { DeviceItem, ProgressItem } from "./register_views.js";
 export type { NamedList, RequestError } from "./requests.js";

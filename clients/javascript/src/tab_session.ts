@@ -9,7 +9,7 @@
  * that asks for all of it.
  */
 
-import type { Carried } from "./carried.js";
+import { type Carried, checkedCarried } from "./carried.js";
 import type { RegistersPart } from "./core.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
@@ -20,8 +20,7 @@ import { latch } from "./latch.js";
 import { type LeaderBatch, LeaderCopy } from "./leader_copy.js";
 import { LeaderTimeout } from "./leader_timeout.js";
 import type { Item, ShownWrite } from "./list_view.js";
-import { checkedSaid } from "./members.js";
-import type { Action, CalledAction, Members } from "./messages.js";
+import type { Action, CalledAction } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
 import type { Transport } from "./outputs.js";
 import { loadRegisters } from "./parts.js";
@@ -47,8 +46,7 @@ export class TabSession {
   #engines = 0;
   readonly #calls: OpenCalls;
   readonly #nothing = UserState.empty("");
-  /** Null: it has not come yet, or nobody needs it. */
-  #registers: RegistersPart | null = null;
+  #part: RegistersPart | null = null;
   /** By name, the collections beside the watchlist that the app wants. */
   readonly #lists: ReadonlyMap<string, unknown>;
   #isClosed = false;
@@ -98,7 +96,7 @@ export class TabSession {
   /** Another text whenever the list, the length of the queue or the revision may be another. */
   get version(): string {
     const { stored } = this;
-    const transient = this.#registers && [this.#transient?.version];
+    const transient = this.#part && [this.#transient?.version];
     return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
 
@@ -109,14 +107,14 @@ export class TabSession {
 
   /** What is shown of registers; null: what they need is not here yet. */
   registers(name: RegistersName): readonly (ProgressItem | DeviceItem)[] | null {
-    if (this.#registers === null) return null;
-    const itemsOf = name === PROGRESS ? this.#registers.progressOf : this.#registers.devicesOf;
+    if (this.#part === null) return null;
+    const itemsOf = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
     return itemsOf(this.stored ?? this.#nothing, this.#unstored, this.#transient);
   }
 
-  /** Whether nothing new is said of a device. */
-  saysAlready(item: DeviceItem | undefined, said: Members): boolean {
-    return this.#registers?.saysAlready(item, said) ?? false;
+  /** What registers need; null: it has not come yet, or nobody needs it. */
+  get part(): RegistersPart | null {
+    return this.#part;
   }
 
   get #transient(): Transient | null {
@@ -141,18 +139,17 @@ export class TabSession {
     return this.write(
       operation,
       contentIds.map((contentId) => prefix + this.#canonical(contentId)),
-      carried,
+      checkedCarried(carried),
     );
   }
 
-  /** The same by keys, of registers too. */
+  /** The same by keys, of registers too; `carried` was checked. */
   write(
     operation: CalledAction,
     keys: readonly string[],
     carried: Carried,
   ): { names: string[]; stored: Promise<void> } {
-    const said = checkedSaid(operation, keys[0] ?? "", carried);
-    const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, said);
+    const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -174,13 +171,13 @@ export class TabSession {
   /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
   async #loadRegisters(): Promise<void> {
     const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
-    if (this.#registers !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
     try {
-      this.#registers = await loadRegisters();
+      this.#part = await loadRegisters();
     } catch {
       return; // there is no network
     }
-    this.#engine?.useRegisters(this.#registers);
+    this.#engine?.useRegisters(this.#part);
     this.#deps.onEvents([{ type: "updated" }]);
   }
 
@@ -247,7 +244,7 @@ export class TabSession {
     this.#engine = engine;
     this.#engines += 1;
     this.#copy.leads(`${tab} ${this.#engines}`);
-    if (this.#registers !== null) engine.useRegisters(this.#registers);
+    if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
     this.openLists();

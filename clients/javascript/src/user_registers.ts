@@ -3,6 +3,7 @@
 import type { Carried } from "./carried.js";
 import type { Collections } from "./collections.js";
 import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
+import { checkedWords } from "./members.js";
 import type { CalledAction, Members, ServerMessage, WriteAction } from "./messages.js";
 import { asMessage, asOfList, type Hint } from "./register_messages.js";
 import { devicesOf, saysAlready, type Transient } from "./register_views.js";
@@ -32,8 +33,9 @@ export class Registers {
   // What the user writes
 
   /** As `Core.enqueue`. */
-  enqueue(operation: CalledAction, key: string, said: Carried & { readonly origin?: string }): void {
+  enqueue(operation: CalledAction, key: string, { origin, ...carried }: Carried & { readonly origin?: string }): void {
     const nowMs = this.#nowMs();
+    const said = { ...checkedWords(operation, key, carried), ...(origin !== undefined && { origin }) };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS) {
       if (this.#reports.letGo(key)) this.#showHeld();
