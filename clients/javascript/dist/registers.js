@@ -118,7 +118,7 @@ function devicesOf(state, writes = [], transient = null) {
 }
 function saysAlready(item2, said = {}) {
   const shown = item2;
-  return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value));
+  return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value ?? shown[name]));
 }
 function viewOf(collection, { state, writes, transient }, itemsOf) {
   const prefix = prefixOf(collection);

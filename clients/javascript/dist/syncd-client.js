@@ -2957,7 +2957,8 @@ var LeaderCopy = class {
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost() {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
-    return queued.map(({ operation: operation2, content_id, origin, ...carried }) => ({
+    const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
+    return [...queued, ...held].map(({ operation: operation2, content_id, origin, ...carried }) => ({
       type: "write",
       operation: operation2,
       writes: origin === void 0 ? [] : [{ name: origin, content_id }],
@@ -2973,11 +2974,12 @@ var LeaderCopy = class {
     this.#pending = null;
   }
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
-  led(state, transport, stored) {
+  led({ state, transport, stored, transient }) {
     this.leader = null;
     this.state = state;
     this.transport = transport;
     this.stored = stored;
+    this.transient = transient;
   }
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
   hear(batch) {
@@ -3233,6 +3235,7 @@ var TabSession = class {
     this.#isClosed = true;
     this.#timeout.stop();
     this.#show();
+    this.#engine?.call({ type: "flush" }, "");
     await this.#engine?.close();
     this.#engine?.retire();
     this.#tabs.close();
@@ -3312,7 +3315,7 @@ var TabSession = class {
     this.#retire();
     this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#copy.led(null, null, this.#copy.stored);
+      this.#copy.led({ state: null, transport: null, stored: this.#copy.stored, transient: null });
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -3320,7 +3323,7 @@ var TabSession = class {
     this.hello();
   };
   #retire() {
-    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
+    if (this.#engine !== null) this.#copy.led(this.#engine);
     this.#engine?.retire();
     this.#engine = null;
     this.#timeout.stop();

@@ -18,6 +18,9 @@ export interface LeaderBatch extends Batch {
   readonly transient: Transient | null;
 }
 
+/** How a client stands, and what it shows. */
+type Standing = Pick<LeaderCopy, "state" | "transport" | "stored" | "transient">;
+
 export class LeaderCopy {
   // To be looked at only
   /** Null: there is none. */
@@ -39,7 +42,8 @@ export class LeaderCopy {
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost(): Call[] {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
-    return queued.map(({ operation, content_id, origin, ...carried }) => ({
+    const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
+    return [...queued, ...held].map(({ operation, content_id, origin, ...carried }) => ({
       type: "write",
       operation,
       writes: origin === undefined ? [] : [{ name: origin, content_id }],
@@ -57,11 +61,12 @@ export class LeaderCopy {
   }
 
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
-  led(state: State | null, transport: Transport | null, stored: UserState | null): void {
+  led({ state, transport, stored, transient }: Standing): void {
     this.leader = null;
     this.state = state;
     this.transport = transport;
     this.stored = stored;
+    this.transient = transient;
   }
 
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */

@@ -100,10 +100,13 @@ export function devicesOf(
   );
 }
 
-/** Whether an item shows all of `said`, and the service has confirmed it. */
+/** Whether an item shows all of `said`, and the service has confirmed it; what is null says nothing. */
 export function saysAlready(item: DeviceItem | undefined, said: Members = {}): boolean {
   const shown = item as (Members & Item) | undefined;
-  return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value));
+  return (
+    shown?.pending === false &&
+    Object.entries(said).every(([name, value]) => sameJson(shown[name], value ?? shown[name]))
+  );
 }
 
 function viewOf<T extends Item>(

@@ -202,6 +202,7 @@ export class TabSession {
     this.#isClosed = true;
     this.#timeout.stop();
     this.#show();
+    this.#engine?.call({ type: "flush" }, "");
     await this.#engine?.close();
     this.#engine?.retire();
     this.#tabs.close();
@@ -292,7 +293,7 @@ export class TabSession {
     this.#retire();
     this.#deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#copy.led(null, null, this.#copy.stored); // the other may stand anyhow, and nobody will say how
+      this.#copy.led({ state: null, transport: null, stored: this.#copy.stored, transient: null }); // the other may stand anyhow, and nobody will say how
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -301,7 +302,7 @@ export class TabSession {
   };
 
   #retire(): void {
-    if (this.#engine !== null) this.#copy.led(this.#engine.state, this.#engine.transport, this.#engine.stored);
+    if (this.#engine !== null) this.#copy.led(this.#engine);
     this.#engine?.retire();
     this.#engine = null;
     this.#timeout.stop();

@@ -62,7 +62,7 @@ test("devices are shown with who is online, until the connection ends", async (c
 
 test("what is said of a device is shown at once and sent once; what is known is not said again", async (context) => {
   const { service, client } = await open(context);
-  const operation = client.devices.update("tv", { device_name: "Bedroom" });
+  const operation = client.devices.update("tv", { device_name: "Bedroom", platform: "webos" });
   assert.ok(operation);
   const confirmed = new Promise<unknown>((resolve) => {
     client.addEventListener("confirmed", ({ operation_id, device_id, status, collection }) =>

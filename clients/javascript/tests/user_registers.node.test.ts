@@ -104,13 +104,17 @@ test("what a tab reports its leader holds, every tab shows, and a flush writes",
   assert.deepEqual(positions, [10, 12]);
 });
 
-test("a tab that leads after another goes on with what that one has stored", async (context) => {
+test("what a tab holds is written when it is closed, or by the one that leads next", async (context) => {
   const { browser, leader, follower } = open(context);
-  await follower.until(() => follower.session.state === "live");
-  await report(leader.session, 10, "paused");
+  for (const { session, until } of [leader, follower])
+    await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
+  for (const position of [10, 11, 12]) await report(leader.session, position);
+  await follower.until(() => shown(follower.session).join() === "12 true");
   await leader.session.close();
-  await follower.until(() => follower.session.queueLength === 0 && shown(follower.session).join() === "10 false");
-  await report(follower.session, 11, "stopped");
-  await follower.until(() => shown(follower.session).join() === "11 false");
-  assert.equal(browser.service.written.size, 2);
+  const stored = await browser.store.read("alice");
+  assert.equal(stored?.queue.at(-1)?.data?.["position_seconds"], 12);
+  await follower.until(() => follower.session.state === "live" && shown(follower.session).join() === "12 false");
+  for (const position of [13, 14]) await report(follower.session, position);
+  follower.session.restart(); // its store has failed, say
+  await follower.until(() => shown(follower.session).join() === "14 false");
 });
