@@ -4,6 +4,7 @@ import { carriedBy } from "./carried.js";
 import type { Batch, Call } from "./engine.js";
 import type { Storage } from "./guarded_store.js";
 import type { Transport } from "./outputs.js";
+import type { Transient } from "./register_views.js";
 import type { State } from "./state.js";
 import { UserState } from "./user_state.js";
 
@@ -13,7 +14,12 @@ export interface LeaderBatch extends Batch {
   readonly state: State;
   readonly transport: Transport | null;
   readonly storage: Storage;
+  /** Of the leader's registers. */
+  readonly transient: Transient | null;
 }
+
+/** How a client stands, and what it shows. */
+type Standing = Pick<LeaderCopy, "state" | "transport" | "stored" | "transient">;
 
 export class LeaderCopy {
   // To be looked at only
@@ -23,6 +29,7 @@ export class LeaderCopy {
   transport: Transport | null = null;
   storage: Storage | null = null;
   stored: UserState | null = null;
+  transient: Transient | null = null;
   readonly #onApplied: (batch: Batch) => void;
   /** What came while the copy is on its way; null: it is here. */
   #pending: LeaderBatch[] | null = null;
@@ -35,7 +42,8 @@ export class LeaderCopy {
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost(): Call[] {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
-    return queued.map(({ operation, content_id, origin, ...carried }) => ({
+    const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
+    return [...queued, ...held].map(({ operation, content_id, origin, ...carried }) => ({
       type: "write",
       operation,
       writes: origin === undefined ? [] : [{ name: origin, content_id }],
@@ -48,15 +56,17 @@ export class LeaderCopy {
     this.leader = leader;
     this.storage = null;
     this.stored = null;
+    this.transient = null;
     this.#pending = null;
   }
 
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
-  led(state: State | null, transport: Transport | null, stored: UserState | null): void {
+  led({ state, transport, stored, transient }: Standing): void {
     this.leader = null;
     this.state = state;
     this.transport = transport;
     this.stored = stored;
+    this.transient = transient;
   }
 
   /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
@@ -66,6 +76,7 @@ export class LeaderCopy {
     this.state = batch.state;
     this.transport = batch.transport;
     this.storage = batch.storage;
+    this.transient = batch.transient;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);

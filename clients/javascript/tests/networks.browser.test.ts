@@ -86,6 +86,15 @@ test("what a page needs only sometimes is loaded only then, and again where that
     site.asked.filter((name) => name.endsWith(".js")),
     ["syncd-client.js"],
   );
+  site.failures.set("registers.js", 2);
+  await page.evaluate((id) => client.progress.update(id, { position_seconds: 7 }), A);
+  await page.waitForFunction(() => client.queueLength === 1);
+  assert.deepEqual(await page.evaluate(() => client.progress.items), []);
+  await page.evaluate(() => {
+    client.disconnect();
+    client.connect();
+  });
+  await page.waitForFunction(() => client.progress.items.length === 1 && client.queueLength === 0);
   site.failures.set("rejoining.js", 1);
   await page.evaluate(async (id) => {
     const { transaction } = IDBDatabase.prototype;

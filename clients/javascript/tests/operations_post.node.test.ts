@@ -36,6 +36,21 @@ test("the body has the writes in order", () => {
   assert.deepEqual(toList, { ...FIRST, type: "list_update", list: "kids" });
 });
 
+test("a write of a register names its collection in place of a type and an id", () => {
+  const timestamp = { physical: 1, logical: 0, node: "n" };
+  const said = { operation: "update", timestamp } as const;
+  const bodies = JSON.parse(
+    bodyOf([
+      { type: "progress_update", id: "r.1", content_id: "a", position_seconds: 7, ...said },
+      { type: "device_update", id: "r.2", device_id: "tv", ...said },
+    ]),
+  ) as { operations: unknown };
+  assert.deepEqual(bodies.operations, [
+    { collection: "progress", content_id: "a", position_seconds: 7, ...said },
+    { collection: "devices", device_id: "tv", ...said },
+  ]);
+});
+
 test("each result becomes the message that a WebSocket would bring", () => {
   assert.deepEqual(answersTo(WRITES, results(ADDED, { success: true, status: "existing" }), recognized), [
     { ...ADDED, type: "ack", id: "r.1" },
