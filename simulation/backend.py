@@ -9,7 +9,7 @@ from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
 from simulation.node import TOKEN_S, SimulatedNode, issue_token
 from simulation.wall_clock import START_S
-from simulation.watch import Answer, Wanted
+from simulation.witness import Answer, Wanted
 
 PATH: Final = "/api/v1/sync/watchlist"
 RETRY_S: Final = 1.0

@@ -9,7 +9,7 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Network
 from simulation.node import SimulatedNode
-from simulation.watch import Witness
+from simulation.witness import Witness
 
 
 class ClientDeps(Struct, frozen=True, eq=False, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from simulation.database import ARCHIVE
-from simulation.watch import Answer, Wanted, Witness
+from simulation.witness import Answer, Wanted, Witness
 
 ADD: Final = "watchlist.add"
 DONE: Final = {"add": "added", "remove": "removed"}

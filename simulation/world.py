@@ -17,6 +17,7 @@ from msgspec import Struct
 from pykka import ActorRegistry
 from typing_extensions import override
 
+from simulation.agreeing import agree, repeat
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
@@ -35,18 +36,13 @@ from simulation.oracle import JournalFile, judge
 from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S, WallClock
-from simulation.watch import Witness
+from simulation.witness import Witness
 from storage.history import HistoryLimits
 
-CALM_S: Final = 180.0
-"""For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
-30 s, and a client's longest pause is 60 s."""
 FADE_S: Final = 5.0
 """After the last step, at most: faults go on, so that the last word may be the one that is lost."""
 PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
-REPEATED: Final = 10
-"""Writes that are repeated at the end."""
 BACKLOG: Final = 2
 """Messages under way to a node, where the bus overflows: the engines' own bounds are hundreds and thousands."""
 IDLE_S: Final = 130.0
@@ -240,8 +236,8 @@ class World:
         await steps.make_calm()
         self.hub.faults = BusFaults()
         await asyncio.sleep(LATE_S)
-        await self._agree()
-        await self._repeat()
+        await agree(self)
+        await repeat(self)
         await self._end()
 
     def judge(self) -> Iterator[str]:
@@ -274,60 +270,6 @@ class World:
             late=0.3 if "bus reorders" in faults else 0.0,
             backlog=BACKLOG if "bus overflows" in faults else None,
         )
-
-    async def _agree(self) -> None:
-        until_s = self.loop.time() + CALM_S
-        while not self.witness.violations and (disagreements := list(self._disagreements())):
-            if self.loop.time() >= until_s:
-                for text in disagreements:
-                    self.witness.violate(f"after {CALM_S:.0f} s of calm {text}")
-                return
-            await asyncio.sleep(1)
-        for user_id in () if self.witness.violations else self.users:
-            truth = self.journal.listed(user_id)
-            for node in self.nodes:
-                if await self.backend.list(user_id, node) != truth:
-                    self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
-
-        if not self.witness.violations:
-            await self.lists.check(self.nodes)
-            await self.operator.check_revoked(self)
-
-    def _disagreements(self) -> Iterator[str]:
-        if not (self.backend.is_settled and self.lists.is_settled):
-            yield "a backend still writes"
-        if not self.operator.is_settled:
-            yield "the operator still waits"
-        for node in self.nodes:
-            if node.node is None:
-                yield f"{node.place} does not run"
-            elif node.node.metrics.bus.outbox:
-                yield f"{node.place} has something to publish"
-        for user_id in self.users:
-            truth: frozenset[str] | None = None
-            for device in self.devices:
-                if device.user_id != user_id:
-                    continue
-                if device.is_open and device.token_id in self.witness.revoked:
-                    yield f"{device.name} is connected with {device.token_id}, which was revoked"
-                if not device.is_settled:
-                    yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
-                    continue
-                truth = self.journal.listed(user_id) if truth is None else truth
-                if device.contents != truth:
-                    yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
-
-    async def _repeat(self) -> None:
-        """Repeat some writes that were answered: each must get its first answer, and change nothing."""
-        if self.witness.violations or not self.witness.answers:
-            return
-        before = self.journal.heads()
-        for user_id, operation_id in self.rng.choices(list(self.witness.answers), k=REPEATED):
-            self.backend.repeat(user_id, operation_id)
-        while not self.backend.is_settled:  # noqa: ASYNC110 - they end, each by a time-out if need be
-            await asyncio.sleep(1)
-        if before != self.journal.heads():
-            self.witness.violate("a repeated write has changed a list")
 
     async def _end(self) -> None:
         """Let everybody go, and look what is left."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from simulation.oracle import ADD, Journal, Row, judge, judge_for_now
-from simulation.watch import Answer, Wanted, Witness
+from simulation.witness import Answer, Wanted, Witness
 
 REMOVE = "watchlist.remove"
 

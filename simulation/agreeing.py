@@ -1,0 +1,72 @@
+"""What must hold once a world is calm: everybody agrees, and a repeated write changes nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+CALM_S: Final = 180.0
+"""For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
+30 s, and a client's longest pause is 60 s."""
+REPEATED: Final = 10
+"""Writes that are repeated at the end."""
+
+
+async def agree(world: "World") -> None:
+    """Wait until devices, nodes and the journal agree, and let ``world.witness`` know what does not."""
+    until_s = world.loop.time() + CALM_S
+    while not world.witness.violations and (disagreements := list(_disagreements(world))):
+        if world.loop.time() >= until_s:
+            for text in disagreements:
+                world.witness.violate(f"after {CALM_S:.0f} s of calm {text}")
+            return
+        await asyncio.sleep(1)
+    for user_id in () if world.witness.violations else world.users:
+        truth = world.journal.listed(user_id)
+        for node in world.nodes:
+            if await world.backend.list(user_id, node) != truth:
+                world.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
+
+    if not world.witness.violations:
+        await world.lists.check(world.nodes)
+        await world.operator.check_revoked(world)
+
+
+def _disagreements(world: "World") -> Iterator[str]:
+    if not (world.backend.is_settled and world.lists.is_settled):
+        yield "a backend still writes"
+    if not world.operator.is_settled:
+        yield "the operator still waits"
+    for node in world.nodes:
+        if node.node is None:
+            yield f"{node.place} does not run"
+        elif node.node.metrics.bus.outbox:
+            yield f"{node.place} has something to publish"
+    for user_id in world.users:
+        truth: frozenset[str] | None = None
+        for device in world.devices:
+            if device.user_id != user_id:
+                continue
+            if device.is_open and device.token_id in world.witness.revoked:
+                yield f"{device.name} is connected with {device.token_id}, which was revoked"
+            if not device.is_settled:
+                yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
+                continue
+            truth = world.journal.listed(user_id) if truth is None else truth
+            if device.contents != truth:
+                yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
+
+
+async def repeat(world: "World") -> None:
+    """Repeat some writes that were answered: each must get its first answer, and change nothing."""
+    if world.witness.violations or not world.witness.answers:
+        return
+    before = world.journal.heads()
+    for user_id, operation_id in world.rng.choices(list(world.witness.answers), k=REPEATED):
+        world.backend.repeat(user_id, operation_id)
+    while not world.backend.is_settled:  # noqa: ASYNC110 - they end, each by a time-out if need be
+        await asyncio.sleep(1)
+    if before != world.journal.heads():
+        world.witness.violate("a repeated write has changed a list")
