@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from simulation.list_users import SHARED
+from simulation.witness import Item, line_of, named
+
 if TYPE_CHECKING:
     from simulation.world import World
 
@@ -24,11 +27,12 @@ async def agree(world: "World") -> None:
             return
         await asyncio.sleep(1)
     for user_id in () if world.witness.violations else world.users:
-        truth = world.journal.listed(user_id)
-        for node in world.nodes:
-            if await world.backend.list(user_id, node) != truth:
-                world.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
-
+        for list_id in (None, SHARED) if world.shape.follows else (None,):
+            line = line_of(user_id, list_id)
+            truth = world.journal.listed(line)
+            for node in world.nodes:
+                if await world.backend.list(user_id, node, list_id) != truth:
+                    world.witness.violate(f"{node.place} tells another list of {named(line)} than the journal holds")
     if not world.witness.violations:
         await world.lists.check(world.nodes)
         await world.operator.check_revoked(world)
@@ -44,19 +48,20 @@ def _disagreements(world: "World") -> Iterator[str]:
             yield f"{node.place} does not run"
         elif node.node.metrics.bus.outbox:
             yield f"{node.place} has something to publish"
-    for user_id in world.users:
-        truth: frozenset[str] | None = None
-        for device in world.devices:
-            if device.user_id != user_id:
-                continue
-            if device.is_open and device.token_id in world.witness.revoked:
-                yield f"{device.name} is connected with {device.token_id}, which was revoked"
-            if not device.is_settled:
-                yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
-                continue
-            truth = world.journal.listed(user_id) if truth is None else truth
-            if device.contents != truth:
-                yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
+    truth: dict[str, frozenset[Item]] = {}
+    for device in world.devices:
+        if device.is_open and device.token_id in world.witness.revoked:
+            yield f"{device.name} is connected with {device.token_id}, which was revoked"
+        if not device.is_settled:
+            yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
+            continue
+        for list_id in (None, *device.lists):
+            line, shown = line_of(device.user_id, list_id), device.shown(list_id)
+            if line not in truth:
+                truth[line] = world.journal.listed(line)
+            if shown != truth[line]:
+                what = "contents" if list_id is None else f"contents in {list_id}"
+                yield f"{device.name} shows {len(shown)} {what}, and the journal holds {len(truth[line])}"
 
 
 async def repeat(world: "World") -> None:

@@ -22,6 +22,8 @@ EPOCH: Final = "simulated"
 
 ARCHIVE: Final = "simulation_archive"
 """A table of the simulation's own: every operation that was ever committed, also when the history drops it."""
+DELETIONS: Final = "simulation_deletions"
+"""Another: where each list stood that was deleted."""
 
 
 def scratch_directory() -> Path:
@@ -43,6 +45,9 @@ def _template() -> bytes:
             columns = [f"NEW.{name}" for _, name, *_ in connection.execute("PRAGMA table_info(operations)")]
             insert = f"INSERT INTO {ARCHIVE} VALUES ({', '.join(columns)})"  # noqa: S608 - our own names
             connection.execute(f"CREATE TRIGGER keep AFTER INSERT ON operations BEGIN {insert}; END")
+            connection.execute(f"CREATE TABLE {DELETIONS} (user_id TEXT, revision INTEGER)")
+            insert = f"INSERT INTO {DELETIONS} VALUES (OLD.user_id, OLD.revision)"  # noqa: S608 - the same
+            connection.execute(f"CREATE TRIGGER note AFTER DELETE ON heads BEGIN {insert}; END")
         return file.read_bytes()
     finally:
         shutil.rmtree(directory)

@@ -1,7 +1,9 @@
 """A device: a real client's core, its disk, and at most one connection."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
@@ -15,6 +17,9 @@ from simulation.javascript_core import JavascriptCore, SendText
 from simulation.network import Connection
 from simulation.node import TOKEN_S, issue_token
 from simulation.wall_clock import START_S, WallClock
+from simulation.witness import Item, carried
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Device:
@@ -46,6 +51,8 @@ class Device:
         self.is_javascript = is_javascript
         self.disk = MemoryStore()
         self.javascript_disk: dict[str, list[Raw]] = {}
+        self.lists: dict[str, None] = {}
+        """Those beside the watchlist that its app opens whenever it starts."""
         self.attempt: Attempt | None = None
         self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -56,6 +63,8 @@ class Device:
     def start(self) -> None:
         """Open the app."""
         core, user_id = self.core, self.user_id
+        for list_id in self.lists:
+            self._do(core.open_list(list_id))
         if isinstance(core, JavascriptCore):
             self._do(core.sign_in(user_id))
         else:
@@ -108,10 +117,11 @@ class Device:
         """Whether it believes that it is connected."""
         return self.attempt is not None and self.attempt.is_open
 
-    @property
-    def contents(self) -> frozenset[str]:
-        """What it shows."""
-        return frozenset(item.content_id for item in self.core.items)
+    def shown(self, list_id: str | None) -> frozenset[Item]:
+        """Return what it shows of a list that is open; ``None``: of the watchlist."""
+        core = self.core
+        items = core.items_of(list_id)[0] if isinstance(core, JavascriptCore) else core.items_of(list_id)
+        return frozenset((item.content_id, carried({"data": item.data, "position": item.position})) for item in items)
 
     @property
     def is_settled(self) -> bool:
@@ -122,10 +132,19 @@ class Device:
         """Be given a new token after a while: the old one was revoked, and the app waits for its user."""
         self.deps.loop.call_later(1 + self.deps.rng.random(), self._connect, self.core)
 
-    def write(self, action: messages.Action, content_id: str) -> None:
-        """Change the list, as its user does."""
-        write, out = self.core.enqueue(action, content_id)
-        self.deps.log.note(self.name, f"{action} {content_id[-4:]} as {write.operation_id}")
+    def open_list(self, list_id: str) -> None:
+        """Follow a list, as its app does from now on."""
+        self.deps.log.note(self.name, f"opens {list_id}")
+        self.lists[list_id] = None
+        self._do(self.core.open_list(list_id))
+
+    def write(
+        self, action: messages.Action, content_id: str, list_id: str | None = None, says: Mapping[str, Any] = NOTHING
+    ) -> None:
+        """Change a list that is open, as its user does; ``None``: the watchlist."""
+        write, out = self.core.enqueue(action, content_id, list_id, says.get("data"), says.get("position"))
+        where = "" if list_id is None else f" in {list_id}"
+        self.deps.log.note(self.name, f"{action} {content_id[-4:]}{where} as {write.operation_id}")
         self.deps.witness.wants(self.user_id, write)
         self._do(out)
 

@@ -87,7 +87,9 @@ class Shape(Struct, frozen=True, kw_only=True):
     """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
     lists: int
-    """That a user has beside the watchlist, at most."""
+    """That a user has beside the watchlist and that have one author, at most."""
+    follows: bool
+    """Whether devices follow these, and write to another one that they share."""
     javascript: float
     """The share of devices that run the JavaScript client's core; the others run the Python client's."""
 
@@ -95,6 +97,8 @@ class Shape(Struct, frozen=True, kw_only=True):
         size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
         if self.lists:
             size += f", {self.lists} lists"
+        if self.follows:
+            size += ", lists on devices"
         if self.javascript:
             size += f", {self.javascript:.0%} of the devices in JavaScript"
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
@@ -118,11 +122,12 @@ def draw_shape(seed: int) -> Shape:
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
+        follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
-    # A restore takes writes back, of which the lists' author would have to know.
-    return replace(shape, lists=0) if "database is restored" in shape.faults else shape
+    # A restore takes writes back, of which the lists' author would have to know, and deletions.
+    return replace(shape, lists=0, follows=False) if "database is restored" in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:

@@ -32,6 +32,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, steps=shape.steps // 2)
     if shape.javascript:
         yield replace(shape, javascript=0.0)
+    if shape.follows:
+        yield replace(shape, follows=False)
     if shape.lists:
         yield replace(shape, lists=0)
     for fault in sorted(shape.faults):

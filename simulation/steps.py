@@ -53,6 +53,8 @@ class Steps:
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
         if world.shape.lists:
             possible["a list is written or read"] = (15, world.lists.go_on)
+        if world.shape.follows:
+            possible["a list is used on a device"] = (25, lambda: world.list_users.go_on(self._any_device()))
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False

@@ -1,11 +1,40 @@
 """What users wanted, were answered and were shown, from all sides: kept, and judged by what the protocol promises."""
 
+import json
 from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 from syncd_client import events
 from syncd_client.user_state import PendingWrite
+
+BETWEEN: Final = "\x1f"
+"""Between user and collection, in what names a collection beside the watchlist: that is named by its user alone."""
+
+Item = tuple[str, str]
+"""A content in a list, and what it carries there."""
+
+
+def line_of(user_id: str, list_id: str | None) -> str:
+    """Return what names a user's list, as the journal has it; ``None``: the watchlist."""
+    return user_id if list_id is None else f"{user_id}{BETWEEN}list:{list_id}"
+
+
+def user_in(line: str) -> str:
+    """Return whose line it is."""
+    return line.partition(BETWEEN)[0]
+
+
+def named(line: str) -> str:
+    """Return how a violation names a line."""
+    return line.replace(BETWEEN, " ")
+
+
+def carried(told: Mapping[str, Any]) -> str:
+    """Return what an item carries, as a text that is the same for the same; empty: nothing."""
+    said = {name: told[name] for name in ("data", "position") if told.get(name) is not None}
+    return json.dumps(said, sort_keys=True) if said else ""
 
 
 class Wanted(Struct, frozen=True):
@@ -16,6 +45,10 @@ class Wanted(Struct, frozen=True):
     content_id: str
     observed: int | None
     """The last revision that the author had seen; ``None``: it takes the list as it is."""
+    list: str | None = None
+    """In which list; ``None``: in the watchlist."""
+    says: dict[str, Any] = field(default_factory=dict)
+    """Of an add: what it says of ``data`` and ``position``."""
 
 
 class Answer(Struct, frozen=True):
@@ -46,10 +79,12 @@ class Witness:
         """Ids of tokens that are not to be accepted any more."""
         self._backed_up: tuple[frozenset[tuple[str, str]], frozenset[str]] = frozenset(), frozenset()
         """Writes that were answered when the backup was made, and tokens that were revoked."""
-        self.shown: dict[tuple[str, int], tuple[str, str]] = {}
-        """Action and content, by user and revision."""
-        self.snapshots: dict[tuple[str, int], frozenset[str]] = {}
-        """Contents, by user and revision."""
+        self.shown: dict[tuple[str, int], tuple[str, str, str]] = {}
+        """Action, content and what it carries, by line and revision."""
+        self.snapshots: dict[tuple[str, int], frozenset[Item]] = {}
+        """By line and revision."""
+        self.deletions: dict[str, tuple[int, int]] = {}
+        """By line: how often somebody has asked to delete the list, and how often that was acknowledged."""
         self.foreign: dict[tuple[str, str], str] = {}
         """Contents that foreign publishers have added, by user and tag."""
         self.foreign_removes: dict[tuple[str, str], list[frozenset[str]]] = {}
@@ -66,8 +101,15 @@ class Witness:
     def wants(self, user_id: str, write: PendingWrite) -> None:
         """Know a device's write."""
         author = write.operation_id.partition(".")[0]
-        wanted = Wanted(author, write.operation, write.content_id, write.observed)
-        self.wanted[user_id, write.operation_id] = wanted
+        says = {name: said for name, said in (("data", write.data), ("position", write.position)) if said is not None}
+        self.wanted[user_id, write.operation_id] = Wanted(
+            author, write.operation, write.content_id, write.observed, write.list, says
+        )
+
+    def deletes(self, line: str, *, is_done: bool) -> None:
+        """Know that somebody asks to delete a list, or that it was done."""
+        asked, done = self.deletions.get(line, (0, 0))
+        self.deletions[line] = (asked, done + 1) if is_done else (asked + 1, done)
 
     def answered(self, user_id: str, operation_id: str, answer: Answer) -> None:
         """Know an answer: a repetition must get the first one."""
@@ -90,20 +132,21 @@ class Witness:
         kept = {
             key: answer
             for key, answer in self.answers.items()
-            if key in backed_up or (answer.revision is not None and answer.revision <= heads.get(key[0], 0))
+            if key in backed_up
+            or (answer.revision is not None and answer.revision <= heads.get(line_of(key[0], self.wanted[key].list), 0))
         }
         self.lost |= self.answers.keys() - kept.keys()
         self.answers = kept
         self.shown = {key: shown for key, shown in self.shown.items() if key[1] <= heads.get(key[0], 0)}
         self.snapshots = {key: listed for key, listed in self.snapshots.items() if key[1] <= heads.get(key[0], 0)}
 
-    def start_again(self, user_id: str) -> None:
+    def start_again(self, line: str) -> None:
         """Know that a device is told of another epoch: its writes are now of the list that it starts from again.
 
         Whose they are of the user's, is not known here: of all that are not decided no more is asked than of these.
         """
         for key, wanted in self.wanted.items():
-            if key[0] == user_id and key not in self.answers:
+            if line_of(key[0], wanted.list) == line and key not in self.answers:
                 self.wanted[key] = replace(wanted, observed=None)
 
     def confirmed(self, user_id: str, event: events.Confirmed) -> None:
@@ -116,22 +159,23 @@ class Witness:
         """Know what the client tells its app: nothing in these worlds is to be refused."""
         self.violate(f"{user_id} {event.operation_id} was refused: {event.code} {event.message}")
 
-    def show(self, user_id: str, revision: int, action: str, content_id: str) -> None:
-        """Know what a device was shown: every device must be shown the same."""
-        self.own(user_id, content_id)
-        first = self.shown.setdefault((user_id, revision), (action, content_id))
-        if first != (action, content_id):
-            self.violate(f"{user_id} revision {revision} was shown as {first}, then as {(action, content_id)}")
+    def show(self, line: str, revision: int, told: Mapping[str, Any]) -> None:
+        """Know an update that a device was shown: every device must be shown the same."""
+        self.own(line, told["content_id"])
+        update = told["action"], told["content_id"], carried(told)
+        first = self.shown.setdefault((line, revision), update)
+        if first != update:
+            self.violate(f"{named(line)} revision {revision} was shown as {first}, then as {update}")
 
-    def show_list(self, user_id: str, revision: int, contents: frozenset[str]) -> None:
+    def show_list(self, line: str, revision: int, items: frozenset[Item]) -> None:
         """Know a list that a device was shown."""
-        for content_id in contents:
-            self.own(user_id, content_id)
-        first = self.snapshots.setdefault((user_id, revision), contents)
-        if first != contents:
-            self.violate(f"{user_id} list at {revision} was shown in two ways")
+        for content_id, _ in items:
+            self.own(line, content_id)
+        first = self.snapshots.setdefault((line, revision), items)
+        if first != items:
+            self.violate(f"{named(line)} list at {revision} was shown in two ways")
 
-    def own(self, user_id: str, content_id: str) -> None:
-        """Check that a content is the user's."""
-        if not content_id.startswith(self.marks[user_id]):
-            self.violate(f"{user_id} was shown {content_id}, which is somebody else's")
+    def own(self, line: str, content_id: str) -> None:
+        """Check that a content is that of the line's user."""
+        if not content_id.startswith(self.marks[user_in(line)]):
+            self.violate(f"{named(line)} was shown {content_id}, which is somebody else's")

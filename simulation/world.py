@@ -28,6 +28,7 @@ from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
 from simulation.list_author import ListAuthors
+from simulation.list_users import ListUsers
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import BOOT_S, NodeDeps, SimulatedNode
@@ -36,7 +37,7 @@ from simulation.oracle import JournalFile, judge
 from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S, WallClock
-from simulation.witness import Witness
+from simulation.witness import Witness, named
 from storage.history import HistoryLimits
 
 FADE_S: Final = 5.0
@@ -217,6 +218,7 @@ class World:
                 device = Device(clients, user_id, name, clock, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
         self.lists = ListAuthors(clients, self.contents, shape)
+        self.list_users = ListUsers(self.backend, self.contents, shape)
 
     async def live(self) -> None:
         """Begin, let things happen, become calm, end."""
@@ -242,10 +244,9 @@ class World:
 
     def judge(self) -> Iterator[str]:
         """Yield what the journal says against the promise."""
-        for user_id in self.users:
-            journal = self.journal.read(user_id)
-            for text in judge(self.witness, user_id, journal):
-                yield f"{user_id}: {text}"
+        for line in (*self.users, *self.list_users.lines):
+            for text in judge(self.witness, line, self.journal.read(line)):
+                yield f"{named(line)}: {text}"
         yield from self.lists.judge(self.journal)
 
     def _serves_anybody(self) -> bool:

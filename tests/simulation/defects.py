@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from syncd_client import MemoryStore
 from syncd_client.collection import Collection
+from syncd_client.connector import Connector
 from syncd_client.messages import WatchlistSnapshot
 from syncd_client.user_lists import UserLists
 from syncd_client.user_state import UserState
@@ -31,7 +32,7 @@ from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.lww import LWWRegister
-from storage import lists
+from storage import lists, user_journal
 from storage.answers import AnswerKeeping
 from storage.high_water_mark import HighWaterMark
 from storage.journal_store import SqlJournalStore
@@ -305,6 +306,23 @@ def keep_what_is_in_a_deleted_list(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lists, "_EMPTY", lists._EMPTY[1:])
 
 
+def follow_no_list_that_is_opened_later(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Connector, "follow", _nothing)
+
+
+def leave_a_deleted_list_on_devices(patch: pytest.MonkeyPatch) -> None:
+    apply = Collection.apply_snapshot
+
+    def keeping(self: Collection, snapshot: WatchlistSnapshot) -> bool:
+        return apply(self, snapshot) if snapshot.items else False
+
+    patch.setattr(Collection, "apply_snapshot", keeping)
+
+
+def let_each_tag_carry_its_own_word(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(user_journal, "carrying", lambda _, live: live)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     acknowledge_what_was_not_committed: 290,
     register_after_the_read: 393,
@@ -340,5 +358,8 @@ FOUND_AT: Final[dict[Patch, int]] = {
     begin_every_list_at_revision_1: 131,
     let_the_last_to_arrive_say_what_items_carry: 281,
     keep_what_is_in_a_deleted_list: 131,
+    follow_no_list_that_is_opened_later: 393,
+    leave_a_deleted_list_on_devices: 97,
+    let_each_tag_carry_its_own_word: 183,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""

@@ -39,6 +39,8 @@ def piece(revision: int, content_id: str, **more: Any) -> dict[str, Any]:
     return {"type": "watchlist_snapshot_piece", "revision": revision, "epoch": "e", "items": items, **more}
 
 
+KIDS: dict[str, Any] = {"list": "kids"}
+OF_KIDS = {"type": "list_update", **KIDS}
 ACK = {"type": "ack", "id": "r.1", "status": "added", "revision": 3}
 
 GOOD: dict[str, list[dict[str, Any]]] = {
@@ -127,3 +129,30 @@ def test_no_connection_ends_for_a_rule_that_is_broken_or_a_defect(witness: Witne
     for is_link_fine in (True, False):
         watch.closed(code, is_link_fine=is_link_fine)
     assert witness.violations == [f"tv of ann was closed with {code}"] * 2
+
+
+FOLLOWING = "/ws?since=watchlist:2&since=list:kids:5:e&since=list:later:0"
+
+
+@pytest.mark.parametrize(
+    ("told", "is_fine"),
+    [
+        ([resumed(2), resumed(6) | KIDS, update(6) | OF_KIDS, update(3)], True),
+        ([resumed(2), update(6) | OF_KIDS], False),
+        ([resumed(6) | KIDS, update(3) | OF_KIDS], False),
+        ([resumed(9) | {"list": "others"}], False),
+        (
+            [resumed(9, recovered=False) | KIDS, listed(9) | {"type": "list_snapshot"} | KIDS, update(10) | OF_KIDS],
+            True,
+        ),
+        ([resumed(9, recovered=False) | KIDS, piece(9, ANN) | {"type": "list_snapshot_piece", "list": "later"}], False),
+        ([resumed(6) | KIDS | {"epoch": "f"}], False),
+    ],
+)
+def test_each_list_that_is_followed_is_judged_for_itself(
+    witness: Witness, told: list[dict[str, Any]], is_fine: bool
+) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", FOLLOWING)
+    for message in told:
+        watch.see(message)
+    assert (witness.violations == []) is is_fine

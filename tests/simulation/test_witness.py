@@ -10,6 +10,10 @@ from simulation.witness import Answer, Wanted, Witness
 ANN = "00000000-0000-4000-8000-00000000000a"
 
 
+def update(action: str, **more: str) -> dict[str, str]:
+    return {"action": action, "content_id": ANN, **more}
+
+
 @pytest.fixture
 def witness() -> Witness:
     witness = Witness()
@@ -27,15 +31,15 @@ def test_what_was_acknowledged_after_the_backup_may_be_lost_and_nothing_else(wit
         if number < 6:
             witness.answered("ann", f"r.{number}", Answer("added" if revision else "existing", revision))
     for revision in (1, 2, 4):
-        witness.show("ann", revision, "add", ANN)
-        witness.show_list("ann", revision, frozenset({ANN}))
+        witness.show("ann", revision, update("add"))
+        witness.show_list("ann", revision, frozenset({(ANN, "")}))
     witness.go_back({"ann": 2})
     assert list(witness.answers) == [("ann", "r.1"), ("ann", "r.2"), ("ann", "r.3")]
     assert witness.lost == {("ann", "r.4"), ("ann", "r.5")}
     assert list(witness.shown) == list(witness.snapshots) == [("ann", 1), ("ann", 2)]
     confirmed = events.Confirmed(operation_id="r.4", operation="add", content_id=ANN, status="added")
     witness.confirmed("ann", confirmed)  # its device had its answer
-    witness.show("ann", 4, "remove", ANN)
+    witness.show("ann", 4, update("remove"))
     witness.answered("ann", "r.4", Answer("added", 3))
     assert witness.violations == []
     witness.answered("ann", "r.2", Answer("added", 3))
@@ -43,13 +47,15 @@ def test_what_was_acknowledged_after_the_backup_may_be_lost_and_nothing_else(wit
 
 
 def test_two_devices_are_shown_the_same(witness: Witness) -> None:
-    witness.show("ann", 3, "add", ANN)
-    witness.show("ann", 3, "add", ANN)
-    witness.show_list("ann", 3, frozenset({ANN}))
+    witness.show("ann", 3, update("add"))
+    witness.show("ann", 3, update("add"))
+    witness.show_list("ann", 3, frozenset({(ANN, "")}))
     assert witness.violations == []
-    witness.show("ann", 3, "remove", ANN)
+    witness.show("ann", 3, update("remove"))
     witness.show_list("ann", 3, frozenset())
     assert len(witness.violations) == 2
+    witness.show("ann", 3, update("add", position="a"))
+    assert len(witness.violations) == 3
 
 
 def test_an_app_is_told_what_the_service_has_answered(witness: Witness) -> None:
