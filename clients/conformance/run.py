@@ -222,6 +222,19 @@ class Run:
         for item, fields in zip(found, wanted, strict=True):
             _has_fields("the item", item, fields)
 
+    def _expect_progress(self, expected: list[Json], _: Json) -> None:
+        self._expect_registers("progress", expected)
+
+    def _expect_devices(self, expected: list[Json], _: Json) -> None:
+        self._expect_registers("devices", expected)
+
+    def _expect_registers(self, collection: str, expected: list[Json]) -> None:
+        found = self._told(collection)
+        if len(found) != len(expected):
+            raise ScenarioError(f"{collection}: {_text(found)}, expected {_text(expected)}")
+        for item, fields in zip(found, expected, strict=True):
+            _has_fields(f"the item of {collection}", item, fields)
+
     def _expect_queue(self, length: int, _: Json) -> None:
         _equal("the length of the queue", self._told("queue"), length)
 

@@ -63,8 +63,8 @@ class Pair:
 
     def revision_of(self, list_id: str | None) -> int:
         """Return the last one applied to a list; ``None``: to the watchlist."""
-        lists = self.python._lists
-        return 0 if lists is None else lists.collection(list_id).revision
+        session = self.python._session
+        return 0 if session is None else session.lists.collection(list_id).revision
 
     def run(self, step: Step) -> None:
         """Take one step with both.

@@ -43,10 +43,12 @@ class PythonDriver:
                 else:
                     answer = {"outputs": [shown for output in out if (shown := self._perform(output)) is not None]}
         core = self._core
-        items = msgspec.to_builtins(core.items)
-        lists = {list_id: msgspec.to_builtins(core.items_of(list_id)) for list_id in core.opened_lists}
-        shown = {"list": items, "lists": lists, "queue": core.queued}
-        return answer | {"state": core.state, "transport": core.transport} | shown
+        answer |= {"state": core.state, "transport": core.transport, "queue": core.queued}
+        shown = {"list": core.items, "lists": {list_id: core.items_of(list_id) for list_id in core.opened_lists}}
+        registers = {"progress": core.progress, "devices": core.devices}
+        shown |= {name: items for name, items in registers.items() if name in core.wanted}
+        answer |= msgspec.to_builtins(shown)
+        return answer
 
     def _new_core(self) -> Core:
         return Core(
@@ -98,6 +100,12 @@ def put(core: Core, given: Json) -> list[Output]:
             return core.sign_out(erase=erase)
         case {"app": {"open_list": list_id}}:
             return core.open_list(list_id)
+        case {"app": "flush"}:
+            return core.flush()
+        case {
+            "app": {"open": _} | {"report": _} | {"collection": _} | {"update_device": _} | {"forget_device": _} as call
+        }:
+            return _put_into_registers(core, call)
         case {"app": {"add": content_id, **said}}:
             return core.enqueue("add", canonical(content_id), *item_of(said))[1]
         case {"app": {"remove": content_id, **said}}:
@@ -133,6 +141,21 @@ def put(core: Core, given: Json) -> list[Output]:
             return core.due(outputs.Timer(timer))
         case _:
             raise AssertionError(given)
+
+
+def _put_into_registers(core: Core, call: Json) -> list[Output]:
+    (name, about), *said = call.items()
+    match name:
+        case "open":
+            return core.open(about)
+        case "report":
+            return core.report(canonical(about), **dict(said))
+        case "remove":
+            return core.remove_progress(canonical(about))[1]
+        case "update_device":
+            return core.update_device(about, **dict(said))[1]
+        case _:
+            return core.forget_device(about)[1]
 
 
 def item_of(said: Any) -> tuple[Any, ...]:

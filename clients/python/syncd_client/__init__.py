@@ -4,9 +4,10 @@
 """
 
 from syncd_client.callbacks import GetToken, Listener
-from syncd_client.catalogue import NamedList, RequestFailedError
+from syncd_client.catalogue import NamedList
 from syncd_client.client import Client
 from syncd_client.core import NotSignedInError, State
+from syncd_client.device_registers import DeviceItem
 from syncd_client.event_stream import EventStream
 from syncd_client.events import (
     Command,
@@ -28,9 +29,13 @@ from syncd_client.list_view import Item
 from syncd_client.memory_store import MemoryStore
 from syncd_client.operation import Operation
 from syncd_client.outputs import Transport
+from syncd_client.progress_registers import ProgressItem
+from syncd_client.requests import RequestFailedError
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
 from syncd_client.store import StorageKind, Store
+from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import UserList
+from syncd_client.user_progress import UserProgress
 from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 
 __all__ = [
@@ -40,6 +45,7 @@ __all__ = [
     "Confirmed",
     "ConfirmedItem",
     "Connected",
+    "DeviceItem",
     "Disconnected",
     "Event",
     "EventStream",
@@ -54,6 +60,7 @@ __all__ = [
     "Operation",
     "PendingWrite",
     "Progress",
+    "ProgressItem",
     "Refused",
     "RequestFailedError",
     "Resumed",
@@ -68,7 +75,9 @@ __all__ = [
     "Timestamp",
     "Transport",
     "Updated",
+    "UserDevices",
     "UserList",
+    "UserProgress",
     "UserState",
     "between",
 ]

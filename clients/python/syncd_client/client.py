@@ -5,13 +5,15 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Self
+from uuid import UUID
 from weakref import WeakSet
 
-from syncd_client import catalogue
+from syncd_client import catalogue, commands
 from syncd_client.address import address_of
 from syncd_client.call_guard import CallGuard
 from syncd_client.callbacks import GetToken, Listener, asking, check_condition, check_listener
 from syncd_client.catalogue import NamedList
+from syncd_client.collection_names import DEVICES, PROGRESS
 from syncd_client.core import Core, State
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
@@ -20,7 +22,9 @@ from syncd_client.ids import ContentIds, canonical_of, check_list_id, check_user
 from syncd_client.memory_store import MemoryStore
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store, check_store
+from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import ListCalls, UserList
+from syncd_client.user_progress import UserProgress
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +32,7 @@ logger = logging.getLogger(__name__)
 class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
 
-    ``list`` gives others.
+    ``list`` gives others, ``progress`` how far the user has come, ``devices`` what else the user has.
 
     ``async with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Every change is shown
     and queued before the call returns, and stored when the turn of the event loop ends, with all others of that turn;
@@ -58,6 +62,8 @@ class Client(ListCalls):
         self._streams: WeakSet[EventStream] = WeakSet()
         self._waiting: set[asyncio.Event] = set()
         self._lists: dict[str, UserList] = {}
+        self._progress = UserProgress(self)
+        self._devices = UserDevices(self)
 
     async def __aenter__(self) -> Self:
         self._guard.check("async with")
@@ -174,9 +180,9 @@ class Client(ListCalls):
             if not self._closing.done():
                 raise RuntimeError("sign_in: the client is being closed: await close() before")
             self._guard = CallGuard()
+            wanted = self._engine.core.wanted
             self._engine = Engine(self._url, self._store, self._emit, self._engine.canonical)
-            for list_id in self._lists:
-                self._engine.put(partial(Core.open_list, list_id=list_id))
+            self._engine.put(partial(Core.want, collections=wanted))
             self._closing = None
         self._guard.check("sign_in")
         self._engine.sign_in(user_id, ask)
@@ -213,6 +219,23 @@ class Client(ListCalls):
             self._engine.put(partial(Core.open_list, list_id=list_id))
         return self._lists[list_id]
 
+    @property
+    def progress(self) -> UserProgress:
+        """How far the user has come in each content; followed from here on."""
+        self._follow(PROGRESS)
+        return self._progress
+
+    @property
+    def devices(self) -> UserDevices:
+        """The user's devices; followed from here on."""
+        self._follow(DEVICES)
+        return self._devices
+
+    def _follow(self, collection: str) -> None:
+        self._guard.check(collection)
+        if collection not in self._engine.core.wanted:
+            self._engine.put(partial(Core.open, collection=collection))
+
     async def lists(self) -> tuple[NamedList, ...]:
         """Return which lists the user has beside the watchlist. Needs a connection.
 
@@ -222,6 +245,31 @@ class Client(ListCalls):
         """
         self._guard.check("lists")
         return await catalogue.lists(self._engine.ask)
+
+    async def send(self, target_device_id: str, command_type: str, payload: object = None) -> None:
+        """Have another device of the user do something: ``play``, ``pause``, ``seek``, ``cast``, or what the app likes.
+
+        It gets a ``Command``, or nothing: that one was sent is no promise, and it is not kept. Needs a connection.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            RequestFailedError: it cannot be sent; ``code`` ``device_offline``: the device is connected nowhere.
+            TypeError: ``payload`` is not what JSON can hold.
+        """
+        self._guard.check("send")
+        await commands.send(self._engine.ask, target_device_id, command_type, payload)
+
+    async def handoff(self, target_device_id: str, content_id: str | UUID) -> int | float | None:
+        """Have another device go on with a content, and return from which second; ``None``: that is not known.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: ``content_id`` is none.
+            RequestFailedError: as of ``send``.
+        """
+        self._guard.check("handoff")
+        content_id = self._engine.canonical(content_id)
+        return await commands.handoff(self._engine.ask, target_device_id, content_id)
 
     def _engine_now(self) -> Engine:
         return self._engine

@@ -25,6 +25,8 @@ class Connector:
     """Of one user, with one connection at most; its outputs go to ``put``.
 
     Args:
+        lists: the user's collections.
+        timers: the user's.
         now_ms: the wall clock, ms since 1970.
         random: in [0, 1).
     """
@@ -33,6 +35,7 @@ class Connector:
         self,
         lists: UserLists,
         put: Callable[[Output], None],
+        timers: Timers,
         now_ms: Callable[[], int],
         random: Callable[[], float],
     ) -> None:
@@ -40,7 +43,7 @@ class Connector:
         self._followed = lists.followed
         """What the attempt or connection under way asks for."""
         self._put = put
-        self._timers = Timers(put, now_ms)
+        self._timers = timers
         self._tokens = Tokens(lists.user_id, put, self._timers, now_ms)
         self._transports = Transports(put, self._timers, now_ms)
         self._silence = Silence(put, self._timers)
@@ -82,6 +85,7 @@ class Connector:
         """End for good."""
         self._hang_up()
         self._leave(State.SIGNED_OUT)
+        self._timers.stop(Timer.REPORT)
 
     def wake(self) -> None:
         """Be sure of the connection: the network is back, the device woke or the user returned."""
@@ -94,7 +98,7 @@ class Connector:
             self._open_instead(self._tokens.used)
 
     def follow(self) -> None:
-        """Ask for the lists that are new, too; once for all that are opened together."""
+        """Ask for the collections that are new, too; once for all that are opened together."""
         if self._state is State.OPENING:
             self._timers.start(Timer.FOLLOW, FOLLOW_MS)
 
@@ -195,9 +199,8 @@ class Connector:
 
     # Time
 
-    def due(self, timer: Timer) -> None:
-        """Do what ``timer`` was for, and be sure of the connection where it is long past."""
-        has_slept = self._timers.ran_out(timer)
+    def due(self, timer: Timer, *, has_slept: bool) -> None:
+        """Do what ``timer`` was for, and be sure of the connection where that was so long ago."""
         if timer is Timer.SILENCE and not (has_slept and self._is_unasked):
             self._check_silence()
         else:
@@ -301,6 +304,8 @@ class Connector:
 
     def _leave(self, state: State) -> None:
         self._state = state
+        if self._exchange is not None:
+            self._lists.devices.end_hints()
         self._exchange = None
         self._transports.end_probe()
         self._tokens.end_question()

@@ -4,20 +4,22 @@ Its behaviour, word by word: clients/conformance/README.md. After ``Close`` noth
 put in any more; a token asked for it, or a probe beside it, is such a thing too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import Struct
-
 from syncd_client import events, messages
+from syncd_client.collection_names import check_registers, collection_of_list, list_in
 from syncd_client.connector import Connector
-from syncd_client.ids import check_list_id, check_user_id
+from syncd_client.device_registers import DeviceItem
+from syncd_client.ids import check_list_id, check_name, check_user_id
 from syncd_client.list_view import Item
-from syncd_client.outputs import Emit, Erase, Output, Save, Timer, Transport
+from syncd_client.outputs import Emit, Erase, Output, Timer, Transport
+from syncd_client.progress_registers import ProgressItem
+from syncd_client.register_fields import check_device, check_report
+from syncd_client.session import CoreDeps, Session
 from syncd_client.state import State
 from syncd_client.token import Token
 from syncd_client.tokens import Fault
-from syncd_client.user_lists import UserLists
 from syncd_client.user_state import PendingWrite, UserState
 
 __all__ = ["Core", "CoreDeps", "NotSignedInError", "State"]
@@ -25,17 +27,6 @@ __all__ = ["Core", "CoreDeps", "NotSignedInError", "State"]
 
 class NotSignedInError(Exception):
     """The app wants to change a list, but nobody's list is open."""
-
-
-class CoreDeps(Struct, frozen=True, kw_only=True):
-    """What a core takes from outside."""
-
-    now_ms: Callable[[], int]
-    """The wall clock, ms since 1970."""
-    random: Callable[[], float]
-    """In [0, 1)."""
-    new_replica: Callable[[], str]
-    """A name that nobody ever had: 64 random bits or more."""
 
 
 class Core:
@@ -47,26 +38,24 @@ class Core:
     def __init__(self, deps: CoreDeps) -> None:
         self._deps = deps
         self._outputs: list[Output] = []
-        self._lists: UserLists | None = None
-        self._connector: Connector | None = None
-        """There is one as long as there are lists."""
+        self._session: Session | None = None
         self._opened: dict[str, None] = {}
-        """By list id, in order."""
+        """By name, in order."""
 
     @property
     def state(self) -> State:
         """Where the client stands."""
-        return self._connector.state if self._connector else State.SIGNED_OUT
+        return self._session.connector.state if self._session else State.SIGNED_OUT
 
     @property
     def transport(self) -> Transport | None:
         """Which way the attempt or connection under way takes; ``None``: there is none."""
-        return self._connector.transport if self._connector else None
+        return self._session.connector.transport if self._session else None
 
     @property
     def user_id(self) -> str | None:
         """Whose list is open; ``None``: nobody's."""
-        return self._lists.user_id if self._lists else None
+        return self._session.lists.user_id if self._session else None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -76,16 +65,37 @@ class Core:
     @property
     def queued(self) -> int:
         """How many writes are not settled."""
-        return len(self._lists.queue) if self._lists else 0
+        return len(self._session.lists.queue) if self._session else 0
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The names of the collections that the app wants to see, of whoever is signed in, beside the watchlist."""
+        return tuple(self._opened)
 
     @property
     def opened_lists(self) -> tuple[str, ...]:
-        """The lists that the app wants to see, of whoever is signed in."""
-        return tuple(self._opened)
+        """The lists among them."""
+        return tuple(list_id for name in self._opened if (list_id := list_in(name)) is not None)
 
     def items_of(self, list_id: str | None) -> tuple[Item, ...]:
         """Return a list as it is known; ``None``: the watchlist."""
-        return self._lists.collection(list_id).items if self._lists else ()
+        return self._session.lists.collection(list_id).items if self._session else ()
+
+    @property
+    def progress(self) -> tuple[ProgressItem, ...]:
+        """How far the user has come, the newest play first."""
+        return self._session.lists.progress.items if self._session else ()
+
+    @property
+    def devices(self) -> tuple[DeviceItem, ...]:
+        """The user's devices, by their ids."""
+        return self._session.lists.devices.items if self._session else ()
+
+    @property
+    def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """The reports of progress that are shown and are neither queued nor stored: content ids and what they say."""
+        held = self._session.lists.progress.held if self._session else ()
+        return tuple((content_id, report.says) for content_id, report in held)
 
     # The app's calls
 
@@ -99,11 +109,8 @@ class Core:
         if user_id == self.user_id:
             return self.connect()
         self._sign_out(erase=False)
-        deps = self._deps
-        self._lists = UserLists(user_id, stored, deps.new_replica)
-        self._lists.follow(self._opened)
-        self._connector = Connector(self._lists, self._outputs.append, deps.now_ms, deps.random)
-        self._connector.connect()
+        self._session = Session(user_id, stored, self._opened, self._outputs.append, self._deps)
+        self._session.connector.connect()
         self._outputs.append(Emit(events.Updated()))
         return self._done()
 
@@ -118,7 +125,9 @@ class Core:
 
     def disconnect(self) -> list[Output]:
         """Stay offline until ``connect``."""
-        return self._put(Connector.disconnect)
+        if self._session is not None:
+            self._session.disconnect()
+        return self._done()
 
     def wake(self) -> list[Output]:
         """Be sure of the connection: the network is back, the device woke or the user returned."""
@@ -130,9 +139,26 @@ class Core:
         Raises:
             ValueError: no list can be called so.
         """
-        self._opened[check_list_id(list_id)] = None
-        if self._lists is not None and self._connector is not None and self._lists.follow([list_id]):
-            self._connector.follow()
+        return self._open(collection_of_list(check_list_id(list_id)))
+
+    def open(self, collection: str) -> list[Output]:
+        """Follow ``progress`` or ``devices`` from here on, whoever is signed in.
+
+        Raises:
+            ValueError: ``collection`` is neither.
+        """
+        return self._open(check_registers(collection))
+
+    def want(self, collections: Iterable[str]) -> list[Output]:
+        """Follow what an earlier core has ``wanted``."""
+        for collection in collections:
+            self._open(collection)
+        return self._done()
+
+    def _open(self, collection: str) -> list[Output]:
+        self._opened[collection] = None
+        if self._session is not None:
+            self._session.follow(collection)
         return self._done()
 
     def enqueue(
@@ -157,10 +183,69 @@ class Core:
             ValueError: ``data`` or ``position`` is none that the service keeps.
             TypeError: ``data`` is not what JSON can hold.
         """
-        if self._lists is None:
-            raise NotSignedInError("sign in before changing a list")
-        write = self._lists.enqueue(operation, content_id, self._deps.now_ms(), list_id, data, position)
+        lists = self._signed_in().lists
+        write = lists.enqueue(operation, content_id, self._deps.now_ms(), list_id, data, position)
         return write, self._done()
+
+    def report(
+        self,
+        content_id: str,
+        position_seconds: float,
+        duration_seconds: float | None = None,
+        state: str = "playing",
+        watched: bool | None = None,
+    ) -> list[Output]:
+        """Say how far a content, by its canonical id, was played: shown at once, queued at once or within seconds.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: the service keeps no such values.
+        """
+        reports = self._signed_in().reports
+        reports.report(content_id, check_report(position_seconds, duration_seconds, state, watched))
+        return self._done()
+
+    def flush(self) -> list[Output]:
+        """Queue what was reported and is not queued yet."""
+        if self._session is not None:
+            self._session.reports.put_held()
+        return self._done()
+
+    def remove_progress(self, content_id: str) -> tuple[PendingWrite, list[Output]]:
+        """Forget how far a content, by its canonical id, was played.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+        """
+        return self._signed_in().reports.remove(content_id), self._done()
+
+    def update_device(
+        self,
+        device_id: str,
+        device_name: str | None = None,
+        device_type: str | None = None,
+        platform: str | None = None,
+        capabilities: dict[str, Any] | None = None,
+    ) -> tuple[PendingWrite | None, list[Output]]:
+        """Say what a device is; what is ``None`` stays. No write is returned if that is known already.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: the service keeps no such values.
+            TypeError: ``capabilities`` is not what JSON can hold.
+        """
+        session = self._signed_in()
+        says = check_device(device_name, device_type, platform, capabilities)
+        return session.update_device(check_name("device_id", device_id), says), self._done()
+
+    def forget_device(self, device_id: str) -> tuple[PendingWrite, list[Output]]:
+        """Forget a device; it is known again when it connects.
+
+        Raises:
+            NotSignedInError: nobody's list is open.
+            ValueError: no device can be called so.
+        """
+        return self._signed_in().forget_device(check_name("device_id", device_id)), self._done()
 
     # The app's callback
 
@@ -199,8 +284,8 @@ class Core:
 
     def heard(self) -> list[Output]:
         """Bytes came, of a message perhaps that is not whole yet: the connection lives."""
-        if self._connector is not None:
-            self._connector.heard()
+        if self._session is not None:
+            self._session.connector.heard()
         return []
 
     def received(self, message: messages.ServerMessage | None) -> list[Output]:
@@ -219,36 +304,43 @@ class Core:
 
     def due(self, timer: Timer) -> list[Output]:
         """A timer ran out."""
-        return self._put(lambda connector: connector.due(timer))
+        if self._session is not None:
+            self._session.due(timer)
+        return self._done()
 
     # Outputs
 
     def _put(self, happened: Callable[[Connector], None]) -> list[Output]:
-        if self._connector is not None:
-            happened(self._connector)
+        if self._session is not None:
+            happened(self._session.connector)
         return self._done()
 
+    def _signed_in(self) -> Session:
+        if self._session is None:
+            raise NotSignedInError("sign in before changing a list")
+        return self._session
+
     def _sign_out(self, *, erase: bool) -> None:
-        if self._lists is None or self._connector is None:
+        if self._session is None:
             return
-        user_id = self._lists.user_id
-        self._connector.sign_out()
+        user_id = self._session.lists.user_id
+        self._session.sign_out(erase=erase)
         if erase:
             self._outputs.append(Erase(user_id))
         self._outputs.append(Emit(events.SignedOut(user_id=user_id, erased=erase)))
-        self._lists = self._connector = None
+        self._session = None
 
     def _done(self) -> list[Output]:
         """End an input: what it changed is stored first, then what may be sent is, and ``updated`` comes last."""
-        if self._lists is None or self._connector is None:
+        if self._session is None:
             return self._take_outputs()
-        self._connector.send_writes()
-        changes = self._lists.take_changes()
+        self._session.connector.send_writes()
+        changes, has_news = self._session.take_changes()
         outputs = self._take_outputs()
         if changes is not None:
-            outputs.insert(0, Save(self._lists.user_id, changes))
-            if changes.are_visible:
-                outputs.append(Emit(events.Updated()))
+            outputs.insert(0, changes)
+        if has_news:
+            outputs.append(Emit(events.Updated()))
         return outputs
 
     def _take_outputs(self) -> list[Output]:

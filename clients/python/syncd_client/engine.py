@@ -5,21 +5,19 @@ import random
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from msgspec import structs
 
 from syncd_client.carrying import Input
-from syncd_client.catalogue import Answer
 from syncd_client.core import Core, CoreDeps, NotSignedInError
 from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
 from syncd_client.fallback_store import FallbackStore
 from syncd_client.ids import check_user_id
 from syncd_client.link import GetToken, Link
-from syncd_client.messages import Action
 from syncd_client.operation import Operation
 from syncd_client.outputs import (
     AskToken,
@@ -36,9 +34,13 @@ from syncd_client.outputs import (
     Timer,
 )
 from syncd_client.proxy import proxy_mistake
+from syncd_client.requests import Answer
 from syncd_client.state import State
 from syncd_client.store import StorageKind, Store
-from syncd_client.user_state import UserState
+from syncd_client.user_state import PendingWrite, UserState
+
+WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
+"""A call of the core that queues a write."""
 
 
 class Engine:
@@ -88,28 +90,21 @@ class Engine:
         stored = None if user_id == self.core.user_id else self._load(user_id)
         self.put(partial(Core.sign_in, user_id=user_id, stored=stored))
 
-    def enqueue(
-        self,
-        operation: Action,
-        content_ids: Sequence[str | UUID],
-        list_id: str | None = None,
-        data: dict[str, Any] | None = None,
-        positions: Sequence[str | None] = (),
-    ) -> list[Operation]:
-        """Queue writes to one list, ``None``: the watchlist; either all or none. ``positions``: one of each, or none.
+    def enqueue(self, writes: Iterable[WriteCall]) -> list[Operation]:
+        """Queue writes, all of which are stored together; those that are of no use are left out.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one of ``content_ids`` is none.
+            ValueError, TypeError: as the core does, of the first of them.
         """
         outputs: list[Output] = []
         operations: list[Operation] = []
-        contents = [self.canonical(content_id) for content_id in content_ids]
-        for content_id, position in zip(contents, positions or [None] * len(contents), strict=True):
-            write, wanted = self.core.enqueue(operation, content_id, list_id, data, position)
+        for call in writes:
+            write, wanted = call(self.core)
             outputs += wanted
-            self._kept = self._kept or asyncio.get_running_loop().create_future()
-            operations.append(Operation(write.operation_id, operation, write.content_id, self._kept))
+            if write is not None:
+                self._kept = self._kept or asyncio.get_running_loop().create_future()
+                operations.append(Operation(write, self._kept))
         self._perform(outputs)
         return operations
 
@@ -122,7 +117,7 @@ class Engine:
         """
         user_id = self.core.user_id
         if user_id is None or self._get_token is None:
-            raise NotSignedInError("sign in before asking for lists")
+            raise NotSignedInError("sign in before asking the service")
         from syncd_client.http_request import send  # noqa: PLC0415 - as in link.py
 
         return await send(self._url.replace("ws", "http", 1) + path, user_id, self._get_token, method, body)
@@ -136,6 +131,7 @@ class Engine:
         self.put(Core.disconnect)
         self._flush()
         self._drop_link()
+        self._stop_timer(Timer.REPORT)
         try:
             while self._dropped:
                 await self._dropped.pop().wait_closed()
@@ -255,15 +251,16 @@ class Engine:
         for timer in Timer:
             self._stop_timer(timer)
         self._outputs = deque(output for output in self._outputs if isinstance(output, Emit))
-        opened, self.core = self.core.opened_lists, _new_core()
-        for list_id in opened:
-            self.core.open_list(list_id)
+        old, self.core = self.core, _new_core()
+        self.core.want(old.wanted)
         wanted = self.core.sign_in(user_id, states[user_id])
         if was is State.STOPPED:
             self.core.disconnect()
             wanted = [Emit(Updated())]
         elif was in (State.OPENING, State.RESUMING, State.LIVE):
             wanted.insert(0, Emit(Disconnected(code=None, retry_in_ms=0, reason=reason)))
+        for content_id, says in old.held:
+            wanted += self.core.report(content_id, **says)
         self._perform(wanted)
 
     def _erase(self, user_id: str) -> None:

@@ -1,12 +1,15 @@
 """What the app is told. ``type`` is the event's name in every client."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from syncd_client.messages import Action
+from syncd_client.register_messages import RegisterAction, Seconds
 from syncd_client.store import StorageKind
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True):
     """Base of all events."""
 
 
@@ -20,7 +23,9 @@ class Resumed(Event, frozen=True):
     recovered: bool
     reason: str | None = None
     list: str | None = None
-    """Which one; ``None``: the watchlist."""
+    """Which one; ``None``: the watchlist, unless it is a ``collection``."""
+    collection: str | None = None
+    """Which registers: ``progress`` or ``devices``."""
 
 
 class Updated(Event, frozen=True):
@@ -28,27 +33,40 @@ class Updated(Event, frozen=True):
 
 
 class Confirmed(Event, frozen=True):
-    """The service has decided a write; ``status`` says what holds now: added, existing, removed, not_found."""
+    """The service has decided a write; ``status`` says what holds now: added, existing, updated, removed, not_found.
+
+    ``superseded``: a later word of progress or of a device was there already, and holds.
+    """
 
     operation_id: str
-    operation: Action
-    content_id: str
+    operation: Action | RegisterAction
     status: str
+    content_id: str = ""
+    """Empty if it is about a device."""
     revision: int | None = None
     list: str | None = None
-    """Of which one; ``None``: of the watchlist."""
+    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    collection: str | None = None
+    """Of which registers: ``progress`` or ``devices``."""
+    device_id: str | None = None
+    """Of which device, in ``devices``."""
 
 
 class Refused(Event, frozen=True):
     """The service does not accept a write (``quota_exceeded``: the list is full); its effect on the list was undone."""
 
     operation_id: str
-    operation: Action
-    content_id: str
+    operation: Action | RegisterAction
     code: str
     message: str
+    content_id: str = ""
+    """Empty if it is about a device."""
     list: str | None = None
-    """Of which one; ``None``: of the watchlist."""
+    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    collection: str | None = None
+    """Of which registers: ``progress`` or ``devices``."""
+    device_id: str | None = None
+    """Of which device, in ``devices``."""
 
 
 class Disconnected(Event, frozen=True):
@@ -70,11 +88,11 @@ class SignedOut(Event, frozen=True, tag="signed_out"):
 
 
 class Progress(Event, frozen=True):
-    """A playback position on some device of the user; seconds."""
+    """A playback position on some device of the user, of which the service keeps nothing; seconds."""
 
     content_id: str
-    position: int
-    duration: int
+    position: Seconds
+    duration: Seconds
 
 
 class Command(Event, frozen=True):
@@ -82,6 +100,12 @@ class Command(Event, frozen=True):
 
     command: str
     target_device: str | None = None
+    payload: Any = None
+    """What the command needs: any JSON."""
+    from_device_id: str | None = None
+    """The device that sends it."""
+    position_seconds: Seconds | None = None
+    """Of a ``handoff:{content_id}``, where it is known."""
 
 
 class StateChanged(Event, frozen=True, tag="state"):

@@ -1,21 +1,24 @@
-"""What is said about lists on one open connection, from ``resumed`` to its end."""
+"""What is said about collections on one open connection, from ``resumed`` to its end."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
+
+from msgspec import structs
 
 from syncd_client import events, messages
-from syncd_client.collection import Collection
+from syncd_client.collection_names import DEVICES, REGISTERS, list_in
 from syncd_client.events import Event
-from syncd_client.messages import Ack, Error, ServerMessage, WatchlistUpdate, list_of
+from syncd_client.followed_collection import AnyCollection
+from syncd_client.messages import Ack, Error, OfCollection, Resumed, ServerMessage, WatchlistUpdate, collection_of
 from syncd_client.outputs import Emit, Output, Send, Timer
+from syncd_client.register_messages import DeviceUpdate, ProgressUpdate, RegisterUpdate
+from syncd_client.snapshots import Snapshot, SnapshotPiece
 from syncd_client.timers import Timers
 from syncd_client.user_lists import UserLists
+from syncd_client.user_state import PendingWrite
 
 STABLE_MS: Final = 10_000
 RETRY_MS: Final = 1_000
-
-
-OfList = WatchlistUpdate | messages.WatchlistSnapshot | messages.WatchlistSnapshotPiece | messages.Resumed
 
 
 class GapError(Exception):
@@ -23,33 +26,41 @@ class GapError(Exception):
 
 
 class Follow:
-    """How far one list has come on the connection."""
+    """How far one collection has come on the connection."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: AnyCollection) -> None:
         self.collection = collection
-        self.resumed: messages.Resumed | None = None
+        self.resumed: Resumed | None = None
         self.has_begun_list = False
         self.is_live = False
 
+    def lacks_before(self, update: WatchlistUpdate | RegisterUpdate, revision: int) -> bool:
+        """Return whether an update of another revision should have come before."""
+        reached, resumed = self.collection.revision, self.resumed
+        if isinstance(update, ProgressUpdate | DeviceUpdate) and resumed and resumed.recovered:
+            # In a replay of registers revisions are missing: a later update of the key has replaced them.
+            return revision > max(reached + 1, resumed.revision)
+        return revision > reached + 1
+
 
 class Exchange:
-    """Brings the lists that a connection follows and the service's together; its outputs go to ``put``.
+    """Brings the collections that a connection follows and the service's together; its outputs go to ``put``.
 
     Args:
-        lists: the user's.
+        lists: the user's collections.
         followed: those that the connection was opened for.
     """
 
     def __init__(
-        self, lists: UserLists, followed: Sequence[Collection], put: Callable[[Output], None], timers: Timers
+        self, lists: UserLists, followed: Sequence[AnyCollection], put: Callable[[Output], None], timers: Timers
     ) -> None:
         self._lists = lists
-        self._follows = {collection.list_id: Follow(collection) for collection in followed}
+        self._follows = {collection.name: Follow(collection) for collection in followed}
         self._put = put
         self._timers = timers
         self._is_paused = False
         self.is_live = False
-        """Whether all lists are up to date."""
+        """Whether all of them are up to date."""
         self.has_continued_list = False
         """Whether it has brought more of a list that an earlier connection began."""
         self.reconnect_after_ms: int | None = None
@@ -63,13 +74,10 @@ class Exchange:
             GapError: nothing of it was applied; the connection is of no use any more.
         """
         match message:
-            case (
-                WatchlistUpdate()
-                | messages.WatchlistSnapshot()
-                | messages.WatchlistSnapshotPiece()
-                | messages.Resumed()
-            ):
-                if follow := self._follows.get(list_of(message)):
+            case ProgressUpdate(revision=None, content_id=content_id, position=position, duration=duration):
+                self._emit(events.Progress(content_id=content_id, position=position, duration=duration))
+            case WatchlistUpdate() | ProgressUpdate() | DeviceUpdate() | Snapshot() | SnapshotPiece() | Resumed():
+                if follow := self._follows.get(collection_of(message)):
                     self._receive(follow, message)
             case Ack():
                 self._acknowledge(message)
@@ -77,10 +85,8 @@ class Exchange:
                 self._fail(message)
             case messages.Goodbye(reconnect_in_ms=reconnect_in_ms):
                 self.reconnect_after_ms = reconnect_in_ms
-            case messages.ProgressUpdate(content_id=content_id, position=position, duration=duration):
-                self._emit(events.Progress(content_id=content_id, position=position, duration=duration))
-            case messages.DeviceCommand(command=command, target_device=target_device):
-                self._emit(events.Command(command=command, target_device=target_device))
+            case messages.DeviceCommand():
+                self._emit(events.Command(**structs.asdict(message)))
             case messages.Pong() | messages.Authenticated():
                 pass
             case _:
@@ -97,20 +103,24 @@ class Exchange:
         """Allow sending again what the service asked to be tried later."""
         self._is_paused = False
 
-    def _receive(self, follow: Follow, message: OfList) -> None:
+    def _receive(self, follow: Follow, message: OfCollection) -> None:
         match message:
-            case WatchlistUpdate():
+            case DeviceUpdate(revision=None, device_id=device_id, is_online=bool(is_online), last_seen=str(last_seen)):
+                self._lists.devices.hint(device_id, is_online=is_online, last_seen=last_seen)
+            case WatchlistUpdate() | ProgressUpdate() | DeviceUpdate():
                 self._update(follow, message)
-            case messages.WatchlistSnapshot():
+            case Snapshot():
                 self._replace_list(follow, message)
-            case messages.WatchlistSnapshotPiece():
+            case SnapshotPiece():
                 self._collect(follow, message)
-            case messages.Resumed():
+            case Resumed():
                 self._resume(follow, message)
 
-    def _resume(self, follow: Follow, resumed: messages.Resumed) -> None:
+    def _resume(self, follow: Follow, resumed: Resumed) -> None:
         collection = follow.collection
         follow.resumed = resumed
+        if collection is self._lists.devices:
+            self._lists.devices.begin_hints()
         if resumed.recovered:
             collection.pieces.drop()
             collection.adopt_epoch(resumed.epoch)
@@ -119,7 +129,7 @@ class Exchange:
             collection.pieces.keep_only(resumed.revision, resumed.epoch)
             follow.is_live = self.is_live = False
 
-    def _collect(self, follow: Follow, piece: messages.WatchlistSnapshotPiece) -> None:
+    def _collect(self, follow: Follow, piece: SnapshotPiece) -> None:
         pieces = follow.collection.pieces
         if not pieces.collect(piece):
             raise GapError(f"a piece of the list at revision {piece.revision} came without those before it")
@@ -130,16 +140,16 @@ class Exchange:
         if snapshot := pieces.snapshot():
             self._replace_list(follow, snapshot)
 
-    def _replace_list(self, follow: Follow, snapshot: messages.WatchlistSnapshot) -> None:
+    def _replace_list(self, follow: Follow, snapshot: Snapshot) -> None:
         follow.collection.pieces.drop()
         self._lists.apply_snapshot(follow.collection, snapshot)
         self._go_live(follow, recovered=False)
 
-    def _update(self, follow: Follow, update: WatchlistUpdate) -> None:
+    def _update(self, follow: Follow, update: WatchlistUpdate | RegisterUpdate) -> None:
         collection = follow.collection
         if update.revision is None or update.revision <= collection.revision:
             return
-        if update.revision > collection.revision + 1:
+        if follow.lacks_before(update, update.revision):
             raise GapError(f"revision {update.revision} came after {collection.revision}")
         self._lists.apply_update(collection, update, update.revision)
         self._check_live(follow)
@@ -154,7 +164,9 @@ class Exchange:
             return
         follow.is_live = True
         reason = None if recovered or follow.resumed is None else follow.resumed.reason
-        self._emit(events.Resumed(recovered=recovered, reason=reason, list=follow.collection.list_id))
+        name = follow.collection.name
+        registers = name if name in REGISTERS else None
+        self._emit(events.Resumed(recovered=recovered, reason=reason, list=list_in(name), collection=registers))
         if all(other.is_live for other in self._follows.values()):
             self.is_live = True
             self._timers.start(Timer.STABLE, STABLE_MS)
@@ -163,22 +175,15 @@ class Exchange:
         write = self._lists.queue.in_flight(ack.id)
         if write is None:
             return
-        self._lists.acknowledge(write, ack.revision, ack.timestamp)
-        event = events.Confirmed(
-            operation_id=write.operation_id,
-            operation=write.operation,
-            content_id=write.content_id,
-            status=ack.status,
-            revision=ack.revision,
-            list=write.list,
-        )
-        self._emit(event)
+        is_superseded = ack.status == "superseded"
+        self._lists.acknowledge(write, ack.revision, ack.timestamp, is_superseded=is_superseded)
+        self._emit(events.Confirmed(**_subject(write), status=ack.status, revision=ack.revision))
 
     def _fail(self, error: Error) -> None:
         write = self._lists.queue.in_flight(error.id)
         if write is None:
             return
-        if error.code == "not_found":  # a remove of what is not there: that is what the user wants
+        if error.code == "not_found" and write.operation != "update":  # to be removed: that is what the user wants
             self._acknowledge(Ack("not_found", id=error.id))
             return
         self._lists.queue.release(write.operation_id)
@@ -192,18 +197,17 @@ class Exchange:
             self._lists.retag(write)
         else:
             self._lists.refuse(write)
-            event = events.Refused(
-                operation_id=write.operation_id,
-                operation=write.operation,
-                content_id=write.content_id,
-                code=error.code,
-                message=error.message,
-                list=write.list,
-            )
-            self._emit(event)
+            self._emit(events.Refused(**_subject(write), code=error.code, message=error.message))
 
     def _emit(self, event: Event) -> None:
         self._put(Emit(event))
+
+
+def _subject(write: PendingWrite) -> dict[str, Any]:
+    """Return which write an event is about."""
+    about = "device_id" if write.registers == DEVICES else "content_id"
+    named = {"list": write.list, "collection": write.registers, about: write.content_id}
+    return {"operation_id": write.operation_id, "operation": write.operation, **named}
 
 
 def _has_no_room_for_tag(error: Error) -> bool:

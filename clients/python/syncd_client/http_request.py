@@ -5,8 +5,8 @@ from functools import cache
 
 import httpx
 
-from syncd_client.catalogue import TIMEOUT_S, Answer, RequestFailedError
 from syncd_client.link import GetToken
+from syncd_client.requests import TIMEOUT_S, Answer, RequestFailedError
 from syncd_client.token import read_token
 from syncd_client.tokens import fault_in, stripped
 

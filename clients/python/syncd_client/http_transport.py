@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -14,9 +15,10 @@ from syncd_client import messages
 from syncd_client.carrying import BROKEN, Input, Line, refused, retry_after_s
 from syncd_client.close_policy import TOKEN_ENDED
 from syncd_client.core import Core
-from syncd_client.messages import Write
+from syncd_client.messages import AnyWrite, Write
 from syncd_client.operations_post import PATH, answers, body_of
 from syncd_client.problem import read_problem
+from syncd_client.register_messages import RegisterWrite
 from syncd_client.server_sent_events import EventReader, EventTooLongError
 
 POLLED: Final = 1000
@@ -115,12 +117,13 @@ class HttpTransport:
             sent = [await outgoing.get()]
             while not outgoing.empty():
                 sent.append(outgoing.get_nowait())
-            writes = [message for message in sent if isinstance(message, Write)]  # the core sends nothing else
+            # The core sends nothing else.
+            writes = [message for message in sent if isinstance(message, Write | RegisterWrite)]
             if not await self._write(http, writes):
                 reading.cancel()
                 return
 
-    async def _write(self, http: httpx.AsyncClient, writes: list[Write]) -> bool:
+    async def _write(self, http: httpx.AsyncClient, writes: Sequence[AnyWrite]) -> bool:
         """Report what the service answers, and return whether the connection goes on."""
         try:
             response = await http.post(

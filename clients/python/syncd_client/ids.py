@@ -85,5 +85,15 @@ def check_user_id(user_id: object) -> None:
     Raises:
         ValueError: it cannot.
     """
-    if not isinstance(user_id, str) or not _NAME.fullmatch(user_id):
-        raise ValueError(f"user_id: must be {_NAME_RULE}")
+    check_name("user_id", user_id)
+
+
+def check_name(field: str, name: object) -> str:
+    """Return what a user, a device or a device's type is called.
+
+    Raises:
+        ValueError: the service keeps no such ``field``.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{field}: must be {_NAME_RULE}")
+    return name

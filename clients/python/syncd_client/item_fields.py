@@ -5,27 +5,33 @@ from typing import Any, Final
 
 import msgspec
 
-MAX_DATA_BYTES: Final = 1024
+MAX_OBJECT_BYTES: Final = 1024
+"""Of an item's data, and of a device's capabilities."""
 _POSITION: Final = re.compile(r"[!-~]{1,64}")
 
 
 def check_data(data: object) -> dict[str, Any] | None:
-    """Return a copy of an item's ``data`` as it comes back from the service; ``None``: nothing is said of it.
+    """Return a copy of an item's ``data``; as ``check_object``."""
+    return check_object("data", data)
+
+
+def check_object(field: str, value: object) -> dict[str, Any] | None:
+    """Return a copy of a JSON object as it comes back from the service; ``None``: nothing is said of it.
 
     Raises:
         TypeError: it is no dict, or holds what JSON does not.
         ValueError: it is too large.
     """
-    if data is None:
+    if value is None:
         return None
-    if not isinstance(data, dict):
-        raise TypeError(f"data: must be a dict, not of type {type(data).__name__}")
+    if not isinstance(value, dict):
+        raise TypeError(f"{field}: must be a dict, not of type {type(value).__name__}")
     try:
-        encoded = msgspec.json.encode(data)
+        encoded = msgspec.json.encode(value)
     except (TypeError, RecursionError, OverflowError) as error:
-        raise TypeError(f"data: must be what JSON can hold: {error}") from None
-    if len(encoded) > MAX_DATA_BYTES:
-        raise ValueError(f"data: has {len(encoded)} bytes as compact JSON, at most {MAX_DATA_BYTES} are kept")
+        raise TypeError(f"{field}: must be what JSON can hold: {error}") from None
+    if len(encoded) > MAX_OBJECT_BYTES:
+        raise ValueError(f"{field}: has {len(encoded)} bytes as compact JSON, at most {MAX_OBJECT_BYTES} are kept")
     return msgspec.json.decode(encoded, type=dict[str, Any])
 
 

@@ -1,11 +1,26 @@
-"""What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client does not need is left out."""
+"""What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client does not need is left out.
+
+What is said of registers is in ``register_messages``.
+"""
 
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
+from syncd_client.collection_names import DEVICES, PROGRESS, collection_of_list
 from syncd_client.hlc import NEVER, Timestamp
+from syncd_client.register_messages import (
+    DevicesSnapshot,
+    DevicesSnapshotPiece,
+    DeviceUpdate,
+    DeviceWrite,
+    ProgressSnapshot,
+    ProgressSnapshotPiece,
+    ProgressUpdate,
+    ProgressWrite,
+)
+from syncd_client.snapshots import Snapshot, SnapshotPiece
 
 Action = Literal["add", "remove"]
 
@@ -36,7 +51,9 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type"):
     epoch: str
     reason: str | None = None
     list: str | None = None
-    """Of which one; ``None``: of the watchlist."""
+    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    collection: str | None = None
+    """Of which registers."""
 
 
 class SnapshotItem(Struct, frozen=True):
@@ -49,11 +66,9 @@ class SnapshotItem(Struct, frozen=True):
     position: str | None = None
 
 
-class WatchlistSnapshot(Struct, frozen=True, tag="watchlist_snapshot", tag_field="type"):
-    """The whole list at one revision, newest first."""
+class WatchlistSnapshot(Snapshot, frozen=True, tag="watchlist_snapshot", tag_field="type"):
+    """The whole list, newest first."""
 
-    revision: int
-    epoch: str
     items: tuple[SnapshotItem, ...]
 
 
@@ -63,15 +78,10 @@ class ListSnapshot(WatchlistSnapshot, frozen=True, tag="list_snapshot", tag_fiel
     list: str
 
 
-class WatchlistSnapshotPiece(Struct, frozen=True, tag="watchlist_snapshot_piece", tag_field="type"):
-    """A part of such a list: the first one has ``start``, the last one no ``next``."""
+class WatchlistSnapshotPiece(SnapshotPiece, frozen=True, tag="watchlist_snapshot_piece", tag_field="type"):
+    """A part of such a list."""
 
-    revision: int
-    epoch: str
     items: tuple[SnapshotItem, ...]
-    start: bool = False
-    next: str | None = None
-    """Names, to the service, what comes after this part."""
 
 
 class ListSnapshotPiece(WatchlistSnapshotPiece, frozen=True, tag="list_snapshot_piece", tag_field="type", kw_only=True):
@@ -105,19 +115,14 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
     reconnect_in_ms: int
 
 
-class ProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field="type"):
-    """A playback position on some device; seconds."""
-
-    content_id: str
-    position: int
-    duration: int
-
-
 class DeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type"):
     """A command to a device."""
 
     command: str
     target_device: str | None = None
+    payload: Any = None
+    from_device_id: str | None = None
+    position_seconds: int | float | None = None
 
 
 class Pong(Struct, frozen=True, tag="pong", tag_field="type"):
@@ -128,10 +133,12 @@ class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type"):
     """The renewed token was accepted."""
 
 
-ServerMessage = (
-    WatchlistUpdate | ListUpdate | Resumed | WatchlistSnapshot | ListSnapshot | WatchlistSnapshotPiece
-    | ListSnapshotPiece | Ack | Error | Goodbye | ProgressUpdate | DeviceCommand | Pong | Authenticated
+OfCollection = (
+    WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceUpdate | Resumed
+    | WatchlistSnapshot | ListSnapshot | ProgressSnapshot | DevicesSnapshot
+    | WatchlistSnapshotPiece | ListSnapshotPiece | ProgressSnapshotPiece | DevicesSnapshotPiece
 )  # fmt: skip
+ServerMessage = OfCollection | Ack | Error | Goodbye | DeviceCommand | Pong | Authenticated
 
 
 class Write(Struct, frozen=True, kw_only=True, tag="watchlist_update", tag_field="type", omit_defaults=True):
@@ -164,19 +171,26 @@ class Ping(Struct, frozen=True, tag="ping", tag_field="type"):
     """Answered by ``pong``: shows whether the connection still lives."""
 
 
-ClientMessage = Write | ListWrite | Authenticate | Ping
+AnyWrite = Write | ListWrite | ProgressWrite | DeviceWrite
+ClientMessage = AnyWrite | Authenticate | Ping
 
 _decoder: Final[msgspec.json.Decoder[ServerMessage]] = msgspec.json.Decoder(ServerMessage)
 _encoder: Final = msgspec.json.Encoder()
 
 
-def list_of(message: WatchlistUpdate | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece) -> str | None:
-    """Return which list ``message`` is about; ``None``: the watchlist."""
+def collection_of(message: OfCollection) -> str:
+    """Return the name of the collection that ``message`` is about."""
     match message:
+        case Resumed(collection=str(collection)):
+            return collection
         case ListUpdate() | ListSnapshot() | ListSnapshotPiece() | Resumed():
-            return message.list
-        case _:
-            return None
+            return collection_of_list(message.list)
+        case ProgressUpdate() | ProgressSnapshot() | ProgressSnapshotPiece():
+            return PROGRESS
+        case DeviceUpdate() | DevicesSnapshot() | DevicesSnapshotPiece():
+            return DEVICES
+        case WatchlistUpdate() | WatchlistSnapshot() | WatchlistSnapshotPiece():
+            return collection_of_list(None)
 
 
 def decode(text: str | bytes) -> ServerMessage | None:

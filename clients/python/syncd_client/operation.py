@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Generator
 from typing import Any
 
+from syncd_client.collection_names import DEVICES
 from syncd_client.messages import Action
+from syncd_client.register_messages import RegisterAction
 from syncd_client.store import StorageKind
+from syncd_client.user_state import PendingWrite
 
 
 class Operation:
@@ -15,14 +18,15 @@ class Operation:
     ``"memory"``, it does not, unless a ``Storage`` event tells of better. Thread: the event loop.
     """
 
-    __slots__ = ("_kept", "content_id", "id", "operation")
+    __slots__ = ("_kept", "content_id", "device_id", "id", "operation")
 
-    def __init__(
-        self, operation_id: str, operation: Action, content_id: str, kept: asyncio.Future[StorageKind]
-    ) -> None:
-        self.id = operation_id
-        self.operation = operation
-        self.content_id = content_id
+    def __init__(self, write: PendingWrite, kept: asyncio.Future[StorageKind]) -> None:
+        self.id = write.operation_id
+        self.operation: Action | RegisterAction = write.operation
+        is_of_device = write.registers == DEVICES
+        self.content_id = "" if is_of_device else write.content_id
+        """Empty if it is about a device."""
+        self.device_id = write.content_id if is_of_device else None
         self._kept = kept
 
     @property
@@ -34,4 +38,5 @@ class Operation:
         return asyncio.shield(self._kept).__await__()
 
     def __repr__(self) -> str:
-        return f"Operation(id={self.id!r}, operation={self.operation!r}, content_id={self.content_id!r})"
+        about = f"content_id={self.content_id!r}" if self.device_id is None else f"device_id={self.device_id!r}"
+        return f"Operation(id={self.id!r}, operation={self.operation!r}, {about})"

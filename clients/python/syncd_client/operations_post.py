@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from syncd_client.close_policy import delay_ms
 from syncd_client.hlc import NEVER, Timestamp
-from syncd_client.messages import Ack, Error, Write
+from syncd_client.messages import Ack, AnyWrite, Error
+from syncd_client.register_messages import RegisterWrite
 
 PATH: Final = "/api/v1/sync/operations"
 
@@ -30,13 +31,13 @@ class _Results(Struct):
 _decoder: Final = msgspec.json.Decoder(_Results)
 
 
-def body_of(writes: Sequence[Write]) -> bytes:
+def body_of(writes: Sequence[AnyWrite]) -> bytes:
     """Return the request's body."""
-    return msgspec.json.encode({"operations": writes})
+    return msgspec.json.encode({"operations": [_operation(write) for write in writes]})
 
 
 def answers(
-    writes: Sequence[Write], status: int, retry_after_s: float, body: bytes, *, is_own: bool
+    writes: Sequence[AnyWrite], status: int, retry_after_s: float, body: bytes, *, is_own: bool
 ) -> list[Ack | Error] | None:
     """Return what the service says to each of ``writes``; ``None``: it says nothing that a client could act on.
 
@@ -56,7 +57,15 @@ def answers(
     return [_answer(write, result) for write, result in zip(writes, results, strict=True)]
 
 
-def _answer(write: Write, result: _Result) -> Ack | Error:
+def _operation(write: AnyWrite) -> object:
+    if not isinstance(write, RegisterWrite):
+        return write
+    said = msgspec.to_builtins(write)
+    del said["type"], said["id"]
+    return {"collection": write.collection, **said}
+
+
+def _answer(write: AnyWrite, result: _Result) -> Ack | Error:
     match result.status:
         case "not_found":
             return Error("not_found", id=write.id)

@@ -20,6 +20,7 @@ class Timer(StrEnum):
     TOKEN = "token"  # noqa: S105  # how long the app's callback may take
     PROBE = "probe"
     FOLLOW = "follow"  # until a new list is asked for
+    REPORT = "report"  # until what an app reports while it plays is written again; whether or not there is a connection
 
 
 class Transport(StrEnum):

@@ -11,21 +11,32 @@ from msgspec import Struct
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class _Problem(Struct):
+class Problem(Struct, frozen=True):
+    """The service's refusal."""
+
     status: int
     title: str
     detail: str
+    """Its words."""
+    code: str | None = None
+    """What it calls the reason, where an app may have to tell it from others."""
 
 
-_decoder: Final = msgspec.json.Decoder(_Problem)
+_decoder: Final = msgspec.json.Decoder(Problem)
 
 
 def read_problem(status: int, content_type: str | None, body: bytes) -> str | None:
     """Return the service's words; ``None``: the answer is not in the service's form."""
+    problem = problem_of(status, content_type, body)
+    return problem.detail if problem else None
+
+
+def problem_of(status: int, content_type: str | None, body: bytes) -> Problem | None:
+    """Return the service's refusal; ``None``: the answer is not in the service's form."""
     if (content_type or "").partition(";")[0].strip().lower() != MEDIA_TYPE:
         return None
     try:
         problem = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return problem.detail if problem.status == status else None
+    return problem if problem.status == status else None

@@ -4,6 +4,7 @@ from collections import Counter
 
 from msgspec import UNSET, structs
 
+from syncd_client.collection_names import REGISTERS, WATCHLIST, list_in
 from syncd_client.user_state import Head, ListHead, PendingWrite, UserState
 
 
@@ -40,26 +41,27 @@ def renumbered(state: UserState, saved: Head, replica: str) -> tuple[UserState, 
 
 
 def merged(stored: UserState, ours: UserState) -> UserState:
-    """Return one state of two that grew apart: the stored one's numbering, of each list the newer state, all writes.
+    """Return one state of two: the stored one's numbering, of each collection the newer state, all writes.
 
     Of one replica both may be only if its numbers are the same in both, as far as they go.
     """
-    list_ids = (None, *(stored.head.other_lists | ours.head.other_lists))
-    heads: dict[str | None, ListHead] = {}
-    observed: dict[str | None, int] = {}
+    heads: dict[str, ListHead] = {}
+    observed: dict[str, int] = {}
     """Where the stored one's revisions mean nothing now: see UserLists.apply_snapshot."""
-    newer: dict[str | None, UserState] = {}
-    for list_id in list_ids:
-        theirs, mine = stored.head.of_list(list_id), ours.head.of_list(list_id)
+    newer: dict[str, UserState] = {}
+    for collection in stored.head.collections | ours.head.collections:
+        theirs, mine = stored.head.of(collection), ours.head.of(collection)
         is_other_journal = mine.epoch is not None and theirs.epoch not in (None, mine.epoch)
         is_ours_newer = is_other_journal or (mine.epoch is not None and mine.revision >= theirs.revision)
         if is_other_journal:
-            observed[list_id] = mine.revision
-        newer[list_id] = ours if is_ours_newer else stored
+            observed[collection] = mine.revision
+        newer[collection] = ours if is_ours_newer else stored
         place = mine if is_ours_newer else theirs
-        adds = max(head.adds if head.replica == stored.head.replica else 0 for head in (theirs, mine))
-        heads[list_id] = structs.replace(place, replica=stored.head.replica, adds=adds)
-    watchlist = heads.pop(None)
+        if collection not in REGISTERS:
+            adds = max(head.adds if head.replica == stored.head.replica else 0 for head in (theirs, mine))
+            place = structs.replace(place, replica=stored.head.replica, adds=adds)
+        heads[collection] = place
+    watchlist = heads.pop(WATCHLIST)
     is_same_replica = stored.head.replica == ours.head.replica
     head = structs.replace(
         stored.head,
@@ -68,11 +70,12 @@ def merged(stored: UserState, ours: UserState) -> UserState:
         clock=max(stored.head.clock, ours.head.clock),
         revision=watchlist.revision,
         epoch=watchlist.epoch,
-        lists={list_id: each for list_id, each in heads.items() if list_id is not None} or UNSET,
+        lists={list_id: each for name, each in heads.items() if (list_id := list_in(name)) is not None} or UNSET,
+        registers={name: each for name, each in heads.items() if name in REGISTERS} or UNSET,
     )
     queue = {write.operation_id: write for write in (*stored.queue, *ours.queue)}
     for write in stored.queue:
-        if write.list in observed:
-            queue[write.operation_id] = structs.replace(queue[write.operation_id], observed=observed[write.list])
-    items = [item for state in (stored, ours) for item in state.items if newer.get(item.list) is state]
+        if write.registers is None and write.collection in observed:
+            queue[write.operation_id] = structs.replace(queue[write.operation_id], observed=observed[write.collection])
+    items = [item for state in (stored, ours) for item in state.items if newer.get(item.collection) is state]
     return UserState(head, tuple(items), tuple(queue.values()))

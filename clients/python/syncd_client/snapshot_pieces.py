@@ -1,21 +1,23 @@
 """The pieces of a list that is on its way: in memory, from one connection to the next, until the last one is in."""
 
-from syncd_client.messages import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
+from typing import Any
+
+from syncd_client.snapshots import Snapshot, SnapshotPiece
 
 
 class SnapshotPieces:
     """What has come of one list, from its first piece on. The app sees nothing of it."""
 
     def __init__(self) -> None:
-        self._last: WatchlistSnapshotPiece | None = None
-        self._items: list[SnapshotItem] = []
+        self._last: SnapshotPiece | None = None
+        self._items: list[Any] = []
 
     @property
     def cursor(self) -> str | None:
         """Where the service is asked to go on; ``None``: nothing was collected."""
         return self._last.next if self._last else None
 
-    def collect(self, piece: WatchlistSnapshotPiece) -> bool:
+    def collect(self, piece: SnapshotPiece) -> bool:
         """Keep ``piece``; ``False``, and nothing is kept, if it neither starts a list nor continues this one."""
         if piece.start:
             self.drop()
@@ -26,12 +28,12 @@ class SnapshotPieces:
         self._items += piece.items
         return True
 
-    def snapshot(self) -> WatchlistSnapshot | None:
+    def snapshot(self) -> Snapshot | None:
         """Return the list, once its last piece was collected."""
         last = self._last
         if last is None or last.next is not None:
             return None
-        return WatchlistSnapshot(last.revision, last.epoch, tuple(self._items))
+        return Snapshot(last.revision, last.epoch, tuple(self._items))
 
     def keep_only(self, revision: int, epoch: str) -> None:
         """Drop what is of another list than this one."""

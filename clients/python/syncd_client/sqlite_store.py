@@ -12,8 +12,10 @@ from msgspec import Struct
 from syncd_client.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
 
 _FIRST_VERSION: Final = 1
-_VERSION: Final = 2
+_LISTS_VERSION: Final = 2
 """Of a file with other lists: an earlier client would take what is in them for the watchlist's."""
+_VERSION: Final = 3
+"""Of a file with registers: likewise."""
 
 # A write's row id is its place in the queue. Values are JSON, so that new fields need no new columns.
 _SCHEMA: Final = """
@@ -110,7 +112,7 @@ class SqliteStore:
         Cost: an fsync if a write is queued in it; all else can be had again from the service.
         """
         database = self._unmoved()
-        version = _VERSION if _has_lists(changes) else self._version
+        version = max(self._version, _version_for(changes))
         database.execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
         database.execute("BEGIN IMMEDIATE")
         with database:
@@ -161,10 +163,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _has_lists(changes: Changes) -> bool:
-    return bool(changes.head.lists) or any(
-        isinstance(write, PendingWrite) and write.list for write in changes.queue.values()
-    )
+def _version_for(changes: Changes) -> int:
+    """Return the version of which a file must be that holds ``changes``."""
+    writes = [write for write in changes.queue.values() if write is not None]
+    if changes.head.registers or any(write.registers for write in writes):
+        return _VERSION
+    return _LISTS_VERSION if changes.head.lists or any(write.list for write in writes) else _FIRST_VERSION
 
 
 def _prepare(database: sqlite3.Connection) -> int:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
+from uuid import UUID
 from weakref import WeakSet
 
 from syncd_client import client as asyncio_client
@@ -23,8 +24,9 @@ from syncd_client.loop_thread import LoopThread
 from syncd_client.outputs import Transport
 from syncd_client.store import StorageKind, Store
 from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
+from syncd_client.sync_registers import UserDevices, UserProgress
 
-__all__ = ["Client", "EventQueue", "Operation", "UserList"]
+__all__ = ["Client", "EventQueue", "Operation", "UserDevices", "UserList", "UserProgress"]
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ EXIT_TIMEOUT_S: Final = 5.0
 class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
 
-    ``list`` gives others.
+    ``list`` gives others, ``progress`` how far the user has come, ``devices`` what else the user has.
 
     ``with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Works like
     ``syncd_client.Client``, whose methods say what is raised. Listeners, and the conditions of ``wait_until``, run on
@@ -53,6 +55,8 @@ class Client(ListCalls):
         self._life = threading.RLock()
         """Held by who opens or closes it."""
         self._queues: WeakSet[EventQueue] = WeakSet()
+        self._progress: UserProgress | None = None
+        self._devices: UserDevices | None = None
         self._open()
         self.subscribe(self._put)
 
@@ -170,6 +174,20 @@ class Client(ListCalls):
         """Return a list beside the watchlist, which is followed from here on."""
         return UserList(self._call("list", lambda: self._client.list(list_id)), self)
 
+    @property
+    def progress(self) -> UserProgress:
+        """How far the user has come in each content; followed from here on."""
+        progress = self._call("progress", lambda: self._client.progress)
+        self._progress = self._progress or UserProgress(progress, self)
+        return self._progress
+
+    @property
+    def devices(self) -> UserDevices:
+        """The user's devices; followed from here on."""
+        devices = self._call("devices", lambda: self._client.devices)
+        self._devices = self._devices or UserDevices(devices, self)
+        return self._devices
+
     def lists(self, timeout_s: float | None = None) -> tuple[NamedList, ...]:
         """Return which lists the user has beside the watchlist. Needs a connection.
 
@@ -177,6 +195,26 @@ class Client(ListCalls):
             TimeoutError: there is no answer after ``timeout_s``.
         """
         return self._wait("lists", self._client.lists, timeout_s)
+
+    def send(
+        self, target_device_id: str, command_type: str, payload: object = None, timeout_s: float | None = None
+    ) -> None:
+        """Have another device of the user do something. Needs a connection.
+
+        Raises:
+            TimeoutError: there is no answer after ``timeout_s``.
+        """
+        self._wait("send", lambda: self._client.send(target_device_id, command_type, payload), timeout_s)
+
+    def handoff(
+        self, target_device_id: str, content_id: str | UUID, timeout_s: float | None = None
+    ) -> int | float | None:
+        """Have another device go on with a content, and return from which second; ``None``: that is not known.
+
+        Raises:
+            TimeoutError: there is no answer after ``timeout_s``.
+        """
+        return self._wait("handoff", lambda: self._client.handoff(target_device_id, content_id), timeout_s)
 
     # From thread to thread
 

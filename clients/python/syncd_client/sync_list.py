@@ -11,6 +11,7 @@ from syncd_client.list_view import Item
 from syncd_client.loop_thread import LoopThread
 from syncd_client.messages import Action
 from syncd_client.operation import Operation as AwaitedOperation
+from syncd_client.register_messages import RegisterAction
 from syncd_client.store import StorageKind
 
 T = TypeVar("T")
@@ -19,12 +20,14 @@ T = TypeVar("T")
 class Operation:
     """A change that is shown already. ``id`` is what ``Confirmed`` or ``Refused`` will name. Thread: any."""
 
-    __slots__ = ("_awaited", "_thread", "content_id", "id", "operation")
+    __slots__ = ("_awaited", "_thread", "content_id", "device_id", "id", "operation")
 
     def __init__(self, awaited: AwaitedOperation, thread: LoopThread) -> None:
         self.id: str = awaited.id
-        self.operation: Action = awaited.operation
+        self.operation: Action | RegisterAction = awaited.operation
         self.content_id: str = awaited.content_id
+        """Empty if it is about a device."""
+        self.device_id: str | None = awaited.device_id
         self._awaited = awaited
         self._thread = thread
 

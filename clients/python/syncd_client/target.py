@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from syncd_client.collection import Collection
+from syncd_client.followed_collection import AnyCollection
 from syncd_client.outputs import Transport
 
 POLL_S: Final = 25
 """How long the service may hold back the answer to a poll; below what intermediaries wait for one."""
 
 
-def target_of(transport: Transport, followed: Sequence[Collection], *, is_live: bool) -> str:
-    """Return what asks for all that the lists lack, those in pieces; ``is_live``: nothing that is known."""
-    # The service goes on with a list of which there are pieces if it is the first one named.
+def target_of(transport: Transport, followed: Sequence[AnyCollection], *, is_live: bool) -> str:
+    """Return what asks for all that the collections lack, those in pieces; ``is_live``: nothing that is known."""
+    # The service goes on with what there are pieces of if that is the first one named.
     first, *others = sorted(followed, key=lambda collection: collection.pieces.cursor is None)
     path = "/ws" if transport is Transport.WEBSOCKET else "/api/v1/sync/stream"
     target = f"{path}?snapshot=pieces"
@@ -27,10 +27,9 @@ def target_of(transport: Transport, followed: Sequence[Collection], *, is_live: 
     return target
 
 
-def _since(collection: Collection) -> str:
-    name = "watchlist" if collection.list_id is None else f"list:{collection.list_id}"
+def _since(collection: AnyCollection) -> str:
     epoch = "" if collection.epoch is None else f":{quote(collection.epoch, safe='')}"
-    return f"{name}:{collection.revision}{epoch}"
+    return f"{collection.name}:{collection.revision}{epoch}"
 
 
 def _parameter(name: str, value: str | None) -> str:

@@ -17,6 +17,10 @@ class Timers:
         self._due_ms: dict[Timer, int] = {}
         """By the wall clock, of those that run."""
 
+    def is_running(self, timer: Timer) -> bool:
+        """Return whether it was started, and neither stopped nor due."""
+        return timer in self._due_ms
+
     def start(self, timer: Timer, after_ms: int) -> None:
         """Have it run out in ``after_ms``, instead of whenever it was started for before."""
         self._due_ms[timer] = self._now_ms() + after_ms
@@ -28,9 +32,10 @@ class Timers:
             self._put(StopTimer(timer))
 
     def stop_all(self) -> None:
-        """Stop those that run."""
+        """Stop those that run for a connection or an attempt."""
         for timer in Timer:
-            self.stop(timer)
+            if timer is not Timer.REPORT:
+                self.stop(timer)
 
     def ran_out(self, timer: Timer) -> bool:
         """Note that it ran out; return whether so late that the device must have slept."""

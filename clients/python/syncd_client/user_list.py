@@ -1,15 +1,18 @@
 """One list as an app sees it: the watchlist, or one beside it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from syncd_client import catalogue
 from syncd_client.catalogue import NamedList
+from syncd_client.core import Core
 from syncd_client.engine import Engine
 from syncd_client.ids import check_content_ids
 from syncd_client.list_view import Item
+from syncd_client.messages import Action
 from syncd_client.operation import Operation
 from syncd_client.placing import positions_for
 
@@ -72,22 +75,22 @@ class ListCalls(ABC):
             TypeError: ``data`` is not what JSON can hold.
         """
         self._check("add")
-        return self._engine_now().enqueue("add", [content_id], self._list_id, data, [position])[0]
+        return self._enqueue("add", [(content_id, position)], data)[0]
 
     def remove(self, content_id: str | UUID) -> Operation:
         """Take a content out of the list; like ``add``."""
         self._check("remove")
-        return self._engine_now().enqueue("remove", [content_id], self._list_id)[0]
+        return self._enqueue("remove", [(content_id, None)])[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
         """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
         self._check("add_many")
-        return self._engine_now().enqueue("add", check_content_ids(content_ids), self._list_id)
+        return self._enqueue("add", [(content_id, None) for content_id in check_content_ids(content_ids)])
 
     def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
         """Take contents out of the list; like ``add_many``."""
         self._check("remove_many")
-        return self._engine_now().enqueue("remove", check_content_ids(content_ids), self._list_id)
+        return self._enqueue("remove", [(content_id, None) for content_id in check_content_ids(content_ids)])
 
     def move(
         self, content_id: str | UUID, *, before: str | UUID | None = None, after: str | UUID | None = None
@@ -105,11 +108,29 @@ class ListCalls(ABC):
         moved = canonical(content_id)
         neighbours = (None if other is None else canonical(other) for other in (before, after))
         given = positions_for(self.items, moved, *neighbours)
-        content_ids = [content for content, _ in given]
-        operations = self._engine_now().enqueue(
-            "add", content_ids, self._list_id, None, [position for _, position in given]
+        operations = self._enqueue("add", given)
+        return next(operation for operation in operations if operation.content_id == moved)
+
+    def _enqueue(
+        self,
+        operation: Action,
+        contents: Sequence[tuple[str | UUID, str | None]],
+        data: dict[str, Any] | None = None,
+    ) -> list[Operation]:
+        """Queue the same for each content, at its position if it has one: for all of them, or none if one is no id."""
+        engine = self._engine_now()
+        canonical = [(engine.canonical(content_id), position) for content_id, position in contents]
+        return engine.enqueue(
+            partial(
+                Core.enqueue,
+                operation=operation,
+                content_id=content_id,
+                list_id=self._list_id,
+                data=data,
+                position=position,
+            )
+            for content_id, position in canonical
         )
-        return operations[content_ids.index(moved)]
 
 
 class UserList(ListCalls):

@@ -1,4 +1,4 @@
-"""One user's lists on this device: what messages and calls change in them, and what is to be stored of that."""
+"""One user's collections on this device: what messages and calls change in them, and what is to be stored of that."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -6,9 +6,15 @@ from typing import Any, Final
 from msgspec import UNSET, structs
 
 from syncd_client.collection import Collection
+from syncd_client.collection_names import DEVICES, PROGRESS, WATCHLIST, collection_of_list, list_in
+from syncd_client.device_registers import DeviceRegisters
+from syncd_client.followed_collection import AnyCollection
 from syncd_client.hlc import Timestamp, follow, tick
 from syncd_client.item_fields import check_data, check_position
-from syncd_client.messages import Action, WatchlistSnapshot, WatchlistUpdate
+from syncd_client.messages import Action, WatchlistUpdate
+from syncd_client.progress_registers import ProgressRegisters
+from syncd_client.register_messages import RegisterAction, RegisterUpdate
+from syncd_client.snapshots import Snapshot
 from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 from syncd_client.write_queue import WriteQueue
 
@@ -17,10 +23,10 @@ MAX_TAGS: Final = 2
 
 
 class UserLists:
-    """The watchlist and the other lists of one user, their one queue, and the numbering of what is in it.
+    """The watchlist, other lists and registers of one user, their one queue, and the numbering of what is in it.
 
     Args:
-        user_id: whose lists they are.
+        user_id: whose they are.
         stored: what is kept of the user; ``None``: nothing.
         new_replica: gives a name that nobody ever had.
     """
@@ -34,27 +40,29 @@ class UserLists:
         """Up to date in what is not a single list's."""
         self._saved_head = None if stored is None else head
         self._changes = Changes(head=head)
-        items: dict[str | None, list[ConfirmedItem]] = {}
+        items: dict[str, list[ConfirmedItem]] = {}
         for item in state.items:
-            items.setdefault(item.list, []).append(item)
-        self.watchlist = Collection(None, head.of_list(None), items.get(None, ()), self.queue)
+            items.setdefault(item.collection, []).append(item)
+        self.watchlist = Collection(None, head.of_list(None), items.get(WATCHLIST, ()), self.queue)
         self._lists = {
-            list_id: Collection(list_id, place, items.get(list_id, ()), self.queue)
+            list_id: Collection(list_id, place, items.get(collection_of_list(list_id), ()), self.queue)
             for list_id, place in head.other_lists.items()
         }
-        self._followed: dict[str | None, Collection] = {None: self.watchlist}
-        self.follow(write.list for write in self.queue if write.list is not None)
+        self.progress = ProgressRegisters(head.of(PROGRESS), items.get(PROGRESS, ()), self.queue)
+        self.devices = DeviceRegisters(head.of(DEVICES), items.get(DEVICES, ()), self.queue)
+        self._followed: dict[str, AnyCollection] = {WATCHLIST: self.watchlist}
+        self.follow(write.collection for write in self.queue)
 
     @property
-    def followed(self) -> tuple[Collection, ...]:
-        """What the service is asked for: the watchlist, then the lists in the order in which they were first wanted."""
+    def followed(self) -> tuple[AnyCollection, ...]:
+        """What the service is asked for: the watchlist, then the others in the order in which they were wanted."""
         return tuple(self._followed.values())
 
-    def follow(self, list_ids: Iterable[str]) -> bool:
-        """Ask the service for these lists, too; return whether one of them was not asked for before."""
+    def follow(self, collections: Iterable[str]) -> bool:
+        """Ask the service for these, too; return whether one of them was not asked for before."""
         count = len(self._followed)
-        for list_id in list_ids:
-            self._followed[list_id] = self._list(list_id)
+        for collection in collections:
+            self._followed[collection] = self._named(collection)
         return len(self._followed) > count
 
     def collection(self, list_id: str | None) -> Collection:
@@ -63,15 +71,17 @@ class UserLists:
 
     @property
     def head(self) -> Head:
-        """Where all lists stand."""
+        """Where all of them stand."""
         watchlist = self.watchlist
         lists = {list_id: each.head for list_id, each in self._lists.items() if each.head != ListHead()}
+        registers = {each.name: each.head for each in (self.progress, self.devices) if each.head != ListHead()}
         return structs.replace(
             self._head,
             adds=self._adds_of(watchlist),
             revision=watchlist.revision,
             epoch=watchlist.epoch,
             lists=lists or UNSET,
+            registers=registers or UNSET,
         )
 
     def take_changes(self) -> Changes | None:
@@ -81,10 +91,15 @@ class UserLists:
             return None
         changes.head = self._saved_head = head
         self._changes = Changes(head=head)
-        for collection in (self.watchlist, *self._lists.values()):
+        collections: tuple[AnyCollection, ...] = (self.watchlist, *self._lists.values(), self.progress, self.devices)
+        for collection in collections:
             changes.items |= collection.unsaved
             collection.unsaved = {}
         return changes
+
+    def take_news(self) -> bool:
+        """Return whether something looks different since the last call that is not stored."""
+        return self.progress.take_news() | self.devices.take_news()
 
     # What the user writes
 
@@ -106,11 +121,9 @@ class UserLists:
         data, position = check_data(data), check_position(position)
         collection = self.collection(list_id)
         tag = self._next_tag(collection) if operation == "add" else None
-        replica, number = self._head.replica, self._head.operations + 1
-        timestamp = tick(self._head.clock, now_ms, replica)
-        self._head = structs.replace(self._head, operations=number, clock=timestamp)
+        operation_id, timestamp = self._next_number(now_ms)
         write = PendingWrite(
-            operation_id=f"{replica}.{number}",
+            operation_id=operation_id,
             operation=operation,
             content_id=content_id,
             tag=tag,
@@ -124,13 +137,48 @@ class UserLists:
         self._show_again(collection)
         return write
 
-    def acknowledge(self, write: PendingWrite, revision: int | None, timestamp: Timestamp) -> None:
-        """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change."""
+    def write(
+        self,
+        registers: ProgressRegisters | DeviceRegisters,
+        operation: RegisterAction,
+        key: str,
+        says: dict[str, Any] | None,
+        at_ms: int,
+    ) -> PendingWrite:
+        """Number a write of a register, stamp it as of ``at_ms``, and put it at the end of the queue.
+
+        Where updates merge, those that are still to be sent are dropped: they would say less, and no more.
+        """
+        for earlier in self.queue.unsent_updates(registers.name, key) if registers.merges_updates else ():
+            says = None if says is None else (earlier.data or {}) | says
+            self._drop(earlier.operation_id, registers)
+        operation_id, timestamp = self._next_number(at_ms)
+        write = PendingWrite(
+            operation_id=operation_id,
+            operation=operation,
+            content_id=key,
+            tag=None,
+            observed=0,
+            timestamp=timestamp,
+            data=says,
+            registers=registers.name,
+        )
+        self._put(write)
+        self._show_again(registers)
+        return write
+
+    def acknowledge(
+        self, write: PendingWrite, revision: int | None, timestamp: Timestamp, *, is_superseded: bool = False
+    ) -> None:
+        """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change.
+
+        ``is_superseded``: it was no use, and ``timestamp`` is that of a later word.
+        """
         self._follow_clock(timestamp)
         self.queue.answer(write.operation_id, revision or 0)
-        if timestamp > write.timestamp:
+        if timestamp > write.timestamp and not is_superseded:
             self._unstamp_behind(write, timestamp)
-        self._settle(self.collection(write.list))
+        self._settle(self._named(write.collection))
 
     def unstamp(self, write: PendingWrite) -> None:
         """Leave the stamp to the service."""
@@ -151,19 +199,19 @@ class UserLists:
 
     def refuse(self, write: PendingWrite) -> None:
         """Undo what the service does not accept."""
-        self._drop(write.operation_id, self.collection(write.list))
+        self._drop(write.operation_id, self._named(write.collection))
         self._leave_replica(write)
 
     # What the service says
 
-    def apply_update(self, collection: Collection, update: WatchlistUpdate, revision: int) -> None:
-        """Apply the update of the next revision."""
+    def apply_update(self, collection: AnyCollection, update: WatchlistUpdate | RegisterUpdate, revision: int) -> None:
+        """Apply the update after which ``collection`` is known up to ``revision``."""
         collection.apply_update(update, revision)
         self._follow_clock(update.timestamp)
         self._changes.are_visible = True
         self._settle(collection)
 
-    def apply_snapshot(self, collection: Collection, snapshot: WatchlistSnapshot) -> None:
+    def apply_snapshot(self, collection: AnyCollection, snapshot: Snapshot) -> None:
         """Put a snapshot in the place of what was confirmed."""
         is_other_journal = collection.apply_snapshot(snapshot)
         for item in snapshot.items:
@@ -171,10 +219,27 @@ class UserLists:
         self._changes.are_visible = True
         self._settle(collection, all_answered=is_other_journal)
         if is_other_journal:  # the old numbers mean nothing now: what is still wanted is wanted as of here
-            for write in list(self.queue.of_list(collection.list_id)):
-                self._put(structs.replace(write, observed=snapshot.revision))
+            for write in list(self.queue.of(collection.name)):
+                if write.registers is None:
+                    self._put(structs.replace(write, observed=snapshot.revision))
 
     # Within
+
+    def _named(self, collection: str) -> AnyCollection:
+        match collection:
+            case self.progress.name:
+                return self.progress
+            case self.devices.name:
+                return self.devices
+            case _:
+                return self.collection(list_in(collection))
+
+    def _next_number(self, at_ms: int) -> tuple[str, Timestamp]:
+        """Return the next operation's id and stamp."""
+        replica, number = self._head.replica, self._head.operations + 1
+        timestamp = tick(self._head.clock, at_ms, replica)
+        self._head = structs.replace(self._head, operations=number, clock=timestamp)
+        return f"{replica}.{number}", timestamp
 
     def _list(self, list_id: str) -> Collection:
         if list_id not in self._lists:
@@ -197,7 +262,7 @@ class UserLists:
 
     def _unstamp_behind(self, write: PendingWrite, timestamp: Timestamp) -> None:
         """Leave stamps to the service that are not above its own: by them it would take ``write`` for unseen."""
-        of_content = [each for each in self.queue.of_list(write.list) if each.content_id == write.content_id]
+        of_content = [each for each in self.queue.of(write.collection) if each.content_id == write.content_id]
         for each in of_content[of_content.index(write) + 1 :]:
             if each.timestamp <= timestamp:
                 self.unstamp(each)
@@ -207,20 +272,20 @@ class UserLists:
         if clock is not self._head.clock:
             self._head = structs.replace(self._head, clock=clock)
 
-    def _settle(self, collection: Collection, *, all_answered: bool = False) -> None:
+    def _settle(self, collection: AnyCollection, *, all_answered: bool = False) -> None:
         revision = None if all_answered else collection.revision
-        for operation_id in self.queue.settled(collection.list_id, revision):
+        for operation_id in self.queue.settled(collection.name, revision):
             self._drop(operation_id, collection)
 
     def _put(self, write: PendingWrite) -> None:
         self.queue.put(write)
         self._changes.queue[write.operation_id] = write
 
-    def _drop(self, operation_id: str, collection: Collection) -> None:
+    def _drop(self, operation_id: str, collection: AnyCollection) -> None:
         self.queue.drop(operation_id)
         self._changes.queue[operation_id] = None
         self._show_again(collection)
 
-    def _show_again(self, collection: Collection) -> None:
+    def _show_again(self, collection: AnyCollection) -> None:
         collection.look_again()
         self._changes.are_visible = True

@@ -4,15 +4,17 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field, structs
 
+from syncd_client.collection_names import REGISTERS, WATCHLIST, collection_of_list, list_in
 from syncd_client.hlc import NEVER, Timestamp
-from syncd_client.messages import Action, ListWrite, Write
+from syncd_client.messages import Action, AnyWrite, ListWrite, Write
+from syncd_client.register_messages import REGISTER_WRITES, DeviceWrite, ProgressWrite, RegisterAction
 
 
 class ListHead(Struct, frozen=True, kw_only=True):
-    """Where one list stands on this device."""
+    """Where one collection stands on this device."""
 
     replica: str = ""
-    """Under which ``adds`` are numbered."""
+    """Under which ``adds`` are numbered; of registers there are none."""
     adds: int = 0
     revision: int = 0
     """The last one applied."""
@@ -34,6 +36,8 @@ class Head(Struct, frozen=True, kw_only=True):
     epoch: str | None = None
     lists: dict[str, ListHead] | UnsetType = UNSET
     """The other lists of which something is known, if there are any."""
+    registers: dict[str, ListHead] | UnsetType = UNSET
+    """Likewise the registers, by collection."""
 
     def of_list(self, list_id: str | None) -> ListHead:
         """Return where one list stands; ``None``: the watchlist."""
@@ -41,14 +45,30 @@ class Head(Struct, frozen=True, kw_only=True):
             return ListHead(replica=self.replica, adds=self.adds, revision=self.revision, epoch=self.epoch)
         return self.other_lists.get(list_id, ListHead())
 
+    def of(self, collection: str) -> ListHead:
+        """Return where a collection stands."""
+        if collection in REGISTERS:
+            return self.all_registers.get(collection, ListHead())
+        return self.of_list(list_in(collection))
+
+    @property
+    def collections(self) -> dict[str, None]:
+        """The names of all of which something is known, the watchlist first; in order, as a set has none."""
+        return dict.fromkeys([WATCHLIST, *map(collection_of_list, self.other_lists), *self.all_registers])
+
     @property
     def other_lists(self) -> dict[str, ListHead]:
         """``lists``, empty where it is unset."""
         return self.lists or {}
 
+    @property
+    def all_registers(self) -> dict[str, ListHead]:
+        """``registers``, empty where it is unset."""
+        return self.registers or {}
+
 
 class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
-    """A content that the service says is in a list."""
+    """A content that the service says is in a list, or the value of a register, whose key is its ``content_id``."""
 
     content_id: str
     timestamp: Timestamp
@@ -56,13 +76,23 @@ class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
     """Orders equal timestamps: an update's revision; minus its place for an item of a snapshot."""
     device_id: str | None
     data: dict[str, Any] | None = None
+    """Of a register: its members."""
     position: str | None = None
     list: str | None = None
-    """In which one; ``None``: in the watchlist."""
+    """In which one; ``None``: in the watchlist, unless it is in ``registers``."""
+    registers: str | None = None
+    """In which collection of registers."""
+
+    @property
+    def collection(self) -> str:
+        """In which collection it is."""
+        return self.registers or collection_of_list(self.list)
 
     @property
     def key(self) -> str:
-        """Names the item among all of its user: no list's name has a slash."""
+        """Names the item among all of its user: no list's name has a slash, and no content's id a U+001F."""
+        if self.registers is not None:
+            return f"{self.registers}\x1f{self.content_id}"
         return self.content_id if self.list is None else f"{self.list}/{self.content_id}"
 
     @property
@@ -75,8 +105,9 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A write of the user that is not settled yet, as it is sent."""
 
     operation_id: str
-    operation: Action
+    operation: Action | RegisterAction
     content_id: str
+    """Of a register: its key."""
     tag: str | None
     """Of an add; ``None``: the service makes it."""
     observed: int
@@ -86,14 +117,24 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused_tags: int = 0
     """How many tags of this add the service had no room for."""
     data: dict[str, Any] | None = None
-    """Of an add; ``None``: the item's stays as it is."""
+    """Of an add; ``None``: the item's stays as it is. Of an update: the members that it says."""
     position: str | None = None
     """Likewise."""
     list: str | None = None
-    """Of which one; ``None``: of the watchlist."""
+    """Of which one; ``None``: of the watchlist, unless it is of ``registers``."""
+    registers: str | None = None
+    """Of which collection of registers."""
 
-    def as_message(self) -> Write:
+    @property
+    def collection(self) -> str:
+        """Of which collection it is."""
+        return self.registers or collection_of_list(self.list)
+
+    def as_message(self) -> AnyWrite:
         """Return the message that asks for it: the same, however often it is sent."""
+        if self.registers is not None:
+            return self._as_register_write(REGISTER_WRITES[self.registers])
+        assert self.operation != "update"
         message = Write(
             id=self.operation_id,
             operation=self.operation,
@@ -106,6 +147,17 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
             position=self.position,
         )
         return message if self.list is None else ListWrite(**structs.asdict(message), list=self.list)
+
+    def _as_register_write(self, kind: type[ProgressWrite | DeviceWrite]) -> ProgressWrite | DeviceWrite:
+        assert self.operation != "add"
+        says: dict[str, Any] = {kind.key_field: self.content_id, **(self.data or {})}
+        return kind(
+            id=self.operation_id,
+            operation=self.operation,
+            operation_id=self.operation_id if self.is_unstamped else None,
+            timestamp=None if self.is_unstamped else self.timestamp,
+            **says,
+        )
 
 
 class UserState(Struct, frozen=True):

@@ -23,9 +23,21 @@ class WriteQueue:
     def __len__(self) -> int:
         return len(self._writes)
 
-    def of_list(self, list_id: str | None) -> Iterator[PendingWrite]:
-        """Yield the writes of one list; ``None``: of the watchlist."""
-        return (write for write in self._writes.values() if write.list == list_id)
+    def of(self, collection: str) -> Iterator[PendingWrite]:
+        """Yield the writes of one collection."""
+        return (write for write in self._writes.values() if write.collection == collection)
+
+    def unsent_updates(self, collection: str, key: str) -> list[PendingWrite]:
+        """Return the updates of a register behind its last remove that are neither in flight nor answered."""
+        found: list[PendingWrite] = []
+        for write in self.of(collection):
+            if write.content_id != key:
+                continue
+            if write.operation == "remove":
+                found = []
+            elif write.operation_id not in self._in_flight and write.operation_id not in self._answered:
+                found.append(write)
+        return found
 
     def put(self, write: PendingWrite) -> None:
         """Append ``write``, or put it in place of the one with its id."""
@@ -40,15 +52,15 @@ class WriteQueue:
     def take_sendable(self) -> list[PendingWrite]:
         """Return what may be sent now, in order; it is in flight from here on.
 
-        One write per content of a list at a time, so that the order holds even when one has to be repeated.
+        One write per content of a collection at a time, so that the order holds even when one has to be repeated.
         """
         in_flight = [self._writes[operation_id] for operation_id in self._in_flight]
-        busy = {(write.list, write.content_id) for write in in_flight}
+        busy = {(write.collection, write.content_id) for write in in_flight}
         taken: list[PendingWrite] = []
         for operation_id, write in self._writes.items():
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 break
-            item = write.list, write.content_id
+            item = write.collection, write.content_id
             if operation_id in self._in_flight or operation_id in self._answered or item in busy:
                 continue
             busy.add(item)
@@ -73,10 +85,10 @@ class WriteQueue:
         self.release(operation_id)
         self._answered[operation_id] = revision
 
-    def settled(self, list_id: str | None, revision: int | None) -> list[str]:
-        """Return the ids of a list's answered writes that have taken effect by ``revision``; ``None``: of all."""
+    def settled(self, collection: str, revision: int | None) -> list[str]:
+        """Return the ids of a collection's answered writes that have taken effect by ``revision``; ``None``: of all."""
         return [
             key
             for key, reached in self._answered.items()
-            if self._writes[key].list == list_id and (revision is None or reached <= revision)
+            if self._writes[key].collection == collection and (revision is None or reached <= revision)
         ]

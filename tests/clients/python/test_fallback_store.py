@@ -98,9 +98,9 @@ class Lives:
             self._send(process)
 
     def _send(self, client: Client) -> None:
-        lists = client._engine.core._lists
-        assert lists is not None
-        for write in lists.queue:
+        session = client._engine.core._session
+        assert session is not None
+        for write in session.lists.queue:
             for name in (write.operation_id, write.tag):
                 assert name is not None
                 self._look_up(name, write)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from syncd_client.item_fields import MAX_DATA_BYTES, check_data, check_position
+from syncd_client.item_fields import MAX_OBJECT_BYTES, check_data, check_position
 
 
 def test_data_are_a_copy_as_they_come_back() -> None:
@@ -20,7 +20,7 @@ def test_data_are_a_copy_as_they_come_back() -> None:
     [
         ([1], TypeError, "must be a dict, not of type list"),
         ({"what": object()}, TypeError, "must be what JSON can hold"),
-        ({"note": "x" * MAX_DATA_BYTES}, ValueError, "has 1035 bytes as compact JSON, at most 1024"),
+        ({"note": "x" * MAX_OBJECT_BYTES}, ValueError, "has 1035 bytes as compact JSON, at most 1024"),
     ],
 )
 def test_what_is_no_data_is_refused(data: Any, error: type[Exception], said: str) -> None:
