@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from simulation.lines import line_of, line_of_progress, named
 from simulation.list_users import SHARED
-from simulation.witness import Item, line_of, named
+from simulation.witness import Item
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -33,6 +34,11 @@ async def agree(world: "World") -> None:
             for node in world.nodes:
                 if await world.backend.list(user_id, node, list_id) != truth:
                     world.witness.violate(f"{node.place} tells another list of {named(line)} than the journal holds")
+    for user_id in world.users if world.shape.plays and not world.witness.violations else ():
+        line = line_of_progress(user_id)
+        for node in world.nodes:
+            if await world.backend.progress(user_id, node) != world.journal.registers(line).values:
+                world.witness.violate(f"{node.place} tells another {named(line)} than the journal holds")
     if not world.witness.violations:
         await world.lists.check(world.nodes)
         await world.operator.check_revoked(world)
@@ -55,6 +61,8 @@ def _disagreements(world: "World") -> Iterator[str]:
         if not device.is_settled:
             yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
             continue
+        if device.plays and device.progress != world.journal.registers(line_of_progress(device.user_id)).values:
+            yield f"{device.name} shows another progress than the journal holds"
         for list_id in (None, *device.lists):
             line, shown = line_of(device.user_id, list_id), device.shown(list_id)
             if line not in truth:

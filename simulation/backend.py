@@ -9,12 +9,15 @@ import msgspec
 
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
+from simulation.lines import line_of
 from simulation.node import TOKEN_S, SimulatedNode, issue_token
+from simulation.registers import Value, Word, stamp_of, value_of
 from simulation.wall_clock import START_S
-from simulation.witness import Answer, Item, Wanted, carried, line_of
+from simulation.witness import Answer, Item, Wanted, carried
 
 PATH: Final = "/api/v1/sync/watchlist"
 LISTS: Final = "/api/v1/sync/lists"
+PROGRESS_PATH: Final = "/api/v1/sync/progress"
 RETRY_S: Final = 1.0
 
 
@@ -54,6 +57,19 @@ class Backend:
         where = "" if list_id is None else f" in {list_id}"
         self._deps.log.note("backend", f"{action} {content_id[-4:]}{where} for {user_id} as {operation_id}")
         self._begin(self._write(user_id, operation_id, wanted))
+
+    def play(self, user_id: str, content_id: str) -> None:
+        """Begin to say how far a content was played, by a stamp of its own: few of them come in order."""
+        rng = self._deps.rng
+        self._count += 1
+        operation_id, position = f"backend.{self._count}", rng.randrange(100)
+        physical = int((START_S + self._deps.loop.time() - rng.random() * 5) * 1000)
+        word = Word(content_id, {"position": position, "state": "stopped"}, stamp_of(physical, self._count, "backend"))
+        self._deps.witness.registers.words[user_id, operation_id] = word
+        self._deps.log.note("backend", f"plays {content_id[-4:]} for {user_id} as {operation_id}")
+        body: dict[str, Any] = {"content_id": content_id, "position_seconds": position, "state": "stopped"}
+        body["timestamp"] = {"physical": physical, "logical": self._count, "node": "backend"}
+        self._begin(self._play(user_id, body | {"operation_id": operation_id}))
 
     def delete_list(self, user_id: str, list_id: str) -> None:
         """Begin to delete a list."""
@@ -118,6 +134,26 @@ class Backend:
                 self._deps.witness.violate(f"{user_id}: deleting {list_id} got {response}")
                 return
             await asyncio.sleep(RETRY_S * (1 + self._deps.rng.random()))
+
+    async def _play(self, user_id: str, body: dict[str, Any]) -> None:
+        while True:
+            response = await self._ask(self._deps.choose(), f"POST {PROGRESS_PATH}", user_id, msgspec.json.encode(body))
+            if response is not None and response.status == 200:
+                return
+            if self._must_be_answered or (response is not None and response.status != 503):
+                self._deps.witness.violate(f"{user_id} {body['operation_id']} got {response}")
+                return
+            await asyncio.sleep(RETRY_S * (1 + self._deps.rng.random()))
+
+    async def progress(self, user_id: str, node: SimulatedNode) -> dict[str, Value] | None:
+        """Return the user's progress as ``node`` tells it; ``None``: it did not."""
+        response = await self._ask(node, f"GET {PROGRESS_PATH}", user_id)
+        if response is None or response.status != 200:
+            return None
+        return {
+            item["content_id"]: value_of(item["position_seconds"], item.get("duration_seconds") or 0, item["state"])
+            for item in response.body["items"]
+        }
 
     async def _ask(self, node: SimulatedNode, request: str, user_id: str, body: bytes = b"") -> Response | None:
         token = issue_token(user_id, "backend", START_S + TOKEN_S, "backend")

@@ -24,6 +24,8 @@ ARCHIVE: Final = "simulation_archive"
 """A table of the simulation's own: every operation that was ever committed, also when the history drops it."""
 DELETIONS: Final = "simulation_deletions"
 """Another: where each list stood that was deleted."""
+REGISTERS: Final = "simulation_registers"
+"""Another: each register as every transaction has left it."""
 
 
 def scratch_directory() -> Path:
@@ -48,6 +50,10 @@ def _template() -> bytes:
             connection.execute(f"CREATE TABLE {DELETIONS} (user_id TEXT, revision INTEGER)")
             insert = f"INSERT INTO {DELETIONS} VALUES (OLD.user_id, OLD.revision)"  # noqa: S608 - the same
             connection.execute(f"CREATE TRIGGER note AFTER DELETE ON heads BEGIN {insert}; END")
+            connection.execute(f"CREATE TABLE {REGISTERS} (user_id TEXT, key TEXT, revision INTEGER, members TEXT)")
+            insert = f"INSERT INTO {REGISTERS} VALUES (NEW.user_id, NEW.key, NEW.revision, NEW.members)"  # noqa: S608
+            for what in ("INSERT", "UPDATE"):
+                connection.execute(f"CREATE TRIGGER on_{what} AFTER {what} ON registers BEGIN {insert}; END")
         return file.read_bytes()
     finally:
         shutil.rmtree(directory)

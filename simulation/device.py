@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -10,15 +11,20 @@ from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer, Transport
 from syncd_client.token import Token
+from syncd_client.user_state import PendingWrite
 
 from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
 from simulation.javascript_core import JavascriptCore, SendText
+from simulation.lines import PROGRESS
 from simulation.network import Connection
 from simulation.node import TOKEN_S, issue_token
+from simulation.registers import Value, value_of
 from simulation.wall_clock import START_S, WallClock
 from simulation.witness import Item, carried
 
+DURATION_S: Final = 100
+"""Of every content."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -53,6 +59,8 @@ class Device:
         self.javascript_disk: dict[str, list[Raw]] = {}
         self.lists: dict[str, None] = {}
         """Those beside the watchlist that its app opens whenever it starts."""
+        self.plays = False
+        """Whether its app opens progress then."""
         self.attempt: Attempt | None = None
         self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -65,6 +73,8 @@ class Device:
         core, user_id = self.core, self.user_id
         for list_id in self.lists:
             self._do(core.open_list(list_id))
+        if self.plays and isinstance(core, Core):
+            self._do(core.open(PROGRESS))
         if isinstance(core, JavascriptCore):
             self._do(core.sign_in(user_id))
         else:
@@ -148,6 +158,31 @@ class Device:
         self.deps.witness.wants(self.user_id, write)
         self._do(out)
 
+    def play(self, rng: Random, contents: Sequence[str]) -> None:
+        """Say how far a content was played, or that this is to be forgotten, as its app does that follows progress."""
+        core, content_id = self.core, rng.choice(contents)
+        assert isinstance(core, Core), "the JavaScript client is not asked"
+        if not self.plays:
+            self.plays = True
+            self._do(core.open(PROGRESS))
+        chance = rng.random()
+        if chance < 0.1:
+            self._do(core.remove_progress(content_id)[1])
+        elif chance < 0.2:
+            self._do(core.flush())
+        else:
+            duration, state = rng.choice((None, DURATION_S)), rng.choice(("playing", "playing", "paused", "stopped"))
+            self._do(core.report(content_id, rng.randrange(DURATION_S), duration, state))
+
+    @property
+    def progress(self) -> dict[str, Value]:
+        """What it shows of progress."""
+        assert isinstance(self.core, Core)
+        return {
+            item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state)
+            for item in self.core.progress
+        }
+
     def put(self, out: Sequence[Output | SendText]) -> None:
         """Do what the core wants done; for its ``attempt``."""
         self._do(out)
@@ -172,6 +207,8 @@ class Device:
         for output in out:
             match output:
                 case outputs.Save(user_id=user_id, changes=changes):
+                    for operation_id, write in changes.queue.items():
+                        self._plays(operation_id, write)
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
                     self.deps.loop.call_later(0.01, self._give_token, self.core)
@@ -200,6 +237,15 @@ class Device:
                     pass
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
+
+    def _plays(self, operation_id: str, write: PendingWrite | None) -> None:
+        """Let it be known what is queued of progress, and what is not any more."""
+        registers = self.deps.witness.registers
+        if write is None:
+            registers.drops(self.user_id, operation_id)
+        elif write.registers == PROGRESS:
+            self.deps.log.note(self.name, f"{write.operation} progress of {write.content_id[-4:]} as {operation_id}")
+            registers.wants(self.user_id, write)
 
     def _send(self, text: str) -> None:
         assert self.attempt is not None

@@ -16,11 +16,11 @@ from simulation.backend import RETRY_S
 from simulation.client_deps import ClientDeps
 from simulation.history import BACKEND
 from simulation.http_client import Response, exchange
+from simulation.lines import line_of, named
 from simulation.node import TOKEN_S, SimulatedNode, issue_token
 from simulation.oracle import JournalFile, judge_shown
 from simulation.shape import OUTAGES, Shape
 from simulation.wall_clock import START_S
-from simulation.witness import line_of, named
 
 NAMES: Final = ("kids", "later")
 PATH: Final = "/api/v1/sync/lists"

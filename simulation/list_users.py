@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from simulation.backend import Backend
 from simulation.device import Device
+from simulation.lines import line_of
 from simulation.list_author import NAMES
 from simulation.shape import Shape
-from simulation.witness import line_of
 
 SHARED: Final = "ours"
 """The list of each user that everybody writes to; the others have one author."""

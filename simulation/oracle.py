@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from simulation.database import ARCHIVE, DELETIONS
-from simulation.witness import BETWEEN, Answer, Item, Wanted, Witness, carried, line_of, user_in
+from simulation.database import ARCHIVE, DELETIONS, REGISTERS
+from simulation.lines import BETWEEN, line_of, user_in
+from simulation.registers import RegisterJournal, Stamp, Version
+from simulation.witness import Answer, Item, Wanted, Witness, carried
 
 ADD: Final = "watchlist.add"
 DONE: Final = {"add": "added", "remove": "removed"}
@@ -99,6 +101,15 @@ class JournalFile:
         """Return a list."""
         entries = self._connection.execute("SELECT DISTINCT content_id, fields FROM entries WHERE user_id = ?", (line,))
         return frozenset((content_id, _carried_in(fields)) for content_id, fields in entries)
+
+    def registers(self, line: str) -> RegisterJournal:
+        """Return all that it holds of a line of registers."""
+        execute = self._connection.execute
+        (head,) = execute("SELECT revision FROM heads WHERE user_id = ?", (line,)).fetchone() or (0,)
+        columns = "revision, key, members"
+        rows = execute(f"SELECT {columns} FROM {REGISTERS} WHERE user_id = ? ORDER BY revision", (line,))  # noqa: S608 - constants
+        versions = (Version(revision, key, _members_in(members)) for revision, key, members in rows)
+        return RegisterJournal(head, tuple(versions))
 
     def close(self) -> None:
         """Close it; it is opened again when it is needed."""
@@ -280,3 +291,8 @@ def _carried_in(fields: str | None) -> str:
 def _shown_in(fields: str | None) -> str:
     """Return what ``operations.fields`` says."""
     return "" if fields is None else carried(json.loads(fields))
+
+
+def _members_in(members: str) -> dict[str, tuple[Any, Stamp]]:
+    """Return what ``registers.members`` says: of each its value, and when and where it was written."""
+    return {name: (value, (packed, node)) for name, (value, packed, node) in json.loads(members).items()}

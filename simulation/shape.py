@@ -83,6 +83,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     style: Style
     kept: int
     """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
+    plays: bool
+    """Whether users play something, and follow how far they have come."""
     slice_rows: int
     """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
@@ -99,6 +101,8 @@ class Shape(Struct, frozen=True, kw_only=True):
             size += f", {self.lists} lists"
         if self.follows:
             size += ", lists on devices"
+        if self.plays:
+            size += ", progress"
         if self.javascript:
             size += f", {self.javascript:.0%} of the devices in JavaScript"
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
@@ -123,11 +127,12 @@ def draw_shape(seed: int) -> Shape:
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
         follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
+        plays=Random(f"plays {seed}").random() < 0.25,  # noqa: S311
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
-    # A restore takes writes back, of which the lists' author would have to know, and deletions.
-    return replace(shape, lists=0, follows=False) if "database is restored" in shape.faults else shape
+    # A restore takes writes back, of which the lists' author would have to know, deletions, and words on progress.
+    return replace(shape, lists=0, follows=False, plays=False) if "database is restored" in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:

@@ -55,6 +55,8 @@ class Steps:
             possible["a list is written or read"] = (15, world.lists.go_on)
         if world.shape.follows:
             possible["a list is used on a device"] = (25, lambda: world.list_users.go_on(self._any_device()))
+        if world.shape.plays:
+            possible["something is played"] = (25, self._play)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
@@ -112,6 +114,14 @@ class Steps:
         user_id = self._rng.choice(world.users)
         action = "add" if self._rng.random() < 0.6 else "remove"
         world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
+
+    def _play(self) -> None:
+        device = self._any_device()
+        contents = self._world.contents[device.user_id]
+        if device.is_javascript or self._rng.random() < 0.3:
+            self._world.backend.play(device.user_id, self._rng.choice(contents))
+        else:
+            device.play(self._rng, contents)
 
     def _publish_from_outside(self) -> None:
         world = self._world

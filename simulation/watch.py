@@ -1,10 +1,14 @@
 """What one connection is told: judged as it comes, by what the protocol promises and nothing else."""
 
 from collections.abc import Iterator
+from re import compile as compile_pattern
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from simulation.witness import Answer, Item, Witness, carried, line_of, named
+from typing_extensions import override
+
+from simulation.lines import PROGRESS, line_of, line_of_progress, named
+from simulation.witness import Answer, Witness, carried
 
 TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
 """Errors that decide nothing about a write."""
@@ -13,6 +17,10 @@ OF_A_BAD_LINK: Final = frozenset({4001, 4002})
 """Close codes: no sign of life; reads too slowly."""
 NOBODYS_FAULT: Final = frozenset({1001, 1006, 1013, 4004, 4500, 4501})
 """Close codes: a restart; a broken link; no answer now; an operator; a token that has ended, or was revoked."""
+
+
+WATCHLIST: Final = "watchlist"
+_SINCE: Final = compile_pattern(r"(.+?):(\d+)(?::(.*))?")
 
 
 class ConnectionWatch:
@@ -26,11 +34,13 @@ class ConnectionWatch:
         self._witness = witness
         self._user_id = user_id
         self._device = device
-        self._lists = {
-            list_id: _ListWatch(witness, line_of(user_id, list_id), device, since, epoch)
-            for list_id, since, epoch in _asked(target)
+        self._watches = {
+            name: (_ProgressWatch if name == PROGRESS else _ListWatch)(
+                witness, _line_of(user_id, name), device, since, epoch
+            )
+            for name, since, epoch in _asked(target)
         }
-        """Those that it follows; ``None``: the watchlist."""
+        """By collection, those that it follows."""
         self._has_ended = False
 
     def end(self) -> None:
@@ -49,7 +59,7 @@ class ConnectionWatch:
             case "error" if told["code"] not in TRY_AGAIN and told.get("field") != "timestamp":
                 self._violate(f"got the error {told}")
             case kind if "revision" in told:
-                self._see_list(kind, told)
+                self._see_collection(kind, told)
             case _:
                 pass
 
@@ -63,15 +73,16 @@ class ConnectionWatch:
         elif code not in OF_A_BAD_LINK | NOBODYS_FAULT:
             self._violate(f"was closed with {code}")
 
-    def _see_list(self, kind: str, told: dict[str, Any]) -> None:
-        if (watch := self._lists.get(told.get("list"))) is None:
-            self._violate(f"was told of list {told.get('list')}, which it does not follow")
+    def _see_collection(self, kind: str, told: dict[str, Any]) -> None:
+        name = _collection_of(kind, told)
+        if (watch := self._watches.get(name)) is None:
+            self._violate(f"was told of {name}, which it does not follow")
         elif kind == "resumed":
             watch.resume(told)
         elif kind.endswith("_update"):
             watch.update(told)
         elif kind.endswith("_snapshot"):
-            watch.show_list(told, _items(told))
+            watch.show_all(told, told["items"])
         else:
             watch.piece(told)
 
@@ -99,7 +110,7 @@ class _ListWatch:
         self._next: int | None = None
         """The revision that must come next; ``None``: it has not been said where it begins."""
         self._awaits_list = False
-        self._pieces: set[Item] = set()
+        self._pieces: list[dict[str, Any]] = []
 
     def resume(self, told: dict[str, Any]) -> None:
         """Judge from where on it is told."""
@@ -111,7 +122,7 @@ class _ListWatch:
                 self._violate("was resumed twice")
             self._next = self._since + 1
             return
-        self._awaits_list, self._pieces = True, set()
+        self._awaits_list, self._pieces = True, []
         if self._asked_epoch not in (None, self._epoch):
             self._witness.start_again(self._line)
 
@@ -125,7 +136,7 @@ class _ListWatch:
         self._next = revision + 1
         self._witness.show(self._line, revision, told)
 
-    def show_list(self, told: dict[str, Any], items: frozenset[Item]) -> None:
+    def show_all(self, told: dict[str, Any], items: list[dict[str, Any]]) -> None:
         """Judge a whole list."""
         revision: int = told["revision"]
         if not self._awaits_list:
@@ -134,30 +145,74 @@ class _ListWatch:
             self._violate(f"was told of epoch {self._epoch} and shown a list of {told['epoch']}")
         self._awaits_list = False
         self._next = revision + 1
-        self._witness.show_list(self._line, revision, items)
+        self._know_all(revision, items)
 
     def piece(self, told: dict[str, Any]) -> None:
         """Judge a part of a list, with the last one the whole."""
         if told.get("start"):
-            self._pieces = set()
-        self._pieces |= _items(told)
+            self._pieces = []
+        self._pieces += told["items"]
         if told.get("next") is None:
-            self.show_list(told, frozenset(self._pieces))
+            self.show_all(told, self._pieces)
+
+    def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
+        self._witness.show_list(self._line, revision, frozenset((item["content_id"], carried(item)) for item in items))
 
     def _violate(self, text: str) -> None:
         self._witness.violate(f"{self._device} of {named(self._line)} {text}")
 
 
-def _asked(target: str) -> Iterator[tuple[str | None, int, str | None]]:
-    """Yield each list that ``target`` asks for, with the revision from which on, and the epoch of that."""
+class _ProgressWatch(_ListWatch):
+    """What was missed of progress has holes, and ends at the revision of ``resumed``; what comes live has none."""
+
+    _missed = 0
+    """Up to this revision there may be holes."""
+
+    @override
+    def resume(self, told: dict[str, Any]) -> None:
+        if told["recovered"] and self._next is not None:  # what its node has missed has holes, too
+            self._since, self._next = self._next - 1, None
+        super().resume(told)
+        self._missed = told["revision"] if told["recovered"] else 0
+
+    @override
+    def update(self, told: dict[str, Any]) -> None:
+        revision = told["revision"]
+        if self._next is None or self._awaits_list:
+            self._violate(f"was shown revision {revision} before it was said where it begins")
+        elif not self._next <= revision <= max(self._next, self._missed):
+            self._violate(
+                f"was shown revision {revision} where {self._next} comes next, with holes up to {self._missed}"
+            )
+        self._next = revision + 1
+        self._witness.registers.show(self._line, told)
+
+    @override
+    def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
+        self._witness.registers.show_all(self._line, revision, {item["content_id"]: item for item in items})
+
+
+def _asked(target: str) -> Iterator[tuple[str, int, str | None]]:
+    """Yield each collection that ``target`` asks for, with the revision from which on, and the epoch of that."""
     asked = parse_qs(urlsplit(target).query)
     for since in asked["since"]:
         if since.isdecimal():
-            yield None, int(since), asked.get("epoch", [None])[0]
+            yield WATCHLIST, int(since), asked.get("epoch", [None])[0]
         else:
-            collection, revision, *epoch = since.removeprefix("list:").split(":")
-            yield None if collection == "watchlist" else collection, int(revision), epoch[0] if epoch else None
+            name, revision, epoch = _SINCE.fullmatch(since).groups()  # type: ignore[union-attr]  # our own client's
+            yield name, int(revision), epoch
 
 
-def _items(told: dict[str, Any]) -> frozenset[Item]:
-    return frozenset((item["content_id"], carried(item)) for item in told["items"])
+def _collection_of(kind: str, told: dict[str, Any]) -> str:
+    """Return which collection the service tells of."""
+    if "list" in told:
+        return f"list:{told['list']}"
+    return PROGRESS if told.get("collection") == PROGRESS or kind.startswith(PROGRESS) else WATCHLIST
+
+
+def _line_of(user_id: str, name: str) -> str:
+    return line_of_progress(user_id) if name == PROGRESS else line_of(user_id, _list_in(name))
+
+
+def _list_in(name: str) -> str | None:
+    return name.removeprefix("list:") if name.startswith("list:") else None

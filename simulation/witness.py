@@ -2,33 +2,18 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 from syncd_client import events
 from syncd_client.user_state import PendingWrite
 
-BETWEEN: Final = "\x1f"
-"""Between user and collection, in what names a collection beside the watchlist: that is named by its user alone."""
+from simulation.lines import line_of, named, user_in
+from simulation.registers import RegisterWitness
 
 Item = tuple[str, str]
 """A content in a list, and what it carries there."""
-
-
-def line_of(user_id: str, list_id: str | None) -> str:
-    """Return what names a user's list, as the journal has it; ``None``: the watchlist."""
-    return user_id if list_id is None else f"{user_id}{BETWEEN}list:{list_id}"
-
-
-def user_in(line: str) -> str:
-    """Return whose line it is."""
-    return line.partition(BETWEEN)[0]
-
-
-def named(line: str) -> str:
-    """Return how a violation names a line."""
-    return line.replace(BETWEEN, " ")
 
 
 def carried(told: Mapping[str, Any]) -> str:
@@ -89,6 +74,8 @@ class Witness:
         """Contents that foreign publishers have added, by user and tag."""
         self.foreign_removes: dict[tuple[str, str], list[frozenset[str]]] = {}
         """The tags that foreign publishers have removed, each time, by user and content."""
+        self.registers = RegisterWitness(self.violate)
+        """Of progress."""
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
         """What a user's contents begin with."""
@@ -112,7 +99,10 @@ class Witness:
         self.deletions[line] = (asked, done + 1) if is_done else (asked + 1, done)
 
     def answered(self, user_id: str, operation_id: str, answer: Answer) -> None:
-        """Know an answer: a repetition must get the first one."""
+        """Know an answer: to what is said of a list a repetition must get the first one."""
+        if (user_id, operation_id) in self.registers.words:
+            self.registers.acknowledged[user_id, operation_id] = None
+            return
         if (user_id, operation_id) not in self.wanted:
             self.violate(f"{user_id} was answered to {operation_id}, which nobody of that user wrote")
         first = self.answers.setdefault((user_id, operation_id), answer)
@@ -152,7 +142,7 @@ class Witness:
     def confirmed(self, user_id: str, event: events.Confirmed) -> None:
         """Know what the client tells its app."""
         key = user_id, event.operation_id
-        if key not in self.answers and key not in self.lost:
+        if key not in self.answers and key not in self.lost and key not in self.registers.acknowledged:
             self.violate(f"{user_id} {event.operation_id} was confirmed and never answered")
 
     def refused(self, user_id: str, event: events.Refused) -> None:

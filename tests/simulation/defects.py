@@ -7,10 +7,8 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from sqlalchemy import text
 from syncd_client import MemoryStore
 from syncd_client.collection import Collection
-from syncd_client.connector import Connector
 from syncd_client.messages import WatchlistSnapshot
 from syncd_client.user_lists import UserLists
 from syncd_client.user_state import UserState
@@ -31,23 +29,16 @@ from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.watchlist_sync import WatchlistSync
-from crdt.lww import LWWRegister
-from storage import lists, user_journal
 from storage.answers import AnswerKeeping
 from storage.high_water_mark import HighWaterMark
 from storage.journal_store import SqlJournalStore
-from storage.statements import Statement
 from storage.user_journal import UserJournal
 from syncd import node
 from syncd.local_commands import LocalCommands
+from tests.simulation import collection_defects
+from tests.simulation.collection_defects import Patch, nothing
 from transport.access.authentication import Authenticator
 from transport.websocket.device_protocol import DeviceProtocol
-
-Patch = Callable[[pytest.MonkeyPatch], None]
-
-
-def _nothing(*_: Any) -> None:
-    pass
 
 
 def acknowledge_what_was_not_committed(patch: pytest.MonkeyPatch) -> None:
@@ -92,7 +83,7 @@ def let_removes_win(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_the_answers(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(UserJournal, "learn_answer", _nothing)
+    patch.setattr(UserJournal, "learn_answer", nothing)
 
 
 def mint_a_tag_twice(patch: pytest.MonkeyPatch) -> None:
@@ -120,15 +111,15 @@ def replay_one_too_few(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_gaps_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(CollectionSync, "heal_if_behind", _nothing)
+    patch.setattr(CollectionSync, "heal_if_behind", nothing)
 
 
 def compare_no_heads(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(PubNubSubscriber, "_compare_heads", _nothing)
+    patch.setattr(PubNubSubscriber, "_compare_heads", nothing)
 
 
 def never_retire(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ActiveUsers, "sweep", _nothing)
+    patch.setattr(ActiveUsers, "sweep", nothing)
 
 
 def retire_with_commits_under_way(patch: pytest.MonkeyPatch) -> None:
@@ -169,7 +160,7 @@ def number_writes_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 
 def drop_answers_with_the_history(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(AnswerKeeping, "keep_dropped", _nothing)
+    patch.setattr(AnswerKeeping, "keep_dropped", nothing)
 
 
 def keep_what_a_list_lacks(patch: pytest.MonkeyPatch) -> None:
@@ -236,14 +227,14 @@ def accept_an_old_epoch(patch: pytest.MonkeyPatch) -> None:
 
 
 def start_on_a_journal_that_has_gone_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(HighWaterMark, "check", _nothing)
+    patch.setattr(HighWaterMark, "check", nothing)
 
 
 def forget_which_epochs_were_renewed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(HighWaterMark, "note_renewed", _nothing)
+    patch.setattr(HighWaterMark, "note_renewed", nothing)
 
 
-def serve_who_takes_nothing(patch: pytest.MonkeyPatch) -> None:
+def serve_who_takesnothing(patch: pytest.MonkeyPatch) -> None:
     check = Deadlines.check
 
     def patient(self: Deadlines, now_s: float) -> Due:
@@ -282,48 +273,7 @@ def accept_revoked_tokens(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Authenticator, "__init__", credulous)
 
 
-def begin_every_list_at_revision_1(patch: pytest.MonkeyPatch) -> None:
-    at_1 = Statement(
-        text(
-            "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
-            " SELECT :line, 0, 1, 0, 0, '' FROM heads WHERE user_id = :user_id"
-        )
-    )
-    patch.setattr(lists, "_CREATE_HEAD_OF_LIST", at_1)
-
-
-def let_the_last_to_arrive_say_what_items_carry(patch: pytest.MonkeyPatch) -> None:
-    merge = LWWRegister.merge
-
-    def latest(self: LWWRegister[Any], other: LWWRegister[Any]) -> LWWRegister[Any]:
-        merge(self, other)
-        return other
-
-    patch.setattr(LWWRegister, "merge", latest)
-
-
-def keep_what_is_in_a_deleted_list(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(lists, "_EMPTY", lists._EMPTY[1:])
-
-
-def follow_no_list_that_is_opened_later(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Connector, "follow", _nothing)
-
-
-def leave_a_deleted_list_on_devices(patch: pytest.MonkeyPatch) -> None:
-    apply = Collection.apply_snapshot
-
-    def keeping(self: Collection, snapshot: WatchlistSnapshot) -> bool:
-        return apply(self, snapshot) if snapshot.items else False
-
-    patch.setattr(Collection, "apply_snapshot", keeping)
-
-
-def let_each_tag_carry_its_own_word(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(user_journal, "carrying", lambda _, live: live)
-
-
-FOUND_AT: Final[dict[Patch, int]] = {
+FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
     acknowledge_what_was_not_committed: 290,
     register_after_the_read: 393,
     show_a_gap: 71,
@@ -350,16 +300,10 @@ FOUND_AT: Final[dict[Patch, int]] = {
     accept_an_old_epoch: 381,
     start_on_a_journal_that_has_gone_back: 152,
     forget_which_epochs_were_renewed: 39,
-    serve_who_takes_nothing: 77,
+    serve_who_takesnothing: 77,
     leave_revoked_connections_open: 92,
     disconnect_nobody: 118,
     accept_revoked_tokens: 360,
     let_foreign_removes_take_everything: 152,
-    begin_every_list_at_revision_1: 131,
-    let_the_last_to_arrive_say_what_items_carry: 281,
-    keep_what_is_in_a_deleted_list: 131,
-    follow_no_list_that_is_opened_later: 393,
-    leave_a_deleted_list_on_devices: 97,
-    let_each_tag_carry_its_own_word: 183,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from simulation import javascript_core
-from tests.simulation.defects import Patch
+from tests.simulation.collection_defects import Patch
 
 
 def _break_javascript(patch: pytest.MonkeyPatch, javascript: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from simulation.lines import line_of
 from simulation.oracle import ADD, Journal, Row, judge, judge_for_now
-from simulation.witness import Answer, Item, Wanted, Witness, line_of
+from simulation.witness import Answer, Item, Wanted, Witness
 
 REMOVE = "watchlist.remove"
 

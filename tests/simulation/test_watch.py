@@ -131,6 +131,39 @@ def test_no_connection_ends_for_a_rule_that_is_broken_or_a_defect(witness: Witne
     assert witness.violations == [f"tv of ann was closed with {code}"] * 2
 
 
+PLAYED = {"content_id": ANN, "position": 1, "duration": 0, "state": "paused", "watched": False}
+
+
+def progress(revision: int) -> dict[str, Any]:
+    return {"type": "progress_update", "action": "update", "revision": revision, **PLAYED}
+
+
+OF_PROGRESS: dict[str, Any] = {"collection": "progress"}
+SNAPSHOT = {"type": "progress_snapshot", "epoch": "e", "items": [PLAYED]}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_fine"),
+    [
+        ([resumed(9) | OF_PROGRESS, progress(5), progress(9), progress(10)], True),
+        ([resumed(9) | OF_PROGRESS, progress(5), progress(10)], False),
+        ([resumed(9) | OF_PROGRESS, progress(9), progress(9)], False),
+        ([resumed(4) | OF_PROGRESS, progress(5), progress(7)], False),
+        ([resumed(4) | OF_PROGRESS, progress(5), resumed(9) | OF_PROGRESS, progress(7), progress(9)], True),
+        ([resumed(9, recovered=False) | OF_PROGRESS, SNAPSHOT | {"revision": 9}, progress(10)], True),
+        ([resumed(9, recovered=False) | OF_PROGRESS, SNAPSHOT | {"revision": 9}, progress(11)], False),
+        ([progress(5)], False),
+    ],
+)
+def test_what_was_missed_of_progress_has_holes_and_nothing_else(
+    witness: Witness, told: list[dict[str, Any]], is_fine: bool
+) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=watchlist:2&since=progress:4")
+    for message in told:
+        watch.see(message)
+    assert (witness.violations == []) is is_fine
+
+
 FOLLOWING = "/ws?since=watchlist:2&since=list:kids:5:e&since=list:later:0"
 
 
