@@ -5,6 +5,7 @@ from random import Random
 
 from msgspec import Struct
 
+from actors.messages.content_ids import ContentIdKind
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Network
@@ -21,5 +22,6 @@ class ClientDeps(Struct, frozen=True, eq=False, kw_only=True):
     network: Network
     witness: Witness
     """Sees what clients want, are shown and are told."""
+    content_ids: ContentIdKind
     choose: Callable[[], SimulatedNode]
     """Returns the node to connect to."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final, NoReturn
 
+from actors.messages.content_ids import ContentIdKind
 from storage.database_url import sqlite_url
 from storage.history import HistoryLimits
 from storage.requests import OpenedStore
@@ -70,7 +71,12 @@ class SimulatedDatabase:
     _reader: OpenedStore
 
     def __init__(
-        self, directory: Path, now_ms: Callable[[], int], timer_s: Callable[[], float], history: HistoryLimits
+        self,
+        directory: Path,
+        now_ms: Callable[[], int],
+        timer_s: Callable[[], float],
+        history: HistoryLimits,
+        content_ids: ContentIdKind = "uuid",
     ) -> None:
         self.file = directory / "journal.db"
         self.file.write_bytes(_template())
@@ -79,6 +85,7 @@ class SimulatedDatabase:
         self._url = sqlite_url(self.file)
         self._clocks = now_ms, timer_s
         self._history = history
+        self._content_ids: ContentIdKind = content_ids
         self._renewals = 0
         self._open()
         self.is_away = False
@@ -163,5 +170,10 @@ class SimulatedDatabase:
         self._reader = self._opened(is_read_only=True)
 
     def _opened(self, *, is_read_only: bool) -> OpenedStore:
-        opening = Open(database_url=self._url, is_read_only=is_read_only, makes_file=not is_read_only)
+        opening = Open(
+            database_url=self._url,
+            is_read_only=is_read_only,
+            makes_file=not is_read_only,
+            content_ids=self._content_ids,
+        )
         return OpenedStore(opening, *self._clocks, self._history, has_threads=False)

@@ -201,7 +201,9 @@ class Device:
             random=self.deps.rng.random,
             new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
         )
-        return JavascriptCore(self.name, deps, self.javascript_disk) if self.is_javascript else Core(deps)
+        if self.is_javascript:
+            return JavascriptCore(self.name, deps, self.javascript_disk, self.deps.content_ids)
+        return Core(deps)
 
     def _do(self, out: Sequence[Output | SendText]) -> None:
         for output in out:

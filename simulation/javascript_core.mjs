@@ -45,7 +45,7 @@ function stored({ UserState }, saves) {
   return state;
 }
 
-function outputsOf({ client, core }, method, given) {
+function outputsOf({ client, core, contentIds }, method, given) {
   switch (method) {
     case "signIn":
       return core.signIn(given[0], stored(client, given[1]));
@@ -54,14 +54,14 @@ function outputsOf({ client, core }, method, given) {
     case "received":
       return core.received(client.decode(given[0]));
     case "enqueue":
-      return enqueued(client, core, given);
+      return enqueued(client, core, contentIds, given);
     default:
       return core[method](...given.map((value) => value ?? undefined));
   }
 }
 
-function enqueued({ canonical, prefixOf }, core, [operation, contentId, list, data, position]) {
-  const key = (list === null ? "" : prefixOf(list)) + canonical(contentId);
+function enqueued({ canonical, prefixOf }, core, contentIds, [operation, contentId, list, data, position]) {
+  const key = (list === null ? "" : prefixOf(list)) + canonical(contentId, contentIds);
   return core.enqueue(operation, key, { data: data ?? undefined, position: position ?? undefined });
 }
 
@@ -92,7 +92,7 @@ async function call([name, method, nowMs, random, replica, given]) {
   Object.assign(outside, { nowMs, random, replica });
   if (method === "new") {
     const client = clients.get(given[0]) ?? (await load(given[0]));
-    cores.set(name, { client, core: new client.Core(deps) });
+    cores.set(name, { client, core: new client.Core(deps), contentIds: given[1] });
     return {};
   }
   try {

@@ -23,6 +23,8 @@ from syncd_client.outputs import Output, Timer, Transport
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
+from actors.messages.content_ids import ContentIdKind
+
 DRIVER: Final = Path(__file__).with_suffix(".mjs")
 CHUNK_BYTES: Final = 1 << 16
 
@@ -172,7 +174,9 @@ class JavascriptCore:
         NodeMissingError: no node is installed.
     """
 
-    def __init__(self, name: str, deps: CoreDeps, disk: dict[str, list[Raw]]) -> None:
+    def __init__(
+        self, name: str, deps: CoreDeps, disk: dict[str, list[Raw]], content_ids: ContentIdKind = "uuid"
+    ) -> None:
         self._name = name
         self._deps = deps
         self._disk = disk
@@ -180,7 +184,7 @@ class JavascriptCore:
         self.transport: Transport | None = None
         self.queued = 0
         """How many writes are not settled."""
-        self._ask("new", (added_javascript,))
+        self._ask("new", (added_javascript, content_ids))
 
     @property
     def items(self) -> tuple[Item, ...]:

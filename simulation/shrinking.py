@@ -32,6 +32,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, steps=shape.steps // 2)
     if shape.javascript:
         yield replace(shape, javascript=0.0)
+    if shape.content_ids != "uuid":
+        yield replace(shape, content_ids="uuid")
     if shape.plays:
         yield replace(shape, plays=False)
     if shape.follows:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from pykka import ActorRegistry
 from typing_extensions import override
 
+from actors.messages.content_ids import ContentIdKind
 from simulation.agreeing import agree, repeat
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
@@ -48,6 +49,8 @@ PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
 BACKLOG: Final = 2
 """Messages under way to a node, where the bus overflows: the engines' own bounds are hundreds and thousands."""
+ALIKE: Final = ("\u00e9", "e\u0301", "\u00c9", "e")
+"""Ends of ids: the same with an accent in one character and in two, in capitals, and without it."""
 IDLE_S: Final = 130.0
 """For idle users to retire, at most: a half-open connection is noticed 60 to 90 s after its last word, then comes a
 sweep."""
@@ -134,7 +137,8 @@ def _run_world(shape: Shape) -> Verdict:
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
-    database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time, history)
+    now_ms, ids = lambda: int((START_S + loop.time()) * 1000), shape.content_ids
+    database = SimulatedDatabase(directory, now_ms, loop.time, history, ids)
     try:
         with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
             world = World(shape, loop, rng, log, database)
@@ -170,6 +174,13 @@ def _page(world: "World", violations: Sequence[str]) -> str:
     return page(world.shape, violations, user_id, world.log.events, read_commits(world.database.file, user_id))
 
 
+def _rest_of_id(index: int, kind: ContentIdKind) -> str:
+    """Return how a content's id goes on behind its user's mark; texts are as alike as those that differ can be."""
+    if kind == "uuid":
+        return f"0000-4000-8000-{index:012x}"
+    return f" urn:{index // len(ALIKE)}:{ALIKE[index % len(ALIKE)]}"
+
+
 class World:
     """Nodes, users, devices, and what is between them."""
 
@@ -193,6 +204,7 @@ class World:
             Delay(rng, 0.0005, shape.store_s),
             shape.faults,
             shape.slice_rows,
+            shape.content_ids,
         )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self._drifts = Random(f"drifts {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
@@ -201,7 +213,15 @@ class World:
             for number in range(shape.nodes)
         ]
         self.coverage = Coverage(shape.faults, self.nodes)
-        clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
+        clients = ClientDeps(
+            loop=loop,
+            rng=rng,
+            log=log,
+            network=network,
+            witness=self.witness,
+            content_ids=shape.content_ids,
+            choose=self._any_node,
+        )
         self.backend = Backend(clients, must_be_answered=not shape.faults & OUTAGES)
         self.operator = Operator(clients)
         self.publisher = ForeignPublisher(rng, log, self.hub, self.witness)
@@ -213,7 +233,7 @@ class World:
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
             self.witness.marks[user_id] = mark
-            self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
+            self.contents[user_id] = [mark + _rest_of_id(index, shape.content_ids) for index in range(shape.contents)]
             for index in range(shape.devices):
                 name, clock = f"device {number}.{index}", self._clock(100, 0.01)
                 is_javascript = cores.random() < shape.javascript

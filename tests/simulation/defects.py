@@ -1,6 +1,7 @@
 """Deliberate defects, each a patch of the service or of a client: the simulation must find every one."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from itertools import chain
 from typing import Any, Final
@@ -22,7 +23,7 @@ from actors.journal import group_commit
 from actors.messages.change import Change
 from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.connection import Deliver, Join
-from actors.messages.content_ids import ContentIds
+from actors.messages.content_ids import CONTENT_IDS, TEXTS, ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
 from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
@@ -273,6 +274,11 @@ def accept_revoked_tokens(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Authenticator, "__init__", credulous)
 
 
+def normalise_ids(patch: pytest.MonkeyPatch) -> None:
+    composed = msgspec.structs.replace(TEXTS, canonical=lambda text: unicodedata.normalize("NFC", text))
+    patch.setitem(CONTENT_IDS, "text", composed)
+
+
 FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
     acknowledge_what_was_not_committed: 290,
     register_after_the_read: 393,
@@ -304,6 +310,7 @@ FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
     leave_revoked_connections_open: 92,
     disconnect_nobody: 118,
     accept_revoked_tokens: 360,
+    normalise_ids: 135,
     let_foreign_removes_take_everything: 152,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""
