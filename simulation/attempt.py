@@ -166,6 +166,8 @@ class Attempt(asyncio.Protocol):
 def _summary(told: dict[str, Any]) -> str:
     """Return what matters of a message; a content by its last digits."""
     match told:
+        case {"type": "device_command", "command": name}:
+            return f"{name}"
         case {"revision": revision, "action": action, "content_id": content_id}:
             return f"r{revision} {action} {content_id[-4:]}{_where(told)}"
         case {"type": "ack", "id": name, "status": status}:

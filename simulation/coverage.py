@@ -25,7 +25,7 @@ OUTBOX: Final = ("outbox empty", "outbox full")
 DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
 LINK: Final = ("link flows", "link stalls", "link silent")
 QUEUE: Final = ("queue empty", "queue full")
-FOLLOWED: Final = ("lists followed", "progress followed")
+FOLLOWED: Final = ("lists followed", "progress followed", "command under way")
 
 _RUNS: Final = ("node starts", "node runs", *STORE, *OUTBOX)
 _ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
@@ -127,6 +127,8 @@ def _states_of_device(device: Device) -> Iterator[str]:
         yield "lists followed"
     if device.plays:
         yield "progress followed"
+    if device.awaits_answer:
+        yield "command under way"
 
 
 _DEVICE_STATES: Final = {State.OPENING: "opens", State.RESUMING: "resumes", State.LIVE: "live"}

@@ -6,6 +6,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
@@ -15,6 +16,7 @@ from syncd_client.user_state import PendingWrite
 
 from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
+from simulation.commands import NOBODY, Sent
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.lines import PROGRESS
 from simulation.network import Connection
@@ -62,6 +64,7 @@ class Device:
         self.plays = False
         """Whether its app opens progress then."""
         self.attempt: Attempt | None = None
+        self._last_command: Sent | None = None
         self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._token_s = token_s
@@ -182,6 +185,25 @@ class Device:
             item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state)
             for item in self.core.progress
         }
+
+    def command(self, target: "Device | None") -> None:
+        """Command another device of its user, or one that is not known, if it is connected itself."""
+        attempt = self.attempt
+        if attempt is None or not attempt.is_open:
+            return
+        is_there = target is not None and target.is_settled and target.connection is not None
+        goal = target.attempt if target is not None and is_there else None
+        sent = Sent(self.user_id, NOBODY if target is None else target.name, attempt, goal)
+        name = self.deps.witness.commands.sends(sent)
+        self._last_command = sent
+        self.deps.log.note(self.name, f"commands {sent.target}: {name}")
+        message = {"type": "device_command", "target_device_id": sent.target, "command_type": name, "id": name}
+        attempt.send(msgspec.json.encode(message).decode())
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the last of its commands is not answered."""
+        return self._last_command is not None and self._last_command.answer is None
 
     def put(self, out: Sequence[Output | SendText]) -> None:
         """Do what the core wants done; for its ``attempt``."""

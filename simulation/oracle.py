@@ -102,6 +102,13 @@ class JournalFile:
         entries = self._connection.execute("SELECT DISTINCT content_id, fields FROM entries WHERE user_id = ?", (line,))
         return frozenset((content_id, _carried_in(fields)) for content_id, fields in entries)
 
+    def online(self, now_ms: int) -> set[tuple[str, str]]:
+        """Return who is connected to a node whose word holds: users and devices."""
+        found = self._connection.execute(
+            "SELECT user_id, device_id FROM presence JOIN leases USING (node) WHERE ends_ms >= ?", (now_ms,)
+        )
+        return set(found)
+
     def registers(self, line: str) -> RegisterJournal:
         """Return all that it holds of a line of registers."""
         execute = self._connection.execute

@@ -87,6 +87,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     kept: int
     """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
     content_ids: ContentIdKind
+    commands: bool
+    """Whether devices command each other."""
     plays: bool
     """Whether users play something, and follow how far they have come."""
     slice_rows: int
@@ -106,6 +108,7 @@ class Shape(Struct, frozen=True, kw_only=True):
             "lists of one author": self.lists,
             "lists on devices": self.follows,
             "progress": self.plays,
+            "commands": self.commands,
             "ids of any text": self.content_ids == "text",
             "JavaScript": self.javascript,
         }
@@ -137,6 +140,7 @@ def draw_shape(seed: int) -> Shape:
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
         follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
         content_ids=Random(f"content ids {seed}").choice(("uuid", "uuid", "uuid", "text")),  # noqa: S311
+        commands=Random(f"commands {seed}").random() < 0.25,  # noqa: S311
         plays=Random(f"plays {seed}").random() < 0.25,  # noqa: S311
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
@@ -152,4 +156,4 @@ def draw_small_shape(seed: int) -> Shape:
     """
     shape = replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0)
     has_parts = Random(f"small {seed}").random() < PARTS_SHARE  # noqa: S311
-    return shape if has_parts else replace(shape, lists=0, follows=False, plays=False)
+    return shape if has_parts else replace(shape, lists=0, follows=False, plays=False, commands=False)

@@ -34,6 +34,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, javascript=0.0)
     if shape.content_ids != "uuid":
         yield replace(shape, content_ids="uuid")
+    if shape.commands:
+        yield replace(shape, commands=False)
     if shape.plays:
         yield replace(shape, plays=False)
     if shape.follows:

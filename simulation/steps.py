@@ -57,6 +57,8 @@ class Steps:
             possible["a list is used on a device"] = (25, lambda: world.list_users.go_on(self._any_device()))
         if world.shape.plays:
             possible["something is played"] = (25, self._play)
+        if world.shape.commands:
+            possible["a device is commanded"] = (15, self._command)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
@@ -122,6 +124,11 @@ class Steps:
             self._world.backend.play(device.user_id, self._rng.choice(contents))
         else:
             device.play(self._rng, contents)
+
+    def _command(self) -> None:
+        device = self._any_device()
+        others = [one for one in self._world.devices if one.user_id == device.user_id]
+        device.command(self._rng.choice([*others, None]))
 
     def _publish_from_outside(self) -> None:
         world = self._world

@@ -52,6 +52,10 @@ class ConnectionWatch:
         if self._has_ended:
             return
         match told["type"]:
+            case "device_command":
+                self._witness.commands.told(self._user_id, self._device, self, told)
+            case "ack" | "error" as kind if told.get("id") in self._witness.commands.sent:
+                self._witness.commands.answered(told["id"], told["status"] if kind == "ack" else told["code"])
             case "ack":
                 self._witness.answered(self._user_id, told["id"], Answer(told["status"], told.get("revision")))
             case "error" if told["code"] == "not_found":

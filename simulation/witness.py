@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from syncd_client import events
 from syncd_client.user_state import PendingWrite
 
+from simulation.commands import CommandWitness
 from simulation.lines import line_of, named, user_in
 from simulation.registers import RegisterWitness
 
@@ -76,6 +77,7 @@ class Witness:
         """The tags that foreign publishers have removed, each time, by user and content."""
         self.registers = RegisterWitness(self.violate)
         """Of progress."""
+        self.commands = CommandWitness(self.violate)
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
         """What a user's contents begin with."""

@@ -18,7 +18,7 @@ from pykka import ActorRegistry
 from typing_extensions import override
 
 from actors.messages.content_ids import ContentIdKind
-from simulation.agreeing import agree, repeat
+from simulation.agreeing import agree, be_told_online, repeat
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
@@ -275,6 +275,10 @@ class World:
                 yield f"{named(line)}: {text}"
         yield from self.lists.judge(self.journal)
 
+    def now_ms(self) -> int:
+        """Return what the database's clock says."""
+        return int((START_S + self.loop.time()) * 1000)
+
     def _serves_anybody(self) -> bool:
         return any(node.node is not None and len(node.node.users) for node in self.nodes)
 
@@ -300,11 +304,16 @@ class World:
 
     async def _end(self) -> None:
         """Let everybody go, and look what is left."""
+        if self.shape.commands:  # half of them, so that their nodes go on telling of others
+            for device in self.devices[::2]:
+                device.stop()
+            await be_told_online(self, self.devices[1::2], IDLE_S)
         for device in self.devices:
             device.stop()
         until_s = self.loop.time() + IDLE_S
         while self._serves_anybody() and self.loop.time() < until_s:  # noqa: ASYNC110 - what the nodes say of themselves
             await asyncio.sleep(1)
+        await be_told_online(self, (), IDLE_S)
         for node in self.nodes:
             if node.node is not None and len(node.node.users):
                 self.witness.violate(f"{node.place} still serves {list(node.node.users)}")

@@ -1,8 +1,9 @@
-"""Deliberate defects of what is followed beside the watchlist: lists and progress."""
+"""Deliberate defects of what is followed beside the watchlist: lists and progress, of presence and commands."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from syncd_client.collection import Collection
@@ -11,9 +12,12 @@ from syncd_client.messages import WatchlistSnapshot
 from syncd_client.registers import Registers
 
 from actors.connection.followed import Followed
+from actors.fanout.connection_registry import ConnectionRegistry
 from actors.messages.connection import Replayed
+from actors.presence.presence import Presence
 from crdt.lww import LWWRegister
 from storage import lists, user_journal
+from storage.presence import SqlPresenceStore
 from storage.register_journal import RegisterJournal
 from storage.statements import Statement
 
@@ -90,15 +94,41 @@ def show_what_others_have_removed_of_progress(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Registers, "_remove", nothing)
 
 
+def write_nobody_again_whose_lease_had_ended(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Presence, "_had_lease", property(lambda self: False, nothing), raising=False)
+
+
+def take_who_has_left_for_online(patch: pytest.MonkeyPatch) -> None:
+    note = SqlPresenceStore.note
+    patch.setattr(SqlPresenceStore, "note", lambda self, asked: note(self, msgspec.structs.replace(asked, left=())))
+
+
+def command_every_device_of_the_user(patch: pytest.MonkeyPatch) -> None:
+    to_device = ConnectionRegistry._send_to_device
+
+    def to_all(self: ConnectionRegistry, send: Any) -> None:
+        connections = self._user_connections.get(send.user_id, {})
+        kept = dict(connections)
+        for key, one in kept.items():
+            connections[key] = msgspec.structs.replace(one, device_id=send.command.target_device)
+        to_device(self, send)
+        connections.update(kept)
+
+    patch.setattr(ConnectionRegistry, "_send_to_device", to_all)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     begin_every_list_at_revision_1: 131,
     let_the_last_to_arrive_say_what_items_carry: 281,
     keep_what_is_in_a_deleted_list: 131,
     follow_no_list_that_is_opened_later: 393,
     leave_a_deleted_list_on_devices: 97,
-    let_each_tag_carry_its_own_word: 183,
+    let_each_tag_carry_its_own_word: 393,
     tell_nobody_that_what_was_missed_has_holes: 167,
     forget_what_was_removed_of_progress: 281,
     show_what_others_have_removed_of_progress: 197,
+    write_nobody_again_whose_lease_had_ended: 479,
+    take_who_has_left_for_online: 71,
+    command_every_device_of_the_user: 135,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""

@@ -21,6 +21,8 @@ SHAPE: Final = replace(
     javascript=0.0,
     lists=0,
     follows=True,
+    commands=False,
+    plays=False,
     kept=3,
     faults=frozenset({"network is lost", "app is killed"}),
 )
