@@ -48,6 +48,7 @@ class Tally:
         self._cpu_s = 0.0
         self._met: Counter[Pair] = Counter()
         self._faults: Counter[str] = Counter()
+        self._parts: Counter[str] = Counter()
         self._began_s = self._shown_s = time.perf_counter()
 
     def add(self, outcome: Outcome) -> None:
@@ -58,6 +59,7 @@ class Tally:
         self._cpu_s += outcome.cpu_s
         self._met.update(verdict.met)
         self._faults.update(verdict.shape.faults)
+        self._parts.update(verdict.shape.parts)
         if verdict.violations:
             self.failed.append(verdict.shape.seed)
         now_s = time.perf_counter()
@@ -73,7 +75,8 @@ class Tally:
     def end(self) -> str:
         """Return what all worlds together have met, and how a failed one is run again."""
         worlds = ", ".join(f"{fault} {self._faults[fault]}" for fault in FAULTS)
-        said = [f"worlds with each fault: {worlds}", table(self._met, FAULTS)]
+        parts = ", ".join(f"{part} {count}" for part, count in sorted(self._parts.items()))
+        said = [f"worlds with each fault: {worlds}", f"worlds with other parts: {parts}", table(self._met, FAULTS)]
         if self.failed:
             again = f"again: make simulate BASE={self.failed[0]} SEEDS=1; keep each in simulation/seeds.txt"
             said.append(f"failed: {' '.join(map(str, self.failed))}; {again}")

@@ -25,16 +25,17 @@ OUTBOX: Final = ("outbox empty", "outbox full")
 DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
 LINK: Final = ("link flows", "link stalls", "link silent")
 QUEUE: Final = ("queue empty", "queue full")
+FOLLOWED: Final = ("lists followed", "progress followed", "command under way")
 
 _RUNS: Final = ("node starts", "node runs", *STORE, *OUTBOX)
 _ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
-_ANY_DEVICE: Final = (*DEVICE, *LINK, *QUEUE)
+_ANY_DEVICE: Final = (*DEVICE, *LINK, *QUEUE, *FOLLOWED)
 
 AT_ONCE: Final[Mapping[str, Sequence[str]]] = {
     "network is lost": _ANY_DEVICE,
     "network falls silent": _ANY_DEVICE,
-    "link stalls": ("device opens", "device resumes", "device live", *LINK, *QUEUE),
-    "link takes nothing": ("device resumes", "device live", *LINK, *QUEUE),
+    "link stalls": ("device opens", "device resumes", "device live", *LINK, *QUEUE, *FOLLOWED),
+    "link takes nothing": ("device resumes", "device live", *LINK, *QUEUE, *FOLLOWED),
     "app is killed": _ANY_DEVICE,
     "node crashes": _RUNS,
     "node drains": _RUNS,
@@ -122,6 +123,12 @@ def _states_of_device(device: Device) -> Iterator[str]:
     if device.connection is not None:
         yield f"link {device.connection.state}"
     yield "queue full" if device.core.queued else "queue empty"
+    if device.lists:
+        yield "lists followed"
+    if device.plays:
+        yield "progress followed"
+    if device.awaits_answer:
+        yield "command under way"
 
 
 _DEVICE_STATES: Final = {State.OPENING: "opens", State.RESUMING: "resumes", State.LIVE: "live"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final, NoReturn
 
+from actors.messages.content_ids import ContentIdKind
 from storage.database_url import sqlite_url
 from storage.history import HistoryLimits
 from storage.requests import OpenedStore
@@ -22,6 +23,10 @@ EPOCH: Final = "simulated"
 
 ARCHIVE: Final = "simulation_archive"
 """A table of the simulation's own: every operation that was ever committed, also when the history drops it."""
+DELETIONS: Final = "simulation_deletions"
+"""Another: where each list stood that was deleted."""
+REGISTERS: Final = "simulation_registers"
+"""Another: each register as every transaction has left it."""
 
 
 def scratch_directory() -> Path:
@@ -43,6 +48,13 @@ def _template() -> bytes:
             columns = [f"NEW.{name}" for _, name, *_ in connection.execute("PRAGMA table_info(operations)")]
             insert = f"INSERT INTO {ARCHIVE} VALUES ({', '.join(columns)})"  # noqa: S608 - our own names
             connection.execute(f"CREATE TRIGGER keep AFTER INSERT ON operations BEGIN {insert}; END")
+            connection.execute(f"CREATE TABLE {DELETIONS} (user_id TEXT, revision INTEGER)")
+            insert = f"INSERT INTO {DELETIONS} VALUES (OLD.user_id, OLD.revision)"  # noqa: S608 - the same
+            connection.execute(f"CREATE TRIGGER note AFTER DELETE ON heads BEGIN {insert}; END")
+            connection.execute(f"CREATE TABLE {REGISTERS} (user_id TEXT, key TEXT, revision INTEGER, members TEXT)")
+            insert = f"INSERT INTO {REGISTERS} VALUES (NEW.user_id, NEW.key, NEW.revision, NEW.members)"  # noqa: S608
+            for what in ("INSERT", "UPDATE"):
+                connection.execute(f"CREATE TRIGGER on_{what} AFTER {what} ON registers BEGIN {insert}; END")
         return file.read_bytes()
     finally:
         shutil.rmtree(directory)
@@ -59,7 +71,12 @@ class SimulatedDatabase:
     _reader: OpenedStore
 
     def __init__(
-        self, directory: Path, now_ms: Callable[[], int], timer_s: Callable[[], float], history: HistoryLimits
+        self,
+        directory: Path,
+        now_ms: Callable[[], int],
+        timer_s: Callable[[], float],
+        history: HistoryLimits,
+        content_ids: ContentIdKind = "uuid",
     ) -> None:
         self.file = directory / "journal.db"
         self.file.write_bytes(_template())
@@ -68,6 +85,7 @@ class SimulatedDatabase:
         self._url = sqlite_url(self.file)
         self._clocks = now_ms, timer_s
         self._history = history
+        self._content_ids: ContentIdKind = content_ids
         self._renewals = 0
         self._open()
         self.is_away = False
@@ -152,5 +170,10 @@ class SimulatedDatabase:
         self._reader = self._opened(is_read_only=True)
 
     def _opened(self, *, is_read_only: bool) -> OpenedStore:
-        opening = Open(database_url=self._url, is_read_only=is_read_only, makes_file=not is_read_only)
+        opening = Open(
+            database_url=self._url,
+            is_read_only=is_read_only,
+            makes_file=not is_read_only,
+            content_ids=self._content_ids,
+        )
         return OpenedStore(opening, *self._clocks, self._history, has_threads=False)

@@ -1,20 +1,33 @@
 """A device: a real client's core, its disk, and at most one connection."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from random import Random
+from types import MappingProxyType
+from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 from syncd_client import MemoryStore, events, messages, outputs
 from syncd_client.core import Core, CoreDeps, State
 from syncd_client.outputs import Output, Timer, Transport
 from syncd_client.token import Token
+from syncd_client.user_state import PendingWrite
 
 from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
+from simulation.commands import NOBODY, Sent
 from simulation.javascript_core import JavascriptCore, SendText
+from simulation.lines import PROGRESS
 from simulation.network import Connection
 from simulation.node import TOKEN_S, issue_token
+from simulation.registers import Value, value_of
 from simulation.wall_clock import START_S, WallClock
+from simulation.witness import Item, carried
+
+DURATION_S: Final = 100
+"""Of every content."""
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Device:
@@ -46,7 +59,12 @@ class Device:
         self.is_javascript = is_javascript
         self.disk = MemoryStore()
         self.javascript_disk: dict[str, list[Raw]] = {}
+        self.lists: dict[str, None] = {}
+        """Those beside the watchlist that its app opens whenever it starts."""
+        self.plays = False
+        """Whether its app opens progress then."""
         self.attempt: Attempt | None = None
+        self._last_command: Sent | None = None
         self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._token_s = token_s
@@ -56,6 +74,10 @@ class Device:
     def start(self) -> None:
         """Open the app."""
         core, user_id = self.core, self.user_id
+        for list_id in self.lists:
+            self._do(core.open_list(list_id))
+        if self.plays and isinstance(core, Core):
+            self._do(core.open(PROGRESS))
         if isinstance(core, JavascriptCore):
             self._do(core.sign_in(user_id))
         else:
@@ -108,10 +130,11 @@ class Device:
         """Whether it believes that it is connected."""
         return self.attempt is not None and self.attempt.is_open
 
-    @property
-    def contents(self) -> frozenset[str]:
-        """What it shows."""
-        return frozenset(item.content_id for item in self.core.items)
+    def shown(self, list_id: str | None) -> frozenset[Item]:
+        """Return what it shows of a list that is open; ``None``: of the watchlist."""
+        core = self.core
+        items = core.items_of(list_id)[0] if isinstance(core, JavascriptCore) else core.items_of(list_id)
+        return frozenset((item.content_id, carried({"data": item.data, "position": item.position})) for item in items)
 
     @property
     def is_settled(self) -> bool:
@@ -122,12 +145,65 @@ class Device:
         """Be given a new token after a while: the old one was revoked, and the app waits for its user."""
         self.deps.loop.call_later(1 + self.deps.rng.random(), self._connect, self.core)
 
-    def write(self, action: messages.Action, content_id: str) -> None:
-        """Change the list, as its user does."""
-        write, out = self.core.enqueue(action, content_id)
-        self.deps.log.note(self.name, f"{action} {content_id[-4:]} as {write.operation_id}")
+    def open_list(self, list_id: str) -> None:
+        """Follow a list, as its app does from now on."""
+        self.deps.log.note(self.name, f"opens {list_id}")
+        self.lists[list_id] = None
+        self._do(self.core.open_list(list_id))
+
+    def write(
+        self, action: messages.Action, content_id: str, list_id: str | None = None, says: Mapping[str, Any] = NOTHING
+    ) -> None:
+        """Change a list that is open, as its user does; ``None``: the watchlist."""
+        write, out = self.core.enqueue(action, content_id, list_id, says.get("data"), says.get("position"))
+        where = "" if list_id is None else f" in {list_id}"
+        self.deps.log.note(self.name, f"{action} {content_id[-4:]}{where} as {write.operation_id}")
         self.deps.witness.wants(self.user_id, write)
         self._do(out)
+
+    def play(self, rng: Random, contents: Sequence[str]) -> None:
+        """Say how far a content was played, or that this is to be forgotten, as its app does that follows progress."""
+        core, content_id = self.core, rng.choice(contents)
+        assert isinstance(core, Core), "the JavaScript client is not asked"
+        if not self.plays:
+            self.plays = True
+            self._do(core.open(PROGRESS))
+        chance = rng.random()
+        if chance < 0.1:
+            self._do(core.remove_progress(content_id)[1])
+        elif chance < 0.2:
+            self._do(core.flush())
+        else:
+            duration, state = rng.choice((None, DURATION_S)), rng.choice(("playing", "playing", "paused", "stopped"))
+            self._do(core.report(content_id, rng.randrange(DURATION_S), duration, state))
+
+    @property
+    def progress(self) -> dict[str, Value]:
+        """What it shows of progress."""
+        assert isinstance(self.core, Core)
+        return {
+            item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state)
+            for item in self.core.progress
+        }
+
+    def command(self, target: "Device | None") -> None:
+        """Command another device of its user, or one that is not known, if it is connected itself."""
+        attempt = self.attempt
+        if attempt is None or not attempt.is_open:
+            return
+        is_there = target is not None and target.is_settled and target.connection is not None
+        goal = target.attempt if target is not None and is_there else None
+        sent = Sent(self.user_id, NOBODY if target is None else target.name, attempt, goal)
+        name = self.deps.witness.commands.sends(sent)
+        self._last_command = sent
+        self.deps.log.note(self.name, f"commands {sent.target}: {name}")
+        message = {"type": "device_command", "target_device_id": sent.target, "command_type": name, "id": name}
+        attempt.send(msgspec.json.encode(message).decode())
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the last of its commands is not answered."""
+        return self._last_command is not None and self._last_command.answer is None
 
     def put(self, out: Sequence[Output | SendText]) -> None:
         """Do what the core wants done; for its ``attempt``."""
@@ -147,12 +223,16 @@ class Device:
             random=self.deps.rng.random,
             new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
         )
-        return JavascriptCore(self.name, deps, self.javascript_disk) if self.is_javascript else Core(deps)
+        if self.is_javascript:
+            return JavascriptCore(self.name, deps, self.javascript_disk, self.deps.content_ids)
+        return Core(deps)
 
     def _do(self, out: Sequence[Output | SendText]) -> None:
         for output in out:
             match output:
                 case outputs.Save(user_id=user_id, changes=changes):
+                    for operation_id, write in changes.queue.items():
+                        self._plays(operation_id, write)
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
                     self.deps.loop.call_later(0.01, self._give_token, self.core)
@@ -181,6 +261,15 @@ class Device:
                     pass
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
+
+    def _plays(self, operation_id: str, write: PendingWrite | None) -> None:
+        """Let it be known what is queued of progress, and what is not any more."""
+        registers = self.deps.witness.registers
+        if write is None:
+            registers.drops(self.user_id, operation_id)
+        elif write.registers == PROGRESS:
+            self.deps.log.note(self.name, f"{write.operation} progress of {write.content_id[-4:]} as {operation_id}")
+            registers.wants(self.user_id, write)
 
     def _send(self, text: str) -> None:
         assert self.attempt is not None

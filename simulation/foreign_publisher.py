@@ -8,7 +8,7 @@ from msgspec import Struct
 from actors.messages.channel import PubNubWatchlistUpdate
 from simulation.bus import Hub
 from simulation.event_log import EventLog
-from simulation.watch import Witness
+from simulation.witness import Witness
 
 
 class _Seen(Struct):

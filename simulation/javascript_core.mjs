@@ -6,14 +6,12 @@
  * The cores are those of the shipped module, to whose end some JavaScript may be added that breaks it.
  */
 
-import { existsSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { readFileSync, readSync, writeFileSync } from "node:fs";
 
 const DIST = new URL("../clients/javascript/dist/", import.meta.url);
 const MODULE = readFileSync(new URL("syncd-client.js", DIST), "utf8");
-/** The part for registers; null: this build has none. */
-const REGISTERS = new URL("registers.js", DIST);
-const registers = existsSync(REGISTERS) ? await import(REGISTERS) : null;
-const NAMES = `Core, UserState, ${registers === null ? "" : "checkName, "}contentIn, decode, encode, named, prefixIn, prefixOf`;
+const registers = await import(new URL("registers.js", DIST));
+const NAMES = "Core, UserState, checkName, contentIn, decode, encode, named, prefixIn, prefixOf";
 const [INPUT, OUTPUT] = [0, 1];
 
 /** What a core takes from outside during one call. */
@@ -50,7 +48,7 @@ function stored({ UserState }, saves) {
   return state;
 }
 
-function outputsOf({ client, core }, method, given) {
+function outputsOf({ client, core, contentIds }, method, given) {
   switch (method) {
     case "signIn":
       return core.signIn(given[0], stored(client, given[1]));
@@ -59,23 +57,24 @@ function outputsOf({ client, core }, method, given) {
     case "received":
       return core.received(client.decode(given[0]));
     case "enqueue":
-      return enqueued(client, core, given);
+      return enqueued(client, core, contentIds, given);
     case "openRegisters":
       return core.openList(`:${given[0]}`);
     case "enqueueRegister":
-      return enqueuedRegister(client, core, given);
+      return enqueuedRegister(client, core, contentIds, given);
     default:
       return core[method](...given.map((value) => value ?? undefined));
   }
 }
 
-function enqueued({ canonical, prefixOf }, core, [operation, contentId, list, data, position]) {
-  const key = (list === null ? "" : prefixOf(list)) + canonical(contentId);
+function enqueued({ canonical, prefixOf }, core, contentIds, [operation, contentId, list, data, position]) {
+  const key = (list === null ? "" : prefixOf(list)) + canonical(contentId, contentIds);
   return core.enqueue(operation, key, { data: data ?? undefined, position: position ?? undefined });
 }
 
-function enqueuedRegister({ canonical, checkName, prefixOf }, core, [operation, collection, id, data]) {
-  const key = prefixOf(`:${collection}`) + (collection === "devices" ? checkName("device_id", id) : canonical(id));
+function enqueuedRegister({ canonical, checkName, prefixOf }, core, contentIds, [operation, collection, id, data]) {
+  const key =
+    prefixOf(`:${collection}`) + (collection === "devices" ? checkName("device_id", id) : canonical(id, contentIds));
   return core.enqueue(operation, key, { data: data ?? undefined });
 }
 
@@ -113,8 +112,8 @@ async function call([name, method, nowMs, random, replica, given]) {
   if (method === "new") {
     const client = clients.get(given[0]) ?? (await load(given[0]));
     const core = new client.Core(deps);
-    if (registers !== null) core.useRegisters(registers);
-    cores.set(name, { client, core });
+    core.useRegisters(registers);
+    cores.set(name, { client, core, contentIds: given[1] });
     return {};
   }
   try {

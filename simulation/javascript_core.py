@@ -25,6 +25,8 @@ from syncd_client.progress_registers import ProgressItem
 from syncd_client.token import Token
 from syncd_client.user_state import PendingWrite
 
+from actors.messages.content_ids import ContentIdKind
+
 DRIVER: Final = Path(__file__).with_suffix(".mjs")
 CHUNK_BYTES: Final = 1 << 16
 
@@ -175,7 +177,9 @@ class JavascriptCore:
         NodeMissingError: no node is installed.
     """
 
-    def __init__(self, name: str, deps: CoreDeps, disk: dict[str, list[Raw]]) -> None:
+    def __init__(
+        self, name: str, deps: CoreDeps, disk: dict[str, list[Raw]], content_ids: ContentIdKind = "uuid"
+    ) -> None:
         self._name = name
         self._deps = deps
         self._disk = disk
@@ -183,7 +187,7 @@ class JavascriptCore:
         self.transport: Transport | None = None
         self.queued = 0
         """How many writes are not settled."""
-        self._ask("new", (added_javascript,))
+        self._ask("new", (added_javascript, content_ids))
 
     @property
     def items(self) -> tuple[Item, ...]:

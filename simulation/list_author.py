@@ -16,8 +16,9 @@ from simulation.backend import RETRY_S
 from simulation.client_deps import ClientDeps
 from simulation.history import BACKEND
 from simulation.http_client import Response, exchange
+from simulation.lines import line_of, named
 from simulation.node import TOKEN_S, SimulatedNode, issue_token
-from simulation.oracle import JournalFile
+from simulation.oracle import JournalFile, judge_shown
 from simulation.shape import OUTAGES, Shape
 from simulation.wall_clock import START_S
 
@@ -104,7 +105,8 @@ class ListAuthor:
         """Ask every node for the lists, and what is in them."""
         for node in nodes:
             catalogue = await self._ask(node, f"GET {PATH}")
-            told = [(one["list"], one["revision"]) for one in catalogue.body["lists"]] if catalogue else None
+            every = catalogue.body["lists"] if catalogue else []
+            told = [(one["list"], one["revision"]) for one in every if one["list"] in self._lists]
             if told != [(name, each.head) for name, each in sorted(self._lists.items()) if each.exists]:
                 self._violate(f"{node.place} tells of other lists than there are: {told}")
             for name, each in self._lists.items():
@@ -115,11 +117,14 @@ class ListAuthor:
     def judge(self, journal: JournalFile) -> Iterator[str]:
         """Yield what the journal holds of the lists that was not written, and what it lacks."""
         for name, each in self._lists.items():
-            line = f"{self._user_id}\x1flist:{name}"
-            rows = [(row.revision, row.action, row.content_id) for row in journal.read(line).rows]
+            line = line_of(self._user_id, name)
+            held = journal.read(line)
+            rows = [(row.revision, row.action, row.content_id) for row in held.rows]
             expected = [(revision, action, content) for revision, (action, content, _) in sorted(each.updates.items())]
             if rows != expected:
                 yield f"{self._user_id}: the history of list {name} is {rows}, and {expected} was written"
+            for text in judge_shown(self._deps.witness, line, held):
+                yield f"{named(line)}: {text}"
 
     # One thing after the other
 

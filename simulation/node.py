@@ -11,6 +11,7 @@ from typing import Any, Final
 from uvicorn.server import ServerState
 
 from actors.errors import StoreUnavailable
+from actors.messages.content_ids import ContentIdKind
 from actors.messages.deployment import TakePart
 from simulation.bus import Hub, SimulatedBus
 from simulation.database import SimulatedDatabase
@@ -88,6 +89,7 @@ class NodeDeps:
         store_delay: Delay,
         faults: frozenset[str],
         slice_rows: int,
+        content_ids: ContentIdKind,
     ) -> None:
         self.loop = loop
         self.rng = rng
@@ -109,6 +111,7 @@ class NodeDeps:
             nats_retry=2.0,
             heartbeat_interval=patience_s[0],
             heartbeat_timeout=patience_s[1],
+            content_ids=content_ids,
         )
 
     def new_loop(self) -> SimulatedLoop:
@@ -284,10 +287,9 @@ class _Life:
         ):
             authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.clock.now_s)
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
-            api = http_api(api_deps(node, authenticator, AllowedOrigins()), routes)
-            config = server_config(
-                deps.settings, api, device_deps(deps.settings, node, authenticator, AllowedOrigins())
-            )
+            devices = device_deps(deps.settings, node, authenticator, AllowedOrigins())
+            api = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)
+            config = server_config(deps.settings, http_api(api, routes), devices)
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
             )

@@ -9,11 +9,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.messages.content_ids import ContentIdKind
 from actors.messages.journal import SLICE_ROWS
 from simulation.bus import Style
 
 SMALL_STEPS: Final = 36
 """Of a small world."""
+PARTS_SHARE: Final = 0.1
+"""Of the small worlds that may have more than watchlists."""
 BIG_SHARE: Final = 0.04
 """Of the worlds that have many nodes, of those that have many users, and so on: drawn one by one, so that the average
 world stays small."""
@@ -83,20 +86,37 @@ class Shape(Struct, frozen=True, kw_only=True):
     style: Style
     kept: int
     """Operations of a user that the history keeps; the rest is dropped when devices may still need it."""
+    content_ids: ContentIdKind
+    commands: bool
+    """Whether devices command each other."""
+    plays: bool
+    """Whether users play something, and follow how far they have come."""
     slice_rows: int
     """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
     lists: int
-    """That a user has beside the watchlist, at most."""
+    """That a user has beside the watchlist and that have one author, at most."""
+    follows: bool
+    """Whether devices follow these, and write to another one that they share."""
     javascript: float
     """The share of devices that run the JavaScript client's core; the others run the Python client's."""
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the world has beside watchlists, UUIDs and the Python client."""
+        parts = {
+            "lists of one author": self.lists,
+            "lists on devices": self.follows,
+            "progress": self.plays,
+            "commands": self.commands,
+            "ids of any text": self.content_ids == "text",
+            "JavaScript": self.javascript,
+        }
+        return tuple(name for name, is_there in parts.items() if is_there)
+
     def __str__(self) -> str:
         size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
-        if self.lists:
-            size += f", {self.lists} lists"
-        if self.javascript:
-            size += f", {self.javascript:.0%} of the devices in JavaScript"
+        size = ", ".join((size, *self.parts))
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
 
 
@@ -118,16 +138,22 @@ def draw_shape(seed: int) -> Shape:
         style=rng.choice(("pubnub", "nats")),
         faults=frozenset(fault for fault in FAULTS if rng.random() < share),
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
+        follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
+        content_ids=Random(f"content ids {seed}").choice(("uuid", "uuid", "uuid", "text")),  # noqa: S311
+        commands=Random(f"commands {seed}").random() < 0.25,  # noqa: S311
+        plays=Random(f"plays {seed}").random() < 0.25,  # noqa: S311
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
-    # A restore takes writes back, of which the lists' author would have to know.
-    return replace(shape, lists=0) if "database is restored" in shape.faults else shape
+    # A restore takes writes back, of which the lists' author would have to know, deletions, and words on progress.
+    return replace(shape, lists=0, follows=False, plays=False) if "database is restored" in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:
     """Return the shape of a small world, whose log has 200 events on average; its faults are those of the seed.
 
-    Without JavaScript: what Node uses would not be counted.
+    Few have other parts. None has JavaScript: what Node uses would not be counted.
     """
-    return replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0)
+    shape = replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0)
+    has_parts = Random(f"small {seed}").random() < PARTS_SHARE  # noqa: S311
+    return shape if has_parts else replace(shape, lists=0, follows=False, plays=False, commands=False)

@@ -32,6 +32,14 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, steps=shape.steps // 2)
     if shape.javascript:
         yield replace(shape, javascript=0.0)
+    if shape.content_ids != "uuid":
+        yield replace(shape, content_ids="uuid")
+    if shape.commands:
+        yield replace(shape, commands=False)
+    if shape.plays:
+        yield replace(shape, plays=False)
+    if shape.follows:
+        yield replace(shape, follows=False)
     if shape.lists:
         yield replace(shape, lists=0)
     for fault in sorted(shape.faults):

@@ -53,6 +53,12 @@ class Steps:
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
         if world.shape.lists:
             possible["a list is written or read"] = (15, world.lists.go_on)
+        if world.shape.follows:
+            possible["a list is used on a device"] = (25, lambda: world.list_users.go_on(self._any_device()))
+        if world.shape.plays:
+            possible["something is played"] = (25, self._play)
+        if world.shape.commands:
+            possible["a device is commanded"] = (15, self._command)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
         self._steps = [(name, step) for name, (_, step) in possible.items()]
         self._is_calm = False
@@ -110,6 +116,19 @@ class Steps:
         user_id = self._rng.choice(world.users)
         action = "add" if self._rng.random() < 0.6 else "remove"
         world.backend.write(user_id, action, self._rng.choice(world.contents[user_id]))
+
+    def _play(self) -> None:
+        device = self._any_device()
+        contents = self._world.contents[device.user_id]
+        if device.is_javascript or self._rng.random() < 0.3:
+            self._world.backend.play(device.user_id, self._rng.choice(contents))
+        else:
+            device.play(self._rng, contents)
+
+    def _command(self) -> None:
+        device = self._any_device()
+        others = [one for one in self._world.devices if one.user_id == device.user_id]
+        device.command(self._rng.choice([*others, None]))
 
     def _publish_from_outside(self) -> None:
         world = self._world

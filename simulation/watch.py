@@ -1,13 +1,14 @@
-"""What the users' apps see: judged as it comes, by what the protocol promises and nothing else."""
+"""What one connection is told: judged as it comes, by what the protocol promises and nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from re import compile as compile_pattern
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from msgspec import Struct
-from msgspec.structs import replace
-from syncd_client import events
-from syncd_client.user_state import PendingWrite
+from typing_extensions import override
+
+from simulation.lines import PROGRESS, line_of, line_of_progress, named
+from simulation.witness import Answer, Witness, carried
 
 TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
 """Errors that decide nothing about a write."""
@@ -18,137 +19,12 @@ NOBODYS_FAULT: Final = frozenset({1001, 1006, 1013, 4004, 4500, 4501})
 """Close codes: a restart; a broken link; no answer now; an operator; a token that has ended, or was revoked."""
 
 
-class Wanted(Struct, frozen=True):
-    """A write that somebody has made."""
-
-    author: str
-    action: str
-    content_id: str
-    observed: int | None
-    """The last revision that the author had seen; ``None``: it takes the list as it is."""
-
-
-class Answer(Struct, frozen=True):
-    """What became of a write."""
-
-    status: str
-    revision: int | None
-
-
-class Witness:
-    """Knows what was wanted, answered and shown, and keeps what contradicts the promise.
-
-    A user's contents begin with a mark of the user, so that nobody else's can be taken for them.
-
-    Args:
-        note: is told each contradiction when it is seen.
-    """
-
-    def __init__(self, note: Callable[[str], None] = lambda _: None) -> None:
-        self._note = note
-        self.wanted: dict[tuple[str, str], Wanted] = {}
-        """By user and operation id."""
-        self.answers: dict[tuple[str, str], Answer] = {}
-        """The first one, by user and operation id."""
-        self.lost: set[tuple[str, str]] = set()
-        """Writes that were answered, and are not in the backup that the database was restored from."""
-        self.revoked: frozenset[str] = frozenset()
-        """Ids of tokens that are not to be accepted any more."""
-        self._backed_up: tuple[frozenset[tuple[str, str]], frozenset[str]] = frozenset(), frozenset()
-        """Writes that were answered when the backup was made, and tokens that were revoked."""
-        self.shown: dict[tuple[str, int], tuple[str, str]] = {}
-        """Action and content, by user and revision."""
-        self.snapshots: dict[tuple[str, int], frozenset[str]] = {}
-        """Contents, by user and revision."""
-        self.foreign: dict[tuple[str, str], str] = {}
-        """Contents that foreign publishers have added, by user and tag."""
-        self.foreign_removes: dict[tuple[str, str], list[frozenset[str]]] = {}
-        """The tags that foreign publishers have removed, each time, by user and content."""
-        self.violations: list[str] = []
-        self.marks: dict[str, str] = {}
-        """What a user's contents begin with."""
-
-    def violate(self, text: str) -> None:
-        """Keep what must not happen."""
-        self._note(text)
-        self.violations.append(text)
-
-    def wants(self, user_id: str, write: PendingWrite) -> None:
-        """Know a device's write."""
-        author = write.operation_id.partition(".")[0]
-        wanted = Wanted(author, write.operation, write.content_id, write.observed)
-        self.wanted[user_id, write.operation_id] = wanted
-
-    def answered(self, user_id: str, operation_id: str, answer: Answer) -> None:
-        """Know an answer: a repetition must get the first one."""
-        if (user_id, operation_id) not in self.wanted:
-            self.violate(f"{user_id} was answered to {operation_id}, which nobody of that user wrote")
-        first = self.answers.setdefault((user_id, operation_id), answer)
-        if first != answer:
-            self.violate(f"{user_id} {operation_id} was answered {first}, then {answer}")
-
-    def back_up(self) -> None:
-        """Know that a backup is made: what was answered is in it."""
-        self._backed_up = frozenset(self.answers), self.revoked
-
-    def go_back(self, heads: Mapping[str, int]) -> None:
-        """Know that the database was restored from the backup, in which users stand at ``heads``.
-
-        What was acknowledged later is lost, and its revisions may be given again, to who is told of another epoch.
-        """
-        backed_up, self.revoked = self._backed_up
-        kept = {
-            key: answer
-            for key, answer in self.answers.items()
-            if key in backed_up or (answer.revision is not None and answer.revision <= heads.get(key[0], 0))
-        }
-        self.lost |= self.answers.keys() - kept.keys()
-        self.answers = kept
-        self.shown = {key: shown for key, shown in self.shown.items() if key[1] <= heads.get(key[0], 0)}
-        self.snapshots = {key: listed for key, listed in self.snapshots.items() if key[1] <= heads.get(key[0], 0)}
-
-    def start_again(self, user_id: str) -> None:
-        """Know that a device is told of another epoch: its writes are now of the list that it starts from again.
-
-        Whose they are of the user's, is not known here: of all that are not decided no more is asked than of these.
-        """
-        for key, wanted in self.wanted.items():
-            if key[0] == user_id and key not in self.answers:
-                self.wanted[key] = replace(wanted, observed=None)
-
-    def confirmed(self, user_id: str, event: events.Confirmed) -> None:
-        """Know what the client tells its app."""
-        key = user_id, event.operation_id
-        if key not in self.answers and key not in self.lost:
-            self.violate(f"{user_id} {event.operation_id} was confirmed and never answered")
-
-    def refused(self, user_id: str, event: events.Refused) -> None:
-        """Know what the client tells its app: nothing in these worlds is to be refused."""
-        self.violate(f"{user_id} {event.operation_id} was refused: {event.code} {event.message}")
-
-    def show(self, user_id: str, revision: int, action: str, content_id: str) -> None:
-        """Know what a device was shown: every device must be shown the same."""
-        self.own(user_id, content_id)
-        first = self.shown.setdefault((user_id, revision), (action, content_id))
-        if first != (action, content_id):
-            self.violate(f"{user_id} revision {revision} was shown as {first}, then as {(action, content_id)}")
-
-    def show_list(self, user_id: str, revision: int, contents: frozenset[str]) -> None:
-        """Know a list that a device was shown."""
-        for content_id in contents:
-            self.own(user_id, content_id)
-        first = self.snapshots.setdefault((user_id, revision), contents)
-        if first != contents:
-            self.violate(f"{user_id} list at {revision} was shown in two ways")
-
-    def own(self, user_id: str, content_id: str) -> None:
-        """Check that a content is the user's."""
-        if not content_id.startswith(self.marks[user_id]):
-            self.violate(f"{user_id} was shown {content_id}, which is somebody else's")
+WATCHLIST: Final = "watchlist"
+_SINCE: Final = compile_pattern(r"(.+?):(\d+)(?::(.*))?")
 
 
 class ConnectionWatch:
-    """Judges what one connection is told: each revision once and in order, or an honest snapshot.
+    """Judges what one connection is told: of each list each revision once and in order, or an honest snapshot.
 
     Args:
         target: what the device asked for, with ``since``.
@@ -158,15 +34,13 @@ class ConnectionWatch:
         self._witness = witness
         self._user_id = user_id
         self._device = device
-        asked = parse_qs(urlsplit(target).query)
-        self._since = int(asked["since"][0])
-        self._asked_epoch = asked["epoch"][0] if "epoch" in asked else None
-        self._epoch: str | None = None
-        """Of what it is told."""
-        self._next: int | None = None
-        """The revision that must come next; ``None``: it has not been said where it begins."""
-        self._awaits_list = False
-        self._pieces: set[str] = set()
+        self._watches = {
+            name: (_ProgressWatch if name == PROGRESS else _ListWatch)(
+                witness, _line_of(user_id, name), device, since, epoch
+            )
+            for name, since, epoch in _asked(target)
+        }
+        """By collection, those that it follows."""
         self._has_ended = False
 
     def end(self) -> None:
@@ -178,20 +52,18 @@ class ConnectionWatch:
         if self._has_ended:
             return
         match told["type"]:
-            case "resumed":
-                self._resume(told)
-            case "watchlist_update":
-                self._update(told)
-            case "watchlist_snapshot":
-                self._list(told, frozenset(item["content_id"] for item in told["items"]))
-            case "watchlist_snapshot_piece":
-                self._piece(told)
+            case "device_command":
+                self._witness.commands.told(self._user_id, self._device, self, told)
+            case "ack" | "error" as kind if told.get("id") in self._witness.commands.sent:
+                self._witness.commands.answered(told["id"], told["status"] if kind == "ack" else told["code"])
             case "ack":
                 self._witness.answered(self._user_id, told["id"], Answer(told["status"], told.get("revision")))
             case "error" if told["code"] == "not_found":
                 self._witness.answered(self._user_id, told["id"], Answer("not_found", None))
             case "error" if told["code"] not in TRY_AGAIN and told.get("field") != "timestamp":
                 self._violate(f"got the error {told}")
+            case kind if "revision" in told:
+                self._see_collection(kind, told)
             case _:
                 pass
 
@@ -205,7 +77,47 @@ class ConnectionWatch:
         elif code not in OF_A_BAD_LINK | NOBODYS_FAULT:
             self._violate(f"was closed with {code}")
 
-    def _resume(self, told: dict[str, Any]) -> None:
+    def _see_collection(self, kind: str, told: dict[str, Any]) -> None:
+        name = _collection_of(kind, told)
+        if (watch := self._watches.get(name)) is None:
+            self._violate(f"was told of {name}, which it does not follow")
+        elif kind == "resumed":
+            watch.resume(told)
+        elif kind.endswith("_update"):
+            watch.update(told)
+        elif kind.endswith("_snapshot"):
+            watch.show_all(told, told["items"])
+        else:
+            watch.piece(told)
+
+    def _violate(self, text: str) -> None:
+        self._witness.violate(f"{self._device} of {self._user_id} {text}")
+
+
+class _ListWatch:
+    """Judges what a connection is told of one list.
+
+    Args:
+        line: whose, and which.
+        since: from which revision the device asked to go on.
+        epoch: of that, as far as the device knew it.
+    """
+
+    def __init__(self, witness: Witness, line: str, device: str, since: int, epoch: str | None) -> None:
+        self._witness = witness
+        self._line = line
+        self._device = device
+        self._since = since
+        self._asked_epoch = epoch
+        self._epoch: str | None = None
+        """Of what it is told."""
+        self._next: int | None = None
+        """The revision that must come next; ``None``: it has not been said where it begins."""
+        self._awaits_list = False
+        self._pieces: list[dict[str, Any]] = []
+
+    def resume(self, told: dict[str, Any]) -> None:
+        """Judge from where on it is told."""
         self._epoch = told["epoch"]
         if told["recovered"]:
             if self._asked_epoch not in (None, self._epoch):
@@ -214,20 +126,22 @@ class ConnectionWatch:
                 self._violate("was resumed twice")
             self._next = self._since + 1
             return
-        self._awaits_list, self._pieces = True, set()
+        self._awaits_list, self._pieces = True, []
         if self._asked_epoch not in (None, self._epoch):
-            self._witness.start_again(self._user_id)
+            self._witness.start_again(self._line)
 
-    def _update(self, told: dict[str, Any]) -> None:
+    def update(self, told: dict[str, Any]) -> None:
+        """Judge an update."""
         revision = told["revision"]
         if self._next is None or self._awaits_list:
             self._violate(f"was shown revision {revision} before it was said where it begins")
         elif revision != self._next:
             self._violate(f"was shown revision {revision} where {self._next} comes next")
         self._next = revision + 1
-        self._witness.show(self._user_id, revision, told["action"], told["content_id"])
+        self._witness.show(self._line, revision, told)
 
-    def _list(self, told: dict[str, Any], contents: frozenset[str]) -> None:
+    def show_all(self, told: dict[str, Any], items: list[dict[str, Any]]) -> None:
+        """Judge a whole list."""
         revision: int = told["revision"]
         if not self._awaits_list:
             self._violate("was shown a list unasked")
@@ -235,14 +149,74 @@ class ConnectionWatch:
             self._violate(f"was told of epoch {self._epoch} and shown a list of {told['epoch']}")
         self._awaits_list = False
         self._next = revision + 1
-        self._witness.show_list(self._user_id, revision, contents)
+        self._know_all(revision, items)
 
-    def _piece(self, told: dict[str, Any]) -> None:
+    def piece(self, told: dict[str, Any]) -> None:
+        """Judge a part of a list, with the last one the whole."""
         if told.get("start"):
-            self._pieces = set()
-        self._pieces.update(item["content_id"] for item in told["items"])
+            self._pieces = []
+        self._pieces += told["items"]
         if told.get("next") is None:
-            self._list(told, frozenset(self._pieces))
+            self.show_all(told, self._pieces)
+
+    def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
+        self._witness.show_list(self._line, revision, frozenset((item["content_id"], carried(item)) for item in items))
 
     def _violate(self, text: str) -> None:
-        self._witness.violate(f"{self._device} of {self._user_id} {text}")
+        self._witness.violate(f"{self._device} of {named(self._line)} {text}")
+
+
+class _ProgressWatch(_ListWatch):
+    """What was missed of progress has holes, and ends at the revision of ``resumed``; what comes live has none."""
+
+    _missed = 0
+    """Up to this revision there may be holes."""
+
+    @override
+    def resume(self, told: dict[str, Any]) -> None:
+        if told["recovered"] and self._next is not None:  # what its node has missed has holes, too
+            self._since, self._next = self._next - 1, None
+        super().resume(told)
+        self._missed = told["revision"] if told["recovered"] else 0
+
+    @override
+    def update(self, told: dict[str, Any]) -> None:
+        revision = told["revision"]
+        if self._next is None or self._awaits_list:
+            self._violate(f"was shown revision {revision} before it was said where it begins")
+        elif not self._next <= revision <= max(self._next, self._missed):
+            self._violate(
+                f"was shown revision {revision} where {self._next} comes next, with holes up to {self._missed}"
+            )
+        self._next = revision + 1
+        self._witness.registers.show(self._line, told)
+
+    @override
+    def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
+        self._witness.registers.show_all(self._line, revision, {item["content_id"]: item for item in items})
+
+
+def _asked(target: str) -> Iterator[tuple[str, int, str | None]]:
+    """Yield each collection that ``target`` asks for, with the revision from which on, and the epoch of that."""
+    asked = parse_qs(urlsplit(target).query)
+    for since in asked["since"]:
+        if since.isdecimal():
+            yield WATCHLIST, int(since), asked.get("epoch", [None])[0]
+        else:
+            name, revision, epoch = _SINCE.fullmatch(since).groups()  # type: ignore[union-attr]  # our own client's
+            yield name, int(revision), epoch
+
+
+def _collection_of(kind: str, told: dict[str, Any]) -> str:
+    """Return which collection the service tells of."""
+    if "list" in told:
+        return f"list:{told['list']}"
+    return PROGRESS if told.get("collection") == PROGRESS or kind.startswith(PROGRESS) else WATCHLIST
+
+
+def _line_of(user_id: str, name: str) -> str:
+    return line_of_progress(user_id) if name == PROGRESS else line_of(user_id, _list_in(name))
+
+
+def _list_in(name: str) -> str | None:
+    return name.removeprefix("list:") if name.startswith("list:") else None

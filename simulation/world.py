@@ -17,6 +17,8 @@ from msgspec import Struct
 from pykka import ActorRegistry
 from typing_extensions import override
 
+from actors.messages.content_ids import ContentIdKind
+from simulation.agreeing import agree, be_told_online, repeat
 from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
@@ -26,29 +28,29 @@ from simulation.device import Device
 from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
+from simulation.lines import line_of_progress, named
 from simulation.list_author import ListAuthors
+from simulation.list_users import ListUsers
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay, Network
 from simulation.node import BOOT_S, NodeDeps, SimulatedNode
 from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
+from simulation.registers import judge_registers
 from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S, WallClock
-from simulation.watch import Witness
+from simulation.witness import Witness
 from storage.history import HistoryLimits
 
-CALM_S: Final = 180.0
-"""For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
-30 s, and a client's longest pause is 60 s."""
 FADE_S: Final = 5.0
 """After the last step, at most: faults go on, so that the last word may be the one that is lost."""
 PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
-REPEATED: Final = 10
-"""Writes that are repeated at the end."""
 BACKLOG: Final = 2
 """Messages under way to a node, where the bus overflows: the engines' own bounds are hundreds and thousands."""
+ALIKE: Final = ("\u00e9", "e\u0301", "\u00c9", "e")
+"""Ends of ids: the same with an accent in one character and in two, in capitals, and without it."""
 IDLE_S: Final = 130.0
 """For idle users to retire, at most: a half-open connection is noticed 60 to 90 s after its last word, then comes a
 sweep."""
@@ -135,7 +137,8 @@ def _run_world(shape: Shape) -> Verdict:
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
-    database = SimulatedDatabase(directory, lambda: int((START_S + loop.time()) * 1000), loop.time, history)
+    now_ms, ids = lambda: int((START_S + loop.time()) * 1000), shape.content_ids
+    database = SimulatedDatabase(directory, now_ms, loop.time, history, ids)
     try:
         with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
             world = World(shape, loop, rng, log, database)
@@ -171,6 +174,13 @@ def _page(world: "World", violations: Sequence[str]) -> str:
     return page(world.shape, violations, user_id, world.log.events, read_commits(world.database.file, user_id))
 
 
+def _rest_of_id(index: int, kind: ContentIdKind) -> str:
+    """Return how a content's id goes on behind its user's mark; texts are as alike as those that differ can be."""
+    if kind == "uuid":
+        return f"0000-4000-8000-{index:012x}"
+    return f" urn:{index // len(ALIKE)}:{ALIKE[index % len(ALIKE)]}"
+
+
 class World:
     """Nodes, users, devices, and what is between them."""
 
@@ -194,6 +204,7 @@ class World:
             Delay(rng, 0.0005, shape.store_s),
             shape.faults,
             shape.slice_rows,
+            shape.content_ids,
         )
         network = Network(loop, Delay(rng, 0.001, shape.network_s))
         self._drifts = Random(f"drifts {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
@@ -202,7 +213,15 @@ class World:
             for number in range(shape.nodes)
         ]
         self.coverage = Coverage(shape.faults, self.nodes)
-        clients = ClientDeps(loop=loop, rng=rng, log=log, network=network, witness=self.witness, choose=self._any_node)
+        clients = ClientDeps(
+            loop=loop,
+            rng=rng,
+            log=log,
+            network=network,
+            witness=self.witness,
+            content_ids=shape.content_ids,
+            choose=self._any_node,
+        )
         self.backend = Backend(clients, must_be_answered=not shape.faults & OUTAGES)
         self.operator = Operator(clients)
         self.publisher = ForeignPublisher(rng, log, self.hub, self.witness)
@@ -214,13 +233,14 @@ class World:
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
             self.witness.marks[user_id] = mark
-            self.contents[user_id] = [f"{mark}0000-4000-8000-{index:012x}" for index in range(shape.contents)]
+            self.contents[user_id] = [mark + _rest_of_id(index, shape.content_ids) for index in range(shape.contents)]
             for index in range(shape.devices):
                 name, clock = f"device {number}.{index}", self._clock(100, 0.01)
                 is_javascript = cores.random() < shape.javascript
                 device = Device(clients, user_id, name, clock, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
         self.lists = ListAuthors(clients, self.contents, shape)
+        self.list_users = ListUsers(self.backend, self.contents, shape)
 
     async def live(self) -> None:
         """Begin, let things happen, become calm, end."""
@@ -240,17 +260,24 @@ class World:
         await steps.make_calm()
         self.hub.faults = BusFaults()
         await asyncio.sleep(LATE_S)
-        await self._agree()
-        await self._repeat()
+        await agree(self)
+        await repeat(self)
         await self._end()
 
     def judge(self) -> Iterator[str]:
         """Yield what the journal says against the promise."""
-        for user_id in self.users:
-            journal = self.journal.read(user_id)
-            for text in judge(self.witness, user_id, journal):
-                yield f"{user_id}: {text}"
+        for line in (*self.users, *self.list_users.lines):
+            for text in judge(self.witness, line, self.journal.read(line)):
+                yield f"{named(line)}: {text}"
+        for user_id in self.users if self.shape.plays else ():
+            line = line_of_progress(user_id)
+            for text in judge_registers(self.witness.registers, line, self.journal.registers(line)):
+                yield f"{named(line)}: {text}"
         yield from self.lists.judge(self.journal)
+
+    def now_ms(self) -> int:
+        """Return what the database's clock says."""
+        return int((START_S + self.loop.time()) * 1000)
 
     def _serves_anybody(self) -> bool:
         return any(node.node is not None and len(node.node.users) for node in self.nodes)
@@ -275,67 +302,18 @@ class World:
             backlog=BACKLOG if "bus overflows" in faults else None,
         )
 
-    async def _agree(self) -> None:
-        until_s = self.loop.time() + CALM_S
-        while not self.witness.violations and (disagreements := list(self._disagreements())):
-            if self.loop.time() >= until_s:
-                for text in disagreements:
-                    self.witness.violate(f"after {CALM_S:.0f} s of calm {text}")
-                return
-            await asyncio.sleep(1)
-        for user_id in () if self.witness.violations else self.users:
-            truth = self.journal.listed(user_id)
-            for node in self.nodes:
-                if await self.backend.list(user_id, node) != truth:
-                    self.witness.violate(f"{node.place} tells another list of {user_id} than the journal holds")
-
-        if not self.witness.violations:
-            await self.lists.check(self.nodes)
-            await self.operator.check_revoked(self)
-
-    def _disagreements(self) -> Iterator[str]:
-        if not (self.backend.is_settled and self.lists.is_settled):
-            yield "a backend still writes"
-        if not self.operator.is_settled:
-            yield "the operator still waits"
-        for node in self.nodes:
-            if node.node is None:
-                yield f"{node.place} does not run"
-            elif node.node.metrics.bus.outbox:
-                yield f"{node.place} has something to publish"
-        for user_id in self.users:
-            truth: frozenset[str] | None = None
-            for device in self.devices:
-                if device.user_id != user_id:
-                    continue
-                if device.is_open and device.token_id in self.witness.revoked:
-                    yield f"{device.name} is connected with {device.token_id}, which was revoked"
-                if not device.is_settled:
-                    yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
-                    continue
-                truth = self.journal.listed(user_id) if truth is None else truth
-                if device.contents != truth:
-                    yield f"{device.name} shows {len(device.contents)} contents, and the journal holds {len(truth)}"
-
-    async def _repeat(self) -> None:
-        """Repeat some writes that were answered: each must get its first answer, and change nothing."""
-        if self.witness.violations or not self.witness.answers:
-            return
-        before = self.journal.heads()
-        for user_id, operation_id in self.rng.choices(list(self.witness.answers), k=REPEATED):
-            self.backend.repeat(user_id, operation_id)
-        while not self.backend.is_settled:  # noqa: ASYNC110 - they end, each by a time-out if need be
-            await asyncio.sleep(1)
-        if before != self.journal.heads():
-            self.witness.violate("a repeated write has changed a list")
-
     async def _end(self) -> None:
         """Let everybody go, and look what is left."""
+        if self.shape.commands:  # half of them, so that their nodes go on telling of others
+            for device in self.devices[::2]:
+                device.stop()
+            await be_told_online(self, self.devices[1::2], IDLE_S)
         for device in self.devices:
             device.stop()
         until_s = self.loop.time() + IDLE_S
         while self._serves_anybody() and self.loop.time() < until_s:  # noqa: ASYNC110 - what the nodes say of themselves
             await asyncio.sleep(1)
+        await be_told_online(self, (), IDLE_S)
         for node in self.nodes:
             if node.node is not None and len(node.node.users):
                 self.witness.violate(f"{node.place} still serves {list(node.node.users)}")

@@ -29,6 +29,8 @@ class Followed(Struct, eq=False):
     """Where the next part of the list begins that is being sent; ``None``: none is."""
     is_joined: bool = False
     """Whether it was answered where it stands."""
+    promised: int = 0
+    """The last revision that the device was told to wait for: up to there it takes holes among registers."""
 
     def lacks(self, newest: int) -> bool:
         """Return whether the device is to be brought up to date, where ``newest`` is known to exist."""
@@ -43,9 +45,19 @@ class Followed(Struct, eq=False):
             return Join(connection, self.revision, self.epoch, None, asked.collection)
         return Join(connection, asked.since, self.epoch, asked.after, asked.collection)
 
+    def replay(self, replayed: Replayed) -> Resumed | None:
+        """Join with what is to be replayed, and return what the device is to be told before: it would not expect holes.
+
+        ``None``: it knows.
+        """
+        knows = self.is_joined and (replayed.revisions is None or replayed.head <= self.promised)
+        self.is_joined = True
+        return None if knows else self.resumed(replayed.head, replayed.epoch)
+
     def resumed(self, revision: int, epoch: str, reason: str | None = None) -> Resumed:
         """Return what tells the device where this stands; ``reason``: why it is shown the list."""
         name = self.asked.collection
+        self.promised = revision
         return Resumed(
             recovered=reason is None,
             revision=revision,

@@ -258,9 +258,8 @@ class SyncWebSocket(LoopActor):
         self._deliver(Deliver(replayed.head + 1, (), replayed.collection))
         if is_first:
             self._socket.resume_reading()
-        if not followed.is_joined:
-            followed.is_joined = True
-            self._send(followed.resumed(replayed.head, replayed.epoch))
+        if (resumed := followed.replay(replayed)) is not None:
+            self._send(resumed)
         self._outbox.send(replayed.frames)
         self._outbox.flush()
         followed.revision = reached(replayed, self._outbox.forget_excess())

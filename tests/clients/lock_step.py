@@ -26,9 +26,6 @@ Step = dict[str, Any]
 
 START_MS = 1_764_000_000_000
 
-WITH_REGISTERS = (CLIENTS / "javascript" / "dist" / "registers.js").exists()
-"""Whether the JavaScript client keeps progress and devices."""
-
 END = "\x1f"
 """Of a list's name in the JavaScript client's keys."""
 
@@ -117,9 +114,7 @@ class Pair:
         _compare("queue", self.python.queued, self._javascript.queued)
         shown = None, *self.python.opened_lists
         _compare("lists", [self.python.items_of(list_id) for list_id in shown], self._javascript.items_of(*shown))
-        if WITH_REGISTERS:
-            registers = self._javascript.registers()
-            _compare("registers", [self.python.progress, self.python.devices], [*registers])
+        _compare("registers", [self.python.progress, self.python.devices], [*self._javascript.registers()])
         for user_id, saves in self._disk.items():
             kept = self._kept.setdefault(user_id, _Kept())
             kept.take(saves)

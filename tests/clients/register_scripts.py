@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from tests.clients.lock_step import START_MS, WITH_REGISTERS, Pair, Step
+from tests.clients.lock_step import START_MS, Pair, Step
 
 CONTENTS: Final = tuple(f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abcd")
 EPOCHS: Final = ("e1", "e1", "e1", "e1", "e2")
@@ -13,10 +13,8 @@ NODES: Final = ("s", "r1", "r2", "\uffff", "\uffff", "\U00010000", "\U00010000",
 COLLECTIONS: Final = ("progress", "devices")
 DEVICES: Final = ("tv", "phone")
 STATES: Final = ("playing", "playing", "playing", "playing", "paused", "stopped")
-ANSWERS: Final = ("added", "existing", "removed", *(("updated", "superseded") if WITH_REGISTERS else ()))
-PAYLOAD: Final[Step] = (
-    {"payload": {"n": [1]}, "from_device_id": "tv", "position_seconds": 1.5} if WITH_REGISTERS else {}
-)
+ANSWERS: Final = ("added", "existing", "removed", "updated", "superseded")
+PAYLOAD: Final[Step] = {"payload": {"n": [1]}, "from_device_id": "tv", "position_seconds": 1.5}
 BAD: Final[tuple[Step, ...]] = (
     {"report": CONTENTS[0], "position_seconds": -1},
     {"report": CONTENTS[0], "position_seconds": True},
@@ -40,7 +38,7 @@ class RegisterScript:
     def __init__(self, rng: Random, pair: Pair) -> None:
         self._rng = rng
         self._pair = pair
-        self._has_registers = WITH_REGISTERS and rng.random() < 0.5
+        self._has_registers = rng.random() < 0.5
         self._collection = COLLECTIONS[0]
         """That the message is about."""
         self._list = (9, "e1")

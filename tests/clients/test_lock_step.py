@@ -10,7 +10,7 @@ from syncd_client.device_registers import DeviceRegisters
 from syncd_client.progress_registers import ProgressRegisters
 
 from simulation import javascript_core
-from tests.clients.lock_step import START_MS, WITH_REGISTERS, DifferenceError, Pair, Step
+from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step
 from tests.clients.scripts import Script
 from tests.simulation.javascript import NEEDS_NODE
 
@@ -57,7 +57,6 @@ def test_a_difference_is_found(javascript: str, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(found.value.__cause__, DifferenceError)
 
 
-@pytest.mark.skipif(not WITH_REGISTERS, reason="the JavaScript client keeps no registers")
 @pytest.mark.parametrize(
     ("broken", "name", "value"),
     [

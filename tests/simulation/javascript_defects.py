@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from simulation import javascript_core
-from tests.simulation.defects import Patch
+from tests.simulation.collection_defects import Patch
 
 
 def _break_javascript(patch: pytest.MonkeyPatch, javascript: str) -> None:
@@ -45,11 +45,22 @@ def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
     _break_javascript(patch, javascript)
 
 
+def ask_for_lists_from_where_the_watchlist_is(patch: pytest.MonkeyPatch) -> None:
+    javascript = """
+        const { head } = Collections.prototype;
+        Collections.prototype.head = function (prefix) {
+            return { ...head.call(this, prefix), revision: head.call(this, WATCHLIST).revision };
+        };
+    """
+    _break_javascript(patch, javascript)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     keep_in_flight_what_no_connection_carries: 152,
     pause_for_ever: 96,
     notice_no_silence: 207,
     save_no_writes: 96,
     add_a_list_to_the_one_before: 363,
+    ask_for_lists_from_where_the_watchlist_is: 183,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""

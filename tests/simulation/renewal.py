@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from simulation.shape import Shape, draw_shape
 from simulation.world import run_world
 from tests.simulation import defects, javascript_defects
+from tests.simulation.collection_defects import Patch
 
 SEEDS: Final = 500
 """Within which each defect must be found."""
@@ -28,7 +29,7 @@ def shapes_from(seed: int | None = None) -> list[Shape]:
     return sorted(map(draw_shape, range(SEEDS)), key=lambda shape: (shape.seed != seed, _cost(shape)))
 
 
-def renew(name: str, defect: defects.Patch, shapes: Iterable[Shape]) -> str:
+def renew(name: str, defect: Patch, shapes: Iterable[Shape]) -> str:
     """Return a line of a list: the seed of the first of ``shapes`` that finds ``defect`` soon, or of the soonest."""
     soonest_s, line = math.inf, f"    {name} is not found"
     with pytest.MonkeyPatch.context() as patch:

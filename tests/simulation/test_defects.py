@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from simulation.world import run_world
 from tests.simulation import javascript_defects
-from tests.simulation.defects import FOUND_AT, Patch
+from tests.simulation.collection_defects import Patch
+from tests.simulation.defects import FOUND_AT
 from tests.simulation.javascript import NEEDS_NODE
 from tests.simulation.renewal import shapes_from
 

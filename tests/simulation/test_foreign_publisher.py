@@ -12,7 +12,7 @@ from simulation.event_log import EventLog
 from simulation.foreign_publisher import ForeignPublisher
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
-from simulation.watch import Witness
+from simulation.witness import Witness
 
 
 class Published:

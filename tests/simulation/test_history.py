@@ -10,7 +10,8 @@ from simulation.history import Commit, page, page_of_nodes, user_of
 from simulation.shape import draw_shape
 from simulation.wall_clock import START_S
 from simulation.world import Verdict, run_world
-from tests.simulation.defects import FOUND_AT, Patch, let_removes_win, start_on_a_journal_that_has_gone_back
+from tests.simulation.collection_defects import Patch
+from tests.simulation.defects import FOUND_AT, let_removes_win, start_on_a_journal_that_has_gone_back
 from tests.simulation.renewal import shapes_from
 
 EVENTS: list[Event] = [

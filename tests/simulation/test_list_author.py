@@ -21,6 +21,9 @@ SHAPE: Final = replace(
     pause_s=0.1,
     javascript=0.0,
     lists=2,
+    follows=False,
+    commands=False,
+    plays=False,
     kept=3,
     faults=frozenset(),
 )

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
+from simulation.lines import line_of
 from simulation.oracle import ADD, Journal, Row, judge, judge_for_now
-from simulation.watch import Answer, Wanted, Witness
+from simulation.witness import Answer, Item, Wanted, Witness
 
 REMOVE = "watchlist.remove"
 
@@ -15,11 +17,15 @@ def row(revision: int, kind: str = ADD, content_id: str = "a", operation_id: str
     return Row(revision, kind, content_id, "tv", operation_id)
 
 
+def listed(*contents: str) -> frozenset[Item]:
+    return frozenset((content_id, "") for content_id in contents)
+
+
 def added(revision: int) -> Row:
     return row(revision, operation_id="r.1")
 
 
-GOOD = Journal(1, (added(1),), frozenset({"a"}))
+GOOD = Journal(1, (added(1),), listed("a"))
 
 
 @pytest.fixture
@@ -27,8 +33,8 @@ def witness() -> Witness:
     witness = Witness()
     witness.wanted["ann", "r.1"] = Wanted("r", "add", "a", 0)
     witness.answers["ann", "r.1"] = Answer("added", 1)
-    witness.shown["ann", 1] = ("add", "a")
-    witness.snapshots["ann", 1] = frozenset({"a"})
+    witness.shown["ann", 1] = ("add", "a", "")
+    witness.snapshots["ann", 1] = listed("a")
     return witness
 
 
@@ -41,13 +47,13 @@ def test_other_users_rows_are_judged_by_themselves(witness: Witness) -> None:
 
 
 JOURNALS = {
-    "the first revision is missing": Journal(2, (added(2),), frozenset({"a"})),
-    "the head is ahead": Journal(2, (added(1),), frozenset({"a"})),
-    "an operation is there twice": Journal(2, (added(1), added(2)), frozenset({"a"})),
+    "the first revision is missing": Journal(2, (added(2),), listed("a")),
+    "the head is ahead": Journal(2, (added(1),), listed("a")),
+    "an operation is there twice": Journal(2, (added(1), added(2)), listed("a")),
     "an acknowledged write is not there": Journal(0, (), frozenset()),
     "the list is another one": Journal(1, (added(1),), frozenset()),
-    "another content": Journal(1, (row(1, content_id="b", operation_id="r.1"),), frozenset({"b"})),
-    "a remove of nothing": Journal(2, (added(1), row(2, REMOVE, "b")), frozenset({"a"})),
+    "another content": Journal(1, (row(1, content_id="b", operation_id="r.1"),), listed("b")),
+    "a remove of nothing": Journal(2, (added(1), row(2, REMOVE, "b")), listed("a")),
 }
 
 
@@ -60,8 +66,8 @@ CHANGES: dict[str, Callable[[Witness], object]] = {
     "never answered": lambda witness: witness.answers.clear(),
     "no revision": lambda witness: witness.answers.update({("ann", "r.1"): Answer("added", None)}),
     "another revision": lambda witness: witness.answers.update({("ann", "r.1"): Answer("added", 2)}),
-    "shown otherwise": lambda witness: witness.shown.update({("ann", 1): ("remove", "a")}),
-    "shown and not there": lambda witness: witness.shown.update({("ann", 2): ("add", "a")}),
+    "shown otherwise": lambda witness: witness.shown.update({("ann", 1): ("remove", "a", "")}),
+    "shown and not there": lambda witness: witness.shown.update({("ann", 2): ("add", "a", "")}),
     "another list": lambda witness: witness.snapshots.update({("ann", 1): frozenset()}),
 }
 
@@ -99,13 +105,13 @@ def test_an_add_is_outlived_by_removes_that_had_seen_it(
 def test_a_foreign_add_is_one_however_many_nodes_take_it_in(witness: Witness) -> None:
     witness.foreign["ann", "movie-1"] = "a"
     foreign = Row(2, ADD, "a", "outside", None, '["movie-1"]')
-    assert list(judge(witness, "ann", Journal(2, (added(1), foreign), frozenset({"a"})))) == []
+    assert list(judge(witness, "ann", Journal(2, (added(1), foreign), listed("a")))) == []
     again = Row(3, ADD, "a", "outside", None, '["movie-1"]')
-    assert list(judge(witness, "ann", Journal(3, (added(1), foreign, again), frozenset({"a"})))) == [
+    assert list(judge(witness, "ann", Journal(3, (added(1), foreign, again), listed("a")))) == [
         "revision 3 adds movie-1 again"
     ]
     stranger = Row(2, ADD, "a", "outside", None, '["movie-2"]')
-    assert list(judge(witness, "ann", Journal(2, (added(1), stranger), frozenset({"a"})))) == ["revision 2 is nobody's"]
+    assert list(judge(witness, "ann", Journal(2, (added(1), stranger), listed("a")))) == ["revision 2 is nobody's"]
 
 
 def test_a_foreign_remove_takes_the_tags_that_it_names(witness: Witness) -> None:
@@ -129,3 +135,55 @@ def test_an_add_that_a_publisher_has_named_may_go_with_a_remove_of_the_rest(witn
     assert len(list(judge(witness, "ann", Journal(3, rows, frozenset())))) == 1
     witness.foreign_removes["ann", "a"] = [frozenset({"r:2"})]
     assert list(judge(witness, "ann", Journal(3, rows, frozenset()))) == []
+
+
+OURS = line_of("ann", "ours")
+
+
+def of_list(*rows: Row, head: int, ends: tuple[int, ...] = ()) -> Journal:
+    """A list that was added to, and deleted at ``ends``."""
+    journal = Journal(head, rows, frozenset(), ends)
+    return replace(journal, listed=journal.list_at(head or 99))
+
+
+@pytest.fixture
+def of_ours() -> Witness:
+    """Two adds to a list, and its deletion between them."""
+    witness = Witness()
+    for number, revision in ((1, 4), (2, 7)):
+        witness.wanted["ann", f"r.{number}"] = Wanted("r", "add", "a", None, "ours", {"position": str(number)})
+        witness.answers["ann", f"r.{number}"] = Answer("added", revision)
+    for is_done in (False, False, True):
+        witness.deletes(OURS, is_done=is_done)
+    return witness
+
+
+def add(number: int, revision: int, carries: str, stamp: int) -> Row:
+    return Row(revision, ADD, "a", "tv", f"r.{number}", stamp=(stamp, "tv"), carries=carries)
+
+
+ONE, TWO = '{"position": "1"}', '{"position": "2"}'
+LISTS = {
+    "deleted, and there again": (of_list(add(1, 4, ONE, 9), add(2, 7, TWO, 8), head=7, ends=(4,)), 0),
+    "deleted twice": (of_list(add(1, 4, ONE, 9), add(2, 7, TWO, 8), head=0, ends=(4, 7)), 0),
+    "deleted more often than asked": (of_list(add(1, 4, ONE, 9), add(2, 7, TWO, 8), head=0, ends=(4, 7, 9)), 1),
+    "never deleted": (of_list(add(1, 4, ONE, 9), add(2, 7, ONE, 8), head=7), 2),
+    "goes on where it ended": (of_list(add(1, 6, ONE, 9), add(2, 7, TWO, 8), head=7, ends=(6,)), 2),
+    "there after it ended": (of_list(add(1, 4, ONE, 9), add(2, 7, TWO, 8), head=7, ends=(4, 7)), 1),
+    "carries what it did before": (of_list(add(1, 4, ONE, 9), add(2, 7, ONE, 8), head=7, ends=(4,)), 1),
+}
+
+
+@pytest.mark.parametrize(("journal", "wrong"), LISTS.values(), ids=LISTS)
+def test_a_list_goes_on_later_and_without_what_was_in_it_where_one_was_deleted(
+    of_ours: Witness, journal: Journal, wrong: int
+) -> None:
+    assert len(list(judge(of_ours, OURS, journal))) == wrong
+    assert list(judge(of_ours, "ann", Journal(0, (), frozenset()))) == []
+
+
+@pytest.mark.parametrize(("carries", "is_fine"), [(ONE, True), (TWO, False)])
+def test_an_item_carries_the_word_with_the_later_stamp(of_ours: Witness, carries: str, is_fine: bool) -> None:
+    of_ours.answers["ann", "r.2"], of_ours.deletions = Answer("existing", 5), {}
+    journal = of_list(add(1, 4, ONE, 9), add(2, 5, carries, 8), head=5)
+    assert (list(judge(of_ours, OURS, journal)) == []) is is_fine

@@ -19,6 +19,8 @@ SHAPE: Final = replace(
     store_s=0.01,
     network_s=0.01,
     javascript=0.0,
+    follows=False,
+    plays=False,
 )
 
 TRACES: Final = {

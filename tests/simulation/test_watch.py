@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from syncd_client import events
 from syncd_client.hlc import NEVER
 from syncd_client.user_state import PendingWrite
 
-from simulation.watch import Answer, ConnectionWatch, Wanted, Witness
+from simulation.watch import ConnectionWatch
+from simulation.witness import Witness
 
 ANN, BOB = "00000000-0000-4000-8000-00000000000a", "00000001-0000-4000-8000-00000000000b"
 
@@ -39,6 +39,8 @@ def piece(revision: int, content_id: str, **more: Any) -> dict[str, Any]:
     return {"type": "watchlist_snapshot_piece", "revision": revision, "epoch": "e", "items": items, **more}
 
 
+KIDS: dict[str, Any] = {"list": "kids"}
+OF_KIDS = {"type": "list_update", **KIDS}
 ACK = {"type": "ack", "id": "r.1", "status": "added", "revision": 3}
 
 GOOD: dict[str, list[dict[str, Any]]] = {
@@ -111,50 +113,6 @@ def test_a_write_is_of_the_list_from_which_its_device_starts_in_another_epoch(
     assert witness.wanted["ann", "r.1"].observed == observed
 
 
-def test_what_was_acknowledged_after_the_backup_may_be_lost_and_nothing_else(witness: Witness) -> None:
-    for number, revision in ((1, 1), (2, 2), (3, None), (4, 4), (5, None), (6, None)):
-        witness.wanted["ann", f"r.{number}"] = Wanted("r", "add", ANN, 0)
-        if number == 4:
-            witness.back_up()
-        if number < 6:
-            witness.answered("ann", f"r.{number}", Answer("added" if revision else "existing", revision))
-    for revision in (1, 2, 4):
-        witness.show("ann", revision, "add", ANN)
-        witness.show_list("ann", revision, frozenset({ANN}))
-    witness.go_back({"ann": 2})
-    assert list(witness.answers) == [("ann", "r.1"), ("ann", "r.2"), ("ann", "r.3")]
-    assert witness.lost == {("ann", "r.4"), ("ann", "r.5")}
-    assert list(witness.shown) == list(witness.snapshots) == [("ann", 1), ("ann", 2)]
-    confirmed = events.Confirmed(operation_id="r.4", operation="add", content_id=ANN, status="added")
-    witness.confirmed("ann", confirmed)  # its device had its answer
-    witness.show("ann", 4, "remove", ANN)
-    witness.answered("ann", "r.4", Answer("added", 3))
-    assert witness.violations == []
-    witness.answered("ann", "r.2", Answer("added", 3))
-    assert len(witness.violations) == 1
-
-
-def test_two_devices_are_shown_the_same(witness: Witness) -> None:
-    witness.show("ann", 3, "add", ANN)
-    witness.show("ann", 3, "add", ANN)
-    witness.show_list("ann", 3, frozenset({ANN}))
-    assert witness.violations == []
-    witness.show("ann", 3, "remove", ANN)
-    witness.show_list("ann", 3, frozenset())
-    assert len(witness.violations) == 2
-
-
-def test_an_app_is_told_what_the_service_has_answered(witness: Witness) -> None:
-    confirmed = events.Confirmed(operation_id="r.1", operation="add", content_id=ANN, status="added")
-    witness.confirmed("ann", confirmed)
-    assert len(witness.violations) == 1
-    witness.answered("ann", "r.1", Answer("added", 3))
-    witness.confirmed("ann", confirmed)
-    assert len(witness.violations) == 1
-    witness.refused("ann", events.Refused(operation_id="r.1", operation="add", content_id=ANN, code="c", message="m"))
-    assert len(witness.violations) == 2
-
-
 @pytest.mark.parametrize("code", [4001, 4002])
 def test_whoever_has_a_good_link_is_not_closed_for_silence_or_slowness(witness: Witness, code: int) -> None:
     watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
@@ -171,3 +129,63 @@ def test_no_connection_ends_for_a_rule_that_is_broken_or_a_defect(witness: Witne
     for is_link_fine in (True, False):
         watch.closed(code, is_link_fine=is_link_fine)
     assert witness.violations == [f"tv of ann was closed with {code}"] * 2
+
+
+PLAYED = {"content_id": ANN, "position": 1, "duration": 0, "state": "paused", "watched": False}
+
+
+def progress(revision: int) -> dict[str, Any]:
+    return {"type": "progress_update", "action": "update", "revision": revision, **PLAYED}
+
+
+OF_PROGRESS: dict[str, Any] = {"collection": "progress"}
+SNAPSHOT = {"type": "progress_snapshot", "epoch": "e", "items": [PLAYED]}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_fine"),
+    [
+        ([resumed(9) | OF_PROGRESS, progress(5), progress(9), progress(10)], True),
+        ([resumed(9) | OF_PROGRESS, progress(5), progress(10)], False),
+        ([resumed(9) | OF_PROGRESS, progress(9), progress(9)], False),
+        ([resumed(4) | OF_PROGRESS, progress(5), progress(7)], False),
+        ([resumed(4) | OF_PROGRESS, progress(5), resumed(9) | OF_PROGRESS, progress(7), progress(9)], True),
+        ([resumed(9, recovered=False) | OF_PROGRESS, SNAPSHOT | {"revision": 9}, progress(10)], True),
+        ([resumed(9, recovered=False) | OF_PROGRESS, SNAPSHOT | {"revision": 9}, progress(11)], False),
+        ([progress(5)], False),
+    ],
+)
+def test_what_was_missed_of_progress_has_holes_and_nothing_else(
+    witness: Witness, told: list[dict[str, Any]], is_fine: bool
+) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=watchlist:2&since=progress:4")
+    for message in told:
+        watch.see(message)
+    assert (witness.violations == []) is is_fine
+
+
+FOLLOWING = "/ws?since=watchlist:2&since=list:kids:5:e&since=list:later:0"
+
+
+@pytest.mark.parametrize(
+    ("told", "is_fine"),
+    [
+        ([resumed(2), resumed(6) | KIDS, update(6) | OF_KIDS, update(3)], True),
+        ([resumed(2), update(6) | OF_KIDS], False),
+        ([resumed(6) | KIDS, update(3) | OF_KIDS], False),
+        ([resumed(9) | {"list": "others"}], False),
+        (
+            [resumed(9, recovered=False) | KIDS, listed(9) | {"type": "list_snapshot"} | KIDS, update(10) | OF_KIDS],
+            True,
+        ),
+        ([resumed(9, recovered=False) | KIDS, piece(9, ANN) | {"type": "list_snapshot_piece", "list": "later"}], False),
+        ([resumed(6) | KIDS | {"epoch": "f"}], False),
+    ],
+)
+def test_each_list_that_is_followed_is_judged_for_itself(
+    witness: Witness, told: list[dict[str, Any]], is_fine: bool
+) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", FOLLOWING)
+    for message in told:
+        watch.see(message)
+    assert (witness.violations == []) is is_fine

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ def test_worlds_are_small_and_now_and_then_as_big_as_the_documents_say() -> None
     sizes = [(shape.nodes, shape.users, shape.devices) for shape in shapes]
     assert [(min(size), max(size)) for size in zip(*sizes, strict=True)] == [(1, 4), (2, 20), (1, 5)]
     assert sum(users * devices for _, users, devices in sizes) / len(sizes) < 12
+
+
+@pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
+def test_contents_may_be_named_by_texts_that_are_hard_to_tell_apart(javascript: float) -> None:
+    shape = replace(draw_shape(3), content_ids="text", contents=4, steps=60, javascript=javascript, faults=frozenset())
+    verdict = run_world(shape)
+    assert verdict.violations == ()
+    shown = {what.split()[-1] for _, _, what in verdict.events if what.startswith("is told r") and " add " in what}
+    assert len({unicodedata.normalize("NFC", name).lower() for name in shown}) < len(shown)
 
 
 @pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])

@@ -152,6 +152,17 @@ async def test_of_registers_it_goes_on_behind_the_last_that_was_kept_whatever_is
     await device.ref.stop(block=False)
 
 
+async def test_before_what_a_live_device_has_missed_of_registers_it_is_told_up_to_where_there_are_holes() -> None:
+    device = Device(collection=PROGRESS, since=3)
+    replayed = Replayed(revision=3, head=3, epoch="e", frames=(), collection=PROGRESS, revisions=())
+    await device.tell(replayed, deliver(PROGRESS, 9))
+    missed = Replayed(revision=9, head=9, epoch="e", frames=(b"7\n", b"9\n"), collection=PROGRESS, revisions=(7, 9))
+    await device.tell(missed, deliver(PROGRESS, 10))
+    assert [resumed(line)["revision"] for line in (device.socket.lines[0], device.socket.lines[1])] == [3, 9]
+    assert device.socket.lines[2:] == ["7", "9", "progress 10"]
+    await device.ref.stop(block=False)
+
+
 async def test_what_is_followed_from_now_on_is_joined_at_once_and_each_when_it_is_answered() -> None:
     device = Device(Following(PROGRESS))
     await device.tell(deliver(PROGRESS, 3))

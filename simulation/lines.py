@@ -1,0 +1,28 @@
+"""What names a user's collections: as the journal has it, and as violations do."""
+
+from typing import Final
+
+BETWEEN: Final = "\x1f"
+"""Between user and collection, in what names a collection beside the watchlist: that is named by its user alone."""
+
+PROGRESS: Final = "progress"
+
+
+def line_of(user_id: str, list_id: str | None) -> str:
+    """Return what names a user's list, as the journal has it; ``None``: the watchlist."""
+    return user_id if list_id is None else f"{user_id}{BETWEEN}list:{list_id}"
+
+
+def line_of_progress(user_id: str) -> str:
+    """Return what names a user's progress."""
+    return f"{user_id}{BETWEEN}{PROGRESS}"
+
+
+def user_in(line: str) -> str:
+    """Return whose line it is."""
+    return line.partition(BETWEEN)[0]
+
+
+def named(line: str) -> str:
+    """Return how a violation names a line."""
+    return line.replace(BETWEEN, " ")
