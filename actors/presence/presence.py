@@ -80,9 +80,9 @@ class Presence(SupervisedActor):
         self._deps = deps
         self._is_here: dict[Pair, bool] = {}
         """What is to be written: who came, and who left. A later word replaces an earlier one."""
-        self._visited: set[Pair] = set()
-        """Who left before it was written that they came: they are known as well."""
-        self._recorded: set[Pair] = set()
+        self._visited: dict[Pair, None] = {}
+        """Who left before it was written that they came: known as well. In order, which a set would not keep."""
+        self._recorded: dict[Pair, None] = {}
         """Who has become known."""
         self._written: _Batch | None = None
         """Under way."""
@@ -110,10 +110,10 @@ class Presence(SupervisedActor):
             case DeviceLeft(user_id=user_id, device_id=device_id):
                 self._deps.metrics.devices -= 1
                 if self._is_here.get((user_id, device_id)):
-                    self._visited.add((user_id, device_id))
+                    self._visited[user_id, device_id] = None
                 self._is_here[user_id, device_id] = False
             case DeviceRecorded(user_id=user_id, device_id=device_id, is_done=is_done):
-                (self._recorded if is_done else self._visited).add((user_id, device_id))
+                (self._recorded if is_done else self._visited)[user_id, device_id] = None
             case DevicesConnected(devices=devices):
                 self._is_here = {**dict.fromkeys(devices, True), **self._is_here}
             case PresenceDue():
@@ -172,8 +172,9 @@ class Presence(SupervisedActor):
     def _noted(self, noted: PresenceNoted) -> None:
         batch, metrics = self._finish(self._deps.gather_s), self._deps.metrics
         metrics.written += len(batch.is_here)
-        self._visited.difference_update(batch.visited)
-        self._recorded.difference_update(batch.recorded)
+        for done, waiting in ((batch.visited, self._visited), (batch.recorded, self._recorded)):
+            for pair in done:
+                waiting.pop(pair, None)
         if noted.seen:
             self._deps.hints(ShowSeen(noted.seen))
         for user_id, device_id in noted.unknown:

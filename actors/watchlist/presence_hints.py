@@ -30,6 +30,8 @@ class PresenceHints:
         tell: reaches it.
     """
 
+    __slots__ = ("_deps", "_is_due", "_is_stale", "_tell", "_told", "_user_id", "_waiting", "is_reading")
+
     def __init__(self, user_id: str, deps: WatchlistDeps, tell: Callable[[Any], None]) -> None:
         self._user_id = user_id
         self._deps = deps

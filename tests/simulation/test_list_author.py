@@ -13,7 +13,7 @@ from simulation.shape import draw_shape
 from simulation.world import run_world
 
 SHAPE: Final = replace(
-    draw_shape(3),
+    draw_shape(5),
     nodes=2,
     users=1,
     devices=1,
