@@ -3114,6 +3114,8 @@ var TabSession = class {
   #part = null;
   /** By name, the collections beside the watchlist that the app wants. */
   #lists;
+  /** Those that other tabs' apps have wanted while this one led. */
+  #listsOfOthers = /* @__PURE__ */ new Set();
   #isClosed = false;
   // Of the tab that leads, while it is another
   #copy = new LeaderCopy((batch) => this.#onApplied(batch));
@@ -3205,10 +3207,10 @@ var TabSession = class {
     for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
     void this.#loadRegisters();
   }
-  /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
+  /** If somebody needs it: an app, or a write in the queue. One that does not come is asked for at the next connection. */
   async #loadRegisters() {
     const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
-    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    if (this.#part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
     try {
       this.#part = await loadRegisters();
     } catch {
@@ -3334,6 +3336,7 @@ var TabSession = class {
     switch (message.type) {
       case "call":
         this.#engine?.call(message.call, message.name);
+        if (message.call.type === "open_list") this.#openForOthers(message.call.list);
         break;
       case "ask_stored":
         this.#tellStored();
@@ -3345,6 +3348,10 @@ var TabSession = class {
         if (this.#engine === null) this.#onBatch(message);
         else this.#onBatchOfAnother(message);
     }
+  }
+  #openForOthers(list) {
+    this.#listsOfOthers.add(list);
+    void this.#loadRegisters();
   }
   #tellStored() {
     const stored = this.#engine?.stored?.stored();

@@ -32,6 +32,12 @@ import type { TabSessionDeps } from "./tab_session_deps.js";
 import type { Tabs } from "./tabs.js";
 import { UserState, userState } from "./user_state.js";
 
+/** The names of writes, and when they are stored. */
+interface Written {
+  readonly names: string[];
+  readonly stored: Promise<void>;
+}
+
 export class TabSession {
   readonly userId: string;
   /** Fulfilled once there is a list to show. */
@@ -49,6 +55,8 @@ export class TabSession {
   #part: RegistersPart | null = null;
   /** By name, the collections beside the watchlist that the app wants. */
   readonly #lists: ReadonlyMap<string, unknown>;
+  /** Those that other tabs' apps have wanted while this one led. */
+  readonly #listsOfOthers = new Set<string>();
   #isClosed = false;
 
   // Of the tab that leads, while it is another
@@ -130,12 +138,7 @@ export class TabSession {
    * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
    * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(
-    operation: Action,
-    contentIds: readonly string[],
-    prefix = "",
-    carried: Carried = {},
-  ): { names: string[]; stored: Promise<void> } {
+  enqueue(operation: Action, contentIds: readonly string[], prefix = "", carried: Carried = {}): Written {
     return this.write(
       operation,
       contentIds.map((contentId) => prefix + this.#canonical(contentId)),
@@ -144,11 +147,7 @@ export class TabSession {
   }
 
   /** The same by keys, of registers too; `carried` was checked. */
-  write(
-    operation: CalledAction,
-    keys: readonly string[],
-    carried: Carried,
-  ): { names: string[]; stored: Promise<void> } {
+  write(operation: CalledAction, keys: readonly string[], carried: Carried): Written {
     const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
@@ -168,10 +167,10 @@ export class TabSession {
     void this.#loadRegisters();
   }
 
-  /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
+  /** If somebody needs it: an app, or a write in the queue. One that does not come is asked for at the next connection. */
   async #loadRegisters(): Promise<void> {
     const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
-    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    if (this.#part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
     try {
       this.#part = await loadRegisters();
     } catch {
@@ -315,6 +314,7 @@ export class TabSession {
     switch (message.type) {
       case "call":
         this.#engine?.call(message.call, message.name);
+        if (message.call.type === "open_list") this.#openForOthers(message.call.list);
         break;
       case "ask_stored":
         this.#tellStored();
@@ -326,6 +326,11 @@ export class TabSession {
         if (this.#engine === null) this.#onBatch(message);
         else this.#onBatchOfAnother(message);
     }
+  }
+
+  #openForOthers(list: string): void {
+    this.#listsOfOthers.add(list);
+    void this.#loadRegisters();
   }
 
   #tellStored(): void {

@@ -21,7 +21,7 @@ class Browser {
   readonly store = new MemoryStore();
   readonly #tabs = new Map<object, { onMessage: (message: TabMessage) => void; grant: () => void }>();
 
-  open(name: string): { session: TabSession; until: (isSo: () => boolean) => Promise<void> } {
+  open(name: string, ...lists: string[]): { session: TabSession; until: (isSo: () => boolean) => Promise<void> } {
     const waiting: (() => void)[] = [];
     const lookAgain = (): void => {
       for (const look of waiting) look();
@@ -37,7 +37,7 @@ class Browser {
         openTabs: (_user, onMessage) => this.#newTab(onMessage),
         onEvents: () => setTimeout(lookAgain),
       },
-      new Map([[PROGRESS, null]]),
+      new Map(lists.map((list) => [list, null])),
     );
     const until = (isSo: () => boolean): Promise<void> =>
       new Promise((resolve) => {
@@ -83,7 +83,7 @@ function report(session: TabSession, positionSeconds: number, state = "playing")
 
 function open(context: TestContext) {
   const browser = new Browser();
-  const [leader, follower] = [browser.open("one"), browser.open("two")];
+  const [leader, follower] = [browser.open("one"), browser.open("two", PROGRESS)];
   context.after(() => Promise.all([leader.session.close(), follower.session.close()]));
   return { browser, leader, follower };
 }
