@@ -31,7 +31,6 @@ class Backend:
 
     def __init__(self, deps: ClientDeps, *, must_be_answered: bool) -> None:
         self._deps = deps
-        self.rng = deps.rng
         self._must_be_answered = must_be_answered
         self._count = 0
         self._tasks: dict[asyncio.Task[None], None] = {}

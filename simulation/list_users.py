@@ -1,5 +1,6 @@
 """Who follows lists beside the watchlist, and writes to one that several devices and the backend share."""
 
+from random import Random
 from typing import Any, Final
 
 from simulation.backend import Backend
@@ -17,14 +18,15 @@ class ListUsers:
 
     Args:
         backend: writes to it, too.
+        rng: draws what is done.
         contents: each user's.
         shape: of the world.
     """
 
-    def __init__(self, backend: Backend, contents: dict[str, list[str]], shape: Shape) -> None:
+    def __init__(self, backend: Backend, rng: Random, contents: dict[str, list[str]], shape: Shape) -> None:
         self._backend = backend
         self._contents = contents
-        self._rng = backend.rng
+        self._rng = rng
         self._of_author = NAMES[: shape.lists]
         self.lines = [line_of(user_id, SHARED) for user_id in contents] if shape.follows else []
         """Those that are shared."""

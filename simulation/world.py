@@ -240,7 +240,7 @@ class World:
                 device = Device(clients, user_id, name, clock, token_s, is_javascript=is_javascript)
                 self.devices.append(device)
         self.lists = ListAuthors(clients, self.contents, shape)
-        self.list_users = ListUsers(self.backend, self.contents, shape)
+        self.list_users = ListUsers(self.backend, rng, self.contents, shape)
 
     async def live(self) -> None:
         """Begin, let things happen, become calm, end."""

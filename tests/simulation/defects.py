@@ -235,7 +235,7 @@ def forget_which_epochs_were_renewed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(HighWaterMark, "note_renewed", nothing)
 
 
-def serve_who_takesnothing(patch: pytest.MonkeyPatch) -> None:
+def serve_who_takes_nothing(patch: pytest.MonkeyPatch) -> None:
     check = Deadlines.check
 
     def patient(self: Deadlines, now_s: float) -> Due:
@@ -306,7 +306,7 @@ FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
     accept_an_old_epoch: 381,
     start_on_a_journal_that_has_gone_back: 152,
     forget_which_epochs_were_renewed: 217,
-    serve_who_takesnothing: 77,
+    serve_who_takes_nothing: 77,
     leave_revoked_connections_open: 92,
     disconnect_nobody: 118,
     accept_revoked_tokens: 360,
