@@ -88,6 +88,7 @@ from transport.http.admin_answers import (
 )
 from transport.http.answers import (
     BulkResponse,
+    CommandResponse,
     DevicesResponse,
     HandoffResponse,
     Health,
@@ -514,6 +515,29 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     ),
     "write.all-with-code": structs.replace(WRITTEN, code="quota_exceeded", field="content_id"),
     "write.required": WriteResponse(success=False, status=Status.NOT_FOUND),
+    "write.all-of-registers": structs.replace(
+        WRITTEN, collection="progress", device_id="tv", code="quota_exceeded", field="content_id"
+    ),
+    "bulk.registers": BulkResponse(
+        [
+            WriteResponse(
+                success=True,
+                operation="update",
+                collection="progress",
+                content_id=FILM,
+                status=Status.SUPERSEDED,
+                timestamp=STAMP,
+                revision=7,
+            ),
+            WriteResponse(
+                success=False,
+                operation="remove",
+                collection="devices",
+                device_id="tv",
+                status=Status.NOT_FOUND,
+            ),
+        ]
+    ),
     "bulk": BulkResponse([WRITTEN, WriteResponse(success=True, status=Status.EXISTING)]),
     "watchlist.all": WatchlistPage(
         revision=9,
@@ -562,6 +586,7 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
         ),
         2,
     ),
+    "command": CommandResponse(success=True, target_device_id="tv", command_type="seek", status="sent"),
     "handoff": HandoffResponse(success=True, target_device_id="tv", content_id=FILM, position_seconds=90.5),
     "progress.written": ProgressResponse(
         success=True,
