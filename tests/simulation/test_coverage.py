@@ -36,7 +36,7 @@ def test_a_fault_that_strikes_one_target_meets_one_state_of_each_kind() -> None:
 
 def test_a_node_that_is_down_cannot_be_struck() -> None:
     faults = frozenset({"node crashes", "bus is away"})
-    met = run_world(replace(draw_shape(1), nodes=1, steps=400, pause_s=0.5, faults=faults, javascript=0.0)).met
+    met = run_world(replace(draw_shape(2), nodes=1, steps=400, pause_s=0.5, faults=faults, javascript=0.0)).met
     assert met["node crashes", "node runs"]
     assert met["bus is away", "node down"]
     assert not met["node crashes", "node down"]

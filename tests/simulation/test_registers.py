@@ -98,7 +98,7 @@ def test_what_is_shown_is_what_the_journal_holds(witness: RegisterWitness, viola
 
 def test_users_play_and_go_on_where_they_were() -> None:
     faults = frozenset({"network is lost", "app is killed"})
-    shape = replace(draw_shape(3), nodes=2, users=1, devices=2, steps=100, javascript=0.0, lists=0, follows=False)
+    shape = replace(draw_shape(2), nodes=2, users=1, devices=2, steps=100, javascript=0.0, lists=0, follows=False)
     verdict = run_world(replace(shape, plays=True, faults=faults))
     assert verdict.violations == ()
     said = "\n".join(map(line_of, verdict.events))
