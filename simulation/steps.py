@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 Step = Callable[[], None]
 
-GIVE_UP_S: Final = 25.0
-"""For a node to ping (5 s), to look (5 s), to see nothing taken (7.5 s), to close (5 s): see ``IMPATIENT_S``; less than
-a device waits."""
+GIVE_UP_S: Final = 27.0
+"""For a node to ping (5 s), to look (5 s), to see nothing taken (7.5 s), to close (5 s): see ``IMPATIENT_S``. If the
+link was silent before: to hear nothing (15 s), to look, to close, and the end to arrive. Less than a device waits."""
 MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 
