@@ -538,6 +538,11 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "admin-stats.collections": STATS_BY_KIND,
     "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
     "admin-stats.devices": structs.replace(STATS, devices=DeviceStats(2, {"sent": 3})),
+    "admin-stats.reads-and-handoffs": structs.replace(
+        STATS,
+        devices=DeviceStats(2, {"sent": 3, "not_found": 1}, {"sent": 2}, waiting=4, leases_lost=5),
+        collections={"progress": CollectionStats(3, {"updated": 2}, reads=6)},
+    ),
     "admin-stats.nodes-and-collections": DeploymentStats(
         **structs.asdict(STATS_BY_KIND),
         nodes=[NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS_BY_KIND)],

@@ -30,9 +30,10 @@ _STATS: Final = {
         "gaps_healed": 0, "engine": "nats",
     },
     "writes": {"added": 12}, "refusals": {"connections": 0}, "closes": {"4004": 1},
+    "devices": {"online": 2, "commands": {"sent": 3}, "handoffs": {"sent": 1}, "waiting": 0, "leases_lost": 0},
     "collections": {
-        "watchlist": {"updates_relayed": 9, "writes": {"added": 9}},
-        "list": {"updates_relayed": 3, "writes": {"added": 3}},
+        "watchlist": {"updates_relayed": 9, "writes": {"added": 9}, "reads": 2},
+        "list": {"updates_relayed": 3, "writes": {"added": 3}, "reads": 1},
     },
 }  # fmt: skip
 _ANSWERED: Final = {"nodes": 3, "known": 3}
