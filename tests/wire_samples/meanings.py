@@ -79,7 +79,9 @@ from transport.http.admin_answers import (
     NodeUser,
     NodeUsers,
     Notified,
+    UserCollection,
     UserConnections,
+    UserDevice,
 )
 from transport.http.answers import (
     BulkResponse,
@@ -532,6 +534,18 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "admin-notice.nodes": Notified(3, nodes=3, known=3),
     "admin-users.nodes": UserConnections(
         USER, [DeviceConnection("c0ffee", "tv", "2025-11-24T16:00:00+00:00", "d4c3b2a1")], 7, nodes=2, known=3
+    ),
+    "admin-users.kept": UserConnections(
+        USER,
+        [],
+        0,
+        nodes=1,
+        known=1,
+        collections=[UserCollection("watchlist", 7), UserCollection("list:kids", 3, "Kids")],
+        devices=[
+            UserDevice("tv", ("a1b2c3d4",), "2025-11-24T16:00:00.000+00:00", "TV"),
+            UserDevice("phone", (), "2025-11-24T15:00:00.000+00:00"),
+        ],
     ),
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
