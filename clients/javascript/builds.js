@@ -11,9 +11,11 @@ export const ENTRIES = { "syncd-client": "src/syncd-client.ts", react: "src/reac
 
 /** The same of the modern build's parts that are loaded when they are needed. They import nothing of an entry point. */
 export const PARTS = {
-  list_requests: "src/list_requests.ts",
+  placing: "src/placing.ts",
   refused_upgrade: "src/refused_upgrade.ts",
+  registers: "src/registers.ts",
   rejoining: "src/rejoining.ts",
+  requests: "src/requests.ts",
 };
 
 /** As the part for React imports it. */

@@ -4,25 +4,27 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 
-// The shipped module, with what it does not export to apps.
-const text = readFileSync(new URL("../../javascript/dist/syncd-client.js", import.meta.url), "utf8");
-const module = `${text}\nexport { Core, UserState, decode, prefixOf };`;
-const { Core, UserState, canonical, decode, prefixOf } = await import(
+// The shipped modules, the first with what it does not export to apps.
+const DIST = new URL("../../javascript/dist/", import.meta.url);
+const text = readFileSync(new URL("syncd-client.js", DIST), "utf8");
+const module = `${text}\nexport { Core, UserState, checkName, decode, prefixOf };`;
+const { Core, UserState, canonical, checkName, decode, prefixOf } = await import(
   `data:text/javascript,${encodeURIComponent(module)}`
 );
+const registers = await import(new URL("registers.js", DIST));
 
 let nowMs = 0;
 let random = 0;
 let replicas = 0;
 /** By user, what is stored. */
 let kept = new Map();
-/** The names of the lists that are open. */
+/** The names of the collections that are open; those of registers begin with a colon. */
 let opened;
 let core = newCore();
 
 function newCore() {
   opened = new Set();
-  return new Core({
+  const made = new Core({
     nowMs: () => nowMs,
     random: () => random,
     newReplica: () => {
@@ -30,6 +32,8 @@ function newCore() {
       return `r${replicas}`;
     },
   });
+  made.useRegisters(registers);
+  return made;
 }
 
 /** What is stored of the user, as if it had been read again. */
@@ -44,9 +48,18 @@ function ofApp(call) {
   if (name === "sign_in") return core.signIn(value, stored(value));
   if (name === "sign_out") return core.signOut(value.erase);
   if (name === "open_list") return opens(value);
-  const { list, data, position } = call;
+  if (name === "open") return opens(`:${value}`);
+  const { list, data, position, collection, report, update_device, forget_device, ...said } = call;
+  if (report !== undefined) return core.enqueue("report", prefixOf(":progress") + canonical(report), { data: said });
+  if (collection !== undefined) return core.enqueue("remove", prefixOf(`:${collection}`) + canonical(value));
+  if (update_device !== undefined) return core.enqueue("update", deviceKey(update_device), { data: said });
+  if (forget_device !== undefined) return core.enqueue("remove", deviceKey(forget_device));
   const key = (list === undefined ? "" : prefixOf(list)) + canonical(value);
   return core.enqueue(name, key, { data, position });
+}
+
+function deviceKey(deviceId) {
+  return prefixOf(":devices") + checkName("device_id", deviceId);
 }
 
 function opens(list) {
@@ -124,8 +137,21 @@ function answer(question) {
     }
   }
   const { state, transport, stored: now } = core;
-  const lists = Object.fromEntries(Array.from(opened, (list) => [list, now?.list([], prefixOf(list)) ?? []]));
-  return { ...told, state, transport, list: now?.list() ?? [], lists, queue: now?.queue.size ?? 0 };
+  const lists = Object.fromEntries(
+    Array.from(opened)
+      .filter((list) => !list.startsWith(":"))
+      .map((list) => [list, now?.list([], prefixOf(list)) ?? []]),
+  );
+  const shown = { list: now?.list() ?? [], lists, ...shownOfRegisters(now), queue: now?.queue.size ?? 0 };
+  return { ...told, state, transport, ...shown };
+}
+
+function shownOfRegisters(now) {
+  const { devicesOf, progressOf } = registers;
+  return {
+    ...(opened.has(":progress") && { progress: now ? progressOf(now, [], core.transient) : [] }),
+    ...(opened.has(":devices") && { devices: now ? devicesOf(now, [], core.transient) : [] }),
+  };
 }
 
 for await (const line of createInterface({ input: process.stdin }))

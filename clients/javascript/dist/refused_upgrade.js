@@ -55,8 +55,13 @@ function delayMs(retryAfterS, isOwn) {
 
 // src/operations_post.ts
 var PATH = "/api/v1/sync/operations";
-function bodyOf(operations) {
-  return JSON.stringify({ operations });
+function bodyOf(writes) {
+  return JSON.stringify({ operations: writes.map(operationOf) });
+}
+function operationOf(write) {
+  if (write.type !== "progress_update" && write.type !== "device_update") return write;
+  const { type, id, ...fields } = write;
+  return { collection: type === "device_update" ? "devices" : "progress", ...fields };
 }
 function answersTo(writes, { status, body, retryAfterS, problem }, recognized) {
   if (status === 429 || status === 503) {

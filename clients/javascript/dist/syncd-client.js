@@ -126,6 +126,125 @@ var Burst = class {
   };
 };
 
+// src/keys.ts
+var END = "";
+var WATCHLIST = "";
+var PROGRESS = ":progress";
+var DEVICES = ":devices";
+function prefixOf(list) {
+  return list === void 0 ? WATCHLIST : list + END;
+}
+function areRegisters(prefix) {
+  return prefix.startsWith(":");
+}
+function prefixIn(key) {
+  return key.slice(0, key.indexOf(END) + 1);
+}
+function contentIn(key) {
+  return key.slice(key.indexOf(END) + 1);
+}
+function named(prefix) {
+  if (prefix === WATCHLIST) return {};
+  return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
+}
+
+// src/ids.ts
+var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
+var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
+var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
+function canonical(contentId, contentIds = "uuid") {
+  if (contentIds === "text") return checkName("content_id", contentId);
+  if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
+    throw new TypeError(
+      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
+    );
+  const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+function checkUserId(userId) {
+  checkName("user_id", userId);
+}
+function checkName(field, text) {
+  if (typeof text === "string" && NAME.test(text)) return text;
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
+}
+function checkListName(list) {
+  if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
+    throw new TypeError("list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, and begin with a letter or a digit");
+}
+
+// src/operations.ts
+function operation(name, stored) {
+  return Object.assign(ignorable(stored.then(() => name)), { operation_id: name });
+}
+function operations(names, stored) {
+  return Object.assign(ignorable(stored.then(() => names)), { operation_ids: names });
+}
+function ignorable(promise) {
+  promise.catch(() => void 0);
+  return promise;
+}
+
+// src/shown_registers.ts
+var NO_ITEMS = Object.freeze([]);
+var ShownRegisters = class {
+  host;
+  #name;
+  constructor(host, name) {
+    this.host = host;
+    this.#name = name;
+    bindMembers(this, new.target.prototype);
+  }
+  /** The same frozen array until something in it is another; items that are the same stay the same, too. */
+  get items() {
+    const items = this.host.session()?.registers(this.#name) ?? NO_ITEMS;
+    return items;
+  }
+  /** What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. */
+  get(id) {
+    const canonical2 = this.#canonical(id);
+    return this.items.find((item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2);
+  }
+  /** Have `listener` called with the items, now and at each `updated`, until what is returned is called: as `List.subscribe`. */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
+  write(action, id, data = {}) {
+    const session = this.host.signedIn();
+    const key = prefixOf(this.#name) + this.#canonical(id);
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const { names, stored } = session.write(action, [key], words);
+    return operation(names[0] ?? "", stored);
+  }
+  #canonical(id) {
+    return this.#name === DEVICES ? checkName("device_id", id) : this.host.canonical(id);
+  }
+};
+
+// src/devices.ts
+var Devices = class extends ShownRegisters {
+  constructor(host) {
+    super(host, DEVICES);
+  }
+  /**
+   * Say what a device is, this one or another; null: that is what is known of it. Throws a TypeError if `deviceId` is none or
+   * that cannot be said, an Error if nobody is signed in.
+   */
+  update(deviceId, words) {
+    if (this.host.signedIn().part?.saysAlready(this.get(deviceId), words)) return null;
+    return this.write("update", deviceId, { ...words });
+  }
+  /** Forget a device; it is known again when it connects. Throws like `update`. */
+  forget(deviceId) {
+    return this.write("remove", deviceId);
+  }
+};
+
 // src/carried.ts
 var MAX_DATA_BYTES = 1024;
 function carriedBy({ data, position }) {
@@ -134,10 +253,13 @@ function carriedBy({ data, position }) {
 function checkedCarried({ data, position }) {
   if (position !== void 0 && !/^[!-~]{1,64}$/u.test(position))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
-  const text = JSON.stringify(data);
-  if (text !== void 0 && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
-    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
-  return carriedBy({ data: text && JSON.parse(text), position });
+  return carriedBy({ data: data && checkedObject("data", data), position });
+}
+function checkedObject(name, value) {
+  const text = JSON.stringify(value) ?? "";
+  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return JSON.parse(text);
 }
 function bytesOf(text) {
   return encodeURIComponent(text).replace(/%../gu, "_").length;
@@ -166,22 +288,6 @@ function compareCodePoints(a, b) {
   const at = left.findIndex((character, index) => character !== right[index]);
   if (at === -1) return left.length - right.length;
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
-}
-
-// src/keys.ts
-var END = "";
-var WATCHLIST = "";
-function prefixOf(list) {
-  return list === void 0 ? WATCHLIST : list + END;
-}
-function prefixIn(key) {
-  return key.slice(0, key.indexOf(END) + 1);
-}
-function contentIn(key) {
-  return key.slice(key.indexOf(END) + 1);
-}
-function named(prefix) {
-  return prefix === WATCHLIST ? {} : { list: prefix.slice(0, -1) };
 }
 
 // src/snapshot_pieces.ts
@@ -398,17 +504,17 @@ var WriteQueue = class {
     this.#writes = writes;
   }
   /**
-   * What may be sent now, in order; it is in flight from here on.
+   * What may be sent now, in order; it is in flight from here on. `mayBeSent`: whether the collection of a key is followed.
    *
    * One write per content at a time, so that the order holds even when one has to be repeated.
    */
-  takeSendable() {
+  takeSendable(mayBeSent) {
     const taken = [];
     const busy = /* @__PURE__ */ new Set();
     for (const write2 of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
       const { content_id, operation_id, number } = write2;
-      if (this.#answered.has(number)) continue;
+      if (this.#answered.has(number) || !mayBeSent(content_id)) continue;
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
@@ -421,6 +527,10 @@ var WriteQueue = class {
   inFlight(operationId) {
     const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
     return number === void 0 ? void 0 : this.#writes.get(number);
+  }
+  /** Whether a write is still to be sent. */
+  isUnsent({ operation_id, number }) {
+    return !(this.#inFlight.has(operation_id) || this.#answered.has(number));
   }
   /** Count a write as not in flight: it was answered, or may be sent again. */
   release(operationId) {
@@ -453,7 +563,9 @@ var Collections = class {
   queue;
   /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
   #pieces = /* @__PURE__ */ new Map();
-  /** The lists that the attempt or connection under way asks for. */
+  /** Null: what they need is not here; they are not followed then. */
+  registers = null;
+  /** The collections that the attempt or connection under way asks for. */
   asked = [];
   #newReplica;
   /** Of the writes in the queue. */
@@ -472,22 +584,27 @@ var Collections = class {
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
     this.follow(WATCHLIST);
-    for (const { origin, content_id } of this.state.queue.values()) {
-      if (origin !== void 0) this.#origins.add(origin);
-      this.follow(prefixIn(content_id));
-    }
+    for (const { origin } of this.state.queue.values()) if (origin !== void 0) this.#origins.add(origin);
   }
   /** Note that the service is asked for all that the device follows, until the next call. */
   ask() {
     this.asked = Array.from(this.#pieces.keys());
   }
-  /** Follow a list; whether it was not followed before. */
+  /** Follow the collections that the queue has writes of, and these; whether one was not followed before. */
+  followAll(prefixes) {
+    const queued = Array.from(this.state.queue.values(), ({ content_id }) => prefixIn(content_id));
+    return [...queued, ...prefixes].map((prefix) => this.follow(prefix)).includes(true);
+  }
+  /** Follow a collection; whether it was not followed before. */
   follow(prefix) {
-    if (this.#pieces.has(prefix)) return false;
+    if (this.isFollowed(prefix) || areRegisters(prefix) && this.registers === null) return false;
     this.pieces(prefix);
     return true;
   }
-  /** Of a list that is followed. */
+  isFollowed(prefix) {
+    return this.#pieces.has(prefix);
+  }
+  /** Of a collection that is followed. */
   pieces(prefix) {
     const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
     this.#pieces.set(prefix, pieces);
@@ -504,18 +621,23 @@ var Collections = class {
     this.#hasUpdated = false;
     return taken;
   }
+  /** Have the app look again: what is not stored is another. */
+  markUpdated() {
+    this.#hasUpdated = true;
+  }
   // What the user writes
+  /** Whether the queue has the write of a call. */
+  hasWriteOf(origin) {
+    return origin !== void 0 && this.#origins.has(origin);
+  }
   /**
-   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical. Throws a
-   * TypeError where no item can carry `carried`.
+   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical, and
+   * `carried` was checked.
    */
   enqueue(operation2, key, nowMs, { origin, ...carried } = {}) {
     const prefix = prefixIn(key);
-    const carries = checkedCarried(carried);
-    if (origin !== void 0) {
-      if (this.#origins.has(origin)) return;
-      this.#origins.add(origin);
-    }
+    if (this.hasWriteOf(origin)) return;
+    if (origin !== void 0) this.#origins.add(origin);
     const { replica, clock, operations: operations2 } = this.state.head;
     const timestamp = tick(clock, nowMs, replica);
     const number = operations2 + 1;
@@ -528,10 +650,10 @@ var Collections = class {
         content_id: key,
         operation_id: `${replica}.${number}`,
         ...operation2 === "add" && { tag: this.#newTag(prefix) },
-        observed: this.head(prefix).revision,
+        observed: areRegisters(prefix) ? 0 : this.head(prefix).revision,
         timestamp,
         ...origin !== void 0 && { origin },
-        ...carries
+        ...carried
       }
     });
   }
@@ -543,11 +665,14 @@ var Collections = class {
     this.#setHead(prefix, { replica, adds });
     return `${replica}:${adds}`;
   }
-  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
-  acknowledge(write2, revision, timestamp) {
+  /**
+   * Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. `isSuperseded`:
+   * `timestamp` is that of another's word.
+   */
+  acknowledge(write2, revision, timestamp, isSuperseded = false) {
     if (timestamp !== void 0) this.#advance(timestamp);
     this.queue.answer(write2, revision ?? 0);
-    if (timestamp !== void 0) this.#unstampBehind(write2, timestamp);
+    if (timestamp !== void 0 && !isSuperseded) this.#unstampBehind(write2, timestamp);
     this.#settle(prefixIn(write2.content_id));
   }
   /** Leave the stamp to the service. */
@@ -571,7 +696,7 @@ var Collections = class {
   }
   /** Undo what the service does not accept. */
   refuse(write2) {
-    this.#drop(write2.number);
+    this.drop(write2.number);
     this.#leaveReplica(write2);
   }
   // What the service says
@@ -588,7 +713,7 @@ var Collections = class {
     const before2 = this.state.items.get(contentId);
     if (action === "remove") this.#change({ drop: contentId });
     else {
-      const isNewest = before2 === void 0 || compareTimestamps(timestamp, before2.timestamp) >= 0;
+      const isNewest = areRegisters(prefix) || before2 === void 0 || compareTimestamps(timestamp, before2.timestamp) >= 0;
       const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before2);
       this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update2) } });
     }
@@ -612,7 +737,7 @@ var Collections = class {
     this.#hasUpdated = true;
     if (isOtherJournal) {
       this.#settle(prefix, Number.POSITIVE_INFINITY);
-      for (const write2 of this.state.queue.values())
+      for (const write2 of areRegisters(prefix) ? [] : this.state.queue.values())
         if (prefixIn(write2.content_id) === prefix) this.#changeQueue({ queue: { ...write2, observed: revision } });
     }
     this.#settle(prefix);
@@ -638,9 +763,10 @@ var Collections = class {
   }
   /** `revision`: up to which answered writes have taken effect. */
   #settle(prefix, revision = this.head(prefix).revision) {
-    for (const number of this.queue.takeSettled(prefix, revision)) this.#drop(number);
+    for (const number of this.queue.takeSettled(prefix, revision)) this.drop(number);
   }
-  #drop(number) {
+  /** Take a write out of the queue. */
+  drop(number) {
     const origin = this.state.queue.get(number)?.origin;
     if (origin !== void 0) this.#origins.delete(origin);
     this.#changeQueue({ settle: number });
@@ -719,7 +845,6 @@ var Exchange = class {
     this.#timers = timers;
     for (const prefix of collections.asked)
       this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
-    collections.queue.releaseAll();
   }
   /** Whether all lists are up to date. */
   get isLive() {
@@ -762,20 +887,30 @@ var Exchange = class {
         this.#reconnectAfterMs = message.reconnect_in_ms;
         break;
       case "progress_update": {
-        const { content_id, position, duration } = message;
-        this.#emit({ type: "progress", content_id, position, duration });
+        const { content_id, position, duration, revision } = message;
+        if (revision === void 0) this.#emit({ type: "progress", content_id, position, duration });
         break;
       }
       case "device_command": {
-        const { command, target_device } = message;
-        this.#emit({ type: "command", command, target_device: target_device ?? null });
+        const {
+          command,
+          target_device = null,
+          payload = null,
+          from_device_id = null,
+          position_seconds = null
+        } = message;
+        this.#emit({ type: "command", command, target_device, payload, from_device_id, position_seconds });
       }
     }
   }
   /** Send the writes that may go now; they are in flight from here on. */
   sendWrites() {
     if (!this.isLive || this.#isPaused) return;
-    for (const write2 of this.#collections.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write2) });
+    const { queue, registers } = this.#collections;
+    for (const write2 of queue.takeSendable((key) => this.#collections.isFollowed(prefixIn(key)))) {
+      const form = areRegisters(prefixIn(write2.content_id)) ? registers?.asMessage : asMessage;
+      if (form) this.#put({ type: "send", message: form(write2) });
+    }
   }
   /** Allow sending again what the service asked to be tried later. */
   endPause() {
@@ -810,7 +945,8 @@ var Exchange = class {
     const { revision } = update2;
     const before2 = this.#collections.head(line.prefix).revision;
     if (revision === void 0 || revision <= before2) return;
-    if (revision > before2 + 1) throw new GapError(`revision ${revision} came after ${before2}`);
+    const lastMissing = areRegisters(line.prefix) && line.resumed?.recovered ? line.resumed.revision : 0;
+    if (revision > Math.max(before2 + 1, lastMissing)) throw new GapError(`revision ${revision} came after ${before2}`);
     this.#collections.applyUpdate(line.prefix, update2, revision);
     this.#checkLive(line);
   }
@@ -828,13 +964,13 @@ var Exchange = class {
   #acknowledge({ id, status, revision, timestamp }) {
     const write2 = this.#collections.queue.inFlight(id);
     if (write2 === void 0) return;
-    this.#collections.acknowledge(write2, revision, timestamp);
+    this.#collections.acknowledge(write2, revision, timestamp, status === "superseded");
     this.#emit({ type: "confirmed", ...nameOf(write2), status, revision: revision ?? null });
   }
   #fail({ id, code, field, message = "", retry_after_ms }) {
     const write2 = this.#collections.queue.inFlight(id);
     if (write2 === void 0) return;
-    if (code === "not_found") {
+    if (code === "not_found" && write2.operation !== "update") {
       this.#acknowledge({ id: write2.operation_id, status: "not_found" });
       return;
     }
@@ -859,7 +995,9 @@ function hasNoRoomForTag(code, field) {
   return code === "quota_exceeded" && field === "tag";
 }
 function nameOf({ operation_id, origin = operation_id, operation: operation2, content_id }) {
-  return { operation_id: origin, operation: operation2, content_id: contentIn(content_id), ...named(prefixIn(content_id)) };
+  const collection = named(prefixIn(content_id));
+  const field = collection.collection === "devices" ? "device_id" : "content_id";
+  return { operation_id: origin, operation: operation2, [field]: contentIn(content_id), ...collection };
 }
 function listOf(message) {
   return prefixOf(message.type.startsWith("watchlist") ? void 0 : message.list);
@@ -993,45 +1131,9 @@ function targetOf(transport, collections, isLive) {
   return target;
 }
 function nameOf2(prefix) {
-  return prefix === WATCHLIST ? "watchlist" : `list:${prefix.slice(0, -1)}`;
+  const { list, collection = "watchlist" } = named(prefix);
+  return list === void 0 ? collection : `list:${list}`;
 }
-
-// src/outputs.ts
-var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"];
-
-// src/timers.ts
-var SLEPT_MS = 1e4;
-var Timers = class {
-  #put;
-  #nowMs;
-  /** By the wall clock, of those that run. */
-  #dueMs = /* @__PURE__ */ new Map();
-  /** `put`: where its outputs go. */
-  constructor(put, nowMs) {
-    this.#put = put;
-    this.#nowMs = nowMs;
-  }
-  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
-  start(timer, afterMs) {
-    this.#dueMs.set(timer, this.#nowMs() + afterMs);
-    this.#put({ type: "start_timer", timer, afterMs });
-  }
-  /** Stop it, if it runs. */
-  stop(timer) {
-    if (this.#dueMs.delete(timer)) this.#put({ type: "stop_timer", timer });
-  }
-  /** Stop those that run. */
-  stopAll() {
-    for (const timer of TIMERS) this.stop(timer);
-  }
-  /** Note that it ran out; whether so late that the device must have slept. */
-  ranOut(timer) {
-    const nowMs = this.#nowMs();
-    const dueMs = this.#dueMs.get(timer) ?? nowMs;
-    this.#dueMs.delete(timer);
-    return nowMs - dueMs > SLEPT_MS;
-  }
-};
 
 // src/tokens.ts
 var ANSWER_MS = 2e4;
@@ -1237,11 +1339,11 @@ var Connector = class {
   #state = "stopped";
   /** While the connection is open. */
   #exchange = null;
-  /** `put`: where its outputs go; `nowMs`: the wall clock, ms since 1970; `random`: in [0, 1). */
-  constructor(collections, put, nowMs, random) {
+  /** `put`: where its outputs go. */
+  constructor(collections, put, timers, { nowMs, random }) {
     this.#collections = collections;
     this.#put = put;
-    this.#timers = new Timers(put, nowMs);
+    this.#timers = timers;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
@@ -1275,6 +1377,7 @@ var Connector = class {
   signOut() {
     this.#hangUp();
     this.#leave("signed_out");
+    this.#timers.stop("report");
   }
   /** Be sure of the connection: the network is back, the device woke or the user returned. */
   wake() {
@@ -1283,7 +1386,7 @@ var Connector = class {
       if (!this.#silence.isUrgent) this.#silence.hurry();
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
-  /** Ask for the lists that are new, too; once for all that are opened together. */
+  /** Ask for the collections that are new, too; once for all that are opened together. */
   follow() {
     if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
   }
@@ -1343,10 +1446,13 @@ var Connector = class {
     this.#silence.heard();
   }
   /** One message came; null: one that we do not know. */
-  received(message) {
+  received(received) {
     this.#silence.heard();
+    const { registers } = this.#collections;
     const exchange = this.#exchange;
-    if (message === null || exchange === null) return;
+    if (received === null || exchange === null) return;
+    const message = registers === null ? received : registers.read(received);
+    if (message === null) return;
     this.#transports.messageCame();
     const wasLive = exchange.isLive;
     try {
@@ -1392,6 +1498,9 @@ var Connector = class {
         break;
       case "retry":
         this.#exchange?.endPause();
+        break;
+      case "report":
+        this.#collections.registers?.flush();
         break;
       case "token":
         if (this.#state === "token") this.#hangUp();
@@ -1474,47 +1583,63 @@ var Connector = class {
   #leave(state) {
     this.#state = state;
     this.#exchange = null;
+    this.#collections.queue.releaseAll();
+    this.#collections.registers?.endHints();
     this.#transports.endProbe();
     this.#tokens.endQuestion();
     this.#timers.stopAll();
   }
 };
 
-// src/ids.ts
-var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
-var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
-var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
-function canonical(contentId, contentIds = "uuid") {
-  if (contentIds === "text") {
-    if (!isName(contentId)) throw new TypeError(`content_id: ${NAME_RULE}, not ${JSON.stringify(contentId)}`);
-    return contentId;
+// src/outputs.ts
+var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"];
+
+// src/timers.ts
+var SLEPT_MS = 1e4;
+var Timers = class {
+  #put;
+  #nowMs;
+  /** By the wall clock, of those that run. */
+  #dueMs = /* @__PURE__ */ new Map();
+  /** `put`: where its outputs go. */
+  constructor(put, nowMs) {
+    this.#put = put;
+    this.#nowMs = nowMs;
   }
-  if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
-    throw new TypeError(
-      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
-    );
-  const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-}
-function checkUserId(userId) {
-  if (!isName(userId)) throw new TypeError(`user_id: ${NAME_RULE}`);
-}
-function isName(text) {
-  return typeof text === "string" && NAME.test(text);
-}
-function checkListName(list) {
-  if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
-    throw new TypeError("list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, and begin with a letter or a digit");
-}
+  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
+  start(timer, afterMs) {
+    this.#dueMs.set(timer, this.#nowMs() + afterMs);
+    this.#put({ type: "start_timer", timer, afterMs });
+  }
+  /** Stop it, if it runs. */
+  stop(timer) {
+    if (this.#dueMs.delete(timer)) this.#put({ type: "stop_timer", timer });
+  }
+  isRunning(timer) {
+    return this.#dueMs.has(timer);
+  }
+  /** Stop those that run for a connection. */
+  stopAll() {
+    for (const timer of TIMERS) this.stop(timer);
+  }
+  /** Note that it ran out; whether so late that the device must have slept. */
+  ranOut(timer) {
+    const nowMs = this.#nowMs();
+    const dueMs = this.#dueMs.get(timer) ?? nowMs;
+    this.#dueMs.delete(timer);
+    return nowMs - dueMs > SLEPT_MS;
+  }
+};
 
 // src/core.ts
 var Core = class {
   #deps;
   #outputs = [];
   #signedIn = null;
-  /** The lists beside the watchlist that the app wants, of whoever is signed in. */
+  /** By prefix, what the app wants beside the watchlist, of whoever is signed in. */
   #opened = /* @__PURE__ */ new Set();
+  /** What is needed for them; null: it is not here. */
+  #registers = null;
   constructor(deps) {
     this.#deps = deps;
   }
@@ -1534,23 +1659,39 @@ var Core = class {
   get stored() {
     return this.#signedIn?.collections.state ?? null;
   }
+  /** What is shown of registers and is not stored; null: nothing. */
+  get transient() {
+    return this.#signedIn?.collections.registers?.transient ?? null;
+  }
+  /** Follow registers from here on: they take a part of their own. */
+  useRegisters(part) {
+    this.#registers = part;
+    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    return this.#done();
+  }
   // The app's calls
   /** Open a user's lists and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
   signIn(userId, stored) {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before2 = this.signOut(false);
-    const { nowMs, random, newReplica } = this.#deps;
-    const collections = new Collections(userId, stored, newReplica);
-    for (const prefix of this.#opened) collections.follow(prefix);
-    const connector = new Connector(collections, (output) => this.#outputs.push(output), nowMs, random);
-    this.#signedIn = { collections, connector };
+    const collections = new Collections(userId, stored, this.#deps.newReplica);
+    const put = (output) => this.#outputs.push(output);
+    const timers = new Timers(put, this.#deps.nowMs);
+    const connector = new Connector(collections, put, timers, this.#deps);
+    this.#signedIn = { collections, connector, timers };
+    this.#followAll(this.#signedIn);
     connector.connect();
     return [...before2, ...this.#done()];
   }
-  /** Follow a list beside the watchlist from here on, whoever is signed in; throws as `checkListName`. */
+  #followAll({ collections, timers }) {
+    if (this.#registers !== null)
+      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    return collections.followAll(this.#opened);
+  }
+  /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
   openList(list) {
-    checkListName(list);
+    if (list !== PROGRESS && list !== DEVICES) checkListName(list);
     this.#opened.add(prefixOf(list));
     if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
     return this.#done();
@@ -1560,11 +1701,12 @@ var Core = class {
     if (this.#signedIn === null) return [];
     const { collections, connector } = this.#signedIn;
     if (erase) collections.erase();
+    else collections.registers?.flush();
     connector.signOut();
     this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: collections.userId, erased: erase } });
-    const outputs = this.#done();
+    this.#save(collections);
     this.#signedIn = null;
-    return outputs;
+    return this.#done();
   }
   /** Connect now, if offline. */
   connect() {
@@ -1572,21 +1714,34 @@ var Core = class {
   }
   /** Stay offline until `connect`. */
   disconnect() {
+    this.#signedIn?.collections.registers?.flush();
     return this.#put((connector) => connector.disconnect());
   }
   /** Be sure of the connection: the network is back, the device woke or the user returned. */
   wake() {
     return this.#put((connector) => connector.wake());
   }
+  /** Queue what was reported and is not queued yet. */
+  flush() {
+    this.#signedIn?.collections.registers?.flush();
+    return this.#done();
+  }
   /**
-   * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
-   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
+   * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
+   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
+   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
-  enqueue(operation2, key, said) {
+  enqueue(operation2, key, { origin, ...carried } = {}) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
-    collections.enqueue(operation2, key, this.#deps.nowMs(), said);
+    const isOfRegister = areRegisters(prefixIn(key));
+    const said = {
+      ...isOfRegister ? carried : checkedCarried(carried),
+      ...origin !== void 0 && { origin }
+    };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said);
+    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
     if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }
@@ -1646,12 +1801,17 @@ var Core = class {
     if (this.#signedIn !== null) happened(this.#signedIn.connector);
     return this.#done();
   }
+  /** Have what has changed stored, first of all; whether the app should look again. */
+  #save(collections) {
+    const { changes, hasUpdated } = collections.takeChanges();
+    if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
+    return hasUpdated;
+  }
   /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done() {
     if (this.#signedIn !== null) {
       const { collections, connector } = this.#signedIn;
-      const { changes, hasUpdated } = collections.takeChanges();
-      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
+      const hasUpdated = this.#save(collections);
       connector.sendWrites();
       if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
     }
@@ -1662,8 +1822,9 @@ var Core = class {
 // src/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
+var isNumber = (value) => typeof value === "number";
 var isWhole = Number.isInteger;
-var isName2 = (value) => isText(value) || isWhole(value);
+var isName = (value) => isText(value) || isWhole(value);
 var isAction = (value) => value === "add" || value === "remove";
 function optional(check) {
   return (value) => value === void 0 || check(value);
@@ -1688,13 +1849,27 @@ var update = { ...item, action: isAction, revision: optional(isWhole) };
 var snapshot = { revision: isWhole, epoch: isText, items: arrayOf(shape(item)) };
 var piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
 var ofList = { list: isText };
-var answer = { id: optional(isName2) };
-var SHAPES = /* @__PURE__ */ new Map([
+var answer = { id: optional(isName) };
+var OF_REGISTERS = [
+  "progress_snapshot",
+  "progress_snapshot_piece",
+  "device_update",
+  "devices_snapshot",
+  "devices_snapshot_piece"
+];
+var SHAPES = new Map([
   ["watchlist_update", shape(update)],
   ["list_update", shape({ ...update, ...ofList })],
   [
     "resumed",
-    shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText), list: optional(isText) })
+    shape({
+      recovered: isFlag,
+      revision: isWhole,
+      epoch: isText,
+      reason: optional(isText),
+      list: optional(isText),
+      collection: optional(isText)
+    })
   ],
   ["watchlist_snapshot", shape(snapshot)],
   ["list_snapshot", shape({ ...snapshot, ...ofList })],
@@ -1712,8 +1887,17 @@ var SHAPES = /* @__PURE__ */ new Map([
     })
   ],
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
-  ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
-  ["device_command", shape({ command: isText, target_device: optional(isText) })],
+  ["progress_update", shape({ content_id: isText, position: isNumber, duration: isNumber })],
+  ...OF_REGISTERS.map((type) => [type, shape({})]),
+  [
+    "device_command",
+    shape({
+      command: isText,
+      target_device: optional(isText),
+      from_device_id: optional(isText),
+      position_seconds: optional(isNumber)
+    })
+  ],
   ["pong", shape({})],
   ["authenticated", shape({})]
 ]);
@@ -1733,7 +1917,9 @@ function encode(message) {
 }
 
 // src/late_parts.ts
-var loadListRequests = late(() => import("./list_requests.js"), "./list_requests.js");
+var loadPlacing = late(() => import("./placing.js"), "./placing.js");
+var loadRequests = late(() => import("./requests.js"), "./requests.js");
+var loadRegisters = late(() => import("./registers.js"), "./registers.js");
 var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
 var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
 function late(load, address) {
@@ -1973,6 +2159,14 @@ var Engine = class {
   get stored() {
     return this.#core.stored;
   }
+  /** What is shown of registers and is not stored; null: nothing. */
+  get transient() {
+    return this.#core.transient;
+  }
+  /** Follow registers from here on. */
+  useRegisters(part) {
+    this.#perform(this.#core.useRegisters(part));
+  }
   signIn(userId, stored) {
     this.#userId = userId;
     this.#perform(this.#core.signIn(userId, stored));
@@ -2006,6 +2200,7 @@ var Engine = class {
       case "connect":
       case "disconnect":
       case "wake":
+      case "flush":
         return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);
@@ -2573,20 +2768,8 @@ function abortingIn(transaction, act) {
   };
 }
 
-// src/operations.ts
-function operation(name, stored) {
-  return Object.assign(ignorable(stored.then(() => name)), { operation_id: name });
-}
-function operations(names, stored) {
-  return Object.assign(ignorable(stored.then(() => names)), { operation_ids: names });
-}
-function ignorable(promise) {
-  promise.catch(() => void 0);
-  return promise;
-}
-
 // src/list.ts
-var NO_ITEMS = Object.freeze([]);
+var NO_ITEMS2 = Object.freeze([]);
 var List = class _List {
   #list;
   #host;
@@ -2604,7 +2787,7 @@ var List = class _List {
    * is another; items that are the same stay the same, too.
    */
   get items() {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
   }
   /** The last revision of the list that this device has. */
   get revision() {
@@ -2644,16 +2827,26 @@ var List = class _List {
     return this.#many("remove", contentIds);
   }
   /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId, place = {}) {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
+  }
+  /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
    * where it can't be done, or not now.
    */
   async rename(name) {
-    const { rename } = await loadListRequests();
+    const { rename } = await loadRequests();
     return rename(this.#host.asking(), this.#list, name);
   }
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete() {
-    const { remove } = await loadListRequests();
+    const { remove } = await loadRequests();
     return remove(this.#host.asking(), this.#list);
   }
   #one(action, contentId, carried) {
@@ -2690,16 +2883,45 @@ var MemoryStore = class {
   }
 };
 
+// src/progress.ts
+var Progress = class extends ShownRegisters {
+  constructor(host) {
+    super(host, PROGRESS);
+  }
+  /** What has begun and is not watched, the newest play first. */
+  get continueWatching() {
+    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+  }
+  /**
+   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
+   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
+   * said, an Error if nobody is signed in.
+   */
+  update(contentId, report) {
+    void this.write("report", contentId, { ...report });
+  }
+  /** Forget how far a content was played; throws like `update`. */
+  remove(contentId) {
+    return this.write("remove", contentId);
+  }
+  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  flush() {
+    void this.host.session()?.call({ type: "flush" });
+  }
+};
+
 // src/returns.ts
 var OF_WINDOW = ["online", "pageshow", "focus"];
 var OF_DOCUMENT = ["visibilitychange", "resume"];
-function watchReturns(onReturn) {
+function watchReturns(onReturn, onLeave) {
   const { document } = globalThis;
   const listen = () => {
-    if (document?.visibilityState !== "hidden") onReturn();
+    if (document?.visibilityState === "hidden") onLeave();
+    else onReturn();
   };
   const forAll = (change) => {
     for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
+    globalThis[change]?.("pagehide", onLeave);
     for (const type of OF_DOCUMENT) document?.[change](type, listen);
   };
   forAll("addEventListener");
@@ -2724,6 +2946,7 @@ var LeaderCopy = class {
   transport = null;
   storage = null;
   stored = null;
+  transient = null;
   #onApplied;
   /** What came while the copy is on its way; null: it is here. */
   #pending = null;
@@ -2746,6 +2969,7 @@ var LeaderCopy = class {
     this.leader = leader;
     this.storage = null;
     this.stored = null;
+    this.transient = null;
     this.#pending = null;
   }
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
@@ -2762,6 +2986,7 @@ var LeaderCopy = class {
     this.state = batch.state;
     this.transport = batch.transport;
     this.storage = batch.storage;
+    this.transient = batch.transient;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);
@@ -2884,7 +3109,8 @@ var TabSession = class {
   #engines = 0;
   #calls;
   #nothing = UserState.empty("");
-  /** By name, the lists beside the watchlist that the app wants. */
+  #part = null;
+  /** By name, the collections beside the watchlist that the app wants. */
   #lists;
   #isClosed = false;
   // Of the tab that leads, while it is another
@@ -2892,7 +3118,7 @@ var TabSession = class {
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
   #canonical = (contentId) => canonical(contentId, this.#deps.contentIds);
-  /** `lists`: by name, those beside the watchlist that the app wants; when they are more, `openLists`. */
+  /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId, deps, lists) {
     this.userId = userId;
     this.#lists = lists;
@@ -2924,11 +3150,25 @@ var TabSession = class {
   /** Another text whenever the list, the length of the queue or the revision may be another. */
   get version() {
     const { stored } = this;
-    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
+    const transient = this.#part && [this.#transient?.version];
+    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
   /** Of the list whose keys begin with `prefix`. */
   items(prefix) {
     return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
+  }
+  /** What is shown of registers; null: what they need is not here yet. */
+  registers(name) {
+    if (this.#part === null) return null;
+    const itemsOf2 = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
+    return itemsOf2(this.stored ?? this.#nothing, this.#unstored, this.#transient);
+  }
+  /** What registers need; null: it has not come yet, or nobody needs it. */
+  get part() {
+    return this.#part;
+  }
+  get #transient() {
+    return (this.#engine ?? this.#copy).transient;
   }
   /** Throws a TypeError where `contentId` is none. */
   has(contentId, prefix = "") {
@@ -2939,8 +3179,15 @@ var TabSession = class {
    * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
   enqueue(operation2, contentIds, prefix = "", carried = {}) {
-    const keys = contentIds.map((contentId) => prefix + this.#canonical(contentId));
-    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, checkedCarried(carried));
+    return this.write(
+      operation2,
+      contentIds.map((contentId) => prefix + this.#canonical(contentId)),
+      checkedCarried(carried)
+    );
+  }
+  /** The same by keys, of registers too; `carried` was checked. */
+  write(operation2, keys, carried) {
+    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -2951,9 +3198,26 @@ var TabSession = class {
     this.#make(open);
     return open.ended;
   }
-  /** Have whoever leads be connected for the lists. */
+  /** Have whoever leads be connected for what the app wants. */
   openLists() {
     for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
+    void this.#loadRegisters();
+  }
+  /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
+  async #loadRegisters() {
+    const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
+    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    try {
+      this.#part = await loadRegisters();
+    } catch {
+      return;
+    }
+    this.#engine?.useRegisters(this.#part);
+    this.#deps.onEvents([{ type: "updated" }]);
+  }
+  /** The page is hidden or left: what was reported should be written. */
+  flush() {
+    if (this.#lists.has(PROGRESS)) void this.call({ type: "flush" });
   }
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
   hello() {
@@ -3006,6 +3270,7 @@ var TabSession = class {
     this.#engine = engine;
     this.#engines += 1;
     this.#copy.leads(`${tab} ${this.#engines}`);
+    if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
     this.openLists();
@@ -3019,7 +3284,8 @@ var TabSession = class {
   }
   #tellAll(batch) {
     const { state, transport, storage } = this;
-    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
+    const transient = this.#transient;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, transient, ...batch });
     this.#calls.markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -3116,6 +3382,7 @@ var TabSession = class {
   #emit(events) {
     if (this.#isClosed) return;
     const { store, onEvents } = this.#deps;
+    if (events.some((event) => event.type === "connected")) void this.#loadRegisters();
     const isOver = events.some((event) => event.type === "signed_out");
     if (isOver) void this.close();
     onEvents(
@@ -3205,8 +3472,18 @@ var SyncClient = class extends PlatformEventTarget {
   /** Null: they are not watched. */
   #ignoreReturns = null;
   #session = null;
-  #watchlist = this.#newList(void 0);
-  /** Those beside it that the app has asked for. */
+  #host = {
+    session: () => this.#session,
+    signedIn: () => this.#signedIn(),
+    onUpdated: (listener) => {
+      this.addEventListener("updated", listener);
+      return () => this.removeEventListener("updated", listener);
+    },
+    asking: () => this.#asking(),
+    canonical: (contentId) => canonical(contentId, this.contentIds)
+  };
+  #watchlist = new List(void 0, this.#host);
+  /** The collections beside it that the app has asked for. */
   #lists = /* @__PURE__ */ new Map();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
@@ -3283,10 +3560,21 @@ var SyncClient = class extends PlatformEventTarget {
    * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
    */
   list(name) {
+    checkListName(name);
+    return this.#opened(name, (host) => new List(name, host));
+  }
+  /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
+  get progress() {
+    return this.#opened(PROGRESS, (host) => new Progress(host));
+  }
+  /** The user's devices; the same object each time. As a list they are followed from now on. */
+  get devices() {
+    return this.#opened(DEVICES, (host) => new Devices(host));
+  }
+  #opened(name, make) {
     let list = this.#lists.get(name);
     if (list === void 0) {
-      checkListName(name);
-      list = this.#newList(name);
+      list = make(this.#host);
       this.#lists.set(name, list);
       void Promise.resolve().then(() => this.#session?.openLists());
     }
@@ -3307,7 +3595,10 @@ var SyncClient = class extends PlatformEventTarget {
     } else {
       this.#leave();
       this.#session = new TabSession(user, this.#deps, this.#lists);
-      this.#ignoreReturns ??= watchReturns(() => this.wake());
+      this.#ignoreReturns ??= watchReturns(
+        () => this.wake(),
+        () => this.#session?.flush()
+      );
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
@@ -3354,8 +3645,21 @@ var SyncClient = class extends PlatformEventTarget {
   }
   /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
   async lists() {
-    const { lists } = await loadListRequests();
+    const { lists } = await loadRequests();
     return lists(this.#asking());
+  }
+  /**
+   * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
+   * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
+   */
+  async send(targetDeviceId, commandType, payload) {
+    const { send } = await loadRequests();
+    return send(this.#asking(), targetDeviceId, commandType, payload);
+  }
+  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`. */
+  async handoff(targetDeviceId, contentId) {
+    const { handoff } = await loadRequests();
+    return handoff(this.#asking(), targetDeviceId, contentId);
   }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
@@ -3374,17 +3678,6 @@ var SyncClient = class extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
-  }
-  #newList(name) {
-    return new List(name, {
-      session: () => this.#session,
-      signedIn: () => this.#signedIn(),
-      onUpdated: (listener) => {
-        this.addEventListener("updated", listener);
-        return () => this.removeEventListener("updated", listener);
-      },
-      asking: () => this.#asking()
-    });
   }
   #asking() {
     return { service: this.#deps.service, userId: this.#signedIn().userId };

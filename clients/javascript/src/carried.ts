@@ -19,10 +19,15 @@ export function carriedBy({ data, position }: { [Field in keyof Carried]: Carrie
 export function checkedCarried({ data, position }: Carried): Carried {
   if (position !== undefined && !/^[!-~]{1,64}$/u.test(position))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
-  const text = JSON.stringify(data);
-  if (text !== undefined && !(text.startsWith("{") && bytesOf(text) <= MAX_DATA_BYTES))
-    throw new TypeError(`data: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
-  return carriedBy({ data: text && JSON.parse(text), position });
+  return carriedBy({ data: data && checkedObject("data", data), position });
+}
+
+/** A copy of an object of the app's. Throws a TypeError where it is none, or too large. */
+export function checkedObject(name: string, value: unknown): NonNullable<Carried["data"]> {
+  const text = JSON.stringify(value) ?? "";
+  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return JSON.parse(text);
 }
 
 /** As UTF-8. */

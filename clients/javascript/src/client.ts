@@ -4,21 +4,24 @@ import { addressOf } from "./address.js";
 import { bindMembers } from "./bound.js";
 import { Burst } from "./burst.js";
 import type { Carried } from "./carried.js";
+import { Devices } from "./devices.js";
 import { randomName } from "./engine.js";
 import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
 import { GuardedStore, type Storage } from "./guarded_store.js";
-import { type ContentIds, checkListName, checkUserId } from "./ids.js";
+import { type ContentIds, canonical, checkListName, checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
-import { List } from "./list.js";
-import type { Asking, NamedList } from "./list_requests.js";
+import { DEVICES, PROGRESS } from "./keys.js";
+import { List, type ListHost } from "./list.js";
 import type { Item } from "./list_view.js";
 import { MemoryStore } from "./memory_store.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
 import type { Transport } from "./outputs.js";
-import { loadListRequests } from "./parts.js";
+import { loadRequests } from "./parts.js";
 import type { ListenerOptions } from "./platform.js";
+import { Progress } from "./progress.js";
+import type { Asking, NamedList } from "./requests.js";
 import { watchReturns } from "./returns.js";
 import type { Service } from "./service.js";
 import type { State } from "./state.js";
@@ -62,9 +65,19 @@ export class SyncClient extends PlatformEventTarget {
   /** Null: they are not watched. */
   #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
-  readonly #watchlist = this.#newList(undefined);
-  /** Those beside it that the app has asked for. */
-  readonly #lists = new Map<string, List>();
+  readonly #host: ListHost = {
+    session: () => this.#session,
+    signedIn: () => this.#signedIn(),
+    onUpdated: (listener) => {
+      this.addEventListener("updated", listener);
+      return () => this.removeEventListener("updated", listener);
+    },
+    asking: () => this.#asking(),
+    canonical: (contentId) => canonical(contentId, this.contentIds),
+  };
+  readonly #watchlist = new List(undefined, this.#host);
+  /** The collections beside it that the app has asked for. */
+  readonly #lists = new Map<string, List | Progress | Devices>();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left: Promise<void> = Promise.resolve();
@@ -152,14 +165,28 @@ export class SyncClient extends PlatformEventTarget {
    * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
    */
   list(name: string): List {
+    checkListName(name);
+    return this.#opened(name, (host) => new List(name, host));
+  }
+
+  /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
+  get progress(): Progress {
+    return this.#opened(PROGRESS, (host) => new Progress(host));
+  }
+
+  /** The user's devices; the same object each time. As a list they are followed from now on. */
+  get devices(): Devices {
+    return this.#opened(DEVICES, (host) => new Devices(host));
+  }
+
+  #opened<T extends List | Progress | Devices>(name: string, make: (host: ListHost) => T): T {
     let list = this.#lists.get(name);
     if (list === undefined) {
-      checkListName(name);
-      list = this.#newList(name);
+      list = make(this.#host);
       this.#lists.set(name, list);
       void Promise.resolve().then(() => this.#session?.openLists()); // a component may ask for it while it is rendered
     }
-    return list;
+    return list as T;
   }
 
   /**
@@ -177,7 +204,10 @@ export class SyncClient extends PlatformEventTarget {
     } else {
       this.#leave();
       this.#session = new TabSession(user, this.#deps, this.#lists);
-      this.#ignoreReturns ??= watchReturns(() => this.wake());
+      this.#ignoreReturns ??= watchReturns(
+        () => this.wake(),
+        () => this.#session?.flush(),
+      );
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
@@ -233,8 +263,23 @@ export class SyncClient extends PlatformEventTarget {
 
   /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
   async lists(): Promise<readonly NamedList[]> {
-    const { lists } = await loadListRequests();
+    const { lists } = await loadRequests();
     return lists(this.#asking());
+  }
+
+  /**
+   * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
+   * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
+   */
+  async send(targetDeviceId: string, commandType: string, payload?: unknown): Promise<void> {
+    const { send } = await loadRequests();
+    return send(this.#asking(), targetDeviceId, commandType, payload);
+  }
+
+  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`. */
+  async handoff(targetDeviceId: string, contentId: string): Promise<number | null> {
+    const { handoff } = await loadRequests();
+    return handoff(this.#asking(), targetDeviceId, contentId);
   }
 
   /**
@@ -254,18 +299,6 @@ export class SyncClient extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
-  }
-
-  #newList(name: string | undefined): List {
-    return new List(name, {
-      session: () => this.#session,
-      signedIn: () => this.#signedIn(),
-      onUpdated: (listener) => {
-        this.addEventListener("updated", listener);
-        return () => this.removeEventListener("updated", listener);
-      },
-      asking: () => this.#asking(),
-    });
   }
 
   #asking(): Asking {

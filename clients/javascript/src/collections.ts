@@ -1,10 +1,11 @@
-/** One user's lists on this device: what messages and calls change in them, and what is to be stored of that. */
+/** One user's collections on this device: what messages and calls change in them, and what is to be stored of that. */
 
-import { type Carried, carriedBy, checkedCarried } from "./carried.js";
+import { type Carried, carriedBy } from "./carried.js";
 import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
-import { prefixIn, WATCHLIST } from "./keys.js";
-import type { Action, Snapshot, Update } from "./messages.js";
+import { areRegisters, prefixIn, WATCHLIST } from "./keys.js";
+import type { Snapshot, Update, WriteAction } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
+import type { Registers } from "./user_registers.js";
 import { type Change, type ConfirmedItem, type ListHead, type PendingWrite, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
@@ -21,7 +22,9 @@ export class Collections {
   readonly queue: WriteQueue;
   /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
   readonly #pieces = new Map<string, SnapshotPieces>();
-  /** The lists that the attempt or connection under way asks for. */
+  /** Null: what they need is not here; they are not followed then. */
+  registers: Registers | null = null;
+  /** The collections that the attempt or connection under way asks for. */
   asked: readonly string[] = [];
   readonly #newReplica: () => string;
   /** Of the writes in the queue. */
@@ -40,10 +43,7 @@ export class Collections {
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
     this.follow(WATCHLIST);
-    for (const { origin, content_id } of this.state.queue.values()) {
-      if (origin !== undefined) this.#origins.add(origin);
-      this.follow(prefixIn(content_id));
-    }
+    for (const { origin } of this.state.queue.values()) if (origin !== undefined) this.#origins.add(origin);
   }
 
   /** Note that the service is asked for all that the device follows, until the next call. */
@@ -51,14 +51,24 @@ export class Collections {
     this.asked = Array.from(this.#pieces.keys());
   }
 
-  /** Follow a list; whether it was not followed before. */
+  /** Follow the collections that the queue has writes of, and these; whether one was not followed before. */
+  followAll(prefixes: Iterable<string>): boolean {
+    const queued = Array.from(this.state.queue.values(), ({ content_id }) => prefixIn(content_id));
+    return [...queued, ...prefixes].map((prefix) => this.follow(prefix)).includes(true);
+  }
+
+  /** Follow a collection; whether it was not followed before. */
   follow(prefix: string): boolean {
-    if (this.#pieces.has(prefix)) return false;
+    if (this.isFollowed(prefix) || (areRegisters(prefix) && this.registers === null)) return false;
     this.pieces(prefix);
     return true;
   }
 
-  /** Of a list that is followed. */
+  isFollowed(prefix: string): boolean {
+    return this.#pieces.has(prefix);
+  }
+
+  /** Of a collection that is followed. */
   pieces(prefix: string): SnapshotPieces {
     const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
     this.#pieces.set(prefix, pieces);
@@ -78,24 +88,31 @@ export class Collections {
     return taken;
   }
 
+  /** Have the app look again: what is not stored is another. */
+  markUpdated(): void {
+    this.#hasUpdated = true;
+  }
+
   // What the user writes
 
+  /** Whether the queue has the write of a call. */
+  hasWriteOf(origin: string | undefined): boolean {
+    return origin !== undefined && this.#origins.has(origin);
+  }
+
   /**
-   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical. Throws a
-   * TypeError where no item can carry `carried`.
+   * Number and stamp a write and put it at the end of the queue, once per `origin`; the id in `key` is canonical, and
+   * `carried` was checked.
    */
   enqueue(
-    operation: Action,
+    operation: WriteAction,
     key: string,
     nowMs: number,
     { origin, ...carried }: Carried & { origin?: string } = {},
   ): void {
     const prefix = prefixIn(key);
-    const carries = checkedCarried(carried);
-    if (origin !== undefined) {
-      if (this.#origins.has(origin)) return;
-      this.#origins.add(origin);
-    }
+    if (this.hasWriteOf(origin)) return;
+    if (origin !== undefined) this.#origins.add(origin);
     const { replica, clock, operations } = this.state.head;
     const timestamp = tick(clock, nowMs, replica);
     const number = operations + 1;
@@ -108,10 +125,10 @@ export class Collections {
         content_id: key,
         operation_id: `${replica}.${number}`,
         ...(operation === "add" && { tag: this.#newTag(prefix) }),
-        observed: this.head(prefix).revision,
+        observed: areRegisters(prefix) ? 0 : this.head(prefix).revision,
         timestamp,
         ...(origin !== undefined && { origin }),
-        ...carries,
+        ...carried,
       },
     });
   }
@@ -125,11 +142,19 @@ export class Collections {
     return `${replica}:${adds}`;
   }
 
-  /** Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. */
-  acknowledge(write: PendingWrite, revision: number | undefined, timestamp: Timestamp | undefined): void {
+  /**
+   * Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. `isSuperseded`:
+   * `timestamp` is that of another's word.
+   */
+  acknowledge(
+    write: PendingWrite,
+    revision: number | undefined,
+    timestamp: Timestamp | undefined,
+    isSuperseded = false,
+  ): void {
     if (timestamp !== undefined) this.#advance(timestamp);
     this.queue.answer(write, revision ?? 0);
-    if (timestamp !== undefined) this.#unstampBehind(write, timestamp);
+    if (timestamp !== undefined && !isSuperseded) this.#unstampBehind(write, timestamp);
     this.#settle(prefixIn(write.content_id));
   }
 
@@ -156,7 +181,7 @@ export class Collections {
 
   /** Undo what the service does not accept. */
   refuse(write: PendingWrite): void {
-    this.#drop(write.number);
+    this.drop(write.number);
     this.#leaveReplica(write);
   }
 
@@ -176,7 +201,8 @@ export class Collections {
     const before = this.state.items.get(contentId);
     if (action === "remove") this.#change({ drop: contentId });
     else {
-      const isNewest = before === undefined || compareTimestamps(timestamp, before.timestamp) >= 0;
+      const isNewest =
+        areRegisters(prefix) || before === undefined || compareTimestamps(timestamp, before.timestamp) >= 0;
       const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before);
       this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update) } });
     }
@@ -202,7 +228,7 @@ export class Collections {
     if (isOtherJournal) {
       // The old numbers mean nothing now: what they answered is settled, what is still wanted is wanted as of here.
       this.#settle(prefix, Number.POSITIVE_INFINITY);
-      for (const write of this.state.queue.values())
+      for (const write of areRegisters(prefix) ? [] : this.state.queue.values())
         if (prefixIn(write.content_id) === prefix) this.#changeQueue({ queue: { ...write, observed: revision } });
     }
     this.#settle(prefix);
@@ -234,10 +260,11 @@ export class Collections {
 
   /** `revision`: up to which answered writes have taken effect. */
   #settle(prefix: string, revision = this.head(prefix).revision): void {
-    for (const number of this.queue.takeSettled(prefix, revision)) this.#drop(number);
+    for (const number of this.queue.takeSettled(prefix, revision)) this.drop(number);
   }
 
-  #drop(number: number): void {
+  /** Take a write out of the queue. */
+  drop(number: number): void {
     const origin = this.state.queue.get(number)?.origin;
     if (origin !== undefined) this.#origins.delete(origin);
     this.#changeQueue({ settle: number });

@@ -1,7 +1,8 @@
-/** Keeps one user's lists connected: tokens, attempts, and what follows each end of one. */
+/** Keeps one user's collections connected: tokens, attempts, and what follows each end of one. */
 
 import { afterClose, afterRefusal, delayMs, type Then } from "./close_policy.js";
 import type { Collections } from "./collections.js";
+import type { CoreDeps } from "./core.js";
 import { Exchange, GapError } from "./exchange.js";
 import type { ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
@@ -9,12 +10,12 @@ import { Pauses } from "./pauses.js";
 import { Silence } from "./silence.js";
 import type { State } from "./state.js";
 import { targetOf } from "./target.js";
-import { Timers } from "./timers.js";
+import type { Timers } from "./timers.js";
 import type { Token } from "./token.js";
 import { type Fault, NO_ANSWER, stripped, Tokens } from "./tokens.js";
 import { Transports } from "./transports.js";
 
-/** In which lists are gathered that are opened one after the other. */
+/** In which collections are gathered that are opened one after the other. */
 const FOLLOW_MS = 50;
 
 /** Of one user, with one connection at most. */
@@ -31,11 +32,16 @@ export class Connector {
   /** While the connection is open. */
   #exchange: Exchange | null = null;
 
-  /** `put`: where its outputs go; `nowMs`: the wall clock, ms since 1970; `random`: in [0, 1). */
-  constructor(collections: Collections, put: (output: Output) => void, nowMs: () => number, random: () => number) {
+  /** `put`: where its outputs go. */
+  constructor(
+    collections: Collections,
+    put: (output: Output) => void,
+    timers: Timers,
+    { nowMs, random }: Pick<CoreDeps, "nowMs" | "random">,
+  ) {
     this.#collections = collections;
     this.#put = put;
-    this.#timers = new Timers(put, nowMs);
+    this.#timers = timers;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
@@ -75,6 +81,7 @@ export class Connector {
   signOut(): void {
     this.#hangUp();
     this.#leave("signed_out");
+    this.#timers.stop("report");
   }
 
   /** Be sure of the connection: the network is back, the device woke or the user returned. */
@@ -85,7 +92,7 @@ export class Connector {
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
 
-  /** Ask for the lists that are new, too; once for all that are opened together. */
+  /** Ask for the collections that are new, too; once for all that are opened together. */
   follow(): void {
     if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
   }
@@ -155,10 +162,13 @@ export class Connector {
   }
 
   /** One message came; null: one that we do not know. */
-  received(message: ServerMessage | null): void {
+  received(received: ServerMessage | null): void {
     this.#silence.heard();
+    const { registers } = this.#collections;
     const exchange = this.#exchange;
-    if (message === null || exchange === null) return;
+    if (received === null || exchange === null) return;
+    const message = registers === null ? received : registers.read(received);
+    if (message === null) return;
     this.#transports.messageCame();
     const wasLive = exchange.isLive;
     try {
@@ -209,6 +219,9 @@ export class Connector {
         break;
       case "retry":
         this.#exchange?.endPause();
+        break;
+      case "report":
+        this.#collections.registers?.flush();
         break;
       case "token":
         if (this.#state === "token") this.#hangUp();
@@ -305,6 +318,8 @@ export class Connector {
   #leave(state: Exclude<State, "resuming" | "live">): void {
     this.#state = state;
     this.#exchange = null;
+    this.#collections.queue.releaseAll();
+    this.#collections.registers?.endHints();
     this.#transports.endProbe();
     this.#tokens.endQuestion();
     this.#timers.stopAll();

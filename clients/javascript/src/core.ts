@@ -6,14 +6,16 @@
  * it, is such a thing too.
  */
 
-import type { Carried } from "./carried.js";
+import { type Carried, checkedCarried } from "./carried.js";
 import { Collections } from "./collections.js";
 import { Connector } from "./connector.js";
 import { checkListName, checkUserId } from "./ids.js";
-import { prefixIn, prefixOf } from "./keys.js";
-import type { Action, ServerMessage } from "./messages.js";
+import { areRegisters, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
+import type { CalledAction, ServerMessage } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
+import type { Transient } from "./register_views.js";
 import type { State } from "./state.js";
+import { Timers } from "./timers.js";
 import type { Token } from "./token.js";
 import type { UserState } from "./user_state.js";
 
@@ -27,10 +29,14 @@ export interface CoreDeps {
   readonly newReplica: () => string;
 }
 
-/** A user's lists, and what keeps them connected. */
+/** What is needed for registers, and for nothing else. */
+export type RegistersPart = typeof import("./registers.js");
+
+/** A user's collections, and what keeps them connected. */
 interface SignedIn {
   readonly collections: Collections;
   readonly connector: Connector;
+  readonly timers: Timers;
 }
 
 /**
@@ -41,8 +47,10 @@ export class Core {
   readonly #deps: CoreDeps;
   readonly #outputs: Output[] = [];
   #signedIn: SignedIn | null = null;
-  /** The lists beside the watchlist that the app wants, of whoever is signed in. */
+  /** By prefix, what the app wants beside the watchlist, of whoever is signed in. */
   readonly #opened = new Set<string>();
+  /** What is needed for them; null: it is not here. */
+  #registers: RegistersPart | null = null;
 
   constructor(deps: CoreDeps) {
     this.#deps = deps;
@@ -68,6 +76,18 @@ export class Core {
     return this.#signedIn?.collections.state ?? null;
   }
 
+  /** What is shown of registers and is not stored; null: nothing. */
+  get transient(): Transient | null {
+    return this.#signedIn?.collections.registers?.transient ?? null;
+  }
+
+  /** Follow registers from here on: they take a part of their own. */
+  useRegisters(part: RegistersPart): Output[] {
+    this.#registers = part;
+    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    return this.#done();
+  }
+
   // The app's calls
 
   /** Open a user's lists and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
@@ -75,18 +95,25 @@ export class Core {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
-    const { nowMs, random, newReplica } = this.#deps;
-    const collections = new Collections(userId, stored, newReplica);
-    for (const prefix of this.#opened) collections.follow(prefix);
-    const connector = new Connector(collections, (output) => this.#outputs.push(output), nowMs, random);
-    this.#signedIn = { collections, connector };
+    const collections = new Collections(userId, stored, this.#deps.newReplica);
+    const put = (output: Output): unknown => this.#outputs.push(output);
+    const timers = new Timers(put, this.#deps.nowMs);
+    const connector = new Connector(collections, put, timers, this.#deps);
+    this.#signedIn = { collections, connector, timers };
+    this.#followAll(this.#signedIn);
     connector.connect();
     return [...before, ...this.#done()];
   }
 
-  /** Follow a list beside the watchlist from here on, whoever is signed in; throws as `checkListName`. */
+  #followAll({ collections, timers }: SignedIn): boolean {
+    if (this.#registers !== null)
+      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    return collections.followAll(this.#opened);
+  }
+
+  /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
   openList(list: string): Output[] {
-    checkListName(list);
+    if (list !== PROGRESS && list !== DEVICES) checkListName(list);
     this.#opened.add(prefixOf(list));
     if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
     return this.#done();
@@ -97,11 +124,12 @@ export class Core {
     if (this.#signedIn === null) return [];
     const { collections, connector } = this.#signedIn;
     if (erase) collections.erase();
+    else collections.registers?.flush();
     connector.signOut();
     this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: collections.userId, erased: erase } });
-    const outputs = this.#done();
+    this.#save(collections);
     this.#signedIn = null;
-    return outputs;
+    return this.#done();
   }
 
   /** Connect now, if offline. */
@@ -111,6 +139,7 @@ export class Core {
 
   /** Stay offline until `connect`. */
   disconnect(): Output[] {
+    this.#signedIn?.collections.registers?.flush();
     return this.#put((connector) => connector.disconnect());
   }
 
@@ -119,15 +148,32 @@ export class Core {
     return this.#put((connector) => connector.wake());
   }
 
+  /** Queue what was reported and is not queued yet. */
+  flush(): Output[] {
+    this.#signedIn?.collections.registers?.flush();
+    return this.#done();
+  }
+
   /**
-   * Add or remove a content: shown at once, sent when that is possible. Throws an Error where nobody is signed in, a
-   * TypeError where `key` has no UUID, or no item can carry what is said. `key`: a list's prefix, and the
-   * content; the list is followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
+   * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
+   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
+   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
    */
-  enqueue(operation: Action, key: string, said?: Carried & { readonly origin?: string }): Output[] {
+  enqueue(
+    operation: CalledAction,
+    key: string,
+    { origin, ...carried }: Carried & { readonly origin?: string } = {},
+  ): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
-    collections.enqueue(operation, key, this.#deps.nowMs(), said);
+    const isOfRegister = areRegisters(prefixIn(key));
+    const said = {
+      ...(isOfRegister ? carried : checkedCarried(carried)),
+      ...(origin !== undefined && { origin }),
+    };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said);
+    else collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
     if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }
@@ -204,12 +250,18 @@ export class Core {
     return this.#done();
   }
 
+  /** Have what has changed stored, first of all; whether the app should look again. */
+  #save(collections: Collections): boolean {
+    const { changes, hasUpdated } = collections.takeChanges();
+    if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
+    return hasUpdated;
+  }
+
   /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
   #done(): Output[] {
     if (this.#signedIn !== null) {
       const { collections, connector } = this.#signedIn;
-      const { changes, hasUpdated } = collections.takeChanges();
-      if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
+      const hasUpdated = this.#save(collections);
       connector.sendWrites();
       if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
     }

@@ -2,27 +2,28 @@
 
 import { type Carried, carriedBy } from "./carried.js";
 import type { Input } from "./carrying.js";
-import { Core } from "./core.js";
+import { Core, type RegistersPart } from "./core.js";
 import type { SyncEvent } from "./events.js";
 import type { GuardedStore } from "./guarded_store.js";
 import { Link } from "./link.js";
-import type { Action } from "./messages.js";
+import type { CalledAction } from "./messages.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import { randomBytes } from "./platform.js";
+import type { Transient } from "./register_views.js";
 import type { Service } from "./service.js";
 import type { State } from "./state.js";
 import type { Change, UserState } from "./user_state.js";
 
 /** What an app, in whichever tab, can ask of the tab that leads. */
 export type Call =
-  | { readonly type: "hello" | "connect" | "disconnect" | "wake" }
+  | { readonly type: "hello" | "connect" | "disconnect" | "wake" | "flush" }
   | { readonly type: "sign_out"; readonly erase: boolean }
   | { readonly type: "open_list"; readonly list: string }
   | WriteCall;
 
 interface WriteCall extends Carried {
   readonly type: "write";
-  readonly operation: Action;
+  readonly operation: CalledAction;
   readonly writes: readonly NamedContent[];
 }
 
@@ -85,6 +86,16 @@ export class Engine {
     return this.#core.stored;
   }
 
+  /** What is shown of registers and is not stored; null: nothing. */
+  get transient(): Transient | null {
+    return this.#core.transient;
+  }
+
+  /** Follow registers from here on. */
+  useRegisters(part: RegistersPart): void {
+    this.#perform(this.#core.useRegisters(part));
+  }
+
   signIn(userId: string, stored: UserState | null): void {
     this.#userId = userId;
     this.#perform(this.#core.signIn(userId, stored));
@@ -123,6 +134,7 @@ export class Engine {
       case "connect":
       case "disconnect":
       case "wake":
+      case "flush":
         return this.#core[call.type]();
       case "sign_out":
         return this.#core.signOut(call.erase);

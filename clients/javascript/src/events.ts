@@ -1,15 +1,16 @@
 /** What an app is told. */
 
 import type { Storage } from "./guarded_store.js";
-import type { Action, Status } from "./messages.js";
+import type { Registers } from "./keys.js";
+import type { Status, WriteAction } from "./messages.js";
 import type { State } from "./state.js";
 
 /** By type, what each event tells. */
 export interface SyncEvents {
   /** The socket opened. */
   connected: object;
-  /** A list is up to date; not `recovered`: it came whole, and `reason` says why. */
-  resumed: OfList & { readonly recovered: boolean; readonly reason: string | null };
+  /** A collection is up to date; not `recovered`: it came whole, and `reason` says why. */
+  resumed: OfCollection & { readonly recovered: boolean; readonly reason: string | null };
   /** A list or its queue changed; once for what changes together. */
   updated: object;
   /** `state` is another. */
@@ -29,18 +30,29 @@ export interface SyncEvents {
   signed_out: { readonly user_id: string; readonly erased: boolean };
   /** Another device's playback position; seconds. */
   progress: { readonly content_id: string; readonly position: number; readonly duration: number };
-  command: { readonly command: string; readonly target_device: string | null };
+  /** Another device wants this one to do something; what it has not said is null. */
+  command: {
+    readonly command: string;
+    readonly target_device: string | null;
+    readonly payload: unknown;
+    readonly from_device_id: string | null;
+    readonly position_seconds: number | null;
+  };
 }
 
-/** Without `list`: of the watchlist. */
-interface OfList {
+/** Without `list` and `collection`: of the watchlist. */
+interface OfCollection {
   readonly list?: string;
+  readonly collection?: Registers;
 }
 
-interface WriteName extends OfList {
+interface WriteName extends OfCollection {
   readonly operation_id: string;
-  readonly operation: Action;
+  readonly operation: WriteAction;
+  /** Of a device it is missing. */
   readonly content_id: string;
+  /** Of a device alone. */
+  readonly device_id?: string;
 }
 
 export type SyncEvent = { [T in keyof SyncEvents]: { readonly type: T } & SyncEvents[T] }[keyof SyncEvents];

@@ -2,7 +2,7 @@
 
 import type { Collections } from "./collections.js";
 import type { SyncEvent } from "./events.js";
-import { contentIn, named, prefixIn, prefixOf } from "./keys.js";
+import { areRegisters, contentIn, named, prefixIn, prefixOf } from "./keys.js";
 import type { Message, Piece, Resumed, ServerMessage, Snapshot, Update } from "./messages.js";
 import type { Output } from "./outputs.js";
 import type { Timers } from "./timers.js";
@@ -40,7 +40,6 @@ export class Exchange {
     this.#timers = timers;
     for (const prefix of collections.asked)
       this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
-    collections.queue.releaseAll();
   }
 
   /** Whether all lists are up to date. */
@@ -87,13 +86,19 @@ export class Exchange {
         this.#reconnectAfterMs = message.reconnect_in_ms;
         break;
       case "progress_update": {
-        const { content_id, position, duration } = message;
-        this.#emit({ type: "progress", content_id, position, duration });
+        const { content_id, position, duration, revision } = message;
+        if (revision === undefined) this.#emit({ type: "progress", content_id, position, duration });
         break;
       }
       case "device_command": {
-        const { command, target_device } = message;
-        this.#emit({ type: "command", command, target_device: target_device ?? null });
+        const {
+          command,
+          target_device = null,
+          payload = null,
+          from_device_id = null,
+          position_seconds = null,
+        } = message;
+        this.#emit({ type: "command", command, target_device, payload, from_device_id, position_seconds });
       }
     }
   }
@@ -101,7 +106,11 @@ export class Exchange {
   /** Send the writes that may go now; they are in flight from here on. */
   sendWrites(): void {
     if (!this.isLive || this.#isPaused) return;
-    for (const write of this.#collections.queue.takeSendable()) this.#put({ type: "send", message: asMessage(write) });
+    const { queue, registers } = this.#collections;
+    for (const write of queue.takeSendable((key) => this.#collections.isFollowed(prefixIn(key)))) {
+      const form = areRegisters(prefixIn(write.content_id)) ? registers?.asMessage : asMessage;
+      if (form) this.#put({ type: "send", message: form(write) });
+    }
   }
 
   /** Allow sending again what the service asked to be tried later. */
@@ -141,7 +150,9 @@ export class Exchange {
     const { revision } = update;
     const before = this.#collections.head(line.prefix).revision;
     if (revision === undefined || revision <= before) return;
-    if (revision > before + 1) throw new GapError(`revision ${revision} came after ${before}`);
+    // In a replay of registers revisions are missing: a later update of the key has replaced them.
+    const lastMissing = areRegisters(line.prefix) && line.resumed?.recovered ? line.resumed.revision : 0;
+    if (revision > Math.max(before + 1, lastMissing)) throw new GapError(`revision ${revision} came after ${before}`);
     this.#collections.applyUpdate(line.prefix, update, revision);
     this.#checkLive(line);
   }
@@ -162,14 +173,14 @@ export class Exchange {
   #acknowledge({ id, status, revision, timestamp }: Omit<Message<"ack">, "type">): void {
     const write = this.#collections.queue.inFlight(id);
     if (write === undefined) return;
-    this.#collections.acknowledge(write, revision, timestamp);
+    this.#collections.acknowledge(write, revision, timestamp, status === "superseded");
     this.#emit({ type: "confirmed", ...nameOf(write), status, revision: revision ?? null });
   }
 
   #fail({ id, code, field, message = "", retry_after_ms }: Message<"error">): void {
     const write = this.#collections.queue.inFlight(id);
     if (write === undefined) return;
-    if (code === "not_found") {
+    if (code === "not_found" && write.operation !== "update") {
       // A remove of what is not there: that is what the user wants.
       this.#acknowledge({ id: write.operation_id, status: "not_found" });
       return;
@@ -199,10 +210,12 @@ function hasNoRoomForTag(code: string, field: string | undefined): boolean {
 
 /** What the app knows `write` by: the name of its call, where it has one. */
 function nameOf({ operation_id, origin = operation_id, operation, content_id }: PendingWrite) {
-  return { operation_id: origin, operation, content_id: contentIn(content_id), ...named(prefixIn(content_id)) };
+  const collection = named(prefixIn(content_id));
+  const field = collection.collection === "devices" ? "device_id" : "content_id";
+  return { operation_id: origin, operation, [field as "content_id"]: contentIn(content_id), ...collection };
 }
 
-/** The prefix of the list that a message is about; of others that of the watchlist. */
+/** The prefix of the collection that a message is about; of others that of the watchlist. */
 function listOf(message: ServerMessage): string {
   return prefixOf(message.type.startsWith("watchlist") ? undefined : (message as Partial<Resumed>).list);
 }

@@ -1,7 +1,7 @@
 /** Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST. */
 
 import { BROKEN, type Carrier, type Line, readAnswer, request } from "./carrying.js";
-import type { ClientMessage, Write } from "./messages.js";
+import type { ClientMessage, RegisterWrite, Write } from "./messages.js";
 import { answersTo, bodyOf, PATH } from "./operations_post.js";
 import { EventReader } from "./server_sent_events.js";
 
@@ -16,7 +16,7 @@ export class HttpTransport implements Carrier {
   readonly #line: Line;
   readonly #token: string;
   readonly #isPolling: boolean;
-  #outgoing: Write[] = [];
+  #outgoing: (Write | RegisterWrite)[] = [];
   #isWriting = false;
 
   constructor(line: Line, token: string, isPolling: boolean) {
@@ -81,7 +81,7 @@ export class HttpTransport implements Carrier {
     this.#isWriting = false;
   }
 
-  async #write(writes: readonly Write[]): Promise<void> {
+  async #write(writes: readonly (Write | RegisterWrite)[]): Promise<void> {
     const timeout = setTimeout(() => this.#end(BROKEN), WRITE_MS);
     const response = await request(this.#line, PATH, this.#token, {
       method: "POST",

@@ -15,10 +15,7 @@ export type ContentIds = "uuid" | "text";
  * where it is none.
  */
 export function canonical(contentId: string, contentIds: ContentIds = "uuid"): string {
-  if (contentIds === "text") {
-    if (!isName(contentId)) throw new TypeError(`content_id: ${NAME_RULE}, not ${JSON.stringify(contentId)}`);
-    return contentId;
-  }
+  if (contentIds === "text") return checkName("content_id", contentId);
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
       `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, ` +
@@ -30,11 +27,13 @@ export function canonical(contentId: string, contentIds: ContentIds = "uuid"): s
 
 /** Throws a TypeError where the service can know nobody by this id. */
 export function checkUserId(userId: string): void {
-  if (!isName(userId)) throw new TypeError(`user_id: ${NAME_RULE}`);
+  checkName("user_id", userId);
 }
 
-function isName(text: unknown): boolean {
-  return typeof text === "string" && NAME.test(text);
+/** `text`. Throws a TypeError where the service takes it for no name; `field`: what it is of. */
+export function checkName(field: string, text: unknown): string {
+  if (typeof text === "string" && NAME.test(text)) return text;
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
 }
 
 /** Throws a TypeError where no list can be called so. */

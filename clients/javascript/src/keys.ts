@@ -1,4 +1,7 @@
-/** What a client knows the contents of all its lists by: what each list's keys begin with, and then the content's id. */
+/** What a client knows the contents of all its collections by: what each one's keys begin with, and then the content's id. */
+
+/** What the service calls its collections of registers. */
+export type Registers = "progress" | "devices";
 
 /** In no list's name, and in no content's id. */
 const END = "\u001F";
@@ -6,9 +9,19 @@ const END = "\u001F";
 /** What the keys of the watchlist begin with. */
 export const WATCHLIST = "";
 
-/** What the keys of a list begin with; undefined: it is the watchlist. */
+/** What the collections of registers are called here: as no list can be. */
+export const PROGRESS = ":progress";
+export const DEVICES = ":devices";
+export type RegistersName = typeof PROGRESS | typeof DEVICES;
+
+/** What the keys of a collection begin with; undefined: it is the watchlist. */
 export function prefixOf(list: string | undefined): string {
   return list === undefined ? WATCHLIST : list + END;
+}
+
+/** Whether what has keys with this prefix are registers, and no list. */
+export function areRegisters(prefix: string): boolean {
+  return prefix.startsWith(":");
 }
 
 /** What `key` begins with. */
@@ -20,7 +33,8 @@ export function contentIn(key: string): string {
   return key.slice(key.indexOf(END) + 1);
 }
 
-/** As messages and events name a list; nothing for the watchlist. */
-export function named(prefix: string): { readonly list?: string } {
-  return prefix === WATCHLIST ? {} : { list: prefix.slice(0, -1) };
+/** As messages and events name a collection; nothing for the watchlist. */
+export function named(prefix: string): { readonly list?: string; readonly collection?: Registers } {
+  if (prefix === WATCHLIST) return {};
+  return areRegisters(prefix) ? { collection: prefix.slice(1, -1) as Registers } : { list: prefix.slice(0, -1) };
 }

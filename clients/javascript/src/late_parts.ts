@@ -2,7 +2,9 @@
 
 import type { Load } from "./parts.js";
 
-export const loadListRequests = late(() => import("./list_requests.js"), "./list_requests.js");
+export const loadPlacing = late(() => import("./placing.js"), "./placing.js");
+export const loadRequests = late(() => import("./requests.js"), "./requests.js");
+export const loadRegisters = late(() => import("./registers.js"), "./registers.js");
 export const loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
 export const loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
 

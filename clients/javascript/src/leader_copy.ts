@@ -4,6 +4,7 @@ import { carriedBy } from "./carried.js";
 import type { Batch, Call } from "./engine.js";
 import type { Storage } from "./guarded_store.js";
 import type { Transport } from "./outputs.js";
+import type { Transient } from "./register_views.js";
 import type { State } from "./state.js";
 import { UserState } from "./user_state.js";
 
@@ -13,6 +14,8 @@ export interface LeaderBatch extends Batch {
   readonly state: State;
   readonly transport: Transport | null;
   readonly storage: Storage;
+  /** Of the leader's registers. */
+  readonly transient: Transient | null;
 }
 
 export class LeaderCopy {
@@ -23,6 +26,7 @@ export class LeaderCopy {
   transport: Transport | null = null;
   storage: Storage | null = null;
   stored: UserState | null = null;
+  transient: Transient | null = null;
   readonly #onApplied: (batch: Batch) => void;
   /** What came while the copy is on its way; null: it is here. */
   #pending: LeaderBatch[] | null = null;
@@ -48,6 +52,7 @@ export class LeaderCopy {
     this.leader = leader;
     this.storage = null;
     this.stored = null;
+    this.transient = null;
     this.#pending = null;
   }
 
@@ -66,6 +71,7 @@ export class LeaderCopy {
     this.state = batch.state;
     this.transport = batch.transport;
     this.storage = batch.storage;
+    this.transient = batch.transient;
     if (isNew) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);

@@ -3,11 +3,12 @@
 import { bindMembers } from "./bound.js";
 import type { Carried } from "./carried.js";
 import { prefixOf } from "./keys.js";
-import type { Asking, NamedList } from "./list_requests.js";
 import type { Item } from "./list_view.js";
 import type { Action } from "./messages.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
-import { loadListRequests } from "./parts.js";
+import { loadPlacing, loadRequests } from "./parts.js";
+import type { Place } from "./placing.js";
+import type { Asking, NamedList } from "./requests.js";
 import type { TabSession } from "./tab_session.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
@@ -21,6 +22,8 @@ export interface ListHost {
   /** Listen, until what it returns is called. */
   readonly onUpdated: (listener: () => void) => () => void;
   readonly asking: () => Asking;
+  /** The one spelling of a content's id; throws a TypeError where it is none. */
+  readonly canonical: (contentId: string) => string;
 }
 
 /** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
@@ -91,17 +94,28 @@ export class List {
   }
 
   /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId: string, place: Place = {}): Promise<string> {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
+  }
+
+  /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
    * where it can't be done, or not now.
    */
   async rename(name: string): Promise<NamedList> {
-    const { rename } = await loadListRequests();
+    const { rename } = await loadRequests();
     return rename(this.#host.asking(), this.#list, name);
   }
 
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete(): Promise<void> {
-    const { remove } = await loadListRequests();
+    const { remove } = await loadRequests();
     return remove(this.#host.asking(), this.#list);
   }
 

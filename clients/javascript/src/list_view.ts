@@ -3,6 +3,7 @@
 import { type Carried, carriedBy } from "./carried.js";
 import { compareTimestamps, type Timestamp } from "./hlc.js";
 import { contentIn } from "./keys.js";
+import type { CalledAction } from "./messages.js";
 import type { ConfirmedItem, PendingWrite } from "./user_state.js";
 
 /** A content in the list as the app sees it. */
@@ -17,7 +18,9 @@ export interface Item extends Carried {
 }
 
 /** As much of a write as the list shows. */
-export type ShownWrite = Pick<PendingWrite, "operation" | "content_id" | "timestamp" | keyof Carried>;
+export type ShownWrite = Pick<PendingWrite, "content_id" | "timestamp" | keyof Carried> & {
+  readonly operation: CalledAction;
+};
 
 type Shown = ConfirmedItem & { readonly pending: boolean };
 

@@ -9,6 +9,15 @@ import type { Timestamp } from "./hlc.js";
 
 export type Action = "add" | "remove";
 
+/** What a write does; `update`: of a register. */
+export type WriteAction = Action | "update";
+
+/** What an app asks for; `report`: an update of progress that may wait some seconds for the next one. */
+export type CalledAction = WriteAction | "report";
+
+/** What is known of a register, or said of it; by the names that authors use. */
+export type Members = Readonly<Record<string, unknown>>;
+
 /** Of which collection a message is. */
 export type OfCollection<Kind extends string> =
   | { readonly type: `watchlist_${Kind}` }
@@ -27,8 +36,9 @@ export interface Resumed {
   readonly revision: number;
   readonly epoch: string;
   readonly reason?: string;
-  /** Missing: it is the watchlist. */
+  /** Missing, as `collection`: it is the watchlist. */
   readonly list?: string;
+  readonly collection?: string;
 }
 
 export interface Snapshot {
@@ -70,8 +80,19 @@ export type ServerMessage =
       readonly content_id: string;
       readonly position: number;
       readonly duration: number;
+      /** Missing: it is only told, by whoever plays. */
+      readonly revision?: unknown;
     }
-  | { readonly type: "device_command"; readonly command: string; readonly target_device?: string }
+  /** What else is said of registers: register_messages.ts reads it. */
+  | { readonly type: OfRegisters }
+  | {
+      readonly type: "device_command";
+      readonly command: string;
+      readonly target_device?: string;
+      readonly payload?: unknown;
+      readonly from_device_id?: string;
+      readonly position_seconds?: number;
+    }
   | { readonly type: "pong" }
   | { readonly type: "authenticated" };
 
@@ -83,8 +104,8 @@ export interface SnapshotItem extends Carried {
   readonly device_id?: string;
 }
 
-/** What became of a write; `not_found`: a remove of what was not in the list. */
-export type Status = "added" | "existing" | "removed" | "not_found";
+/** What became of a write; `not_found`: a remove of what was not there; `superseded`: a later word was there already. */
+export type Status = "added" | "existing" | "removed" | "not_found" | "updated" | "superseded";
 
 export type Write = OfCollection<"update"> &
   Carried & {
@@ -97,29 +118,39 @@ export type Write = OfCollection<"update"> &
     readonly timestamp?: Timestamp;
   };
 
+/** A write of a register; beside these fields it has what it says, and the key. */
+export interface RegisterWrite {
+  readonly type: "progress_update" | "device_update";
+  readonly id: string;
+  readonly operation: WriteAction;
+  readonly [field: string]: unknown;
+}
+
 export type ClientMessage =
   | Write
+  | RegisterWrite
   | { readonly type: "authenticate"; readonly token: string }
   | { readonly type: "ping" };
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
-const isText: Check = (value) => typeof value === "string";
-const isFlag: Check = (value) => typeof value === "boolean";
-const isWhole: Check = Number.isInteger;
+export const isText: Check = (value) => typeof value === "string";
+export const isFlag: Check = (value) => typeof value === "boolean";
+const isNumber: Check = (value) => typeof value === "number";
+export const isWhole: Check = Number.isInteger;
 const isName: Check = (value) => isText(value) || isWhole(value);
 const isAction: Check = (value) => value === "add" || value === "remove";
 
-function optional(check: Check): Check {
+export function optional(check: Check): Check {
   return (value) => value === undefined || check(value);
 }
 
-function arrayOf(check: Check): Check {
+export function arrayOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
 /** Fields that are not named may be anything. */
-function shape(fields: Readonly<Record<string, Check>>): Check {
+export function shape(fields: Readonly<Record<string, Check>>): Check {
   const checks = Object.entries(fields);
   return (value) =>
     typeof value === "object" &&
@@ -127,8 +158,8 @@ function shape(fields: Readonly<Record<string, Check>>): Check {
     checks.every(([name, check]) => check((value as Readonly<Record<string, unknown>>)[name]));
 }
 
-const isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
-const isObject: Check = (value) => shape({})(value) && !Array.isArray(value);
+export const isTimestamp = shape({ physical: isWhole, logical: isWhole, node: isText });
+export const isObject: Check = (value) => shape({})(value) && !Array.isArray(value);
 const item = {
   content_id: isText,
   timestamp: optional(isTimestamp),
@@ -142,13 +173,29 @@ const piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
 const ofList = { list: isText };
 const answer = { id: optional(isName) };
 
+const OF_REGISTERS = [
+  "progress_snapshot",
+  "progress_snapshot_piece",
+  "device_update",
+  "devices_snapshot",
+  "devices_snapshot_piece",
+] as const;
+type OfRegisters = (typeof OF_REGISTERS)[number];
+
 /** By type, what a message must be like. */
 const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check>([
   ["watchlist_update", shape(update)],
   ["list_update", shape({ ...update, ...ofList })],
   [
     "resumed",
-    shape({ recovered: isFlag, revision: isWhole, epoch: isText, reason: optional(isText), list: optional(isText) }),
+    shape({
+      recovered: isFlag,
+      revision: isWhole,
+      epoch: isText,
+      reason: optional(isText),
+      list: optional(isText),
+      collection: optional(isText),
+    }),
   ],
   ["watchlist_snapshot", shape(snapshot)],
   ["list_snapshot", shape({ ...snapshot, ...ofList })],
@@ -166,8 +213,17 @@ const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check
     }),
   ],
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
-  ["progress_update", shape({ content_id: isText, position: isWhole, duration: isWhole })],
-  ["device_command", shape({ command: isText, target_device: optional(isText) })],
+  ["progress_update", shape({ content_id: isText, position: isNumber, duration: isNumber })],
+  ...OF_REGISTERS.map((type) => [type, shape({})] as const),
+  [
+    "device_command",
+    shape({
+      command: isText,
+      target_device: optional(isText),
+      from_device_id: optional(isText),
+      position_seconds: optional(isNumber),
+    }),
+  ],
   ["pong", shape({})],
   ["authenticated", shape({})],
 ]);

@@ -3,7 +3,7 @@
 import type { Carried } from "./carried.js";
 import type { Call, NamedContent } from "./engine.js";
 import type { ShownWrite } from "./list_view.js";
-import type { Action } from "./messages.js";
+import type { CalledAction } from "./messages.js";
 
 /** `ended`: fulfilled when the call is done, and what it changes stored; nobody has to handle a rejection. */
 interface OpenCall {
@@ -60,7 +60,7 @@ export class OpenCalls {
 
   /** One call for a write of each key; `contents`: with the names of the writes. */
   addWrites(
-    operation: Action,
+    operation: CalledAction,
     keys: readonly string[],
     carried: Carried,
   ): OpenCall & { contents: readonly NamedContent[] } {

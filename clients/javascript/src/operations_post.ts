@@ -2,18 +2,25 @@
 
 import type { Answer, Line } from "./carrying.js";
 import { delayMs } from "./close_policy.js";
-import type { ServerMessage, Write } from "./messages.js";
+import type { RegisterWrite, ServerMessage, Write } from "./messages.js";
 
 export const PATH = "/api/v1/sync/operations";
 
 /** The request's body. */
-export function bodyOf(operations: readonly Write[]): string {
-  return JSON.stringify({ operations });
+export function bodyOf(writes: readonly (Write | RegisterWrite)[]): string {
+  return JSON.stringify({ operations: writes.map(operationOf) });
+}
+
+/** As a WebSocket has it; a register's names its collection. */
+function operationOf(write: Write | RegisterWrite): object {
+  if (write.type !== "progress_update" && write.type !== "device_update") return write;
+  const { type, id, ...fields } = write;
+  return { collection: type === "device_update" ? "devices" : "progress", ...fields };
 }
 
 /** What the service says to each of `writes`; null: nothing that a client could act on. */
 export function answersTo(
-  writes: readonly Write[],
+  writes: readonly (Write | RegisterWrite)[],
   { status, body, retryAfterS, problem }: Answer,
   recognized: Line["recognized"],
 ): ServerMessage[] | null {

@@ -4,9 +4,10 @@ import type { SyncEvent } from "./events.js";
 import type { ClientMessage } from "./messages.js";
 import type { Change } from "./user_state.js";
 
-/** The timers, one of each. */
+/** The timers of a connection, one of each. */
 export const TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"] as const;
-export type Timer = (typeof TIMERS)[number];
+/** `report` is no connection's: it goes on when one ends. */
+export type Timer = (typeof TIMERS)[number] | "report";
 
 /** A way to the service; `stream`: server-sent events; `polling`: the same, in answers that end soon. */
 export type Transport = "websocket" | "stream" | "polling";

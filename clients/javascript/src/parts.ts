@@ -5,15 +5,23 @@
  * in the place of this module.
  */
 
-import * as listRequests from "./list_requests.js";
+import * as placing from "./placing.js";
 import * as refusedUpgrade from "./refused_upgrade.js";
+import * as registers from "./registers.js";
 import * as rejoining from "./rejoining.js";
+import * as requests from "./requests.js";
 
 /** Rejects where the part does not come; the next call tries again. */
 export type Load<Part> = () => Promise<Part>;
 
-/** For which lists there are, their names and their end. */
-export const loadListRequests: Load<typeof listRequests> = async () => listRequests;
+/** For an item that is put beside another. */
+export const loadPlacing: Load<typeof placing> = async () => placing;
+
+/** For which lists there are, their names and their end, and for commands. */
+export const loadRequests: Load<typeof requests> = async () => requests;
+
+/** For progress and devices. */
+export const loadRegisters: Load<typeof registers> = async () => registers;
 
 /** For when a WebSocket was refused. */
 export const loadRefusedUpgrade: Load<typeof refusedUpgrade> = async () => refusedUpgrade;

@@ -1,8 +1,17 @@
 /** The client in React 18 or newer: README.md. */
 
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useRef, useSyncExternalStore } from "react";
 
-import { canonical, type ListItem, type State, type Storage, type SyncClient } from "./syncd-client.js";
+import {
+  type ClientEvent,
+  canonical,
+  type DeviceItem,
+  type ListItem,
+  type ProgressItem,
+  type State,
+  type Storage,
+  type SyncClient,
+} from "./syncd-client.js";
 
 /** How a client stands. */
 export interface SyncState {
@@ -14,7 +23,7 @@ export interface SyncState {
   readonly revision: number;
 }
 
-const NO_ITEMS: readonly ListItem[] = Object.freeze([]);
+const NO_ITEMS: readonly never[] = Object.freeze([]);
 
 const NO_STATE: SyncState = Object.freeze({
   user: null,
@@ -56,6 +65,37 @@ export function useList(
     () => client?.list(name).items ?? snapshot,
     () => snapshot,
   );
+}
+
+/** How far the user has come in each content, the newest play first; on a server nothing. */
+export function useProgress(client: SyncClient | null): readonly ProgressItem[] {
+  return useSyncExternalStore(
+    useCallback((onChange: () => void) => client?.progress.subscribe(onChange) ?? nothing, [client]),
+    () => client?.progress.items ?? NO_ITEMS,
+    () => NO_ITEMS,
+  );
+}
+
+/** The user's devices; on a server none. */
+export function useDevices(client: SyncClient | null): readonly DeviceItem[] {
+  return useSyncExternalStore(
+    useCallback((onChange: () => void) => client?.devices.subscribe(onChange) ?? nothing, [client]),
+    () => client?.devices.items ?? NO_ITEMS,
+    () => NO_ITEMS,
+  );
+}
+
+/** Have `onCommand`, that of the latest rendering, called with what other devices want this one to do. */
+export function useCommands(client: SyncClient | null, onCommand: (command: ClientEvent<"command">) => void): void {
+  const latest = useRef(onCommand);
+  useEffect(() => {
+    latest.current = onCommand;
+  });
+  useEffect(() => {
+    const tell = (command: ClientEvent<"command">): void => latest.current(command);
+    client?.addEventListener("command", tell);
+    return () => client?.removeEventListener("command", tell);
+  }, [client]);
 }
 
 /**

@@ -10,17 +10,21 @@
  */
 
 import { type Carried, checkedCarried } from "./carried.js";
+import type { RegistersPart } from "./core.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
 import type { Storage } from "./guarded_store.js";
 import { canonical } from "./ids.js";
+import { areRegisters, PROGRESS, prefixIn, type RegistersName } from "./keys.js";
 import { latch } from "./latch.js";
 import { type LeaderBatch, LeaderCopy } from "./leader_copy.js";
 import { LeaderTimeout } from "./leader_timeout.js";
 import type { Item, ShownWrite } from "./list_view.js";
-import type { Action } from "./messages.js";
+import type { Action, CalledAction } from "./messages.js";
 import { OpenCalls } from "./open_calls.js";
 import type { Transport } from "./outputs.js";
+import { loadRegisters } from "./parts.js";
+import type { DeviceItem, ProgressItem, Transient } from "./register_views.js";
 import type { State } from "./state.js";
 import { ErasedError, SupersededError } from "./store.js";
 import type { TabMessage } from "./tab_message.js";
@@ -42,7 +46,8 @@ export class TabSession {
   #engines = 0;
   readonly #calls: OpenCalls;
   readonly #nothing = UserState.empty("");
-  /** By name, the lists beside the watchlist that the app wants. */
+  #part: RegistersPart | null = null;
+  /** By name, the collections beside the watchlist that the app wants. */
   readonly #lists: ReadonlyMap<string, unknown>;
   #isClosed = false;
 
@@ -53,7 +58,7 @@ export class TabSession {
 
   readonly #canonical = (contentId: string): string => canonical(contentId, this.#deps.contentIds);
 
-  /** `lists`: by name, those beside the watchlist that the app wants; when they are more, `openLists`. */
+  /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId: string, deps: TabSessionDeps, lists: ReadonlyMap<string, unknown>) {
     this.userId = userId;
     this.#lists = lists;
@@ -91,12 +96,29 @@ export class TabSession {
   /** Another text whenever the list, the length of the queue or the revision may be another. */
   get version(): string {
     const { stored } = this;
-    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision].join();
+    const transient = this.#part && [this.#transient?.version];
+    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
 
   /** Of the list whose keys begin with `prefix`. */
   items(prefix?: string): readonly Item[] {
     return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
+  }
+
+  /** What is shown of registers; null: what they need is not here yet. */
+  registers(name: RegistersName): readonly (ProgressItem | DeviceItem)[] | null {
+    if (this.#part === null) return null;
+    const itemsOf = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
+    return itemsOf(this.stored ?? this.#nothing, this.#unstored, this.#transient);
+  }
+
+  /** What registers need; null: it has not come yet, or nobody needs it. */
+  get part(): RegistersPart | null {
+    return this.#part;
+  }
+
+  get #transient(): Transient | null {
+    return (this.#engine ?? this.#copy).transient;
   }
 
   /** Throws a TypeError where `contentId` is none. */
@@ -114,8 +136,20 @@ export class TabSession {
     prefix = "",
     carried: Carried = {},
   ): { names: string[]; stored: Promise<void> } {
-    const keys = contentIds.map((contentId) => prefix + this.#canonical(contentId));
-    const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, checkedCarried(carried));
+    return this.write(
+      operation,
+      contentIds.map((contentId) => prefix + this.#canonical(contentId)),
+      checkedCarried(carried),
+    );
+  }
+
+  /** The same by keys, of registers too; `carried` was checked. */
+  write(
+    operation: CalledAction,
+    keys: readonly string[],
+    carried: Carried,
+  ): { names: string[]; stored: Promise<void> } {
+    const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
@@ -128,9 +162,28 @@ export class TabSession {
     return open.ended;
   }
 
-  /** Have whoever leads be connected for the lists. */
+  /** Have whoever leads be connected for what the app wants. */
   openLists(): void {
     for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
+    void this.#loadRegisters();
+  }
+
+  /** If somebody needs it: the app, or a write in the queue. One that does not come is asked for at the next connection. */
+  async #loadRegisters(): Promise<void> {
+    const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
+    if (this.#part !== null || ![...this.#lists.keys(), ...queued].some(areRegisters)) return;
+    try {
+      this.#part = await loadRegisters();
+    } catch {
+      return; // there is no network
+    }
+    this.#engine?.useRegisters(this.#part);
+    this.#deps.onEvents([{ type: "updated" }]);
+  }
+
+  /** The page is hidden or left: what was reported should be written. */
+  flush(): void {
+    if (this.#lists.has(PROGRESS)) void this.call({ type: "flush" });
   }
 
   /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
@@ -191,6 +244,7 @@ export class TabSession {
     this.#engine = engine;
     this.#engines += 1;
     this.#copy.leads(`${tab} ${this.#engines}`);
+    if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
     this.openLists();
@@ -206,7 +260,8 @@ export class TabSession {
 
   #tellAll(batch: Batch): void {
     const { state, transport, storage } = this;
-    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, ...batch });
+    const transient = this.#transient;
+    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, transient, ...batch });
     this.#calls.markDone(batch.done);
     this.#emit(batch.events);
   }
@@ -317,6 +372,7 @@ export class TabSession {
   #emit(events: readonly SyncEvent[]): void {
     if (this.#isClosed) return;
     const { store, onEvents } = this.#deps;
+    if (events.some((event) => event.type === "connected")) void this.#loadRegisters();
     const isOver = events.some((event) => event.type === "signed_out");
     if (isOver) void this.close();
     onEvents(

@@ -1,7 +1,7 @@
 /** What an attempt to connect asks for: the path and query behind the service's address. */
 
 import type { Collections } from "./collections.js";
-import { WATCHLIST } from "./keys.js";
+import { named } from "./keys.js";
 import type { Transport } from "./outputs.js";
 
 /** How long the service may hold back the answer to a poll; below what intermediaries wait for one. */
@@ -26,5 +26,6 @@ export function targetOf(transport: Transport, collections: Collections, isLive:
 }
 
 function nameOf(prefix: string): string {
-  return prefix === WATCHLIST ? "watchlist" : `list:${prefix.slice(0, -1)}`;
+  const { list, collection = "watchlist" } = named(prefix);
+  return list === undefined ? collection : `list:${list}`;
 }

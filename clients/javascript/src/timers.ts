@@ -28,7 +28,11 @@ export class Timers {
     if (this.#dueMs.delete(timer)) this.#put({ type: "stop_timer", timer });
   }
 
-  /** Stop those that run. */
+  isRunning(timer: Timer): boolean {
+    return this.#dueMs.has(timer);
+  }
+
+  /** Stop those that run for a connection. */
   stopAll(): void {
     for (const timer of TIMERS) this.stop(timer);
   }

@@ -4,7 +4,7 @@ import { type Carried, carriedBy } from "./carried.js";
 import { NEVER, type Reading, type Timestamp } from "./hlc.js";
 import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
-import type { Action, Write } from "./messages.js";
+import type { Action, Write, WriteAction } from "./messages.js";
 
 /** Where a list stands on this device. */
 export interface ListHead {
@@ -28,7 +28,7 @@ export interface Head extends ListHead {
   readonly lists?: Readonly<Record<string, ListHead>>;
 }
 
-/** A content that the service says is in a list. */
+/** A content that the service says is in a list; or a register, of which `data` is what is known. */
 export interface ConfirmedItem extends Carried {
   /** Its key: of the watchlist its id. */
   readonly content_id: string;
@@ -42,7 +42,7 @@ export interface ConfirmedItem extends Carried {
 export interface PendingWrite extends Carried {
   /** 1, 2, 3 … within the user's state: the order of the queue. */
   readonly number: number;
-  readonly operation: Action;
+  readonly operation: WriteAction;
   /** Its key: of the watchlist its id. */
   readonly content_id: string;
   readonly operation_id: string;
@@ -58,7 +58,7 @@ export interface PendingWrite extends Carried {
   readonly origin?: string;
 }
 
-/** The message that asks for `write`: the same, however often it is sent. */
+/** The message that asks for `write`, of a list: the same, however often it is sent. */
 export function asMessage(write: PendingWrite): Write {
   const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write;
   const { list } = named(prefixIn(content_id));
@@ -66,7 +66,7 @@ export function asMessage(write: PendingWrite): Write {
     ...(list === undefined ? { type: "watchlist_update" } : { type: "list_update", list }),
     id: operation_id,
     operation_id,
-    operation,
+    operation: operation as Action,
     content_id: contentIn(content_id),
     ...(tag !== undefined && { tag }),
     observed,

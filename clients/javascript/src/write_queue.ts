@@ -19,17 +19,17 @@ export class WriteQueue {
   }
 
   /**
-   * What may be sent now, in order; it is in flight from here on.
+   * What may be sent now, in order; it is in flight from here on. `mayBeSent`: whether the collection of a key is followed.
    *
    * One write per content at a time, so that the order holds even when one has to be repeated.
    */
-  takeSendable(): PendingWrite[] {
+  takeSendable(mayBeSent: (key: string) => boolean): PendingWrite[] {
     const taken: PendingWrite[] = [];
     const busy = new Set<string>();
     for (const write of this.#writes.values()) {
       if (this.#inFlight.size >= MAX_IN_FLIGHT) break;
       const { content_id, operation_id, number } = write;
-      if (this.#answered.has(number)) continue;
+      if (this.#answered.has(number) || !mayBeSent(content_id)) continue;
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
@@ -43,6 +43,11 @@ export class WriteQueue {
   inFlight(operationId: string | number | undefined): PendingWrite | undefined {
     const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : undefined;
     return number === undefined ? undefined : this.#writes.get(number);
+  }
+
+  /** Whether a write is still to be sent. */
+  isUnsent({ operation_id, number }: PendingWrite): boolean {
+    return !(this.#inFlight.has(operation_id) || this.#answered.has(number));
   }
 
   /** Count a write as not in flight: it was answered, or may be sent again. */

@@ -205,7 +205,7 @@ for (const major of Object.keys(REACTS)) {
     assert.deepEqual(shown, ["|none", "2 1|false|2", "0 renders more"]);
     assert.equal(await opened.evaluate(() => page.tear()), 1);
   }
-  test(`in React ${major} the hooks show the list, one item and the state`, theHooksShowIt, skip);
+  test(`in React ${major} the hooks show the lists, one item, the state and registers`, theHooksShowIt, skip);
 
   async function aRenderedPageIsTakenOver(): Promise<void> {
     await newProfile();

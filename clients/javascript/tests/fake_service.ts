@@ -1,15 +1,18 @@
-/** A service of one user's lists, on the other end of a fake socket: in Node or in a page, with nothing between. */
+/** A service of one user's lists and registers, on the other end of a fake socket: in Node or in a page, with nothing between. */
 
-import type { Action } from "../src/messages.js";
+import type { Action, WriteAction } from "../src/messages.js";
 import type { WebSocketClass } from "../src/platform.js";
 
 interface Asked {
   readonly type: string;
   readonly list?: string;
   readonly id: string;
-  readonly operation: Action;
+  readonly operation: WriteAction;
   readonly content_id: string;
+  readonly [field: string]: unknown;
 }
+
+type Registers = "progress" | "devices";
 
 export class FakeService {
   /** Give this to a client as its `WebSocket`. */
@@ -21,6 +24,8 @@ export class FakeService {
   readonly #sockets = new Set<FakeSocket>();
   /** By name; the watchlist has none. */
   readonly #lists = new Map<string | undefined, FakeList>();
+  /** The last update of each key, in order. */
+  readonly #registers: Readonly<Record<Registers, Map<unknown, Revised>>> = { progress: new Map(), devices: new Map() };
 
   constructor() {
     const service = this;
@@ -30,8 +35,7 @@ export class FakeService {
         service.#sockets.add(this);
         setTimeout(() => {
           this.onopen?.();
-          for (const since of new URL(url).searchParams.getAll("since"))
-            service.#tellList(this, since.startsWith("list:") ? since.split(":")[1] : undefined);
+          for (const since of new URL(url).searchParams.getAll("since")) service.#resume(this, since.split(":"));
         });
       }
     } as unknown as WebSocketClass;
@@ -40,6 +44,33 @@ export class FakeService {
   /** Another device's changes, all in one turn. */
   change(operation: Action, contentIds: readonly string[]): void {
     for (const contentId of contentIds) this.#tellAll(operation, contentId);
+  }
+
+  /** What another device says of a register: the fields of its message. */
+  update(collection: Registers, fields: Readonly<Record<string, unknown>>): number {
+    const updates = this.#registers[collection];
+    const [type, key] = collection === "devices" ? ["device_update", "device_id"] : ["progress_update", "content_id"];
+    const revision = lastOf(updates) + 1;
+    const timestamp = { physical: 1_764_000_000_000 + revision, logical: 0, node: "n" };
+    const update = { type, action: "update", timestamp, ...fields, revision };
+    updates.delete(fields[key]);
+    updates.set(fields[key], update);
+    this.tell(update);
+    return revision;
+  }
+
+  tell(message: object): void {
+    for (const socket of this.#sockets) socket.tell(message);
+  }
+
+  #resume(socket: FakeSocket, [kind, at]: readonly string[]): void {
+    if (kind !== "progress" && kind !== "devices") {
+      this.#tellList(socket, kind === "list" ? at : undefined);
+      return;
+    }
+    const updates = this.#registers[kind];
+    socket.tell({ type: "resumed", recovered: true, revision: lastOf(updates), epoch: "e", collection: kind });
+    for (const update of updates.values()) if (update.revision > Number(at)) socket.tell(update);
   }
 
   #listOf(name: string | undefined): FakeList {
@@ -55,8 +86,22 @@ export class FakeService {
     socket.tell({ type: `${kindOf(list)}_snapshot`, ...place, items: [...items.values()].reverse() });
   }
 
-  #answer({ id, operation, content_id, list }: Asked, socket: FakeSocket): void {
+  #answerOfRegister({ type, id, operation, ...said }: Asked, socket: FakeSocket): void {
+    const { position_seconds: position = 0, duration_seconds: duration = 0 } = said;
+    const fields = type === "device_update" ? said : { position, duration, device_id: "phone", ...said };
+    const revision = this.update(type === "device_update" ? "devices" : "progress", { ...fields, action: operation });
+    socket.tell({ type: "ack", id, status: operation === "remove" ? "removed" : "updated", revision });
+  }
+
+  #answer(asked: Asked, socket: FakeSocket): void {
+    const { type, id, content_id, list } = asked;
     if (id === undefined) return;
+    if (type === "progress_update" || type === "device_update") {
+      this.written.set(id, asked);
+      this.#answerOfRegister(asked, socket);
+      return;
+    }
+    const operation = asked.operation as Action;
     this.written.set(id, { type: "watchlist_update", id, operation, content_id });
     if (this.refused.has(content_id)) {
       socket.tell({ type: "error", id, code: "quota_exceeded", field: "content_id", message: "full" });
@@ -84,6 +129,14 @@ export class FakeService {
         device_id: "tv",
       });
   }
+}
+
+interface Revised {
+  readonly revision: number;
+}
+
+function lastOf(updates: ReadonlyMap<unknown, Revised>): number {
+  return Math.max(0, ...Array.from(updates.values(), ({ revision }) => revision));
 }
 
 interface FakeList {

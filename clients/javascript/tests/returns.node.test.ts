@@ -21,27 +21,36 @@ function openPage(context: TestContext): { document: EventTarget & { visibilityS
   return { document, window };
 }
 
-test("a page that is back is told of, until nobody wants to know", (context) => {
+test("a page that is back or left is told of, until nobody wants to know", (context) => {
   const { document, window } = openPage(context);
-  let returns = 0;
-  const ignore = watchReturns(() => {
-    returns += 1;
-  });
+  let [returns, leaves] = [0, 0];
+  const ignore = watchReturns(
+    () => {
+      returns += 1;
+    },
+    () => {
+      leaves += 1;
+    },
+  );
   const happen = (): void => {
     for (const type of ["online", "pageshow", "focus"]) window.dispatchEvent(new Event(type));
     for (const type of ["visibilitychange", "resume"]) document.dispatchEvent(new Event(type));
   };
   happen();
   assert.equal(returns, 5);
+  window.dispatchEvent(new Event("pagehide"));
+  assert.deepEqual([returns, leaves], [5, 1]);
   document.visibilityState = "hidden";
-  happen();
-  assert.equal(returns, 5);
+  document.dispatchEvent(new Event("visibilitychange"));
+  assert.deepEqual([returns, leaves], [5, 2]);
   document.visibilityState = "visible";
   ignore();
   happen();
-  assert.equal(returns, 5);
+  window.dispatchEvent(new Event("pagehide"));
+  assert.deepEqual([returns, leaves], [5, 2]);
 });
 
 test("without a page nothing comes back", () => {
-  watchReturns(() => assert.fail("nothing has happened"))();
+  const fail = (): void => assert.fail("nothing has happened");
+  watchReturns(fail, fail)();
 });

@@ -17,6 +17,18 @@ import { content } from "./contents.js";
 
 const [A, B] = [content(1), content(2)];
 
+const OF_LEADER = {
+  type: "batch",
+  leader: "other",
+  state: "live",
+  transport: "websocket",
+  storage: "persistent",
+  transient: null,
+  changes: [],
+  events: [],
+  done: [],
+} as const;
+
 class FailingStore extends MemoryStore {
   /** What the next calls reject with. */
   readonly failures: Error[] = [];
@@ -122,8 +134,7 @@ test("where the store fails the tab goes on in memory, under another replica, an
 
 test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
   const { tabs, session } = open(context);
-  const [transport, storage] = ["websocket", "memory"] as const;
-  const said = { type: "batch", leader: "other", state: "live", transport, storage, events: [], done: [] } as const;
+  const said = { ...OF_LEADER, storage: "memory" } as const;
   const watchlist = new Collections("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1, { origin: "a call" });
   watchlist.takeChanges();
@@ -142,10 +153,8 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
 test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
   const { tabs, session } = open(context, "kids");
   const kids = prefixOf("kids");
-  const [transport, storage] = ["websocket", "persistent"] as const;
-  const said = { type: "batch", state: "live", transport, storage, changes: [], events: [], done: [] } as const;
   const asked = (): unknown[] => tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
-  tabs.onMessage({ ...said, leader: "one" });
+  tabs.onMessage({ ...OF_LEADER, leader: "one" });
   await session.shown;
   assert.deepEqual(asked().at(-1), { type: "open_list", list: "kids" });
   const { names } = session.enqueue("add", [A], kids, { position: "a" });
@@ -155,7 +164,7 @@ test("a tab that follows asks each leader for its lists, and shows at once what 
   const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
   assert.deepEqual(asked().at(-1), write);
   tabs.told.length = 0;
-  tabs.onMessage({ ...said, leader: "another" });
+  tabs.onMessage({ ...OF_LEADER, leader: "another" });
   assert.deepEqual(asked().slice(-3), [openList, write, openList]);
 });
 
@@ -227,16 +236,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
   session.enqueue("add", [A]);
   await setImmediate();
   tabs.told.length = 0;
-  tabs.onMessage({
-    type: "batch",
-    leader: "other",
-    state: "live",
-    transport: "websocket",
-    storage: "persistent",
-    changes: [],
-    events: [],
-    done: [],
-  });
+  tabs.onMessage(OF_LEADER);
   await setImmediate();
   const writes = tabs.told.flatMap((message) =>
     message.type === "call" && message.call.type === "write" ? [message.call] : [],
@@ -251,16 +251,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
-  tabs.onMessage({
-    type: "batch",
-    leader: "other",
-    state: "live",
-    transport: "websocket",
-    storage: "persistent",
-    changes: [],
-    events: [],
-    done: [],
-  });
+  tabs.onMessage(OF_LEADER);
   await session.shown;
   store.failures.push(new ErasedError());
   tabs.grant();
@@ -286,16 +277,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
   tabs.grant();
   await session.shown;
   const event = { type: "signed_out", user_id: "alice", erased: false } as const;
-  tabs.onMessage({
-    type: "batch",
-    leader: "other",
-    state: "signed_out",
-    transport: null,
-    storage: "persistent",
-    changes: [],
-    events: [event],
-    done: [],
-  });
+  tabs.onMessage({ ...OF_LEADER, state: "signed_out", transport: null, events: [event] });
   assert.equal(events.at(-1), "signed_out");
 });
 

@@ -15,7 +15,7 @@ import {
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 
-import { useItem, useList, useSyncState, useWatchlist } from "../../src/react.js";
+import { useCommands, useDevices, useItem, useList, useProgress, useSyncState, useWatchlist } from "../../src/react.js";
 import { type ListItem, SyncClient } from "../../src/syncd-client.js";
 import { content } from "../contents.js";
 import { FakeService } from "../fake_service.js";
@@ -58,6 +58,14 @@ function Status({ client }: { client: SyncClient | null }): ReactElement {
   return element("p", { id: "status" }, `${user} ${state} ${queueLength}`);
 }
 
+function Played({ client }: { client: SyncClient | null }): ReactElement {
+  const [command, setCommand] = useState("none");
+  useCommands(client, (event) => setCommand(event.command));
+  const positions = useProgress(client).map(({ position_seconds }) => position_seconds);
+  const devices = useDevices(client).map(({ device_id }) => device_id);
+  return element("p", { id: "played" }, [...positions, ...devices, command].join(" "));
+}
+
 function text(id: string): string {
   return document.getElementById(id)?.textContent ?? "";
 }
@@ -84,7 +92,7 @@ const page = {
   /** What an app shows while its list changes, in strict mode. */
   async change(): Promise<string[]> {
     const client = newClient();
-    const parts = [List, Kids, Status].map((part) => element(part, { key: part.name, client }));
+    const parts = [List, Kids, Status, Played].map((part) => element(part, { key: part.name, client }));
     const root = createRoot(newRoot());
     root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A })));
     await until(() => text("status") === "null signed_out 0");
@@ -101,6 +109,10 @@ const page = {
     shown.push(`${text("list")}|${text("item")}|${text("kids")}`, `${renders.item - before} renders more`);
     await client.remove(A);
     await until(() => text("item") === "none" && text("list") === "2");
+    client.progress.update(A, { position_seconds: 7 });
+    service.update("devices", { device_id: "tv" });
+    service.tell({ type: "device_command", command: "play" });
+    await until(() => text("played") === "7 tv play");
     await client.signOut({ erase: true });
     await until(() => text("status") === "null signed_out 0" && text("list") === "");
     root.unmount();
@@ -149,6 +161,7 @@ const page = {
         element(List, { client, snapshot: SNAPSHOT }),
         element(Kids, { client }),
         element(Status, { client }),
+        element(Played, { client }),
       );
     const html = renderToString(app(null));
     const root = newRoot();

@@ -52,41 +52,62 @@ function readToken(value) {
   }
 }
 
-// src/list_requests.ts
-var PATH = "/api/v1/sync/lists";
+// src/requests.ts
+var LISTS = "/api/v1/sync/lists";
+var DEVICES = "/api/v1/devices";
 var TIMEOUT_MS = 3e4;
 async function lists(asking) {
-  const { body } = await answered(asking, PATH, {}, [200]);
+  const { body } = await answered(asking, LISTS, {}, [200]);
   return JSON.parse(body).lists;
 }
 async function rename(asking, list, name) {
-  const headers = { "content-type": "application/json" };
-  const options = { method: "PUT", body: JSON.stringify({ name }), headers };
-  const { body } = await answered(asking, `${PATH}/${list}`, options, [200, 201]);
+  const { body } = await answered(asking, `${LISTS}/${list}`, withBody("PUT", { name }), [200, 201]);
   return JSON.parse(body);
 }
 async function remove(asking, list) {
-  const { status, problem } = await answered(asking, `${PATH}/${list}`, { method: "DELETE" }, [204, 404]);
-  if (status === 404 && problem === void 0) throw new Error("answered with status 404");
+  const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
+  if (status === 404 && problem === void 0) throw failed("answered with status 404");
+}
+async function send(asking, target, commandType, payload) {
+  const command = { target_device_id: target, command_type: commandType, payload: payload ?? void 0 };
+  await answered(asking, `${DEVICES}/commands`, withBody("POST", command), [200]);
+}
+async function handoff(asking, target, contentId) {
+  const wanted = { target_device_id: target, content_id: contentId };
+  const { body } = await answered(asking, `${DEVICES}/handoff`, withBody("POST", wanted), [200]);
+  return JSON.parse(body).position_seconds;
+}
+function withBody(method, fields) {
+  return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
 }
 async function answered({ service: { address, getToken }, userId }, target, options, wanted) {
   const token = await getToken();
-  if (typeof token !== "string") throw new Error("no token: getToken has none now");
-  if ((readToken(token).sub ?? userId) !== userId) throw new Error("no token: it is another user's");
+  if (typeof token !== "string") throw failed("no token: getToken has none now");
+  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
     const response = await request({ address, signal: abort?.signal ?? null }, target, token.trim(), options);
-    if (response === null) throw new Error("the service was not reached");
+    if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
-    if (!wanted.includes(answer.status)) throw new Error(answer.problem ?? `answered with status ${answer.status}`);
+    if (!wanted.includes(answer.status)) throw refused(answer);
     return answer;
   } finally {
     clearTimeout(timeout);
   }
 }
+function refused({ status, problem, body }) {
+  if (problem === void 0) return failed(`answered with status ${status}`);
+  const { code } = JSON.parse(body);
+  return failed(problem, typeof code === "string" ? code : null);
+}
+function failed(message, code = null) {
+  return Object.assign(new Error(message), { code });
+}
 export {
+  handoff,
   lists,
   remove,
-  rename
+  rename,
+  send
 };

@@ -1,0 +1,58 @@
+/** Where an item is to stand: the positions to give when one is put beside another. */
+
+import { between } from "./between.js";
+import type { List } from "./list.js";
+import type { Item } from "./list_view.js";
+
+/** Beside which content; at the end, if neither is said. */
+export interface Place {
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** A content's id, and its new position. */
+export type Placed = readonly [string, string];
+
+/** As `List.move`. `canonical`: the one spelling of an id; throws where it is none. */
+export async function move(
+  list: List,
+  canonical: (contentId: string) => string,
+  contentId: string,
+  { before, after }: Place,
+): Promise<string> {
+  const moved = canonical(contentId);
+  const place = { before: before && canonical(before), after: after && canonical(after) };
+  const placed = positionsFor(list.items, moved, place);
+  const ids = await Promise.all(placed.map(([id, position]) => list.add(id, { position })));
+  return ids[placed.findIndex(([id]) => id === moved)] ?? "";
+}
+
+/**
+ * What to give so that `contentId` stands there. Mostly it is the only one: others need a position if they have none and
+ * stand before it, or if they stand behind it and have the same as the one before it. Throws a TypeError where the other
+ * content is not in the list, a RangeError where there is no room.
+ */
+export function positionsFor(items: readonly Item[], contentId: string, place: Place): Placed[] {
+  const others = items.filter(({ content_id }) => content_id !== contentId);
+  const ids = others.map(({ content_id }) => content_id);
+  const positions = others.map(({ position }) => position).filter((position) => position !== undefined); // they come first
+  const index = indexOf(ids, place);
+  const start = Math.min(index, positions.length);
+  let low = positions[start - 1] ?? null;
+  let end = index;
+  while (low !== null && positions[end] === low) end += 1;
+  const high = positions[end] ?? null;
+  return [...ids.slice(start, index), contentId, ...ids.slice(index, end)].map((id) => {
+    low = between(low, high);
+    return [id, low];
+  });
+}
+
+function indexOf(ids: readonly string[], { before, after }: Place): number {
+  const wanted = before ?? after;
+  if (wanted === undefined) return ids.length;
+  if (before !== undefined && after !== undefined) throw new TypeError("before, after: name one of them, or none");
+  const index = ids.indexOf(wanted);
+  if (index === -1) throw new TypeError(`${wanted}: is not in the list, or is what is to be moved`);
+  return index + (before === undefined ? 1 : 0);
+}

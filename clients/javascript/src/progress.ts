@@ -1,0 +1,49 @@
+/** How far the user has come in each content, as an app sees it. */
+
+import { PROGRESS } from "./keys.js";
+import type { ListHost } from "./list.js";
+import type { Operation } from "./operations.js";
+import type { ProgressItem } from "./register_views.js";
+import { ShownRegisters } from "./shown_registers.js";
+
+/** What an app says while it plays; seconds. */
+export interface ProgressReport {
+  readonly position_seconds: number;
+  /** Missing or null: what is known of it stays. */
+  readonly duration_seconds?: number | null;
+  /** `playing`, if it is missing. */
+  readonly state?: ProgressItem["state"];
+  /** Missing or null: it is from 90 % on. */
+  readonly watched?: boolean | null;
+}
+
+/** `items`: the newest play first. */
+export class Progress extends ShownRegisters<ProgressItem> {
+  constructor(host: ListHost) {
+    super(host, PROGRESS);
+  }
+
+  /** What has begun and is not watched, the newest play first. */
+  get continueWatching(): readonly ProgressItem[] {
+    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+  }
+
+  /**
+   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
+   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
+   * said, an Error if nobody is signed in.
+   */
+  update(contentId: string, report: ProgressReport): void {
+    void this.write("report", contentId, { ...report });
+  }
+
+  /** Forget how far a content was played; throws like `update`. */
+  remove(contentId: string): Operation {
+    return this.write("remove", contentId);
+  }
+
+  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  flush(): void {
+    void this.host.session()?.call({ type: "flush" });
+  }
+}

@@ -1,0 +1,59 @@
+/** A collection of registers as an app sees it: what progress.ts and devices.ts have in common. */
+
+import { bindMembers } from "./bound.js";
+import { checkName } from "./ids.js";
+import { DEVICES, prefixOf, type RegistersName } from "./keys.js";
+import type { ListHost } from "./list.js";
+import type { CalledAction, Members } from "./messages.js";
+import { type Operation, operation } from "./operations.js";
+import type { DeviceItem, ProgressItem } from "./register_views.js";
+
+const NO_ITEMS: readonly never[] = Object.freeze([]);
+
+/**
+ * Of whichever user is signed in. Nothing waits for the network; as long as the part for registers is not here nothing is
+ * shown.
+ */
+export class ShownRegisters<Item extends ProgressItem | DeviceItem> {
+  protected readonly host: ListHost;
+  readonly #name: RegistersName;
+
+  constructor(host: ListHost, name: RegistersName) {
+    this.host = host;
+    this.#name = name;
+    bindMembers(this, new.target.prototype);
+  }
+
+  /** The same frozen array until something in it is another; items that are the same stay the same, too. */
+  get items(): readonly Item[] {
+    const items: readonly (ProgressItem | DeviceItem)[] = this.host.session()?.registers(this.#name) ?? NO_ITEMS;
+    return items as readonly Item[];
+  }
+
+  /** What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. */
+  get(id: string): Item | undefined {
+    const canonical = this.#canonical(id);
+    return this.items.find((item) => ("content_id" in item ? item.content_id : item.device_id) === canonical);
+  }
+
+  /** Have `listener` called with the items, now and at each `updated`, until what is returned is called: as `List.subscribe`. */
+  subscribe(listener: (items: readonly Item[]) => void): () => void {
+    const onUpdated = (): void => listener(this.items);
+    const end = this.host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+
+  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
+  protected write(action: CalledAction, id: string, data: Members = {}): Operation {
+    const session = this.host.signedIn();
+    const key = prefixOf(this.#name) + this.#canonical(id);
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const { names, stored } = session.write(action, [key], words);
+    return operation(names[0] ?? "", stored);
+  }
+
+  #canonical(id: string): string {
+    return this.#name === DEVICES ? checkName("device_id", id) : this.host.canonical(id);
+  }
+}

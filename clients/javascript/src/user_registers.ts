@@ -1,0 +1,133 @@
+/** The registers of one user: what a client does not do with them as with lists. */
+
+import type { Carried } from "./carried.js";
+import type { Collections } from "./collections.js";
+import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
+import { checkedWords } from "./members.js";
+import type { CalledAction, Members, ServerMessage, WriteAction } from "./messages.js";
+import { asMessage, asOfList, type Hint } from "./register_messages.js";
+import { devicesOf, saysAlready, type Transient } from "./register_views.js";
+import { Reports } from "./reports.js";
+import type { Timers } from "./timers.js";
+
+const REPORT_MS = 10_000;
+
+const OF_PROGRESS = prefixOf(PROGRESS);
+const OF_DEVICES = prefixOf(DEVICES);
+
+/** Of one user who is signed in. */
+export class Registers {
+  readonly #collections: Collections;
+  readonly #timers: Timers;
+  readonly #nowMs: () => number;
+  readonly #reports = new Reports();
+  transient: Transient = { version: 0, held: [], hints: null };
+  readonly asMessage = asMessage;
+
+  constructor(collections: Collections, timers: Timers, nowMs: () => number) {
+    this.#collections = collections;
+    this.#timers = timers;
+    this.#nowMs = nowMs;
+  }
+
+  // What the user writes
+
+  /** As `Core.enqueue`. */
+  enqueue(operation: CalledAction, key: string, { origin, ...carried }: Carried & { readonly origin?: string }): void {
+    const nowMs = this.#nowMs();
+    const said = { ...checkedWords(operation, key, carried), ...(origin !== undefined && { origin }) };
+    if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
+    else if (prefixIn(key) === OF_PROGRESS) {
+      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#put(operation, key, said, nowMs);
+    } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
+      this.#collections.enqueue(operation, key, nowMs, said);
+  }
+
+  #deviceOf(key: string) {
+    return this.#devices.find(({ device_id }) => device_id === contentIn(key));
+  }
+
+  #report(key: string, data: Members, nowMs: number): void {
+    if (this.#reports.goesOn(key, data, nowMs) && this.#timers.isRunning("report")) {
+      this.#reports.hold(key, { data, atMs: nowMs });
+      this.#showHeld();
+    } else {
+      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#putReport(key, data, nowMs);
+    }
+  }
+
+  /** Queue what is held, as of when it was reported. */
+  flush(): void {
+    for (const [key, { data, atMs }] of this.#reports.held) {
+      this.#reports.letGo(key);
+      this.#putReport(key, data, atMs);
+    }
+    if (this.transient.held.length > 0) this.#showHeld();
+  }
+
+  #putReport(key: string, data: Members, atMs: number): void {
+    this.#put("update", key, { data }, atMs);
+    if (!this.#timers.isRunning("report")) this.#timers.start("report", REPORT_MS);
+  }
+
+  /** Queue a write of progress, in the place of those updates that are still to be sent: they would say no more. */
+  #put(operation: WriteAction, key: string, said: Carried & { readonly origin?: string }, atMs: number): void {
+    const { state, queue } = this.#collections;
+    if (this.#collections.hasWriteOf(said.origin)) return;
+    const writes = state.writesOf(key);
+    const behindRemove = writes.slice(writes.map((write) => write.operation).lastIndexOf("remove") + 1);
+    let { data } = said;
+    for (const earlier of behindRemove.filter((write) => queue.isUnsent(write))) {
+      data = data && { ...earlier.data, ...data };
+      this.#collections.drop(earlier.number);
+    }
+    this.#collections.enqueue(operation, key, atMs, { ...said, ...(data && { data }) });
+  }
+
+  #showHeld(): void {
+    const held = this.#reports.held.map(([contentId, { data, atMs }]) => {
+      const timestamp = { physical: atMs, logical: 0, node: "" };
+      return { operation: "report" as const, content_id: contentId, timestamp, data };
+    });
+    this.#show({ held });
+    this.#collections.markUpdated();
+  }
+
+  // What the service says
+
+  /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
+  read(message: ServerMessage): ServerMessage | null {
+    const read = asOfList(message);
+    if (read === null || !this.#collections.asked.includes(OF_DEVICES)) return read;
+    if (read.type === "resumed" && read.list === DEVICES) this.#setHints({});
+    if (read.type === "device_update") this.#hint(read as object);
+    return read;
+  }
+
+  #hint({ device_id, is_online, last_seen }: Partial<Hint & { device_id: string }>): void {
+    const { hints } = this.transient;
+    if (hints === null || device_id === undefined || is_online === undefined || last_seen === undefined) return;
+    this.#setHints({ ...hints, [device_id]: { is_online, last_seen } });
+  }
+
+  /** The connection has ended: nobody tells any more who is online. */
+  endHints(): void {
+    if (this.transient.hints !== null) this.#setHints(null);
+  }
+
+  #setHints(hints: Transient["hints"]): void {
+    const before = this.#devices;
+    this.#show({ hints });
+    if (this.#devices !== before) this.#collections.markUpdated();
+  }
+
+  get #devices() {
+    return devicesOf(this.#collections.state, [], this.transient);
+  }
+
+  #show(fields: Partial<Transient>): void {
+    this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
+  }
+}

@@ -1,0 +1,132 @@
+/** Devices and commands as an app sees them, against a service that is played. */
+
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type TestContext, test } from "node:test";
+
+import { MemoryStore } from "../src/memory_store.js";
+import { SyncClient } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { FakeService } from "./fake_service.js";
+
+const SEEN = "2026-11-26T12:00:00.000+00:00";
+
+async function open(context: TestContext, { url = "ws://fake", service = new FakeService() } = {}) {
+  const store = new MemoryStore();
+  const client = new SyncClient({ url, getToken: () => "a-token", store, WebSocket: service.socketClass });
+  context.after(() => client.close());
+  await client.signIn("alice");
+  return { service, client };
+}
+
+/** Resolves when it is so, which is looked at whenever something is another. */
+function until(client: SyncClient, isSo: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (isSo()) resolve();
+    };
+    for (const type of ["updated", "state", "resumed"] as const) client.addEventListener(type, look);
+    look();
+  });
+}
+
+test("devices are shown with who is online, until the connection ends", async (context) => {
+  const { service, client } = await open(context);
+  const seen: unknown[] = [];
+  const unsubscribe = client.devices.subscribe((items) => seen.push(items));
+  await until(client, () => client.state === "live" && client.devices.items !== undefined);
+  await new Promise<void>((resolve) => {
+    client.addEventListener("resumed", ({ collection }) => collection === "devices" && resolve());
+  });
+  service.tell({ type: "device_update", device_id: "tv", is_online: true, last_seen: SEEN });
+  service.update("devices", { device_id: "tv", device_name: "Living room", capabilities: { can_cast: true } });
+  await until(client, () => client.devices.items.length === 1);
+  const tv = {
+    device_id: "tv",
+    device_name: "Living room",
+    device_type: null,
+    platform: null,
+    capabilities: { can_cast: true },
+    is_online: true,
+    last_seen: SEEN,
+    pending: false,
+  };
+  assert.deepEqual(client.devices.items, [tv]);
+  assert.equal(client.devices.get("tv"), client.devices.items[0]);
+  client.disconnect();
+  await until(client, () => client.devices.get("tv")?.is_online === null && seen.at(-1) === client.devices.items);
+  assert.deepEqual(client.devices.items, [{ ...tv, is_online: null, last_seen: null }]);
+  unsubscribe();
+});
+
+test("what is said of a device is shown at once and sent once; what is known is not said again", async (context) => {
+  const { service, client } = await open(context);
+  const operation = client.devices.update("tv", { device_name: "Bedroom" });
+  assert.ok(operation);
+  const confirmed = new Promise<unknown>((resolve) => {
+    client.addEventListener("confirmed", ({ operation_id, device_id, status, collection }) =>
+      resolve([operation_id === operation.operation_id, device_id, status, collection]),
+    );
+  });
+  assert.deepEqual(await confirmed, [true, "tv", "updated", "devices"]);
+  await until(client, () => client.devices.get("tv")?.pending === false);
+  assert.equal(client.devices.update("tv", { device_name: "Bedroom", platform: null }), null);
+  assert.throws(() => client.devices.update("tv", { device_name: "" }), { message: /^device_name: /u });
+  assert.throws(() => client.devices.update("", {}), { message: /^device_id: /u });
+  client.disconnect();
+  await client.devices.forget("tv");
+  assert.deepEqual([client.devices.items, client.queueLength], [[], 1]);
+  client.connect();
+  await until(client, () => client.queueLength === 0 && client.state === "live");
+  const written = Array.from(service.written.values(), ({ type, operation: done, device_id, device_name }) => [
+    [type, done, device_id].join(" "),
+    device_name,
+  ]);
+  assert.deepEqual(written, [
+    ["device_update update tv", "Bedroom"],
+    ["device_update remove tv", undefined],
+  ]);
+});
+
+test("commands are plain requests, and what the service does not do is told by its code", async (context) => {
+  const asked: unknown[] = [];
+  const server = createServer(async (request, response) => {
+    asked.push([request.url, await bodyOf(request)]);
+    const isOffline = asked.length > 2;
+    response.writeHead(isOffline ? 400 : 200, { "content-type": `application/${isOffline ? "problem+" : ""}json` });
+    const problem = { status: 400, title: "Bad Request", detail: "tv is offline", code: "device_offline" };
+    response.end(JSON.stringify(isOffline ? problem : { success: true, position_seconds: 90.5 }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { client } = await open(context, { url });
+  await client.send("tv", "seek", { position_seconds: 90 });
+  assert.equal(await client.handoff("tv", content(1)), 90.5);
+  await assert.rejects(client.send("tv", "pause"), { message: "tv is offline", code: "device_offline" });
+  assert.deepEqual(asked, [
+    ["/api/v1/devices/commands", { target_device_id: "tv", command_type: "seek", payload: { position_seconds: 90 } }],
+    ["/api/v1/devices/handoff", { target_device_id: "tv", content_id: content(1) }],
+    ["/api/v1/devices/commands", { target_device_id: "tv", command_type: "pause" }],
+  ]);
+});
+
+test("a command of another device is told with all that it says", async (context) => {
+  const { service, client } = await open(context);
+  await until(client, () => client.state === "live");
+  const told = new Promise<unknown>((resolve) => {
+    client.addEventListener("command", ({ command, target_device, payload, from_device_id, position_seconds }) =>
+      resolve([command, target_device, payload, from_device_id, position_seconds]),
+    );
+  });
+  const payload = { content_id: content(1) };
+  service.tell({ type: "device_command", command: "cast", target_device: "tv", payload, from_device_id: "phone" });
+  assert.deepEqual(await told, ["cast", "tv", payload, "phone", null]);
+});
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = "";
+  for await (const chunk of request) text += String(chunk);
+  return JSON.parse(text);
+}
