@@ -77,6 +77,9 @@ class Devices:
         for device in on:
             await expect(self.card(device).locator(".tonight .title")).to_have_text(list(titles))
 
+    def player(self, device: str) -> Locator:
+        return self.card(device).locator(".player")
+
     def tonight(self, device: str, title: str) -> Locator:
         return self.card(device).locator(".tonight").get_by_role("button", name=title)
 
@@ -248,6 +251,8 @@ async def test_arrow_keys_move_between_films_and_devices_as_a_remote_does(open_p
     await devices.have(SIGNAL)
     await devices.page.keyboard.press("Shift+Tab")
     await expect(devices.switch("laptop")).to_be_focused()
+    await devices.page.keyboard.press("Shift+Tab")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
     await devices.move(("Shift+Tab", "tv", 6))
 
 
@@ -292,6 +297,45 @@ async def test_tonights_films_are_dragged(open_page: OpenPage, url: str) -> None
     await devices.order("Night Ferry", "Seven Doors", "Contour", on=("tv",))  # until it is dropped
     await mouse.up()
     await devices.order("Seven Doors", "Contour", "Night Ferry")
+
+
+async def test_what_is_played_moves_on_every_device_and_is_handed_over_by_keyboard_and_by_dragging(
+    open_page: OpenPage, url: str
+) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.tonight("tv", "Night Ferry").focus()
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("tv").locator(".where")).to_have_text("Playing here")
+    for device in DEVICES[1:]:
+        await expect(devices.player(device).locator(".film")).to_have_text("Night Ferry")
+        await expect(devices.player(device).locator(".where")).to_have_text("Playing on the TV")
+    await devices.player("tv").get_by_role("slider").fill("1800")
+    position = devices.player("phone").get_by_role("slider")
+    await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:30:0"))
+    shown = await position.get_attribute("aria-valuetext")
+    await expect(position).to_have_attribute(
+        "aria-valuetext", re.compile(f"^0:(?!{(shown or '')[2:7]})")
+    )  # it moves on
+
+    await devices.player("tv").get_by_role("button", name="Continue on the Phone").focus()
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("phone").locator(".where")).to_have_text("Playing here")
+    await expect(devices.player("tv").locator(".where")).to_have_text("Playing on the Phone")
+    await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:30:"))
+    await expect(devices.page.locator("#story")).to_contain_text("Night Ferry continues on the Phone")
+
+    await devices.player("phone").scroll_into_view_if_needed()
+    start, end = await box(devices.player("phone").locator(".film")), await box(devices.player("laptop"))
+    await devices.page.mouse.move(start["x"] + 5, start["y"] + 5)
+    await devices.page.mouse.down()
+    await devices.page.mouse.move(end["x"] + 5, end["y"] + 5, steps=3)
+    await expect(devices.card("laptop")).to_have_class(re.compile("is-target"))
+    await devices.page.mouse.up()
+    await expect(devices.player("laptop").locator(".where")).to_have_text("Playing here")
+    await devices.switch("tv").uncheck()
+    await devices.are("Offline", "tv")
+    await devices.player("laptop").get_by_role("button", name="Continue on the TV").click()
+    await expect(devices.page.locator("#story")).to_contain_text("Night Ferry cannot continue on the TV")
 
 
 async def test_on_a_screen_of_any_width_everything_is_in_sight_and_in_reach(open_page: OpenPage, url: str) -> None:

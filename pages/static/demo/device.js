@@ -3,8 +3,10 @@
 // biome-ignore lint/correctness/noUnresolvedImports: the daemon serves the client there
 import { SyncClient } from "../client/syncd-client.js";
 import { placed } from "./order.js";
+import { Playback } from "./playback.js";
 
 const TONIGHT = "tonight";
+const HANDOFF = "handoff:";
 
 /**
  * Events: `look` (anything may have changed), `flipped` (`film`, `operation`: somebody else's change has come in),
@@ -35,11 +37,15 @@ export class Device extends EventTarget {
     this.#client.addEventListener("resumed", ({ list }) => {
       this.knowsTonight ||= list === TONIGHT;
     });
+    this.playback = new Playback(this.#client.progress);
+    this.#client.addEventListener("command", ({ command, position_seconds }) => {
+      if (command.startsWith(HANDOFF)) this.playback.play(command.slice(HANDOFF.length), position_seconds);
+    });
     for (const type of ["connected", "resumed", "updated", "disconnected"])
       this.#client.addEventListener(type, () => this.#look());
     for (const type of ["confirmed", "refused"]) {
-      this.#client.addEventListener(type, ({ operation, content_id, revision, list }) => {
-        if (list === undefined)
+      this.#client.addEventListener(type, ({ operation, content_id, revision, list, collection }) => {
+        if (list === undefined && collection === undefined)
           this.dispatchEvent(Object.assign(new Event(type), { operation, contentId: content_id, revision }));
         this.#look();
       });
@@ -111,6 +117,20 @@ export class Device extends EventTarget {
   /** Put a film of tonight where `index` of the others are before it. */
   place(contentId, index) {
     for (const [id, position] of placed(this.tonight, contentId, index)) this.#tonight.add(id, { position });
+  }
+
+  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it cannot. */
+  async handOver(deviceId) {
+    const { contentId } = this.playback;
+    this.playback.pause();
+    do {
+      if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
+    } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
+    await this.#client.handoff(deviceId, contentId);
+  }
+
+  #somethingHappens() {
+    return new Promise((resolve) => this.addEventListener("look", () => resolve(true), { once: true }));
   }
 
   #listed() {

@@ -2,6 +2,7 @@
 
 import { FILMS, isFilm } from "./catalogue.js";
 import { OrderList } from "./order_list.js";
+import { PlayerStrip } from "./player_strip.js";
 import { posterOf } from "./posters.js";
 
 const STATES = {
@@ -22,12 +23,14 @@ export class DeviceCard {
   #buttons = new Map();
   #part;
   #order;
+  #player;
 
   /**
    * `icon`: a path on 24 × 24; `onPress(contentId)`: the user wants a film on or off the list;
-   * `onMove(contentId, index)`: the user wants a film of tonight there.
+   * `onMove(contentId, index)`: the user wants a film of tonight there; `others`: the other devices; `onHandOver(deviceId)`:
+   * the user wants to go on there with what is played here.
    */
-  constructor(device, icon, { onPress, onMove }) {
+  constructor(device, icon, { onPress, onMove, others, onHandOver }) {
     this.#device = device;
     const article = document.getElementById("device-card").content.firstElementChild.cloneNode(true);
     this.element = article;
@@ -46,6 +49,7 @@ export class DeviceCard {
     this.#part(".tonight h3").id = `${article.id}-tonight`;
     this.#part(".tonight ol").setAttribute("aria-labelledby", `${article.id}-tonight`);
     this.#order = new OrderList(this.#part(".tonight ol"), device, onMove);
+    this.#player = new PlayerStrip(this.#part(".player"), device, { others, onHandOver });
   }
 
   /** Show the device as it is now. `disputes`: content id -> the devices that disagree on it. */
@@ -62,6 +66,7 @@ export class DeviceCard {
     setText(this.#part(".count"), strangers === 0 ? items.size : `${items.size - strangers} + ${strangers} other`);
     this.#part(".tonight").hidden = this.#device.tonight.length === 0;
     this.#order.render();
+    this.#player.render();
     for (const [id, button] of this.#buttons) {
       button.setAttribute("aria-pressed", String(items.has(id)));
       button.classList.toggle("is-pending", items.get(id) === true);

@@ -1,4 +1,4 @@
-/** The films of tonight on one device, in order: moved by dragging, or with Shift and an arrow key. */
+/** The films of tonight on one device, in order: moved by dragging, or with Shift and an arrow key; played when pressed. */
 
 import { titleOf } from "./catalogue.js";
 
@@ -18,6 +18,7 @@ export class OrderList {
     this.#list = list;
     this.#device = device;
     this.#onMove = onMove;
+    list.addEventListener("click", (event) => this.#onClick(event));
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", ({ target }) => this.#rove(target));
     list.addEventListener("pointerdown", (event) => this.#begin(event));
@@ -77,6 +78,12 @@ export class OrderList {
     for (const each of this.#list.querySelectorAll("button")) each.tabIndex = each === button ? 0 : -1;
   }
 
+  /** By keyboard: what the pointer does is known when it is let go. */
+  #onClick({ target, detail }) {
+    const row = target.closest("li");
+    if (detail === 0 && row !== null) this.#device.playback.play(row.dataset.film);
+  }
+
   #onKey(event) {
     const step = STEPS[event.key];
     const row = event.target.closest("li");
@@ -111,7 +118,8 @@ export class OrderList {
     if (row === null) return;
     const [contentId, index] = [row.dataset.film, this.#indexOf(row)];
     this.#letGo();
-    if (this.#device.tonight[index]?.content_id !== contentId) this.#onMove(contentId, index);
+    if (this.#device.tonight[index]?.content_id === contentId) this.#device.playback.play(contentId);
+    else this.#onMove(contentId, index);
   }
 
   /** Show the device's order again. */

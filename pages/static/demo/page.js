@@ -31,7 +31,9 @@ const cards = new Map(
   devices.map((device, index) => {
     const onPress = (contentId) => press(device, contentId);
     const onMove = (contentId, place) => move(device, contentId, place);
-    return [device, new DeviceCard(device, KINDS[index].icon, { onPress, onMove })];
+    const others = devices.filter((other) => other !== device);
+    const onHandOver = (deviceId) => void handOver(device, deviceId);
+    return [device, new DeviceCard(device, KINDS[index].icon, { onPress, onMove, others, onHandOver })];
   }),
 );
 const area = document.getElementById("devices");
@@ -46,6 +48,17 @@ function change(device, operation, contentId) {
   changes.begin(device.id, operation, contentId, performance.now());
   device[operation](contentId);
   story.changed();
+  render();
+}
+
+async function handOver(device, deviceId) {
+  const [title, to] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId).name];
+  try {
+    await device.handOver(deviceId);
+    story.tell(`${title} continues on the ${to}, where the ${device.name} has stopped.`);
+  } catch (error) {
+    story.tell(`${title} cannot continue on the ${to}: ${error.message}`);
+  }
   render();
 }
 

@@ -26,6 +26,11 @@ export class Story {
     this.#outcome = "";
   }
 
+  /** Something else came of what the user did. */
+  tell(outcome) {
+    this.#outcome = outcome;
+  }
+
   fail(reason) {
     this.#failure = reason;
     this.render();
