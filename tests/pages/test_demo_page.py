@@ -235,6 +235,15 @@ async def test_the_keyboard_is_enough(open_page: OpenPage, url: str) -> None:
     await expect(devices.film("tv")).to_be_focused()
     await devices.page.keyboard.press("Enter")
     await devices.have(LIGHTHOUSE)
+    await devices.order("Night Ferry", "Seven Doors", "Contour")
+    await devices.page.keyboard.press("Tab")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
+    await devices.page.keyboard.press("Shift+ArrowDown")
+    await devices.order("Seven Doors", "Night Ferry", "Contour")
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("phone").locator(".where")).to_have_text("Playing on the TV")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
+    await devices.page.keyboard.press("Shift+Tab")
     await devices.page.keyboard.press("Shift+Tab")
     await devices.page.keyboard.press("Space")
     await devices.are("Offline", "tv")
@@ -256,10 +265,7 @@ async def test_arrow_keys_move_between_films_and_devices_as_a_remote_does(open_p
     await devices.move(("Shift+Tab", "tv", 6))
 
 
-@pytest.mark.every_engine
-async def test_tonights_films_are_put_in_order_by_keyboard_and_two_orders_become_one(
-    open_page: OpenPage, url: str
-) -> None:
+async def test_tonights_films_are_put_in_order_and_two_orders_become_one(open_page: OpenPage, url: str) -> None:
     devices = await live_devices(open_page, url)
     await devices.order("Night Ferry", "Seven Doors", "Contour")
     await devices.tonight("tv", "Contour").focus()
