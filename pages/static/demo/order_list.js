@@ -88,7 +88,8 @@ export class OrderList {
     const step = STEPS[event.key];
     const row = event.target.closest("li");
     if (step === undefined || row === null || event.altKey || event.ctrlKey || event.metaKey) return;
-    const index = this.#indexOf(row) + step;
+    const { tonight } = this.#device; // which is ahead of the rows where keys are pressed fast
+    const index = tonight.findIndex((item) => item.content_id === row.dataset.film) + step;
     const next = this.#list.children[index];
     if (next === undefined) return; // at the edge the key scrolls, as it does elsewhere
     event.preventDefault();
