@@ -6,12 +6,13 @@ Thread: written and read on the event loop only.
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import get_args
 
 from msgspec import Struct, field
 
 from actors.messages.collections import KINDS
-from actors.messages.commands import CommandOutcome
+from actors.messages.commands import CommandKind, CommandOutcome
 from actors.messages.journal import Outcome, Quota, Status
 
 COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -156,6 +157,8 @@ class JournalMetrics:
         """Why the latest transaction or probe failed; ``None``: it worked."""
         self.unreadable: str | None = None
         """Why the latest read failed; ``None``: it worked."""
+        self.reads: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+        """Reads that were handed to the store, by kind of collection; of slices and pages each is one."""
         self.reads_refused = 0
         """Because too many of the same user waited."""
         self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})
@@ -206,8 +209,10 @@ class CommandMetrics:
     """What ``DeviceCommands`` counts."""
 
     def __init__(self) -> None:
-        self.outcomes: Counter[str] = Counter(dict.fromkeys(get_args(CommandOutcome), 0))
-        """Commands of this node's devices and of the API, by what they were answered."""
+        self.outcomes: Counter[tuple[str, str]] = Counter(
+            dict.fromkeys(product(get_args(CommandKind), get_args(CommandOutcome)), 0)
+        )
+        """Commands of this node's devices and of the API, by kind and by what they were answered."""
         self.delivered = 0
         """Connections that were shown a command."""
 

@@ -231,6 +231,7 @@ def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocation
         authenticator=authenticator,
         stats=node.stats,
         ask_nodes=ask_nodes,
+        journal=node.journal.tell,
         revoke=revocations.revoke,
     )
 

@@ -138,7 +138,7 @@ class DeviceCommands(SupervisedActor):
         )
 
     def _answer(self, send: SendCommand, outcome: CommandOutcome) -> None:
-        self._deps.metrics.outcomes[outcome] += 1
+        self._deps.metrics.outcomes[send.kind, outcome] += 1
         send.answer(outcome)
 
     # From the channel

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, assert_never
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
-from actors.messages.collections import line_of
+from actors.messages.collections import kind_of, line_of
 from actors.messages.devices import FindDevices, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
@@ -117,6 +117,8 @@ class ReadTurns:
             tell_answer(message.reply_to, HeadsLoaded(mine), self._metrics)
 
     def _send_read(self, message: Read) -> None:
+        if not isinstance(message, ReadLists | ReadDevices):
+            self._metrics.reads[kind_of(message.collection)] += 1
         found = self._ask(message)
         self._under_way.add(found)
         found.add_done_callback(partial(self._finish_read, message))

@@ -16,6 +16,8 @@ MAX_COMMAND_AGE_MS: Final = 30_000
 CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 CommandOutcome = Literal["sent", "device_offline", "not_found", "try_again_later"]
+CommandKind = Literal["handoff", "other"]
+"""What commands are counted by: the others' types are the apps' own, and may be any number."""
 
 
 class CommandRequest(Struct, frozen=True):
@@ -46,3 +48,8 @@ class SendCommand(Struct, frozen=True, eq=False):
     user_id: str
     command: DeviceCommand
     answer: Tell[CommandOutcome]
+
+    @property
+    def kind(self) -> CommandKind:
+        """Of the command."""
+        return "handoff" if self.command.command.startswith("handoff:") else "other"

@@ -106,6 +106,7 @@ async def test_an_operator_sees_how_the_node_does(open_admin: OpenAdmin, device:
     page = await open_admin()
     await sign_in(page)
     figures = {"connections": "2", "users": "1", "journal": "Works", "bus": "none", "outbox": "0", "gaps": "0"}
+    figures |= {"devices-online": "2", "presence-waiting": "0", "leases-lost": "0"}
     for tile, value in figures.items():
         await expect(page.locator(f"#{tile}")).to_have_text(value)
     await expect(page.locator("#bus")).to_have_class(re.compile("^verdict ?$"))
@@ -171,10 +172,16 @@ async def test_the_page_waits_for_a_daemon_that_is_away(open_admin: OpenAdmin) -
 async def test_a_users_device_is_disconnected(open_admin: OpenAdmin, device: Device, user: str) -> None:
     called = "👩\u200d👧\u3000電話"  # by its owner
     tv, phone = await device("tv"), await device(called)
+    content_id = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
+    await tv.send(f'{{"type":"list_update","list":"kids","operation":"add","content_id":"{content_id}","id":1}}')
+    await tv.recv()  # acknowledged
     page = await open_admin()
     await sign_in(page)
     await show_user(page, user)
     await expect(page.locator("#user-summary")).to_have_text("2 connections.")
+    await expect(page.locator("#collections-table tbody tr")).to_have_text(
+        [re.compile(r"^watchlist\s*0"), re.compile(r"^progress\s*0"), re.compile(r"^list:kids\D*1")]
+    )
     await page.get_by_role("button", name=f"Disconnect {called}").click()
     await expect(page.locator("#user-summary")).to_contain_text("1 connection ended.")
     await phone.wait_closed()
@@ -198,6 +205,14 @@ async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(
 ) -> None:
     await device("tv")
     page = await open_admin()
+
+    async def with_known_devices(route: Route) -> None:  # the database learns of a device within a moment
+        answer = await route.fetch()
+        tv = {"device_id": "tv", "device_name": "Living room", "nodes": ["a1"], "last_seen": "2026-11-24T12:00:00Z"}
+        phone = {"device_id": "phone", "nodes": [], "last_seen": "2026-11-24T11:00:00Z"}
+        await route.fulfill(response=answer, json={**await answer.json(), "devices": [tv, phone]})
+
+    await page.route("**/api/v1/admin/users?*", with_known_devices)
     await sign_in(page)
     await expect(page.locator("#nodes-table tbody tr")).to_have_count(1)
     await expect(page.locator("#nodes-table tbody th")).to_contain_text("(this one)")
@@ -205,6 +220,9 @@ async def test_the_users_of_a_node_are_listed_and_one_of_them_shown(
     await page.get_by_role("button", name=f"Show {user}", exact=True).click()
     await expect(page.get_by_label("User id")).to_have_value(user)
     await expect(page.locator("#connections-table tbody th")).to_have_text(["tv"])
+    await expect(page.locator("#devices-table tbody tr")).to_have_text(
+        [re.compile(r"^tv \(Living room\)\s*Online: a1"), re.compile(r"^phone\s*Offline")]
+    )
 
 
 async def test_what_a_list_of_users_has_no_room_for_is_counted(open_admin: OpenAdmin) -> None:

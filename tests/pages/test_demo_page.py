@@ -72,6 +72,17 @@ class Devices:
         for device in devices or DEVICES:
             await expect(self.film(device, content_id)).to_have_attribute("aria-pressed", "false")
 
+    async def order(self, *titles: str, on: tuple[str, ...] = DEVICES) -> None:
+        """Expect tonight's films in this order."""
+        for device in on:
+            await expect(self.card(device).locator(".tonight .title")).to_have_text(list(titles))
+
+    def player(self, device: str) -> Locator:
+        return self.card(device).locator(".player")
+
+    def tonight(self, device: str, title: str) -> Locator:
+        return self.card(device).locator(".tonight").get_by_role("button", name=title)
+
     async def move(self, *moves: tuple[str, str, int]) -> None:
         """Press keys; after each the focus is on this device's film of this number."""
         for key, device, film in moves:
@@ -224,6 +235,15 @@ async def test_the_keyboard_is_enough(open_page: OpenPage, url: str) -> None:
     await expect(devices.film("tv")).to_be_focused()
     await devices.page.keyboard.press("Enter")
     await devices.have(LIGHTHOUSE)
+    await devices.order("Night Ferry", "Seven Doors", "Contour")
+    await devices.page.keyboard.press("Tab")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
+    await devices.page.keyboard.press("Shift+ArrowDown")
+    await devices.order("Seven Doors", "Night Ferry", "Contour")
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("phone").locator(".where")).to_have_text("Playing on the TV")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
+    await devices.page.keyboard.press("Shift+Tab")
     await devices.page.keyboard.press("Shift+Tab")
     await devices.page.keyboard.press("Space")
     await devices.are("Offline", "tv")
@@ -240,7 +260,88 @@ async def test_arrow_keys_move_between_films_and_devices_as_a_remote_does(open_p
     await devices.have(SIGNAL)
     await devices.page.keyboard.press("Shift+Tab")
     await expect(devices.switch("laptop")).to_be_focused()
+    await devices.page.keyboard.press("Shift+Tab")
+    await expect(devices.tonight("tv", "Night Ferry")).to_be_focused()
     await devices.move(("Shift+Tab", "tv", 6))
+
+
+async def test_tonights_films_are_put_in_order_and_two_orders_become_one(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.order("Night Ferry", "Seven Doors", "Contour")
+    await devices.tonight("tv", "Contour").focus()
+    await devices.page.keyboard.press("Shift+ArrowUp")
+    await devices.order("Night Ferry", "Contour", "Seven Doors")
+    await expect(devices.tonight("tv", "Contour")).to_be_focused()
+    await expect(devices.page.locator("#announcer")).to_have_text("Contour is number 2 of 3 on the TV.")
+    await devices.switch("tv").uncheck()
+    await devices.switch("phone").uncheck()
+    await devices.are("Offline", "tv", "phone")
+    await devices.tonight("tv", "Seven Doors").focus()
+    await devices.page.keyboard.press("Shift+ArrowUp")
+    await devices.order("Night Ferry", "Seven Doors", "Contour", on=("tv",))
+    await devices.tonight("phone", "Night Ferry").focus()
+    await devices.page.keyboard.press("Shift+ArrowDown")
+    await devices.page.keyboard.press("Shift+ArrowDown")
+    await devices.order("Contour", "Seven Doors", "Night Ferry", on=("phone",))
+    await devices.order("Night Ferry", "Contour", "Seven Doors", on=("laptop",))
+    story = devices.page.locator("#story")
+    await expect(story).to_contain_text("Tonight is in another order on the TV and the Phone.")
+    await devices.page.get_by_role("button", name="Bring all back").click()
+    await devices.order("Seven Doors", "Contour", "Night Ferry")
+    await expect(story).to_contain_text("Tonight has one order, everywhere")
+
+
+async def test_tonights_films_are_dragged(open_page: OpenPage, url: str) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.order("Night Ferry", "Seven Doors", "Contour")
+    start, end = await box(devices.tonight("laptop", "Night Ferry")), await box(devices.tonight("laptop", "Contour"))
+    mouse, x = devices.page.mouse, start["x"] + start["width"] / 2
+    await mouse.move(x, start["y"] + 5)
+    await mouse.down()
+    await mouse.move(x, end["y"] + end["height"] - 2, steps=3)
+    await devices.order("Seven Doors", "Contour", "Night Ferry", on=("laptop",))
+    await devices.order("Night Ferry", "Seven Doors", "Contour", on=("tv",))  # until it is dropped
+    await mouse.up()
+    await devices.order("Seven Doors", "Contour", "Night Ferry")
+
+
+async def test_what_is_played_moves_on_every_device_and_is_handed_over_by_keyboard_and_by_dragging(
+    open_page: OpenPage, url: str
+) -> None:
+    devices = await live_devices(open_page, url)
+    await devices.tonight("tv", "Night Ferry").focus()
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("tv").locator(".where")).to_have_text("Playing here")
+    for device in DEVICES[1:]:
+        await expect(devices.player(device).locator(".film")).to_have_text("Night Ferry")
+        await expect(devices.player(device).locator(".where")).to_have_text("Playing on the TV")
+    await devices.player("tv").get_by_role("slider").fill("1800")
+    position = devices.player("phone").get_by_role("slider")
+    await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:30:0"))
+    shown = await position.get_attribute("aria-valuetext")
+    await expect(position).to_have_attribute(
+        "aria-valuetext", re.compile(f"^0:(?!{(shown or '')[2:7]})")
+    )  # it moves on
+
+    await devices.player("tv").get_by_role("button", name="Continue on the Phone").focus()
+    await devices.page.keyboard.press("Enter")
+    await expect(devices.player("phone").locator(".where")).to_have_text("Playing here")
+    await expect(devices.player("tv").locator(".where")).to_have_text("Playing on the Phone")
+    await expect(position).to_have_attribute("aria-valuetext", re.compile("^0:30:"))
+    await expect(devices.page.locator("#story")).to_contain_text("Night Ferry continues on the Phone")
+
+    await devices.player("phone").scroll_into_view_if_needed()
+    start, end = await box(devices.player("phone").locator(".film")), await box(devices.player("laptop"))
+    await devices.page.mouse.move(start["x"] + 5, start["y"] + 5)
+    await devices.page.mouse.down()
+    await devices.page.mouse.move(end["x"] + 5, end["y"] + 5, steps=3)
+    await expect(devices.card("laptop")).to_have_class(re.compile("is-target"))
+    await devices.page.mouse.up()
+    await expect(devices.player("laptop").locator(".where")).to_have_text("Playing here")
+    await devices.switch("tv").uncheck()
+    await devices.are("Offline", "tv")
+    await devices.player("laptop").get_by_role("button", name="Continue on the TV").click()
+    await expect(devices.page.locator("#story")).to_contain_text("Night Ferry cannot continue on the TV")
 
 
 async def test_on_a_screen_of_any_width_everything_is_in_sight_and_in_reach(open_page: OpenPage, url: str) -> None:

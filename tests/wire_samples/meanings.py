@@ -84,7 +84,9 @@ from transport.http.admin_answers import (
     NodeUser,
     NodeUsers,
     Notified,
+    UserCollection,
     UserConnections,
+    UserDevice,
 )
 from transport.http.answers import (
     BulkResponse,
@@ -628,11 +630,28 @@ HTTP_ANSWERS: Final[Mapping[str, Struct]] = {
     "admin-users.nodes": UserConnections(
         USER, [DeviceConnection("c0ffee", "tv", "2025-11-24T16:00:00+00:00", "d4c3b2a1")], 7, nodes=2, known=3
     ),
+    "admin-users.kept": UserConnections(
+        USER,
+        [],
+        0,
+        nodes=1,
+        known=1,
+        collections=[UserCollection("watchlist", 7), UserCollection("list:kids", 3, "Kids")],
+        devices=[
+            UserDevice("tv", ("a1b2c3d4",), "2025-11-24T16:00:00.000+00:00", "TV"),
+            UserDevice("phone", (), "2025-11-24T15:00:00.000+00:00"),
+        ],
+    ),
     "admin-node": NodeUsers("a1b2c3d4", [NodeUser(USER, 2)], 7),
     "admin-stats": STATS,
     "admin-stats.collections": STATS_BY_KIND,
     "admin-stats.engine": structs.replace(STATS, bus=structs.replace(STATS.bus, engine="nats")),
     "admin-stats.devices": structs.replace(STATS, devices=DeviceStats(2, {"sent": 3})),
+    "admin-stats.reads-and-handoffs": structs.replace(
+        STATS,
+        devices=DeviceStats(2, {"sent": 3, "not_found": 1}, {"sent": 2}, waiting=4, leases_lost=5),
+        collections={"progress": CollectionStats(3, {"updated": 2}, reads=6)},
+    ),
     "admin-stats.nodes-and-collections": DeploymentStats(
         **structs.asdict(STATS_BY_KIND),
         nodes=[NodeEntry("a1b2c3d4", "0.1.0", True, 3, 2, 12.5, 0.0, STATS_BY_KIND)],

@@ -30,9 +30,10 @@ _STATS: Final = {
         "gaps_healed": 0, "engine": "nats",
     },
     "writes": {"added": 12}, "refusals": {"connections": 0}, "closes": {"4004": 1},
+    "devices": {"online": 2, "commands": {"sent": 3}, "handoffs": {"sent": 1}, "waiting": 0, "leases_lost": 0},
     "collections": {
-        "watchlist": {"updates_relayed": 9, "writes": {"added": 9}},
-        "list": {"updates_relayed": 3, "writes": {"added": 3}},
+        "watchlist": {"updates_relayed": 9, "writes": {"added": 9}, "reads": 2},
+        "list": {"updates_relayed": 3, "writes": {"added": 3}, "reads": 1},
     },
 }  # fmt: skip
 _ANSWERED: Final = {"nodes": 3, "known": 3}
@@ -45,6 +46,14 @@ _NODES: Final = [
 _CONNECTION: Final = {
     "connection_id": "6c1f7c0e-7d0c-4b3c-9f39-5f1d7b6f2a11", "device_id": "tv",
     "connected_at": "2026-11-24T12:00:00+00:00", "node": "a1b2c3d4",
+}  # fmt: skip
+_KEPT: Final = {
+    "collections": [
+        {"collection": "watchlist", "revision": 12}, {"collection": "list:kids", "revision": 3, "name": "Kids"},
+    ],
+    "devices": [
+        {"device_id": "tv", "nodes": ["a1b2c3d4"], "last_seen": "2026-11-24T12:00:00.000+00:00", "device_name": "TV"},
+    ],
 }  # fmt: skip
 
 
@@ -68,9 +77,11 @@ def _stats() -> Json:
 
 def _users() -> Json:
     user_id = query("user_id", "Whose connections.", _NAME, _USER) | {"required": True}
-    connections = {"user_id": _USER, "connections": [_CONNECTION], "left_out": 0} | _ANSWERED
+    connections = {"user_id": _USER, "connections": [_CONNECTION], "left_out": 0} | _ANSWERED | _KEPT
     responses = {"200": answer("They are these, oldest first.", "UserConnections", connections)}
-    return _of_an_operator("readUser", "Read a user's connections to all nodes.", responses, parameters=[user_id])
+    return _of_an_operator(
+        "readUser", "Read a user's connections to all nodes, collections and devices.", responses, parameters=[user_id]
+    )
 
 
 def _node() -> Json:

@@ -127,12 +127,8 @@ class Figures(Collector):
     def _writes(self) -> Iterator[Metric]:
         writes, journal = self.sources.metrics.writes, self.sources.metrics.journal
         yield _counters("writes", "Writes answered.", "status", writes.by_status())
-        by_kind = CounterMetricFamily(
-            "syncd_collection_writes", "Writes answered, by kind of collection.", labels=["collection", "status"]
-        )
-        for kind_and_status, count in sorted(writes.outcomes.items()):
-            by_kind.add_metric(kind_and_status, count)
-        yield by_kind
+        labels = ("collection", "status")
+        yield _counters_of_two("collection_writes", "Those of each kind of collection.", labels, writes.outcomes)
         yield _counter(
             "tags_superseded", "Adds that the oldest tags of their content gave way to.", writes.tags_superseded
         )
@@ -142,6 +138,7 @@ class Figures(Collector):
         yield _counter("journal_commit_seconds", "Time spent in transactions.", journal.commit_seconds)
         yield _counter("journal_failures", "Times that the database was unavailable.", journal.failures)
         yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
+        yield _counters("collection_reads", "Reads of what a collection holds.", "collection", journal.reads)
         yield _counter("journal_reads_refused", "Reads refused: too many of a user waited.", journal.reads_refused)
         yield _gauge("journal_up", "1 if the latest transaction or probe worked.", journal.unavailable is None)
         yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
@@ -152,7 +149,8 @@ class Figures(Collector):
         yield _gauge("presence_waiting", "Devices that came or went, not written yet.", presence.waiting)
         yield _counter("presence_written", "Devices that were written.", presence.written)
         yield _counter("leases_lost", "Leases that ended while the node lived.", presence.leases_lost)
-        yield _counters("device_commands", "Commands to devices.", "outcome", commands.outcomes)
+        labels = ("command", "outcome")
+        yield _counters_of_two("device_commands", "Commands to devices.", labels, commands.outcomes)
         yield _counter("device_commands_delivered", "Connections shown a command.", commands.delivered)
 
     def _children(self) -> Iterator[Metric]:
@@ -249,6 +247,13 @@ def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Me
     family = CounterMetricFamily(f"syncd_{name}", text, labels=[label])
     for value, count in sorted(values.items()):
         family.add_metric([value], count)
+    return family
+
+
+def _counters_of_two(name: str, text: str, labels: tuple[str, str], values: Mapping[tuple[str, str], int]) -> Metric:
+    family = CounterMetricFamily(f"syncd_{name}", text, labels=labels)
+    for pair, count in sorted(values.items()):
+        family.add_metric(pair, count)
     return family
 
 

@@ -1,5 +1,7 @@
 """What a node is doing now, for the operator's page: ``GET /api/v1/admin/stats``."""
 
+from collections import Counter
+
 from msgspec import Struct
 
 from actors.messages.collections import KINDS
@@ -40,19 +42,30 @@ class BusStats(Struct, frozen=True, omit_defaults=True):
     """``none``: this node knows of no other. Empty: an older node, which does not say."""
 
 
-class DeviceStats(Struct, frozen=True):
-    """Devices connected to the node, and what became of the commands that it was given for others, by outcome."""
+class DeviceStats(Struct, frozen=True, omit_defaults=True):
+    """Devices connected to the node, and what became of the commands that it was given for others.
+
+    ``None``: an older node, which does not say.
+    """
 
     online: int
     commands: dict[str, int]
+    """By outcome."""
+    handoffs: dict[str, int] | None = None
+    """Those of the commands that are handoffs, by outcome."""
+    waiting: int | None = None
+    """Devices that came, went or were edited, and are not in the database yet."""
+    leases_lost: int | None = None
 
 
-class CollectionStats(Struct, frozen=True):
+class CollectionStats(Struct, frozen=True, omit_defaults=True):
     """What is counted of the collections of one kind."""
 
     updates_relayed: int
     writes: dict[str, int]
     """By status."""
+    reads: int | None = None
+    """``None``: an older node, which does not say."""
 
 
 class NodeStats(Struct, frozen=True, omit_defaults=True):
@@ -81,7 +94,7 @@ class NodeStats(Struct, frozen=True, omit_defaults=True):
     devices: DeviceStats | None = None
     """``None``: an older node, which does not say."""
     collections: dict[str, CollectionStats] | None = None
-    """By kind: ``watchlist``, ``list``. ``None``: an older node, which does not say."""
+    """By kind: ``watchlist``, ``list`` for all others, ``progress``. ``None``: an older node, which does not say."""
 
 
 def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptime_s: float) -> NodeStats:
@@ -120,8 +133,22 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         writes=metrics.writes.by_status(),
         refusals=sources.all_refusals(),
         closes=dict(metrics.closes),
-        devices=DeviceStats(metrics.presence.devices, dict(metrics.commands.outcomes)),
+        devices=_device_stats(metrics),
         collections={kind: _collection_stats(metrics, kind) for kind in KINDS},
+    )
+
+
+def _device_stats(metrics: NodeMetrics) -> DeviceStats:
+    presence, outcomes = metrics.presence, metrics.commands.outcomes
+    commands: Counter[str] = Counter()
+    for (_, outcome), count in outcomes.items():
+        commands[outcome] += count
+    return DeviceStats(
+        online=presence.devices,
+        commands=dict(commands),
+        handoffs={outcome: count for (kind, outcome), count in outcomes.items() if kind == "handoff"},
+        waiting=presence.waiting,
+        leases_lost=presence.leases_lost,
     )
 
 
@@ -130,6 +157,7 @@ def _collection_stats(metrics: NodeMetrics, kind: str) -> CollectionStats:
     return CollectionStats(
         updates_relayed=metrics.broadcast.updates_relayed[kind],
         writes={status: count for (of_kind, status), count in outcomes.items() if of_kind == kind},
+        reads=metrics.journal.reads[kind],
     )
 
 

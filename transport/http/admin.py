@@ -4,6 +4,7 @@ For tokens whose ``scope`` has the word ``syncd:admin``. Every call is one line 
 on whom, with which outcome.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -31,8 +32,13 @@ from actors.messages.control import (
     UsersListed,
 )
 from actors.messages.deployment import Answers
+from actors.messages.devices import Devices, ReadDevices
+from actors.messages.failures import ReadFailed
+from actors.messages.lists import Lists, ReadLists
 from actors.messages.names import NAME_RULE, Name, is_name
 from actors.messages.sync import NoticeLevel
+from actors.runtime import LoopFuture
+from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator
 from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
@@ -57,6 +63,8 @@ T = TypeVar("T")
 PREFIX: Final = "/api/v1/admin"
 SCOPE: Final = "syncd:admin"
 RETRY_AFTER_S: Final = 2.0
+READ_TIMEOUT_S: Final = 2.0
+"""For the journal to say what it has of a user; an operator may be waiting because it is slow."""
 
 audit: Final = logging.getLogger("syncd.audit")
 
@@ -104,6 +112,7 @@ class AdminDeps(Struct, frozen=True, eq=False):
     stats: Callable[[], NodeStats]
     """Of this node."""
     ask_nodes: AskNodes
+    journal: Tell[ReadLists | ReadDevices]
     revoke: Callable[[str, int | None], Awaitable[int]]
     """``revoke(token_id, expires_at)`` returns how many connections it closed here. Raises: StoreUnavailable."""
 
@@ -172,7 +181,12 @@ class _AdminApi:
     async def user(self, call: _Call) -> UserConnections:
         user_id = _named("user_id", call.request.query)
         call.target, call.outcome = f"user {user_id}", "read"
-        return user_connections(user_id, await self._ask(FindUser(user_id)))
+        lists: LoopFuture[Lists | ReadFailed] = LoopFuture()
+        devices: LoopFuture[Devices | ReadFailed] = LoopFuture()
+        self._deps.journal(ReadLists(user_id, lists.set))
+        self._deps.journal(ReadDevices(user_id, devices.set))
+        answers = await self._ask(FindUser(user_id))
+        return user_connections(user_id, answers, await _in_time(lists), await _in_time(devices))
 
     async def node(self, call: _Call) -> NodeUsers:
         node = _named("name", call.request.query) if call.request.query else self._deps.node
@@ -225,6 +239,15 @@ class _AdminApi:
             return await self._deps.ask_nodes(command, to)
         except TimeoutError:
             raise unavailable("This node could not ask the others.", RETRY_AFTER_S) from None
+
+
+async def _in_time(pending: LoopFuture[T | ReadFailed]) -> T | ReadFailed:
+    """Return what the journal answers: who is connected is told without it, too."""
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await pending
+    except TimeoutError:
+        return ReadFailed("the journal does not answer")
 
 
 def _closed(answers: Answers) -> Disconnected:

@@ -7,8 +7,12 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, field, structs
 
+from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.control import FiguresRead, FoundConnection, UserFound, UsersListed
 from actors.messages.deployment import Answers, Peer
+from actors.messages.devices import Devices, KnownDevice
+from actors.messages.failures import ReadFailed
+from actors.messages.lists import Lists
 from transport.figures.stats import NodeStats
 
 R = TypeVar("R")
@@ -61,14 +65,37 @@ class DeviceConnection(Struct, frozen=True):
     node: str
 
 
-class UserConnections(Struct, frozen=True):
-    """A user's connections to the ``nodes`` that answered, oldest first; ``left_out``: how many more there are."""
+class UserCollection(Struct, frozen=True, omit_defaults=True):
+    """One of a user's collections, and its last revision; ``name``: what people are shown, of a list."""
+
+    collection: str
+    revision: int
+    name: str | None = None
+
+
+class UserDevice(Struct, frozen=True, omit_defaults=True):
+    """One of a user's known devices, and to which nodes it is connected: none, it is offline."""
+
+    device_id: str
+    nodes: tuple[str, ...]
+    last_seen: str
+    """When it came or went last; RFC 3339, UTC."""
+    device_name: str | None = None
+
+
+class UserConnections(Struct, frozen=True, omit_defaults=True):
+    """A user's connections to the ``nodes`` that answered, oldest first; ``left_out``: how many more there are.
+
+    What the database has of the user is ``None`` while it cannot be read.
+    """
 
     user_id: str
     connections: list[DeviceConnection]
     left_out: int
     nodes: int
     known: int
+    collections: list[UserCollection] | None = None
+    devices: list[UserDevice] | None = None
 
 
 class NodeUser(Struct, frozen=True):
@@ -99,12 +126,22 @@ def deployment_stats(own: NodeStats, answers: Answers) -> DeploymentStats:
     return DeploymentStats(**structs.asdict(own), nodes=[here, *others])
 
 
-def user_connections(user_id: str, answers: Answers) -> UserConnections:
-    """Return a user's connections to all nodes that answered."""
+def user_connections(
+    user_id: str, answers: Answers, lists: Lists | ReadFailed, devices: Devices | ReadFailed
+) -> UserConnections:
+    """Return a user's connections to all nodes that answered, and what the database has of the user."""
     found = results_of(UserFound, answers)
     connections = sorted(_connections(found), key=lambda connection: connection.connected_at)
     left_out = sum(user.left_out for _, user in found)
-    return UserConnections(user_id, connections, left_out, len(found), answers.known)
+    return UserConnections(
+        user_id,
+        connections,
+        left_out,
+        len(found),
+        answers.known,
+        None if isinstance(lists, ReadFailed) else list(_collections(lists)),
+        None if isinstance(devices, ReadFailed) else [_device(device) for device in devices.devices],
+    )
 
 
 def node_users(node: str, listed: UsersListed) -> NodeUsers:
@@ -125,6 +162,18 @@ def _entry(peer: Peer, figures: NodeStats | None) -> NodeEntry:
         return NodeEntry(peer.node, peer.version, False, peer.connections, peer.users, uptime_s, heard_s, None)
     connections, users = figures.connections, figures.users
     return NodeEntry(peer.node, peer.version, False, connections, users, figures.uptime_s, 0.0, figures)
+
+
+def _collections(lists: Lists) -> Iterator[UserCollection]:
+    yield UserCollection(WATCHLIST, lists.watchlist)
+    yield UserCollection(PROGRESS, lists.progress)
+    for one in lists.lists:
+        yield UserCollection(collection_of_list(one.list), one.revision, one.name)
+
+
+def _device(device: KnownDevice) -> UserDevice:
+    last_seen = datetime.fromtimestamp(device.last_seen_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return UserDevice(device.device_id, device.nodes, last_seen, device.fields.device_name)
 
 
 def _connections(found: list[tuple[str, UserFound]]) -> Iterator[DeviceConnection]:

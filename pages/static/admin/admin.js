@@ -3,6 +3,7 @@
 import { ActionsPanel } from "./actions_panel.js";
 import { AdminApi } from "./admin_api.js";
 import { Chart, digits } from "./chart.js";
+import { CollectionsPanel } from "./collections_panel.js";
 import { part } from "./dom.js";
 import { NodesPanel } from "./nodes_panel.js";
 import { Rate, Series } from "./series.js";
@@ -27,6 +28,7 @@ const nodesPanel = new NodesPanel((userId) => {
   part("user").scrollIntoView({ block: "center" });
   void userPanel.show(userId);
 });
+const collectionsPanel = new CollectionsPanel();
 const panels = [userPanel, nodesPanel, new ActionsPanel()];
 let timer;
 
@@ -95,6 +97,7 @@ function render(stats) {
   judge(part("bus"), answering, ({ bus }) => bus.problem);
   if (answering.every(({ bus }) => bus.engine === "none")) noBus(part("bus"));
   nodesPanel.render(nodes);
+  collectionsPanel.render(answering);
 }
 
 function total(nodes, figure) {

@@ -32,6 +32,11 @@ export const FILMS = TITLES.map((title, index) => ({
 /** What the page itself puts on a list that nobody has used yet. The documents' command line adds the first film. */
 export const FIRST_LISTED = FILMS.find((film) => film.title === "Glass Summer");
 
+/** What the page itself puts on the list of tonight, if nobody has used that yet. */
+export const FOR_TONIGHT = ["Night Ferry", "Seven Doors", "Contour"].map((title) =>
+  FILMS.find((film) => film.title === title),
+);
+
 const BY_ID = new Map(FILMS.map((film) => [film.id, film]));
 
 /** @returns {string} what people call the content; its id if it is none of these films */

@@ -2,10 +2,15 @@
 
 // biome-ignore lint/correctness/noUnresolvedImports: the daemon serves the client there
 import { SyncClient } from "../client/syncd-client.js";
+import { placed } from "./order.js";
+import { Playback } from "./playback.js";
+
+const TONIGHT = "tonight";
+const HANDOFF = "handoff:";
 
 /**
  * Events: `look` (anything may have changed), `flipped` (`film`, `operation`: somebody else's change has come in),
- * `confirmed` and `refused` as the client's.
+ * `confirmed` and `refused` as the client's, of the watchlist.
  */
 export class Device extends EventTarget {
   /** @type {SyncClient} */
@@ -13,6 +18,9 @@ export class Device extends EventTarget {
   /** What the list held when it was last looked at: the client tells of a change once it is stored. */
   #shown = new Set();
   #wasLive = false;
+  #tonight;
+  /** The service has said what is on the list of tonight. */
+  knowsTonight = false;
 
   /** `id`: also its device id for the service; `name`: for people. */
   constructor({ id, name }, network) {
@@ -25,11 +33,20 @@ export class Device extends EventTarget {
       database: `syncd-page-${id}`,
       WebSocket: network.WebSocket,
     });
+    this.#tonight = this.#client.list(TONIGHT);
+    this.#client.addEventListener("resumed", ({ list }) => {
+      this.knowsTonight ||= list === TONIGHT;
+    });
+    this.playback = new Playback(this.#client.progress);
+    this.#client.addEventListener("command", ({ command, position_seconds }) => {
+      if (command.startsWith(HANDOFF)) this.playback.play(command.slice(HANDOFF.length), position_seconds);
+    });
     for (const type of ["connected", "resumed", "updated", "disconnected"])
       this.#client.addEventListener(type, () => this.#look());
     for (const type of ["confirmed", "refused"]) {
-      this.#client.addEventListener(type, ({ operation, content_id, revision }) => {
-        this.dispatchEvent(Object.assign(new Event(type), { operation, contentId: content_id, revision }));
+      this.#client.addEventListener(type, ({ operation, content_id, revision, list, collection }) => {
+        if (list === undefined && collection === undefined)
+          this.dispatchEvent(Object.assign(new Event(type), { operation, contentId: content_id, revision }));
         this.#look();
       });
     }
@@ -85,6 +102,35 @@ export class Device extends EventTarget {
   remove(contentId) {
     this.#client.remove(contentId);
     this.#shown.delete(contentId);
+  }
+
+  /** The films of tonight, in order. @returns {readonly { content_id: string, position?: string, pending: boolean }[]} */
+  get tonight() {
+    return this.#tonight.items;
+  }
+
+  /** Whether anybody has ever put a film on the list of tonight. */
+  get wasTonightUsed() {
+    return this.#tonight.revision > 0 || this.tonight.length > 0;
+  }
+
+  /** Put a film of tonight where `index` of the others are before it. */
+  place(contentId, index) {
+    for (const [id, position] of placed(this.tonight, contentId, index)) this.#tonight.add(id, { position });
+  }
+
+  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it cannot. */
+  async handOver(deviceId) {
+    const { contentId } = this.playback;
+    this.playback.pause();
+    do {
+      if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
+    } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
+    await this.#client.handoff(deviceId, contentId);
+  }
+
+  #somethingHappens() {
+    return new Promise((resolve) => this.addEventListener("look", () => resolve(true), { once: true }));
   }
 
   #listed() {

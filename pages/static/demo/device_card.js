@@ -1,6 +1,8 @@
 /** A device as people see it: its state, its shelf of films (ticked: on the list), its numbers. */
 
 import { FILMS, isFilm } from "./catalogue.js";
+import { OrderList } from "./order_list.js";
+import { PlayerStrip } from "./player_strip.js";
 import { posterOf } from "./posters.js";
 
 const STATES = {
@@ -20,9 +22,15 @@ export class DeviceCard {
   #device;
   #buttons = new Map();
   #part;
+  #order;
+  #player;
 
-  /** `icon`: a path on 24 × 24; `onPress(contentId)`: the user wants a film on or off the list. */
-  constructor(device, icon, onPress) {
+  /**
+   * `icon`: a path on 24 × 24; `onPress(contentId)`: the user wants a film on or off the list;
+   * `onMove(contentId, index)`: the user wants a film of tonight there; `others`: the other devices; `onHandOver(deviceId)`:
+   * the user wants to go on there with what is played here.
+   */
+  constructor(device, icon, { onPress, onMove, others, onHandOver }) {
     this.#device = device;
     const article = document.getElementById("device-card").content.firstElementChild.cloneNode(true);
     this.element = article;
@@ -38,6 +46,10 @@ export class DeviceCard {
     );
     this.#part(".shelf").setAttribute("aria-label", `Films on the ${device.name}`);
     for (const film of FILMS) this.#part(".shelf").append(this.#shelved(film, onPress));
+    this.#part(".tonight h3").id = `${article.id}-tonight`;
+    this.#part(".tonight ol").setAttribute("aria-labelledby", `${article.id}-tonight`);
+    this.#order = new OrderList(this.#part(".tonight ol"), device, onMove);
+    this.#player = new PlayerStrip(this.#part(".player"), device, { others, onHandOver });
   }
 
   /** Show the device as it is now. `disputes`: content id -> the devices that disagree on it. */
@@ -52,6 +64,9 @@ export class DeviceCard {
     this.#part(".queue").classList.toggle("is-waiting", queueLength > 0);
     const strangers = [...items.keys()].filter((id) => !isFilm(id)).length;
     setText(this.#part(".count"), strangers === 0 ? items.size : `${items.size - strangers} + ${strangers} other`);
+    this.#part(".tonight").hidden = this.#device.tonight.length === 0;
+    this.#order.render();
+    this.#player.render();
     for (const [id, button] of this.#buttons) {
       button.setAttribute("aria-pressed", String(items.has(id)));
       button.classList.toggle("is-pending", items.get(id) === true);

@@ -1,6 +1,6 @@
 /** The page that shows what syncd does: several devices of one user, and the network between them and the daemon. */
 
-import { FILMS, FIRST_LISTED, titleOf } from "./catalogue.js";
+import { FILMS, FIRST_LISTED, FOR_TONIGHT, titleOf } from "./catalogue.js";
 import { ChangeTable } from "./change_table.js";
 import { Changes, duration } from "./changes.js";
 import { Device } from "./device.js";
@@ -28,7 +28,13 @@ drawPosters(document.getElementById("posters"));
 const story = new Story(devices, changes, network);
 const table = new ChangeTable(devices);
 const cards = new Map(
-  devices.map((device, index) => [device, new DeviceCard(device, KINDS[index].icon, (id) => press(device, id))]),
+  devices.map((device, index) => {
+    const onPress = (contentId) => press(device, contentId);
+    const onMove = (contentId, place) => move(device, contentId, place);
+    const others = devices.filter((other) => other !== device);
+    const onHandOver = (deviceId) => void handOver(device, deviceId);
+    return [device, new DeviceCard(device, KINDS[index].icon, { onPress, onMove, others, onHandOver })];
+  }),
 );
 const area = document.getElementById("devices");
 area.append(...Array.from(cards.values(), (card) => card.element));
@@ -42,6 +48,24 @@ function change(device, operation, contentId) {
   changes.begin(device.id, operation, contentId, performance.now());
   device[operation](contentId);
   story.changed();
+  render();
+}
+
+async function handOver(device, deviceId) {
+  const [title, to] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId).name];
+  try {
+    await device.handOver(deviceId);
+    story.tell(`${title} continues on the ${to}, where the ${device.name} has stopped.`);
+  } catch (error) {
+    story.tell(`${title} cannot continue on the ${to}: ${error.message}`);
+  }
+  render();
+}
+
+function move(device, contentId, index) {
+  device.place(contentId, index);
+  story.changed();
+  setText(announcer, `${titleOf(contentId)} is number ${index + 1} of ${device.tonight.length} on the ${device.name}.`);
   render();
 }
 
@@ -113,11 +137,13 @@ function until(isSo) {
   });
 }
 
-/** A change to look at from the start: once all devices are live, and if nobody has ever changed the list. */
+/** Something to look at from the start: once all devices are live, and if nobody has ever changed the lists. */
 async function listTheFirst() {
-  await until(() => devices.every((device) => device.state === "live"));
+  await until(() => devices.every((device) => device.state === "live" && device.knowsTonight));
   if (devices.every((device) => device.revision === 0 && device.queueLength === 0))
     change(devices[0], "add", FIRST_LISTED.id);
+  if (!devices.some((device) => device.wasTonightUsed))
+    for (const [index, film] of FOR_TONIGHT.entries()) devices[0].place(film.id, index);
 }
 
 let isRendering = false;

@@ -11,6 +11,8 @@ export class Story {
   /** Content id -> the devices that disagreed on it, until all know the outcome. */
   #open = new Map();
   #outcome = "";
+  /** Devices have put tonight into different orders, and not all know the outcome. */
+  #isOrderOpen = false;
   #failure = "";
 
   constructor(devices, changes, network) {
@@ -22,6 +24,11 @@ export class Story {
   /** The user changed something: the last outcome is old news. */
   changed() {
     this.#outcome = "";
+  }
+
+  /** Something else came of what the user did. */
+  tell(outcome) {
+    this.#outcome = outcome;
   }
 
   fail(reason) {
@@ -44,7 +51,11 @@ export class Story {
   }
 
   render() {
-    setText(this.#element, this.#failure || this.#dispute() || this.#outcome || this.#cut() || this.#offline());
+    this.#settleOrder();
+    setText(
+      this.#element,
+      this.#failure || this.#dispute() || this.#orders() || this.#outcome || this.#cut() || this.#offline(),
+    );
   }
 
   /** All is saved, and every device has come as far as any, and as far as the changes themselves. */
@@ -74,6 +85,30 @@ export class Story {
     return `They disagree about ${titleOf(contentId)}: ${views.join(", ")}. Bring all back and see.`;
   }
 
+  /** The devices that have moved films of tonight, and cannot tell the service. */
+  #movers() {
+    return this.#devices.filter((device) => device.tonight.some((item) => item.pending));
+  }
+
+  #areOrdersEqual() {
+    return new Set(this.#devices.map(orderOn)).size === 1;
+  }
+
+  #settleOrder() {
+    const movers = this.#movers();
+    if (movers.length > 1 && !this.#areOrdersEqual()) this.#isOrderOpen = true;
+    if (!this.#isOrderOpen || movers.length > 0 || !this.#areOrdersEqual()) return;
+    this.#isOrderOpen = false;
+    this.#outcome = "Tonight has one order, everywhere: each move changes one film’s place, and both moves count.";
+  }
+
+  #orders() {
+    const movers = this.#movers();
+    if (!this.#isOrderOpen || movers.length < 2) return "";
+    const names = movers.map((device) => `the ${device.name}`).join(" and ");
+    return `Tonight is in another order on ${names}. Bring all back and see.`;
+  }
+
   #cut() {
     return this.#network.isCut ? "The network is cut. Every device goes on; what it changes waits in its queue." : "";
   }
@@ -84,4 +119,9 @@ export class Story {
       return "Films with a tick are on the list. Press one with a plus to add it, on any device.";
     return `Offline: ${offline.join(", ")}. What changes there waits; what it misses comes when it is back.`;
   }
+}
+
+/** The order of tonight on a device, to be compared. */
+function orderOn(device) {
+  return device.tonight.map((item) => item.content_id).join(" ");
 }

@@ -31,6 +31,9 @@ Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 SEEK = DeviceCommand("seek", "tv", payload={"position_seconds": 90.5}, from_device_id="phone")
 
 
+HANDOFF = DeviceCommand("handoff:0b0e6a4e-52a5-4a5b-9a1f-000000000001", "tv", 90.5, from_device_id="phone")
+
+
 def known(*nodes: str, device_id: str = "tv") -> Devices:
     return Devices((KnownDevice(device_id=device_id, fields=DeviceFields(), last_seen_ms=0, nodes=nodes),))
 
@@ -64,10 +67,12 @@ class Wired:
         self.ref.tell(message)
         await self._handled(self.ref)
 
-    async def send(self, connections: int, found: Devices | ReadFailed) -> list[CommandOutcome]:
+    async def send(
+        self, connections: int, found: Devices | ReadFailed, command: DeviceCommand = SEEK
+    ) -> list[CommandOutcome]:
         """Send a command whose device has so many connections here, and return where its answer will be."""
         outcomes: list[CommandOutcome] = []
-        await self.tell(SendCommand("ann", SEEK, outcomes.append))
+        await self.tell(SendCommand("ann", command, outcomes.append))
         self.shown[-1].reply_to(connections)
         await self._handled(self.ref)
         self.reads[-1].reply_to(found)
@@ -92,7 +97,13 @@ async def test_a_device_on_this_node_is_shown_the_command_at_once_and_the_bus_is
     (shown,) = wired.shown
     assert (shown.user_id, shown.command, shown.until_s) == ("ann", SEEK, 1_000.0 + MAX_COMMAND_AGE_MS / 1000)
     assert wired.bus.calls == []
-    assert (wired.metrics.outcomes["sent"], wired.metrics.delivered) == (1, 2)
+    assert (wired.metrics.outcomes["other", "sent"], wired.metrics.delivered) == (1, 2)
+
+
+async def test_handoffs_are_counted_apart_from_other_commands(wired: Wired) -> None:
+    await wired.send(1, known("a"), HANDOFF)
+    await wired.send(0, known(), HANDOFF)
+    assert +wired.metrics.outcomes == {("handoff", "sent"): 1, ("handoff", "device_offline"): 1}
 
 
 @pytest.mark.parametrize("connections", [0, 1])
@@ -124,7 +135,7 @@ async def test_a_command_that_reaches_nobody_says_why(
     wired: Wired, found: Devices | ReadFailed, outcome: CommandOutcome
 ) -> None:
     assert await wired.send(0, found) == [outcome]
-    assert wired.metrics.outcomes[outcome] == 1
+    assert wired.metrics.outcomes["other", outcome] == 1
     assert wired.bus.calls == []
 
 

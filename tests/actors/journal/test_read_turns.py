@@ -8,6 +8,7 @@ from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY, MAX_WAITING_OF_USER
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import Changes, Head, HeadsLoaded, LoadHeads, Page, PageExpired, ReadChanges, ReadPage
+from actors.messages.lists import ReadLists
 from actors.messages.store import FindChanges, FindHeads, HeadsFound
 from actors.metrics import JournalMetrics
 from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
@@ -68,6 +69,22 @@ async def test_between_two_slices_of_one_user_every_other_user_has_a_turn() -> N
     await ref.stop(block=False)
     assert slices == [500, 1_000, 1_500, 2_000]
     assert store.users() == ["ann", "bob", "cid"] * 3 + ["ann"]
+
+
+async def test_reads_are_counted_by_kind_of_collection_when_the_store_is_asked() -> None:
+    store, metrics = StoreByHand(), JournalMetrics()
+    ref = Journal.start(store, metrics)
+    ignored: list[Any] = []
+    for user_id, collection in (("ann", "watchlist"), ("bob", "list:kids"), ("cid", "list:old"), ("ann", "progress")):
+        ref.tell(ReadPage(user_id, 1, ignored.append, collection=collection))
+    ref.tell(ReadLists("dan", ignored.append))
+    await handled(ref)
+    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 0}  # ann's second has not begun
+    for _ in range(5):
+        store.asked.pop(0)[1].set_result(PageExpired("history_pruned"))
+        await handled(ref)
+    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 1}
+    await ref.stop(block=False)
 
 
 async def test_more_reads_of_a_user_than_may_wait_are_refused_by_name_and_cost_nobody_else() -> None:

@@ -35,16 +35,18 @@ def test_figures_are_read_when_they_are_asked_for(sources: Sources) -> None:
     assert found[("syncd_bus_up",)] == found[("syncd_journal_up",)] == 1
 
 
-def test_writes_and_relays_are_told_by_kind_of_collection_too(sources: Sources) -> None:
+def test_writes_relays_and_reads_are_told_by_kind_of_collection_too(sources: Sources) -> None:
     sources.metrics.writes.outcomes["list", "added"] += 2
     sources.metrics.writes.outcomes["watchlist", "added"] += 3
     sources.metrics.broadcast.record_relay(4, 0.1, "list")
+    sources.metrics.journal.reads["progress"] += 1
     found = samples(Figures(sources))
     assert found[("syncd_writes_total", "added")] == 5
     assert found[("syncd_collection_writes_total", "list", "added")] == 2
     assert found[("syncd_collection_writes_total", "watchlist", "refused")] == 0
     assert found[("syncd_collection_updates_relayed_total", "list")] == 4
     assert found[("syncd_collection_updates_relayed_total", "watchlist")] == 0
+    assert [found[("syncd_collection_reads_total", kind)] for kind in ("list", "progress")] == [0, 1]
 
 
 def test_what_only_the_bus_engine_knows_is_told(sources: Sources) -> None:
@@ -82,12 +84,12 @@ def test_an_issuer_that_is_away_is_shown_with_what_is_known_of_it(sources: Sourc
 def test_devices_and_their_commands_are_counted(sources: Sources) -> None:
     presence, commands = sources.metrics.presence, sources.metrics.commands
     presence.devices, presence.waiting, presence.written, presence.leases_lost = 2, 3, 4, 5
-    commands.outcomes["sent"], commands.delivered = 6, 7
+    commands.outcomes["handoff", "sent"], commands.delivered = 6, 7
     found = samples(Figures(sources))
     assert [found[(f"syncd_{name}",)] for name in ("devices", "presence_waiting")] == [2, 3]
     assert [found[(f"syncd_{name}_total",)] for name in ("presence_written", "leases_lost")] == [4, 5]
-    assert found[("syncd_device_commands_total", "sent")] == 6
-    assert found[("syncd_device_commands_total", "device_offline")] == 0
+    assert found[("syncd_device_commands_total", "handoff", "sent")] == 6
+    assert found[("syncd_device_commands_total", "other", "device_offline")] == 0
     assert found[("syncd_device_commands_delivered_total",)] == 7
 
 

@@ -48,8 +48,21 @@ def test_a_reading_stays_as_it_was(sources: Sources) -> None:
 def test_what_is_of_a_kind_of_collection_is_counted_by_that(sources: Sources) -> None:
     sources.metrics.writes.outcomes["list", "added"] += 2
     sources.metrics.broadcast.record_relay(3, 0.1, "watchlist")
+    sources.metrics.journal.reads["progress"] += 1
     collections = stats(sources).collections
     assert collections is not None
-    assert {kind: (one.updates_relayed, one.writes["added"]) for kind, one in collections.items()} == {
-        "watchlist": (3, 0), "list": (0, 2), "progress": (0, 0), "devices": (0, 0),
+    assert {kind: (one.updates_relayed, one.writes["added"], one.reads) for kind, one in collections.items()} == {
+        "watchlist": (3, 0, 0), "list": (0, 2, 0), "progress": (0, 0, 1), "devices": (0, 0, 0),
     }  # fmt: skip
+
+
+def test_handoffs_are_among_the_commands_and_told_apart(sources: Sources) -> None:
+    presence, outcomes = sources.metrics.presence, sources.metrics.commands.outcomes
+    presence.devices, presence.waiting, presence.leases_lost = 2, 3, 4
+    outcomes["handoff", "sent"], outcomes["other", "sent"], outcomes["other", "not_found"] = 5, 6, 7
+    devices = stats(sources).devices
+    assert devices is not None
+    assert (devices.online, devices.waiting, devices.leases_lost) == (2, 3, 4)
+    nothing = {"device_offline": 0, "try_again_later": 0}
+    assert devices.commands == {"sent": 11, "not_found": 7} | nothing
+    assert devices.handoffs == {"sent": 5, "not_found": 0} | nothing

@@ -215,6 +215,9 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
     sockets = [await connect(daemon.ws_url, additional_headers=bearer(user, name)) for name in ("tv", phone, "pad")]
     bystander = await connect(daemon.ws_url, additional_headers=bearer(other, "tv"))
     shown = await admin.sees(quoted, 3)
+    kept = await admin.get(f"users?user_id={quoted}")
+    assert kept["collections"][0] == {"collection": "watchlist", "revision": 0}
+    assert isinstance(kept["devices"], list)  # each is written within a moment
     assert [connection["device_id"] for connection in shown] == ["tv", phone, "pad"]
     assert all(time.gmtime(began_s)[:1] == time.strptime(c["connected_at"][:4], "%Y")[:1] for c in shown)
     assert await admin.post("disconnect", user_id=user, device_id=phone) == {"disconnected": 1} | ALONE

@@ -13,11 +13,16 @@ from actors.messages.control import (
     UsersListed,
 )
 from actors.messages.deployment import Answers, Peer
+from actors.messages.devices import DeviceFields, Devices, KnownDevice
+from actors.messages.failures import ReadFailed
+from actors.messages.lists import Lists, ListSummary
 from tests.wire_samples.meanings import STATS
 from transport.http.admin_answers import (
     DeviceConnection,
     NodeUser,
     NodeUsers,
+    UserCollection,
+    UserDevice,
     deployment_stats,
     node_users,
     results_of,
@@ -62,10 +67,22 @@ def test_figures_of_a_release_that_has_others_count_as_no_answer() -> None:
 def test_a_users_connections_to_all_nodes_are_in_one_list_oldest_first() -> None:
     here = UserFound((FoundConnection("1", "tv", 100), FoundConnection("2", "phone", 300)), left_out=1)
     there = UserFound((FoundConnection("3", "pad", 200),), left_out=2)
-    told = user_connections("ann", answers({"a": here, "b": there}))
+    told = user_connections("ann", answers({"a": here, "b": there}), ReadFailed("away"), ReadFailed("away"))
     assert [(each.device_id, each.node) for each in told.connections] == [("tv", "a"), ("pad", "b"), ("phone", "a")]
     assert told.connections[0] == DeviceConnection("1", "tv", "1970-01-01T00:01:40+00:00", "a")
     assert (told.user_id, told.left_out, told.nodes, told.known) == ("ann", 3, 2, 3)
+    assert (told.collections, told.devices) == (None, None)  # nobody can say
+
+
+def test_what_the_database_has_of_a_user_is_told_beside_the_connections() -> None:
+    lists = Lists(epoch="e", watchlist=7, progress=0, lists=(ListSummary(list="kids", name="Kids", revision=3),))
+    fields = DeviceFields(device_name="Living room")
+    tv = KnownDevice(device_id="tv", fields=fields, last_seen_ms=1_500, nodes=("a", "b"))
+    told = user_connections("ann", answers({}), lists, Devices((tv,)))
+    assert told.collections == [
+        UserCollection("watchlist", 7), UserCollection("progress", 0), UserCollection("list:kids", 3, "Kids"),
+    ]  # fmt: skip
+    assert told.devices == [UserDevice("tv", ("a", "b"), "1970-01-01T00:00:01.500+00:00", "Living room")]
 
 
 def test_the_users_of_a_node_are_as_it_listed_them() -> None:
