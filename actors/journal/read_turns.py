@@ -117,7 +117,7 @@ class ReadTurns:
             tell_answer(message.reply_to, HeadsLoaded(mine), self._metrics)
 
     def _send_read(self, message: Read) -> None:
-        if not isinstance(message, ReadLists | ReadDevices):
+        if not isinstance(message, ReadLists):
             self._metrics.reads[kind_of(message.collection)] += 1
         found = self._ask(message)
         self._under_way.add(found)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from actors.messages.collections import DEVICES
 from actors.messages.failures import ReadFailed, WriteFailed
 from actors.messages.names import Name
 from actors.runtime.ask import Request
@@ -170,6 +171,7 @@ class ReadDevices(Struct, frozen=True, eq=False):
 
     user_id: str
     reply_to: Tell[Devices | ReadFailed]
+    collection: str = DEVICES
 
 
 class WritePresence(Struct, frozen=True, eq=False):

@@ -57,8 +57,8 @@ def ask_for_lists_from_where_the_watchlist_is(patch: pytest.MonkeyPatch) -> None
 
 FOUND_AT: Final[dict[Patch, int]] = {
     keep_in_flight_what_no_connection_carries: 152,
-    pause_for_ever: 96,
-    notice_no_silence: 207,
+    pause_for_ever: 9,  # 0.15 s: after 180 s of calm device 0.0 is live with 6 writes
+    notice_no_silence: 158,  # 0.20 s: after 180 s of calm device 0.0 shows 1 contents, and the journal holds 4
     save_no_writes: 96,
     add_a_list_to_the_one_before: 363,
     ask_for_lists_from_where_the_watchlist_is: 183,

@@ -6,6 +6,7 @@ from typing import Any
 from actors.errors import StoreUnavailable
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY, MAX_WAITING_OF_USER
+from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import Changes, Head, HeadsLoaded, LoadHeads, Page, PageExpired, ReadChanges, ReadPage
 from actors.messages.lists import ReadLists
@@ -78,12 +79,13 @@ async def test_reads_are_counted_by_kind_of_collection_when_the_store_is_asked()
     for user_id, collection in (("ann", "watchlist"), ("bob", "list:kids"), ("cid", "list:old"), ("ann", "progress")):
         ref.tell(ReadPage(user_id, 1, ignored.append, collection=collection))
     ref.tell(ReadLists("dan", ignored.append))
+    ref.tell(ReadDevices("eve", ignored.append))
     await handled(ref)
-    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 0}  # ann's second has not begun
-    for _ in range(5):
+    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 0, "devices": 0}  # two have not begun
+    for _ in range(6):
         store.asked.pop(0)[1].set_result(PageExpired("history_pruned"))
         await handled(ref)
-    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 1}
+    assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 1, "devices": 1}
     await ref.stop(block=False)
 
 
