@@ -118,17 +118,17 @@ def command_every_device_of_the_user(patch: pytest.MonkeyPatch) -> None:
 
 
 FOUND_AT: Final[dict[Patch, int]] = {
-    begin_every_list_at_revision_1: 31,  # 0.05 s: user-0: lists.6 to kids got Response(status=200, body={'success': True, 'operati
-    let_the_last_to_arrive_say_what_items_carry: 104,  # 0.07 s: user-0 progress: position of 00000000-0000-4000-8000-000000000000 is 14 by (2688
+    begin_every_list_at_revision_1: 31,  # 0.05 s: user-0: lists.6 to kids got Response(status=200, body={'success': …
+    let_the_last_to_arrive_say_what_items_carry: 104,  # 0.07 s: user-0 progress: position of …
     keep_what_is_in_a_deleted_list: 399,  # 0.05 s: user-0: node 0 tells another list kids than was written
     follow_no_list_that_is_opened_later: 393,
     leave_a_deleted_list_on_devices: 97,
     let_each_tag_carry_its_own_word: 393,
     tell_nobody_that_what_was_missed_has_holes: 167,
-    forget_what_was_removed_of_progress: 138,  # 0.07 s: user-2 progress: duration of 00000002-0000-4000-8000-000000000003 is None by (-1
-    show_what_others_have_removed_of_progress: 138,  # 0.10 s: after 180 s of calm device 1.0 shows another progress than the journal holds
-    write_nobody_again_whose_lease_had_ended: 175,  # 0.08 s: after 15 s device 0.1 of user-0 is said to be offline, and is connected
+    forget_what_was_removed_of_progress: 138,  # 0.07 s: user-2 progress: duration of …
+    show_what_others_have_removed_of_progress: 138,  # 0.10 s: after 180 s of calm device 1.0 shows another progress …
+    write_nobody_again_whose_lease_had_ended: 175,  # 0.08 s: after 15 s device 0.1 of user-0 is said to be offline, …
     take_who_has_left_for_online: 71,
-    command_every_device_of_the_user: 212,  # 0.03 s: device 0.0 of user-0 was told of command.1, which was for nobody of user-0
+    command_every_device_of_the_user: 212,  # 0.03 s: device 0.0 of user-0 was told of command.1, which was for …
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""
