@@ -151,8 +151,8 @@ class ConnectionRegistry(SupervisedActor):
         if not of_user or not messages:
             return 0
         began_s = self._clock() if self._sends % SAMPLE_EVERY == 0 else None
-        self._sends += 1
         recipients = self._deliver(user_id, self._delivery_of(messages))
+        self._sends += bool(recipients)  # else what nobody follows could be all that is timed
         if began_s is not None and recipients:
             recipients[-1].tell(MeasureWrite(partial(self._note_written, began_s)))
         return len(of_user)

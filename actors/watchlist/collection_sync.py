@@ -13,6 +13,7 @@ from actors.messages.channel import PubNubUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import DEVICES, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
+from actors.messages.devices import DeviceSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
 from actors.messages.journal import (
@@ -119,13 +120,18 @@ class CollectionSync:
 
     def arrived(self, message: PubNubUpdate) -> None:
         """Show the devices what another node has committed, if it is next."""
-        if self._is_next(message.revision or 0, message.epoch):
+        if self._is_next(message.revision or 0, message.epoch) and (self._connections or self._name != DEVICES):
             self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
         self.heal_if_behind()
 
     @property
     def _has_audience(self) -> bool:
-        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it."""
+        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it.
+
+        A device that only connects is a change of the user's devices: that is no relay unless somebody follows them.
+        """
+        if self._name == DEVICES:
+            return bool(self._connections)
         return bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
 
     def _is_next(self, revision: int, epoch: str | None) -> bool:
@@ -232,6 +238,11 @@ class CollectionSync:
         self._replays.wait(join)
         if is_new and self._name == DEVICES:
             self.hints.show_all(join.connection)
+
+    def seen(self, devices: Iterable[DeviceSeen]) -> None:
+        """Tell those who follow the devices, if anybody does, who has come or gone."""
+        if self._connections:
+            self.hints.relay(devices)
 
     def leave(self, connection: ConnectionInfo) -> None:
         """Do nothing more for it."""

@@ -129,7 +129,7 @@ class WatchlistSync(SupervisedActor):
             case GapRead(answer=gap):
                 collection.healed(gap)
             case DevicesSeen(devices=devices):
-                collection.hints.relay(devices)
+                collection.seen(devices)
             case PresenceRead(answer=found):
                 collection.hints.answered(found)
             case HeadMoved(revision=revision, epoch=epoch):

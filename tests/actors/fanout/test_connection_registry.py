@@ -284,12 +284,13 @@ async def test_a_registry_whose_codec_raises_is_restarted_and_counted_and_sends_
 async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
     started: Started, devices: Devices, metrics: RegistryMetrics
 ) -> None:
-    clock = iter((1.0, 2.0, 1.25, 3.0))
+    clock = iter((0.5, 0.75, 1.0, 2.0, 1.25, 3.0))
     registry = started(
         ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), untraced(), lambda: next(clock))
     )
     for connection_id in "bc":
         registry.tell(Register(devices.connection(connection_id)))
+    await registry.ask(sending("ann", (DeviceUpdate(device_id="tv", revision=1),)), block=False)  # nobody follows
     await registry.ask(sending("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["b"]] == [Deliver]
     deliver, measure = devices.told["c"]

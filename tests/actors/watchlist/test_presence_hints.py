@@ -14,11 +14,13 @@ from actors.messages.connection import Deliver, Join, Leave
 from actors.messages.devices import DeviceFields, Devices, DeviceSeen, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import SendToUser
-from actors.messages.journal import Head, HeadsLoaded
+from actors.messages.journal import DeviceWrite, Head, HeadsLoaded
+from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import DevicesSeen, RetireIfIdle
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
+from tests.actors.watchlist.test_collection_sync import register_update
 from tests.actors.watchlist.test_watchlist_sync import Others
 from tests.fakes.devices import Devices as Connections
 
@@ -140,9 +142,18 @@ async def test_a_hint_that_was_lost_is_made_up_for_when_heads_are_compared(follo
     assert (len(followed.told_all()), len(followed.hinted("a"))) == (2, 2)
 
 
-async def test_where_nobody_follows_nobody_is_told(followed: Followed) -> None:
-    await followed.tell(DevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=LAST_SEEN_MS),)))
-    assert followed.others.registry == []
+async def test_where_nobody_follows_a_device_that_only_connects_is_no_relay(followed: Followed) -> None:
+    seen = DevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=LAST_SEEN_MS),))
+    change = RegisterChange(key="tv", says={"known": True})
+    heads = [Head(line=line, revision=0, clock=HLCTimestamp(0, 0, "")) for line in ("ann", line_of("ann", DEVICES))]
+    await followed.tell(
+        seen,
+        DeviceWrite(user_id="ann", device_id="tv", change=change, answer=None, collection=DEVICES),
+        *(HeadsLoaded((head,)) for head in heads),
+    )
+    (commit,) = followed.others.commits()
+    await followed.tell(register_update(commit, 1), seen)
+    assert (followed.others.relayed, followed.others.registry) == ([], [])
 
 
 async def test_who_cannot_be_told_comes_back_later(followed: Followed) -> None:
