@@ -69,3 +69,26 @@ test("what one device has played another goes on with, newest first", async () =
   await until(phone, () => phone.progress.items.length === 1);
   assert.deepEqual(played(phone), [[B, 95.5, "paused", false]]);
 });
+
+test("a device names itself, another sees it come and go, renames it and sends it commands", async () => {
+  const [phone, tv] = [device("phone"), device("tv")];
+  const online = (): unknown => phone.devices.get("tv")?.is_online;
+  void phone.devices;
+  await phone.signIn(user);
+  await until(phone, () => phone.devices.get("phone")?.is_online === true);
+  const command = new Promise<unknown>((resolve) => {
+    tv.addEventListener("command", (event) => resolve([event.command, event.payload, event.from_device_id]));
+  });
+  await tv.signIn(user);
+  tv.devices.update("tv", { device_name: "TV", capabilities: { can_cast: true } });
+  await until(phone, () => online() === true && phone.devices.get("tv")?.device_name === "TV");
+  phone.devices.update("tv", { device_name: "Kitchen ☃" });
+  await until(tv, () => tv.devices.get("tv")?.device_name === "Kitchen ☃" && tv.queueLength === 0);
+  await phone.send("tv", "seek", { position_seconds: 90 });
+  assert.deepEqual(await command, ["seek", { position_seconds: 90 }, "phone"]);
+  await tv.close();
+  await until(phone, () => online() === false);
+  await assert.rejects(phone.send("tv", "play"), (error: { code?: string }) => error.code === "device_offline");
+  phone.devices.forget("tv");
+  await until(phone, () => phone.devices.get("tv") === undefined && phone.queueLength === 0);
+});

@@ -1,15 +1,17 @@
-"""Devices as an app sees them, on a service that says yes."""
+"""Devices as an app sees them, on a service that says yes, and on a daemon."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from syncd_client import Client, NotSignedInError, State, sync
+from syncd_client import Client, Command, NotSignedInError, RequestFailedError, State, sync
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from tests.daemon import DaemonProcess, token
 from tests.timeouts import TIMEOUT_S
 
 STAMP = {"physical": 1, "logical": 0, "node": "s"}
@@ -87,3 +89,43 @@ async def test_mistakes_are_told_before_anything_changes() -> None:
         with pytest.raises(ValueError, match=r"^device_id: must be"):
             client.devices.forget("a\nb")
         assert client.queued == 0
+
+
+@pytest.mark.integration
+async def test_on_a_daemon_a_device_names_itself_another_renames_it_sees_it_come_and_go_and_sends_it_commands(
+    daemon: DaemonProcess, user: str
+) -> None:
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            await phone.wait_until(condition)
+
+    def is_online(device_id: str) -> bool | None:
+        item = phone.devices.get(device_id)
+        return None if item is None else item.is_online
+
+    async with Client(daemon.url) as phone:
+        assert phone.devices.items == ()
+        phone.sign_in(user, lambda: token(user, "phone"))
+        await until(lambda: is_online("phone") is True)
+        async with Client(daemon.url) as tv:
+            commands = tv.events()
+            tv.sign_in(user, lambda: token(user, "tv"))
+            tv.devices.update("tv", device_name="TV", device_type="tv", capabilities={"can_cast": True})
+            await until(lambda: is_online("tv") is True and phone.devices.items[1].device_name == "TV")
+            phone.devices.update("tv", device_name="Kitchen ☃")
+            await until(lambda: not phone.devices.items[1].pending and phone.queued == 0)
+            async with asyncio.timeout(TIMEOUT_S):
+                await tv.wait_until(lambda: tv.devices.items[1].device_name == "Kitchen ☃")
+                await phone.send("tv", "seek", {"position_seconds": 90})
+                told = await anext(event async for event in commands if isinstance(event, Command))
+            said = (told.command, told.target_device, told.payload, told.from_device_id)
+            assert said == ("seek", "tv", {"position_seconds": 90}, "phone")
+        await until(lambda: is_online("tv") is False)
+        with pytest.raises(RequestFailedError) as refused:
+            await phone.send("tv", "play")
+        assert refused.value.code == "device_offline"
+        phone.devices.forget("tv")
+        await until(lambda: phone.devices.get("tv") is None and phone.queued == 0)
+        with pytest.raises(RequestFailedError) as unknown:
+            await phone.send("tv", "play")
+        assert unknown.value.status == 404
