@@ -18,6 +18,7 @@ from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
 from simulation.commands import NOBODY, Sent
 from simulation.javascript_core import JavascriptCore, SendText
+from simulation.javascript_queue import JavascriptQueue
 from simulation.lines import PROGRESS
 from simulation.network import Connection
 from simulation.node import TOKEN_S, issue_token
@@ -59,6 +60,7 @@ class Device:
         self.is_javascript = is_javascript
         self.disk = MemoryStore()
         self.javascript_disk: dict[str, list[Raw]] = {}
+        self._javascript_queue = JavascriptQueue()
         self.lists: dict[str, None] = {}
         """Those beside the watchlist that its app opens whenever it starts."""
         self.plays = False
@@ -76,7 +78,7 @@ class Device:
         core, user_id = self.core, self.user_id
         for list_id in self.lists:
             self._do(core.open_list(list_id))
-        if self.plays and isinstance(core, Core):
+        if self.plays:
             self._do(core.open(PROGRESS))
         if isinstance(core, JavascriptCore):
             self._do(core.sign_in(user_id))
@@ -164,7 +166,6 @@ class Device:
     def play(self, rng: Random, contents: Sequence[str]) -> None:
         """Say how far a content was played, or that this is to be forgotten, as its app does that follows progress."""
         core, content_id = self.core, rng.choice(contents)
-        assert isinstance(core, Core), "the JavaScript client is not asked"
         if not self.plays:
             self.plays = True
             self._do(core.open(PROGRESS))
@@ -175,15 +176,15 @@ class Device:
             self._do(core.flush())
         else:
             duration, state = rng.choice((None, DURATION_S)), rng.choice(("playing", "playing", "paused", "stopped"))
-            self._do(core.report(content_id, rng.randrange(DURATION_S), duration, state))
+            self._do(core.report(content_id, rng.randrange(DURATION_S), duration_seconds=duration, state=state))
 
     @property
     def progress(self) -> dict[str, Value]:
         """What it shows of progress."""
-        assert isinstance(self.core, Core)
+        core = self.core
+        items = core.registers()[0] if isinstance(core, JavascriptCore) else core.progress
         return {
-            item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state)
-            for item in self.core.progress
+            item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state) for item in items
         }
 
     def command(self, target: "Device | None") -> None:
@@ -228,6 +229,9 @@ class Device:
         return Core(deps)
 
     def _do(self, out: Sequence[Output | SendText]) -> None:
+        if self.plays and self.is_javascript:
+            for operation_id, write in self._javascript_queue.changes(self.javascript_disk.get(self.user_id, ())):
+                self._plays(operation_id, write)
         for output in out:
             match output:
                 case outputs.Save(user_id=user_id, changes=changes):

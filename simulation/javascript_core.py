@@ -253,12 +253,12 @@ class JavascriptCore:
         return self._put("openRegisters", collection)
 
     def report(self, content_id: str, position_seconds: float, **said: object) -> list[Output | SendText]:
-        """Say how far a content was played.
+        """Say how far a content was played; ``None`` is not said.
 
         Raises:
             JavascriptError: nobody is signed in, or it is nothing that can be said.
         """
-        says = {"position_seconds": position_seconds, **said}
+        says = {"position_seconds": position_seconds} | {name: one for name, one in said.items() if one is not None}
         return self._put("enqueueRegister", "report", "progress", content_id, says)
 
     def flush(self) -> list[Output | SendText]:

@@ -120,7 +120,7 @@ class Steps:
     def _play(self) -> None:
         device = self._any_device()
         contents = self._world.contents[device.user_id]
-        if device.is_javascript or self._rng.random() < 0.3:
+        if self._rng.random() < 0.3:
             self._world.backend.play(device.user_id, self._rng.choice(contents))
         else:
             device.play(self._rng, contents)

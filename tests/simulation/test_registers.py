@@ -1,5 +1,6 @@
 """Of each member of a register the latest word must hold, and what is shown of it is what the journal holds."""
 
+import re
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from simulation.event_log import line_of
 from simulation.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of
 from simulation.shape import draw_shape
 from simulation.world import run_world
+from tests.simulation.javascript import NEEDS_NODE
 
 LINE: Final = "ann\x1fprogress"
 EARLY, LATE = stamp_of(1, 0, "tv"), stamp_of(2, 0, "phone")
@@ -96,12 +98,15 @@ def test_what_is_shown_is_what_the_journal_holds(witness: RegisterWitness, viola
     assert len(list(judge_registers(witness, LINE, GOOD))) == 3
 
 
-def test_users_play_and_go_on_where_they_were() -> None:
+@pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
+def test_users_play_and_go_on_where_they_were(javascript: float) -> None:
     faults = frozenset({"network is lost", "app is killed"})
-    shape = replace(draw_shape(2), nodes=2, users=1, devices=2, steps=100, javascript=0.0, lists=0, follows=False)
+    shape = replace(
+        draw_shape(2), nodes=2, users=1, devices=2, steps=100, javascript=javascript, lists=0, follows=False
+    )
     verdict = run_world(replace(shape, plays=True, faults=faults))
     assert verdict.violations == ()
     said = "\n".join(map(line_of, verdict.events))
-    assert "plays" in said
+    assert re.search(r"device \S+ +update progress of", said)
     assert "remove progress" in said
     assert "since=progress:" in said
