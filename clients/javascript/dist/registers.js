@@ -473,7 +473,7 @@ var Registers = class {
   read(message) {
     const read = asOfList(message);
     if (read === null || !this.#collections.asked.includes(OF_DEVICES2)) return read;
-    if (read.type === "resumed" && read.list === DEVICES) this.#setHints({});
+    if (read.type === "resumed" && read.list === DEVICES && this.transient.hints === null) this.#setHints({});
     if (read.type === "device_update") this.#hint(read);
     return read;
   }

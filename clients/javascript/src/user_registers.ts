@@ -101,7 +101,7 @@ export class Registers {
   read(message: ServerMessage): ServerMessage | null {
     const read = asOfList(message);
     if (read === null || !this.#collections.asked.includes(OF_DEVICES)) return read;
-    if (read.type === "resumed" && read.list === DEVICES) this.#setHints({});
+    if (read.type === "resumed" && read.list === DEVICES && this.transient.hints === null) this.#setHints({});
     if (read.type === "device_update") this.#hint(read as object);
     return read;
   }

@@ -39,8 +39,9 @@ class DeviceRegisters(Registers[DeviceItem]):
         """By device id, whether it is online and when it was last seen; ``None``: no connection tells of it."""
 
     def begin_hints(self) -> None:
-        """Take every device for offline: the connection is about to tell who is not."""
-        self._set_hints({})
+        """Take every device for offline, unless the connection tells already who is not."""
+        if self._hints is None:
+            self._set_hints({})
 
     def end_hints(self) -> None:
         """Take nothing for known: the connection has ended."""
