@@ -29,7 +29,7 @@ class Events:
 
     def __init__(self) -> None:
         self.messages = 0
-        """Whole ones so far."""
+        """Whole ones so far, without hints at who is online."""
         self.is_message_open = False
 
     def of(self, frames: bytes) -> bytes:
@@ -44,7 +44,7 @@ class Events:
             parts.append(payload)
             if closes:
                 parts.append(b"\n\n")
-                self.messages += 1
+                self.messages += not _is_hint(payload)
             self.is_message_open = not closes
         return b"".join(parts)
 
@@ -52,3 +52,9 @@ class Events:
         """Return the last event. A message that is open becomes an event of another name, which nobody waits for."""
         broken_off = b"\nevent: incomplete\n\n" if self.is_message_open else b""
         return b"%bevent: close\ndata: %b\n\n" % (broken_off, msgspec.json.encode(Closing(code, reason)))
+
+
+def _is_hint(payload: bytes | memoryview) -> bool:
+    """Return whether it is a ``device_update`` that is no revision: with these every poll begins, so they end none."""
+    message = bytes(payload)
+    return message.startswith(b'{"type":"device_update"') and b'"revision":' not in message
