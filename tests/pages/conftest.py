@@ -107,7 +107,7 @@ async def open_page(browser: Browser | WebKit, start_daemon: StartDaemon) -> Asy
             stack.push_async_callback(context.close)
             context.set_default_timeout(TIMEOUT_MS)
             page = await context.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("pageerror", lambda error: None if _is_of_socket(str(error)) else complaints.append(str(error)))
             page.on(
                 "console",
                 lambda said: complaints.append(f"{said.text} {said.location}") if _is_complaint(said) else None,
@@ -121,11 +121,13 @@ async def open_page(browser: Browser | WebKit, start_daemon: StartDaemon) -> Asy
 
 
 def _is_complaint(said: ConsoleMessage) -> bool:
-    """Chromium also logs answers that a page expects: an API's 401, a daemon that is away.
+    """Chromium also logs answers that a page expects: an API's 401, a daemon that is away."""
+    return said.type == "error" and "/api/" not in said.location["url"] and not _is_of_socket(said.text)
 
-    Firefox logs a WebSocket that is closed before it is open: the client opens another one when it follows more.
-    """
-    return said.type == "error" and "/api/" not in said.location["url"] and "/ws?" not in said.text
+
+def _is_of_socket(text: str) -> bool:
+    """Firefox tells of a WebSocket that is closed before it is open: the client opens another when it follows more."""
+    return "/ws?" in text
 
 
 def _is_own(asked: str, url: str) -> bool:
