@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulation.commands import Sent
 from simulation.device import Device
-from simulation.lines import line_of, line_of_progress, named
+from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
 from simulation.list_users import SHARED
 from simulation.shape import FAULTS, OUTAGES
 from simulation.witness import Item
@@ -46,7 +46,7 @@ async def agree(world: "World") -> None:
                 if await world.backend.list(user_id, node, list_id) != truth:
                     world.witness.violate(f"{node.place} tells another list of {named(line)} than the journal holds")
     for user_id in world.users if world.shape.plays and not world.witness.violations else ():
-        line = line_of_progress(user_id)
+        line = line_of_registers(user_id, PROGRESS)
         for node in world.nodes:
             if await world.backend.progress(user_id, node) != world.journal.registers(line).values:
                 world.witness.violate(f"{node.place} tells another {named(line)} than the journal holds")
@@ -93,8 +93,15 @@ def _disagreements(world: "World") -> Iterator[str]:
         if not device.is_settled:
             yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
             continue
-        if device.plays and device.progress != world.journal.registers(line_of_progress(device.user_id)).values:
-            yield f"{device.name} shows another progress than the journal holds"
+        if PROGRESS in device.registers:
+            line = line_of_registers(device.user_id, PROGRESS)
+            if device.progress != world.journal.registers(line).values:
+                yield f"{device.name} shows another progress than the journal holds"
+        if DEVICES in device.registers:
+            names = world.journal.registers(line_of_registers(device.user_id, DEVICES)).members("device_name")
+            online = {one.name for one in world.devices if one.user_id == device.user_id}
+            if device.known != {device_id: (name, device_id in online) for device_id, name in names.items()}:
+                yield f"{device.name} shows other devices than the journal holds, or others as online"
         for list_id in (None, *device.lists):
             line, shown = line_of(device.user_id, list_id), device.shown(list_id)
             if line not in truth:

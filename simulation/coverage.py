@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from syncd_client.core import State
 
 from simulation.device import Device
+from simulation.lines import DEVICES, PROGRESS
 from simulation.node import SimulatedNode
 
 Pair = tuple[str, str]
@@ -25,7 +26,7 @@ OUTBOX: Final = ("outbox empty", "outbox full")
 DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
 LINK: Final = ("link flows", "link stalls", "link silent")
 QUEUE: Final = ("queue empty", "queue full")
-FOLLOWED: Final = ("lists followed", "progress followed", "command under way")
+FOLLOWED: Final = ("lists followed", "progress followed", "devices followed", "command under way")
 
 _RUNS: Final = ("node starts", "node runs", *STORE, *OUTBOX)
 _ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
@@ -125,8 +126,10 @@ def _states_of_device(device: Device) -> Iterator[str]:
     yield "queue full" if device.core.queued else "queue empty"
     if device.lists:
         yield "lists followed"
-    if device.plays:
+    if PROGRESS in device.registers:
         yield "progress followed"
+    if DEVICES in device.registers:
+        yield "devices followed"
     if device.awaits_answer:
         yield "command under way"
 

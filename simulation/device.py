@@ -19,7 +19,7 @@ from simulation.client_deps import ClientDeps
 from simulation.commands import NOBODY, Sent
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.javascript_queue import JavascriptQueue
-from simulation.lines import PROGRESS
+from simulation.lines import DEVICES, PROGRESS
 from simulation.network import Connection
 from simulation.node import TOKEN_S, issue_token
 from simulation.registers import Value, value_of
@@ -63,8 +63,8 @@ class Device:
         self._javascript_queue = JavascriptQueue()
         self.lists: dict[str, None] = {}
         """Those beside the watchlist that its app opens whenever it starts."""
-        self.plays = False
-        """Whether its app opens progress then."""
+        self.registers: dict[str, None] = {}
+        """Progress and devices, if its app opens them then."""
         self.attempt: Attempt | None = None
         self._last_command: Sent | None = None
         self._refusal: asyncio.TimerHandle | None = None
@@ -78,8 +78,8 @@ class Device:
         core, user_id = self.core, self.user_id
         for list_id in self.lists:
             self._do(core.open_list(list_id))
-        if self.plays:
-            self._do(core.open(PROGRESS))
+        for collection in self.registers:
+            self._do(core.open(collection))
         if isinstance(core, JavascriptCore):
             self._do(core.sign_in(user_id))
         else:
@@ -166,9 +166,7 @@ class Device:
     def play(self, rng: Random, contents: Sequence[str]) -> None:
         """Say how far a content was played, or that this is to be forgotten, as its app does that follows progress."""
         core, content_id = self.core, rng.choice(contents)
-        if not self.plays:
-            self.plays = True
-            self._do(core.open(PROGRESS))
+        self._follow(PROGRESS)
         chance = rng.random()
         if chance < 0.1:
             self._do(core.remove_progress(content_id)[1])
@@ -186,6 +184,19 @@ class Device:
         return {
             item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state) for item in items
         }
+
+    def rename(self, rng: Random) -> None:
+        """Say what a device that is shown is called, or this one, as its app does that follows devices."""
+        self._follow(DEVICES)
+        device_id = rng.choice([*self.known, self.name])
+        self._do(self.core.update_device(device_id, device_name=f"name {rng.randrange(100)}")[1])
+
+    @property
+    def known(self) -> dict[str, tuple[str | None, bool | None]]:
+        """What it shows of each device: what it is called, and whether it is online."""
+        core = self.core
+        items = core.registers()[1] if isinstance(core, JavascriptCore) else core.devices
+        return {item.device_id: (item.device_name, item.is_online) for item in items}
 
     def command(self, target: "Device | None") -> None:
         """Command another device of its user, or one that is not known, if it is connected itself."""
@@ -229,14 +240,14 @@ class Device:
         return Core(deps)
 
     def _do(self, out: Sequence[Output | SendText]) -> None:
-        if self.plays and self.is_javascript:
+        if self.registers and self.is_javascript:
             for operation_id, write in self._javascript_queue.changes(self.javascript_disk.get(self.user_id, ())):
-                self._plays(operation_id, write)
+                self._says(operation_id, write)
         for output in out:
             match output:
                 case outputs.Save(user_id=user_id, changes=changes):
                     for operation_id, write in changes.queue.items():
-                        self._plays(operation_id, write)
+                        self._says(operation_id, write)
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
                     self.deps.loop.call_later(0.01, self._give_token, self.core)
@@ -266,13 +277,22 @@ class Device:
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
 
-    def _plays(self, operation_id: str, write: PendingWrite | None) -> None:
-        """Let it be known what is queued of progress, and what is not any more."""
-        registers = self.deps.witness.registers
+    def _follow(self, collection: str) -> None:
+        """Follow registers, as its app does from now on."""
+        if collection not in self.registers:
+            self.registers[collection] = None
+            self._do(self.core.open(collection))
+
+    def _says(self, operation_id: str, write: PendingWrite | None) -> None:
+        """Let it be known what is queued of registers, and what is not any more."""
+        witness = self.deps.witness
         if write is None:
-            registers.drops(self.user_id, operation_id)
-        elif write.registers == PROGRESS:
-            self.deps.log.note(self.name, f"{write.operation} progress of {write.content_id[-4:]} as {operation_id}")
+            witness.registers.drops(self.user_id, operation_id)
+        elif write.registers is not None:
+            self.deps.log.note(
+                self.name, f"{write.operation} {write.registers} of {write.content_id[-4:]} as {operation_id}"
+            )
+            registers = witness.registers if write.registers == PROGRESS else witness.names
             registers.wants(self.user_id, write)
 
     def _send(self, text: str) -> None:

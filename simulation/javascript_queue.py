@@ -1,6 +1,7 @@
-"""What the JavaScript client's saves say of its queue, as the Python client has it; of progress, which is looked at."""
+"""What the JavaScript client's saves say of registers in its queue, as the Python client has it."""
 
 from collections.abc import Iterable, Iterator
+from re import compile as compile_pattern
 from typing import Any, Final
 
 import msgspec
@@ -9,24 +10,21 @@ from syncd_client.hlc import Timestamp
 from syncd_client.register_messages import RegisterAction
 from syncd_client.user_state import PendingWrite
 
-from simulation.lines import PROGRESS
-
-PREFIX: Final = f":{PROGRESS}\x1f"
-"""What the keys of progress begin with."""
+_KEY: Final = compile_pattern(":(.+)\x1f(.*)")
+"""Of a register: its collection, and what is its key there."""
 
 
 class _Write(Struct, rename={"is_unstamped": "isUnstamped"}):
     number: int
     operation_id: str
     operation: RegisterAction
-    content_id: str
     timestamp: Timestamp
     data: dict[str, Any] | None = None
     is_unstamped: bool = False
 
 
 class JavascriptQueue:
-    """What is queued of progress on one device, whose disk it reads."""
+    """What is queued of registers on one device, whose disk it reads."""
 
     def __init__(self) -> None:
         self._read = 0
@@ -40,23 +38,23 @@ class JavascriptQueue:
             self._read += 1
             for change in msgspec.json.decode(save):
                 match change:
-                    case {"queue": {"content_id": str(key)} as write} if key.startswith(PREFIX):
+                    case {"queue": {"content_id": str(key)} as write} if of_register := _KEY.fullmatch(key):
                         queued = msgspec.convert(write, _Write)
                         self._ids[queued.number] = queued.operation_id
-                        yield queued.operation_id, _as_python(queued)
+                        yield queued.operation_id, _as_python(queued, *of_register.groups())
                     case {"settle": number} if operation_id := self._ids.pop(number, None):
                         yield operation_id, None
 
 
-def _as_python(write: _Write) -> PendingWrite:
+def _as_python(write: _Write, collection: str, key: str) -> PendingWrite:
     return PendingWrite(
         operation_id=write.operation_id,
         operation=write.operation,
-        content_id=write.content_id.removeprefix(PREFIX),
+        content_id=key,
         tag=None,
         observed=0,
         timestamp=write.timestamp,
         is_unstamped=write.is_unstamped,
         data=write.data,
-        registers=PROGRESS,
+        registers=collection,
     )

@@ -6,6 +6,7 @@ BETWEEN: Final = "\x1f"
 """Between user and collection, in what names a collection beside the watchlist: that is named by its user alone."""
 
 PROGRESS: Final = "progress"
+DEVICES: Final = "devices"
 
 
 def line_of(user_id: str, list_id: str | None) -> str:
@@ -13,9 +14,9 @@ def line_of(user_id: str, list_id: str | None) -> str:
     return user_id if list_id is None else f"{user_id}{BETWEEN}list:{list_id}"
 
 
-def line_of_progress(user_id: str) -> str:
-    """Return what names a user's progress."""
-    return f"{user_id}{BETWEEN}{PROGRESS}"
+def line_of_registers(user_id: str, collection: str) -> str:
+    """Return what names a user's progress, or devices."""
+    return f"{user_id}{BETWEEN}{collection}"
 
 
 def user_in(line: str) -> str:

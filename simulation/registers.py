@@ -1,6 +1,6 @@
 """What users have said of registers, and were shown of them: held against the promise that the latest word holds.
 
-Here they are of playback progress. Of each member of a key the word with the greatest stamp holds, in whatever order
+Of each member of a key the word with the greatest stamp holds, in whatever order
 words arrive; the journal keeps the newest operation of each key alone, so what is replayed has holes.
 """
 
@@ -62,6 +62,10 @@ class RegisterJournal(Struct, frozen=True):
     def at(self, revision: int) -> dict[str, Version]:
         """Return each key as it was left at a revision, those that were removed, too."""
         return {version.key: version for version in self.versions if version.revision <= revision}
+
+    def members(self, name: str) -> dict[str, Any]:
+        """Return what one member of each key is; ``None``: nothing was said of it."""
+        return {key: version.members.get(name, (None,))[0] for key, version in self.at(self.head).items()}
 
     @property
     def values(self) -> dict[str, Value]:
@@ -128,14 +132,16 @@ def _value_in(told: Mapping[str, Any]) -> Value:
 
 def judge_registers(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
     """Yield everything about this line that breaks the promise."""
-    revisions = [version.revision for version in journal.versions]
-    if revisions != sorted(set(revisions)) or journal.head != (revisions[-1] if revisions else 0):
-        yield f"revisions do not ascend to {journal.head}: {revisions}"
-    yield from _latest_words(witness, line, journal)
+    yield from judge_words(witness, line, journal)
+    yield from _only_words(witness, line, journal)
     yield from _shown(witness, line, journal)
 
 
-def _latest_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+def judge_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+    """Yield each word of a device that does not hold, though no later one does; the service may have said others."""
+    revisions = [version.revision for version in journal.versions]
+    if revisions != sorted(set(revisions)) or journal.head != (revisions[-1] if revisions else 0):
+        yield f"revisions do not ascend to {journal.head}: {revisions}"
     held = journal.at(journal.head)
     words = {key: word for key, word in witness.words.items() if key[0] == user_in(line)}
     for key, word in words.items():
@@ -146,11 +152,15 @@ def _latest_words(witness: RegisterWitness, line: str, journal: RegisterJournal)
                 continue
             if stamp < word.stamp or (stamp == word.stamp and value != said):
                 yield f"{name} of {word.key} is {value} by {stamp}, and {said} was said by {word.stamp}"
-    for version in held.values():
+
+
+def _only_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+    words = [word for (user_id, _), word in witness.words.items() if user_id == user_in(line)]
+    for version in journal.at(journal.head).values():
         for name, (value, stamp) in version.members.items():
             if not any(
                 word.key == version.key and word.stamp in (None, stamp) and word.says.get(name) == value
-                for word in words.values()
+                for word in words
             ):
                 yield f"{name} of {version.key} is {value} by {stamp}, which nobody has said"
 

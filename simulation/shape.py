@@ -4,7 +4,7 @@ Each seed has some kinds of fault and lacks the others, so that rare combination
 """
 
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -91,6 +91,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     """Whether devices command each other."""
     plays: bool
     """Whether users play something, and follow how far they have come."""
+    renames: bool
+    """Whether devices follow which there are, and name each other."""
     slice_rows: int
     """Updates, or items of a list, that are read and sent at once."""
     faults: frozenset[str]
@@ -108,6 +110,7 @@ class Shape(Struct, frozen=True, kw_only=True):
             "lists of one author": self.lists,
             "lists on devices": self.follows,
             "progress": self.plays,
+            "devices": self.renames,
             "commands": self.commands,
             "ids of any text": self.content_ids == "text",
             "JavaScript": self.javascript,
@@ -118,6 +121,10 @@ class Shape(Struct, frozen=True, kw_only=True):
         size = f"{self.nodes} nodes, {self.users} users with {self.devices} devices, {self.steps} steps"
         size = ", ".join((size, *self.parts))
         return f"seed {self.seed}: {size}, {self.style}; {', '.join(sorted(self.faults)) or 'no faults'}"
+
+
+_PLAIN: Final[dict[str, Any]] = {"lists": 0, "follows": False, "plays": False, "renames": False}
+"""Of a world whose users have a watchlist, and no other collection."""
 
 
 def draw_shape(seed: int) -> Shape:
@@ -142,11 +149,12 @@ def draw_shape(seed: int) -> Shape:
         content_ids=Random(f"content ids {seed}").choice(("uuid", "uuid", "uuid", "text")),  # noqa: S311
         commands=Random(f"commands {seed}").random() < 0.25,  # noqa: S311
         plays=Random(f"plays {seed}").random() < 0.25,  # noqa: S311
+        renames=Random(f"renames {seed}").random() < 0.25,  # noqa: S311
         slice_rows=Random(f"slices {seed}").choice((SLICE_ROWS, SLICE_ROWS, 2)),  # noqa: S311
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
-    # A restore takes writes back, of which the lists' author would have to know, deletions, and words on progress.
-    return replace(shape, lists=0, follows=False, plays=False) if "database is restored" in shape.faults else shape
+    # A restore takes writes back, of which the lists' author would have to know, deletions, and words on registers.
+    return replace(shape, **_PLAIN) if "database is restored" in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:
@@ -156,4 +164,4 @@ def draw_small_shape(seed: int) -> Shape:
     """
     shape = replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0)
     has_parts = Random(f"small {seed}").random() < PARTS_SHARE  # noqa: S311
-    return shape if has_parts else replace(shape, lists=0, follows=False, plays=False, commands=False)
+    return shape if has_parts else replace(shape, **_PLAIN, commands=False)

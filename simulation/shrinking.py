@@ -36,6 +36,8 @@ def smaller(shape: Shape) -> Iterator[Shape]:
         yield replace(shape, content_ids="uuid")
     if shape.commands:
         yield replace(shape, commands=False)
+    if shape.renames:
+        yield replace(shape, renames=False)
     if shape.plays:
         yield replace(shape, plays=False)
     if shape.follows:

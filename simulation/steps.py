@@ -57,6 +57,8 @@ class Steps:
             possible["a list is used on a device"] = (25, lambda: world.list_users.go_on(self._any_device()))
         if world.shape.plays:
             possible["something is played"] = (25, self._play)
+        if world.shape.renames:
+            possible["a device is named"] = (15, lambda: self._any_device().rename(self._rng))
         if world.shape.commands:
             possible["a device is commanded"] = (15, self._command)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import override
 
-from simulation.lines import PROGRESS, line_of, line_of_progress, named
+from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
 from simulation.witness import Answer, Witness, carried
 
 TRY_AGAIN: Final = frozenset({"try_again_later", "malformed", "unauthorized"})
@@ -35,9 +35,7 @@ class ConnectionWatch:
         self._user_id = user_id
         self._device = device
         self._watches = {
-            name: (_ProgressWatch if name == PROGRESS else _ListWatch)(
-                witness, _line_of(user_id, name), device, since, epoch
-            )
+            name: _WATCHES.get(name, _ListWatch)(witness, _line_of(user_id, name), device, since, epoch)
             for name, since, epoch in _asked(target)
         }
         """By collection, those that it follows."""
@@ -166,8 +164,8 @@ class _ListWatch:
         self._witness.violate(f"{self._device} of {named(self._line)} {text}")
 
 
-class _ProgressWatch(_ListWatch):
-    """What was missed of progress has holes, and ends at the revision of ``resumed``; what comes live has none."""
+class _RegisterWatch(_ListWatch):
+    """What was missed of registers has holes, and ends at the revision of ``resumed``; what comes live has none."""
 
     _missed = 0
     """Up to this revision there may be holes."""
@@ -189,11 +187,27 @@ class _ProgressWatch(_ListWatch):
                 f"was shown revision {revision} where {self._next} comes next, with holes up to {self._missed}"
             )
         self._next = revision + 1
+        self._know(told)
+
+    def _know(self, told: dict[str, Any]) -> None:
+        pass  # of devices it is looked at in the end what is shown of them
+
+    @override
+    def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
+        pass
+
+
+class _ProgressWatch(_RegisterWatch):
+    @override
+    def _know(self, told: dict[str, Any]) -> None:
         self._witness.registers.show(self._line, told)
 
     @override
     def _know_all(self, revision: int, items: list[dict[str, Any]]) -> None:
         self._witness.registers.show_all(self._line, revision, {item["content_id"]: item for item in items})
+
+
+_WATCHES: Final[dict[str, type[_ListWatch]]] = {PROGRESS: _ProgressWatch, DEVICES: _RegisterWatch}
 
 
 def _asked(target: str) -> Iterator[tuple[str, int, str | None]]:
@@ -211,11 +225,14 @@ def _collection_of(kind: str, told: dict[str, Any]) -> str:
     """Return which collection the service tells of."""
     if "list" in told:
         return f"list:{told['list']}"
-    return PROGRESS if told.get("collection") == PROGRESS or kind.startswith(PROGRESS) else WATCHLIST
+    if kind == "resumed":
+        collection: str = told.get("collection", WATCHLIST)
+        return collection
+    return PROGRESS if kind.startswith("progress_") else DEVICES if kind.startswith("device") else WATCHLIST
 
 
 def _line_of(user_id: str, name: str) -> str:
-    return line_of_progress(user_id) if name == PROGRESS else line_of(user_id, _list_in(name))
+    return line_of_registers(user_id, name) if name in _WATCHES else line_of(user_id, _list_in(name))
 
 
 def _list_in(name: str) -> str | None:

@@ -77,6 +77,8 @@ class Witness:
         """The tags that foreign publishers have removed, each time, by user and content."""
         self.registers = RegisterWitness(self.violate)
         """Of progress."""
+        self.names = RegisterWitness(self.violate)
+        """What devices call each other."""
         self.commands = CommandWitness(self.violate)
         self.violations: list[str] = []
         self.marks: dict[str, str] = {}
@@ -102,9 +104,10 @@ class Witness:
 
     def answered(self, user_id: str, operation_id: str, answer: Answer) -> None:
         """Know an answer: to what is said of a list a repetition must get the first one."""
-        if (user_id, operation_id) in self.registers.words:
-            self.registers.acknowledged[user_id, operation_id] = None
-            return
+        for registers in (self.registers, self.names):
+            if (user_id, operation_id) in registers.words:
+                registers.acknowledged[user_id, operation_id] = None
+                return
         if (user_id, operation_id) not in self.wanted:
             self.violate(f"{user_id} was answered to {operation_id}, which nobody of that user wrote")
         first = self.answers.setdefault((user_id, operation_id), answer)
@@ -144,7 +147,8 @@ class Witness:
     def confirmed(self, user_id: str, event: events.Confirmed) -> None:
         """Know what the client tells its app."""
         key = user_id, event.operation_id
-        if key not in self.answers and key not in self.lost and key not in self.registers.acknowledged:
+        known = (self.answers, self.lost, self.registers.acknowledged, self.names.acknowledged)
+        if not any(key in one for one in known):
             self.violate(f"{user_id} {event.operation_id} was confirmed and never answered")
 
     def refused(self, user_id: str, event: events.Refused) -> None:

@@ -28,7 +28,7 @@ from simulation.device import Device
 from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
 from simulation.history import VIOLATION, page, page_of_nodes, read_commits, user_of
-from simulation.lines import line_of_progress, named
+from simulation.lines import DEVICES, PROGRESS, line_of_registers, named
 from simulation.list_author import ListAuthors
 from simulation.list_users import ListUsers
 from simulation.loop import SimulatedLoop
@@ -36,7 +36,7 @@ from simulation.network import Delay, Network
 from simulation.node import BOOT_S, NodeDeps, SimulatedNode
 from simulation.operating import Operator
 from simulation.oracle import JournalFile, judge
-from simulation.registers import judge_registers
+from simulation.registers import judge_registers, judge_words
 from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S, WallClock
@@ -270,8 +270,12 @@ class World:
             for text in judge(self.witness, line, self.journal.read(line)):
                 yield f"{named(line)}: {text}"
         for user_id in self.users if self.shape.plays else ():
-            line = line_of_progress(user_id)
+            line = line_of_registers(user_id, PROGRESS)
             for text in judge_registers(self.witness.registers, line, self.journal.registers(line)):
+                yield f"{named(line)}: {text}"
+        for user_id in self.users if self.shape.renames else ():
+            line = line_of_registers(user_id, DEVICES)
+            for text in judge_words(self.witness.names, line, self.journal.registers(line)):
                 yield f"{named(line)}: {text}"
         yield from self.lists.judge(self.journal)
 

@@ -1,4 +1,4 @@
-"""Deliberate defects of what is followed beside the watchlist: lists and progress, of presence and commands."""
+"""Deliberate defects of what is followed beside the watchlist (lists, progress, devices), of presence and commands."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from syncd_client.collection import Collection
 from syncd_client.connector import Connector
+from syncd_client.device_registers import DeviceRegisters
 from syncd_client.messages import WatchlistSnapshot
 from syncd_client.registers import Registers
 
@@ -15,6 +16,7 @@ from actors.connection.followed import Followed
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.messages.connection import Replayed
 from actors.presence.presence import Presence
+from actors.watchlist.presence_hints import PresenceHints
 from crdt.lww import LWWRegister
 from storage import lists, user_journal
 from storage.presence import SqlPresenceStore
@@ -117,10 +119,19 @@ def command_every_device_of_the_user(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ConnectionRegistry, "_send_to_device", to_all)
 
 
+def take_all_for_offline_whenever_devices_are_resumed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(DeviceRegisters, "begin_hints", lambda self: self._set_hints({}))
+
+
+def tell_nobody_who_comes_and_goes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PresenceHints, "relay", nothing)
+    patch.setattr(PresenceHints, "refresh", nothing)
+
+
 FOUND_AT: Final[dict[Patch, int]] = {
     begin_every_list_at_revision_1: 31,  # 0.05 s: user-0: lists.6 to kids got Response(status=200, body={'success': …
     let_the_last_to_arrive_say_what_items_carry: 104,  # 0.07 s: user-0 progress: position of …
-    keep_what_is_in_a_deleted_list: 399,  # 0.05 s: user-0: node 0 tells another list kids than was written
+    keep_what_is_in_a_deleted_list: 360,  # 0.06 s: user-2: node 0 tells another list kids than was written
     follow_no_list_that_is_opened_later: 393,
     leave_a_deleted_list_on_devices: 97,
     let_each_tag_carry_its_own_word: 393,
@@ -129,6 +140,8 @@ FOUND_AT: Final[dict[Patch, int]] = {
     show_what_others_have_removed_of_progress: 138,  # 0.10 s: after 180 s of calm device 1.0 shows another progress …
     write_nobody_again_whose_lease_had_ended: 175,  # 0.08 s: after 15 s device 0.1 of user-0 is said to be offline, …
     take_who_has_left_for_online: 71,
+    take_all_for_offline_whenever_devices_are_resumed: 4,  # 0.19 s: after 180 s of calm device 0.0 shows other …
+    tell_nobody_who_comes_and_goes: 399,  # 0.08 s: after 180 s of calm device 1.0 shows other devices than the …
     command_every_device_of_the_user: 212,  # 0.03 s: device 0.0 of user-0 was told of command.1, which was for …
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""
