@@ -40,6 +40,8 @@ RENEWALS: Final = 3
 """Of a lease, before it ends: a database that is away for a moment, or slow, ends none."""
 GATHER_S: Final = 0.1
 """Between two transactions: so long may a device that comes or goes wait for others that do."""
+LINGER_S: Final = 0.5
+"""So long a device may be away before it is said to be: apps connect anew to follow more, and at each poll."""
 MAX_BATCH: Final = 500
 """Devices in one transaction: 5,000 that come in a second are ten, of some milliseconds each."""
 RETRY_S: Final = 1.0
@@ -63,6 +65,7 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     metrics: PresenceMetrics
     lease_s: float = LEASE_S
     gather_s: float = GATHER_S
+    linger_s: float = LINGER_S
     retry_s: float = RETRY_S
     max_batch: int = MAX_BATCH
 
@@ -70,9 +73,10 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
 class Presence(SupervisedActor):
     """Messages in: ``PresenceMessage``. Messages out: ``WritePresence``, one at a time, and what comes of its answer.
 
-    A device that comes or goes is written at once, or with all that come within ``gather_s`` of the write before. Those
-    that were not known get a register, as if they had said something of themselves. While any is connected the lease is
-    renewed. Should it have ended all the same, all that are connected are written again.
+    A device that comes is written at once, or with all that come within ``gather_s`` of the write before; one that
+    goes, if it has not come back after ``linger_s``, or with the next write. Those that were not known get a register,
+    as if they had said something of themselves. While any is connected the lease is renewed. Should it have ended all
+    the same, all that are connected are written again.
     """
 
     def __init__(self, deps: PresenceDeps) -> None:
@@ -130,8 +134,12 @@ class Presence(SupervisedActor):
     def on_idle(self) -> None:
         """Write what has come, unless more of it is gathered."""
         self._deps.metrics.waiting = len(self._is_here) + len(self._visited)
-        if self._has_work and self._written is None and not self._is_gathering:
+        if not self._has_work or self._written is not None or self._is_gathering:
+            return
+        if self._recorded or self._visited or self._has_more or any(self._is_here.values()):
             self._write()
+        else:  # devices that have gone, and nothing else
+            self._gather(self._deps.linger_s)
 
     @property
     def _has_work(self) -> bool:
@@ -206,9 +214,13 @@ class Presence(SupervisedActor):
     def _finish(self, pause_s: float) -> "_Batch":
         batch, self._written = self._written, None
         assert batch is not None, "one is answered once"
+        self._gather(pause_s)
+        return batch
+
+    def _gather(self, pause_s: float) -> None:
+        self._cancel_timer()
         self._is_gathering = True
         self._timer = tell_later(pause_s, self.actor_ref, PresenceDue())
-        return batch
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -284,27 +284,27 @@ FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
     register_after_the_read: 393,
     show_a_gap: 183,  # 0.04 s: device 2.0 of user-2 list:kids was shown revision 1 before it was said where it
     relay_to_everybody: 290,
-    let_removes_win: 212,  # 0.06 s: user-1: revision 3 removed revision 2, which nobody who removed it had seen
+    let_removes_win: 360,  # 0.06 s: user-0: revision 5 removed revision 2, which nobody who removed it had seen
     forget_the_answers: 212,
-    mint_a_tag_twice: 207,  # 0.07 s: user-3: revision 9 removed revision 7, which nobody who removed it had seen
+    mint_a_tag_twice: 474,  # 0.09 s: user-0: revision 9 removed revision 7, which nobody who removed it had seen
     skip_a_revision: 212,
     replay_one_too_few: 212,  # 0.04 s: device 0.0 of user-0 was shown revision 7 where 6 comes next
     leave_gaps_open: 93,
-    compare_no_heads: 341,  # 0.13 s: after 180 s of calm device 1.0 shows 4 contents, and the journal holds 5
+    compare_no_heads: 339,  # 0.12 s: after 180 s of calm device 1.0 shows other devices than the journal holds, or ot
     never_retire: 212,
     retire_with_commits_under_way: 46,
     keep_who_has_left: 212,
     lose_the_queue_on_a_restart: 212,
     number_writes_again_after_a_restart: 212,
     drop_answers_with_the_history: 412,  # 0.07 s: user-2 backend.2 was answered Answer(status='removed', …
-    keep_what_a_list_lacks: 473,  # 0.11 s: after 180 s of calm device 0.0 shows 3 contents, and the journal holds 1
+    keep_what_a_list_lacks: 412,  # 0.06 s: after 180 s of calm device 0.0 shows 3 contents, and the journal holds 2
     tell_a_list_of_another_revision: 232,
     ask_from_too_late_on: 290,
     answer_the_wrong_writer: 212,
     forget_foreign_tags: 290,
-    take_its_own_absence_for_silence: 384,  # 0.11 s: device 1.0 of user-1 was closed with 4001, and its link was fine
+    take_its_own_absence_for_silence: 85,  # 0.07 s: device 2.1 of user-2 was closed with 4001, and its link was fine
     accept_an_old_epoch: 381,
-    start_on_a_journal_that_has_gone_back: 290,  # 0.07 s: node 0 runs on a database that has gone back in time
+    start_on_a_journal_that_has_gone_back: 381,  # 0.16 s: node 0 runs on a database that has gone back in time
     forget_which_epochs_were_renewed: 381,  # 0.17 s: node 0 runs on a database that has gone back in time
     serve_who_takes_nothing: 419,  # 0.07 s: device 0.1 took nothing for 27 s, and was not given up
     leave_revoked_connections_open: 247,  # 0.08 s: after 180 s of calm device 0.0 is connected with device …

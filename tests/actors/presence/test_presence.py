@@ -153,6 +153,21 @@ async def test_who_comes_and_goes_in_between_is_written_as_gone(wire: Wire) -> N
     assert (written.came, written.left) == ((), (("ann", "tv"),))
 
 
+async def test_who_has_gone_may_come_back_before_it_is_said(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    await wired.answer()
+    await wired.tell(DeviceLeft("ann", "tv"))
+    assert wired.writes == []
+    await wired.tell(DeviceCame("ann", "tv"), PresenceDue())
+    written = await wired.written()
+    assert (written.came, written.left) == ((("ann", "tv"),), ())
+    await wired.answer()
+    await wired.tell(DeviceLeft("ann", "tv"))
+    await wired.tell(PresenceDue())
+    assert (await wired.written()).left == (("ann", "tv"),)
+
+
 async def test_a_storm_is_written_in_parts(wire: Wire) -> None:
     wired = await wire(max_batch=10)
     for number in range(25):
@@ -254,7 +269,7 @@ async def test_who_follows_is_told_of_what_makes_a_difference(wire: Wire) -> Non
     await wired.tell(DeviceCame(*TV))
     seen = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=True, last_seen_ms=1),), is_elsewhere=False)
     await wired.answer(seen=(seen,))
-    await wired.tell(DeviceLeft(*TV))
+    await wired.tell(DeviceLeft(*TV), PresenceDue())
     await wired.answer()
     assert wired.seen == [ShowSeen((seen,))]
 
