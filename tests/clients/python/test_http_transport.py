@@ -133,6 +133,23 @@ async def test_behind_a_proxy_that_keeps_answers_until_they_are_whole_it_polls(
 
 
 @pytest.mark.usefixtures("soon", "impatient")
+async def test_progress_and_devices_go_by_polls_which_hints_do_not_end(network: Middlebox, user: str) -> None:
+    network.trick = "buffers"
+    async with signed_in(network, user) as (client, events):
+        assert (client.progress.items, client.devices.items) == ((), ())
+        await live_by(client, Transport.POLLING)
+        client.progress.update(content(1), 90, 100, state="paused")
+        client.devices.update("phone", device_name="My phone")
+        await until(client, lambda: client.queued == 0 and len(client.devices.items) == 1)
+        assert [item.position_seconds for item in client.progress.items] == [90]
+        assert [item.device_name for item in client.devices.items] == ["My phone"]
+        assert not [event for event in events if isinstance(event, Refused)]
+        asked = len(network.requests)
+        await asyncio.sleep(0.5)
+        assert len(network.requests) <= asked + 3, "each poll waits for something to say"
+
+
+@pytest.mark.usefixtures("soon", "impatient")
 async def test_a_socket_that_opens_and_lets_nothing_through_is_given_up(
     network: Middlebox, user: str, write: Write
 ) -> None:
