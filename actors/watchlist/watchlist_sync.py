@@ -85,10 +85,8 @@ class WatchlistSync(SupervisedActor):
             case TryAgain(collection=name):
                 self._in_use(name).try_again()
             case RetireIfIdle():
-                if self._watchlist.waiting is None:
+                if self._watchlist.waiting is None:  # else the next sweep asks again: somebody may wait by then
                     self._retire_if_idle()
-                else:
-                    self._watchlist.waiting.append(message)
             case _:
                 concerned = self._concerned(message)
                 if concerned is None:

@@ -728,6 +728,18 @@ async def test_a_message_behind_the_request_to_retire_keeps_the_actor(
     assert len(others.commits()) == 1
 
 
+async def test_who_comes_before_the_head_is_known_keeps_the_actor_though_it_was_asked_to_retire_before(
+    started: Started, others: Others, devices: Devices, handled: Handled
+) -> None:
+    user = started(WatchlistSync.start("ann", others.deps(), others.retired.append))
+    user.tell(RetireIfIdle())
+    await handled(user)
+    user.tell(Join(devices.connection("b")))
+    await handled(user)
+    await user.ask(head(4), block=False)  # with nothing behind it in the inbox that would keep the actor by itself
+    assert others.retired == []
+
+
 async def test_a_second_answer_about_the_head_changes_nothing(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
