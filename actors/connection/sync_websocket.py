@@ -284,8 +284,12 @@ class SyncWebSocket(LoopActor):
             self._deliver(delivery)
         for followed in self._followed:
             newest = 0 if pending is None else pending.newest.get(followed.asked.collection, 0)
-            if self._state is State.LIVE and followed.lacks(newest):
+            if not followed.lacks(newest):
+                continue
+            if self._state is State.LIVE:
                 self._fill_gap(followed)
+            else:  # one after the other: let it be known until then
+                self._deliver(Deliver(newest + 1, (), followed.asked.collection))
 
     # From the device
 

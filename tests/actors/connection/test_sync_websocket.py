@@ -16,7 +16,7 @@ from actors.connection.outbox import CHUNK_BYTES
 from actors.connection.sync_websocket import SyncWebSocket
 from actors.messages.change import Change
 from actors.messages.close_codes import INTERNAL_ERROR, TRY_AGAIN_LATER
-from actors.messages.collections import DEVICES, WATCHLIST
+from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST
 from actors.messages.connection import (
     MAX_WAITING_BYTES,
     MAX_WAITING_FRAMES,
@@ -192,6 +192,20 @@ async def test_a_hint_waits_for_the_resumed_of_its_collection_or_is_in_what_come
     resumed, *rest = device.socket.lines
     assert msgspec.json.decode(resumed)["collection"] == DEVICES
     assert rest == ["hint 1", "hint 2"]
+
+
+async def test_what_is_missing_of_several_collections_is_asked_for_one_after_the_other(connect: Connect) -> None:
+    device = connect(Following(PROGRESS, 5), Following(DEVICES, 3), since=10, epoch="e")
+    for number, name in ((10, WATCHLIST), (5, PROGRESS), (3, DEVICES)):
+        await device.tell(Replayed(revision=number, head=number, epoch="e", frames=(), collection=name))
+    behind = [Deliver(number, (), name) for number, name in ((12, WATCHLIST), (7, PROGRESS), (5, DEVICES))]
+    await device.tell(*behind)
+    for number, name in ((11, WATCHLIST), (6, PROGRESS), (4, DEVICES)):
+        join = device.told_of(Join)[-1]
+        assert (join.collection, join.since) == (name, number - 1)
+        frames = (b"%d of it\n" % number,)
+        await device.tell(Replayed(revision=number, head=number, epoch="e", frames=frames, collection=name))
+    assert device.socket.lines[3:] == ["11 of it", "6 of it", "4 of it"]
 
 
 async def test_a_command_that_has_waited_too_long_is_not_shown_any_more(connect: Connect) -> None:
