@@ -54,7 +54,7 @@ class Service:
 @pytest.fixture
 def service() -> Iterator[Service]:
     service = Service()
-    with serve(service.talk, "127.0.0.1", 0) as server:
+    with serve(service.talk, "127.0.0.1", 0, ping_interval=None) as server:  # without a thread more for each connection
         service.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
         serving = threading.Thread(target=server.serve_forever)
         serving.start()

@@ -41,7 +41,7 @@ def talk(connection: ServerConnection) -> None:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with serve(talk, "127.0.0.1", 0) as server:
+    with serve(talk, "127.0.0.1", 0, ping_interval=None) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
