@@ -123,6 +123,7 @@ def test_a_write_waits_for_anothers_lock_only_so_long_and_a_read_does_not(databa
     lock = "UPDATE film SET title = 'Brazil'"
     with holder.transaction(writing=True) as transaction:
         transaction.connection.execute(lock)
+        transaction.connection.execute("SELECT 1").fetchall()  # PostgreSQL has the lock then: statements go together
         with pytest.raises(StoreUnavailable), other.transaction(writing=True) as waiting:
             waiting.connection.execute(lock)
         with other.transaction(writing=False) as reading:
