@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -32,6 +33,7 @@ class KeyIssuer:
         self.answers.set()
         self.requests: list[str] = []
         """Each request's head."""
+        self._held: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
         self._port = 0
@@ -44,6 +46,7 @@ class KeyIssuer:
         self.body = json.dumps({"keys": jwks}).encode()
 
     async def start(self) -> None:
+        self._let_port_go()
         self._server = await asyncio.start_server(self._answer, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -51,9 +54,18 @@ class KeyIssuer:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self._held = socket.socket()  # while it is away nobody else gets its port
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind(("127.0.0.1", self._port))
+
+    def _let_port_go(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     async def close(self) -> None:
         self.stop()
+        self._let_port_go()
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
