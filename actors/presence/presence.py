@@ -41,7 +41,7 @@ RENEWALS: Final = 3
 GATHER_S: Final = 0.1
 """Between two transactions: so long may a device that comes or goes wait for others that do."""
 LINGER_S: Final = 0.5
-"""So long a device may be away before it is said to be: apps connect anew to follow more, and at each poll."""
+"""So long a device may be away before it is said to be: apps reconnect to follow more, and at each poll."""
 MAX_BATCH: Final = 500
 """Devices in one transaction: 5,000 that come in a second are ten, of some milliseconds each."""
 RETRY_S: Final = 1.0

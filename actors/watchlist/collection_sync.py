@@ -120,19 +120,20 @@ class CollectionSync:
 
     def arrived(self, message: PubNubUpdate) -> None:
         """Show the devices what another node has committed, if it is next."""
-        if self._is_next(message.revision or 0, message.epoch) and (self._connections or self._name != DEVICES):
+        if self._is_next(message.revision or 0, message.epoch) and not self._is_unheard:
             self._deps.broadcaster(RelayPubNubMessage(self._user_id, message))
         self.heal_if_behind()
 
     @property
     def _has_audience(self) -> bool:
-        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it.
+        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it."""
+        is_wanted = bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
+        return is_wanted and not self._is_unheard
 
-        A device that only connects is a change of the user's devices: that is no relay unless somebody follows them.
-        """
-        if self._name == DEVICES:
-            return bool(self._connections)
-        return bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
+    @property
+    def _is_unheard(self) -> bool:
+        """Whether it is of devices that nobody follows: one that only connects changes them, and that is no relay."""
+        return self._name == DEVICES and not self._connections
 
     def _is_next(self, revision: int, epoch: str | None) -> bool:
         step = self._revisions.arrive(revision, epoch)

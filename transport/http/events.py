@@ -54,7 +54,6 @@ class Events:
         return b"%bevent: close\ndata: %b\n\n" % (broken_off, msgspec.json.encode(Closing(code, reason)))
 
 
-def _is_hint(payload: bytes | memoryview) -> bool:
+def _is_hint(payload: bytes) -> bool:
     """Return whether it is a ``device_update`` that is no revision: with these every poll begins, so they end none."""
-    message = bytes(payload)
-    return message.startswith(b'{"type":"device_update"') and b'"revision":' not in message
+    return payload.startswith(b'{"type":"device_update"') and b'"revision":' not in payload
