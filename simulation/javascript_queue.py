@@ -1,6 +1,6 @@
 """What the JavaScript client's saves say of registers in its queue, as the Python client has it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from re import compile as compile_pattern
 from typing import Any, Final
 
@@ -32,9 +32,9 @@ class JavascriptQueue:
         self._ids: dict[int, str] = {}
         """The operation's id of each write that is queued, by its number."""
 
-    def changes(self, saves: Iterable[Raw]) -> Iterator[tuple[str, PendingWrite | None]]:
+    def changes(self, saves: Sequence[Raw]) -> Iterator[tuple[str, PendingWrite | None]]:
         """Yield what those of ``saves`` change that are new: operation ids, and what is queued; ``None``: no more."""
-        for save in [*saves][self._read :]:
+        for save in saves[self._read :]:
             self._read += 1
             for change in msgspec.json.decode(save):
                 match change:

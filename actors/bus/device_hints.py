@@ -92,10 +92,12 @@ class DeviceHints(SupervisedActor):
 
     async def _publish_all(self) -> None:
         waiting = self._waiting
-        while waiting:
-            some = [waiting.popleft() for _ in range(min(MAX_AT_ONCE, len(waiting)))]
-            await asyncio.gather(*(self._publish(user_id, message) for user_id, message in some))
-        self._publishing = None
+        try:
+            while waiting:
+                some = [waiting.popleft() for _ in range(min(MAX_AT_ONCE, len(waiting)))]
+                await asyncio.gather(*(self._publish(user_id, message) for user_id, message in some))
+        finally:  # also after a defect: the next hint begins anew
+            self._publishing = None
 
     async def _publish(self, user_id: str, message: PubNubDevicesSeen) -> None:
         try:
