@@ -77,10 +77,10 @@ class OpenedFiles:
             self._wal_index = None
 
     def note_written(self) -> None:
-        """This process may have written to the database's file."""
+        """The database's file may have been written to, as SQLite does it. Raises: StoreUnavailable, it is gone."""
         # First: what a checkpoint of another process writes meanwhile must be seen to come from one.
         self._checkpoints = self._read_checkpoints()
-        self._opened[self._file] = self._file.stat()
+        self._opened[self._file] = _check_is(self._file, self._opened[self._file])
 
     def check(self) -> None:
         """Check that the files are those that were opened, and what they were.
@@ -110,8 +110,8 @@ class OpenedFiles:
     def _check_content(self, found: os.stat_result) -> None:
         if _written(found) == _written(self._opened[self._file]):
             return
-        before, self._checkpoints = self._checkpoints, self._read_checkpoints()
-        self._opened[self._file] = found
+        before = self._checkpoints
+        self.note_written()  # by a checkpoint, or else:
         if self._checkpoints is not None:
             _, done, begun = self._checkpoints
             if self._checkpoints == before and done == begun:

@@ -1,5 +1,6 @@
 """A journal's file that is written over while it is open; and what others may do to it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,30 @@ def test_a_program_that_copies_the_wal_all_the_time_is_no_overwriting(
             journal.commit([author.add(f"film {number}")])
         copying.kill()
     assert journal.heads(["ann"])[0].revision == 201
+
+
+def test_a_checkpoint_while_the_file_is_looked_at_is_no_overwriting(
+    journal: SqlJournalStore, sqlite_url: str, file: Path, author: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checkpoint() -> None:
+        journal.commit([author.add("brazil")])
+        execute_elsewhere(file, "PRAGMA wal_checkpoint(PASSIVE)")
+
+    def read_after_one_more(*arguments: int) -> bytes:
+        monkeypatch.undo()
+        checkpoint()
+        return os.pread(*arguments)
+
+    database = Database(sqlite_url, is_read_only=True)
+    with database.transaction(writing=False):
+        pass
+    checkpoint()
+    monkeypatch.setattr(os, "pread", read_after_one_more)
+    for _ in range(2):
+        with database.transaction(writing=False):
+            pass
+    assert os.pread is not read_after_one_more  # it was called
+    database.close()
 
 
 def test_the_journals_own_checkpoints_are_no_overwriting(journal: SqlJournalStore, file: Path, author: Author) -> None:
