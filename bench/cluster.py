@@ -24,7 +24,7 @@ from bench import journal
 from bench.http_client import HttpConnection, post_request, send_all
 from bench.programs import NATS_SERVER
 from bench.servers import WATCHLIST, nats_server
-from storage.journal_store import open_store
+from storage.journal.journal_store import open_store
 from syncd.cluster import Child, local_postgresql
 from transport.access.minting import mint
 

@@ -17,8 +17,8 @@ from uuid import uuid4
 from actors.messages.change import Change
 from actors.messages.journal import Operation
 from crdt.hlc import HLCTimestamp
-from storage.bounds import Bounds
-from storage.journal_store import SqlJournalStore, open_store
+from storage.journal.journal_store import SqlJournalStore, open_store
+from storage.rules.bounds import Bounds
 
 SECONDS_PER_FIGURE = 1.5
 BATCH_SIZES = (1, 16, 64)

@@ -4,6 +4,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,8 +16,8 @@ WRITER: Final = "writer"
 READER: Final = "reader"
 PROCESSES: Final = (DAEMON, WRITER, READER)
 
-_STORE: Final = b"storage.worker"
-"""The module that the store's processes run; the argument after it is their name."""
+_STORE: Final = {b"storage.processes.worker", b"storage.worker"}
+"""The module that the store's processes run, in this release and in older ones; the argument after it is their name."""
 
 
 def process_tree(pid: int) -> list[int]:
@@ -77,4 +78,4 @@ def _cpu_seconds_by_name(pid: int) -> defaultdict[str, float]:
 
 def _name(pid: int) -> str:
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return arguments[arguments.index(_STORE) + 1].decode() if _STORE in arguments else DAEMON
+    return next((name.decode() for module, name in pairwise(arguments) if module in _STORE), DAEMON)

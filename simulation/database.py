@@ -13,11 +13,11 @@ from tempfile import mkdtemp
 from typing import Any, Final, NoReturn
 
 from actors.messages.content_ids import ContentIdKind
-from storage.database_url import sqlite_url
-from storage.history import HistoryLimits
-from storage.requests import OpenedStore
-from storage.schema import migrate, renew_epoch
-from storage.wire import Failed, Open, decode_request, encode
+from storage.databases.database_url import sqlite_url
+from storage.journal.history import HistoryLimits
+from storage.processes.requests import OpenedStore
+from storage.processes.wire import Failed, Open, decode_request, encode
+from storage.schema.version import migrate, renew_epoch
 
 EPOCH: Final = "simulated"
 

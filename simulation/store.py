@@ -13,7 +13,7 @@ from simulation.database import SimulatedDatabase
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
-from storage.wire import LENGTH_BYTES, Failed, decode_answer, encode
+from storage.processes.wire import LENGTH_BYTES, Failed, decode_answer, encode
 
 R = TypeVar("R")
 

@@ -41,7 +41,7 @@ from simulation.shape import OUTAGES, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S, WallClock
 from simulation.witness import Witness
-from storage.history import HistoryLimits
+from storage.journal.history import HistoryLimits
 
 FADE_S: Final = 5.0
 """After the last step, at most: faults go on, so that the last word may be the one that is lost."""

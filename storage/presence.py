@@ -22,10 +22,10 @@ from actors.messages.devices import (
     PresenceNoted,
     UserDevicesSeen,
 )
-from storage.database import Database, Result, Transaction
-from storage.registers import update_of
-from storage.statements import Row, Statement, for_update
-from storage.tables import devices, leases, presence, registers
+from storage.databases.database import Database, Result, Transaction
+from storage.databases.statements import Row, Statement, for_update
+from storage.journal.registers import update_of
+from storage.schema.tables import devices, leases, presence, registers
 
 CLEARED_AT_ONCE: Final = 500
 """Rows of nodes that are gone which one transaction removes: a millisecond or two."""

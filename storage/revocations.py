@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from storage.database import Database, Transaction
-from storage.reads import read_epoch
-from storage.statements import Statement, for_update
-from storage.tables import REVOCATIONS, meta, revocations
+from storage.databases.database import Database, Transaction
+from storage.databases.statements import Statement, for_update
+from storage.journal.reads import read_epoch
+from storage.schema.tables import REVOCATIONS, meta, revocations
 
 KEPT_LONGER_S = 3600
 """How much longer than the token: nodes' clocks may differ."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from storage.database_url import sqlite_file
+from storage.databases.database_url import sqlite_file
 from syncd.errors import CommandError, SettingsError
 from syncd.settings import Settings
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 from actors.messages.journal import SLICE_ROWS
 from actors.ports import StoreClient
 from actors.presence.presence import LEASE_S
-from storage.bounds import Bounds
-from storage.client import StoreProcesses
+from storage.processes.client import StoreProcesses
+from storage.rules.bounds import Bounds
 from syncd.process.loop_lag import INTERVAL_S
 from syncd.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from actors.messages.content_ids import ContentIdKind
-from storage.database_url import sqlite_url
+from storage.databases.database_url import sqlite_url
 
 ENVIRONMENT_PREFIX = "SYNCD_"
 

@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from uuid import uuid4
 
-from storage import schema
-from storage.database_url import sqlite_file, sqlite_url
+from storage.databases.database_url import sqlite_file, sqlite_url
+from storage.schema import version as schema
 
 _migrating = Lock()
 
 
 def migrate(url: str) -> None:
-    """As ``storage.schema.migrate``; a new SQLite file is a copy of one that was migrated, with an epoch of its own."""
+    """As that of the store; a new SQLite file is a copy of one that was migrated, with an epoch of its own."""
     file = sqlite_file(url)
     if file is None or file.exists() or not file.parent.is_dir():
         schema.migrate(url)

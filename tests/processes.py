@@ -19,7 +19,7 @@ def store_process(daemon: int, name: str) -> int:
         for child in _children(daemon):
             with suppress(FileNotFoundError):
                 arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                if arguments[2:5] == [b"-m", b"storage.worker", name.encode()]:
+                if arguments[2:5] == [b"-m", b"storage.processes.worker", name.encode()]:
                     return child
         time.sleep(0.01)
     raise AssertionError(f"process {daemon} has no {name}")

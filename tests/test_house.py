@@ -19,15 +19,15 @@ MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 40
 
 TESTED_ELSEWHERE = {
-    "storage/migrations/versions/v0001_journal.py": "tests/storage/test_schema.py runs every migration",
-    "storage/migrations/versions/v0002_revocations.py": "tests/storage/test_schema.py runs every migration",
-    "storage/migrations/versions/v0003_answers.py": "tests/storage/test_schema.py runs every migration",
-    "storage/migrations/versions/v0004_entries_by_age.py": "tests/storage/test_schema.py runs every migration",
-    "storage/migrations/versions/v0005_no_entries_by_content_and_age.py": "tests/storage/test_upgrade.py runs it",
-    "storage/migrations/versions/v0006_bounds.py": "tests/storage/test_upgrade.py runs it",
-    "storage/migrations/versions/v0007_collections.py": "tests/storage/test_upgrade.py runs it",
-    "storage/migrations/versions/v0008_registers.py": "tests/storage/test_upgrade.py runs it",
-    "storage/migrations/versions/v0009_devices.py": "tests/storage/test_upgrade.py runs it",
+    "storage/migrations/versions/v0001_journal.py": "tests/storage/schema/test_version.py",
+    "storage/migrations/versions/v0002_revocations.py": "tests/storage/schema/test_version.py",
+    "storage/migrations/versions/v0003_answers.py": "tests/storage/schema/test_version.py",
+    "storage/migrations/versions/v0004_entries_by_age.py": "tests/storage/schema/test_version.py",
+    "storage/migrations/versions/v0005_no_entries_by_content_and_age.py": "tests/storage/schema/test_upgrade.py",
+    "storage/migrations/versions/v0006_bounds.py": "tests/storage/schema/test_upgrade.py",
+    "storage/migrations/versions/v0007_collections.py": "tests/storage/schema/test_upgrade.py",
+    "storage/migrations/versions/v0008_registers.py": "tests/storage/schema/test_upgrade.py",
+    "storage/migrations/versions/v0009_devices.py": "tests/storage/schema/test_upgrade.py",
 }
 """Modules without a test file of their own, and who tests them."""
 

@@ -14,9 +14,9 @@ from actors.messages.journal import Operation, Outcome, Quota
 from bench.scenario import Figure, Sample, Scenario, Target
 from bench.servers import THIS, Checkout, MeasurementFailed
 from crdt.hlc import HLCTimestamp
-from storage.bounds import DEFAULT_BOUNDS, UNUSED_DAYS
-from storage.journal_store import SqlJournalStore, open_store
-from storage.rows import DAY_MS
+from storage.journal.journal_store import SqlJournalStore, open_store
+from storage.rules.bounds import DEFAULT_BOUNDS, UNUSED_DAYS
+from storage.schema.rows import DAY_MS
 
 ROUNDS: Final = 20
 WRITES_PER_ROUND: Final = 10

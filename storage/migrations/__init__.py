@@ -1,1 +1,1 @@
-"""Alembic's environment and revisions; run by ``storage.schema``, never by hand."""
+"""Alembic's environment and revisions; run by ``storage.schema.version``, never by hand."""

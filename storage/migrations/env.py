@@ -1,4 +1,4 @@
-"""Alembic's environment: runs in the transaction that ``storage.schema`` has opened and locked."""
+"""Alembic's environment: runs in the transaction that ``storage.schema.version`` has opened and locked."""
 
 from alembic import context
 

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 
 from actors.errors import StoreUnavailable
-from storage.database_url import sqlite_file
-from storage.inspection import Inspection, inspect_database
-from storage.schema import HEAD
+from storage.databases.database_url import sqlite_file
+from storage.inspection.database import Inspection, inspect_database
+from storage.schema.version import HEAD
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning
 from syncd.settings import Settings

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from storage.database_url import sqlite_file
+from storage.databases.database_url import sqlite_file
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
 from syncd.data_dir import uses_data_dir

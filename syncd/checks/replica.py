@@ -2,8 +2,8 @@
 
 from actors.errors import StoreUnavailable
 from storage.errors import ReplicaUnavailable
-from storage.replica_inspection import ReplicaInspection, inspect_replica
-from storage.schema import HEAD
+from storage.inspection.replica import ReplicaInspection, inspect_replica
+from storage.schema.version import HEAD
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.settings import Settings
 from transport.blocking_calls import in_thread

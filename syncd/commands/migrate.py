@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from actors.errors import StoreUnavailable
 from storage.errors import SchemaTooNew
-from storage.schema import migrate, renew_epoch, schema_version
+from storage.schema.version import migrate, renew_epoch, schema_version
 from syncd import setting_sources
 from syncd.data_dir import make_data_dir
 from syncd.errors import CommandError, ExtraMissing, SettingsError

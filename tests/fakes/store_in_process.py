@@ -27,7 +27,7 @@ from actors.messages.store import (
 )
 from actors.ports import JournalStore, RevocationStore
 from actors.runtime.ask import Request
-from storage.journal_store import SqlJournalStore
+from storage.journal.journal_store import SqlJournalStore
 
 R = TypeVar("R")
 

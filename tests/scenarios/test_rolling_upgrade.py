@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.front import Front
-from storage.schema import HEAD, schema_version
+from storage.schema.version import HEAD, schema_version
 from tests.scenarios.apps import DRAIN, apps_at_work, journal_agrees, more_is_confirmed
 from tests.scenarios.conftest import Bearer, ClusterNode, NatsServer, StartNode
 
@@ -39,7 +39,7 @@ def next_release(tmp_path: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tree / package)
     (tree / "storage" / "migrations" / "versions" / f"v{NEXT}_next.py").write_text(MIGRATION)
-    schema = tree / "storage" / "schema.py"
+    schema = tree / "storage" / "schema" / "version.py"
     code = schema.read_text()
     assert f'\nHEAD = "{HEAD}"\n' in code
     schema.write_text(code.replace(f'\nHEAD = "{HEAD}"\n', f'\nHEAD = "{NEXT}"\n'))

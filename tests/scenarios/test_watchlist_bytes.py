@@ -13,8 +13,8 @@ from typing import Final
 
 import pytest
 
-from storage.database import Database
-from storage.journal_store import open_store
+from storage.databases.database import Database
+from storage.journal.journal_store import open_store
 from storage.revocations import SqlRevocationStore
 from syncd.keys.signing import authenticator
 from syncd.listening import bind

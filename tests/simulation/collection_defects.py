@@ -18,10 +18,11 @@ from actors.messages.connection import Replayed
 from actors.presence.presence import Presence
 from actors.watchlist.presence_hints import PresenceHints
 from crdt.lww import LWWRegister
-from storage import lists, user_journal
+from storage.databases.statements import Statement
+from storage.journal import lists
 from storage.presence import SqlPresenceStore
-from storage.register_journal import RegisterJournal
-from storage.statements import Statement
+from storage.rules import user_journal
+from storage.rules.register_journal import RegisterJournal
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

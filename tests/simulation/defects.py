@@ -30,10 +30,10 @@ from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.watchlist_sync import WatchlistSync
-from storage.answers import AnswerKeeping
-from storage.high_water_mark import HighWaterMark
-from storage.journal_store import SqlJournalStore
-from storage.user_journal import UserJournal
+from storage.databases.high_water_mark import HighWaterMark
+from storage.journal.answers import AnswerKeeping
+from storage.journal.journal_store import SqlJournalStore
+from storage.rules.user_journal import UserJournal
 from syncd import node
 from syncd.local_commands import LocalCommands
 from tests.simulation import collection_defects

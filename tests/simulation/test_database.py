@@ -10,8 +10,8 @@ import pytest
 from actors.messages.journal import Operation, Outcome
 from actors.messages.store import BatchCommitted, CommitBatch, FindHeads, HeadsFound, Prepare
 from simulation.database import EPOCH, SimulatedDatabase, scratch_directory
-from storage.history import HistoryLimits
-from storage.wire import LENGTH_BYTES, Failed, decode_answer, encode
+from storage.journal.history import HistoryLimits
+from storage.processes.wire import LENGTH_BYTES, Failed, decode_answer, encode
 from tests.storage.author import Author
 
 

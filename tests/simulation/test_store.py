@@ -14,7 +14,7 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
 from simulation.store import SimulatedStore
-from storage.history import HistoryLimits
+from storage.journal.history import HistoryLimits
 
 START_MS = 1_764_000_000_000
 

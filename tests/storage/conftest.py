@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.bounds import DEFAULT_BOUNDS, Bounds
-from storage.history import DEFAULT_HISTORY, HistoryLimits
-from storage.journal_store import SqlJournalStore, open_store
+from storage.journal.history import DEFAULT_HISTORY, HistoryLimits
+from storage.journal.journal_store import SqlJournalStore, open_store
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import new_database, postgresql
 from tests.fakes.wall_clock import WallClock

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database, Result, Transaction
-from storage.statements import Row, Statement
+from storage.databases.database import Database, Result, Transaction
+from storage.databases.statements import Row, Statement
 
 Executed = list[tuple[str, Row]]
 """The text of each statement, with its parameters; with those of its first row where there are many."""

@@ -11,7 +11,7 @@ from actors.messages.collections import list_in
 from actors.messages.journal import Operation, Outcome, Quota, Status, Update
 from crdt.causal import Tag
 from crdt.hlc import HLCTimestamp
-from storage.bounds import DEFAULT_BOUNDS, Bounds
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 
 LISTS: Final = ("kids", "later")
 """That a user of the model may have."""

@@ -8,9 +8,9 @@ from actors.messages.devices import DeviceFields
 from actors.messages.journal import Outcome
 from actors.messages.registers import RegisterChange, RegisterOperation
 from crdt.hlc import HLCTimestamp, tick
-from storage.bounds import DEFAULT_BOUNDS, Bounds
-from storage.database import Database
-from storage.journal_store import SqlJournalStore
+from storage.databases.database import Database
+from storage.journal.journal_store import SqlJournalStore
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 
 
 class Knowing:

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 
 import storage
-from storage.database import Database
+from storage.databases.database import Database
 
 
 def migrate_to(revision: str, url: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from actors.messages.conversion import device_update
 from actors.messages.journal import SLICE_ROWS, Changes, ChangesExpired, Outcome, Update
 from actors.messages.sync import ListUpdate, WatchlistUpdate
-from storage.journal_store import SqlJournalStore
+from storage.journal.journal_store import SqlJournalStore
 
 _decode = msgspec.json.Decoder(WatchlistUpdate | ListUpdate).decode
 

@@ -15,8 +15,8 @@ from actors.messages.store import (
     FindHeads,
 )
 from crdt.hlc import HLCTimestamp
-from storage.bounds import DEFAULT_BOUNDS, Bounds
-from storage.client import StoreProcesses
+from storage.processes.client import StoreProcesses
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 from tests.timeouts import TIMEOUT_S
 
 DEADLINE_S = TIMEOUT_S / 20

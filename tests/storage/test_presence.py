@@ -6,7 +6,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from actors.messages.devices import DeviceFields, DeviceSeen, KnownDevice, NotePresence, PresenceNoted, UserDevicesSeen
-from storage.database import Database
+from storage.databases.database import Database
 from storage.presence import CLEARED_AT_ONCE, SqlPresenceStore
 from tests.fakes.wall_clock import WallClock
 from tests.migrated import migrate

@@ -12,8 +12,8 @@ from actors.messages.store import (
     FindChanges,
     FindPage,
 )
-from storage.journal_store import open_store
-from storage.schema import renew_epoch
+from storage.journal.journal_store import open_store
+from storage.schema.version import renew_epoch
 from tests.storage.store_processes import Store, Writes, running
 
 pytestmark = pytest.mark.integration

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from actors.errors import StoreUnavailable
-from storage.database import Database
+from storage.databases.database import Database
 from storage.revocations import KEPT_LONGER_S, SqlRevocationStore
-from storage.schema import renew_epoch
+from storage.schema.version import renew_epoch
 from tests.fakes.hand_clock import HandClock
 from tests.migrated import migrate
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.database_url import sqlite_url
+from storage.databases.database_url import sqlite_url
 from syncd.errors import CommandError
 from syncd.journal_lock import journal_lock
 from syncd.settings import Settings

@@ -22,7 +22,7 @@ from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.ports import NOBODY
 from actors.runtime import LoopFuture
 from storage.errors import ContentIdsDiffer, SchemaTooNew
-from storage.schema import migrate
+from storage.schema.version import migrate
 from syncd.errors import SettingsError
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node

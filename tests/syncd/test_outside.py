@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from storage.client import StoreProcesses
+from storage.processes.client import StoreProcesses
 from syncd.outside import MACHINE, Outside
 from syncd.settings import Settings
 

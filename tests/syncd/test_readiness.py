@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from storage.schema import migrate
+from storage.schema.version import migrate
 from syncd.keys.signing import authenticator
 from syncd.listening import bind
 from syncd.node import running_node

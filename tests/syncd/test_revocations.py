@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import StoreUnavailable
-from storage.database import Database
+from storage.databases.database import Database
 from storage.revocations import SqlRevocationStore
 from syncd.revocations import LOG_EVERY_S, Revocations, RevokedTokenIds, watching_revocations
 from tests.fakes.fake_revocations import FakeRevocations

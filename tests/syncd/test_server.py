@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect, unix_connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from storage.schema import migrate
+from storage.schema.version import migrate
 from syncd.errors import SettingsError
 from syncd.keys.development import development_token
 from syncd.keys.signing import authenticator

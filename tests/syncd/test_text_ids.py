@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from storage.database_url import sqlite_url
-from storage.inspection import inspect_database
+from storage.databases.database_url import sqlite_url
+from storage.inspection.database import inspect_database
 from tests.contents import NO_TEXT_IDS, TEXT_IDS
 from tests.daemon import WATCHLIST, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S

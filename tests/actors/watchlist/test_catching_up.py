@@ -36,8 +36,8 @@ from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp, tick
-from storage.history import PRUNE_EVERY, HistoryLimits
-from storage.journal_store import open_store
+from storage.journal.history import PRUNE_EVERY, HistoryLimits
+from storage.journal.journal_store import open_store
 from tests.actors.conftest import Started, content
 from tests.fakes.store_in_process import StoreInProcess
 from tests.timeouts import TIMEOUT_S

@@ -10,7 +10,7 @@ from syncd_client.core import State
 
 from actors.messages.journal import Update
 from actors.ports import JournalStore
-from storage.journal_store import open_store
+from storage.journal.journal_store import open_store
 from tests.fakes.client_world import START_MS, Device, World
 from tests.whole_list import whole_list
 

@@ -23,7 +23,7 @@ from actors.messages.device import ListWrite, Resumed, WatchlistWrite, answer_to
 from actors.messages.journal import SLICE_ROWS, Changes, Operation
 from actors.ports import JournalStore
 from crdt.hlc import HLCTimestamp
-from storage.journal_store import open_store
+from storage.journal.journal_store import open_store
 from tests.whole_list import whole_list
 from transport.websocket import device_codec
 

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from storage.schema import migrate
+from storage.schema.version import migrate
 from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.checks.timeouts import CHECK_TIMEOUT_S

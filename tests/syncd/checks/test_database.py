@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage.schema import HEAD, migrate
+from storage.schema.version import HEAD, migrate
 from syncd.checks.database import check_database
 from syncd.cluster import LocalPostgreSQL
 from syncd.settings import Settings

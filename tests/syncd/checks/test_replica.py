@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.journal_store import open_store
-from storage.schema import migrate, renew_epoch
+from storage.journal.journal_store import open_store
+from storage.schema.version import migrate, renew_epoch
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import Standby, execute, new_database
 from tests.storage.author import Author

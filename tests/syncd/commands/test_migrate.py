@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.schema import HEAD
+from storage.schema.version import HEAD
 from tests.syncd.command_line import syncd
 
 pytestmark = pytest.mark.integration

@@ -1,0 +1,1 @@
+"""Looking at a database without changing it, and trying what a node will write."""

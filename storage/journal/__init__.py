@@ -1,0 +1,1 @@
+"""What the journal's transactions read and write."""

@@ -1,0 +1,154 @@
+"""A user's lists beside the watchlist: created by their first add, named, deleted, and told."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
+
+from actors.messages.collections import PROGRESS, collection_of_list, line_of, list_in, parts_of
+from actors.messages.journal import AnyOperation, Operation
+from actors.messages.lists import ListPut, Lists, ListSummary
+from actors.messages.registers import RegisterOperation
+from storage.databases.database import Transaction
+from storage.databases.statements import Statement
+from storage.journal.answers import AnswerKeeping, read_answers
+from storage.journal.loading import lock_heads
+from storage.journal.reads import read_heads
+from storage.rules.bounds import Bounds, lists_bound
+from storage.rules.user_journal import JournalHead
+from storage.schema.rows import head_of
+from storage.schema.rows_in import padded
+from storage.schema.tables import contexts, entries, heads, lists, operations
+
+_OF_USER: Final = lists.c.user_id == bindparam("of_user")
+_OF_USER_AND_LIST: Final = _OF_USER, lists.c.list == bindparam("of_list")
+
+# As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
+_CREATE_HEADS: Final = Statement(
+    text(
+        "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
+        " VALUES (:user_id, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
+    )
+)
+# It goes on where a list of that name may have ended: whoever has seen that must not take this one for it.
+_CREATE_HEAD_OF_LIST: Final = Statement(
+    text(
+        "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
+        " SELECT :line, deleted_revision, deleted_revision + 1, deleted_revision, 0, ''"
+        " FROM heads WHERE user_id = :user_id"
+    )
+)
+_CREATE_LIST: Final = Statement(text("INSERT INTO lists (user_id, list, title) VALUES (:user_id, :list, :title)"))
+_COUNT: Final = Statement(select(func.count()).select_from(lists).where(_OF_USER), "of_user")
+_ALL: Final = Statement(select(lists.c.list, lists.c.title).where(_OF_USER).order_by(lists.c.list), "of_user")
+_RENAME: Final = Statement(
+    update(lists).where(*_OF_USER_AND_LIST).values(title=bindparam("new_title")), "of_user", "of_list", "new_title"
+)
+_FORGET: Final = Statement(delete(lists).where(*_OF_USER_AND_LIST), "of_user", "of_list")
+_EMPTY: Final = [
+    Statement(delete(table).where(table.c.user_id == bindparam("of_line")), "of_line")
+    for table in (entries, contexts, operations, heads)
+]
+_NOTE_DELETED: Final = Statement(
+    update(heads)
+    .where(heads.c.user_id == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
+    .values(deleted_revision=bindparam("new_at")),
+    "of_user",
+    "at",
+    "new_at",
+)
+
+
+def compile_creating(dialect: Dialect) -> None:
+    """Compile what ``create_lines`` executes for new users."""
+    _CREATE_HEADS.compiled(dialect)
+
+
+def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> None:
+    """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
+
+    A list stays without where its user may have no more of them, or where each add is a repetition.
+    """
+    user_ids = {parts_of(operation.line)[0] for operation in batch}
+    registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
+    transaction.execute_many(_CREATE_HEADS, [(line,) for line in sorted(user_ids | registers)])
+    adds = [one for one in batch if isinstance(one, Operation) and list_in(one.line) and one.change.action == "add"]
+    if not adds:
+        return
+    ids = [(operation.line, name) for operation in adds if (name := operation.change.operation_id) is not None]
+    answered = {(line, operation_id) for line, operation_id, _ in read_answers(transaction, ids)}
+    new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
+    # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
+    locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
+    for line in sorted(new - locked.keys()):
+        user_id, list_id = parts_of(line)[0], list_in(line) or ""
+        if _count(transaction, user_id) < bounds.lists_per_user:
+            _create(transaction, user_id, list_id, title=list_id)
+
+
+def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, bounds: Bounds) -> ListPut:
+    """Give the list its title, and create it if there is none."""
+    line = line_of(user_id, collection_of_list(list_id))
+    transaction.execute(_CREATE_HEADS, (user_id,))
+    is_new = line not in _locked(transaction, {user_id, line})
+    if not is_new:
+        transaction.execute(_RENAME, (user_id, list_id, title))
+    elif _count(transaction, user_id) < bounds.lists_per_user:
+        _create(transaction, user_id, list_id, title)
+    else:
+        return ListPut(problem=str(lists_bound(bounds)))
+    (head,) = read_heads(transaction, (line,))
+    return ListPut(is_new=is_new, revision=head.revision, epoch=head.epoch)
+
+
+def delete_list(
+    transaction: Transaction, user_id: str, list_id: str, now_ms: int, answers: AnswerKeeping
+) -> int | None:
+    """Delete all that there is of the list but the answers to its operations; return at which revision it ended.
+
+    ``None``: there is no such list.
+
+    Cost: O(live tags + operations kept).
+    """
+    line = line_of(user_id, collection_of_list(list_id))
+    head = _locked(transaction, {user_id, line}).get(line)
+    if head is None:
+        return None
+    revision = head.revision + 1
+    answers.keep_dropped(transaction, line, range(head.first_revision, revision), now_ms)
+    for statement in _EMPTY:
+        transaction.execute(statement, (line,))
+    transaction.execute(_FORGET, (user_id, list_id))
+    transaction.execute(_NOTE_DELETED, (user_id, revision, revision))
+    return revision
+
+
+def read_lists(transaction: Transaction, user_id: str) -> Lists:
+    """Return the user's lists, by their names, and where the rest stands."""
+    titles = transaction.execute(_ALL, (user_id,)).fetchall()
+    lines = [line_of(user_id, collection_of_list(list_id)) for list_id, _ in titles]
+    watchlist, progress, *others = read_heads(transaction, [user_id, line_of(user_id, PROGRESS), *lines])
+    return Lists(
+        epoch=watchlist.epoch,
+        watchlist=watchlist.revision,
+        progress=progress.revision,
+        lists=tuple(
+            ListSummary(list=list_id, name=title, revision=head.revision)
+            for (list_id, title), head in zip(titles, others, strict=True)
+        ),
+    )
+
+
+def _locked(transaction: Transaction, lines: set[str]) -> dict[str, JournalHead]:
+    wanted = padded(sorted(lines))
+    return {row[0]: head_of(row) for row in transaction.execute(lock_heads(len(wanted)), wanted).fetchall()}
+
+
+def _count(transaction: Transaction, user_id: str) -> int:
+    ((count,),) = transaction.execute(_COUNT, (user_id,)).fetchall()
+    return int(count)
+
+
+def _create(transaction: Transaction, user_id: str, list_id: str, title: str) -> None:
+    transaction.execute(_CREATE_HEAD_OF_LIST, (line_of(user_id, collection_of_list(list_id)), user_id))
+    transaction.execute(_CREATE_LIST, (user_id, list_id, title))

@@ -1,0 +1,65 @@
+"""What of what is bounded a user has in the tables: counted where that was not done, and found where it may go."""
+
+from collections.abc import Collection, Sequence
+
+from msgspec import structs
+from sqlalchemy import bindparam, delete, func, select
+
+from storage.databases.database import Transaction
+from storage.databases.statements import Statement
+from storage.rules.bounds import UNUSED_DAYS
+from storage.rules.user_journal import JournalHead
+from storage.schema.rows import DAY_MS
+from storage.schema.tables import contexts, entries
+
+_COUNT = Statement(
+    select(
+        select(func.count(entries.c.content_id.distinct()))
+        .where(entries.c.user_id == bindparam("of_user"))
+        .scalar_subquery(),
+        select(func.count()).where(contexts.c.user_id == bindparam("of_same_user")).scalar_subquery(),
+    ),
+    "of_user",
+    "of_same_user",
+)
+_UNUSED = Statement(
+    select(contexts.c.replica)
+    .where(contexts.c.user_id == bindparam("of_user"), contexts.c.used_day < bindparam("before_day"))
+    .order_by(contexts.c.used_day)
+    .limit(bindparam("size")),
+    "of_user",
+    "before_day",
+    "size",
+)
+_FORGET = Statement(
+    delete(contexts).where(contexts.c.user_id == bindparam("of_user"), contexts.c.replica == bindparam("of_replica")),
+    "of_user",
+    "of_replica",
+)
+
+
+def counted(transaction: Transaction, line: str, head: JournalHead) -> JournalHead:
+    """Return the user's ``head`` with what is bounded.
+
+    Cost: O(live tags + replicas) if a release that does not count has written the journal; none otherwise.
+    """
+    if head.is_counted:
+        return head
+    ((items, replicas),) = transaction.execute(_COUNT, (line, line)).fetchall()
+    return structs.replace(head, items=items, replicas=replicas)
+
+
+def unused_replicas(transaction: Transaction, line: str, count: int, known: Collection[str], now_ms: int) -> list[str]:
+    """Return up to ``count`` replicas of the user, none of ``known``, that were not used for long; the oldest first.
+
+    Cost: O(count + known).
+    """
+    if count <= 0:
+        return []
+    oldest = transaction.execute(_UNUSED, (line, now_ms // DAY_MS - UNUSED_DAYS, count + len(known)))
+    return [replica for (replica,) in oldest.fetchall() if replica not in known][:count]
+
+
+def forget_replicas(transaction: Transaction, replicas: Sequence[tuple[str, str]]) -> None:
+    """Delete what was seen of ``replicas``, each with its user."""
+    transaction.execute_many(_FORGET, replicas)

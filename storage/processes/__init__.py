@@ -1,0 +1,1 @@
+"""The store's two processes, and the daemon's way to them."""

@@ -1,0 +1,1 @@
+"""What operations do to a user's journal, in memory: no database."""

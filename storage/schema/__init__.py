@@ -1,0 +1,1 @@
+"""The tables: their rows, their versions, and which database they are in."""

@@ -1,0 +1,116 @@
+"""Lists beside the watchlist: lines of their own, created by their first add, named, deleted."""
+
+from collections.abc import Callable
+
+import pytest
+
+from actors.messages.collections import collection_of_list, line_of
+from actors.messages.journal import Changes, ChangesExpired, Page, Status
+from storage.journal.journal_store import SqlJournalStore
+from storage.rules.bounds import Bounds
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
+
+KIDS = line_of("ann", collection_of_list("kids"))
+
+
+@pytest.fixture
+def kids() -> Author:
+    """Writes to a list of ann's."""
+    return Author(KIDS)
+
+
+def names(journal: SqlJournalStore, user_id: str = "ann") -> list[tuple[str, str, int]]:
+    return [(one.list, one.name, one.revision) for one in journal.lists(user_id).lists]
+
+
+def contents(journal: SqlJournalStore, line: str) -> set[str]:
+    page = journal.page(line, 100, None)
+    assert isinstance(page, Page)
+    return {item.content_id for item in page.items}
+
+
+def test_a_list_begins_with_its_first_add_and_has_revisions_of_its_own(
+    journal: SqlJournalStore, author: Author, kids: Author
+) -> None:
+    outcomes = journal.commit([author.add("alien"), author.add("brazil"), kids.add("dumbo")])
+    assert [outcome.revision for outcome in outcomes] == [1, 2, 1]
+    assert names(journal) == [("kids", "kids", 1)]
+    assert contents(journal, KIDS) == {kids.content("dumbo")}
+    assert contents(journal, "ann") == {author.content("alien"), author.content("brazil")}
+    assert [head.revision for head in journal.heads(["ann", KIDS, "bob"])] == [2, 1, 0]
+
+
+def test_an_operation_id_is_known_in_its_list_alone(journal: SqlJournalStore, author: Author, kids: Author) -> None:
+    here, there = author.add("alien", operation_id="x"), kids.add("alien", operation_id="x")
+    assert [outcome.is_new for outcome in journal.commit([here, there])] == [True, True]
+    assert [outcome.is_new for outcome in journal.commit([here, there])] == [False, False]
+
+
+def test_a_remove_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
+    (outcome,) = journal.commit([kids.remove("dumbo")])
+    assert outcome.status is Status.NOT_FOUND
+    assert names(journal) == []
+
+
+def test_more_lists_than_a_user_may_have_are_refused_by_the_bound_and_all_else_is_taken(
+    open_journal: OpenJournal, database_url: str, author: Author
+) -> None:
+    journal = open_journal(database_url, bounds=Bounds(lists_per_user=2))
+    adds = [Author(line_of("ann", collection_of_list(name))).add("alien") for name in ("a", "b", "c")]
+    outcomes = journal.commit([*adds, author.add("alien")])
+    assert [outcome.quota for outcome in outcomes] == [None, None, "lists_per_user", None]
+    assert (outcomes[2].field, "2 lists" in (outcomes[2].reason or "")) == ("list", True)
+    assert journal.put_list("ann", "c", "C").problem == outcomes[2].reason
+    assert journal.put_list("bob", "c", "C").is_new  # another user's
+    journal.delete_list("ann", "a")
+    assert journal.commit([adds[2]])[0].status is Status.ADDED
+
+
+def test_a_list_is_made_and_renamed_by_its_name(journal: SqlJournalStore, kids: Author) -> None:
+    assert journal.put_list("ann", "kids", "For the kids").is_new
+    assert journal.commit([kids.add("dumbo")])[0].revision == 1
+    again = journal.put_list("ann", "kids", "Für die Kinder")
+    assert (again.is_new, again.revision) == (False, 1)
+    assert names(journal) == [("kids", "Für die Kinder", 1)]
+
+
+def test_whoever_has_seen_a_deleted_list_takes_no_later_one_for_it(journal: SqlJournalStore, kids: Author) -> None:
+    journal.commit([kids.add("dumbo"), kids.add("bambi"), kids.remove("dumbo")])
+    assert journal.delete_list("ann", "kids").revision == 4
+    assert names(journal) == []
+    assert contents(journal, KIDS) == set()
+    for since in (0, 3):
+        assert journal.changes(KIDS, since, 10, None) == ChangesExpired("history_pruned", 4)
+    (added,) = journal.commit([kids.add("alien")])
+    assert added.revision == 5
+    assert contents(journal, KIDS) == {kids.content("alien")}
+    since_the_end = journal.changes(KIDS, 4, 10, None)
+    assert isinstance(since_the_end, Changes)
+    assert len(since_the_end.updates) == 1
+    assert isinstance(journal.changes(KIDS, 3, 10, None), ChangesExpired)
+
+
+def test_what_was_done_in_a_deleted_list_is_answered_as_at_first_and_does_not_bring_it_back(
+    journal: SqlJournalStore, kids: Author
+) -> None:
+    add = kids.add("dumbo", operation_id="x")
+    (first,) = journal.commit([add])
+    journal.delete_list("ann", "kids")
+    (again,) = journal.commit([add])
+    assert (again.status, again.revision, again.is_new) == (first.status, first.revision, False)
+    assert names(journal) == []
+
+
+def test_there_is_nothing_to_delete_where_there_is_no_list(journal: SqlJournalStore) -> None:
+    assert journal.delete_list("ann", "kids").revision is None
+
+
+def test_a_journal_whose_latest_write_was_to_a_list_that_is_gone_is_no_older_one(
+    open_journal: Callable[..., SqlJournalStore], sqlite_url: str, kids: Author
+) -> None:
+    journal = open_journal(sqlite_url)
+    journal.commit([kids.add("dumbo")])
+    journal.delete_list("ann", "kids")
+    journal.close()
+    assert open_journal(sqlite_url).commit([kids.add("dumbo")])[0].status is Status.ADDED

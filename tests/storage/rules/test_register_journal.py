@@ -1,0 +1,146 @@
+"""The rules of registers, in memory: the latest word on each member holds, in whatever order words arrive."""
+
+from itertools import permutations
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.messages.collections import PROGRESS, line_of
+from actors.messages.journal import Outcome, Status
+from actors.messages.register_kinds import KINDS
+from actors.messages.registers import RegisterChange, RegisterOperation, Values
+from crdt.hlc import HLCTimestamp
+from storage.rules.bounds import Bounds
+from storage.rules.register_journal import RegisterJournal
+from storage.rules.user_journal import NO_HEAD
+
+LINE = line_of("ann", PROGRESS)
+
+
+def says(
+    at: int,
+    position: float | None,
+    *,
+    key: str = "film",
+    device: str = "tv",
+    operation_id: str | None = None,
+    **more: Any,
+) -> RegisterOperation:
+    """Return a word on ``key``, said by ``device`` at second ``at``; without ``position`` it is that it is removed."""
+    said = None if position is None else {"position": position, "state": "playing", "watched": None} | more
+    change = RegisterChange(key=key, says=said, operation_id=operation_id)
+    return RegisterOperation(line=LINE, device_id=device, change=change, timestamp=HLCTimestamp(at * 1000, 0, device))
+
+
+def empty_journal(**bounds: int) -> RegisterJournal:
+    return RegisterJournal(LINE, KINDS[PROGRESS], NO_HEAD, Bounds(**bounds))
+
+
+def value(outcome: Outcome) -> Values:
+    assert outcome.register is not None
+    return outcome.register.values
+
+
+def test_each_word_that_changes_a_key_gets_the_next_revision() -> None:
+    journal = empty_journal()
+    outcomes = [journal.apply(says(1, 10.5)), journal.apply(says(2, 20, key="other")), journal.apply(says(3, 30))]
+    assert [(one.status, one.revision, one.is_new) for one in outcomes] == [
+        (Status.UPDATED, 1, True), (Status.UPDATED, 2, True), (Status.UPDATED, 3, True),
+    ]  # fmt: skip
+    assert value(outcomes[0]) == {"position": 10.5, "state": "playing"}
+    assert (journal.new_head.revision, journal.new_head.items, journal.new_head.replicas) == (3, 2, 0)
+    assert journal.new_head.clock == HLCTimestamp(3000, 0, "tv")
+
+
+def test_an_older_word_is_superseded_and_told_what_is_there() -> None:
+    journal = empty_journal()
+    journal.apply(says(5, 50))
+    older = journal.apply(says(4, 40))
+    assert (older.status, older.revision, older.is_new) == (Status.SUPERSEDED, 1, False)
+    assert value(older)["position"] == 50
+
+
+def test_a_rewind_and_a_remove_win_when_they_are_later() -> None:
+    journal = empty_journal()
+    assert value(journal.apply(says(1, 95, duration=100, watched=True)))["watched"]
+    assert value(journal.apply(says(2, 5))) == {"position": 5, "state": "playing", "duration": 100}
+    removed = journal.apply(says(3, None))
+    assert (removed.status, value(removed)) == (Status.REMOVED, {})
+    assert journal.apply(says(2, 60)).status is Status.SUPERSEDED
+    assert (journal.new_head.items, journal.new_head.replicas) == (0, 1)
+    assert value(journal.apply(says(4, 1))) == {"position": 1, "state": "playing"}, "its duration went, too"
+    assert (journal.new_head.items, journal.new_head.replicas) == (1, 0)
+
+
+def test_a_remove_of_what_is_not_there_is_remembered() -> None:
+    journal = empty_journal()
+    assert journal.apply(says(3, None)).status is Status.NOT_FOUND
+    assert journal.apply(says(2, 60)).status is Status.SUPERSEDED
+    assert journal.apply(says(2, None)).status is Status.SUPERSEDED
+
+
+def test_a_duration_that_comes_late_fills_in_what_nobody_has_said_later() -> None:
+    journal = empty_journal()
+    journal.apply(says(5, 50, device="tv"))
+    late = journal.apply(says(4, 40, device="phone", duration=100))
+    assert (late.status, late.is_new, value(late)) == (
+        Status.SUPERSEDED, True, {"position": 50, "state": "playing", "duration": 100},
+    )  # fmt: skip
+    assert late.register is not None
+    assert (late.register.device_id, late.register.timestamp.physical) == ("tv", 5000)
+
+
+def test_the_same_word_again_changes_nothing() -> None:
+    journal = empty_journal()
+    first = journal.apply(says(5, 50))
+    again = journal.apply(says(5, 50))
+    assert (again.status, again.register, again.is_new) == (Status.UPDATED, first.register, False)
+    journal.apply(says(6, None))
+    assert journal.apply(says(6, None)).status is Status.REMOVED
+
+
+def test_a_repeated_operation_id_gets_the_first_answer() -> None:
+    journal = empty_journal()
+    first = journal.apply(says(5, 50, operation_id="a"))
+    journal.apply(says(6, 60))
+    again = journal.apply(says(7, 50, operation_id="a"))
+    assert (again.status, again.register, again.is_new) == (Status.UPDATED, first.register, False)
+    other = journal.apply(says(8, None, operation_id="a"))
+    assert (other.status, other.reason) == (Status.REFUSED, "operation_id 'a' was used before, to update film")
+
+
+def test_beyond_the_bound_only_keys_that_are_there_may_change() -> None:
+    journal = empty_journal(keys_per_user=1)
+    journal.apply(says(1, 10))
+    refused = journal.apply(says(2, 20, key="other", operation_id="a"))
+    assert (refused.quota, refused.field, refused.register) == ("keys_per_user", "content_id", None)
+    assert journal.apply(says(3, 30)).status is Status.UPDATED
+    journal.apply(says(4, None))
+    assert journal.apply(says(5, 20, key="other", operation_id="a")).status is Status.UPDATED
+
+
+WORDS = st.builds(
+    says,
+    st.integers(1, 3),
+    st.none() | st.integers(0, 2),
+    key=st.sampled_from(["film", "other"]),
+    device=st.sampled_from(["tv", "phone"]),
+    duration=st.sampled_from([50, 100]),
+) | st.builds(says, st.integers(1, 3), st.integers(0, 2), device=st.sampled_from(["tv", "phone"]))
+
+
+@given(st.lists(WORDS, max_size=4))
+def test_the_order_in_which_words_arrive_does_not_matter(words: list[RegisterOperation]) -> None:
+    ends = set[str]()
+    for order in permutations(words):
+        journal = empty_journal()
+        for word in order:
+            journal.apply(word)
+        registers = journal.changed.values()
+        assert len(registers) <= len({word.change.key for word in words})
+        head = journal.new_head
+        assert head.items == sum(bool(one.values) for one in registers)
+        assert head.items + head.replicas == len(registers)
+        ends.add(str(sorted((one.key, sorted(one.values.items()), one.timestamp, one.device_id) for one in registers)))
+    assert len(ends) == 1

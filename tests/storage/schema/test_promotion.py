@@ -1,0 +1,128 @@
+"""A database on another timeline than its epoch is of; ``tests/scenarios/test_failover.py`` promotes real standbys."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from actors.errors import StoreUnavailable
+from storage.databases.database import Database
+from storage.inspection.rehearsal import prove_writable
+from storage.schema.promotion import Asked, Promoted, renew_if_promoted
+from storage.schema.version import migrate
+from tests.databases import execute
+from tests.storage.author import Author
+from tests.storage.conftest import OpenJournal
+from tests.storage.reading import changes, expired
+
+pytestmark = pytest.mark.integration
+
+OTHER = "UPDATE meta SET value = '000000FF' WHERE key = 'timeline'"
+"""What a promoted standby finds: the timeline of its primary."""
+
+
+def of_meta(url: str, key: str) -> str | None:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT value FROM meta WHERE key = %s", [key]).fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+def ground_of(database: Database) -> str:
+    with database.transaction(writing=True) as transaction:
+        return Asked(transaction, tells_timeline=database.tells_timeline).epoch()
+
+
+def test_the_first_commit_says_which_timeline_the_epoch_is_of_and_keeps_it(
+    open_journal: OpenJournal, author: Author, postgresql_url: str
+) -> None:
+    journal = open_journal(postgresql_url)
+    epoch = of_meta(postgresql_url, "epoch")
+    assert of_meta(postgresql_url, "timeline") is None
+    for revision in (1, 2):
+        assert journal.commit([author.add(f"film {revision}")])[0].revision == revision
+        assert journal.epoch == epoch
+    assert of_meta(postgresql_url, "timeline") == "00000001"
+
+
+def test_the_first_commit_after_a_promotion_is_of_a_new_epoch(
+    open_journal: OpenJournal, author: Author, postgresql_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = open_journal(postgresql_url)
+    journal.commit([author.add("alien")])
+    before = journal.epoch
+    execute(postgresql_url, OTHER)
+    assert changes(journal, 1).epoch == before  # nothing is given a second time yet
+    with caplog.at_level(logging.WARNING):
+        assert journal.commit([author.add("brazil")])[0].revision == 2
+    assert "was promoted, from timeline 000000FF to 00000001" in caplog.text
+    assert journal.epoch not in (None, before)
+    assert expired(journal, 1, before).reason == "epoch_changed"
+    assert journal.commit([author.add("clue")])[0].revision == 3
+    assert changes(journal, 2, epoch=journal.epoch).head == 3
+
+
+def test_the_probe_renews_it_too_so_that_devices_are_told_while_nobody_writes(postgresql_url: str) -> None:
+    migrate(postgresql_url)
+    database = Database(postgresql_url)
+    for _ in range(2):
+        prove_writable(database, 1)
+    before = ground_of(database)
+    execute(postgresql_url, OTHER)
+    with pytest.raises(Promoted):
+        ground_of(database)
+    prove_writable(database, 2)
+    assert ground_of(database) != before
+    database.close()
+
+
+def test_of_several_nodes_that_notice_one_renews_the_epoch(postgresql_url: str) -> None:
+    migrate(postgresql_url)
+    databases = [Database(postgresql_url) for _ in range(4)]
+    renew_if_promoted(databases[0])
+    execute(postgresql_url, OTHER)
+
+    def renewed(database: Database) -> str:
+        renew_if_promoted(database)
+        return ground_of(database)
+
+    with ThreadPoolExecutor(4) as nodes:
+        assert len(set(nodes.map(renewed, databases))) == 1
+    for database in databases:
+        database.close()
+
+
+def test_a_server_that_does_not_tell_its_timeline_is_written_all_the_same(
+    open_journal: OpenJournal, author: Author, postgresql_url: str
+) -> None:
+    schema = postgresql_url.rpartition("%3D")[2]
+    execute(
+        postgresql_url,
+        f"CREATE FUNCTION {schema}.pg_walfile_name(lsn pg_lsn) RETURNS text LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE EXCEPTION 'not here' USING ERRCODE = '0A000'; END$$",
+    )
+    journal = open_journal(f"{postgresql_url},pg_catalog")
+    assert journal.commit([author.add("alien")])[0].revision == 1
+    assert journal.epoch == of_meta(postgresql_url, "epoch")
+    assert of_meta(postgresql_url, "timeline") is None
+
+
+def test_sqlite_has_an_epoch_and_no_timeline(open_journal: OpenJournal, author: Author, sqlite_url: str) -> None:
+    journal = open_journal(sqlite_url)
+    journal.commit([author.add("alien")])
+    assert journal.epoch == changes(journal, 0).epoch
+
+
+def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(postgresql_url: str) -> None:
+    """The server calls it committed, and warns: somebody has cancelled its waiting for the standby."""
+    migrate(postgresql_url)
+    database = Database(postgresql_url)
+    warn = "DO $$BEGIN RAISE WARNING 'canceling wait for synchronous replication due to user request'; END$$"
+    with (
+        pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"),
+        database.transaction(writing=True) as transaction,
+    ):
+        transaction.connection.execute(warn)
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("DO $$BEGIN RAISE NOTICE 'all is well'; END$$")
+    database.close()
