@@ -1,9 +1,20 @@
-"""A task in a process of its own, which takes with it what memory the task needs."""
+"""A process that dies with its parent, and a task in one of its own, which takes with it what memory the task needs."""
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Callable
+from typing import Final
 
-from storage.processes.worker import die_with
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def die_with(parent: int) -> bool:
+    """Let the system kill this process when its parent dies; return whether the parent still lives."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
 
 
 def do_in_fork(task: Callable[[], object]) -> bool:

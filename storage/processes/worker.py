@@ -5,16 +5,15 @@ life of its own: it ends when the socket does, and on Linux with its parent what
 are meant for the daemon do not end it: the daemon has something to write yet.
 """
 
-import ctypes
 import gc
-import os
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
+from storage.processes.forked import die_with
+
 _GARBAGE_AFTER: Final = 10_000
 """Allocations before a collection: with Python's 700 every batch of writes is walked through, a part of it twice."""
 
@@ -33,13 +32,6 @@ def main(arguments: Sequence[str]) -> int:
     with socket.socket(fileno=int(descriptor)) as connection:
         serve(connection)
     return 0
-
-
-def die_with(parent: int) -> bool:
-    """Let the system kill this process when its parent dies; return whether the parent still lives."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    return os.getppid() == parent
 
 
 if __name__ == "__main__":
