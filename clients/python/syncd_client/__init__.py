@@ -32,11 +32,11 @@ from syncd_client.outputs import Transport
 from syncd_client.progress_registers import ProgressItem
 from syncd_client.requests import RequestFailedError
 from syncd_client.sqlite_store import SqliteStore, StoreInUseError
-from syncd_client.store import StorageKind, Store
+from syncd_client.store import Store
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import UserList
 from syncd_client.user_progress import UserProgress
-from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
+from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, StorageKind, UserState
 
 __all__ = [
     "Changes",

@@ -21,10 +21,11 @@ from syncd_client.events import Event
 from syncd_client.ids import ContentIds, canonical_of, check_list_id, check_user_id
 from syncd_client.memory_store import MemoryStore
 from syncd_client.outputs import Transport
-from syncd_client.store import StorageKind, Store, check_store
+from syncd_client.store import Store, check_store
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import ListCalls, UserList
 from syncd_client.user_progress import UserProgress
+from syncd_client.user_state import StorageKind
 
 logger = logging.getLogger(__name__)
 

@@ -36,8 +36,8 @@ from syncd_client.outputs import (
 from syncd_client.proxy import proxy_mistake
 from syncd_client.requests import Answer
 from syncd_client.state import State
-from syncd_client.store import StorageKind, Store
-from syncd_client.user_state import PendingWrite, UserState
+from syncd_client.store import Store
+from syncd_client.user_state import PendingWrite, StorageKind, UserState
 
 WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
 """A call of the core that queues a write."""

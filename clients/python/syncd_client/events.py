@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from syncd_client.messages import Action
 from syncd_client.register_messages import RegisterAction, Seconds
-from syncd_client.store import StorageKind
+from syncd_client.user_state import StorageKind
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):

@@ -6,8 +6,8 @@ from typing import Final
 
 from syncd_client.memory_store import MemoryStore
 from syncd_client.renumbering import merged, renumbered
-from syncd_client.store import StorageKind, Store
-from syncd_client.user_state import Changes, Head, UserState
+from syncd_client.store import Store
+from syncd_client.user_state import Changes, Head, StorageKind, UserState
 
 logger = logging.getLogger(__name__)
 

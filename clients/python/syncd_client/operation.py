@@ -7,8 +7,7 @@ from typing import Any
 from syncd_client.collection_names import DEVICES
 from syncd_client.messages import Action
 from syncd_client.register_messages import RegisterAction
-from syncd_client.store import StorageKind
-from syncd_client.user_state import PendingWrite
+from syncd_client.user_state import PendingWrite, StorageKind
 
 
 class Operation:

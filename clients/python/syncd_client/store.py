@@ -1,11 +1,8 @@
 """Where a client keeps what it knows, by user."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from syncd_client.user_state import Changes, UserState
-
-StorageKind = Literal["persistent", "memory"]
-"""Whether what is kept is there after the process has ended."""
 
 
 class Store(Protocol):

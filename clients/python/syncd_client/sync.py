@@ -22,9 +22,10 @@ from syncd_client.events import Event
 from syncd_client.ids import ContentIds, check_user_id
 from syncd_client.loop_thread import LoopThread
 from syncd_client.outputs import Transport
-from syncd_client.store import StorageKind, Store
+from syncd_client.store import Store
 from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
 from syncd_client.sync_registers import UserDevices, UserProgress
+from syncd_client.user_state import StorageKind
 
 __all__ = ["Client", "EventQueue", "Operation", "UserDevices", "UserList", "UserProgress"]
 

@@ -12,7 +12,7 @@ from syncd_client.loop_thread import LoopThread
 from syncd_client.messages import Action
 from syncd_client.operation import Operation as AwaitedOperation
 from syncd_client.register_messages import RegisterAction
-from syncd_client.store import StorageKind
+from syncd_client.user_state import StorageKind
 
 T = TypeVar("T")
 

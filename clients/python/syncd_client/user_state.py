@@ -1,6 +1,6 @@
 """What a client keeps of one user between two runs, and how it changes."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field, structs
 
@@ -8,6 +8,9 @@ from syncd_client.collection_names import REGISTERS, WATCHLIST, collection_of_li
 from syncd_client.hlc import NEVER, Timestamp
 from syncd_client.messages import Action, AnyWrite, ListWrite, Write
 from syncd_client.register_messages import REGISTER_WRITES, DeviceWrite, ProgressWrite, RegisterAction
+
+StorageKind = Literal["persistent", "memory"]
+"""Whether what is kept is there after the process has ended."""
 
 
 class ListHead(Struct, frozen=True, kw_only=True):
