@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from syncd_client.outputs import Output
-from syncd_client.problem import read_problem
+from syncd_client.core.outputs import Output
+from syncd_client.transport.problem import read_problem
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response

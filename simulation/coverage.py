@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
-from syncd_client.core import State
+from syncd_client.core.core import State
 
 from simulation.device import Device
 from simulation.lines import DEVICES, PROGRESS

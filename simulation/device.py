@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
-from syncd_client import MemoryStore, events, messages, outputs
-from syncd_client.core import Core, CoreDeps, State
-from syncd_client.outputs import Output, Timer, Transport
-from syncd_client.token import Token
-from syncd_client.user_state import PendingWrite
+from syncd_client import MemoryStore
+from syncd_client.core import events, outputs
+from syncd_client.core.core import Core, CoreDeps, State
+from syncd_client.core.outputs import Output, Timer, Transport
+from syncd_client.core.token import Token
+from syncd_client.data import messages
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps

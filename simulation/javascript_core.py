@@ -14,16 +14,16 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
-from syncd_client import events, outputs
-from syncd_client.core import CoreDeps, State
-from syncd_client.device_registers import DeviceItem
-from syncd_client.hlc import Timestamp
-from syncd_client.list_view import Item
-from syncd_client.messages import Action
-from syncd_client.outputs import Output, Timer, Transport
-from syncd_client.progress_registers import ProgressItem
-from syncd_client.token import Token
-from syncd_client.user_state import PendingWrite
+from syncd_client.core import events, outputs
+from syncd_client.core.core import CoreDeps, State
+from syncd_client.core.outputs import Output, Timer, Transport
+from syncd_client.core.token import Token
+from syncd_client.data.device_registers import DeviceItem
+from syncd_client.data.hlc import Timestamp
+from syncd_client.data.list_view import Item
+from syncd_client.data.messages import Action
+from syncd_client.data.progress_registers import ProgressItem
+from syncd_client.data.user_state import PendingWrite
 
 from actors.messages.content_ids import ContentIdKind
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
-from syncd_client.hlc import Timestamp
-from syncd_client.register_messages import RegisterAction
-from syncd_client.user_state import PendingWrite
+from syncd_client.data.hlc import Timestamp
+from syncd_client.data.register_messages import RegisterAction
+from syncd_client.data.user_state import PendingWrite
 
 _KEY: Final = compile_pattern(":(.+)\x1f(.*)")
 """Of a register: its collection, and what is its key there."""

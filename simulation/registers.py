@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
-from syncd_client.user_state import PendingWrite
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.lines import named, user_in
 

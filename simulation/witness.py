@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
-from syncd_client import events
-from syncd_client.user_state import PendingWrite
+from syncd_client.core import events
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.commands import CommandWitness
 from simulation.lines import line_of, named, user_in

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 from syncd_client import Client, Disconnected, State, Updated
-from syncd_client.address import address_of
+from syncd_client.transport.address import address_of
 
 from syncd import console, setting_sources
 from syncd.errors import CommandError, SettingsError

@@ -22,8 +22,8 @@ from syncd_client import (
     Storage,
     Updated,
 )
-from syncd_client.ids import check_user_id
-from syncd_client.tokens import REFUSED_BEFORE
+from syncd_client.core.tokens import REFUSED_BEFORE
+from syncd_client.data.ids import check_user_id
 
 from syncd import console
 from syncd.errors import CommandError

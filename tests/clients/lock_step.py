@@ -8,13 +8,15 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import Raw, Struct
-from syncd_client import MemoryStore, events, messages, outputs
-from syncd_client.core import Core, CoreDeps, NotSignedInError
-from syncd_client.hlc import Timestamp
-from syncd_client.outputs import Output, Timer
-from syncd_client.register_messages import RegisterAction, RegisterWrite
-from syncd_client.token import read_token
-from syncd_client.user_state import PendingWrite
+from syncd_client import MemoryStore
+from syncd_client.core import events, outputs
+from syncd_client.core.core import Core, CoreDeps, NotSignedInError
+from syncd_client.core.outputs import Output, Timer
+from syncd_client.core.token import read_token
+from syncd_client.data import messages
+from syncd_client.data.hlc import Timestamp
+from syncd_client.data.register_messages import RegisterAction, RegisterWrite
+from syncd_client.data.user_state import PendingWrite
 
 from clients.conformance.drivers.python import item_of, put
 from simulation.javascript_core import JavascriptCore, JavascriptError, SendText

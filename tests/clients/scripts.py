@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from syncd_client.collection_names import collection_of_list
+from syncd_client.data.collection_names import collection_of_list
 
 from tests.clients.lock_step import START_MS, Pair, Step
 from tests.clients.register_scripts import ANSWERS, CONTENTS, EPOCHS, PAYLOAD, RegisterScript, timestamp

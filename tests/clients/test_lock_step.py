@@ -5,9 +5,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from syncd_client import reports
-from syncd_client.device_registers import DeviceRegisters
-from syncd_client.progress_registers import ProgressRegisters
+from syncd_client.core import reports
+from syncd_client.data.device_registers import DeviceRegisters
+from syncd_client.data.progress_registers import ProgressRegisters
 
 from simulation import javascript_core
 from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step

@@ -10,11 +10,13 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from syncd_client import MemoryStore, messages, outputs
-from syncd_client.core import Core, CoreDeps
-from syncd_client.outputs import Output, Timer
-from syncd_client.token import Token
-from syncd_client.user_state import PendingWrite
+from syncd_client import MemoryStore
+from syncd_client.core import outputs
+from syncd_client.core.core import Core, CoreDeps
+from syncd_client.core.outputs import Output, Timer
+from syncd_client.core.token import Token
+from syncd_client.data import messages
+from syncd_client.data.user_state import PendingWrite
 
 from actors.messages.conversion import device_update
 from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to

@@ -6,11 +6,11 @@ from typing import Any, Final
 import msgspec
 import pytest
 from sqlalchemy import text
-from syncd_client.collection import Collection
-from syncd_client.connector import Connector
-from syncd_client.device_registers import DeviceRegisters
-from syncd_client.messages import WatchlistSnapshot
-from syncd_client.registers import Registers
+from syncd_client.core.connector import Connector
+from syncd_client.data.collection import Collection
+from syncd_client.data.device_registers import DeviceRegisters
+from syncd_client.data.messages import WatchlistSnapshot
+from syncd_client.data.registers import Registers
 
 from actors.connection.followed import Followed
 from actors.fanout.connection_registry import ConnectionRegistry

@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 import pytest
 from syncd_client import MemoryStore
-from syncd_client.collection import Collection
-from syncd_client.messages import WatchlistSnapshot
-from syncd_client.user_lists import UserLists
-from syncd_client.user_state import UserState
+from syncd_client.data.collection import Collection
+from syncd_client.data.messages import WatchlistSnapshot
+from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_state import UserState
 
 from actors.bus import message_handler
 from actors.bus.subscriber import PubNubSubscriber

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from msgspec import Raw
-from syncd_client import events, outputs
-from syncd_client.core import CoreDeps, State
-from syncd_client.outputs import Timer, Transport
-from syncd_client.token import Token
+from syncd_client.core import events, outputs
+from syncd_client.core.core import CoreDeps, State
+from syncd_client.core.outputs import Timer, Transport
+from syncd_client.core.token import Token
 
 from simulation import javascript_core
 from simulation.javascript_core import JavascriptCore, JavascriptError, NodeMissingError, SendText, _NodeProcess

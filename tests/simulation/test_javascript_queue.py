@@ -2,7 +2,7 @@
 
 import msgspec
 from msgspec import Raw
-from syncd_client.hlc import Timestamp
+from syncd_client.data.hlc import Timestamp
 
 from simulation.javascript_queue import JavascriptQueue
 

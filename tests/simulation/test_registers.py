@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
-from syncd_client.hlc import Timestamp
-from syncd_client.user_state import PendingWrite
+from syncd_client.data.hlc import Timestamp
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.event_log import line_of
 from simulation.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from syncd_client.hlc import NEVER
-from syncd_client.user_state import PendingWrite
+from syncd_client.data.hlc import NEVER
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.watch import ConnectionWatch
 from simulation.witness import Witness

@@ -1,9 +1,9 @@
 """What all devices of a user are shown and answered is the same, and what a restore takes back is not missed."""
 
 import pytest
-from syncd_client import events
-from syncd_client.hlc import NEVER
-from syncd_client.user_state import PendingWrite
+from syncd_client.core import events
+from syncd_client.data.hlc import NEVER
+from syncd_client.data.user_state import PendingWrite
 
 from simulation.witness import Answer, Wanted, Witness
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from syncd_client import MemoryStore, messages, outputs
-from syncd_client.core import Core, CoreDeps, NotSignedInError
-from syncd_client.ids import canonical
-from syncd_client.outputs import Output
-from syncd_client.store import Store
-from syncd_client.token import Token
+from syncd_client import MemoryStore
+from syncd_client.core import outputs
+from syncd_client.core.core import Core, CoreDeps, NotSignedInError
+from syncd_client.core.outputs import Output
+from syncd_client.core.token import Token
+from syncd_client.data import messages
+from syncd_client.data.ids import canonical
+from syncd_client.stores.store import Store
 
 Json = dict[str, Any]
 

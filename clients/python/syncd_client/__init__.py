@@ -4,12 +4,9 @@
 """
 
 from syncd_client.callbacks import GetToken, Listener
-from syncd_client.catalogue import NamedList
 from syncd_client.client import Client
-from syncd_client.core import NotSignedInError, State
-from syncd_client.device_registers import DeviceItem
-from syncd_client.event_stream import EventStream
-from syncd_client.events import (
+from syncd_client.core.core import NotSignedInError, State
+from syncd_client.core.events import (
     Command,
     Confirmed,
     Connected,
@@ -23,20 +20,23 @@ from syncd_client.events import (
     Storage,
     Updated,
 )
-from syncd_client.fractional_index import between
-from syncd_client.hlc import Timestamp
-from syncd_client.list_view import Item
-from syncd_client.memory_store import MemoryStore
+from syncd_client.core.outputs import Transport
+from syncd_client.data.device_registers import DeviceItem
+from syncd_client.data.fractional_index import between
+from syncd_client.data.hlc import Timestamp
+from syncd_client.data.list_view import Item
+from syncd_client.data.progress_registers import ProgressItem
+from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, StorageKind, UserState
+from syncd_client.event_stream import EventStream
 from syncd_client.operation import Operation
-from syncd_client.outputs import Transport
-from syncd_client.progress_registers import ProgressItem
-from syncd_client.requests import RequestFailedError
-from syncd_client.sqlite_store import SqliteStore, StoreInUseError
-from syncd_client.store import Store
+from syncd_client.stores.memory_store import MemoryStore
+from syncd_client.stores.sqlite_store import SqliteStore, StoreInUseError
+from syncd_client.stores.store import Store
+from syncd_client.transport.catalogue import NamedList
+from syncd_client.transport.requests import RequestFailedError
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import UserList
 from syncd_client.user_progress import UserProgress
-from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, StorageKind, UserState
 
 __all__ = [
     "Changes",

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 
-from syncd_client.events import Event
-from syncd_client.link import GetToken as AskForToken
+from syncd_client.core.events import Event
+from syncd_client.transport.link import GetToken as AskForToken
 
 GetToken = Callable[[], Awaitable[str] | str]
 """The app's callback: a token that is good now. Asked before every attempt, so it should keep a good one at hand.

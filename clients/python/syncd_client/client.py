@@ -8,24 +8,24 @@ from typing import Self
 from uuid import UUID
 from weakref import WeakSet
 
-from syncd_client import catalogue, commands
-from syncd_client.address import address_of
 from syncd_client.call_guard import CallGuard
 from syncd_client.callbacks import GetToken, Listener, asking, check_condition, check_listener
-from syncd_client.catalogue import NamedList
-from syncd_client.collection_names import DEVICES, PROGRESS
-from syncd_client.core import Core, State
+from syncd_client.core.core import Core, State
+from syncd_client.core.events import Event
+from syncd_client.core.outputs import Transport
+from syncd_client.data.collection_names import DEVICES, PROGRESS
+from syncd_client.data.ids import ContentIds, canonical_of, check_list_id, check_user_id
+from syncd_client.data.user_state import StorageKind
 from syncd_client.engine import Engine
 from syncd_client.event_stream import EventStream
-from syncd_client.events import Event
-from syncd_client.ids import ContentIds, canonical_of, check_list_id, check_user_id
-from syncd_client.memory_store import MemoryStore
-from syncd_client.outputs import Transport
-from syncd_client.store import Store, check_store
+from syncd_client.stores.memory_store import MemoryStore
+from syncd_client.stores.store import Store, check_store
+from syncd_client.transport import catalogue, commands
+from syncd_client.transport.address import address_of
+from syncd_client.transport.catalogue import NamedList
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import ListCalls, UserList
 from syncd_client.user_progress import UserProgress
-from syncd_client.user_state import StorageKind
 
 logger = logging.getLogger(__name__)
 

@@ -12,14 +12,9 @@ from uuid import UUID
 
 from msgspec import structs
 
-from syncd_client.carrying import Input
-from syncd_client.core import Core, CoreDeps, NotSignedInError
-from syncd_client.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
-from syncd_client.fallback_store import FallbackStore
-from syncd_client.ids import check_user_id
-from syncd_client.link import GetToken, Link
-from syncd_client.operation import Operation
-from syncd_client.outputs import (
+from syncd_client.core.core import Core, CoreDeps, NotSignedInError
+from syncd_client.core.events import Confirmed, Disconnected, Event, Refused, SignedOut, StateChanged, Storage, Updated
+from syncd_client.core.outputs import (
     AskToken,
     Close,
     Emit,
@@ -33,11 +28,16 @@ from syncd_client.outputs import (
     StopTimer,
     Timer,
 )
-from syncd_client.proxy import proxy_mistake
-from syncd_client.requests import Answer
-from syncd_client.state import State
-from syncd_client.store import Store
-from syncd_client.user_state import PendingWrite, StorageKind, UserState
+from syncd_client.core.state import State
+from syncd_client.data.ids import check_user_id
+from syncd_client.data.user_state import PendingWrite, StorageKind, UserState
+from syncd_client.operation import Operation
+from syncd_client.stores.fallback_store import FallbackStore
+from syncd_client.stores.store import Store
+from syncd_client.transport.carrying import Input
+from syncd_client.transport.link import GetToken, Link
+from syncd_client.transport.proxy import proxy_mistake
+from syncd_client.transport.requests import Answer
 
 WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
 """A call of the core that queues a write."""
@@ -118,7 +118,7 @@ class Engine:
         user_id = self.core.user_id
         if user_id is None or self._get_token is None:
             raise NotSignedInError("sign in before asking the service")
-        from syncd_client.http_request import send  # noqa: PLC0415 - as in link.py
+        from syncd_client.transport.http_request import send  # noqa: PLC0415 - as in link.py
 
         return await send(self._url.replace("ws", "http", 1) + path, user_id, self._get_token, method, body)
 

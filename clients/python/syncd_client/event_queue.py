@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Self
 
-from syncd_client.events import Event, Updated
+from syncd_client.core.events import Event, Updated
 
 
 class EventQueue:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Generator
 from typing import Any
 
-from syncd_client.collection_names import DEVICES
-from syncd_client.messages import Action
-from syncd_client.register_messages import RegisterAction
-from syncd_client.user_state import PendingWrite, StorageKind
+from syncd_client.data.collection_names import DEVICES
+from syncd_client.data.messages import Action
+from syncd_client.data.register_messages import RegisterAction
+from syncd_client.data.user_state import PendingWrite, StorageKind
 
 
 class Operation:

@@ -15,17 +15,17 @@ from weakref import WeakSet
 
 from syncd_client import client as asyncio_client
 from syncd_client.callbacks import GetToken, Listener, asking
-from syncd_client.catalogue import NamedList
-from syncd_client.core import State
+from syncd_client.core.core import State
+from syncd_client.core.events import Event
+from syncd_client.core.outputs import Transport
+from syncd_client.data.ids import ContentIds, check_user_id
+from syncd_client.data.user_state import StorageKind
 from syncd_client.event_queue import EventQueue
-from syncd_client.events import Event
-from syncd_client.ids import ContentIds, check_user_id
 from syncd_client.loop_thread import LoopThread
-from syncd_client.outputs import Transport
-from syncd_client.store import Store
+from syncd_client.stores.store import Store
 from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
 from syncd_client.sync_registers import UserDevices, UserProgress
-from syncd_client.user_state import StorageKind
+from syncd_client.transport.catalogue import NamedList
 
 __all__ = ["Client", "EventQueue", "Operation", "UserDevices", "UserList", "UserProgress"]
 

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from syncd_client import user_list
-from syncd_client.catalogue import NamedList
-from syncd_client.list_view import Item
+from syncd_client.data.list_view import Item
+from syncd_client.data.messages import Action
+from syncd_client.data.register_messages import RegisterAction
+from syncd_client.data.user_state import StorageKind
 from syncd_client.loop_thread import LoopThread
-from syncd_client.messages import Action
 from syncd_client.operation import Operation as AwaitedOperation
-from syncd_client.register_messages import RegisterAction
-from syncd_client.user_state import StorageKind
+from syncd_client.transport.catalogue import NamedList
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from syncd_client import user_devices, user_progress
-from syncd_client.device_registers import DeviceItem
+from syncd_client.data.device_registers import DeviceItem
+from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.operation import Operation as AwaitedOperation
-from syncd_client.progress_registers import ProgressItem
 from syncd_client.sync_list import ListCalls, Operation
 
 

@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from syncd_client.core import Core
-from syncd_client.device_registers import DeviceItem
+from syncd_client.core.core import Core
+from syncd_client.data.device_registers import DeviceItem
 from syncd_client.operation import Operation
 from syncd_client.user_list import ListCalls
 

@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from syncd_client import catalogue
-from syncd_client.catalogue import NamedList
-from syncd_client.core import Core
+from syncd_client.core.core import Core
+from syncd_client.data.ids import check_content_ids
+from syncd_client.data.list_view import Item
+from syncd_client.data.messages import Action
+from syncd_client.data.placing import positions_for
 from syncd_client.engine import Engine
-from syncd_client.ids import check_content_ids
-from syncd_client.list_view import Item
-from syncd_client.messages import Action
 from syncd_client.operation import Operation
-from syncd_client.placing import positions_for
+from syncd_client.transport import catalogue
+from syncd_client.transport.catalogue import NamedList
 
 
 class ListCalls(ABC):

@@ -3,9 +3,9 @@
 from functools import partial
 from uuid import UUID
 
-from syncd_client.core import Core
+from syncd_client.core.core import Core
+from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.operation import Operation
-from syncd_client.progress_registers import ProgressItem
 from syncd_client.user_list import ListCalls
 
 

@@ -22,11 +22,11 @@ from syncd_client import (
     Storage,
     Updated,
 )
-from syncd_client.carrying import Input
-from syncd_client.core import Core
-from syncd_client.link import Link
-from syncd_client.outputs import Transport
-from syncd_client.user_state import Changes
+from syncd_client.core.core import Core
+from syncd_client.core.outputs import Transport
+from syncd_client.data.user_state import Changes
+from syncd_client.transport.carrying import Input
+from syncd_client.transport.link import Link
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response

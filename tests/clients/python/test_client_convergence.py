@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syncd_client.core import State
+from syncd_client.core.core import State
 
 from actors.messages.journal import Update
 from actors.ports import JournalStore

@@ -4,17 +4,17 @@ import base64
 import json
 
 import pytest
-from syncd_client.backoff import BASE_MS, CAP_MS, Backoff
-from syncd_client.core import Core, CoreDeps
-from syncd_client.hlc import MAX_LOGICAL, Timestamp, tick
-from syncd_client.list_view import Item, list_view
-from syncd_client.messages import Ping, Write, encode
-from syncd_client.outputs import Send, StartTimer, Timer
-from syncd_client.silence import SILENCE_MS
-from syncd_client.token import Token, read_token
-from syncd_client.user_lists import UserLists
-from syncd_client.user_state import ConfirmedItem
-from syncd_client.write_queue import MAX_IN_FLIGHT
+from syncd_client.core.backoff import BASE_MS, CAP_MS, Backoff
+from syncd_client.core.core import Core, CoreDeps
+from syncd_client.core.outputs import Send, StartTimer, Timer
+from syncd_client.core.silence import SILENCE_MS
+from syncd_client.core.token import Token, read_token
+from syncd_client.data.hlc import MAX_LOGICAL, Timestamp, tick
+from syncd_client.data.list_view import Item, list_view
+from syncd_client.data.messages import Ping, Write, encode
+from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_state import ConfirmedItem
+from syncd_client.data.write_queue import MAX_IN_FLIGHT
 
 A = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 B = "0b0e6a4e-52a5-4a5b-9a1f-00000000000b"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from syncd_client import MemoryStore, SqliteStore, Store, StoreInUseError, Timestamp
-from syncd_client.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
+from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
 
 Reopen = Callable[[], Store]
 

@@ -10,12 +10,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syncd_client import MemoryStore, messages, outputs
-from syncd_client.core import Core, CoreDeps, State
-from syncd_client.list_view import Item
-from syncd_client.outputs import Output
-from syncd_client.placing import positions_for
-from syncd_client.token import Token
+from syncd_client import MemoryStore
+from syncd_client.core import outputs
+from syncd_client.core.core import Core, CoreDeps, State
+from syncd_client.core.outputs import Output
+from syncd_client.core.token import Token
+from syncd_client.data import messages
+from syncd_client.data.list_view import Item
+from syncd_client.data.placing import positions_for
 
 from actors.messages.collections import WATCHLIST, collection_of_list, line_of
 from actors.messages.conversion import device_update

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from syncd_client import Client, MemoryStore, NotSignedInError, RequestFailedError, SqliteStore, State, between, sync
+from syncd_client.data.user_state import Changes
 from syncd_client.user_list import ListCalls
-from syncd_client.user_state import Changes
 
 from tests.daemon import DaemonProcess, token
 from tests.timeouts import TIMEOUT_S

@@ -19,7 +19,7 @@ from syncd_client import (
     State,
     sync,
 )
-from syncd_client.user_state import Changes
+from syncd_client.data.user_state import Changes
 
 from tests.daemon import DaemonProcess, token
 from tests.timeouts import TIMEOUT_S

@@ -1,0 +1,1 @@
+"""Makes every decision of a client and does no I/O: an input in, outputs out."""

@@ -1,0 +1,75 @@
+"""What is to be seen of a core: where the client stands, and what the user has."""
+
+from typing import Any
+
+from syncd_client.core.outputs import Transport
+from syncd_client.core.session import Session
+from syncd_client.core.state import State
+from syncd_client.data.collection_names import list_in
+from syncd_client.data.device_registers import DeviceItem
+from syncd_client.data.list_view import Item
+from syncd_client.data.progress_registers import ProgressItem
+
+
+class CoreView:
+    """Of whoever is signed in; what was opened stays so when another one is."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._opened: dict[str, None] = {}
+        """By name, in order."""
+
+    @property
+    def state(self) -> State:
+        """Where the client stands."""
+        return self._session.connector.state if self._session else State.SIGNED_OUT
+
+    @property
+    def transport(self) -> Transport | None:
+        """Which way the attempt or connection under way takes; ``None``: there is none."""
+        return self._session.connector.transport if self._session else None
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose list is open; ``None``: nobody's."""
+        return self._session.lists.user_id if self._session else None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The watchlist; empty when nobody is signed in."""
+        return self.items_of(None)
+
+    @property
+    def queued(self) -> int:
+        """How many writes are not settled."""
+        return len(self._session.lists.queue) if self._session else 0
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The names of the collections that the app wants to see, of whoever is signed in, beside the watchlist."""
+        return tuple(self._opened)
+
+    @property
+    def opened_lists(self) -> tuple[str, ...]:
+        """The lists among them."""
+        return tuple(list_id for name in self._opened if (list_id := list_in(name)) is not None)
+
+    def items_of(self, list_id: str | None) -> tuple[Item, ...]:
+        """Return a list as it is known; ``None``: the watchlist."""
+        return self._session.lists.collection(list_id).items if self._session else ()
+
+    @property
+    def progress(self) -> tuple[ProgressItem, ...]:
+        """How far the user has come, the newest play first."""
+        return self._session.lists.progress.items if self._session else ()
+
+    @property
+    def devices(self) -> tuple[DeviceItem, ...]:
+        """The user's devices, by their ids."""
+        return self._session.lists.devices.items if self._session else ()
+
+    @property
+    def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """The reports of progress that are shown and are neither queued nor stored: content ids and what they say."""
+        held = self._session.lists.progress.held if self._session else ()
+        return tuple((content_id, report.says) for content_id, report in held)

@@ -1,0 +1,292 @@
+"""One user's collections on this device: what messages and calls change in them, and what is to be stored of that."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec import UNSET, structs
+
+from syncd_client.data.collection import Collection
+from syncd_client.data.collection_names import DEVICES, PROGRESS, WATCHLIST, collection_of_list, list_in
+from syncd_client.data.device_registers import DeviceRegisters
+from syncd_client.data.followed_collection import AnyCollection
+from syncd_client.data.hlc import Timestamp, follow, tick
+from syncd_client.data.item_fields import check_data, check_position
+from syncd_client.data.messages import Action, WatchlistUpdate
+from syncd_client.data.progress_registers import ProgressRegisters
+from syncd_client.data.register_messages import RegisterAction, RegisterUpdate
+from syncd_client.data.registers import Registers
+from syncd_client.data.snapshots import Snapshot
+from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, UserState
+from syncd_client.data.write_queue import WriteQueue
+
+MAX_TAGS: Final = 2
+"""Under so many tags an add is sent, one after the other, if the service has no room for them; then without one."""
+
+
+class UserLists:
+    """The watchlist, other lists and registers of one user, their one queue, and the numbering of what is in it.
+
+    Args:
+        user_id: whose they are.
+        stored: what is kept of the user; ``None``: nothing.
+        new_replica: gives a name that nobody ever had.
+    """
+
+    def __init__(self, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
+        self.user_id = user_id
+        self._new_replica = new_replica
+        state = stored or UserState(Head(replica=new_replica()))
+        self.queue = WriteQueue(state.queue)
+        self._head = head = state.head
+        """Up to date in what is not a single list's."""
+        self._saved_head = None if stored is None else head
+        self._changes = Changes(head=head)
+        items: dict[str, list[ConfirmedItem]] = {}
+        for item in state.items:
+            items.setdefault(item.collection, []).append(item)
+        self.watchlist = Collection(None, head.of_list(None), items.get(WATCHLIST, ()), self.queue)
+        self._lists = {
+            list_id: Collection(list_id, place, items.get(collection_of_list(list_id), ()), self.queue)
+            for list_id, place in head.other_lists.items()
+        }
+        self.progress = ProgressRegisters(head.of(PROGRESS), items.get(PROGRESS, ()), self.queue)
+        self.devices = DeviceRegisters(head.of(DEVICES), items.get(DEVICES, ()), self.queue)
+        self._followed: dict[str, AnyCollection] = {WATCHLIST: self.watchlist}
+        self.follow(write.collection for write in self.queue)
+
+    @property
+    def followed(self) -> tuple[AnyCollection, ...]:
+        """What the service is asked for: the watchlist, then the others in the order in which they were wanted."""
+        return tuple(self._followed.values())
+
+    def follow(self, collections: Iterable[str]) -> bool:
+        """Ask the service for these, too; return whether one of them was not asked for before."""
+        count = len(self._followed)
+        for collection in collections:
+            self._followed[collection] = self._named(collection)
+        return len(self._followed) > count
+
+    def collection(self, list_id: str | None) -> Collection:
+        """Return a list as it is known, followed or not; ``None``: the watchlist."""
+        return self.watchlist if list_id is None else self._list(list_id)
+
+    @property
+    def head(self) -> Head:
+        """Where all of them stand."""
+        watchlist = self.watchlist
+        lists = {list_id: each.head for list_id, each in self._lists.items() if each.head != ListHead()}
+        registers = {each.name: each.head for each in (self.progress, self.devices) if each.head != ListHead()}
+        return structs.replace(
+            self._head,
+            adds=self._adds_of(watchlist),
+            revision=watchlist.revision,
+            epoch=watchlist.epoch,
+            lists=lists or UNSET,
+            registers=registers or UNSET,
+        )
+
+    def take_changes(self) -> Changes | None:
+        """Return what is to be stored since the last call, if anything."""
+        changes, head = self._changes, self.head
+        if self._saved_head == head and not (changes.are_visible or changes.queue):
+            return None
+        changes.head = self._saved_head = head
+        self._changes = Changes(head=head)
+        collections: tuple[AnyCollection, ...] = (self.watchlist, *self._lists.values(), self.progress, self.devices)
+        for collection in collections:
+            changes.items |= collection.unsaved
+            collection.unsaved = {}
+        return changes
+
+    def take_news(self) -> bool:
+        """Return whether something looks different since the last call that is not stored."""
+        return any([self.progress.take_news(), self.devices.take_news()])  # both are asked
+
+    # What the user writes
+
+    def enqueue(
+        self,
+        operation: Action,
+        content_id: str,
+        now_ms: int,
+        list_id: str | None = None,
+        data: dict[str, Any] | None = None,
+        position: str | None = None,
+    ) -> PendingWrite:
+        """Number and stamp a write and put it at the end of the queue; ``content_id`` is canonical.
+
+        Raises:
+            ValueError: ``data`` or ``position`` is none that the service keeps.
+            TypeError: ``data`` is not what JSON can hold.
+        """
+        data, position = check_data(data), check_position(position)
+        collection = self.collection(list_id)
+        tag = self._next_tag(collection) if operation == "add" else None
+        operation_id, timestamp = self._next_number(now_ms)
+        write = PendingWrite(
+            operation_id=operation_id,
+            operation=operation,
+            content_id=content_id,
+            tag=tag,
+            observed=collection.revision,
+            timestamp=timestamp,
+            data=data,
+            position=position,
+            list=list_id,
+        )
+        self._put(write)
+        self._show_again(collection)
+        return write
+
+    def write(
+        self,
+        registers: Registers[Any],
+        operation: RegisterAction,
+        key: str,
+        says: dict[str, Any] | None,
+        at_ms: int,
+    ) -> PendingWrite:
+        """Number a write of a register, stamp it as of ``at_ms``, and put it at the end of the queue.
+
+        Where updates merge, those that are still to be sent are dropped: they would say less, and no more.
+        """
+        for earlier in self.queue.unsent_updates(registers.name, key) if registers.merges_updates else ():
+            says = None if says is None else (earlier.data or {}) | says
+            self._drop(earlier.operation_id, registers)
+        operation_id, timestamp = self._next_number(at_ms)
+        write = PendingWrite(
+            operation_id=operation_id,
+            operation=operation,
+            content_id=key,
+            tag=None,
+            observed=0,
+            timestamp=timestamp,
+            data=says,
+            registers=registers.name,
+        )
+        self._put(write)
+        self._show_again(registers)
+        return write
+
+    def acknowledge(
+        self, write: PendingWrite, revision: int | None, timestamp: Timestamp, *, is_superseded: bool = False
+    ) -> None:
+        """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change.
+
+        ``is_superseded``: it was no use, and ``timestamp`` is that of a later word.
+        """
+        self._follow_clock(timestamp)
+        self.queue.answer(write.operation_id, revision or 0)
+        if timestamp > write.timestamp and not is_superseded:
+            self._unstamp_behind(write, timestamp)
+        self._settle(self._named(write.collection))
+
+    def unstamp(self, write: PendingWrite) -> None:
+        """Leave the stamp to the service."""
+        self._put(structs.replace(write, is_unstamped=True))
+
+    def retag(self, write: PendingWrite) -> None:
+        """Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+
+        The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+        """
+        self._leave_replica(write)
+        refused_tags = write.refused_tags + 1
+        if refused_tags >= MAX_TAGS:
+            self._put(structs.replace(write, tag=None, is_unstamped=True, refused_tags=refused_tags))
+            return
+        tag = self._next_tag(self.collection(write.list))
+        self._put(structs.replace(write, tag=tag, refused_tags=refused_tags))
+
+    def refuse(self, write: PendingWrite) -> None:
+        """Undo what the service does not accept."""
+        self._drop(write.operation_id, self._named(write.collection))
+        self._leave_replica(write)
+
+    # What the service says
+
+    def apply_update(self, collection: AnyCollection, update: WatchlistUpdate | RegisterUpdate, revision: int) -> None:
+        """Apply the update after which ``collection`` is known up to ``revision``."""
+        collection.apply_update(update, revision)
+        self._follow_clock(update.timestamp)
+        self._changes.are_visible = True
+        self._settle(collection)
+
+    def apply_snapshot(self, collection: AnyCollection, snapshot: Snapshot) -> None:
+        """Put a snapshot in the place of what was confirmed."""
+        is_other_journal = collection.apply_snapshot(snapshot)
+        for item in snapshot.items:
+            self._follow_clock(item.timestamp)
+        self._changes.are_visible = True
+        self._settle(collection, all_answered=is_other_journal)
+        if is_other_journal:  # the old numbers mean nothing now: what is still wanted is wanted as of here
+            for write in list(self.queue.of(collection.name)):
+                if write.registers is None:
+                    self._put(structs.replace(write, observed=snapshot.revision))
+
+    # Within
+
+    def _named(self, collection: str) -> AnyCollection:
+        match collection:
+            case self.progress.name:
+                return self.progress
+            case self.devices.name:
+                return self.devices
+            case _:
+                return self.collection(list_in(collection))
+
+    def _next_number(self, at_ms: int) -> tuple[str, Timestamp]:
+        """Return the next operation's id and stamp."""
+        replica, number = self._head.replica, self._head.operations + 1
+        timestamp = tick(self._head.clock, at_ms, replica)
+        self._head = structs.replace(self._head, operations=number, clock=timestamp)
+        return f"{replica}.{number}", timestamp
+
+    def _list(self, list_id: str) -> Collection:
+        if list_id not in self._lists:
+            self._lists[list_id] = Collection(list_id, ListHead(), (), self.queue)
+        return self._lists[list_id]
+
+    def _adds_of(self, collection: Collection) -> int:
+        """Return how many adds to a list are numbered under the replica that there is now."""
+        return collection.head.adds if collection.head.replica == self._head.replica else 0
+
+    def _next_tag(self, collection: Collection) -> str:
+        replica, adds = self._head.replica, self._adds_of(collection) + 1
+        collection.head = structs.replace(collection.head, replica=replica, adds=adds)
+        return f"{replica}:{adds}"
+
+    def _leave_replica(self, write: PendingWrite) -> None:
+        """Number adds under another name: the service would remember a gap in the old one's for ever."""
+        if write.tag is not None and write.tag.startswith(f"{self._head.replica}:"):
+            self._head = structs.replace(self._head, replica=self._new_replica())
+
+    def _unstamp_behind(self, write: PendingWrite, timestamp: Timestamp) -> None:
+        """Leave stamps to the service that are not above its own: by them it would take ``write`` for unseen."""
+        of_content = [each for each in self.queue.of(write.collection) if each.content_id == write.content_id]
+        for each in of_content[of_content.index(write) + 1 :]:
+            if each.timestamp <= timestamp:
+                self.unstamp(each)
+
+    def _follow_clock(self, timestamp: Timestamp) -> None:
+        clock = follow(self._head.clock, timestamp)
+        if clock is not self._head.clock:
+            self._head = structs.replace(self._head, clock=clock)
+
+    def _settle(self, collection: AnyCollection, *, all_answered: bool = False) -> None:
+        revision = None if all_answered else collection.revision
+        for operation_id in self.queue.settled(collection.name, revision):
+            self._drop(operation_id, collection)
+
+    def _put(self, write: PendingWrite) -> None:
+        self.queue.put(write)
+        self._changes.queue[write.operation_id] = write
+
+    def _drop(self, operation_id: str, collection: AnyCollection) -> None:
+        self.queue.drop(operation_id)
+        self._changes.queue[operation_id] = None
+        self._show_again(collection)
+
+    def _show_again(self, collection: AnyCollection) -> None:
+        collection.look_again()
+        self._changes.are_visible = True

@@ -1,0 +1,97 @@
+"""The writes that are not settled, in order: which may be sent, which wait for their answer or its revision."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from syncd_client.data.user_state import PendingWrite
+
+MAX_IN_FLIGHT: Final = 64
+
+
+class WriteQueue:
+    """One user's queue; it changes no write by itself."""
+
+    def __init__(self, writes: Iterable[PendingWrite]) -> None:
+        self._writes = {write.operation_id: write for write in writes}
+        self._collections = {write.operation_id: write.collection for write in self}
+        """By operation id: asked for so often that it is kept."""
+        self._in_flight: dict[str, tuple[str, str]] = {}
+        """By operation id, the collection and the content."""
+        self._answered: dict[str, int] = {}
+        """Operation id -> the revision at which its effect is in the list."""
+
+    def __iter__(self) -> Iterator[PendingWrite]:
+        return iter(self._writes.values())
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    def of(self, collection: str) -> Iterator[PendingWrite]:
+        """Yield the writes of one collection."""
+        return (self._writes[key] for key, name in self._collections.items() if name == collection)
+
+    def unsent_updates(self, collection: str, key: str) -> list[PendingWrite]:
+        """Return the updates of a register behind its last remove that are neither in flight nor answered."""
+        found: list[PendingWrite] = []
+        for write in self.of(collection):
+            if write.content_id != key:
+                continue
+            if write.operation == "remove":
+                found = []
+            elif write.operation_id not in self._in_flight and write.operation_id not in self._answered:
+                found.append(write)
+        return found
+
+    def put(self, write: PendingWrite) -> None:
+        """Append ``write``, or put it in place of the one with its id."""
+        self._writes[write.operation_id] = write
+        self._collections[write.operation_id] = write.collection
+
+    def drop(self, operation_id: str) -> None:
+        """Forget a write."""
+        del self._writes[operation_id], self._collections[operation_id]
+        self.release(operation_id)
+        self._answered.pop(operation_id, None)
+
+    def take_sendable(self) -> list[PendingWrite]:
+        """Return what may be sent now, in order; it is in flight from here on.
+
+        One write per content of a collection at a time, so that the order holds even when one has to be repeated.
+        """
+        busy = set(self._in_flight.values())
+        taken: list[PendingWrite] = []
+        for operation_id, write in self._writes.items():
+            if len(self._in_flight) >= MAX_IN_FLIGHT:
+                break
+            item = self._collections[operation_id], write.content_id
+            if operation_id in self._in_flight or operation_id in self._answered or item in busy:
+                continue
+            busy.add(item)
+            self._in_flight[operation_id] = item
+            taken.append(write)
+        return taken
+
+    def in_flight(self, operation_id: str | int | None) -> PendingWrite | None:
+        """Return the write of this id if it waits for its answer."""
+        return self._writes[str(operation_id)] if operation_id in self._in_flight else None
+
+    def release(self, operation_id: str) -> None:
+        """Count a write as not in flight: it was answered, or may be sent again."""
+        self._in_flight.pop(operation_id, None)
+
+    def release_all(self) -> None:
+        """Count every write as not in flight: the connection ended."""
+        self._in_flight.clear()
+
+    def answer(self, operation_id: str, revision: int) -> None:
+        """Note that a write takes effect at ``revision``."""
+        self.release(operation_id)
+        self._answered[operation_id] = revision
+
+    def settled(self, collection: str, revision: int | None) -> list[str]:
+        """Return the ids of a collection's answered writes that have taken effect by ``revision``; ``None``: of all."""
+        return [
+            key
+            for key, reached in self._answered.items()
+            if self._collections[key] == collection and (revision is None or reached <= revision)
+        ]

@@ -1,0 +1,1 @@
+"""Carries frames and requests to the service and back."""

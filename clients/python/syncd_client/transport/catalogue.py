@@ -1,0 +1,58 @@
+"""Which lists a user has beside the watchlist, and what they are called: plain requests over HTTP.
+
+They are answered by the service alone: nothing of them is stored or repeated here.
+"""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from syncd_client.transport.problem import read_problem
+from syncd_client.transport.requests import Ask, decoded, failure
+
+PATH: Final = "/api/v1/sync/lists"
+
+
+class NamedList(Struct, frozen=True):
+    """One list beside the watchlist; ``name`` is for people."""
+
+    list: str
+    name: str
+    revision: int
+
+
+class _Lists(Struct):
+    lists: tuple[NamedList, ...]
+
+
+async def lists(ask: Ask) -> tuple[NamedList, ...]:
+    """Return the user's lists.
+
+    Raises:
+        RequestFailedError: they cannot be had now.
+    """
+    return decoded(await ask("GET", PATH, None), _Lists).lists
+
+
+async def rename(ask: Ask, list_id: str, name: str) -> NamedList:
+    """Name a list, which is created if it is not there.
+
+    Raises:
+        RequestFailedError: the service refuses it, or cannot do it now.
+    """
+    return decoded(await ask("PUT", f"{PATH}/{list_id}", msgspec.json.encode({"name": name})), NamedList)
+
+
+async def delete(ask: Ask, list_id: str) -> None:
+    """Delete a list, if there is one.
+
+    Raises:
+        RequestFailedError: the service cannot do it now.
+    """
+    answer = await ask("DELETE", f"{PATH}/{list_id}", None)
+    problem = read_problem(answer.status, answer.content_type, answer.body)
+    is_gone = answer.status == HTTPStatus.NOT_FOUND and problem is not None
+    if answer.status != HTTPStatus.NO_CONTENT and not is_gone:
+        raise failure(answer)

@@ -1,0 +1,49 @@
+"""One request over HTTP beside the connection, with a token of its own."""
+
+import ssl
+from functools import cache
+
+import httpx
+
+from syncd_client.core.token import read_token
+from syncd_client.core.tokens import fault_in, stripped
+from syncd_client.transport.link import GetToken
+from syncd_client.transport.requests import TIMEOUT_S, Answer, RequestFailedError
+
+
+async def send(url: str, user_id: str, get_token: GetToken, method: str, body: bytes | None) -> Answer:
+    """Send ``body``, which is JSON, with a token of the user, and return what is answered.
+
+    Raises:
+        RequestFailedError: nothing was, or the app has no token.
+    """
+    headers = {"Authorization": f"Bearer {await _token(user_id, get_token)}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        # No redirect is followed: it would carry the token to another place. The authorities are the system's.
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=_authorities()) as http:
+            response = await http.request(method, url, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:  # the last ones of a proxy's address
+        reason = str(error) if isinstance(error, httpx.HTTPError) else ""
+        raise RequestFailedError(f"not answered: {reason or type(error).__name__}") from error
+    return Answer(response.status_code, response.headers.get("Content-Type"), response.content)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return a context that knows the system's: reading them takes tens of milliseconds."""
+    return ssl.create_default_context()
+
+
+async def _token(user_id: str, get_token: GetToken) -> str:
+    try:
+        value = await get_token()
+    except Exception as error:
+        raise RequestFailedError(f"no token: {type(error).__name__}") from error
+    if not isinstance(value, str):
+        raise RequestFailedError(f"no token: get_token must return a text, not {type(value).__name__}")
+    token = stripped(read_token(value))
+    if fault := fault_in(token, user_id):
+        raise RequestFailedError(f"no token: {fault.reason}")
+    return token.value

@@ -1,0 +1,79 @@
+"""An item is put beside another: by one position, and more only where there is no other way."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syncd_client import Item, Timestamp
+from syncd_client.data.list_view import list_view
+from syncd_client.data.placing import positions_for
+from syncd_client.data.user_state import ConfirmedItem
+
+
+def shown(*positions: str | None) -> tuple[Item, ...]:
+    """Return a list with these positions, its contents a, b, c …; those without one are the newest first."""
+    stamps = range(len(positions), 0, -1)
+    return list_view(
+        [
+            ConfirmedItem(content, Timestamp(stamp, 0, "x"), 0, None, position=position)
+            for content, stamp, position in zip("abcdefgh", stamps, positions, strict=False)
+        ],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("positions", "moved", "before", "after", "given"),
+    [
+        ((), "x", None, None, [("x", "V")]),
+        (("V", "d"), "x", None, None, [("x", "l")]),
+        (("V", "d"), "x", "a", None, [("x", "N")]),
+        (("V", "d"), "x", "b", None, [("x", "Z")]),
+        (("V", "d"), "x", None, "a", [("x", "Z")]),
+        (("V", "d"), "a", None, None, [("a", "l")]),
+        (("V", "d", "l"), "c", "b", None, [("c", "Z")]),
+        (("V", "V", "d"), "x", None, "a", [("x", "Z"), ("b", "b")]),
+        (("V", "V", "d"), "x", "a", None, [("x", "N")]),
+        (("V", None, None), "x", None, "b", [("b", "d"), ("x", "l")]),
+        (("V", None, None), "x", None, "a", [("x", "d")]),
+        ((None, None), "b", "a", None, [("b", "V")]),
+    ],
+)
+def test_only_what_has_to_get_a_position_gets_one(
+    positions: tuple[str | None, ...], moved: str, before: str | None, after: str | None, given: list[tuple[str, str]]
+) -> None:
+    assert positions_for(shown(*positions), moved, before, after) == given
+
+
+@given(
+    st.lists(st.sampled_from([None, None, "1", "V", "V", "VV", "d", "z"]), min_size=1, max_size=8),
+    st.integers(0, 7),
+    st.integers(0, 7),
+    st.booleans(),
+)
+def test_it_stands_where_it_was_put_and_nothing_else_has_moved(
+    positions: list[str | None], moved: int, other: int, is_before: bool
+) -> None:
+    items = shown(*positions)
+    order = [item.content_id for item in items]
+    content, wanted = [*order, "x"][moved % (len(order) + 1)], order[other % len(order)]
+    if content == wanted:
+        return
+    given = dict(positions_for(items, content, *((wanted, None) if is_before else (None, wanted))))
+    expected = [each for each in order if each != content]
+    expected.insert(expected.index(wanted) + (not is_before), content)
+    by_content = {item.content_id: item for item in items}
+    after = [
+        ConfirmedItem(each, by_content[each].timestamp if each in by_content else Timestamp(99, 0, "x"), 0, None,
+                      position=given.get(each, by_content[each].position if each in by_content else None))
+        for each in expected
+    ]  # fmt: skip
+    assert [item.content_id for item in list_view(after, [])] == expected
+
+
+def test_what_is_not_there_has_no_place() -> None:
+    with pytest.raises(ValueError, match=r"^before: x is not in the list"):
+        positions_for(shown("V"), "a", "x", None)
+    with pytest.raises(ValueError, match=r"^after: a is not in the list, or is what is to be moved"):
+        positions_for(shown("V"), "a", None, "a")
+    with pytest.raises(ValueError, match=r"^before, after: name one"):
+        positions_for(shown("V", "d"), "a", "b", "b")
