@@ -19,7 +19,7 @@ from syncd_client.data import messages
 from syncd_client.data.user_state import PendingWrite
 
 from actors.messages.conversion import device_update
-from actors.messages.device import Error, Resumed, WatchlistWrite, answer_to
+from actors.messages.device import Error, Ping, Pong, Resumed, WatchlistWrite, answer_to
 from actors.messages.journal import SLICE_ROWS, Changes, Operation, Outcome, Page, Status, Update
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
@@ -83,6 +83,9 @@ class World:
     def write(self, device: "Device", text: str, answering: Answering, *, answers_first: bool) -> None:
         """Do what a device asks for, as a node does."""
         write = device_codec.decode(text)
+        if isinstance(write, Ping):
+            device.tell(Pong())
+            return
         assert isinstance(write, WatchlistWrite)
         stamp = write.timestamp
         if answering == "no room" and write.tag:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from syncd_client.core.core import State
 
@@ -57,7 +57,20 @@ step = st.tuples(
 skew = st.sampled_from([0, 0, -1_000_000, 1_000, 50_000, 1_000_000])
 
 
+SLEPT = [
+    (0, ("add", 0)),
+    (0, ("connect", "changes")),
+    (0, ("receive", 1)),
+    (0, ("transmit", 1, "away", False)),
+    (0, ("receive", 1)),
+    (0, ("time", 50_000)),
+    (0, ("retry",)),
+]
+"""A pause between two attempts ends so late that the device must have slept: it asks whether its connection lives."""
+
+
 @settings(deadline=None)
+@example(skews=(0, 0, 0), steps=SLEPT)
 @given(skews=st.tuples(skew, skew, skew), steps=st.lists(step, min_size=40, max_size=80))
 def test_devices_agree_with_the_journal_whatever_happens(
     journal: JournalStore, skews: tuple[int, int, int], steps: list[tuple[int, tuple[Any, ...]]]
