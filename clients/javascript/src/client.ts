@@ -8,7 +8,7 @@ import { Devices } from "./devices.js";
 import { randomName } from "./engine.js";
 import { newEvent, PlatformEventTarget } from "./event_target.js";
 import type { SyncEvent, SyncEvents } from "./events.js";
-import { GuardedStore, type Storage } from "./guarded_store.js";
+import { GuardedStore } from "./guarded_store.js";
 import { type ContentIds, canonical, checkListName, checkUserId } from "./ids.js";
 import { IndexedDbStore } from "./indexeddb_store.js";
 import { DEVICES, PROGRESS } from "./keys.js";
@@ -30,6 +30,7 @@ import type { TabMessage } from "./tab_message.js";
 import { TabSession } from "./tab_session.js";
 import type { TabSessionDeps } from "./tab_session_deps.js";
 import { BrowserTabs, NoOtherTabs } from "./tabs.js";
+import type { Storage } from "./user_state.js";
 
 /** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
 export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];

@@ -1,9 +1,9 @@
 /** What an app is told. */
 
-import type { Storage } from "./guarded_store.js";
 import type { Registers } from "./keys.js";
 import type { Status, WriteAction } from "./messages.js";
 import type { State } from "./state.js";
+import type { Storage } from "./user_state.js";
 
 /** By type, what each event tells. */
 export interface SyncEvents {

@@ -10,10 +10,7 @@ import { Backoff } from "./backoff.js";
 import { Mirror, stateOf } from "./mirror.js";
 import { loadRejoining } from "./parts.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
-import type { Change, Stored, UserState } from "./user_state.js";
-
-/** Where list and queue are; `memory`: they end with the page or the process. */
-export type Storage = "persistent" | "memory";
+import type { Change, Storage, Stored, UserState } from "./user_state.js";
 
 export interface GuardedStoreDeps {
   readonly newReplica: () => string;

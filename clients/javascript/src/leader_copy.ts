@@ -2,11 +2,10 @@
 
 import { carriedBy } from "./carried.js";
 import type { Batch, Call } from "./engine.js";
-import type { Storage } from "./guarded_store.js";
 import type { Transport } from "./outputs.js";
 import type { Transient } from "./register_views.js";
 import type { State } from "./state.js";
-import { UserState } from "./user_state.js";
+import { type Storage, UserState } from "./user_state.js";
 
 /** What a leader says with each batch. `leader`: names its engine. */
 export interface LeaderBatch extends Batch {

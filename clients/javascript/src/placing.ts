@@ -1,8 +1,13 @@
 /** Where an item is to stand: the positions to give when one is put beside another. */
 
 import { between } from "./between.js";
-import type { List } from "./list.js";
 import type { Item } from "./list_view.js";
+
+/** The list that it is moved in. */
+interface Movable {
+  readonly items: readonly Item[];
+  add(contentId: string, carried: { readonly position: string }): PromiseLike<string>;
+}
 
 /** Beside which content; at the end, if neither is said. */
 export interface Place {
@@ -15,7 +20,7 @@ export type Placed = readonly [string, string];
 
 /** As `List.move`. `canonical`: the one spelling of an id; throws where it is none. */
 export async function move(
-  list: List,
+  list: Movable,
   canonical: (contentId: string) => string,
   contentId: string,
   { before, after }: Place,

@@ -13,7 +13,6 @@ import { type Carried, checkedCarried } from "./carried.js";
 import type { RegistersPart } from "./core.js";
 import { type Batch, type Call, Engine } from "./engine.js";
 import type { SyncEvent } from "./events.js";
-import type { Storage } from "./guarded_store.js";
 import { canonical } from "./ids.js";
 import { areRegisters, PROGRESS, prefixIn, type RegistersName } from "./keys.js";
 import { latch } from "./latch.js";
@@ -30,7 +29,7 @@ import { ErasedError, SupersededError } from "./store.js";
 import type { TabMessage } from "./tab_message.js";
 import type { TabSessionDeps } from "./tab_session_deps.js";
 import type { Tabs } from "./tabs.js";
-import { UserState, userState } from "./user_state.js";
+import { type Storage, UserState, userState } from "./user_state.js";
 
 /** The names of writes, and when they are stored. */
 interface Written {

@@ -8,23 +8,28 @@ import type { CalledAction, Members, ServerMessage, WriteAction } from "./messag
 import { asMessage, asOfList, type Hint } from "./register_messages.js";
 import { devicesOf, saysAlready, type Transient } from "./register_views.js";
 import { Reports } from "./reports.js";
-import type { Timers } from "./timers.js";
 
 const REPORT_MS = 10_000;
 
 const OF_PROGRESS = prefixOf(PROGRESS);
 const OF_DEVICES = prefixOf(DEVICES);
 
+/** The timer of what is held: how much of `Timers` is used here. */
+interface ReportTimer {
+  isRunning(timer: "report"): boolean;
+  start(timer: "report", afterMs: number): void;
+}
+
 /** Of one user who is signed in. */
 export class Registers {
   readonly #collections: Collections;
-  readonly #timers: Timers;
+  readonly #timers: ReportTimer;
   readonly #nowMs: () => number;
   readonly #reports = new Reports();
   transient: Transient = { version: 0, held: [], hints: null };
   readonly asMessage = asMessage;
 
-  constructor(collections: Collections, timers: Timers, nowMs: () => number) {
+  constructor(collections: Collections, timers: ReportTimer, nowMs: () => number) {
     this.#collections = collections;
     this.#timers = timers;
     this.#nowMs = nowMs;

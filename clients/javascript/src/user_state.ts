@@ -6,6 +6,9 @@ import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
 import type { Action, Write, WriteAction } from "./messages.js";
 
+/** Where list and queue are; `memory`: they end with the page or the process. */
+export type Storage = "persistent" | "memory";
+
 /** Where a list stands on this device. */
 export interface ListHead {
   /** The last one under which adds to it were numbered. */
