@@ -11,11 +11,11 @@ export const ENTRIES = { "syncd-client": "src/syncd-client.ts", react: "src/reac
 
 /** The same of the modern build's parts that are loaded when they are needed. They import nothing of an entry point. */
 export const PARTS = {
-  placing: "src/placing.ts",
-  refused_upgrade: "src/refused_upgrade.ts",
-  registers: "src/registers.ts",
-  rejoining: "src/rejoining.ts",
-  requests: "src/requests.ts",
+  placing: "src/data/placing.ts",
+  refused_upgrade: "src/transport/refused_upgrade.ts",
+  registers: "src/data/registers.ts",
+  rejoining: "src/stores/rejoining.ts",
+  requests: "src/transport/requests.ts",
 };
 
 /** As the part for React imports it. */
@@ -25,16 +25,16 @@ const CLIENT = "./syncd-client.js";
 export const MODERN = {
   format: "esm",
   target: "es2022",
-  external: [CLIENT, ...Object.keys(PARTS).map((name) => `./${name}.js`)],
-  plugins: [inPlaceOf("parts", "late_parts")],
+  external: [CLIENT],
+  plugins: [apart(PARTS), inPlaceOf("src/parts.ts", "src/late_parts.ts")],
 };
 
 /** For Chromium 63 and its contemporaries, and for React Native. */
 const LEGACY = {
   target: "chrome63",
   external: [CLIENT],
-  inject: ["src/legacy_global.ts"],
-  plugins: [inPlaceOf("event_target", "legacy_event_target")],
+  inject: ["src/platform/legacy_global.ts"],
+  plugins: [inPlaceOf("src/platform/event_target.ts", "src/platform/legacy_event_target.ts")],
   logOverride: { "unsupported-regexp": "error" }, // it would be a SyntaxError when the module is loaded
 };
 export const LEGACY_MODULE = { ...LEGACY, format: "esm" };
@@ -47,14 +47,33 @@ export function bundle(entryPoints, options) {
   return build({ entryPoints, ...everywhere, ...options });
 }
 
+/** Has each of `parts` imported from beside the module that it is wanted in: none is bundled into another. */
+function apart(parts) {
+  const names = new Map(Object.entries(parts).map(([name, source]) => [resolve(source), name]));
+  return resolving(
+    "parts apart",
+    (source) => names.has(source) && { path: `./${names.get(source)}.js`, external: true },
+  );
+}
+
 /** Has one module of `src/` taken for another, which has the same exports. */
 function inPlaceOf(module, other) {
+  return resolving(
+    `${other} in place of ${module}`,
+    (source) => source === resolve(module) && { path: resolve(other) },
+  );
+}
+
+/** `find`: what an import of ours is to be taken for, by its source; false: for that. */
+function resolving(name, find) {
   return {
-    name: `${other} in place of ${module}`,
+    name,
     setup({ onResolve }) {
       // biome-ignore lint/style/useUnicodeRegex: Go reads it, which has no such flag
-      const filter = new RegExp(`^\\./${module}\\.js$`);
-      onResolve({ filter }, () => ({ path: resolve(`src/${other}.ts`) }));
+      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, kind }) => {
+        if (kind === "entry-point") return null;
+        return find(resolve(resolveDir, path.replace(/\.js$/u, ".ts"))) || null;
+      });
     },
   };
 }

@@ -1,6 +1,6 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/between.ts
+// src/data/between.ts
 var MAX_LENGTH = 64;
 var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 var BASE = DIGITS.length;
@@ -68,7 +68,7 @@ function digit(value) {
   return DIGITS.charAt(value);
 }
 
-// src/placing.ts
+// src/data/placing.ts
 async function move(list, canonical, contentId, { before: before2, after: after2 }) {
   const moved = canonical(contentId);
   const place = { before: before2 && canonical(before2), after: after2 && canonical(after2) };

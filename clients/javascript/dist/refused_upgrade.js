@@ -1,6 +1,6 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/problem.ts
+// src/transport/problem.ts
 var MEDIA_TYPE = "application/problem+json";
 function readProblem(status, contentType, body) {
   if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
@@ -13,7 +13,7 @@ function readProblem(status, contentType, body) {
   }
 }
 
-// src/carrying.ts
+// src/transport/carrying.ts
 var BROKEN = 1006;
 async function request({ address, signal }, target, token, { headers, ...options } = {}) {
   try {
@@ -35,7 +35,7 @@ async function readAnswer(response) {
   return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
 }
 
-// src/explanation.ts
+// src/transport/explanation.ts
 var asked = /* @__PURE__ */ new Set();
 async function explain(line, target, token) {
   if (asked.has(line.address)) return null;
@@ -46,14 +46,14 @@ async function explain(line, target, token) {
   return answer?.problem === void 0 ? null : answer;
 }
 
-// src/close_policy.ts
+// src/core/close_policy.ts
 var RETRY_AFTER_S = 60;
 var OWN_RETRY_AFTER_S = 300;
 function delayMs(retryAfterS, isOwn) {
   return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1e3);
 }
 
-// src/operations_post.ts
+// src/transport/operations_post.ts
 var PATH = "/api/v1/sync/operations";
 function bodyOf(writes) {
   return JSON.stringify({ operations: writes.map(operationOf) });
@@ -93,7 +93,7 @@ function messageOf(result, id) {
   }
 }
 
-// src/server_sent_events.ts
+// src/transport/server_sent_events.ts
 var LINE_END = /\r\n|\n|\r(?!$)/u;
 var EventReader = class {
   #rest = "";
@@ -130,7 +130,7 @@ var EventReader = class {
   }
 };
 
-// src/http_transport.ts
+// src/transport/http_transport.ts
 var POLLED = 1e3;
 var TOKEN_ENDED = 4500;
 var MAX_EVENT_LENGTH = 64 * 2 ** 20;
@@ -241,7 +241,7 @@ function textsOf(response, line) {
   };
 }
 
-// src/probe.ts
+// src/transport/probe.ts
 var PROBE_MS = 1e4;
 function probe(line, target, token) {
   let socket = null;

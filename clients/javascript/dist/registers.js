@@ -1,6 +1,6 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/carried.ts
+// src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
 function checkedObject(name, value) {
   const text = JSON.stringify(value) ?? "";
@@ -12,7 +12,7 @@ function bytesOf(text) {
   return encodeURIComponent(text).replace(/%../gu, "_").length;
 }
 
-// src/ids.ts
+// src/data/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
 var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
@@ -22,7 +22,7 @@ function checkName(field, text) {
   throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
 }
 
-// src/keys.ts
+// src/data/keys.ts
 var END = "";
 var WATCHLIST = "";
 var PROGRESS = ":progress";
@@ -44,7 +44,7 @@ function named(prefix) {
   return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
 }
 
-// src/members.ts
+// src/data/members.ts
 var MAX_SECONDS = 1e7;
 var ruled = (isSo, rule) => (name, value) => {
   if (isSo(value)) return value;
@@ -80,7 +80,7 @@ function checkedWords(operation, key, said) {
   return { data };
 }
 
-// src/hlc.ts
+// src/data/hlc.ts
 function compareTimestamps(a, b) {
   return compareReadings(a, b) || compareCodePoints(a.node, b.node);
 }
@@ -95,7 +95,7 @@ function compareCodePoints(a, b) {
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
 
-// src/register_views.ts
+// src/data/register_views.ts
 var WATCHED_PERCENT = 90;
 var views = /* @__PURE__ */ new WeakMap();
 function progressOf(state, writes = [], transient = null) {
@@ -202,7 +202,7 @@ function deviceItem(deviceId, { data, pending }, transient) {
   };
 }
 
-// src/messages.ts
+// src/data/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
 var isNumber = (value) => typeof value === "number";
@@ -285,7 +285,7 @@ var SHAPES = new Map([
   ["authenticated", shape({})]
 ]);
 
-// src/register_messages.ts
+// src/data/register_messages.ts
 var DEVICE_MEMBERS = ["device_name", "device_type", "platform", "capabilities"];
 var isNumber2 = (value) => typeof value === "number";
 var isAction2 = (value) => value === "update" || value === "remove";
@@ -367,7 +367,7 @@ function asMessage(write) {
   };
 }
 
-// src/reports.ts
+// src/data/reports.ts
 var Reports = class {
   #last = /* @__PURE__ */ new Map();
   #held = /* @__PURE__ */ new Map();
@@ -395,7 +395,7 @@ var Reports = class {
   }
 };
 
-// src/user_registers.ts
+// src/data/user_registers.ts
 var REPORT_MS = 1e4;
 var OF_PROGRESS2 = prefixOf(PROGRESS);
 var OF_DEVICES2 = prefixOf(DEVICES);

@@ -1,13 +1,13 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/keys.ts
+// src/data/keys.ts
 var END = "";
 var WATCHLIST = "";
 function prefixIn(key) {
   return key.slice(0, key.indexOf(END) + 1);
 }
 
-// src/rejoining.ts
+// src/stores/rejoining.ts
 async function rejoin(store, mirrors, onMerged, onJoined) {
   for (const [userId, mirror] of mirrors) {
     const stored = await store.claim(userId, false);

@@ -1,6 +1,24 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/problem.ts
+// src/core/token.ts
+function readToken(value) {
+  const parts = value.split(".");
+  if (parts.length !== 3) return { value };
+  try {
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return {
+      value,
+      ...typeof claims.sub === "string" && { sub: claims.sub },
+      ...typeof claims.exp === "number" && { exp: claims.exp }
+    };
+  } catch {
+    return { value };
+  }
+}
+
+// src/transport/problem.ts
 var MEDIA_TYPE = "application/problem+json";
 function readProblem(status, contentType, body) {
   if (contentType?.split(";")[0]?.trim().toLowerCase() !== MEDIA_TYPE) return void 0;
@@ -13,7 +31,7 @@ function readProblem(status, contentType, body) {
   }
 }
 
-// src/carrying.ts
+// src/transport/carrying.ts
 async function request({ address, signal }, target, token, { headers, ...options } = {}) {
   try {
     return await fetch(address.replace("ws", "http") + target, {
@@ -34,25 +52,7 @@ async function readAnswer(response) {
   return { status, body, retryAfterS, problem: readProblem(status, headers.get("content-type"), body) };
 }
 
-// src/token.ts
-function readToken(value) {
-  const parts = value.split(".");
-  if (parts.length !== 3) return { value };
-  try {
-    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return {
-      value,
-      ...typeof claims.sub === "string" && { sub: claims.sub },
-      ...typeof claims.exp === "number" && { exp: claims.exp }
-    };
-  } catch {
-    return { value };
-  }
-}
-
-// src/requests.ts
+// src/transport/requests.ts
 var LISTS = "/api/v1/sync/lists";
 var DEVICES = "/api/v1/devices";
 var TIMEOUT_MS = 3e4;

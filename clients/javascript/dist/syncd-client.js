@@ -1,89 +1,5 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/between.ts
-var MAX_LENGTH = 64;
-var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-var BASE = DIGITS.length;
-var LAST = "z";
-var STEP = 8;
-var MAX_COUNTED = 8;
-function between(a, b) {
-  const [low, high] = [fraction("a", a), fraction("b", b)];
-  if (b !== null && low >= high)
-    throw new RangeError(`a: must be before b, with something between them: ${JSON.stringify([a, b])}`);
-  const position = within(low, b === null ? null : high);
-  if (position.length > MAX_LENGTH)
-    throw new RangeError(`b: what is between ${a} and ${b} is longer than ${MAX_LENGTH}: give the items near new ones`);
-  return position;
-}
-function fraction(name, position) {
-  if (position !== null && !/^[0-9A-Za-z]{1,64}$/u.test(position))
-    throw new RangeError(`${name}: must be 1 to ${MAX_LENGTH} of 0-9, A-Z and a-z, not ${JSON.stringify(position)}`);
-  return (position ?? "").replace(/0+$/u, "");
-}
-function within(low, high) {
-  if (high === null) return low === "" ? digit(Math.floor(BASE / 2)) : after(low);
-  const prefix = commonPrefix(low, high);
-  const [lower, upper] = [low.slice(prefix.length), high.slice(prefix.length)];
-  if (lower === "") return prefix + before(upper);
-  const [first, end] = [DIGITS.indexOf(lower.charAt(0)), DIGITS.indexOf(upper.charAt(0))];
-  if (end - first > 1) return prefix + digit(Math.floor((first + end) / 2));
-  if (upper.length > 1) return prefix + upper.charAt(0);
-  return prefix + lower.charAt(0) + within(lower.slice(1), null);
-}
-function commonPrefix(a, b) {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length += 1;
-  return a.slice(0, length);
-}
-function after(low) {
-  const lead = /^z*/u.exec(low)?.[0] ?? "";
-  const digits = counted(lead);
-  const [number, end] = [numberOf(low.slice(lead.length), digits), (BASE - 1) * BASE ** (digits - 1)];
-  return lead + (number + 1 >= end ? LAST : textOf(number + step(end - number), digits));
-}
-function before(high) {
-  const lead = /^0*/u.exec(high)?.[0] ?? "";
-  const digits = counted(lead);
-  const [number, end] = [numberOf(high.slice(lead.length), digits), BASE ** (digits - 1)];
-  return lead + (number <= end ? `0${LAST}` : textOf(number - step(number - end), digits));
-}
-function counted(lead) {
-  return Math.min(lead.length + 1, MAX_COUNTED);
-}
-function step(room) {
-  return Math.max(1, Math.min(STEP, Math.floor(room / 2)));
-}
-function numberOf(text, digits) {
-  let number = 0;
-  for (const each of text.slice(0, digits).padEnd(digits, "0")) number = number * BASE + DIGITS.indexOf(each);
-  return number;
-}
-function textOf(number, digits) {
-  let text = "";
-  for (let rest = number; text.length < digits; rest = Math.floor(rest / BASE)) text = digit(rest % BASE) + text;
-  return text.replace(/0+$/u, "");
-}
-function digit(value) {
-  return DIGITS.charAt(value);
-}
-
-// src/address.ts
-function addressOf(url) {
-  try {
-    const { protocol, username, password, host, pathname, search, hash } = new URL(
-      typeof url === "string" ? url : url.href
-    );
-    const path = pathname.replace(/\/+$/u, "");
-    if (/^(?:http|ws)s?:$/u.test(protocol) && !(username || password || search || hash || path.endsWith("/ws")))
-      return `${protocol.replace("http", "ws")}//${host}${path}`;
-  } catch {
-  }
-  throw new TypeError(
-    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, a query, a fragment and the /ws at its end"
-  );
-}
-
 // src/bound.ts
 function bindMembers(object, prototype) {
   const bound = /* @__PURE__ */ new Set(["constructor"]);
@@ -126,29 +42,7 @@ var Burst = class {
   };
 };
 
-// src/keys.ts
-var END = "";
-var WATCHLIST = "";
-var PROGRESS = ":progress";
-var DEVICES = ":devices";
-function prefixOf(list) {
-  return list === void 0 ? WATCHLIST : list + END;
-}
-function areRegisters(prefix) {
-  return prefix.startsWith(":");
-}
-function prefixIn(key) {
-  return key.slice(0, key.indexOf(END) + 1);
-}
-function contentIn(key) {
-  return key.slice(key.indexOf(END) + 1);
-}
-function named(prefix) {
-  if (prefix === WATCHLIST) return {};
-  return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
-}
-
-// src/ids.ts
+// src/data/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
 var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
@@ -172,6 +66,28 @@ function checkName(field, text) {
 function checkListName(list) {
   if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
     throw new TypeError("list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, and begin with a letter or a digit");
+}
+
+// src/data/keys.ts
+var END = "";
+var WATCHLIST = "";
+var PROGRESS = ":progress";
+var DEVICES = ":devices";
+function prefixOf(list) {
+  return list === void 0 ? WATCHLIST : list + END;
+}
+function areRegisters(prefix) {
+  return prefix.startsWith(":");
+}
+function prefixIn(key) {
+  return key.slice(0, key.indexOf(END) + 1);
+}
+function contentIn(key) {
+  return key.slice(key.indexOf(END) + 1);
+}
+function named(prefix) {
+  if (prefix === WATCHLIST) return {};
+  return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
 }
 
 // src/operations.ts
@@ -245,7 +161,7 @@ var Devices = class extends ShownRegisters {
   }
 };
 
-// src/carried.ts
+// src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
 function carriedBy({ data, position }) {
   return { ...data !== void 0 && { data }, ...position !== void 0 && { position } };
@@ -265,7 +181,7 @@ function bytesOf(text) {
   return encodeURIComponent(text).replace(/%../gu, "_").length;
 }
 
-// src/hlc.ts
+// src/data/hlc.ts
 var MAX_LOGICAL = 65535;
 var NEVER = { physical: 0, logical: 0, node: "" };
 function tick(last, nowMs, node) {
@@ -290,7 +206,7 @@ function compareCodePoints(a, b) {
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
 
-// src/snapshot_pieces.ts
+// src/data/snapshot_pieces.ts
 var SnapshotPieces = class {
   #last = null;
   #items = [];
@@ -330,7 +246,7 @@ var SnapshotPieces = class {
   }
 };
 
-// src/list_view.ts
+// src/data/list_view.ts
 function listView(confirmed, writes, before2 = []) {
   const known = new Map(before2.map((item2) => [item2.content_id, item2]));
   const items = Array.from(shownOf(confirmed, writes).values()).sort(compareShown).map((item2) => same(known.get(contentIn(item2.content_id)), item2));
@@ -354,11 +270,11 @@ function shownAfter(before2, write2) {
   const { timestamp, rank, device_id } = isBehind ? before2 : { timestamp: write2.timestamp, rank: 0, device_id: null };
   return { content_id, timestamp, rank, device_id, pending: true, ...carriedBy({ ...before2, ...carriedBy(write2) }) };
 }
-var LAST2 = "\x7F";
+var LAST = "\x7F";
 function compareShown(a, b) {
-  const [left, right] = [a.position ?? LAST2, b.position ?? LAST2];
+  const [left, right] = [a.position ?? LAST, b.position ?? LAST];
   if (left !== right) return left < right ? -1 : 1;
-  if (left === LAST2) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
+  if (left === LAST) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
   return a.content_id < b.content_id ? -1 : 1;
 }
 function same(before2, { content_id, pending, timestamp, device_id, ...carried }) {
@@ -367,7 +283,7 @@ function same(before2, { content_id, pending, timestamp, device_id, ...carried }
   return Object.freeze({ content_id: contentIn(content_id), pending, timestamp, device_id, ...carriedBy(carried) });
 }
 
-// src/user_state.ts
+// src/data/user_state.ts
 function asMessage(write2) {
   const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
   const { list } = named(prefixIn(content_id));
@@ -491,7 +407,7 @@ var UserState = class _UserState {
   }
 };
 
-// src/write_queue.ts
+// src/data/write_queue.ts
 var MAX_IN_FLIGHT = 64;
 var WriteQueue = class {
   #writes;
@@ -555,7 +471,7 @@ var WriteQueue = class {
   }
 };
 
-// src/collections.ts
+// src/data/collections.ts
 var MAX_TAGS = 2;
 var Collections = class {
   userId;
@@ -795,7 +711,7 @@ function addedIn({
   return { timestamp, rank, device_id };
 }
 
-// src/close_policy.ts
+// src/core/close_policy.ts
 var TOKEN_ENDED = 4500;
 var LAST_CODE = 4999;
 var RETRY_AFTER_S = 60;
@@ -824,7 +740,7 @@ function delayMs(retryAfterS, isOwn) {
   return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1e3);
 }
 
-// src/exchange.ts
+// src/core/exchange.ts
 var STABLE_MS = 1e4;
 var RETRY_MS = 1e3;
 var GapError = class extends Error {
@@ -1003,7 +919,7 @@ function listOf(message) {
   return prefixOf(message.type.startsWith("watchlist") ? void 0 : message.list);
 }
 
-// src/backoff.ts
+// src/core/backoff.ts
 var BASE_MS = 500;
 var CAP_MS = 3e4;
 var Backoff = class {
@@ -1020,7 +936,7 @@ var Backoff = class {
   }
 };
 
-// src/pauses.ts
+// src/core/pauses.ts
 var Pauses = class {
   #put;
   #timers;
@@ -1058,7 +974,7 @@ var Pauses = class {
   }
 };
 
-// src/silence.ts
+// src/core/silence.ts
 var SILENCE_MS = 2e4;
 var URGENT_MS = 4e3;
 var Silence = class {
@@ -1112,7 +1028,7 @@ var Silence = class {
   }
 };
 
-// src/target.ts
+// src/core/target.ts
 var POLL_S = 25;
 function targetOf(transport, collections, isLive) {
   const path = transport === "websocket" ? "/ws" : "/api/v1/sync/stream";
@@ -1135,7 +1051,7 @@ function nameOf2(prefix) {
   return list === void 0 ? collection : `list:${list}`;
 }
 
-// src/tokens.ts
+// src/core/tokens.ts
 var ANSWER_MS = 2e4;
 var RENEW_AHEAD_MS = 6e4;
 var RENEW_PAUSE_MS = 3e4;
@@ -1216,7 +1132,7 @@ function flawOf(value) {
   return `the token has a character in it that no token has: U+${code}`;
 }
 
-// src/transports.ts
+// src/core/transports.ts
 var FAILURES = 2;
 var FIRST_PROBE_MS = 6e4;
 var LAST_PROBE_MS = 9e5;
@@ -1325,7 +1241,7 @@ var Transports = class {
   }
 };
 
-// src/connector.ts
+// src/core/connector.ts
 var FOLLOW_MS = 50;
 var Connector = class {
   #collections;
@@ -1591,10 +1507,10 @@ var Connector = class {
   }
 };
 
-// src/outputs.ts
+// src/core/outputs.ts
 var TIMERS = ["reconnect", "stable", "renew", "retry", "silence", "token", "probe", "follow"];
 
-// src/timers.ts
+// src/core/timers.ts
 var SLEPT_MS = 1e4;
 var Timers = class {
   #put;
@@ -1631,7 +1547,7 @@ var Timers = class {
   }
 };
 
-// src/core.ts
+// src/core/core.ts
 var Core = class {
   #deps;
   #outputs = [];
@@ -1819,7 +1735,32 @@ var Core = class {
   }
 };
 
-// src/messages.ts
+// src/platform/platform.ts
+function randomBytes(length) {
+  const bytes = new Uint8Array(length);
+  if (globalThis.crypto?.getRandomValues !== void 0) return crypto.getRandomValues(bytes);
+  return bytes.map(() => Math.floor(Math.random() * 256));
+}
+
+// src/core/token.ts
+function readToken(value) {
+  const parts = value.split(".");
+  if (parts.length !== 3) return { value };
+  try {
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return {
+      value,
+      ...typeof claims.sub === "string" && { sub: claims.sub },
+      ...typeof claims.exp === "number" && { exp: claims.exp }
+    };
+  } catch {
+    return { value };
+  }
+}
+
+// src/data/messages.ts
 var isText = (value) => typeof value === "string";
 var isFlag = (value) => typeof value === "boolean";
 var isNumber = (value) => typeof value === "number";
@@ -1943,25 +1884,7 @@ function late(load, address) {
   };
 }
 
-// src/token.ts
-function readToken(value) {
-  const parts = value.split(".");
-  if (parts.length !== 3) return { value };
-  try {
-    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return {
-      value,
-      ...typeof claims.sub === "string" && { sub: claims.sub },
-      ...typeof claims.exp === "number" && { exp: claims.exp }
-    };
-  } catch {
-    return { value };
-  }
-}
-
-// src/websocket_transport.ts
+// src/transport/websocket_transport.ts
 var EXPLANATION_MS = 5e3;
 var WebSocketTransport = class {
   #line;
@@ -2029,7 +1952,7 @@ var WebSocketTransport = class {
   }
 };
 
-// src/link.ts
+// src/transport/link.ts
 var Link = class {
   signal;
   #service;
@@ -2119,13 +2042,6 @@ function answered(value) {
 }
 function kindOf(value) {
   return Object.prototype.toString.call(value).slice(8, -1);
-}
-
-// src/platform.ts
-function randomBytes(length) {
-  const bytes = new Uint8Array(length);
-  if (globalThis.crypto?.getRandomValues !== void 0) return crypto.getRandomValues(bytes);
-  return bytes.map(() => Math.floor(Math.random() * 256));
 }
 
 // src/engine.ts
@@ -2310,13 +2226,152 @@ function randomName() {
   return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// src/event_target.ts
+// src/list.ts
+var NO_ITEMS2 = Object.freeze([]);
+var List = class _List {
+  #list;
+  #host;
+  /** What its keys begin with. */
+  #prefix;
+  /** `list`: undefined for the watchlist. */
+  constructor(list, host) {
+    this.#list = list ?? "";
+    this.#host = host;
+    this.#prefix = prefixOf(list);
+    bindMembers(this, _List.prototype);
+  }
+  /**
+   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
+   * is another; items that are the same stay the same, too.
+   */
+  get items() {
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
+  }
+  /** The last revision of the list that this device has. */
+  get revision() {
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+  }
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId) {
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
+  }
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.#host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+  /**
+   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId, carried) {
+    return this.#one("add", contentId, carried);
+  }
+  /** Take a content out of the list; throws like `add`. */
+  remove(contentId) {
+    return this.#one("remove", contentId);
+  }
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds) {
+    return this.#many("add", contentIds);
+  }
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds) {
+    return this.#many("remove", contentIds);
+  }
+  /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId, place = {}) {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
+  }
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name) {
+    const { rename } = await loadRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete() {
+    const { remove } = await loadRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
+  #one(action, contentId, carried) {
+    const { names, stored } = this.#enqueue(action, [contentId], carried);
+    return operation(names[0] ?? "", stored);
+  }
+  #many(action, contentIds) {
+    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
+    return operations(names, stored);
+  }
+  #enqueue(action, contentIds, carried = {}) {
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  }
+};
+
+// src/platform/event_target.ts
 var PlatformEventTarget = globalThis.EventTarget;
 function newEvent(type, fields) {
   return Object.assign(new Event(type), fields);
 }
 
-// src/mirror.ts
+// src/platform/returns.ts
+var OF_WINDOW = ["online", "pageshow", "focus"];
+var OF_DOCUMENT = ["visibilitychange", "resume"];
+function watchReturns(onReturn, onLeave) {
+  const { document } = globalThis;
+  const listen = () => {
+    if (document?.visibilityState === "hidden") onLeave();
+    else onReturn();
+  };
+  const forAll = (change) => {
+    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
+    globalThis[change]?.("pagehide", onLeave);
+    for (const type of OF_DOCUMENT) document?.[change](type, listen);
+  };
+  forAll("addEventListener");
+  return () => forAll("removeEventListener");
+}
+
+// src/progress.ts
+var Progress = class extends ShownRegisters {
+  constructor(host) {
+    super(host, PROGRESS);
+  }
+  /** What has begun and is not watched, the newest play first. */
+  get continueWatching() {
+    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+  }
+  /**
+   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
+   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
+   * said, an Error if nobody is signed in.
+   */
+  update(contentId, report) {
+    void this.write("report", contentId, { ...report });
+  }
+  /** Forget how far a content was played; throws like `update`. */
+  remove(contentId) {
+    return this.write("remove", contentId);
+  }
+  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  flush() {
+    void this.host.session()?.call({ type: "flush" });
+  }
+};
+
+// src/stores/mirror.ts
 var Mirror = class {
   #state;
   /** Operations and origins that it has, or has had: of the store's writes all others are news. */
@@ -2390,7 +2445,7 @@ function stateOf(stored) {
   return stored && userState(stored);
 }
 
-// src/store.ts
+// src/stores/store.ts
 var SupersededError = class extends Error {
   constructor() {
     super("another tab keeps this user's state now");
@@ -2402,7 +2457,7 @@ var ErasedError = class extends Error {
   }
 };
 
-// src/guarded_store.ts
+// src/stores/guarded_store.ts
 var SilentError = class extends Error {
   constructor() {
     super("the store does not answer");
@@ -2522,9 +2577,9 @@ var GuardedStore = class {
 };
 function withDeadlines(store) {
   return {
-    claim: async (userId, isKnown) => checked(await within2(store.claim(userId, isKnown), 0)),
-    read: async (userId) => checked(await within2(store.read(userId), 0)),
-    save: (userId, changes) => within2(store.save(userId, changes), changes.length),
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
+    read: async (userId) => checked(await within(store.read(userId), 0)),
+    save: (userId, changes) => within(store.save(userId, changes), changes.length),
     close: () => store.close()
   };
 }
@@ -2533,7 +2588,7 @@ function checked(stored) {
   if (!isState) throw new TypeError("the store holds something else than a client's state");
   return stored;
 }
-function within2(promise, rows) {
+function within(promise, rows) {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
     const timer = setInterval(() => {
@@ -2546,7 +2601,7 @@ function within2(promise, rows) {
   });
 }
 
-// src/indexeddb_store.ts
+// src/stores/indexeddb_store.ts
 var HEADS = "heads";
 var ITEMS = "items";
 var QUEUE = "queue";
@@ -2768,101 +2823,7 @@ function abortingIn(transaction, act) {
   };
 }
 
-// src/list.ts
-var NO_ITEMS2 = Object.freeze([]);
-var List = class _List {
-  #list;
-  #host;
-  /** What its keys begin with. */
-  #prefix;
-  /** `list`: undefined for the watchlist. */
-  constructor(list, host) {
-    this.#list = list ?? "";
-    this.#host = host;
-    this.#prefix = prefixOf(list);
-    bindMembers(this, _List.prototype);
-  }
-  /**
-   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
-   * is another; items that are the same stay the same, too.
-   */
-  get items() {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
-  }
-  /** The last revision of the list that this device has. */
-  get revision() {
-    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
-  }
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
-  has(contentId) {
-    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
-  }
-  /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
-   */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.#host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
-  }
-  /**
-   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
-   */
-  add(contentId, carried) {
-    return this.#one("add", contentId, carried);
-  }
-  /** Take a content out of the list; throws like `add`. */
-  remove(contentId) {
-    return this.#one("remove", contentId);
-  }
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
-  addMany(contentIds) {
-    return this.#many("add", contentIds);
-  }
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
-  removeMany(contentIds) {
-    return this.#many("remove", contentIds);
-  }
-  /**
-   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
-   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
-   * where nobody is signed in.
-   */
-  async move(contentId, place = {}) {
-    const { move } = await loadPlacing();
-    return move(this, this.#host.canonical, contentId, place);
-  }
-  /**
-   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
-   * where it can't be done, or not now.
-   */
-  async rename(name) {
-    const { rename } = await loadRequests();
-    return rename(this.#host.asking(), this.#list, name);
-  }
-  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
-  async delete() {
-    const { remove } = await loadRequests();
-    return remove(this.#host.asking(), this.#list);
-  }
-  #one(action, contentId, carried) {
-    const { names, stored } = this.#enqueue(action, [contentId], carried);
-    return operation(names[0] ?? "", stored);
-  }
-  #many(action, contentIds) {
-    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
-    return operations(names, stored);
-  }
-  #enqueue(action, contentIds, carried = {}) {
-    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
-  }
-};
-
-// src/memory_store.ts
+// src/stores/memory_store.ts
 var MemoryStore = class {
   #states = /* @__PURE__ */ new Map();
   claim(userId) {
@@ -2883,52 +2844,7 @@ var MemoryStore = class {
   }
 };
 
-// src/progress.ts
-var Progress = class extends ShownRegisters {
-  constructor(host) {
-    super(host, PROGRESS);
-  }
-  /** What has begun and is not watched, the newest play first. */
-  get continueWatching() {
-    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
-  }
-  /**
-   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
-   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
-   * said, an Error if nobody is signed in.
-   */
-  update(contentId, report) {
-    void this.write("report", contentId, { ...report });
-  }
-  /** Forget how far a content was played; throws like `update`. */
-  remove(contentId) {
-    return this.write("remove", contentId);
-  }
-  /** Write now what was reported; by itself that happens when the page is hidden or left. */
-  flush() {
-    void this.host.session()?.call({ type: "flush" });
-  }
-};
-
-// src/returns.ts
-var OF_WINDOW = ["online", "pageshow", "focus"];
-var OF_DOCUMENT = ["visibilitychange", "resume"];
-function watchReturns(onReturn, onLeave) {
-  const { document } = globalThis;
-  const listen = () => {
-    if (document?.visibilityState === "hidden") onLeave();
-    else onReturn();
-  };
-  const forAll = (change) => {
-    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
-    globalThis[change]?.("pagehide", onLeave);
-    for (const type of OF_DOCUMENT) document?.[change](type, listen);
-  };
-  forAll("addEventListener");
-  return () => forAll("removeEventListener");
-}
-
-// src/latch.ts
+// src/tabs/latch.ts
 function latch() {
   let open = () => void 0;
   const opened = new Promise((resolve) => {
@@ -2937,7 +2853,7 @@ function latch() {
   return [opened, open];
 }
 
-// src/leader_copy.ts
+// src/tabs/leader_copy.ts
 var LeaderCopy = class {
   // To be looked at only
   /** Null: there is none. */
@@ -3009,7 +2925,7 @@ var LeaderCopy = class {
   }
 };
 
-// src/leader_timeout.ts
+// src/tabs/leader_timeout.ts
 var LEADER_TIMEOUT_MS = 3e3;
 var LeaderTimeout = class {
   #onExpired;
@@ -3030,7 +2946,7 @@ var LeaderTimeout = class {
   }
 };
 
-// src/open_calls.ts
+// src/tabs/open_calls.ts
 var OpenCalls = class {
   #tab;
   #calls = /* @__PURE__ */ new Map();
@@ -3096,7 +3012,7 @@ var OpenCalls = class {
   }
 };
 
-// src/tab_session.ts
+// src/tabs/tab_session.ts
 var TabSession = class {
   userId;
   /** Fulfilled once there is a list to show. */
@@ -3404,7 +3320,7 @@ var TabSession = class {
 };
 var NO_WRITES = [];
 
-// src/tabs.ts
+// src/tabs/tabs.ts
 var NoOtherTabs = class {
   canTell = true;
   tell() {
@@ -3473,6 +3389,22 @@ var BrowserTabs = class {
     });
   }
 };
+
+// src/transport/address.ts
+function addressOf(url) {
+  try {
+    const { protocol, username, password, host, pathname, search, hash } = new URL(
+      typeof url === "string" ? url : url.href
+    );
+    const path = pathname.replace(/\/+$/u, "");
+    if (/^(?:http|ws)s?:$/u.test(protocol) && !(username || password || search || hash || path.endsWith("/ws")))
+      return `${protocol.replace("http", "ws")}//${host}${path}`;
+  } catch {
+  }
+  throw new TypeError(
+    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, a query, a fragment and the /ws at its end"
+  );
+}
 
 // src/client.ts
 var SyncClient = class extends PlatformEventTarget {
@@ -3760,6 +3692,74 @@ function hasIndexedDb() {
   } catch {
     return true;
   }
+}
+
+// src/data/between.ts
+var MAX_LENGTH = 64;
+var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+var BASE = DIGITS.length;
+var LAST2 = "z";
+var STEP = 8;
+var MAX_COUNTED = 8;
+function between(a, b) {
+  const [low, high] = [fraction("a", a), fraction("b", b)];
+  if (b !== null && low >= high)
+    throw new RangeError(`a: must be before b, with something between them: ${JSON.stringify([a, b])}`);
+  const position = within2(low, b === null ? null : high);
+  if (position.length > MAX_LENGTH)
+    throw new RangeError(`b: what is between ${a} and ${b} is longer than ${MAX_LENGTH}: give the items near new ones`);
+  return position;
+}
+function fraction(name, position) {
+  if (position !== null && !/^[0-9A-Za-z]{1,64}$/u.test(position))
+    throw new RangeError(`${name}: must be 1 to ${MAX_LENGTH} of 0-9, A-Z and a-z, not ${JSON.stringify(position)}`);
+  return (position ?? "").replace(/0+$/u, "");
+}
+function within2(low, high) {
+  if (high === null) return low === "" ? digit(Math.floor(BASE / 2)) : after(low);
+  const prefix = commonPrefix(low, high);
+  const [lower, upper] = [low.slice(prefix.length), high.slice(prefix.length)];
+  if (lower === "") return prefix + before(upper);
+  const [first, end] = [DIGITS.indexOf(lower.charAt(0)), DIGITS.indexOf(upper.charAt(0))];
+  if (end - first > 1) return prefix + digit(Math.floor((first + end) / 2));
+  if (upper.length > 1) return prefix + upper.charAt(0);
+  return prefix + lower.charAt(0) + within2(lower.slice(1), null);
+}
+function commonPrefix(a, b) {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return a.slice(0, length);
+}
+function after(low) {
+  const lead = /^z*/u.exec(low)?.[0] ?? "";
+  const digits = counted(lead);
+  const [number, end] = [numberOf(low.slice(lead.length), digits), (BASE - 1) * BASE ** (digits - 1)];
+  return lead + (number + 1 >= end ? LAST2 : textOf(number + step(end - number), digits));
+}
+function before(high) {
+  const lead = /^0*/u.exec(high)?.[0] ?? "";
+  const digits = counted(lead);
+  const [number, end] = [numberOf(high.slice(lead.length), digits), BASE ** (digits - 1)];
+  return lead + (number <= end ? `0${LAST2}` : textOf(number - step(number - end), digits));
+}
+function counted(lead) {
+  return Math.min(lead.length + 1, MAX_COUNTED);
+}
+function step(room) {
+  return Math.max(1, Math.min(STEP, Math.floor(room / 2)));
+}
+function numberOf(text, digits) {
+  let number = 0;
+  for (const each of text.slice(0, digits).padEnd(digits, "0")) number = number * BASE + DIGITS.indexOf(each);
+  return number;
+}
+function textOf(number, digits) {
+  let text = "";
+  for (let rest = number; text.length < digits; rest = Math.floor(rest / BASE)) text = digit(rest % BASE) + text;
+  return text.replace(/0+$/u, "");
+}
+function digit(value) {
+  return DIGITS.charAt(value);
 }
 export {
   ErasedError,

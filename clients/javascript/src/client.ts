@@ -1,36 +1,36 @@
 /** The client as an app sees it. */
 
-import { addressOf } from "./address.js";
 import { bindMembers } from "./bound.js";
 import { Burst } from "./burst.js";
-import type { Carried } from "./carried.js";
+import type { SyncEvent, SyncEvents } from "./core/events.js";
+import type { Transport } from "./core/outputs.js";
+import type { State } from "./core/state.js";
+import type { Carried } from "./data/carried.js";
+import { type ContentIds, canonical, checkListName, checkUserId } from "./data/ids.js";
+import { DEVICES, PROGRESS } from "./data/keys.js";
+import type { Item } from "./data/list_view.js";
+import type { Storage } from "./data/user_state.js";
 import { Devices } from "./devices.js";
 import { randomName } from "./engine.js";
-import { newEvent, PlatformEventTarget } from "./event_target.js";
-import type { SyncEvent, SyncEvents } from "./events.js";
-import { GuardedStore } from "./guarded_store.js";
-import { type ContentIds, canonical, checkListName, checkUserId } from "./ids.js";
-import { IndexedDbStore } from "./indexeddb_store.js";
-import { DEVICES, PROGRESS } from "./keys.js";
 import { List, type ListHost } from "./list.js";
-import type { Item } from "./list_view.js";
-import { MemoryStore } from "./memory_store.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
-import type { Transport } from "./outputs.js";
 import { loadRequests } from "./parts.js";
-import type { ListenerOptions } from "./platform.js";
+import { newEvent, PlatformEventTarget } from "./platform/event_target.js";
+import type { ListenerOptions } from "./platform/platform.js";
+import { watchReturns } from "./platform/returns.js";
 import { Progress } from "./progress.js";
-import type { Asking, NamedList } from "./requests.js";
-import { watchReturns } from "./returns.js";
-import type { Service } from "./service.js";
-import type { State } from "./state.js";
-import type { Store } from "./store.js";
-import type { TabMessage } from "./tab_message.js";
-import { TabSession } from "./tab_session.js";
-import type { TabSessionDeps } from "./tab_session_deps.js";
-import { BrowserTabs, NoOtherTabs } from "./tabs.js";
-import type { Storage } from "./user_state.js";
+import { GuardedStore } from "./stores/guarded_store.js";
+import { IndexedDbStore } from "./stores/indexeddb_store.js";
+import { MemoryStore } from "./stores/memory_store.js";
+import type { Store } from "./stores/store.js";
+import type { TabMessage } from "./tabs/tab_message.js";
+import { TabSession } from "./tabs/tab_session.js";
+import type { TabSessionDeps } from "./tabs/tab_session_deps.js";
+import { BrowserTabs, NoOtherTabs } from "./tabs/tabs.js";
+import { addressOf } from "./transport/address.js";
+import type { Asking, NamedList } from "./transport/requests.js";
+import type { Service } from "./transport/service.js";
 
 /** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
 export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];

@@ -1,9 +1,9 @@
 /** The user's devices, as an app sees them. */
 
-import { DEVICES } from "./keys.js";
+import { DEVICES } from "./data/keys.js";
+import type { DeviceItem } from "./data/register_views.js";
 import type { ListHost } from "./list.js";
 import type { Operation } from "./operations.js";
-import type { DeviceItem } from "./register_views.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What a device is called, and what it is; what is missing or null stays. */

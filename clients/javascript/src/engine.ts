@@ -1,18 +1,18 @@
 /** The shell around a core: its link to the service, its timers, its store, and the app's callback. */
 
-import { type Carried, carriedBy } from "./carried.js";
-import type { Input } from "./carrying.js";
-import { Core, type RegistersPart } from "./core.js";
-import type { SyncEvent } from "./events.js";
-import type { GuardedStore } from "./guarded_store.js";
-import { Link } from "./link.js";
-import type { CalledAction } from "./messages.js";
-import type { Output, Timer, Transport } from "./outputs.js";
-import { randomBytes } from "./platform.js";
-import type { Transient } from "./register_views.js";
-import type { Service } from "./service.js";
-import type { State } from "./state.js";
-import type { Change, UserState } from "./user_state.js";
+import { Core, type RegistersPart } from "./core/core.js";
+import type { SyncEvent } from "./core/events.js";
+import type { Output, Timer, Transport } from "./core/outputs.js";
+import type { State } from "./core/state.js";
+import { type Carried, carriedBy } from "./data/carried.js";
+import type { CalledAction } from "./data/messages.js";
+import type { Transient } from "./data/register_views.js";
+import type { Change, UserState } from "./data/user_state.js";
+import { randomBytes } from "./platform/platform.js";
+import type { GuardedStore } from "./stores/guarded_store.js";
+import type { Input } from "./transport/carrying.js";
+import { Link } from "./transport/link.js";
+import type { Service } from "./transport/service.js";
 
 /** What an app, in whichever tab, can ask of the tab that leads. */
 export type Call =

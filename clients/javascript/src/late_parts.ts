@@ -2,11 +2,11 @@
 
 import type { Load } from "./parts.js";
 
-export const loadPlacing = late(() => import("./placing.js"), "./placing.js");
-export const loadRequests = late(() => import("./requests.js"), "./requests.js");
-export const loadRegisters = late(() => import("./registers.js"), "./registers.js");
-export const loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
-export const loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
+export const loadPlacing = late(() => import("./data/placing.js"), "./placing.js");
+export const loadRequests = late(() => import("./transport/requests.js"), "./requests.js");
+export const loadRegisters = late(() => import("./data/registers.js"), "./registers.js");
+export const loadRefusedUpgrade = late(() => import("./transport/refused_upgrade.js"), "./refused_upgrade.js");
+export const loadRejoining = late(() => import("./stores/rejoining.js"), "./rejoining.js");
 
 /**
  * Loads a part once. A module that did not come is asked for again by an address that differs in its fragment: Firefox never

@@ -1,15 +1,15 @@
 /** A list of the user as an app sees it. */
 
 import { bindMembers } from "./bound.js";
-import type { Carried } from "./carried.js";
-import { prefixOf } from "./keys.js";
-import type { Item } from "./list_view.js";
-import type { Action } from "./messages.js";
+import type { Carried } from "./data/carried.js";
+import { prefixOf } from "./data/keys.js";
+import type { Item } from "./data/list_view.js";
+import type { Action } from "./data/messages.js";
+import type { Place } from "./data/placing.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
 import { loadPlacing, loadRequests } from "./parts.js";
-import type { Place } from "./placing.js";
-import type { Asking, NamedList } from "./requests.js";
-import type { TabSession } from "./tab_session.js";
+import type { TabSession } from "./tabs/tab_session.js";
+import type { Asking, NamedList } from "./transport/requests.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
 

@@ -1,9 +1,9 @@
 /** What an app gives a client. */
 
-import type { ContentIds } from "./ids.js";
-import type { UrlLike, WebSocketClass } from "./platform.js";
-import type { GetToken } from "./service.js";
-import type { Store } from "./store.js";
+import type { ContentIds } from "./data/ids.js";
+import type { UrlLike, WebSocketClass } from "./platform/platform.js";
+import type { Store } from "./stores/store.js";
+import type { GetToken } from "./transport/service.js";
 
 export interface SyncClientOptions {
   /** The service, `https://…` or `wss://…`, up to and without `/ws`. Default: where the page comes from. */

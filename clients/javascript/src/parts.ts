@@ -5,11 +5,11 @@
  * in the place of this module.
  */
 
-import * as placing from "./placing.js";
-import * as refusedUpgrade from "./refused_upgrade.js";
-import * as registers from "./registers.js";
-import * as rejoining from "./rejoining.js";
-import * as requests from "./requests.js";
+import * as placing from "./data/placing.js";
+import * as registers from "./data/registers.js";
+import * as rejoining from "./stores/rejoining.js";
+import * as refusedUpgrade from "./transport/refused_upgrade.js";
+import * as requests from "./transport/requests.js";
 
 /** Rejects where the part does not come; the next call tries again. */
 export type Load<Part> = () => Promise<Part>;

@@ -1,9 +1,9 @@
 /** How far the user has come in each content, as an app sees it. */
 
-import { PROGRESS } from "./keys.js";
+import { PROGRESS } from "./data/keys.js";
+import type { ProgressItem } from "./data/register_views.js";
 import type { ListHost } from "./list.js";
 import type { Operation } from "./operations.js";
-import type { ProgressItem } from "./register_views.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What an app says while it plays; seconds. */

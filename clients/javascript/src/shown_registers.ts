@@ -1,12 +1,12 @@
 /** A collection of registers as an app sees it: what progress.ts and devices.ts have in common. */
 
 import { bindMembers } from "./bound.js";
-import { checkName } from "./ids.js";
-import { DEVICES, prefixOf, type RegistersName } from "./keys.js";
+import { checkName } from "./data/ids.js";
+import { DEVICES, prefixOf, type RegistersName } from "./data/keys.js";
+import type { CalledAction, Members } from "./data/messages.js";
+import type { DeviceItem, ProgressItem } from "./data/register_views.js";
 import type { ListHost } from "./list.js";
-import type { CalledAction, Members } from "./messages.js";
 import { type Operation, operation } from "./operations.js";
-import type { DeviceItem, ProgressItem } from "./register_views.js";
 
 const NO_ITEMS: readonly never[] = Object.freeze([]);
 

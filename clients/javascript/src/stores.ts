@@ -2,5 +2,5 @@
 
 /** Stores for where there is no IndexedDB: README.md. */
 
-export { AsyncStorageStore, type TextStorage } from "./adapters/async_storage_store.js";
-export { type Execute, SqliteStore } from "./adapters/sqlite_store.js";
+export { AsyncStorageStore, type TextStorage } from "./stores/async_storage_store.js";
+export { type Execute, SqliteStore } from "./stores/sqlite_store.js";

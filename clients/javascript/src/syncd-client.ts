@@ -2,25 +2,25 @@
 
 /** The client of syncd for browsers and Node: README.md. */
 
-export { between } from "./between.js";
-export type { Carried } from "./carried.js";
 export { type ClientEvent, SyncClient } from "./client.js";
+export type { SyncEvents } from "./core/events.js";
+export type { Transport } from "./core/outputs.js";
+export type { State } from "./core/state.js";
+export { readToken, type Token } from "./core/token.js";
+export { between } from "./data/between.js";
+export type { Carried } from "./data/carried.js";
+export type { Reading, Timestamp } from "./data/hlc.js";
+export { type ContentIds, canonical } from "./data/ids.js";
+export type { Item as ListItem } from "./data/list_view.js";
+export type { Status, WriteAction as Action } from "./data/messages.js";
+export type { Place } from "./data/placing.js";
+export type { DeviceItem, ProgressItem } from "./data/register_views.js";
+export type { Change, ConfirmedItem, Head, PendingWrite, Storage, Stored } from "./data/user_state.js";
 export type { Devices, DeviceWords } from "./devices.js";
-export type { SyncEvents } from "./events.js";
-export type { Reading, Timestamp } from "./hlc.js";
-export { type ContentIds, canonical } from "./ids.js";
 export type { List } from "./list.js";
-export type { Item as ListItem } from "./list_view.js";
-export type { Status, WriteAction as Action } from "./messages.js";
 export type { Operation, Operations } from "./operations.js";
 export type { SyncClientOptions } from "./options.js";
-export type { Transport } from "./outputs.js";
-export type { Place } from "./placing.js";
 export type { Progress, ProgressReport } from "./progress.js";
-export type { DeviceItem, ProgressItem } from "./register_views.js";
-export type { NamedList, RequestError } from "./requests.js";
-export type { GetToken } from "./service.js";
-export type { State } from "./state.js";
-export { ErasedError, type Store, SupersededError } from "./store.js";
-export { readToken, type Token } from "./token.js";
-export type { Change, ConfirmedItem, Head, PendingWrite, Storage, Stored } from "./user_state.js";
+export { ErasedError, type Store, SupersededError } from "./stores/store.js";
+export type { NamedList, RequestError } from "./transport/requests.js";
+export type { GetToken } from "./transport/service.js";

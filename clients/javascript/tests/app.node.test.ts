@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 
-import { MemoryStore } from "../src/memory_store.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
 import { SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { FakeService } from "./fake_service.js";

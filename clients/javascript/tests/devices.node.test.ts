@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 
-import { MemoryStore } from "../src/memory_store.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
 import { SyncClient } from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { FakeService } from "./fake_service.js";

@@ -1,7 +1,7 @@
 /** A service of one user's lists and registers, on the other end of a fake socket: in Node or in a page, with nothing between. */
 
-import type { Action, WriteAction } from "../src/messages.js";
-import type { WebSocketClass } from "../src/platform.js";
+import type { Action, WriteAction } from "../src/data/messages.js";
+import type { WebSocketClass } from "../src/platform/platform.js";
 
 interface Asked {
   readonly type: string;

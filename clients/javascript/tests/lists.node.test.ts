@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
-import { Core } from "../src/core.js";
-import { prefixOf } from "../src/keys.js";
-import { MemoryStore } from "../src/memory_store.js";
+import { Core } from "../src/core/core.js";
+import { prefixOf } from "../src/data/keys.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
 import { type List, type ListItem, SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { Daemon, mint } from "./daemon.js";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
-import { MemoryStore } from "../src/memory_store.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
 import { SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { Daemon, mint } from "./daemon.js";

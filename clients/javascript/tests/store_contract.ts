@@ -1,8 +1,8 @@
 /** What every store must do: the same as a state in memory, also for the next client that opens it. */
 
-import { prefixOf } from "../src/keys.js";
-import type { Store } from "../src/store.js";
-import { type Change, type PendingWrite, type Stored, UserState } from "../src/user_state.js";
+import { prefixOf } from "../src/data/keys.js";
+import { type Change, type PendingWrite, type Stored, UserState } from "../src/data/user_state.js";
+import type { Store } from "../src/stores/store.js";
 
 const STEPS = 60;
 const WHOLE_LIST = 1200;

@@ -5,10 +5,9 @@ import { test } from "node:test";
 
 // biome-ignore lint/correctness/noUnresolvedImports: a CommonJS module, whose exports are its default
 import sqlite from "node-sqlite3-wasm";
-
-import { MemoryStore } from "../src/memory_store.js";
+import { UserState } from "../src/data/user_state.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
 import { AsyncStorageStore, SqliteStore, type TextStorage } from "../src/stores.js";
-import { UserState } from "../src/user_state.js";
 import { checkStore } from "./store_contract.js";
 
 const ENTRY_BYTES = 150_000;

@@ -1,6 +1,6 @@
 /** What the tests of the browser's store call in their page. */
 
-import { IndexedDbStore } from "../../src/indexeddb_store.js";
+import { IndexedDbStore } from "../../src/stores/indexeddb_store.js";
 import { SyncClient } from "../../src/syncd-client.js";
 import { FakeService } from "../fake_service.js";
 import { checkStore } from "../store_contract.js";

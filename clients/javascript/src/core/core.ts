@@ -1,0 +1,270 @@
+/**
+ * Every decision of a client, without I/O: inputs one at a time, and for each what is to be done.
+ *
+ * Its behaviour, word by word: clients/conformance/README.md. It knows no socket, no storage, no clock and no timers.
+ * After `close` nothing of that connection or attempt may be put in any more; a token asked for it, or a probe beside
+ * it, is such a thing too.
+ */
+
+import { type Carried, checkedCarried } from "../data/carried.js";
+import { Collections } from "../data/collections.js";
+import { checkListName, checkUserId } from "../data/ids.js";
+import { areRegisters, DEVICES, PROGRESS, prefixIn, prefixOf } from "../data/keys.js";
+import type { CalledAction, ServerMessage } from "../data/messages.js";
+import type { Transient } from "../data/register_views.js";
+import type { UserState } from "../data/user_state.js";
+import { Connector } from "./connector.js";
+import type { Output, Timer, Transport } from "./outputs.js";
+import type { State } from "./state.js";
+import { Timers } from "./timers.js";
+import type { Token } from "./token.js";
+
+/** What a core takes from outside. */
+export interface CoreDeps {
+  /** The wall clock, ms since 1970. */
+  readonly nowMs: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** A name that nobody ever had: 64 random bits or more. */
+  readonly newReplica: () => string;
+}
+
+/** What is needed for registers, and for nothing else. */
+export type RegistersPart = typeof import("../data/registers.js");
+
+/** A user's collections, and what keeps them connected. */
+interface SignedIn {
+  readonly collections: Collections;
+  readonly connector: Connector;
+  readonly timers: Timers;
+}
+
+/**
+ * One client: of one user at a time, with one connection at most. Each input returns what is to be done, in order;
+ * while nobody is signed in, nothing.
+ */
+export class Core {
+  readonly #deps: CoreDeps;
+  readonly #outputs: Output[] = [];
+  #signedIn: SignedIn | null = null;
+  /** By prefix, what the app wants beside the watchlist, of whoever is signed in. */
+  readonly #opened = new Set<string>();
+  /** What is needed for them; null: it is not here. */
+  #registers: RegistersPart | null = null;
+
+  constructor(deps: CoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** Where the client stands. */
+  get state(): State {
+    return this.#signedIn?.connector.state ?? "signed_out";
+  }
+
+  /** Which way the attempt or connection under way takes; null: there is none. */
+  get transport(): Transport | null {
+    return this.#signedIn?.connector.transport ?? null;
+  }
+
+  /** Whose lists are open; null: nobody's. */
+  get userId(): string | null {
+    return this.#signedIn?.collections.userId ?? null;
+  }
+
+  /** What the signed-in user's lists and queue are; to be looked at only. */
+  get stored(): UserState | null {
+    return this.#signedIn?.collections.state ?? null;
+  }
+
+  /** What is shown of registers and is not stored; null: nothing. */
+  get transient(): Transient | null {
+    return this.#signedIn?.collections.registers?.transient ?? null;
+  }
+
+  /** Follow registers from here on: they take a part of their own. */
+  useRegisters(part: RegistersPart): Output[] {
+    this.#registers = part;
+    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    return this.#done();
+  }
+
+  // The app's calls
+
+  /** Open a user's lists and connect; throws as `checkUserId`. `stored`: what is kept of the user; becomes the core's own. */
+  signIn(userId: string, stored: UserState | null): Output[] {
+    checkUserId(userId);
+    if (userId === this.userId) return this.connect();
+    const before = this.signOut(false);
+    const collections = new Collections(userId, stored, this.#deps.newReplica);
+    const put = (output: Output): unknown => this.#outputs.push(output);
+    const timers = new Timers(put, this.#deps.nowMs);
+    const connector = new Connector(collections, put, timers, this.#deps);
+    this.#signedIn = { collections, connector, timers };
+    this.#followAll(this.#signedIn);
+    connector.connect();
+    return [...before, ...this.#done()];
+  }
+
+  #followAll({ collections, timers }: SignedIn): boolean {
+    if (this.#registers !== null)
+      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    return collections.followAll(this.#opened);
+  }
+
+  /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
+  openList(list: string): Output[] {
+    if (list !== PROGRESS && list !== DEVICES) checkListName(list);
+    this.#opened.add(prefixOf(list));
+    if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
+    return this.#done();
+  }
+
+  /** Close the user's lists. `erase`: delete all that is stored of the user, unsent writes included. */
+  signOut(erase: boolean): Output[] {
+    if (this.#signedIn === null) return [];
+    const { collections, connector } = this.#signedIn;
+    if (erase) collections.erase();
+    else collections.registers?.flush();
+    connector.signOut();
+    this.#outputs.push({ type: "emit", event: { type: "signed_out", user_id: collections.userId, erased: erase } });
+    this.#save(collections);
+    this.#signedIn = null;
+    return this.#done();
+  }
+
+  /** Connect now, if offline. */
+  connect(): Output[] {
+    return this.#put((connector) => connector.connect());
+  }
+
+  /** Stay offline until `connect`. */
+  disconnect(): Output[] {
+    this.#signedIn?.collections.registers?.flush();
+    return this.#put((connector) => connector.disconnect());
+  }
+
+  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  wake(): Output[] {
+    return this.#put((connector) => connector.wake());
+  }
+
+  /** Queue what was reported and is not queued yet. */
+  flush(): Output[] {
+    this.#signedIn?.collections.registers?.flush();
+    return this.#done();
+  }
+
+  /**
+   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
+   * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
+   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
+   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   */
+  enqueue(
+    operation: CalledAction,
+    key: string,
+    { origin, ...carried }: Carried & { readonly origin?: string } = {},
+  ): Output[] {
+    if (this.#signedIn === null) throw new Error("Nobody is signed in.");
+    const { collections, connector } = this.#signedIn;
+    const isOfRegister = areRegisters(prefixIn(key));
+    const said = {
+      ...(isOfRegister ? carried : checkedCarried(carried)),
+      ...(origin !== undefined && { origin }),
+    };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said);
+    else collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
+    if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
+    return this.#done();
+  }
+
+  // The app's callback
+
+  /** Use the token that was asked for: to open a connection, or on the open one. */
+  token(token: Token): Output[] {
+    return this.#put((connector) => connector.token(token));
+  }
+
+  /** There is no token to be had now. */
+  tokenFailed(reason = "getToken has none now"): Output[] {
+    return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: false }));
+  }
+
+  /** The callback answered what can never be a token. */
+  tokenUnusable(reason: string): Output[] {
+    return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: true }));
+  }
+
+  // The connection
+
+  /** The connection is open: a socket, or an answer that goes on; by polling, each answer has begun. */
+  opened(): Output[] {
+    return this.#put((connector) => connector.opened());
+  }
+
+  /**
+   * It did not open. `status`: with which HTTP status it was refused, where that can be known; `problem`: the service's
+   * own words, as `readProblem` finds them; undefined: anybody may have answered.
+   */
+  openFailed(status?: number, retryAfterS = 0, problem?: string): Output[] {
+    return this.#put((connector) => connector.openFailed(status, retryAfterS, problem));
+  }
+
+  /** The connection ended; 1006: without a word. */
+  closed(code: number): Output[] {
+    return this.#put((connector) => connector.closed(code));
+  }
+
+  /** Bytes came, of a message perhaps that is not whole yet: the connection lives. */
+  heard(): Output[] {
+    this.#signedIn?.connector.heard();
+    return [];
+  }
+
+  /** One message came; null: one that we do not know. */
+  received(message: ServerMessage | null): Output[] {
+    return this.#put((connector) => connector.received(message));
+  }
+
+  /** A poll's answer ended as it should. */
+  polled(): Output[] {
+    return this.#put((connector) => connector.polled());
+  }
+
+  /** The probe ended: a WebSocket can be had, or not. */
+  probed(isThere: boolean): Output[] {
+    return this.#put((connector) => connector.probed(isThere));
+  }
+
+  // Time
+
+  /** A timer ran out. */
+  due(timer: Timer): Output[] {
+    return this.#put((connector) => connector.due(timer));
+  }
+
+  // Outputs
+
+  #put(happened: (connector: Connector) => void): Output[] {
+    if (this.#signedIn !== null) happened(this.#signedIn.connector);
+    return this.#done();
+  }
+
+  /** Have what has changed stored, first of all; whether the app should look again. */
+  #save(collections: Collections): boolean {
+    const { changes, hasUpdated } = collections.takeChanges();
+    if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
+    return hasUpdated;
+  }
+
+  /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
+  #done(): Output[] {
+    if (this.#signedIn !== null) {
+      const { collections, connector } = this.#signedIn;
+      const hasUpdated = this.#save(collections);
+      connector.sendWrites();
+      if (hasUpdated) this.#outputs.push({ type: "emit", event: { type: "updated" } });
+    }
+    return this.#outputs.splice(0);
+  }
+}

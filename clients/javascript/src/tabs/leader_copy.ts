@@ -1,0 +1,99 @@
+/** What a tab knows of the one that leads: how it stands, and a copy of what it has stored. */
+
+import type { Transport } from "../core/outputs.js";
+import type { State } from "../core/state.js";
+import { carriedBy } from "../data/carried.js";
+import type { Transient } from "../data/register_views.js";
+import { type Storage, UserState } from "../data/user_state.js";
+import type { Batch, Call } from "../engine.js";
+
+/** What a leader says with each batch. `leader`: names its engine. */
+export interface LeaderBatch extends Batch {
+  readonly leader: string;
+  readonly state: State;
+  readonly transport: Transport | null;
+  readonly storage: Storage;
+  /** Of the leader's registers. */
+  readonly transient: Transient | null;
+}
+
+/** How a client stands, and what it shows. */
+type Standing = Pick<LeaderCopy, "state" | "transport" | "stored" | "transient">;
+
+export class LeaderCopy {
+  // To be looked at only
+  /** Null: there is none. */
+  leader: string | null = null;
+  state: State | null = null;
+  transport: Transport | null = null;
+  storage: Storage | null = null;
+  stored: UserState | null = null;
+  transient: Transient | null = null;
+  readonly #onApplied: (batch: Batch) => void;
+  /** What came while the copy is on its way; null: it is here. */
+  #pending: LeaderBatch[] | null = null;
+
+  /** `onApplied`: is told of each batch once the copy has its changes. */
+  constructor(onApplied: (batch: Batch) => void) {
+    this.#onApplied = onApplied;
+  }
+
+  /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
+  get lost(): Call[] {
+    const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
+    const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
+    return [...queued, ...held].map(({ operation, content_id, origin, ...carried }) => ({
+      type: "write",
+      operation,
+      writes: origin === undefined ? [] : [{ name: origin, content_id }],
+      ...carriedBy(carried),
+    }));
+  }
+
+  /** This tab leads now: `leader` names its engine. */
+  leads(leader: string): void {
+    this.leader = leader;
+    this.storage = null;
+    this.stored = null;
+    this.transient = null;
+    this.#pending = null;
+  }
+
+  /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
+  led({ state, transport, stored, transient }: Standing): void {
+    this.leader = null;
+    this.state = state;
+    this.transport = transport;
+    this.stored = stored;
+    this.transient = transient;
+  }
+
+  /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
+  hear(batch: LeaderBatch): boolean {
+    const isNew = batch.leader !== this.leader;
+    this.leader = batch.leader;
+    this.state = batch.state;
+    this.transport = batch.transport;
+    this.storage = batch.storage;
+    this.transient = batch.transient;
+    if (isNew) this.#pending = [];
+    if (this.#pending === null) this.#apply(batch);
+    else this.#pending.push(batch);
+    return isNew;
+  }
+
+  /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
+  take(leader: string | null, stored: UserState | null): boolean {
+    if (leader !== this.leader || this.#pending === null) return false;
+    this.stored = stored ?? UserState.empty("");
+    const pending = this.#pending;
+    this.#pending = null;
+    for (const batch of pending) this.#apply(batch);
+    return true;
+  }
+
+  #apply(batch: Batch): void {
+    for (const change of batch.changes) this.stored?.apply(change);
+    this.#onApplied(batch);
+  }
+}

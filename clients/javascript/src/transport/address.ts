@@ -1,0 +1,24 @@
+/** Where the service is: its address as people have it, and as WebSockets are opened. */
+
+import type { UrlLike } from "../platform/platform.js";
+
+/**
+ * The service's address as `ws:` or `wss:`, without a slash at its end. Throws a TypeError where it is none; what it says
+ * is not repeated: there may be a secret in it.
+ */
+export function addressOf(url: string | UrlLike): string {
+  try {
+    const { protocol, username, password, host, pathname, search, hash } = new URL(
+      typeof url === "string" ? url : url.href,
+    );
+    const path = pathname.replace(/\/+$/u, "");
+    if (/^(?:http|ws)s?:$/u.test(protocol) && !(username || password || search || hash || path.endsWith("/ws")))
+      return `${protocol.replace("http", "ws")}//${host}${path}`;
+  } catch {
+    // What the engine says repeats it.
+  }
+  throw new TypeError(
+    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, " +
+      "a query, a fragment and the /ws at its end",
+  );
+}

@@ -1,0 +1,56 @@
+/** Writes where nothing can be sent on the connection: `POST /api/v1/sync/operations`, and its answer as messages. */
+
+import { delayMs } from "../core/close_policy.js";
+import type { RegisterWrite, ServerMessage, Write } from "../data/messages.js";
+import type { Answer, Line } from "./carrying.js";
+
+export const PATH = "/api/v1/sync/operations";
+
+/** The request's body. */
+export function bodyOf(writes: readonly (Write | RegisterWrite)[]): string {
+  return JSON.stringify({ operations: writes.map(operationOf) });
+}
+
+/** As a WebSocket has it; a register's names its collection. */
+function operationOf(write: Write | RegisterWrite): object {
+  if (write.type !== "progress_update" && write.type !== "device_update") return write;
+  const { type, id, ...fields } = write;
+  return { collection: type === "device_update" ? "devices" : "progress", ...fields };
+}
+
+/** What the service says to each of `writes`; null: nothing that a client could act on. */
+export function answersTo(
+  writes: readonly (Write | RegisterWrite)[],
+  { status, body, retryAfterS, problem }: Answer,
+  recognized: Line["recognized"],
+): ServerMessage[] | null {
+  if (status === 429 || status === 503) {
+    const afterMs = delayMs(retryAfterS, problem !== undefined);
+    return writes.map(({ id }) => ({
+      type: "error",
+      id,
+      code: "try_again_later",
+      ...(afterMs > 0 && { retry_after_ms: afterMs }),
+    }));
+  }
+  if (status !== 200) return null;
+  try {
+    const { results } = JSON.parse(body) as { results: Record<string, unknown>[] };
+    const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
+    return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
+  } catch {
+    return null; // not what the service answers
+  }
+}
+
+/** What a WebSocket would bring. */
+function messageOf(result: Record<string, unknown>, id: string | undefined): unknown {
+  switch (result["status"]) {
+    case "not_found":
+      return { type: "error", id, code: "not_found" };
+    case "refused":
+      return { code: "refused", ...result, type: "error", id, message: result["detail"] };
+    default:
+      return { ...result, type: "ack", id };
+  }
+}

@@ -1,0 +1,96 @@
+/** What is asked of the service beside the connection: plain requests, of which nothing is kept or repeated. */
+
+import { readToken } from "../core/token.js";
+import { type Answer, readAnswer, request } from "./carrying.js";
+import type { Service } from "./service.js";
+
+const LISTS = "/api/v1/sync/lists";
+const DEVICES = "/api/v1/devices";
+const TIMEOUT_MS = 30_000;
+
+/** A list beside the watchlist; `list`: what it is called in paths and by `client.list`, `name`: what people are shown. */
+export interface NamedList {
+  readonly list: string;
+  readonly name: string;
+  readonly revision: number;
+}
+
+/** Why a request has failed; `code`: the service's word for it, such as `device_offline`, if it has one. */
+export interface RequestError extends Error {
+  readonly code: string | null;
+}
+
+/** Who asks whom. */
+export interface Asking {
+  readonly service: Service;
+  readonly userId: string;
+}
+
+/** Rejects with a `RequestError` that says why they cannot be had now; so do the others. */
+export async function lists(asking: Asking): Promise<readonly NamedList[]> {
+  const { body } = await answered(asking, LISTS, {}, [200]);
+  return (JSON.parse(body) as { lists: NamedList[] }).lists;
+}
+
+/** Name a list, which is created if it is not there. */
+export async function rename(asking: Asking, list: string, name: string): Promise<NamedList> {
+  const { body } = await answered(asking, `${LISTS}/${list}`, withBody("PUT", { name }), [200, 201]);
+  return JSON.parse(body) as NamedList;
+}
+
+/** Delete a list with all that is in it, if there is one. */
+export async function remove(asking: Asking, list: string): Promise<void> {
+  const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
+  if (status === 404 && problem === undefined) throw failed("answered with status 404");
+}
+
+/** Have a device do something; fulfilled when the command is on its way to it. */
+export async function send(asking: Asking, target: string, commandType: string, payload?: unknown): Promise<void> {
+  const command = { target_device_id: target, command_type: commandType, payload: payload ?? undefined };
+  await answered(asking, `${DEVICES}/commands`, withBody("POST", command), [200]);
+}
+
+/** Have a device go on with a content; from where, in seconds, null if nobody knows. */
+export async function handoff(asking: Asking, target: string, contentId: string): Promise<number | null> {
+  const wanted = { target_device_id: target, content_id: contentId };
+  const { body } = await answered(asking, `${DEVICES}/handoff`, withBody("POST", wanted), [200]);
+  return (JSON.parse(body) as { position_seconds: number | null }).position_seconds;
+}
+
+type Options = Parameters<typeof request>[3];
+
+function withBody(method: string, fields: object): Options {
+  return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
+}
+
+async function answered(
+  { service: { address, getToken }, userId }: Asking,
+  target: string,
+  options: Options,
+  wanted: readonly number[],
+): Promise<Answer> {
+  const token = await getToken();
+  if (typeof token !== "string") throw failed("no token: getToken has none now");
+  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+  const abort = typeof AbortController === "undefined" ? null : new AbortController();
+  const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
+  try {
+    const response = await request({ address, signal: abort?.signal ?? null }, target, token.trim(), options);
+    if (response === null) throw failed("the service was not reached");
+    const answer = await readAnswer(response);
+    if (!wanted.includes(answer.status)) throw refused(answer);
+    return answer;
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+function refused({ status, problem, body }: Answer): RequestError {
+  if (problem === undefined) return failed(`answered with status ${status}`);
+  const { code } = JSON.parse(body) as { code?: unknown };
+  return failed(problem, typeof code === "string" ? code : null);
+}
+
+function failed(message: string, code: string | null = null): RequestError {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,64 @@
+/** An item is put beside another: by one position, and more only where there is no other way. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { Item } from "../../src/data/list_view.js";
+import { type Place, positionsFor } from "../../src/data/placing.js";
+import { MemoryStore } from "../../src/stores/memory_store.js";
+import { SyncClient } from "../../src/syncd-client.js";
+import { content } from "../contents.js";
+import { FakeService } from "../fake_service.js";
+
+const NONE: null = null;
+
+/** A list with these positions, its contents a, b, c …; those without one are the newest first. */
+function shown(...positions: (string | null)[]): Item[] {
+  return positions.map((position, index) => {
+    const timestamp = { physical: positions.length - index, logical: 0, node: "x" };
+    const item = { content_id: "abcdefgh".charAt(index), pending: false, timestamp, device_id: null };
+    return position === null ? item : { ...item, position };
+  });
+}
+
+for (const [positions, moved, place, given] of [
+  [[], "x", {}, "x:V"],
+  [["V", "d"], "x", {}, "x:l"],
+  [["V", "d"], "x", { before: "a" }, "x:N"],
+  [["V", "d"], "x", { before: "b" }, "x:Z"],
+  [["V", "d"], "x", { after: "a" }, "x:Z"],
+  [["V", "d"], "a", {}, "a:l"],
+  [["V", "d", "l"], "c", { before: "b" }, "c:Z"],
+  [["V", "V", "d"], "x", { after: "a" }, "x:Z b:b"],
+  [["V", "V", "d"], "x", { before: "a" }, "x:N"],
+  [["V", NONE, NONE], "x", { after: "b" }, "b:d x:l"],
+  [["V", NONE, NONE], "x", { after: "a" }, "x:d"],
+  [[NONE, NONE], "b", { before: "a" }, "b:V"],
+] as [(string | null)[], string, Place, string][])
+  test(`${moved} goes ${JSON.stringify(place)} in ${JSON.stringify(positions)} by ${given}`, () => {
+    const placed = positionsFor(shown(...positions), moved, place);
+    assert.equal(placed.map((each) => each.join(":")).join(" "), given);
+  });
+
+test("what cannot be beside is refused", () => {
+  for (const place of [{ before: "z" }, { after: "a" }, { before: "b", after: "b" }])
+    assert.throws(() => positionsFor(shown("V", "d"), "a", place), TypeError);
+});
+
+test("a list moves a content, in it or not, and is told its operation", async (context) => {
+  const [A, B, C] = [content(1), content(2), content(3)];
+  const { socketClass } = new FakeService();
+  const options = { url: "ws://fake", getToken: () => "a-token", store: new MemoryStore(), WebSocket: socketClass };
+  const client = new SyncClient(options);
+  context.after(() => client.close());
+  await client.signIn("alice");
+  const kids = client.list("kids");
+  for (const id of [A, B, C]) await kids.move(id);
+  const id = await kids.move(C.toUpperCase(), { before: A });
+  const shows = () => kids.items.map(({ content_id }) => content_id);
+  assert.deepEqual([shows(), typeof id], [[C, A, B], "string"]);
+  await kids.move(C, { after: A });
+  assert.deepEqual(shows(), [A, C, B]);
+  await assert.rejects(kids.move(A, { before: content(9) }), TypeError);
+  await assert.rejects(kids.move("kids"), { message: /^content_id: /u });
+});

@@ -1,0 +1,119 @@
+/** Reports that are held, in one tab and in those that follow it. That cores do it right is shown by the scenarios. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import type { ProgressItem } from "../../src/data/register_views.js";
+import { GuardedStore } from "../../src/stores/guarded_store.js";
+import { MemoryStore } from "../../src/stores/memory_store.js";
+import type { TabMessage } from "../../src/tabs/tab_message.js";
+import { TabSession } from "../../src/tabs/tab_session.js";
+import { content } from "../contents.js";
+import { FakeService } from "../fake_service.js";
+
+const A = content(1);
+const KEY = prefixOf(PROGRESS) + A;
+
+/** Tabs of one browser, of which the first leads until it is closed. */
+class Browser {
+  readonly service = new FakeService();
+  readonly store = new MemoryStore();
+  readonly #tabs = new Map<object, { onMessage: (message: TabMessage) => void; grant: () => void }>();
+
+  open(name: string, ...lists: string[]): { session: TabSession; until: (isSo: () => boolean) => Promise<void> } {
+    const waiting: (() => void)[] = [];
+    const lookAgain = (): void => {
+      for (const look of waiting) look();
+    };
+    const deps = { newReplica: () => `${name}'s`, onStorage: () => undefined, onMerged: () => undefined };
+    const session = new TabSession(
+      "alice",
+      {
+        tab: name,
+        contentIds: "uuid",
+        service: { address: "ws://fake", getToken: () => "t", WebSocket: this.service.socketClass },
+        store: new GuardedStore(this.store, "persistent", deps),
+        openTabs: (_user, onMessage) => this.#newTab(onMessage),
+        onEvents: () => setTimeout(lookAgain),
+      },
+      new Map(lists.map((list) => [list, null])),
+    );
+    const until = (isSo: () => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (isSo()) resolve();
+        };
+        waiting.push(look);
+        look();
+      });
+    return { session, until };
+  }
+
+  #newTab(onMessage: (message: TabMessage) => void) {
+    const tab = {};
+    this.#tabs.set(tab, { onMessage, grant: () => undefined });
+    return {
+      canTell: true,
+      tell: (message: TabMessage): void => {
+        for (const [other, each] of this.#tabs)
+          if (other !== tab) setTimeout(each.onMessage, 0, structuredClone(message));
+      },
+      lead: (onGranted: () => void): void => {
+        this.#tabs.set(tab, { onMessage, grant: onGranted });
+        if (this.#tabs.size === 1) onGranted();
+      },
+      takeLead: (): void => assert.fail("the leader answers"),
+      close: (): void => {
+        this.#tabs.delete(tab);
+        Array.from(this.#tabs.values())[0]?.grant();
+      },
+    };
+  }
+}
+
+function shown(session: TabSession): unknown[] {
+  const items = (session.registers(PROGRESS) ?? []) as readonly ProgressItem[];
+  return items.map(({ position_seconds, pending }) => `${position_seconds} ${pending}`);
+}
+
+function report(session: TabSession, positionSeconds: number, state = "playing"): Promise<void> {
+  return session.write("report", [KEY], { data: { position_seconds: positionSeconds, state } }).stored;
+}
+
+function open(context: TestContext) {
+  const browser = new Browser();
+  const [leader, follower] = [browser.open("one"), browser.open("two", PROGRESS)];
+  context.after(() => Promise.all([leader.session.close(), follower.session.close()]));
+  return { browser, leader, follower };
+}
+
+test("what a tab reports its leader holds, every tab shows, and a flush writes", async (context) => {
+  const { browser, leader, follower } = open(context);
+  for (const { session, until } of [leader, follower])
+    await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
+  await report(follower.session, 10);
+  await leader.until(() => leader.session.queueLength === 0);
+  await report(follower.session, 11);
+  await report(follower.session, 12);
+  for (const { session, until } of [leader, follower]) await until(() => shown(session).join() === "12 true");
+  assert.deepEqual([leader.session.queueLength, browser.service.written.size], [0, 1]);
+  follower.session.flush();
+  for (const { session, until } of [leader, follower]) await until(() => shown(session).join() === "12 false");
+  const positions = Array.from(browser.service.written.values(), ({ position_seconds }) => position_seconds);
+  assert.deepEqual(positions, [10, 12]);
+});
+
+test("what a tab holds is written when it is closed, or by the one that leads next", async (context) => {
+  const { browser, leader, follower } = open(context);
+  for (const { session, until } of [leader, follower])
+    await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
+  for (const position of [10, 11, 12]) await report(leader.session, position);
+  await follower.until(() => shown(follower.session).join() === "12 true");
+  await leader.session.close();
+  const stored = await browser.store.read("alice");
+  assert.equal(stored?.queue.at(-1)?.data?.["position_seconds"], 12);
+  await follower.until(() => follower.session.state === "live" && shown(follower.session).join() === "12 false");
+  for (const position of [13, 14]) await report(follower.session, position);
+  follower.session.restart(); // its store has failed, say
+  await follower.until(() => shown(follower.session).join() === "14 false");
+});

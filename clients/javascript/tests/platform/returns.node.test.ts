@@ -1,0 +1,56 @@
+/** When a page comes back, and that of it the connection is made sure of. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+
+import { watchReturns } from "../../src/platform/returns.js";
+
+/** A window with its document, for as long as the test runs. */
+function openPage(context: TestContext): { document: EventTarget & { visibilityState: string }; window: EventTarget } {
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const names = ["addEventListener", "removeEventListener", "document"];
+  Object.assign(globalThis, {
+    addEventListener: window.addEventListener.bind(window),
+    removeEventListener: window.removeEventListener.bind(window),
+    document,
+  });
+  context.after(() => {
+    for (const name of names) Reflect.deleteProperty(globalThis, name);
+  });
+  return { document, window };
+}
+
+test("a page that is back or left is told of, until nobody wants to know", (context) => {
+  const { document, window } = openPage(context);
+  let [returns, leaves] = [0, 0];
+  const ignore = watchReturns(
+    () => {
+      returns += 1;
+    },
+    () => {
+      leaves += 1;
+    },
+  );
+  const happen = (): void => {
+    for (const type of ["online", "pageshow", "focus"]) window.dispatchEvent(new Event(type));
+    for (const type of ["visibilitychange", "resume"]) document.dispatchEvent(new Event(type));
+  };
+  happen();
+  assert.equal(returns, 5);
+  window.dispatchEvent(new Event("pagehide"));
+  assert.deepEqual([returns, leaves], [5, 1]);
+  document.visibilityState = "hidden";
+  document.dispatchEvent(new Event("visibilitychange"));
+  assert.deepEqual([returns, leaves], [5, 2]);
+  document.visibilityState = "visible";
+  ignore();
+  happen();
+  window.dispatchEvent(new Event("pagehide"));
+  assert.deepEqual([returns, leaves], [5, 2]);
+});
+
+test("without a page nothing comes back", () => {
+  const fail = (): void => assert.fail("nothing has happened");
+  watchReturns(fail, fail)();
+});

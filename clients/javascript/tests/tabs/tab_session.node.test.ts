@@ -1,0 +1,296 @@
+/** A tab whose storage or leader fails. The ports are played by hand; time goes by when the test says so. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+
+import { Collections } from "../../src/data/collections.js";
+import { prefixOf } from "../../src/data/keys.js";
+import type { Change, Stored } from "../../src/data/user_state.js";
+import { GuardedStore } from "../../src/stores/guarded_store.js";
+import { MemoryStore } from "../../src/stores/memory_store.js";
+import { ErasedError, SupersededError } from "../../src/stores/store.js";
+import type { TabMessage } from "../../src/tabs/tab_message.js";
+import { TabSession } from "../../src/tabs/tab_session.js";
+import type { TabSessionDeps } from "../../src/tabs/tab_session_deps.js";
+import { content } from "../contents.js";
+
+const [A, B] = [content(1), content(2)];
+
+const OF_LEADER = {
+  type: "batch",
+  leader: "other",
+  state: "live",
+  transport: "websocket",
+  storage: "persistent",
+  transient: null,
+  changes: [],
+  events: [],
+  done: [],
+} as const;
+
+class FailingStore extends MemoryStore {
+  /** What the next calls reject with. */
+  readonly failures: Error[] = [];
+  /** What every call waits for. */
+  gate: Promise<void> = Promise.resolve();
+
+  override claim(userId: string): Promise<Stored | null> {
+    return this.#failOr(() => super.claim(userId));
+  }
+
+  override save(userId: string, changes: readonly Change[]): Promise<void> {
+    return this.#failOr(() => super.save(userId, changes));
+  }
+
+  async #failOr<T>(call: () => Promise<T>): Promise<T> {
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
+    await this.gate;
+    return call();
+  }
+}
+
+/** One tab's side: the test grants, takes away, and is told. */
+class TabsByHand {
+  readonly canTell = true;
+  readonly told: TabMessage[] = [];
+  asked = 0;
+  grant = (): void => {};
+  onMessage: (message: TabMessage) => void = () => {};
+
+  tell(message: TabMessage): void {
+    this.told.push(message);
+  }
+
+  lead(onGranted: () => void): void {
+    this.grant = onGranted;
+  }
+
+  takeLead(onGranted: () => void): void {
+    this.asked += 1;
+    this.grant = onGranted;
+  }
+
+  close(): void {}
+}
+
+function open(context: TestContext, ...lists: string[]) {
+  context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const store = new FailingStore();
+  const tabs = new TabsByHand();
+  const events: string[] = [];
+  const guarded = new GuardedStore(store, "persistent", {
+    newReplica: () => "another replica",
+    onStorage: (storage) => events.push(storage),
+    onMerged: () => session.restart(),
+  });
+  const deps: TabSessionDeps = {
+    tab: "this",
+    contentIds: "uuid",
+    service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
+    store: guarded,
+    openTabs: (_user, onMessage) => {
+      tabs.onMessage = onMessage;
+      return tabs;
+    },
+    onEvents: (told) => events.push(...told.map((event) => event.type)),
+  };
+  const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
+  context.after(() => void session.close());
+  return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
+}
+
+function contents(session: TabSession): string[] {
+  return session.items().map((item) => item.content_id);
+}
+
+test("where the store fails the tab goes on in memory, under another replica, and stores all when it works again", async (context) => {
+  const { store, tabs, events, session, passTimeout } = open(context);
+  tabs.grant();
+  await session.shown;
+  session.enqueue("add", [A]);
+  await setImmediate();
+  store.failures.push(new Error("disk full"), new Error("disk full"));
+  const { stored } = session.enqueue("add", [B]);
+  await stored;
+  assert.deepEqual([contents(session), session.storage], [[B, A], "memory"]);
+  assert.deepEqual(
+    Array.from(session.stored?.queue.values() ?? [], (write) => write.operation_id.startsWith("another replica.")),
+    [false, true],
+  );
+  passTimeout();
+  await setImmediate(); // it fails again
+  assert.equal(session.storage, "memory");
+  passTimeout();
+  await setImmediate();
+  assert.equal(session.storage, "persistent");
+  assert.deepEqual([await store.read("alice")], [session.stored?.stored()]);
+  assert.deepEqual(
+    events.filter((type) => type === "memory" || type === "persistent"),
+    ["memory", "persistent"],
+  );
+});
+
+test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
+  const { tabs, session } = open(context);
+  const said = { ...OF_LEADER, storage: "memory" } as const;
+  const watchlist = new Collections("alice", null, () => "of the other");
+  watchlist.enqueue("add", A, 1, { origin: "a call" });
+  watchlist.takeChanges();
+  const stored = watchlist.state.stored();
+  watchlist.enqueue("add", B, 2, { origin: "another call" });
+  tabs.onMessage({ ...said, changes: watchlist.takeChanges().changes });
+  assert.deepEqual(tabs.told.at(-2), { type: "ask_stored" });
+  tabs.onMessage({ type: "stored", leader: "other", stored });
+  await session.shown;
+  assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "memory"]);
+  tabs.grant();
+  await setImmediate();
+  assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "persistent"]);
+});
+
+test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
+  const { tabs, session } = open(context, "kids");
+  const kids = prefixOf("kids");
+  const asked = (): unknown[] => tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
+  tabs.onMessage({ ...OF_LEADER, leader: "one" });
+  await session.shown;
+  assert.deepEqual(asked().at(-1), { type: "open_list", list: "kids" });
+  const { names } = session.enqueue("add", [A], kids, { position: "a" });
+  assert.deepEqual([contents(session), session.items(kids)[0]?.position, session.queueLength], [[], "a", 1]);
+  assert.deepEqual([session.has(A, kids), session.has(A)], [true, false]);
+  const writes = [{ name: names[0], content_id: `${kids}${A}` }];
+  const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
+  assert.deepEqual(asked().at(-1), write);
+  tabs.told.length = 0;
+  tabs.onMessage({ ...OF_LEADER, leader: "another" });
+  assert.deepEqual(asked().slice(-3), [openList, write, openList]);
+});
+
+test("a tab whose leader keeps all in memory is told of it", async (context) => {
+  const { store, tabs, session } = open(context);
+  store.failures.push(new Error("no disk"));
+  tabs.grant();
+  await session.shown;
+  session.enqueue("add", [A]);
+  await setImmediate();
+  tabs.onMessage({ type: "ask_stored" });
+  const told = tabs.told.at(-1);
+  assert.ok(told?.type === "stored");
+  assert.deepEqual(
+    told.stored.queue.map((write) => write.content_id),
+    [A],
+  );
+  assert.ok(tabs.told.some((message) => message.type === "batch" && message.storage === "memory"));
+});
+
+test("what the app has called for is stored when it closes at once", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  const writes = Array.from({ length: 2000 }, (_, index) => session.enqueue("add", [content(index)]).stored);
+  await session.close();
+  await Promise.all(writes);
+  assert.equal((await store.read("alice"))?.queue.length, 2000);
+});
+
+test("a tab that closes before its leader has answered says so to who waits", async (context) => {
+  const { session } = open(context);
+  const { stored } = session.enqueue("add", [A]);
+  await session.close();
+  await assert.rejects(stored, /closed/u);
+});
+
+test("what the user does is shown at once, and told to other tabs when it is stored", async (context) => {
+  const { store, tabs, events, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  let release = (): void => {};
+  store.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  context.after(() => release());
+  events.length = 0;
+  tabs.told.length = 0;
+  const { names } = session.enqueue("add", [A]);
+  assert.deepEqual([contents(session), events], [[A], ["updated"]]);
+  await setImmediate();
+  assert.deepEqual(tabs.told, []);
+  release();
+  await setImmediate();
+  assert.deepEqual(
+    tabs.told.map((message: TabMessage) => message.type),
+    ["batch"],
+  );
+  assert.equal(Array.from(session.stored?.queue.values() ?? [])[0]?.origin, names[0]);
+});
+
+test("a tab that was superseded asks the new leader for what it could not store", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  store.failures.push(new SupersededError());
+  session.enqueue("add", [A]);
+  await setImmediate();
+  tabs.told.length = 0;
+  tabs.onMessage(OF_LEADER);
+  await setImmediate();
+  const writes = tabs.told.flatMap((message) =>
+    message.type === "call" && message.call.type === "write" ? [message.call] : [],
+  );
+  assert.deepEqual(
+    writes.map(({ operation, writes: [write] }) => [operation, write?.content_id]),
+    [["add", A]],
+  );
+  assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+  assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
+});
+
+test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
+  const { store, tabs, events, session } = open(context);
+  tabs.onMessage(OF_LEADER);
+  await session.shown;
+  store.failures.push(new ErasedError());
+  tabs.grant();
+  await setImmediate();
+  assert.equal(events.at(-1), "signed_out");
+});
+
+test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
+  const { store, tabs, session } = open(context);
+  session.enqueue("add", [A]);
+  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
+  assert.ok(call?.type === "call" && call.call.type === "write");
+  const watchlist = new Collections("alice", null, () => "the replica");
+  watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
+  await store.save("alice", watchlist.takeChanges().changes);
+  tabs.grant();
+  await session.shown;
+  assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+});
+
+test("a log-out told by the leader before holds for the tab that leads now", async (context) => {
+  const { tabs, events, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  const event = { type: "signed_out", user_id: "alice", erased: false } as const;
+  tabs.onMessage({ ...OF_LEADER, state: "signed_out", transport: null, events: [event] });
+  assert.equal(events.at(-1), "signed_out");
+});
+
+test("a leader that does not answer is relieved, once", async (context) => {
+  const { tabs, session, passTimeout } = open(context);
+  session.enqueue("add", [A]);
+  assert.deepEqual(contents(session), [A]);
+  passTimeout();
+  assert.equal(tabs.asked, 1);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  passTimeout();
+  assert.equal(tabs.asked, 1);
+  assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+});
