@@ -161,6 +161,178 @@ var Devices = class extends ShownRegisters {
   }
 };
 
+// src/late_parts.ts
+var loadPlacing = late(() => import("./placing.js"), "./placing.js");
+var loadRequests = late(() => import("./requests.js"), "./requests.js");
+var loadRegisters = late(() => import("./registers.js"), "./registers.js");
+var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
+var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
+function late(load, address) {
+  let part = null;
+  let failures = 0;
+  const loadAgain = () => {
+    failures += 1;
+    return import(
+      /* @vite-ignore */
+      /* webpackIgnore: true */
+      `${address}#${failures}`
+    );
+  };
+  const forget = (error) => {
+    part = null;
+    throw error;
+  };
+  return () => {
+    part ??= load().catch(loadAgain).catch(forget);
+    return part;
+  };
+}
+
+// src/list.ts
+var NO_ITEMS2 = Object.freeze([]);
+var List = class _List {
+  #list;
+  #host;
+  /** What its keys begin with. */
+  #prefix;
+  /** `list`: undefined for the watchlist. */
+  constructor(list, host) {
+    this.#list = list ?? "";
+    this.#host = host;
+    this.#prefix = prefixOf(list);
+    bindMembers(this, _List.prototype);
+  }
+  /**
+   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
+   * is another; items that are the same stay the same, too.
+   */
+  get items() {
+    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
+  }
+  /** The last revision of the list that this device has. */
+  get revision() {
+    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+  }
+  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  has(contentId) {
+    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
+  }
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.#host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+  /**
+   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
+   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   */
+  add(contentId, carried) {
+    return this.#one("add", contentId, carried);
+  }
+  /** Take a content out of the list; throws like `add`. */
+  remove(contentId) {
+    return this.#one("remove", contentId);
+  }
+  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  addMany(contentIds) {
+    return this.#many("add", contentIds);
+  }
+  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  removeMany(contentIds) {
+    return this.#many("remove", contentIds);
+  }
+  /**
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
+   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
+   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
+   * where nobody is signed in.
+   */
+  async move(contentId, place = {}) {
+    const { move } = await loadPlacing();
+    return move(this, this.#host.canonical, contentId, place);
+  }
+  /**
+   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
+   * where it can't be done, or not now.
+   */
+  async rename(name) {
+    const { rename } = await loadRequests();
+    return rename(this.#host.asking(), this.#list, name);
+  }
+  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  async delete() {
+    const { remove } = await loadRequests();
+    return remove(this.#host.asking(), this.#list);
+  }
+  #one(action, contentId, carried) {
+    const { names, stored } = this.#enqueue(action, [contentId], carried);
+    return operation(names[0] ?? "", stored);
+  }
+  #many(action, contentIds) {
+    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
+    return operations(names, stored);
+  }
+  #enqueue(action, contentIds, carried = {}) {
+    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  }
+};
+
+// src/platform/event_target.ts
+var PlatformEventTarget = globalThis.EventTarget;
+function newEvent(type, fields) {
+  return Object.assign(new Event(type), fields);
+}
+
+// src/platform/returns.ts
+var OF_WINDOW = ["online", "pageshow", "focus"];
+var OF_DOCUMENT = ["visibilitychange", "resume"];
+function watchReturns(onReturn, onLeave) {
+  const { document } = globalThis;
+  const listen = () => {
+    if (document?.visibilityState === "hidden") onLeave();
+    else onReturn();
+  };
+  const forAll = (change) => {
+    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
+    globalThis[change]?.("pagehide", onLeave);
+    for (const type of OF_DOCUMENT) document?.[change](type, listen);
+  };
+  forAll("addEventListener");
+  return () => forAll("removeEventListener");
+}
+
+// src/progress.ts
+var Progress = class extends ShownRegisters {
+  constructor(host) {
+    super(host, PROGRESS);
+  }
+  /** What has begun and is not watched, the newest play first. */
+  get continueWatching() {
+    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+  }
+  /**
+   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
+   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
+   * said, an Error if nobody is signed in.
+   */
+  update(contentId, report) {
+    void this.write("report", contentId, { ...report });
+  }
+  /** Forget how far a content was played; throws like `update`. */
+  remove(contentId) {
+    return this.write("remove", contentId);
+  }
+  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  flush() {
+    void this.host.session()?.call({ type: "flush" });
+  }
+};
+
 // src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
 function carriedBy({ data, position }) {
@@ -205,46 +377,6 @@ function compareCodePoints(a, b) {
   if (at === -1) return left.length - right.length;
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
-
-// src/data/snapshot_pieces.ts
-var SnapshotPieces = class {
-  #last = null;
-  #items = [];
-  /** Where the service is asked to go on; null: nothing was collected. */
-  get cursor() {
-    return this.#last?.next ?? null;
-  }
-  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
-  collect(piece2) {
-    if (piece2.start) {
-      this.drop();
-    } else if (!this.#isOf(piece2.revision, piece2.epoch)) {
-      this.drop();
-      return false;
-    }
-    this.#last = piece2;
-    for (const item2 of piece2.items) this.#items.push(item2);
-    return true;
-  }
-  /** The list, once its last piece was collected. */
-  snapshot() {
-    if (this.#last === null || this.#last.next !== void 0) return null;
-    const { revision, epoch } = this.#last;
-    return { revision, epoch, items: this.#items };
-  }
-  /** Drop what is of another list than this one. */
-  keepOnly(revision, epoch) {
-    if (!this.#isOf(revision, epoch)) this.drop();
-  }
-  /** Keep nothing. */
-  drop() {
-    this.#last = null;
-    this.#items = [];
-  }
-  #isOf(revision, epoch) {
-    return this.#last?.revision === revision && this.#last.epoch === epoch;
-  }
-};
 
 // src/data/list_view.ts
 function listView(confirmed, writes, before2 = []) {
@@ -404,6 +536,46 @@ var UserState = class _UserState {
     const numbers = this.#numbers.get(contentId);
     numbers?.delete(number);
     if (numbers?.size === 0) this.#numbers.delete(contentId);
+  }
+};
+
+// src/data/snapshot_pieces.ts
+var SnapshotPieces = class {
+  #last = null;
+  #items = [];
+  /** Where the service is asked to go on; null: nothing was collected. */
+  get cursor() {
+    return this.#last?.next ?? null;
+  }
+  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
+  collect(piece2) {
+    if (piece2.start) {
+      this.drop();
+    } else if (!this.#isOf(piece2.revision, piece2.epoch)) {
+      this.drop();
+      return false;
+    }
+    this.#last = piece2;
+    for (const item2 of piece2.items) this.#items.push(item2);
+    return true;
+  }
+  /** The list, once its last piece was collected. */
+  snapshot() {
+    if (this.#last === null || this.#last.next !== void 0) return null;
+    const { revision, epoch } = this.#last;
+    return { revision, epoch, items: this.#items };
+  }
+  /** Drop what is of another list than this one. */
+  keepOnly(revision, epoch) {
+    if (!this.#isOf(revision, epoch)) this.drop();
+  }
+  /** Keep nothing. */
+  drop() {
+    this.#last = null;
+    this.#items = [];
+  }
+  #isOf(revision, epoch) {
+    return this.#last?.revision === revision && this.#last.epoch === epoch;
   }
 };
 
@@ -1857,33 +2029,6 @@ function encode(message) {
   return JSON.stringify(message);
 }
 
-// src/late_parts.ts
-var loadPlacing = late(() => import("./placing.js"), "./placing.js");
-var loadRequests = late(() => import("./requests.js"), "./requests.js");
-var loadRegisters = late(() => import("./registers.js"), "./registers.js");
-var loadRefusedUpgrade = late(() => import("./refused_upgrade.js"), "./refused_upgrade.js");
-var loadRejoining = late(() => import("./rejoining.js"), "./rejoining.js");
-function late(load, address) {
-  let part = null;
-  let failures = 0;
-  const loadAgain = () => {
-    failures += 1;
-    return import(
-      /* @vite-ignore */
-      /* webpackIgnore: true */
-      `${address}#${failures}`
-    );
-  };
-  const forget = (error) => {
-    part = null;
-    throw error;
-  };
-  return () => {
-    part ??= load().catch(loadAgain).catch(forget);
-    return part;
-  };
-}
-
 // src/transport/websocket_transport.ts
 var EXPLANATION_MS = 5e3;
 var WebSocketTransport = class {
@@ -2226,225 +2371,6 @@ function randomName() {
   return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// src/list.ts
-var NO_ITEMS2 = Object.freeze([]);
-var List = class _List {
-  #list;
-  #host;
-  /** What its keys begin with. */
-  #prefix;
-  /** `list`: undefined for the watchlist. */
-  constructor(list, host) {
-    this.#list = list ?? "";
-    this.#host = host;
-    this.#prefix = prefixOf(list);
-    bindMembers(this, _List.prototype);
-  }
-  /**
-   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
-   * is another; items that are the same stay the same, too.
-   */
-  get items() {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
-  }
-  /** The last revision of the list that this device has. */
-  get revision() {
-    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
-  }
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
-  has(contentId) {
-    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
-  }
-  /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
-   */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.#host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
-  }
-  /**
-   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
-   */
-  add(contentId, carried) {
-    return this.#one("add", contentId, carried);
-  }
-  /** Take a content out of the list; throws like `add`. */
-  remove(contentId) {
-    return this.#one("remove", contentId);
-  }
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
-  addMany(contentIds) {
-    return this.#many("add", contentIds);
-  }
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
-  removeMany(contentIds) {
-    return this.#many("remove", contentIds);
-  }
-  /**
-   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
-   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
-   * where nobody is signed in.
-   */
-  async move(contentId, place = {}) {
-    const { move } = await loadPlacing();
-    return move(this, this.#host.canonical, contentId, place);
-  }
-  /**
-   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
-   * where it can't be done, or not now.
-   */
-  async rename(name) {
-    const { rename } = await loadRequests();
-    return rename(this.#host.asking(), this.#list, name);
-  }
-  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
-  async delete() {
-    const { remove } = await loadRequests();
-    return remove(this.#host.asking(), this.#list);
-  }
-  #one(action, contentId, carried) {
-    const { names, stored } = this.#enqueue(action, [contentId], carried);
-    return operation(names[0] ?? "", stored);
-  }
-  #many(action, contentIds) {
-    const { names, stored } = this.#enqueue(action, Array.from(contentIds));
-    return operations(names, stored);
-  }
-  #enqueue(action, contentIds, carried = {}) {
-    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
-  }
-};
-
-// src/platform/event_target.ts
-var PlatformEventTarget = globalThis.EventTarget;
-function newEvent(type, fields) {
-  return Object.assign(new Event(type), fields);
-}
-
-// src/platform/returns.ts
-var OF_WINDOW = ["online", "pageshow", "focus"];
-var OF_DOCUMENT = ["visibilitychange", "resume"];
-function watchReturns(onReturn, onLeave) {
-  const { document } = globalThis;
-  const listen = () => {
-    if (document?.visibilityState === "hidden") onLeave();
-    else onReturn();
-  };
-  const forAll = (change) => {
-    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
-    globalThis[change]?.("pagehide", onLeave);
-    for (const type of OF_DOCUMENT) document?.[change](type, listen);
-  };
-  forAll("addEventListener");
-  return () => forAll("removeEventListener");
-}
-
-// src/progress.ts
-var Progress = class extends ShownRegisters {
-  constructor(host) {
-    super(host, PROGRESS);
-  }
-  /** What has begun and is not watched, the newest play first. */
-  get continueWatching() {
-    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
-  }
-  /**
-   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
-   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
-   * said, an Error if nobody is signed in.
-   */
-  update(contentId, report) {
-    void this.write("report", contentId, { ...report });
-  }
-  /** Forget how far a content was played; throws like `update`. */
-  remove(contentId) {
-    return this.write("remove", contentId);
-  }
-  /** Write now what was reported; by itself that happens when the page is hidden or left. */
-  flush() {
-    void this.host.session()?.call({ type: "flush" });
-  }
-};
-
-// src/stores/mirror.ts
-var Mirror = class {
-  #state;
-  /** Operations and origins that it has, or has had: of the store's writes all others are news. */
-  #known = /* @__PURE__ */ new Set();
-  /** What was noted since the fork, or the last `take`. */
-  #missed = [];
-  #isForked = false;
-  /** Nothing of what the store holds may stay. */
-  #isErased = false;
-  constructor(state) {
-    this.#state = state;
-  }
-  get state() {
-    return this.#state;
-  }
-  get isErased() {
-    return this.#isErased;
-  }
-  note(changes) {
-    this.#state ??= UserState.empty("");
-    for (const change of changes) {
-      this.#state.apply(change);
-      if ("erase" in change) this.#erase();
-      else if (this.#isForked && "queue" in change) this.#know(change.queue);
-    }
-    if (this.#isForked) this.#missed.push(...changes);
-  }
-  /** Whether there is something to take. */
-  get isAhead() {
-    return this.#missed.length > 0;
-  }
-  /** Take what the store has missed. */
-  take() {
-    const missed = this.#missed;
-    this.#missed = [];
-    return missed;
-  }
-  /** The store has all of it. */
-  join() {
-    this.#isForked = false;
-    this.#isErased = false;
-    this.#known.clear();
-  }
-  /** Go on under another replica; what there is then, for a client. */
-  fork(replica) {
-    this.#isForked = true;
-    if (this.#state === null) return null;
-    for (const write2 of this.#state.queue.values()) this.#know(write2);
-    this.note([{ set: { replica, adds: 0 } }]);
-    return stateOf(this.#state.stored());
-  }
-  /** Become this: what the store held was taken over. */
-  replace(stored) {
-    for (const write2 of stored.queue) this.#know(write2);
-    this.#state = userState(stored);
-  }
-  /** Whether it has the write, or has had it. */
-  knows({ operation_id, origin = "" }) {
-    return this.#known.has(operation_id) || this.#known.has(origin);
-  }
-  #erase() {
-    this.#state = null;
-    this.#isErased = true;
-  }
-  #know({ operation_id, origin }) {
-    this.#known.add(operation_id);
-    if (origin !== void 0) this.#known.add(origin);
-  }
-};
-function stateOf(stored) {
-  return stored && userState(stored);
-}
-
 // src/stores/store.ts
 var SupersededError = class extends Error {
   constructor() {
@@ -2454,393 +2380,6 @@ var SupersededError = class extends Error {
 var ErasedError = class extends Error {
   constructor() {
     super("another tab has erased this user's state");
-  }
-};
-
-// src/stores/guarded_store.ts
-var SilentError = class extends Error {
-  constructor() {
-    super("the store does not answer");
-  }
-};
-var LIMIT_S = 5;
-var ROWS_PER_S = 1e3;
-var LEAST_RETRY_MS = 1e3;
-var GuardedStore = class {
-  #inner;
-  #whenWorking;
-  #deps;
-  /** Of the users that this client serves. */
-  #mirrors = /* @__PURE__ */ new Map();
-  #backoff = new Backoff();
-  #isWorking = true;
-  #isClosed = false;
-  #retry;
-  /** `whenWorking`: what `inner` is as long as it does not fail. */
-  constructor(inner, whenWorking, deps) {
-    this.#inner = withDeadlines(inner);
-    this.#whenWorking = whenWorking;
-    this.#deps = deps;
-  }
-  get storage() {
-    return this.#isWorking ? this.#whenWorking : "memory";
-  }
-  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
-  async claim(userId, isKnown, copy) {
-    this.#isClosed = false;
-    let known = copy;
-    if (this.#isWorking) {
-      try {
-        const stored = await this.#inner.claim(userId, isKnown);
-        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
-        this.#mirrors.set(userId, new Mirror(mirrored));
-        return state;
-      } catch (error) {
-        this.#fail(error);
-        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
-      }
-    }
-    const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
-    this.#mirrors.set(userId, mirror);
-    return mirror.fork(this.#deps.newReplica());
-  }
-  /** As a store's; rejects where that fails. */
-  async read(userId) {
-    return stateOf(await this.#inner.read(userId));
-  }
-  /** What can still be read of what can't be claimed: on a full disk, for example. */
-  async #readable(userId) {
-    try {
-      return await this.read(userId);
-    } catch {
-      return null;
-    }
-  }
-  /** As a store's. */
-  async save(userId, changes) {
-    if (this.#isWorking) {
-      try {
-        await this.#inner.save(userId, changes);
-      } catch (error) {
-        this.#fail(error);
-        throw error;
-      }
-    }
-    this.#mirrors.get(userId)?.note(changes);
-  }
-  /** Whether what the user wanted to be erased is still in the store. */
-  owesErasure(userId) {
-    return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
-  }
-  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
-  release(userId, isAnother) {
-    if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
-  }
-  close() {
-    clearTimeout(this.#retry);
-    this.#isClosed = true;
-    this.#isWorking = true;
-    this.#mirrors.clear();
-    this.#inner.close();
-  }
-  /** Go on in memory. Throws `error` where it is no failure of the store. */
-  #fail(error) {
-    if (error instanceof SupersededError || error instanceof ErasedError) throw error;
-    if (!this.#isWorking || this.#isClosed) return;
-    this.#isWorking = false;
-    this.#deps.onStorage("memory", String(error));
-    this.#retryLater();
-  }
-  #retryLater() {
-    const afterMs = Math.max(this.#backoff.nextMs(Math.random()), LEAST_RETRY_MS);
-    this.#retry = setTimeout(() => void this.#recover(), afterMs);
-  }
-  async #recover() {
-    const { onMerged, onStorage } = this.#deps;
-    try {
-      const { rejoin } = await loadRejoining();
-      if (this.#isWorking) return;
-      await rejoin(this.#inner, this.#mirrors, onMerged, () => this.#join());
-    } catch {
-      if (!this.#isWorking) this.#retryLater();
-      return;
-    }
-    if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
-  }
-  /** What is saved from here on goes into the store. */
-  #join() {
-    if (this.#isClosed) return;
-    for (const mirror of this.#mirrors.values()) mirror.join();
-    this.#isWorking = true;
-    this.#backoff.reset();
-  }
-};
-function withDeadlines(store) {
-  return {
-    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
-    read: async (userId) => checked(await within(store.read(userId), 0)),
-    save: (userId, changes) => within(store.save(userId, changes), changes.length),
-    close: () => store.close()
-  };
-}
-function checked(stored) {
-  const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);
-  if (!isState) throw new TypeError("the store holds something else than a client's state");
-  return stored;
-}
-function within(promise, rows) {
-  let seconds = LIMIT_S + rows / ROWS_PER_S;
-  return new Promise((resolve, reject) => {
-    const timer = setInterval(() => {
-      seconds -= 1;
-      if (seconds > 0) return;
-      clearInterval(timer);
-      reject(new SilentError());
-    }, 1e3);
-    promise.then(resolve, reject).finally(() => clearInterval(timer));
-  });
-}
-
-// src/stores/indexeddb_store.ts
-var HEADS = "heads";
-var ITEMS = "items";
-var QUEUE = "queue";
-var ALL = [HEADS, ITEMS, QUEUE];
-var SLICE = 500;
-var MAX_ITEM_ROWS = 2e3;
-var IndexedDbStore = class {
-  #name;
-  #keeper;
-  #opening = null;
-  #database = null;
-  /** The users that this client has claimed in the database as it is. */
-  #claimed = /* @__PURE__ */ new Set();
-  /** `keeper` names this client among all. */
-  constructor(name, keeper) {
-    this.#name = name;
-    this.#keeper = keeper;
-  }
-  async claim(userId, isKnown) {
-    const transaction = this.#begin("readwrite") ?? await this.#reopened("readwrite");
-    const heads = transaction.objectStore(HEADS);
-    const head = heads.get(userId);
-    let isErased = false;
-    head.onsuccess = abortingIn(transaction, () => {
-      isErased = isKnown && head.result === void 0;
-      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
-    });
-    const state = await stateOf2(transaction, userId, (rows) => {
-      if (rows.length <= MAX_ITEM_ROWS) return;
-      transaction.objectStore(ITEMS).delete(ofUser(userId));
-      writeBlocks(transaction, userId, itemsOf(rows));
-    });
-    if (isErased) throw new ErasedError();
-    this.#claimed.add(userId);
-    return state;
-  }
-  async read(userId) {
-    return stateOf2(this.#begin("readonly") ?? await this.#reopened("readonly"), userId);
-  }
-  async save(userId, changes) {
-    const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
-    const transaction = this.#begin("readwrite", durability) ?? await this.#reopened("readwrite", durability);
-    if (!this.#claimed.has(userId)) throw new Error("the browser has deleted the database");
-    const heads = transaction.objectStore(HEADS);
-    const head = heads.get(userId);
-    let isSuperseded = false;
-    head.onsuccess = abortingIn(transaction, () => {
-      isSuperseded = head.result?.keeper !== this.#keeper;
-      if (head.result === void 0 || isSuperseded || changes.length === 0) return;
-      const fields = changes.map((each) => "set" in each ? each.set : {});
-      heads.put(Object.assign({}, head.result, ...fields));
-      write(transaction, userId, changes);
-    });
-    await done(transaction);
-    if (isSuperseded) throw new SupersededError();
-  }
-  close() {
-    this.#database?.close();
-    this.#forget();
-  }
-  /** A transaction, if the database is open. */
-  #begin(mode, durability = "default") {
-    try {
-      return this.#database?.transaction(ALL, mode, { durability }) ?? null;
-    } catch {
-      this.#forget();
-      return null;
-    }
-  }
-  async #reopened(mode, durability = "default") {
-    this.#opening ??= this.#open();
-    return (await this.#opening).transaction(ALL, mode, { durability });
-  }
-  #open() {
-    const opening = this.#openAny().then(
-      (database) => {
-        database.onversionchange = () => this.close();
-        database.onclose = () => this.#forget();
-        if (this.#opening === opening) this.#database = database;
-        else database.close();
-        return database;
-      },
-      (error) => {
-        this.#forget();
-        throw error;
-      }
-    );
-    return opening;
-  }
-  async #openAny() {
-    const request = indexedDB.open(this.#name, 1);
-    request.onupgradeneeded = () => {
-      this.#claimed.clear();
-      request.result.createObjectStore(HEADS, { keyPath: "user" });
-      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
-      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
-    };
-    try {
-      return await resultOf(request);
-    } catch (error) {
-      if (error.name !== "VersionError") throw error;
-    }
-    const database = await resultOf(indexedDB.open(this.#name));
-    if (ALL.every((name) => database.objectStoreNames.contains(name))) return database;
-    database.close();
-    throw new Error("the database is of a newer version");
-  }
-  #forget() {
-    this.#database = null;
-    this.#opening = null;
-  }
-};
-async function stateOf2(transaction, userId, onItems = () => void 0) {
-  const head = transaction.objectStore(HEADS).get(userId);
-  const items = readRows(transaction.objectStore(ITEMS), userId, (row) => row.content_id, onItems);
-  const queue = readRows(transaction.objectStore(QUEUE), userId, (row) => row.number);
-  await done(transaction);
-  if (!isHead(head.result)) return null;
-  const { user: _, keeper: __, ...kept } = head.result;
-  return { head: kept, items: itemsOf(items), queue };
-}
-function readRows(store, userId, keyOf, onRead = () => void 0) {
-  const rows = [];
-  const readOn = (range) => {
-    const request = store.getAll(range, SLICE);
-    request.onsuccess = () => {
-      for (const row of request.result) rows.push(row);
-      const last = request.result[SLICE - 1];
-      if (last === void 0) onRead(rows);
-      else readOn(IDBKeyRange.bound([userId, keyOf(last)], [userId, []], true));
-    };
-  };
-  readOn(ofUser(userId));
-  return rows;
-}
-function itemsOf(rows) {
-  const items = /* @__PURE__ */ new Map();
-  for (const row of rows) {
-    if ("items" in row) for (const item2 of row.items) items.set(item2.content_id, item2);
-    else if ("isDropped" in row) items.delete(row.content_id);
-    else items.set(row.content_id, row);
-  }
-  return Array.from(items.values());
-}
-function write(transaction, userId, changes) {
-  let at = 0;
-  const writeOn = () => {
-    let request = null;
-    for (const end = Math.min(at + SLICE, changes.length); at < end; ) {
-      const change = changes[at];
-      request = writeOne(transaction, userId, change) ?? request;
-      at += 1;
-      if (!("clear" in change)) continue;
-      const list = listFrom(changes, at);
-      writeBlocks(transaction, userId, list.items);
-      at += list.length;
-    }
-    if (at >= changes.length)
-      transaction.commit?.();
-    else if (request === null) writeOn();
-    else request.onsuccess = abortingIn(transaction, writeOn);
-  };
-  writeOn();
-}
-function listFrom(changes, start) {
-  const items = [];
-  for (let at = start; ; at += 1) {
-    const change = changes[at];
-    if (change !== void 0 && "put" in change) items.push(change.put);
-    else if (change === void 0 || !("set" in change)) return { items, length: at - start };
-  }
-}
-function writeBlocks(transaction, userId, items) {
-  for (let at = 0; at < items.length; at += SLICE) {
-    const row = { user: userId, content_id: at, items: items.slice(at, at + SLICE) };
-    transaction.objectStore(ITEMS).put(row);
-  }
-}
-function writeOne(transaction, userId, change) {
-  const [items, queue] = [transaction.objectStore(ITEMS), transaction.objectStore(QUEUE)];
-  if ("set" in change) return null;
-  if ("put" in change) return items.put({ user: userId, ...change.put });
-  if ("drop" in change)
-    return items.put({ user: userId, content_id: change.drop, isDropped: true });
-  if ("clear" in change) return items.delete(ofUser(userId));
-  if ("queue" in change) return queue.put({ user: userId, ...change.queue });
-  if ("settle" in change) return queue.delete([userId, change.settle]);
-  items.delete(ofUser(userId));
-  queue.delete(ofUser(userId));
-  return transaction.objectStore(HEADS).delete(userId);
-}
-function isHead(row) {
-  return row?.replica !== void 0;
-}
-function ofUser(userId) {
-  return IDBKeyRange.bound([userId], [userId, []]);
-}
-function resultOf(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-function done(transaction) {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(thrown.get(transaction) ?? transaction.error ?? new Error("the transaction was aborted"));
-  });
-}
-var thrown = /* @__PURE__ */ new WeakMap();
-function abortingIn(transaction, act) {
-  return () => {
-    try {
-      act();
-    } catch (error) {
-      thrown.set(transaction, error);
-      transaction.abort();
-    }
-  };
-}
-
-// src/stores/memory_store.ts
-var MemoryStore = class {
-  #states = /* @__PURE__ */ new Map();
-  claim(userId) {
-    return this.read(userId);
-  }
-  async read(userId) {
-    return this.#states.get(userId)?.stored() ?? null;
-  }
-  async save(userId, changes) {
-    const state = this.#states.get(userId) ?? UserState.empty("");
-    this.#states.set(userId, state);
-    for (const change of changes) {
-      state.apply(change);
-      if ("erase" in change) this.#states.delete(userId);
-    }
-  }
-  close() {
   }
 };
 
@@ -3320,6 +2859,467 @@ var TabSession = class {
 };
 var NO_WRITES = [];
 
+// src/stores/mirror.ts
+var Mirror = class {
+  #state;
+  /** Operations and origins that it has, or has had: of the store's writes all others are news. */
+  #known = /* @__PURE__ */ new Set();
+  /** What was noted since the fork, or the last `take`. */
+  #missed = [];
+  #isForked = false;
+  /** Nothing of what the store holds may stay. */
+  #isErased = false;
+  constructor(state) {
+    this.#state = state;
+  }
+  get state() {
+    return this.#state;
+  }
+  get isErased() {
+    return this.#isErased;
+  }
+  note(changes) {
+    this.#state ??= UserState.empty("");
+    for (const change of changes) {
+      this.#state.apply(change);
+      if ("erase" in change) this.#erase();
+      else if (this.#isForked && "queue" in change) this.#know(change.queue);
+    }
+    if (this.#isForked) this.#missed.push(...changes);
+  }
+  /** Whether there is something to take. */
+  get isAhead() {
+    return this.#missed.length > 0;
+  }
+  /** Take what the store has missed. */
+  take() {
+    const missed = this.#missed;
+    this.#missed = [];
+    return missed;
+  }
+  /** The store has all of it. */
+  join() {
+    this.#isForked = false;
+    this.#isErased = false;
+    this.#known.clear();
+  }
+  /** Go on under another replica; what there is then, for a client. */
+  fork(replica) {
+    this.#isForked = true;
+    if (this.#state === null) return null;
+    for (const write2 of this.#state.queue.values()) this.#know(write2);
+    this.note([{ set: { replica, adds: 0 } }]);
+    return stateOf(this.#state.stored());
+  }
+  /** Become this: what the store held was taken over. */
+  replace(stored) {
+    for (const write2 of stored.queue) this.#know(write2);
+    this.#state = userState(stored);
+  }
+  /** Whether it has the write, or has had it. */
+  knows({ operation_id, origin = "" }) {
+    return this.#known.has(operation_id) || this.#known.has(origin);
+  }
+  #erase() {
+    this.#state = null;
+    this.#isErased = true;
+  }
+  #know({ operation_id, origin }) {
+    this.#known.add(operation_id);
+    if (origin !== void 0) this.#known.add(origin);
+  }
+};
+function stateOf(stored) {
+  return stored && userState(stored);
+}
+
+// src/stores/guarded_store.ts
+var SilentError = class extends Error {
+  constructor() {
+    super("the store does not answer");
+  }
+};
+var LIMIT_S = 5;
+var ROWS_PER_S = 1e3;
+var LEAST_RETRY_MS = 1e3;
+var GuardedStore = class {
+  #inner;
+  #whenWorking;
+  #deps;
+  /** Of the users that this client serves. */
+  #mirrors = /* @__PURE__ */ new Map();
+  #backoff = new Backoff();
+  #isWorking = true;
+  #isClosed = false;
+  #retry;
+  /** `whenWorking`: what `inner` is as long as it does not fail. */
+  constructor(inner, whenWorking, deps) {
+    this.#inner = withDeadlines(inner);
+    this.#whenWorking = whenWorking;
+    this.#deps = deps;
+  }
+  get storage() {
+    return this.#isWorking ? this.#whenWorking : "memory";
+  }
+  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
+  async claim(userId, isKnown, copy) {
+    this.#isClosed = false;
+    let known = copy;
+    if (this.#isWorking) {
+      try {
+        const stored = await this.#inner.claim(userId, isKnown);
+        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
+        this.#mirrors.set(userId, new Mirror(mirrored));
+        return state;
+      } catch (error) {
+        this.#fail(error);
+        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
+      }
+    }
+    const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
+    this.#mirrors.set(userId, mirror);
+    return mirror.fork(this.#deps.newReplica());
+  }
+  /** As a store's; rejects where that fails. */
+  async read(userId) {
+    return stateOf(await this.#inner.read(userId));
+  }
+  /** What can still be read of what can't be claimed: on a full disk, for example. */
+  async #readable(userId) {
+    try {
+      return await this.read(userId);
+    } catch {
+      return null;
+    }
+  }
+  /** As a store's. */
+  async save(userId, changes) {
+    if (this.#isWorking) {
+      try {
+        await this.#inner.save(userId, changes);
+      } catch (error) {
+        this.#fail(error);
+        throw error;
+      }
+    }
+    this.#mirrors.get(userId)?.note(changes);
+  }
+  /** Whether what the user wanted to be erased is still in the store. */
+  owesErasure(userId) {
+    return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
+  }
+  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
+  release(userId, isAnother) {
+    if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
+  }
+  close() {
+    clearTimeout(this.#retry);
+    this.#isClosed = true;
+    this.#isWorking = true;
+    this.#mirrors.clear();
+    this.#inner.close();
+  }
+  /** Go on in memory. Throws `error` where it is no failure of the store. */
+  #fail(error) {
+    if (error instanceof SupersededError || error instanceof ErasedError) throw error;
+    if (!this.#isWorking || this.#isClosed) return;
+    this.#isWorking = false;
+    this.#deps.onStorage("memory", String(error));
+    this.#retryLater();
+  }
+  #retryLater() {
+    const afterMs = Math.max(this.#backoff.nextMs(Math.random()), LEAST_RETRY_MS);
+    this.#retry = setTimeout(() => void this.#recover(), afterMs);
+  }
+  async #recover() {
+    const { onMerged, onStorage } = this.#deps;
+    try {
+      const { rejoin } = await loadRejoining();
+      if (this.#isWorking) return;
+      await rejoin(this.#inner, this.#mirrors, onMerged, () => this.#join());
+    } catch {
+      if (!this.#isWorking) this.#retryLater();
+      return;
+    }
+    if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
+  }
+  /** What is saved from here on goes into the store. */
+  #join() {
+    if (this.#isClosed) return;
+    for (const mirror of this.#mirrors.values()) mirror.join();
+    this.#isWorking = true;
+    this.#backoff.reset();
+  }
+};
+function withDeadlines(store) {
+  return {
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
+    read: async (userId) => checked(await within(store.read(userId), 0)),
+    save: (userId, changes) => within(store.save(userId, changes), changes.length),
+    close: () => store.close()
+  };
+}
+function checked(stored) {
+  const isState = stored === null || typeof stored?.head?.replica === "string" && Array.isArray(stored.items) && Array.isArray(stored.queue);
+  if (!isState) throw new TypeError("the store holds something else than a client's state");
+  return stored;
+}
+function within(promise, rows) {
+  let seconds = LIMIT_S + rows / ROWS_PER_S;
+  return new Promise((resolve, reject) => {
+    const timer = setInterval(() => {
+      seconds -= 1;
+      if (seconds > 0) return;
+      clearInterval(timer);
+      reject(new SilentError());
+    }, 1e3);
+    promise.then(resolve, reject).finally(() => clearInterval(timer));
+  });
+}
+
+// src/stores/indexeddb_store.ts
+var HEADS = "heads";
+var ITEMS = "items";
+var QUEUE = "queue";
+var ALL = [HEADS, ITEMS, QUEUE];
+var SLICE = 500;
+var MAX_ITEM_ROWS = 2e3;
+var IndexedDbStore = class {
+  #name;
+  #keeper;
+  #opening = null;
+  #database = null;
+  /** The users that this client has claimed in the database as it is. */
+  #claimed = /* @__PURE__ */ new Set();
+  /** `keeper` names this client among all. */
+  constructor(name, keeper) {
+    this.#name = name;
+    this.#keeper = keeper;
+  }
+  async claim(userId, isKnown) {
+    const transaction = this.#begin("readwrite") ?? await this.#reopened("readwrite");
+    const heads = transaction.objectStore(HEADS);
+    const head = heads.get(userId);
+    let isErased = false;
+    head.onsuccess = abortingIn(transaction, () => {
+      isErased = isKnown && head.result === void 0;
+      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
+    });
+    const state = await stateOf2(transaction, userId, (rows) => {
+      if (rows.length <= MAX_ITEM_ROWS) return;
+      transaction.objectStore(ITEMS).delete(ofUser(userId));
+      writeBlocks(transaction, userId, itemsOf(rows));
+    });
+    if (isErased) throw new ErasedError();
+    this.#claimed.add(userId);
+    return state;
+  }
+  async read(userId) {
+    return stateOf2(this.#begin("readonly") ?? await this.#reopened("readonly"), userId);
+  }
+  async save(userId, changes) {
+    const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
+    const transaction = this.#begin("readwrite", durability) ?? await this.#reopened("readwrite", durability);
+    if (!this.#claimed.has(userId)) throw new Error("the browser has deleted the database");
+    const heads = transaction.objectStore(HEADS);
+    const head = heads.get(userId);
+    let isSuperseded = false;
+    head.onsuccess = abortingIn(transaction, () => {
+      isSuperseded = head.result?.keeper !== this.#keeper;
+      if (head.result === void 0 || isSuperseded || changes.length === 0) return;
+      const fields = changes.map((each) => "set" in each ? each.set : {});
+      heads.put(Object.assign({}, head.result, ...fields));
+      write(transaction, userId, changes);
+    });
+    await done(transaction);
+    if (isSuperseded) throw new SupersededError();
+  }
+  close() {
+    this.#database?.close();
+    this.#forget();
+  }
+  /** A transaction, if the database is open. */
+  #begin(mode, durability = "default") {
+    try {
+      return this.#database?.transaction(ALL, mode, { durability }) ?? null;
+    } catch {
+      this.#forget();
+      return null;
+    }
+  }
+  async #reopened(mode, durability = "default") {
+    this.#opening ??= this.#open();
+    return (await this.#opening).transaction(ALL, mode, { durability });
+  }
+  #open() {
+    const opening = this.#openAny().then(
+      (database) => {
+        database.onversionchange = () => this.close();
+        database.onclose = () => this.#forget();
+        if (this.#opening === opening) this.#database = database;
+        else database.close();
+        return database;
+      },
+      (error) => {
+        this.#forget();
+        throw error;
+      }
+    );
+    return opening;
+  }
+  async #openAny() {
+    const request = indexedDB.open(this.#name, 1);
+    request.onupgradeneeded = () => {
+      this.#claimed.clear();
+      request.result.createObjectStore(HEADS, { keyPath: "user" });
+      request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
+      request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
+    };
+    try {
+      return await resultOf(request);
+    } catch (error) {
+      if (error.name !== "VersionError") throw error;
+    }
+    const database = await resultOf(indexedDB.open(this.#name));
+    if (ALL.every((name) => database.objectStoreNames.contains(name))) return database;
+    database.close();
+    throw new Error("the database is of a newer version");
+  }
+  #forget() {
+    this.#database = null;
+    this.#opening = null;
+  }
+};
+async function stateOf2(transaction, userId, onItems = () => void 0) {
+  const head = transaction.objectStore(HEADS).get(userId);
+  const items = readRows(transaction.objectStore(ITEMS), userId, (row) => row.content_id, onItems);
+  const queue = readRows(transaction.objectStore(QUEUE), userId, (row) => row.number);
+  await done(transaction);
+  if (!isHead(head.result)) return null;
+  const { user: _, keeper: __, ...kept } = head.result;
+  return { head: kept, items: itemsOf(items), queue };
+}
+function readRows(store, userId, keyOf, onRead = () => void 0) {
+  const rows = [];
+  const readOn = (range) => {
+    const request = store.getAll(range, SLICE);
+    request.onsuccess = () => {
+      for (const row of request.result) rows.push(row);
+      const last = request.result[SLICE - 1];
+      if (last === void 0) onRead(rows);
+      else readOn(IDBKeyRange.bound([userId, keyOf(last)], [userId, []], true));
+    };
+  };
+  readOn(ofUser(userId));
+  return rows;
+}
+function itemsOf(rows) {
+  const items = /* @__PURE__ */ new Map();
+  for (const row of rows) {
+    if ("items" in row) for (const item2 of row.items) items.set(item2.content_id, item2);
+    else if ("isDropped" in row) items.delete(row.content_id);
+    else items.set(row.content_id, row);
+  }
+  return Array.from(items.values());
+}
+function write(transaction, userId, changes) {
+  let at = 0;
+  const writeOn = () => {
+    let request = null;
+    for (const end = Math.min(at + SLICE, changes.length); at < end; ) {
+      const change = changes[at];
+      request = writeOne(transaction, userId, change) ?? request;
+      at += 1;
+      if (!("clear" in change)) continue;
+      const list = listFrom(changes, at);
+      writeBlocks(transaction, userId, list.items);
+      at += list.length;
+    }
+    if (at >= changes.length)
+      transaction.commit?.();
+    else if (request === null) writeOn();
+    else request.onsuccess = abortingIn(transaction, writeOn);
+  };
+  writeOn();
+}
+function listFrom(changes, start) {
+  const items = [];
+  for (let at = start; ; at += 1) {
+    const change = changes[at];
+    if (change !== void 0 && "put" in change) items.push(change.put);
+    else if (change === void 0 || !("set" in change)) return { items, length: at - start };
+  }
+}
+function writeBlocks(transaction, userId, items) {
+  for (let at = 0; at < items.length; at += SLICE) {
+    const row = { user: userId, content_id: at, items: items.slice(at, at + SLICE) };
+    transaction.objectStore(ITEMS).put(row);
+  }
+}
+function writeOne(transaction, userId, change) {
+  const [items, queue] = [transaction.objectStore(ITEMS), transaction.objectStore(QUEUE)];
+  if ("set" in change) return null;
+  if ("put" in change) return items.put({ user: userId, ...change.put });
+  if ("drop" in change)
+    return items.put({ user: userId, content_id: change.drop, isDropped: true });
+  if ("clear" in change) return items.delete(ofUser(userId));
+  if ("queue" in change) return queue.put({ user: userId, ...change.queue });
+  if ("settle" in change) return queue.delete([userId, change.settle]);
+  items.delete(ofUser(userId));
+  queue.delete(ofUser(userId));
+  return transaction.objectStore(HEADS).delete(userId);
+}
+function isHead(row) {
+  return row?.replica !== void 0;
+}
+function ofUser(userId) {
+  return IDBKeyRange.bound([userId], [userId, []]);
+}
+function resultOf(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+function done(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(thrown.get(transaction) ?? transaction.error ?? new Error("the transaction was aborted"));
+  });
+}
+var thrown = /* @__PURE__ */ new WeakMap();
+function abortingIn(transaction, act) {
+  return () => {
+    try {
+      act();
+    } catch (error) {
+      thrown.set(transaction, error);
+      transaction.abort();
+    }
+  };
+}
+
+// src/stores/memory_store.ts
+var MemoryStore = class {
+  #states = /* @__PURE__ */ new Map();
+  claim(userId) {
+    return this.read(userId);
+  }
+  async read(userId) {
+    return this.#states.get(userId)?.stored() ?? null;
+  }
+  async save(userId, changes) {
+    const state = this.#states.get(userId) ?? UserState.empty("");
+    this.#states.set(userId, state);
+    for (const change of changes) {
+      state.apply(change);
+      if ("erase" in change) this.#states.delete(userId);
+    }
+  }
+  close() {
+  }
+};
+
 // src/tabs/tabs.ts
 var NoOtherTabs = class {
   canTell = true;
@@ -3390,6 +3390,26 @@ var BrowserTabs = class {
   }
 };
 
+// src/tabs/tab_session_deps.ts
+function wired(given, database, deps) {
+  const tab = randomName();
+  const isShared = given === null && database !== null && hasIndexedDb();
+  const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
+  const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
+    ...deps,
+    newReplica: randomName
+  });
+  const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
+  return { ...deps, tab, store, openTabs };
+}
+function hasIndexedDb() {
+  try {
+    return globalThis.indexedDB !== void 0;
+  } catch {
+    return true;
+  }
+}
+
 // src/transport/address.ts
 function addressOf(url) {
   try {
@@ -3452,8 +3472,18 @@ var SyncClient = class extends PlatformEventTarget {
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
-    this.#deps = this.#prepare(service, store ?? null, database);
+    this.#deps = wired(store ?? null, database, {
+      contentIds,
+      service,
+      onEvents: this.#tell,
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
+      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
+    });
     this.#storage = this.#deps.store.storage;
+    if (database !== null && this.#storage === "memory") this.#lack = "there is no IndexedDB here";
     bindMembers(this, new.target.prototype);
   }
   /** Whose list is open; null: nobody's. */
@@ -3669,30 +3699,7 @@ var SyncClient = class extends PlatformEventTarget {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
   }
-  #prepare(service, given, database) {
-    const tab = randomName();
-    const isShared = given === null && database !== null && hasIndexedDb();
-    if (given === null && database !== null && !isShared) this.#lack = "there is no IndexedDB here";
-    const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
-    const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
-      newReplica: randomName,
-      onStorage: (_, reason) => {
-        this.#tellStorage(reason);
-        this.#session?.announce();
-      },
-      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
-    });
-    const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-    return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
-  }
 };
-function hasIndexedDb() {
-  try {
-    return globalThis.indexedDB !== void 0;
-  } catch {
-    return true;
-  }
-}
 
 // src/data/between.ts
 var MAX_LENGTH = 64;

@@ -11,7 +11,6 @@ import { DEVICES, PROGRESS } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Storage } from "./data/user_state.js";
 import { Devices } from "./devices.js";
-import { randomName } from "./engine.js";
 import { List, type ListHost } from "./list.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
@@ -20,17 +19,10 @@ import { newEvent, PlatformEventTarget } from "./platform/event_target.js";
 import type { ListenerOptions } from "./platform/platform.js";
 import { watchReturns } from "./platform/returns.js";
 import { Progress } from "./progress.js";
-import { GuardedStore } from "./stores/guarded_store.js";
-import { IndexedDbStore } from "./stores/indexeddb_store.js";
-import { MemoryStore } from "./stores/memory_store.js";
-import type { Store } from "./stores/store.js";
-import type { TabMessage } from "./tabs/tab_message.js";
 import { TabSession } from "./tabs/tab_session.js";
-import type { TabSessionDeps } from "./tabs/tab_session_deps.js";
-import { BrowserTabs, NoOtherTabs } from "./tabs/tabs.js";
+import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
 import type { Asking, NamedList } from "./transport/requests.js";
-import type { Service } from "./transport/service.js";
 
 /** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
 export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];
@@ -106,8 +98,18 @@ export class SyncClient extends PlatformEventTarget {
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
-    this.#deps = this.#prepare(service, store ?? null, database);
+    this.#deps = wired(store ?? null, database, {
+      contentIds,
+      service,
+      onEvents: this.#tell,
+      onStorage: (_, reason) => {
+        this.#tellStorage(reason);
+        this.#session?.announce();
+      },
+      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart(),
+    });
     this.#storage = this.#deps.store.storage;
+    if (database !== null && this.#storage === "memory") this.#lack = "there is no IndexedDB here";
     bindMembers(this, new.target.prototype);
   }
 
@@ -356,32 +358,5 @@ export class SyncClient extends PlatformEventTarget {
   #dispatch(event: SyncEvent): void {
     const { type, ...fields } = event;
     this.dispatchEvent(newEvent(type, fields));
-  }
-
-  #prepare(service: Service, given: Store | null, database: string | null): TabSessionDeps {
-    const tab = randomName();
-    const isShared = given === null && database !== null && hasIndexedDb();
-    if (given === null && database !== null && !isShared) this.#lack = "there is no IndexedDB here";
-    const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
-    const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
-      newReplica: randomName,
-      onStorage: (_, reason) => {
-        this.#tellStorage(reason);
-        this.#session?.announce();
-      },
-      onMerged: (userId) => this.#session?.userId === userId && this.#session.restart(),
-    });
-    const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
-      isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-    return { tab, contentIds: this.contentIds, service, store, openTabs, onEvents: this.#tell };
-  }
-}
-
-/** Whether there may be one: where it is forbidden, asking throws. */
-function hasIndexedDb(): boolean {
-  try {
-    return globalThis.indexedDB !== undefined;
-  } catch {
-    return true; // opening it says why not
   }
 }
