@@ -2,7 +2,7 @@
 
 import { bindMembers } from "./bound.js";
 import { Burst } from "./burst.js";
-import type { SyncEvent, SyncEvents } from "./core/events.js";
+import type { SyncEvent } from "./core/events.js";
 import type { Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
 import type { Carried } from "./data/carried.js";
@@ -12,11 +12,11 @@ import type { Item } from "./data/list_view.js";
 import type { Storage } from "./data/user_state.js";
 import { Devices } from "./devices.js";
 import { List, type ListHost } from "./list.js";
+import type { Listening } from "./listening.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
 import { loadRequests } from "./parts.js";
 import { newEvent, PlatformEventTarget } from "./platform/event_target.js";
-import type { ListenerOptions } from "./platform/platform.js";
 import { watchReturns } from "./platform/returns.js";
 import { Progress } from "./progress.js";
 import { TabSession } from "./tabs/tab_session.js";
@@ -24,26 +24,8 @@ import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
 import type { Asking, NamedList } from "./transport/requests.js";
 
-/** An event of a client: `type` says which; its other fields are as in `SyncEvents`. */
-export type ClientEvent<T extends keyof SyncEvents> = { readonly type: T } & SyncEvents[T];
-
-type Listener<Event> = ((event: Event) => void) | { handleEvent(event: Event): void };
-
-/** The events are those of `SyncEvents`; a client is an `EventTarget` to whatever takes one. */
-export interface SyncClient {
-  addEventListener<T extends keyof SyncEvents>(
-    type: T,
-    listener: Listener<ClientEvent<T>> | null,
-    options?: boolean | ListenerOptions,
-  ): void;
-  addEventListener(type: string, listener: Listener<never> | null, options?: boolean | ListenerOptions): void;
-  removeEventListener<T extends keyof SyncEvents>(
-    type: T,
-    listener: Listener<ClientEvent<T>> | null,
-    options?: boolean,
-  ): void;
-  removeEventListener(type: string, listener: Listener<never> | null, options?: boolean): void;
-}
+/** A client is an `EventTarget` to whatever takes one. */
+export interface SyncClient extends Listening {}
 
 /**
  * A user's watchlist and other lists on this device, the same as on all the others as soon as there is a network.

@@ -2,7 +2,7 @@
 
 /** The client of syncd for browsers and Node: README.md. */
 
-export { type ClientEvent, SyncClient } from "./client.js";
+export { SyncClient } from "./client.js";
 export type { SyncEvents } from "./core/events.js";
 export type { Transport } from "./core/outputs.js";
 export type { State } from "./core/state.js";
@@ -18,6 +18,7 @@ export type { DeviceItem, ProgressItem } from "./data/register_views.js";
 export type { Change, ConfirmedItem, Head, PendingWrite, Storage, Stored } from "./data/user_state.js";
 export type { Devices, DeviceWords } from "./devices.js";
 export type { List } from "./list.js";
+export type { ClientEvent } from "./listening.js";
 export type { Operation, Operations } from "./operations.js";
 export type { SyncClientOptions } from "./options.js";
 export type { Progress, ProgressReport } from "./progress.js";
