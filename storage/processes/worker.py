@@ -6,6 +6,7 @@ are meant for the daemon do not end it: the daemon has something to write yet.
 """
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -14,17 +15,23 @@ from typing import Final
 
 from storage.processes.forked import die_with
 
+_READER: Final = "reader"
+_READER_NICENESS: Final = 10
+"""Where processors are scarce a reader gets a tenth of what a writer or the daemon gets (sched(7)), so nobody who reads
+page after page slows who writes; else it gets all it can use."""
 _GARBAGE_AFTER: Final = 10_000
 """Allocations before a collection: with Python's 700 every batch of writes is walked through, a part of it twice."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Work until the parent is gone; return the exit status."""
-    _, descriptor, parent = arguments
+    name, descriptor, parent = arguments
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if not die_with(int(parent)):
         return 1
+    if name == _READER:
+        os.nice(_READER_NICENESS)
     from storage.processes.requests import serve  # noqa: PLC0415 - it takes a while, which the parent may not outlive
 
     gc.freeze()  # what is imported stays

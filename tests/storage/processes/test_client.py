@@ -100,6 +100,13 @@ async def test_a_reader_that_hangs_is_replaced_and_writers_do_not_notice(sqlite_
         assert store.restarts["writer"] == 0
 
 
+async def test_who_reads_stands_back_for_who_writes_where_processors_are_scarce(sqlite_url: str) -> None:
+    async with running(sqlite_url) as store:
+        nice = {name: os.getpriority(os.PRIO_PROCESS, pid) for name, pid in store.client.pids().items()}
+        assert nice["writer"] == os.getpriority(os.PRIO_PROCESS, 0)
+        assert nice["reader"] > nice["writer"]
+
+
 async def test_a_process_that_dies_with_nothing_to_do_is_replaced_at_once(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
         await store.commit(author.add("alien"))
