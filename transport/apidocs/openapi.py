@@ -217,7 +217,7 @@ def _read_watchlist(
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
             query(  # without an example: tools send all of them at once
                 "cursor",
-                "The next of the page before: go on with the list as it was then; not together with since.",
+                "The next of the page before: go on with the list as it was then; since is ignored beside it.",
                 {"type": "string", "pattern": CURSOR_PATTERN},
             ),
             if_none_match(),
@@ -253,7 +253,12 @@ def _stream() -> Json:
                 {"enum": [SNAPSHOT_IN_PIECES]},
                 "pieces",
             ),
-            query("snapshot_cursor", "The next of the last piece that came.", {"type": "string"}, cursor),
+            query(
+                "snapshot_cursor",
+                "The next of the last piece that came; ignored without since and snapshot, or if it cannot be read.",
+                {"type": "string"},
+                cursor,
+            ),
             query(
                 "poll",
                 "End the answer with what there is to say, after at most so many seconds; needs since.",

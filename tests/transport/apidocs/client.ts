@@ -16,7 +16,7 @@ export async function addAndRead(baseUrl: string, token: string, contentId: stri
   const path = "/api/v1/sync/watchlist";
   const written = await client.POST(path, { body: { operation: "add", content_id: contentId } });
   const { data } = await client.GET(path, { params: { query: { limit: 1 } } });
-  const refused = await client.GET(path, { params: { query: { since: "1", cursor: "a.1.1.1" } } });
+  const refused = await client.GET(path, { params: { query: { limit: 1001 } } });
   return { items: data && "items" in data ? data.items : [], problem: refused.error, status: written.data?.status };
 }
 
