@@ -88,6 +88,11 @@ _UPDATE: Final = {
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
 _SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}
 _EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
+_OTHER_OPERATION: Final = {
+    "title": "OtherOperation",
+    "description": "Whatever is none of the others, which may be wrong in any way: refused by its result alone.",
+    "type": "object",
+}
 _EVENTS: Final = (
     ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
     'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
@@ -105,8 +110,9 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = {
-        "anyOf": [ref("BulkOperation"), ref("ProgressOperation"), ref("DeviceOperation")]
+        "anyOf": [ref("BulkOperation"), ref("ProgressOperation"), ref("DeviceOperation"), ref("OtherOperation")]
     }
+    schemas["OtherOperation"] = _OTHER_OPERATION
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
         "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
     }
