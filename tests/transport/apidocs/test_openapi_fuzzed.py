@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -99,13 +100,19 @@ def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case[Any]
 @pytest.mark.integration
 def test_so_are_requests_that_use_what_was_answered_before(daemon: DaemonProcess) -> None:
     class Session(SCHEMA.as_state_machine()):  # type: ignore[misc]  # mypy knows no class that is made
+        def setup(self) -> None:
+            """Begin as a user who has nothing: what is drawn depends on what was answered, and must come again."""
+            self.headers = {"Authorization": operator(f"fuzzed-{uuid4()}")}
+
         def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
             end_at_once(case)
-            return {"base_url": daemon.url, "headers": HEADERS}
+            return {"base_url": daemon.url, "headers": self.headers}
 
         def validate_response(self, response: Any, case: schemathesis.Case[Any], **_: Any) -> None:
-            sent = {"base_url": daemon.url, "headers": HEADERS}
-            case.validate_response(response, headers=HEADERS, recorder=self.recorder, transport_kwargs=sent, **JUDGED)
+            sent = {"base_url": daemon.url, "headers": self.headers}
+            case.validate_response(
+                response, headers=self.headers, recorder=self.recorder, transport_kwargs=sent, **JUDGED
+            )
 
     Session.run(settings=settings(budget(EXAMPLES // 2), stateful_step_count=5))
 
