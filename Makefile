@@ -167,4 +167,4 @@ lock: $(VENV)/dev ## resolve the dependencies again and write the lock files
 
 clean: ## remove everything that these commands made
 	rm -rf clients/javascript/build clients/javascript/node_modules clients/javascript/dist/*/ tests/transport/apidocs/node_modules
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* build dist
+	rm -rf .venv .hypothesis .schemathesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* build dist

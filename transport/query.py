@@ -85,7 +85,7 @@ def _refuse_tokens(parameters: Iterable[str]) -> None:
 
 
 def list_query(query: bytes) -> ListQuery:
-    """Return what ``query`` asks for; unknown parameters are ignored.
+    """Return what ``query`` asks for; unknown parameters are ignored, and ``since`` beside a cursor: that goes on.
 
     Raises:
         Problem: 400; the detail names the parameter.
@@ -99,19 +99,17 @@ def list_query(query: bytes) -> ListQuery:
     since, epoch = _position(parameters)
     if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
         raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")
-    if cursor is not None and since is not None:
-        raise Problem(HTTPStatus.BAD_REQUEST, "cursor: continues a list, it cannot be combined with since.")
     return ListQuery(
         limit=MAX_LIMIT if limit is None else int(limit),
         after=None if cursor is None else _bookmark(cursor),
-        since=since,
+        since=since if cursor is None else None,
         epoch=epoch,
         state=state,
     )
 
 
 def resume_query(query: bytes) -> ResumeQuery:
-    """Return what ``query`` says of a device; a cursor that cannot be read is none: the list begins again.
+    """Return what ``query`` says of a device; a cursor by which no list can go on is none: the list begins again.
 
     Raises:
         Problem: 400; the detail names the parameter, or says that it is a token.
@@ -143,12 +141,8 @@ def _resume_query(parameters: dict[str, list[str]]) -> ResumeQuery:
     follows = _follows(parameters)
     takes_pieces = _one(parameters, "snapshot", _PIECES, f"{SNAPSHOT_IN_PIECES!r}, or left out") is not None
     cursor = _one(parameters, "snapshot_cursor", _ANYTHING, "the 'next' of a piece")
-    if cursor is not None and (follows[0].since is None or not takes_pieces):
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
-            f"snapshot_cursor: goes on with a list, it needs since and snapshot={SNAPSHOT_IN_PIECES}.",
-        )
-    if cursor is not None and _CURSOR.fullmatch(cursor):
+    is_sent_pieces = takes_pieces and follows[0].since is not None
+    if is_sent_pieces and cursor is not None and _CURSOR.fullmatch(cursor):
         follows = (structs.replace(follows[0], after=_bookmark(cursor)), *follows[1:])
     return ResumeQuery(follows=follows, takes_pieces=takes_pieces)
 

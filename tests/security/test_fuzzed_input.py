@@ -48,7 +48,7 @@ requests = st.builds(
 )
 
 CHANGE = b'{"operation":"add","content_id":"0b0e6a4e-52a5-4a5b-9a1f-000000000001"}'
-WRITTEN = [CHANGE, b'{"operations":[%b, 7]}' % CHANGE, b"{}", b"", b"{" + b" " * 20_000]
+WRITTEN = [CHANGE, b'{"operations":[%b, {}]}' % CHANGE, b"{}", b"", b"{" + b" " * 20_000]
 BEARER = b"Authorization: Bearer " + TOKEN.encode()
 
 

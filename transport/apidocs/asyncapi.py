@@ -235,7 +235,7 @@ def _query(**more: Json) -> Json:
     }
     cursor = {
         "type": "string",
-        "description": "Go on with a list in pieces: the 'next' of the last piece that came.",
+        "description": "Go on with a list in pieces: the 'next' of the last piece; ignored where no list can go on.",
     }
     properties = {"since": since, "epoch": epoch, "snapshot": snapshot, "snapshot_cursor": cursor}
     return {"type": "object", "properties": properties | more}

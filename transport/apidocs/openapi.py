@@ -88,6 +88,11 @@ _UPDATE: Final = {
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
 _SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}
 _EPOCH_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": MAX_EPOCH_LENGTH}
+_OTHER_OPERATION: Final = {
+    "title": "OtherOperation",
+    "description": "Whatever is none of the others, which may be wrong in any way: refused by its result alone.",
+    "type": "object",
+}
 _EVENTS: Final = (
     ':\n\ndata: {"type":"resumed","recovered":true,"revision":9,"epoch":"9f86d081"}\n\n'
     'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
@@ -105,8 +110,9 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.
     schemas["BulkRequest"]["properties"]["operations"]["items"] = {
-        "anyOf": [ref("BulkOperation"), ref("ProgressOperation"), ref("DeviceOperation")]
+        "anyOf": [ref("BulkOperation"), ref("ProgressOperation"), ref("DeviceOperation"), ref("OtherOperation")]
     }
+    schemas["OtherOperation"] = _OTHER_OPERATION
     schemas["WatchlistChanges"]["properties"]["changes"]["items"] = {
         "anyOf": [ref("WatchlistUpdate"), ref("ListUpdate"), ref("ProgressUpdate")]
     }
@@ -217,7 +223,7 @@ def _read_watchlist(
             query("limit", "Items or changes in the answer.", a_limit | {"minimum": 1, "maximum": MAX_LIMIT}, 100),
             query(  # without an example: tools send all of them at once
                 "cursor",
-                "The next of the page before: go on with the list as it was then; not together with since.",
+                "The next of the page before: go on with the list as it was then; since is ignored beside it.",
                 {"type": "string", "pattern": CURSOR_PATTERN},
             ),
             if_none_match(),
@@ -253,7 +259,12 @@ def _stream() -> Json:
                 {"enum": [SNAPSHOT_IN_PIECES]},
                 "pieces",
             ),
-            query("snapshot_cursor", "The next of the last piece that came.", {"type": "string"}, cursor),
+            query(
+                "snapshot_cursor",
+                "The next of the last piece that came; ignored without since and snapshot, or if it cannot be read.",
+                {"type": "string"},
+                cursor,
+            ),
             query(
                 "poll",
                 "End the answer with what there is to say, after at most so many seconds; needs since.",

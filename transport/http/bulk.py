@@ -1,6 +1,7 @@
 """The route by which a device sends what it has queued: many writes at once, of whichever collections."""
 
 from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from actors.messages.journal import Outcome, Status
 from transport.access.authentication import Claims
+from transport.errors import Problem
 from transport.http.answers import WriteResponse, register_response, write_response
 from transport.http.pending_answers import Answered, BulkAnswer
 from transport.http.requests import (
@@ -44,7 +46,7 @@ class OperationsRoute(WriteRoute):
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
         bulk = decode(_BULK.decode, body)
         self._acquire(claims, len(bulk.operations))
-        judged = [self._operation_or_refusal(raw) for raw in bulk.operations]
+        judged = [self._operation_or_refusal(raw, index) for index, raw in enumerate(bulk.operations)]
         results = [one if isinstance(one, WriteResponse) else None for one in judged]
         answer = BulkAnswer(self._deadlines, answered, results)
         for index, one in enumerate(judged):  # all are told before the first is answered
@@ -55,10 +57,14 @@ class OperationsRoute(WriteRoute):
             self._write(change, claims, trace, decide, one.collection)
         answer.finish_if_decided()
 
-    def _operation_or_refusal(self, raw: msgspec.Raw) -> Operation | WriteResponse:
+    def _operation_or_refusal(self, raw: msgspec.Raw, index: int) -> Operation | WriteResponse:
+        """Return what ``raw`` asks for, or why it is refused. Raises: Problem, a 400: it is no object."""
         try:
             return self._change(_OF_REGISTERS, raw) if _is_of_registers(raw) else self._change(_OF_LIST, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if not bytes(raw).startswith(b"{"):
+                detail = f"The body is not as documented: Expected `object` - at `$.operations[{index}]`."
+                raise Problem(HTTPStatus.BAD_REQUEST, detail) from None
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 
 

@@ -16,7 +16,7 @@ export async function addAndRead(baseUrl: string, token: string, contentId: stri
   const path = "/api/v1/sync/watchlist";
   const written = await client.POST(path, { body: { operation: "add", content_id: contentId } });
   const { data } = await client.GET(path, { params: { query: { limit: 1 } } });
-  const refused = await client.GET(path, { params: { query: { since: "1", cursor: "a.1.1.1" } } });
+  const refused = await client.GET(path, { params: { query: { limit: 1001 } } });
   return { items: data && "items" in data ? data.items : [], problem: refused.error, status: written.data?.status };
 }
 
@@ -24,5 +24,7 @@ export async function addAndRead(baseUrl: string, token: string, contentId: stri
 export const incomplete: Schemas["Change"] = { operation: "add" };
 // @ts-expect-error: a content is added or removed
 export const unknown: Schemas["Change"] = { operation: "toggle", content_id: "" };
+// @ts-expect-error: so it is in a bulk, which takes other objects only to refuse them
+export const bulk: Schemas["BulkRequest"] = { operations: [{ operation: "add" }] };
 // @ts-expect-error: there is no such path
 export type Nothing = paths["/api/v1/sync/nothing"];

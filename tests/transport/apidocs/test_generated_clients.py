@@ -27,7 +27,7 @@ USES_IT = """
 import { addAndRead } from "./client.js";
 console.log(JSON.stringify(await addAndRead(...process.argv.slice(1))));
 """
-REFUSAL = "cursor: continues a list, it cannot be combined with since."
+REFUSAL = "limit: must be a whole number from 1 to 1000."
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_python_client_has_every_operation_and_works(
         assert [str(item.content_id) for item in page.items] == [FILM]
         changes = read_watchlist.sync(client=client, since="0")
         assert [update.unique_tag for update in changes.changes] == [written.unique_tag]
-        refused = read_watchlist.sync_detailed(client=client, since="0", cursor="a.1.1.1")
+        refused = read_watchlist.sync_detailed(client=client, limit=1001)
     assert isinstance(refused.parsed, models.ProblemDetails)
     assert (refused.status_code, refused.parsed.detail) == (400, REFUSAL)
 

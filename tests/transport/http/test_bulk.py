@@ -1,9 +1,11 @@
 """Many writes at once, of lists and of progress: each is judged by itself, and they are answered in their order."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import pytest
 
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.daemon import FILM, bearer
@@ -39,6 +41,20 @@ async def test_one_bad_operation_leaves_the_rest_of_a_bulk_alone(
     status, problem = await post(api, OPERATIONS + way, {"operations": [VALID] * 501})
     assert status == 400
     assert "$.operations" in problem["detail"]
+
+
+@integration
+@pytest.mark.parametrize("other", ["7", "null", '["collection"]', '"{}"'])
+async def test_a_bulk_of_anything_but_objects_is_refused_as_a_whole(
+    api: aiohttp.ClientSession, way: str, user: str, other: str
+) -> None:
+    body = f'{{"operations": [{json.dumps(VALID)}, {other}]}}'
+    async with api.post(OPERATIONS + way, data=body, headers=bearer(user)) as response:
+        assert response.status == 400
+        assert (await response.json(content_type=None))["detail"].endswith("Expected `object` - at `$.operations[1]`.")
+    status, answer = await post(api, OPERATIONS + way, {"operations": [{}, VALID]}, bearer(user))
+    assert [result["status"] for result in answer["results"]] == ["refused", "added"]
+    assert (status, answer["results"][1]["revision"]) == (200, 1)  # nothing of the other one was written
 
 
 @integration

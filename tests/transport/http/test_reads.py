@@ -191,6 +191,15 @@ async def test_a_cursor_that_is_none_is_refused_by_name(read: Read, cursor: str)
 
 
 @integration
+async def test_a_listing_goes_on_whatever_since_says_beside_its_cursor(read: Read, write: Write) -> None:
+    await write([("add", film) for film in contents(3)])
+    _, first, _ = await read(limit=2)
+    rest = await read(cursor=first["next"])
+    assert (rest[0], len(rest[1]["items"])) == (200, 1)
+    assert (await read(cursor=first["next"], since=first["revision"], epoch=first["epoch"]))[:2] == rest[:2]
+
+
+@integration
 async def test_a_cursor_that_cannot_be_continued_is_gone(read: Read, write: Write) -> None:
     await write([("add", film) for film in contents(3)])
     _, page, _ = await read(limit=1)
@@ -218,7 +227,7 @@ async def test_a_cursor_that_cannot_be_continued_is_gone(read: Read, write: Writ
         ("since=1&epoch=", "epoch"),
         (f"since=1&epoch={'e' * 129}", "epoch"),
         ("since=1&epoch=a&epoch=a", "epoch"),
-        ("since=1&cursor=e.1.1.1", "cursor"),
+        ("since=x&cursor=e.1.1.1", "since"),
         ("&".join(f"p{number}=" for number in range(129)), "The query"),
     ],
 )

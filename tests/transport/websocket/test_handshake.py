@@ -119,7 +119,7 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"target": "/ws?since=" + "9" * 19}, 400, "since: "),
     ({"target": "/ws?since=1&epoch="}, 400, "epoch: "),
     ({"target": "/ws?since=1&snapshot=whole"}, 400, "snapshot: "),
-    ({"target": "/ws?since=1&snapshot_cursor=e.1.1.1"}, 400, "snapshot_cursor: "),
+    ({"target": "/ws?snapshot_cursor=e.1.1.1&snapshot_cursor=e.1.1.1"}, 400, "snapshot_cursor: "),
     ({"target": "/ws?" + "a=1&" * 129}, 400, "parameters"),
 ]
 
