@@ -7,7 +7,7 @@ Source: shared wire shapes in docs/protocol.md.
 
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import DecodeError, Meta, Struct, json
 
 from actors.messages.change import AuthorStamp, PlayState, RegisterAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
@@ -89,13 +89,17 @@ class PubNubDeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="ty
     epoch: str | None = None
     """Of the database that has ``revision``."""
 
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        _check_json("capabilities", self.capabilities)
+
 
 class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="type"):
     """Playback moves to another device; ``position_seconds`` may be unknown."""
 
     target_device_id: str
     content_id: str
-    position_seconds: int | None = None
+    position_seconds: int | float | None = None
     timestamp: HLCTimestamp | int | None = None
 
 
@@ -107,6 +111,10 @@ class ChannelCommand(Struct, frozen=True, omit_defaults=True):
     content_id: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)] | None = None
     payload: Annotated[str, Meta(max_length=MAX_PAYLOAD_BYTES)] | None = None
     """JSON as a text: a bus may write numbers in another way, and the signature would not match."""
+
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        _check_json("payload", self.payload)
 
 
 class PubNubDeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):
@@ -165,3 +173,12 @@ PubNubSyncMessage = (
 )
 PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat | PubNubDevicesSeen
 BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved
+
+
+def _check_json(name: str, text: str | None) -> None:
+    """Raises: ValueError, ``text`` is not JSON: whoever reads the message decodes it, and must not fail of it."""
+    try:
+        if text is not None:
+            json.decode(text)
+    except (DecodeError, RecursionError):
+        raise ValueError(f"{name}: must be JSON as a text") from None

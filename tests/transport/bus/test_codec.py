@@ -116,6 +116,21 @@ def test_rubbish_is_malformed(payload: bytes) -> None:
     assert reason_of(BusCodec(), payload) == "malformed"
 
 
+@pytest.mark.parametrize("text", ["", "{", "[" * 3_000, "nan"])
+def test_json_as_a_text_that_is_none_is_malformed(text: str) -> None:
+    for message, (part, name) in ((COMMAND, ("command", "payload")), (RENAMED, (None, "capabilities"))):
+        fields = json.loads(BusCodec().encode("ann", message))
+        (fields if part is None else fields[part])[name] = text
+        assert reason_of(BusCodec(), json.dumps(fields).encode()) == "malformed"
+
+
+@pytest.mark.parametrize("position", [None, 90, 90.5])
+def test_a_handoff_may_say_a_position_that_is_not_whole(position: float | None) -> None:
+    said = {"type": "device_handoff", "target_device_id": "tv", "content_id": CONTENT_ID, "position_seconds": position}
+    message = PubNubDeviceHandoff("tv", CONTENT_ID, position)
+    assert BusCodec(KEY).decode("ann", json.dumps(said).encode()) == message
+
+
 def test_a_number_that_no_database_holds_is_no_foreign_clock() -> None:
     update = (
         '{"type":"watchlist_update","operation":"add","content_id":"c","unique_tag":"t","device_id":"d","timestamp":%d}'
