@@ -168,6 +168,7 @@ async def start_bus(
         hints.tell,
         tracer,
         wiring.content_ids,
+        wiring.outside.now_ms,
     )
     subscriber_deps = SubscriberDeps(
         node=node,

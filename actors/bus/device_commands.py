@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 from msgspec import Struct
 
-from actors.bus.freshness import Freshness
+from actors.bus.freshness import Freshness, check_age
 from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
 from actors.messages.bus import CommandDelivered, DeviceCommandsMessage, DevicesRead, RemoteCommand
 from actors.messages.channel import BusMessage, ChannelCommand, PubNubDeviceCommand
@@ -159,11 +159,8 @@ class DeviceCommands(SupervisedActor):
         if message.id is not None:
             self._freshness.admit(message.id, message.sent_ms, now_ms)
             return message.sent_ms
-        if not isinstance(message.timestamp, HLCTimestamp):
-            return now_ms  # a foreign publisher's, who does not say
-        if now_ms - message.timestamp.physical > MAX_COMMAND_AGE_MS:
-            raise BusMessageRefused("stale", f"sent {(now_ms - message.timestamp.physical) / 1000:.1f} s ago")
-        return message.timestamp.physical
+        check_age(message.timestamp, now_ms, MAX_COMMAND_AGE_MS)
+        return message.timestamp.physical if isinstance(message.timestamp, HLCTimestamp) else now_ms
 
     def _count(self, connections: int) -> None:
         self._deps.metrics.delivered += connections

@@ -3,10 +3,10 @@
 What is said of one is a register: ``actors.messages.device_registers``.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from actors.messages.collections import DEVICES
 from actors.messages.failures import ReadFailed, WriteFailed
@@ -16,6 +16,8 @@ from actors.runtime.tell import Tell
 
 MAX_CAPABILITIES_BYTES: Final = 1024
 """Of a device's capabilities, as JSON."""
+TimeMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Milliseconds since 1970, before the year 10000: beyond it no text can say when that is."""
 Pair = tuple[str, str]
 """A user and one of the user's devices."""
 
@@ -89,7 +91,7 @@ class DeviceSeen(Struct, frozen=True):
 
     device_id: str
     is_online: bool
-    last_seen_ms: int
+    last_seen_ms: TimeMs
     """As of a ``KnownDevice``."""
 
 

@@ -408,3 +408,14 @@ async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connect
     assert {name: len(devices.told.get(name, [])) for name in "bcdex"} == {"b": 1, "c": 1, "d": 0, "e": 0, "x": 0}
     delivery = devices.told["b"][0]
     assert (delivery.first_revision, delivery.until_s, metrics.messages_sent) == (None, 7.5, 2)
+
+
+async def test_a_handoff_of_the_channel_is_a_relay_and_goes_to_its_device_alone(
+    started: Started, devices: Devices
+) -> None:
+    relays = BroadcastMetrics()
+    registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced()))
+    for connection_id, device_id in (("b", "tv"), ("c", "phone")):
+        registry.tell(Register(devices.connection(connection_id, device_id=device_id)))
+    await registry.ask(sending("ann", (DeviceCommand("handoff:film", "tv"),)), block=False)
+    assert ([len(devices.told[name]) for name in "bc"], relays.messages_relayed) == ([1, 0], 1)

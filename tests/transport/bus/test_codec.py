@@ -124,6 +124,13 @@ def test_json_as_a_text_that_is_none_is_malformed(text: str) -> None:
         assert reason_of(BusCodec(), json.dumps(fields).encode()) == "malformed"
 
 
+@pytest.mark.parametrize("time_ms", [-1, 253_402_300_800_000])
+def test_a_time_that_no_text_can_say_is_malformed(time_ms: int) -> None:
+    fields = json.loads(BusCodec().encode("ann", SEEN))
+    fields["devices"][0]["last_seen_ms"] = time_ms
+    assert reason_of(BusCodec(), json.dumps(fields).encode()) == "malformed"
+
+
 @pytest.mark.parametrize("position", [None, 90, 90.5])
 def test_a_handoff_may_say_a_position_that_is_not_whole(position: float | None) -> None:
     said = {"type": "device_handoff", "target_device_id": "tv", "content_id": CONTENT_ID, "position_seconds": position}
