@@ -238,6 +238,7 @@ async def _start_presence(
         tell_watchlist=users.tell_watchlist,
         hints=hints.tell,
         metrics=wiring.metrics.presence,
+        now_s=asyncio.get_running_loop().time,
         lease_s=wiring.outside.lease_s,
     )
     return await _start(wiring, Presence.start(deps), supervisor)

@@ -142,7 +142,7 @@ class ConnectionRegistry(SupervisedActor):
         if not of_user:
             del self._user_connections[connection.user_id]
         if not _has_device(of_user, connection.device_id):
-            self._presence(DeviceLeft(connection.user_id, connection.device_id))
+            self._presence(DeviceLeft(connection.user_id, connection.device_id, connection.polls))
         self._count()
         return True
 

@@ -63,6 +63,8 @@ class DeviceLeft(Struct, frozen=True):
 
     user_id: str
     device_id: str
+    polls: bool = False
+    """That was a poll: the device is expected to ask again."""
 
 
 class DeviceRecorded(Struct, frozen=True):
@@ -77,6 +79,10 @@ class DevicesConnected(Struct, frozen=True):
     """All devices with a connection to this node."""
 
     devices: frozenset[Pair]
+
+
+class LingerOver(Struct, frozen=True):
+    """It is time to look who of those that left has not come back."""
 
 
 class PresenceDue(Struct, frozen=True):
@@ -184,6 +190,6 @@ class WritePresence(Struct, frozen=True, eq=False):
 
 
 PresenceMessage = (
-    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | PresenceDue | PresenceNoted | PresenceEnded
-    | WriteFailed
+    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | LingerOver | PresenceDue | PresenceNoted
+    | PresenceEnded | WriteFailed
 )  # fmt: skip

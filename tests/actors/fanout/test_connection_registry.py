@@ -390,6 +390,14 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
     ]  # fmt: skip
 
 
+async def test_of_a_device_that_polls_it_is_said_when_it_leaves(
+    watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
+) -> None:
+    watched.tell(Register(structs.replace(devices.connection("b"), polls=True)))
+    await watched.ask(Unregister("b"), block=False)
+    assert came_and_left[-1] == DeviceLeft("ann", "tv", polls=True)
+
+
 async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connections_that_do_not_read(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
