@@ -19,6 +19,7 @@ from actors.messages.devices import (
     KnownDevice,
     NotePresence,
     Pair,
+    PresenceEnded,
     PresenceNoted,
     UserDevicesSeen,
 )
@@ -27,6 +28,8 @@ from storage.databases.statements import Row, Statement, for_update
 from storage.journal.registers import update_of
 from storage.schema.tables import devices, leases, presence, registers
 
+TOLD_AT_END: Final = 1_000
+"""Devices whose going is told when their node stops; of the others those who follow hear within half a minute."""
 CLEARED_AT_ONCE: Final = 500
 """Rows of nodes that are gone which one transaction removes: a millisecond or two."""
 
@@ -100,6 +103,19 @@ _SAW_ALL_ON_NODE: Final = Statement(
         " (SELECT user_id, device_id FROM presence WHERE node = :node)"
     )
 )
+_ALONE_ON_NODE: Final = Statement(
+    text(
+        "SELECT p.user_id, p.device_id FROM presence AS p WHERE p.node = :node"
+        " AND EXISTS (SELECT 1 FROM presence AS o JOIN leases AS l ON l.node = o.node WHERE o.user_id = p.user_id"
+        " AND o.node <> p.node AND l.ends_ms >= :now_ms)"
+        " AND NOT EXISTS (SELECT 1 FROM presence AS o JOIN leases AS l ON l.node = o.node WHERE o.user_id = p.user_id"
+        " AND o.device_id = p.device_id AND o.node <> p.node AND l.ends_ms >= :now_ms)"
+        " ORDER BY p.user_id, p.device_id LIMIT :most"
+    ),
+    "node",
+    "now_ms",
+    "most",
+)
 _ALL_LEFT: Final = Statement(delete(presence).where(presence.c.node == bindparam("on_node")))
 _KNOWN: Final = Statement(
     select(devices.c.last_seen_ms, registers)
@@ -159,12 +175,16 @@ class SqlPresenceStore:
             has_more=has_more,
         )
 
-    def end(self, node: str) -> None:
+    def end(self, node: str) -> PresenceEnded:
         """Take everybody who is connected to ``node`` for gone. Cost: O(their number)."""
         with self._database.transaction(writing=True, waits_briefly=True) as transaction:
-            transaction.execute(_SAW_ALL_ON_NODE, (self._clock(transaction), node))
+            now_ms = self._clock(transaction)
+            gone = transaction.execute(_ALONE_ON_NODE, (node, now_ms, TOLD_AT_END)).fetchall()
+            transaction.execute(_SAW_ALL_ON_NODE, (now_ms, node))
             transaction.execute(_ALL_LEFT, (node,))
             transaction.execute(_DROP_LEASE, (node,))
+        seen = [(user_id, DeviceSeen(device_id, is_online=False, last_seen_ms=now_ms)) for user_id, device_id in gone]
+        return PresenceEnded(_by_user(seen, {user_id for user_id, _ in gone}))
 
     def devices(self, user_id: str) -> Devices:
         """Return the user's devices."""

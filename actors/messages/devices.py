@@ -150,6 +150,9 @@ class EndPresence(Request["PresenceEnded"], frozen=True, tag=True):
 class PresenceEnded(Struct, frozen=True, tag=True):
     """It is in the database."""
 
+    seen: tuple[UserDevicesSeen, ...] = ()
+    """Who has gone offline by it, of users who have a device on another node; not all, if there are many."""
+
 
 class KnownDevice(Struct, frozen=True, kw_only=True):
     """One of a user's devices."""

@@ -1,8 +1,10 @@
 """Which devices are connected to this node, written where all nodes look: in batches, under a lease of the node."""
 
+import asyncio
 import logging
 from asyncio import TimerHandle
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain, islice
 from math import inf
 from typing import Final, assert_never
@@ -32,6 +34,7 @@ from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
 from actors.messages.journal import DeviceWrite, Outcome
 from actors.metrics import PresenceMetrics
+from actors.runtime import LoopFuture
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell, TellIfAlive, tell_later
 
@@ -51,6 +54,8 @@ MAX_BATCH: Final = 500
 """Devices in one transaction: 5,000 that come in a second are ten, of some milliseconds each."""
 RETRY_S: Final = 1.0
 """After a transaction that failed."""
+LAST_WORD_S: Final = 0.5
+"""So long a stop waits for what it has to tell: a database that is away must not hold it up."""
 
 
 _NOTHING_SAID: Final = DeviceFields()
@@ -113,11 +118,17 @@ class Presence(SupervisedActor):
         """Remove what earlier runs have left."""
         self._write()
 
-    def on_stop(self) -> None:
-        """Everybody is offline here. The journal is stopped later, and does this before."""
+    async def on_stop(self) -> None:  # type: ignore[override]
+        """Everybody is offline here. The journal is stopped later, and does this before; who follows is told."""
         self._cancel_timer()
         self._cancel_linger_timer()
-        self._deps.journal(WritePresence(EndPresence(self._deps.node), lambda _: None))
+        pending: LoopFuture[PresenceNoted | PresenceEnded | WriteFailed] = LoopFuture()
+        self._deps.journal(WritePresence(EndPresence(self._deps.node), pending.set))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORD_S):
+                ended = await pending
+                if isinstance(ended, PresenceEnded) and ended.seen:
+                    self._deps.hints(ShowSeen(ended.seen))
 
     def on_receive(self, message: PresenceMessage) -> None:
         """Take one message."""

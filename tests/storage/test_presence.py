@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.devices import DeviceFields, DeviceSeen, KnownDevice, NotePresence, PresenceNoted, UserDevicesSeen
+from actors.messages.devices import (
+    DeviceFields,
+    DeviceSeen,
+    KnownDevice,
+    NotePresence,
+    PresenceEnded,
+    PresenceNoted,
+    UserDevicesSeen,
+)
 from storage.databases.database import Database
 from storage.presence import CLEARED_AT_ONCE, SqlPresenceStore
 from tests.fakes.wall_clock import WallClock
@@ -185,7 +193,7 @@ def test_nobody_waits_long_behind_who_is_online(database_url: str, note: Note, d
     patient.close()
 
 
-def seen(noted: PresenceNoted) -> dict[str, tuple[dict[str, bool], bool]]:
+def seen(noted: PresenceNoted | PresenceEnded) -> dict[str, tuple[dict[str, bool], bool]]:
     """Return who has come online or gone offline, by user, and whether the user is elsewhere."""
     return {
         one.user_id: ({device.device_id: device.is_online for device in one.devices}, one.is_elsewhere)
@@ -211,6 +219,14 @@ def test_who_has_become_known_is_told_as_it_is(note: Note) -> None:
 def test_whose_node_has_died_has_gone_offline_unless_it_is_here(note: Note) -> None:
     note("dead", came=(TV, PHONE), lease_ms=ENDED_MS)
     assert seen(note(came=(PHONE,))) == {"ann": ({"phone": True, "tv": False}, False)}
+
+
+def test_whose_node_stops_has_gone_offline_to_who_is_on_another(store: SqlPresenceStore, note: Note) -> None:
+    note(came=(TV, PHONE, ("bob", "tv"), ("cat", "tv")))
+    note("b", came=(PHONE, ("ann", "pc"), ("dan", "tv")))
+    note("dead", came=(("cat", "pc"), TV), lease_ms=ENDED_MS)
+    assert seen(store.end("a")) == {"ann": ({"tv": False}, True)}
+    assert seen(store.end("b")) == {}
 
 
 def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_url: str) -> None:

@@ -18,6 +18,7 @@ from actors.messages.devices import (
     NotePresence,
     Pair,
     PresenceDue,
+    PresenceEnded,
     PresenceNoted,
     UserDevicesSeen,
     WritePresence,
@@ -311,8 +312,24 @@ async def test_who_follows_is_told_of_what_makes_a_difference(wire: Wire) -> Non
     assert wired.seen == [ShowSeen((seen,))]
 
 
-async def test_when_it_stops_nobody_is_online_there(wire: Wire) -> None:
+SEEN = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=False, last_seen_ms=1),), is_elsewhere=True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [(PresenceEnded((SEEN,)), [ShowSeen((SEEN,))]), (PresenceEnded(), []), (WriteFailed("away"), []), (None, [])],
+)
+async def test_when_it_stops_nobody_is_online_there_and_who_follows_elsewhere_is_told(
+    wire: Wire, ended: PresenceEnded | WriteFailed | None, told: list[ShowSeen]
+) -> None:
     wired = await wire()
-    await wired.ref.stop(block=False)
-    (write,) = wired.writes
-    assert write.request == EndPresence("a")
+    stopping = wired.ref.stop(block=False)
+    async with asyncio.timeout(TIMEOUT_S):
+        while not wired.writes:
+            await asyncio.sleep(0)
+        (write,) = wired.writes
+        assert write.request == EndPresence("a")
+        if ended is not None:  # a journal that does not answer is not waited for
+            write.reply_to(ended)
+        await stopping
+    assert wired.seen == told
