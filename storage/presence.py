@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, or_, select, text, update
 
 from actors.messages.collections import DEVICES, line_of
 from actors.messages.device_registers import fields_of
@@ -87,7 +87,10 @@ _CLEAR_LEASE: Final = Statement(update(leases).where(_OF_NODE).values(ends_ms=0)
 _DROP_LEASE: Final = Statement(delete(leases).where(_OF_NODE))
 _ENDED_LEASES: Final = Statement(
     for_update(
-        select(leases.c.node).where(leases.c.ends_ms < bindparam("now_ms"), leases.c.node != bindparam("own")),
+        select(leases.c.node, leases.c.ends_ms).where(
+            or_(leases.c.ends_ms < bindparam("now_ms"), leases.c.ends_ms > bindparam("far_ms")),
+            leases.c.node != bindparam("own"),
+        ),
         skip_locked=True,
     )
 )
@@ -161,7 +164,7 @@ class SqlPresenceStore:
                 _execute(transaction, _LEFT, request.node, _json(sorted(left)))
             if came or left:
                 _execute(transaction, _SAW, now_ms, _json(sorted(came | left)))
-            cleared, has_more = _clear(transaction, request.node, None if request.is_alone else now_ms)
+            cleared, has_more = _clear(transaction, request, now_ms)
             known = _last_seen_ms(transaction, came.union(request.visited, request.recorded, cleared))
             nodes = _nodes(transaction, came.union(left, cleared, request.recorded), now_ms)
         seen = [
@@ -242,14 +245,21 @@ def _by_user(seen: Iterable[tuple[str, DeviceSeen]], elsewhere: Container[str]) 
     return tuple([UserDevicesSeen(user_id, tuple(some), user_id in elsewhere) for user_id, some in of_user.items()])
 
 
-def _clear(transaction: Transaction, own: str, now_ms: int | None) -> tuple[list[Pair], bool]:
-    """Remove what nodes have left whose lease has ended (``None``: all but ``own``); return it, and if there is more.
+def _clear(transaction: Transaction, request: NotePresence, now_ms: int) -> tuple[list[Pair], bool]:
+    """Remove what nodes have left whose lease has ended, or all others have if the node is alone.
 
-    A lease that is 0 while that goes on tells a node that comes back that its rows may be gone.
+    Returns what it was, and whether there is more of it.
+
+    A lease that is 0 while that goes on tells a node that comes back that its rows may be gone. One that is longer than
+    any can be is of before the clock was put back: from now on it is as long as the others.
     """
-    ended = transaction.execute(_ENDED_LEASES, (2**62 if now_ms is None else now_ms, own)).fetchall()
+    before_ms, far_ms = (2**62, 2**62) if request.is_alone else (now_ms, now_ms + 2 * request.lease_ms)
+    ended = transaction.execute(_ENDED_LEASES, (before_ms, far_ms, request.node)).fetchall()
     cleared: list[Pair] = []
-    for (node,) in ended:
+    for node, ends_ms in ended:
+        if ends_ms >= before_ms:
+            transaction.execute(_PUT_LEASE, (node, now_ms + request.lease_ms))
+            continue
         rows = [
             (user_id, device_id)
             for user_id, device_id in transaction.execute(_ON_NODE, (node, CLEARED_AT_ONCE)).fetchall()

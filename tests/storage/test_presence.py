@@ -106,6 +106,19 @@ def test_who_comes_back_after_others_have_cleared_its_rows_is_told_so(store: Sql
     assert online(store) == {"tv": ()}
 
 
+def test_a_lease_of_before_the_clock_was_put_back_is_no_longer_than_others(
+    store: SqlPresenceStore, note: Note, database: Database
+) -> None:
+    note("dead", came=(TV,), lease_ms=1_000 * LEASE_MS)
+    note("b", came=(PHONE,))
+    assert online(store) == {"phone": ("b",), "tv": ("dead",)}  # it may live: then it renews its lease
+    with database.transaction(writing=False) as transaction:
+        (dead_ms,), (b_ms,) = transaction.connection.execute(
+            "SELECT ends_ms FROM leases WHERE node IN ('b', 'dead') ORDER BY node DESC"
+        ).fetchall()
+    assert dead_ms == b_ms
+
+
 def test_many_rows_of_a_node_that_is_gone_go_in_parts(note: Note, database: Database) -> None:
     note(came=tuple((f"u{number}", "tv") for number in range(CLEARED_AT_ONCE + 1)), lease_ms=ENDED_MS)
     assert note("b").has_more
@@ -221,10 +234,14 @@ def test_whose_node_has_died_has_gone_offline_unless_it_is_here(note: Note) -> N
     assert seen(note(came=(PHONE,))) == {"ann": ({"phone": True, "tv": False}, False)}
 
 
-def test_whose_node_stops_has_gone_offline_to_who_is_on_another(store: SqlPresenceStore, note: Note) -> None:
+def test_whose_node_stops_has_gone_offline_to_who_is_on_another(
+    store: SqlPresenceStore, note: Note, database: Database
+) -> None:
     note(came=(TV, PHONE, ("bob", "tv"), ("cat", "tv")))
     note("b", came=(PHONE, ("ann", "pc"), ("dan", "tv")))
-    note("dead", came=(("cat", "pc"), TV), lease_ms=ENDED_MS)
+    note("dead", came=(("cat", "pc"), TV))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE leases SET ends_ms = 1 WHERE node = 'dead'")
     assert seen(store.end("a")) == {"ann": ({"tv": False}, True)}
     assert seen(store.end("b")) == {}
 
