@@ -11,7 +11,7 @@ from msgspec import DecodeError, Meta, Struct, json
 
 from actors.messages.change import AuthorStamp, PlayState, RegisterAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
-from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandType
+from actors.messages.commands import HANDOFF, MAX_PAYLOAD_BYTES
 from actors.messages.devices import DeviceFields, DeviceSeen
 from actors.messages.names import MAX_NAME_LENGTH, Name
 from crdt.hlc import HLCTimestamp
@@ -106,7 +106,7 @@ class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="
 class ChannelCommand(Struct, frozen=True, omit_defaults=True):
     """What a device is to do: documented are ``play``, ``pause``, ``seek`` and ``cast``, each with what it needs."""
 
-    command_type: CommandType
+    command_type: Annotated[str, Meta(min_length=1, max_length=len(HANDOFF) + MAX_NAME_LENGTH)]
     position_seconds: int | float | None = None
     content_id: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)] | None = None
     payload: Annotated[str, Meta(max_length=MAX_PAYLOAD_BYTES)] | None = None

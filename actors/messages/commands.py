@@ -15,6 +15,8 @@ MAX_COMMAND_AGE_MS: Final = 30_000
 """What was sent before that is not acted upon: better not at all than when nobody expects it any more."""
 
 CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+HANDOFF: Final = "handoff:"
+"""A handoff is this and the content's id."""
 
 CommandOutcome = Literal[
     "sent", "device_offline", "not_found", "try_again_later", "bus_unavailable", "not_listening", "too_many"
@@ -62,4 +64,4 @@ class SendCommand(Struct, frozen=True, eq=False):
     @property
     def kind(self) -> CommandKind:
         """Of the command."""
-        return "handoff" if self.command.command.startswith("handoff:") else "other"
+        return "handoff" if self.command.command.startswith(HANDOFF) else "other"

@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.collections import PROGRESS
-from actors.messages.commands import WHY_LATER, CommandOutcome, CommandRequest, SendCommand
+from actors.messages.commands import HANDOFF, WHY_LATER, CommandOutcome, CommandRequest, SendCommand
 from actors.messages.failures import ReadFailed
 from actors.messages.registers import ReadRegister, RegisterFound
 from actors.messages.sync import DeviceCommand
@@ -51,7 +51,7 @@ class CommandRoutes:
         content_id = self._canonical(asked.content_id)
         position_s = await self._position_s(claims.user_id, content_id)
         command = DeviceCommand(
-            command=f"handoff:{content_id}",
+            command=f"{HANDOFF}{content_id}",
             target_device=asked.target_device_id,
             position_seconds=position_s,
             from_device_id=claims.device_id,

@@ -41,6 +41,7 @@ MESSAGES: list[BusMessage] = [
     PubNubProgressUpdate(CONTENT_ID, 1, 2, STAMP, "tv"),
     PubNubDeviceHandoff("tv", CONTENT_ID, None, 17),
     COMMAND,
+    PubNubDeviceCommand("tv", ChannelCommand("handoff:" + "☃" * 128), id="1", origin="here", sent_ms=1),  # any text
     PubNubDeviceHeartbeat(device_id="tv", capabilities={"can_cast": True}),
 ]
 
