@@ -72,6 +72,8 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     tell_watchlist: Tell[DeviceWrite]
     """Reaches the ``WatchlistSync`` of the user whom the write names."""
     hints: Tell[ShowSeen]
+    compare: Callable[[], None]
+    """Has those who follow here be told what they lack."""
     metrics: PresenceMetrics
     now_s: Callable[[], float]
     """A monotonic clock: the loop's."""
@@ -109,6 +111,8 @@ class Presence(SupervisedActor):
         self._has_more = False
         """There is more to be removed of nodes that are gone."""
         self._had_lease = False
+        self._was_missing = False
+        """The lease had ended, and what others did meanwhile was not told here."""
         self._timer: TimerHandle | None = None
         self._linger_timer: TimerHandle | None = None
         self._lingers_until_s = inf
@@ -239,6 +243,10 @@ class Presence(SupervisedActor):
             metrics.leases_lost += 1
             logger.warning("the node's lease had ended: its devices are written again")
             self._deps.registry(ListDevices(TellIfAlive(self.actor_ref)))
+            self._was_missing = True
+        elif self._was_missing and batch.is_here and not self._is_here:  # else who is here would be said to be offline
+            self._was_missing = False
+            self._deps.compare()
         self._had_lease = True
 
     def _failed(self) -> None:

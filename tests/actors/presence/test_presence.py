@@ -47,6 +47,7 @@ class Wired:
         self.asked: list[ListDevices] = []
         self.recorded: list[DeviceWrite] = []
         self.seen: list[ShowSeen] = []
+        self.comparisons = 0
         self.metrics = PresenceMetrics()
         self.clock = HandClock()
         self._handled = handled
@@ -59,12 +60,16 @@ class Wired:
                     registry=self.asked.append,
                     tell_watchlist=self.recorded.append,
                     hints=self.seen.append,
+                    compare=self.compare,
                     metrics=self.metrics,
                     now_s=self.clock,
                     **deps,
                 )
             )
         )
+
+    def compare(self) -> None:
+        self.comparisons += 1
 
     async def tell(self, *messages: object) -> None:
         for message in messages:
@@ -258,6 +263,11 @@ async def test_after_a_lease_that_had_ended_all_who_are_there_are_written_again(
     asked.reply_to(DevicesConnected(frozenset({("ann", "phone")})))  # the other one may come back
     written = await wired.written()
     assert set(written.came) == {("ann", "phone"), ("ann", "tv")}
+    assert wired.comparisons == 0  # they would be said to be offline
+    for _ in range(2):
+        await wired.answer()
+        await wired.tell(DeviceCame("bob", "tv"))
+    assert wired.comparisons == 1
 
 
 async def test_what_others_have_left_is_removed_until_there_is_no_more(wire: Wire) -> None:
