@@ -198,7 +198,10 @@ class SqlPresenceStore:
         nodes: dict[str, list[str]] = {}
         for device_id, node in connected:
             nodes.setdefault(device_id, []).append(node)
-        return Devices(tuple([_known_device(row, nodes, now_ms) for row in known]))
+        listed = tuple([_known_device(row, nodes, now_ms) for row in known])
+        for device in listed:
+            nodes.pop(device.device_id, None)
+        return Devices(listed, {device_id: tuple(on) for device_id, on in nodes.items()})
 
     def _clock(self, transaction: Transaction) -> int:
         if transaction.dialect.name != "postgresql":

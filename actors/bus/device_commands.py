@@ -14,7 +14,7 @@ from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
 from actors.messages.bus import CommandDelivered, DeviceCommandsMessage, DevicesRead, RemoteCommand
 from actors.messages.channel import BusMessage, ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
-from actors.messages.devices import Devices, ReadDevices
+from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.fanout import SendToDevice
 from actors.messages.sync import DeviceCommand
@@ -98,7 +98,7 @@ class DeviceCommands(SupervisedActor):
             why: CommandOutcome = "too_many" if isinstance(found, ReadRefused) else "try_again_later"
             self._answer(send, "sent" if is_here else why)
             return
-        nodes = _nodes_of(found, send.command.target_device)
+        nodes = found.nodes_of(send.command.target_device or "")
         if nodes is not None and any(node != self._deps.node for node in nodes):
             self._publish(send, is_here=is_here)
         elif is_here:
@@ -167,11 +167,6 @@ class DeviceCommands(SupervisedActor):
 
     def _count(self, connections: int) -> None:
         self._deps.metrics.delivered += connections
-
-
-def _nodes_of(devices: Devices, device_id: str | None) -> tuple[str, ...] | None:
-    """Return on which nodes a device is connected; ``None``: it is not known."""
-    return next((device.nodes for device in devices.devices if device.device_id == device_id), None)
 
 
 def _shown(message: PubNubDeviceCommand) -> DeviceCommand:

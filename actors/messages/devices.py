@@ -169,6 +169,13 @@ class Devices(Struct, frozen=True, tag=True):
     """A user's devices, by their ids."""
 
     devices: tuple[KnownDevice, ...]
+    strangers: dict[str, tuple[str, ...]] = {}
+    """Those that are connected and not known, since they were forgotten, or are very new: device -> nodes."""
+
+    def nodes_of(self, device_id: str) -> tuple[str, ...] | None:
+        """Return on which nodes a device is connected; ``None``: it is connected nowhere, and not known."""
+        known = next((device.nodes for device in self.devices if device.device_id == device_id), None)
+        return self.strangers.get(device_id) if known is None else known
 
 
 class FindDevices(Request[Devices], frozen=True, tag=True):

@@ -186,7 +186,11 @@ def test_a_device_that_is_forgotten_comes_back_when_it_connects_again(
     store: SqlPresenceStore, note: Note, knowing: Knowing
 ) -> None:
     note(came=(TV, PHONE))
+    note("b", came=(TV,))
+    assert store.devices("ann").strangers == {}
     knowing.forget("tv", by="phone")
+    assert store.devices("ann").strangers == {"tv": ("a", "b")}
+    note("b", left=(TV,))
     assert note(left=(TV,)).unknown == ()
     assert online(store) == {"phone": ("a",)}
     assert note(came=(TV,)).unknown == (TV,)

@@ -106,6 +106,14 @@ async def test_handoffs_are_counted_apart_from_other_commands(wired: Wired) -> N
     assert +wired.metrics.outcomes == {("handoff", "sent"): 1, ("handoff", "device_offline"): 1}
 
 
+async def test_a_device_that_was_forgotten_is_reached_while_it_is_connected(wired: Wired) -> None:
+    outcomes = await wired.send(0, Devices((), {"tv": ("b",)}))
+    _, message, answer = await wired.bus.next_call()
+    answer.set_result(None)
+    await _until(lambda: outcomes == ["sent"])
+    assert message["target_device_id"] == "tv"
+
+
 @pytest.mark.parametrize("connections", [0, 1])
 async def test_a_device_on_another_node_is_reached_by_the_bus(wired: Wired, connections: int) -> None:
     outcomes = await wired.send(connections, known("a", "b") if connections else known("b"))
