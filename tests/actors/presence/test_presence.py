@@ -210,6 +210,20 @@ async def test_who_leaves_is_waited_for_no_longer_because_another_polls(wire: Wi
     assert (await wired.written()).left == (TV,)
 
 
+async def test_whoever_leaves_is_looked_for_when_the_time_is_over_each_time(wire: Wire) -> None:
+    wired = await wire(linger_s=0.001)
+    for _ in range(2):
+        await wired.tell(DeviceCame(*TV))
+        await wired.answer()
+        await wired.tell(DeviceLeft(*TV))
+        wired.clock.now_s += 0.001
+        async with asyncio.timeout(TIMEOUT_S):
+            while not wired.writes:
+                await asyncio.sleep(0)
+        assert (await wired.written()).left == (TV,)
+        await wired.answer()
+
+
 async def test_a_storm_is_written_in_parts(wire: Wire) -> None:
     wired = await wire(max_batch=10)
     for number in range(25):
