@@ -83,6 +83,7 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     poll_linger_s: float = POLL_LINGER_S
     retry_s: float = RETRY_S
     max_batch: int = MAX_BATCH
+    last_word_s: float = LAST_WORD_S
 
 
 class Presence(SupervisedActor):
@@ -129,7 +130,7 @@ class Presence(SupervisedActor):
         pending: LoopFuture[PresenceNoted | PresenceEnded | WriteFailed] = LoopFuture()
         self._deps.journal(WritePresence(EndPresence(self._deps.node), pending.set))
         with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORD_S):
+            async with asyncio.timeout(self._deps.last_word_s):
                 ended = await pending
                 if isinstance(ended, PresenceEnded) and ended.seen:
                     self._deps.hints(ShowSeen(ended.seen))

@@ -51,7 +51,13 @@ class Wired:
         self.metrics = PresenceMetrics()
         self.clock = HandClock()
         self._handled = handled
-        deps = {"lease_s": LONG_S, "gather_s": LONG_S, "retry_s": LONG_S, "is_alone": False} | changes
+        deps = {
+            "lease_s": LONG_S,
+            "gather_s": LONG_S,
+            "retry_s": LONG_S,
+            "is_alone": False,
+            "last_word_s": 0.0,
+        } | changes
         self.ref = started(
             Presence.start(
                 PresenceDeps(
@@ -346,7 +352,7 @@ SEEN = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=False, last_seen_ms=1)
 async def test_when_it_stops_nobody_is_online_there_and_who_follows_elsewhere_is_told(
     wire: Wire, ended: PresenceEnded | WriteFailed | None, told: list[ShowSeen]
 ) -> None:
-    wired = await wire()
+    wired = await wire(last_word_s=0.0 if ended is None else LONG_S)
     stopping = wired.ref.stop(block=False)
     async with asyncio.timeout(TIMEOUT_S):
         while not wired.writes:
