@@ -113,6 +113,8 @@ class _ListWatch:
         """The revision that must come next; ``None``: it has not been said where it begins."""
         self._awaits_list = False
         self._pieces: list[dict[str, Any]] = []
+        self._has_whole = True
+        """It has been told the list from its start on: another connection may have brought the pieces before."""
 
     def resume(self, told: dict[str, Any]) -> None:
         """Judge from where on it is told."""
@@ -124,7 +126,7 @@ class _ListWatch:
                 self._violate("was resumed twice")
             self._next = self._since + 1
             return
-        self._awaits_list, self._pieces = True, []
+        self._awaits_list, self._pieces, self._has_whole = True, [], True
         if self._asked_epoch not in (None, self._epoch):
             self._witness.start_again(self._line)
 
@@ -147,12 +149,15 @@ class _ListWatch:
             self._violate(f"was told of epoch {self._epoch} and shown a list of {told['epoch']}")
         self._awaits_list = False
         self._next = revision + 1
-        self._know_all(revision, items)
+        if self._has_whole:
+            self._know_all(revision, items)
 
     def piece(self, told: dict[str, Any]) -> None:
         """Judge a part of a list, with the last one the whole."""
         if told.get("start"):
-            self._pieces = []
+            self._pieces, self._has_whole = [], True
+        elif not self._pieces:
+            self._has_whole = False
         self._pieces += told["items"]
         if told.get("next") is None:
             self.show_all(told, self._pieces)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, or_, select, text, update
 
 from actors.messages.collections import DEVICES, line_of
 from actors.messages.device_registers import fields_of
@@ -19,6 +19,7 @@ from actors.messages.devices import (
     KnownDevice,
     NotePresence,
     Pair,
+    PresenceEnded,
     PresenceNoted,
     UserDevicesSeen,
 )
@@ -27,6 +28,8 @@ from storage.databases.statements import Row, Statement, for_update
 from storage.journal.registers import update_of
 from storage.schema.tables import devices, leases, presence, registers
 
+TOLD_AT_END: Final = 1_000
+"""Devices whose going is told when their node stops; of the others those who follow hear within half a minute."""
 CLEARED_AT_ONCE: Final = 500
 """Rows of nodes that are gone which one transaction removes: a millisecond or two."""
 
@@ -84,7 +87,10 @@ _CLEAR_LEASE: Final = Statement(update(leases).where(_OF_NODE).values(ends_ms=0)
 _DROP_LEASE: Final = Statement(delete(leases).where(_OF_NODE))
 _ENDED_LEASES: Final = Statement(
     for_update(
-        select(leases.c.node).where(leases.c.ends_ms < bindparam("now_ms"), leases.c.node != bindparam("own")),
+        select(leases.c.node, leases.c.ends_ms).where(
+            or_(leases.c.ends_ms < bindparam("now_ms"), leases.c.ends_ms > bindparam("far_ms")),
+            leases.c.node != bindparam("own"),
+        ),
         skip_locked=True,
     )
 )
@@ -99,6 +105,19 @@ _SAW_ALL_ON_NODE: Final = Statement(
         "UPDATE devices SET last_seen_ms = :now_ms WHERE (user_id, device_id) IN"
         " (SELECT user_id, device_id FROM presence WHERE node = :node)"
     )
+)
+_ALONE_ON_NODE: Final = Statement(
+    text(
+        "SELECT p.user_id, p.device_id FROM presence AS p WHERE p.node = :node"
+        " AND EXISTS (SELECT 1 FROM presence AS o JOIN leases AS l ON l.node = o.node WHERE o.user_id = p.user_id"
+        " AND o.node <> p.node AND l.ends_ms >= :now_ms)"
+        " AND NOT EXISTS (SELECT 1 FROM presence AS o JOIN leases AS l ON l.node = o.node WHERE o.user_id = p.user_id"
+        " AND o.device_id = p.device_id AND o.node <> p.node AND l.ends_ms >= :now_ms)"
+        " ORDER BY p.user_id, p.device_id LIMIT :most"
+    ),
+    "node",
+    "now_ms",
+    "most",
 )
 _ALL_LEFT: Final = Statement(delete(presence).where(presence.c.node == bindparam("on_node")))
 _KNOWN: Final = Statement(
@@ -145,7 +164,7 @@ class SqlPresenceStore:
                 _execute(transaction, _LEFT, request.node, _json(sorted(left)))
             if came or left:
                 _execute(transaction, _SAW, now_ms, _json(sorted(came | left)))
-            cleared, has_more = _clear(transaction, request.node, None if request.is_alone else now_ms)
+            cleared, has_more = _clear(transaction, request, now_ms)
             known = _last_seen_ms(transaction, came.union(request.visited, request.recorded, cleared))
             nodes = _nodes(transaction, came.union(left, cleared, request.recorded), now_ms)
         seen = [
@@ -159,12 +178,16 @@ class SqlPresenceStore:
             has_more=has_more,
         )
 
-    def end(self, node: str) -> None:
+    def end(self, node: str) -> PresenceEnded:
         """Take everybody who is connected to ``node`` for gone. Cost: O(their number)."""
         with self._database.transaction(writing=True, waits_briefly=True) as transaction:
-            transaction.execute(_SAW_ALL_ON_NODE, (self._clock(transaction), node))
+            now_ms = self._clock(transaction)
+            gone = transaction.execute(_ALONE_ON_NODE, (node, now_ms, TOLD_AT_END)).fetchall()
+            transaction.execute(_SAW_ALL_ON_NODE, (now_ms, node))
             transaction.execute(_ALL_LEFT, (node,))
             transaction.execute(_DROP_LEASE, (node,))
+        seen = [(user_id, DeviceSeen(device_id, is_online=False, last_seen_ms=now_ms)) for user_id, device_id in gone]
+        return PresenceEnded(_by_user(seen, {user_id for user_id, _ in gone}))
 
     def devices(self, user_id: str) -> Devices:
         """Return the user's devices."""
@@ -175,7 +198,10 @@ class SqlPresenceStore:
         nodes: dict[str, list[str]] = {}
         for device_id, node in connected:
             nodes.setdefault(device_id, []).append(node)
-        return Devices(tuple([_known_device(row, nodes, now_ms) for row in known]))
+        listed = tuple([_known_device(row, nodes, now_ms) for row in known])
+        for device in listed:
+            nodes.pop(device.device_id, None)
+        return Devices(listed, {device_id: tuple(on) for device_id, on in nodes.items()})
 
     def _clock(self, transaction: Transaction) -> int:
         if transaction.dialect.name != "postgresql":
@@ -222,14 +248,21 @@ def _by_user(seen: Iterable[tuple[str, DeviceSeen]], elsewhere: Container[str]) 
     return tuple([UserDevicesSeen(user_id, tuple(some), user_id in elsewhere) for user_id, some in of_user.items()])
 
 
-def _clear(transaction: Transaction, own: str, now_ms: int | None) -> tuple[list[Pair], bool]:
-    """Remove what nodes have left whose lease has ended (``None``: all but ``own``); return it, and if there is more.
+def _clear(transaction: Transaction, request: NotePresence, now_ms: int) -> tuple[list[Pair], bool]:
+    """Remove what nodes have left whose lease has ended, or all others have if the node is alone.
 
-    A lease that is 0 while that goes on tells a node that comes back that its rows may be gone.
+    Returns what it was, and whether there is more of it.
+
+    A lease that is 0 while that goes on tells a node that comes back that its rows may be gone. One that is longer than
+    any can be is of before the clock was put back: from now on it is as long as the others.
     """
-    ended = transaction.execute(_ENDED_LEASES, (2**62 if now_ms is None else now_ms, own)).fetchall()
+    before_ms, far_ms = (2**62, 2**62) if request.is_alone else (now_ms, now_ms + 2 * request.lease_ms)
+    ended = transaction.execute(_ENDED_LEASES, (before_ms, far_ms, request.node)).fetchall()
     cleared: list[Pair] = []
-    for (node,) in ended:
+    for node, ends_ms in ended:
+        if ends_ms >= before_ms:
+            transaction.execute(_PUT_LEASE, (node, now_ms + request.lease_ms))
+            continue
         rows = [
             (user_id, device_id)
             for user_id, device_id in transaction.execute(_ON_NODE, (node, CLEARED_AT_ONCE)).fetchall()

@@ -21,7 +21,7 @@ from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
 from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
-from actors.messages.bus import Flush
+from actors.messages.bus import CompareHeads, Flush
 from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
 from actors.messages.devices import DeviceCame, DeviceLeft
@@ -159,7 +159,9 @@ async def start_bus(
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     commands = await _start_commands(wiring, supervisor, journal, fanout, bus, codec)
     hints = await _start_hints(wiring, supervisor, users, bus, codec)
-    presence = await _start_presence(wiring, supervisor, journal, fanout, users, hints)
+    presence = await _start_presence(
+        wiring, supervisor, journal, fanout, users, hints, lambda: subscriber.tell(CompareHeads())
+    )
     handler = BroadcasterMessageHandler(
         users.tell_watchlist,
         users.tell_if_active,
@@ -168,6 +170,7 @@ async def start_bus(
         hints.tell,
         tracer,
         wiring.content_ids,
+        wiring.outside.now_ms,
     )
     subscriber_deps = SubscriberDeps(
         node=node,
@@ -228,6 +231,7 @@ async def _start_presence(
     fanout: FanOut,
     users: ActiveUsers,
     hints: ActorRef[DeviceHints],
+    compare: Callable[[], None],
 ) -> ActorRef[Presence]:
     deps = PresenceDeps(
         node=wiring.node,
@@ -236,7 +240,9 @@ async def _start_presence(
         registry=fanout.registry.tell,
         tell_watchlist=users.tell_watchlist,
         hints=hints.tell,
+        compare=compare,
         metrics=wiring.metrics.presence,
+        now_s=asyncio.get_running_loop().time,
         lease_s=wiring.outside.lease_s,
     )
     return await _start(wiring, Presence.start(deps), supervisor)

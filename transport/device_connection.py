@@ -88,7 +88,7 @@ class DeviceConnection(DeviceSocket):
         self._user_id = claims.user_id
         self._token_id, self._thumbprint = claims.token_id, claims.thumbprint
 
-    def _launch(self, claims: Claims, resume: ResumeQuery) -> None:
+    def _launch(self, claims: Claims, resume: ResumeQuery, *, polls: bool = False) -> None:
         """Start the actor."""
         wall_s = self._deps.wall_s()
         handshake = HandshakeResult(
@@ -98,6 +98,7 @@ class DeviceConnection(DeviceSocket):
             connected_at=int(wall_s),
             follows=resume.follows,
             takes_pieces=resume.takes_pieces,
+            polls=polls,
         )
         self._tell = self._deps.spawn(self, handshake)
 

@@ -9,13 +9,13 @@ from typing import assert_never
 import msgspec
 from msgspec import Struct
 
-from actors.bus.freshness import Freshness
+from actors.bus.freshness import Freshness, check_age
 from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
 from actors.messages.bus import CommandDelivered, DeviceCommandsMessage, DevicesRead, RemoteCommand
 from actors.messages.channel import BusMessage, ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
-from actors.messages.devices import Devices, ReadDevices
-from actors.messages.failures import ReadFailed
+from actors.messages.devices import ReadDevices
+from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.fanout import SendToDevice
 from actors.messages.sync import DeviceCommand
 from actors.metrics import BusMetrics, CommandMetrics
@@ -95,19 +95,22 @@ class DeviceCommands(SupervisedActor):
         send, found = read.send, read.found
         is_here = bool(read.connections)
         if isinstance(found, ReadFailed):
-            self._answer(send, "sent" if is_here else "try_again_later")
+            why: CommandOutcome = "too_many" if isinstance(found, ReadRefused) else "try_again_later"
+            self._answer(send, "sent" if is_here else why)
             return
-        nodes = _nodes_of(found, send.command.target_device)
+        nodes = found.nodes_of(send.command.target_device or "")
         if nodes is not None and any(node != self._deps.node for node in nodes):
             self._publish(send, is_here=is_here)
         elif is_here:
             self._answer(send, "sent")
+        elif nodes is None:
+            self._answer(send, "not_found")
         else:
-            self._answer(send, "not_found" if nodes is None else "device_offline")
+            self._answer(send, "not_listening" if nodes else "device_offline")
 
     def _publish(self, send: SendCommand, *, is_here: bool) -> None:
         if len(self._publishing) >= MAX_PUBLISHING:
-            self._answer(send, "sent" if is_here else "try_again_later")
+            self._answer(send, "sent" if is_here else "bus_unavailable")
             return
         payload = self._deps.encode(send.user_id, self._outgoing(send.command))
         task = asyncio.get_running_loop().create_task(self._carry(send, payload, is_here=is_here))
@@ -119,7 +122,7 @@ class DeviceCommands(SupervisedActor):
             await self._deps.bus.publish_to_devices(send.user_id, payload)
         except BusUnavailable as error:
             logger.debug("the bus took no command: %s", error)
-            self._answer(send, "sent" if is_here else "try_again_later")
+            self._answer(send, "sent" if is_here else "bus_unavailable")
         except MessageRefused as error:
             logger.error("the bus refuses a command for good: %s", error)
             self._answer(send, "sent" if is_here else "device_offline")
@@ -159,19 +162,11 @@ class DeviceCommands(SupervisedActor):
         if message.id is not None:
             self._freshness.admit(message.id, message.sent_ms, now_ms)
             return message.sent_ms
-        if not isinstance(message.timestamp, HLCTimestamp):
-            return now_ms  # a foreign publisher's, who does not say
-        if now_ms - message.timestamp.physical > MAX_COMMAND_AGE_MS:
-            raise BusMessageRefused("stale", f"sent {(now_ms - message.timestamp.physical) / 1000:.1f} s ago")
-        return message.timestamp.physical
+        check_age(message.timestamp, now_ms, MAX_COMMAND_AGE_MS)
+        return message.timestamp.physical if isinstance(message.timestamp, HLCTimestamp) else now_ms
 
     def _count(self, connections: int) -> None:
         self._deps.metrics.delivered += connections
-
-
-def _nodes_of(devices: Devices, device_id: str | None) -> tuple[str, ...] | None:
-    """Return on which nodes a device is connected; ``None``: it is not known."""
-    return next((device.nodes for device in devices.devices if device.device_id == device_id), None)
 
 
 def _shown(message: PubNubDeviceCommand) -> DeviceCommand:

@@ -41,6 +41,8 @@ class DeviceHintsDeps(Struct, frozen=True, eq=False, kw_only=True):
     metrics: BusMetrics
     now_ms: Callable[[], int]
     """The wall clock."""
+    last_word_s: float = 0.5
+    """So long a stop waits for the bus to take what it was given."""
 
 
 class DeviceHints(SupervisedActor):
@@ -75,8 +77,10 @@ class DeviceHints(SupervisedActor):
             case _:
                 assert_never(message)
 
-    def on_stop(self) -> None:
-        """Give up what is under way."""
+    async def on_stop(self) -> None:  # type: ignore[override]
+        """Let the bus take what is under way; give up what it does not take soon."""
+        if self._publishing is not None:
+            await asyncio.wait([self._publishing], timeout=self._deps.last_word_s)
         if self._publishing is not None:
             self._publishing.cancel()
 

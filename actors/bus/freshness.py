@@ -3,6 +3,7 @@
 from collections import deque
 
 from actors.errors import BusMessageRefused
+from crdt.hlc import HLCTimestamp
 
 FRESH_MS = 10_000
 """How far the sender's clock may be from ours, the way included. NTP keeps clocks within a fraction of a second."""
@@ -37,3 +38,9 @@ class Freshness:
 
     def __len__(self) -> int:
         return len(self._seen)
+
+
+def check_age(timestamp: HLCTimestamp | int | None, now_ms: int, max_age_ms: int) -> None:
+    """Check when a foreign publisher has sent a message, if it says so. Raises: BusMessageRefused, ``stale``."""
+    if isinstance(timestamp, HLCTimestamp) and now_ms - timestamp.physical > max_age_ms:
+        raise BusMessageRefused("stale", f"sent {(now_ms - timestamp.physical) / 1000:.1f} s ago")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from actors.bus.freshness import check_age
 from actors.messages import device_registers, progress
 from actors.messages.bus import RemoteCommand, RemoteSeen
 from actors.messages.channel import (
@@ -18,6 +19,7 @@ from actors.messages.channel import (
     PubNubWatchlistUpdate,
 )
 from actors.messages.collections import DEVICES, PROGRESS
+from actors.messages.commands import MAX_COMMAND_AGE_MS
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
@@ -39,6 +41,7 @@ class BroadcasterMessageHandler:
         hints: told which devices other nodes have seen.
         tracer: of this node.
         content_ids: which are taken.
+        now_ms: the wall clock.
 
     Thread: the event loop.
     """
@@ -52,6 +55,7 @@ class BroadcasterMessageHandler:
         hints: Tell[RemoteSeen],
         tracer: Tracer,
         content_ids: ContentIds,
+        now_ms: Callable[[], int],
     ) -> None:
         self._tell_watchlist = tell_watchlist
         self._tell_if_active = tell_if_active
@@ -60,12 +64,16 @@ class BroadcasterMessageHandler:
         self._hints = hints
         self._tracer = tracer
         self._content_ids = content_ids
+        self._now_ms = now_ms
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
         """Accept ``message`` of the channel of a user who is active here.
 
         Another node's update concerns nobody else: the journal has it already. A foreign publisher's write is left to
         ``handle_foreign_message``, which gets it too, here or on another node.
+
+        Raises:
+            BusMessageRefused: ``stale``, a handoff that nobody expects any more.
         """
         match message:
             case PubNubWatchlistUpdate(revision=None) | PubNubProgressUpdate(revision=None) | PubNubDeviceHeartbeat():
@@ -74,7 +82,8 @@ class BroadcasterMessageHandler:
                 self._tell_if_active(user_id, RemoteUpdate(message))
             case HeadMoved():
                 self._tell_if_active(user_id, message)
-            case PubNubDeviceHandoff():
+            case PubNubDeviceHandoff(timestamp=timestamp):
+                check_age(timestamp, self._now_ms(), MAX_COMMAND_AGE_MS)
                 self._broadcaster(RelayPubNubMessage(user_id, message))
             case PubNubDeviceCommand():
                 self._commands(RemoteCommand(user_id, message))

@@ -38,7 +38,7 @@ class SubscriberDeps(Struct, frozen=True, eq=False, kw_only=True):
     decode: Callable[[str, bytes], BusMessage]
     """User id, payload -> message. Raises: BusMessageRefused."""
     handle: Callable[[str, BusMessage], None]
-    """Takes the messages of active users."""
+    """Takes the messages of active users. Raises: BusMessageRefused."""
     handle_foreign: Callable[[str, BusMessage], None] | None
     """Takes the writes of foreign publishers; ``None``: they are not wanted."""
     handle_control: Callable[[bytes], None] | None = None
@@ -117,12 +117,10 @@ class PubNubSubscriber(SupervisedActor):
         metrics = self._deps.metrics
         metrics.received += 1
         try:
-            message = self._deps.decode(user_id, payload)
+            handle(user_id, self._deps.decode(user_id, payload))
         except BusMessageRefused as error:
             metrics.refused[error.reason] += 1
             logger.warning("a message on the bus was skipped: %s", error)
-            return
-        handle(user_id, message)
 
     def _compare_heads(self) -> None:
         """Begin (again) with every active user."""

@@ -25,6 +25,8 @@ class HandshakeResult(Struct, frozen=True, eq=False, kw_only=True):
     """The collections that it wants to be shown, and what it has of them; all but a first one say since when."""
     takes_pieces: bool = False
     """Whether it wants lists in pieces."""
+    polls: bool = False
+    """Whether the connection is a poll."""
 
 
 class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):

@@ -80,6 +80,7 @@ class SyncWebSocket(LoopActor):
             connected_at=handshake.connected_at,
             takes_pieces=handshake.takes_pieces,
             collections=collections_of(handshake.follows),
+            polls=handshake.polls,
         )
         self._state = State.JOINING
         self._followed = tuple([Followed(asked, asked.epoch) for asked in handshake.follows])

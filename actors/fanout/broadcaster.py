@@ -17,6 +17,7 @@ from actors.messages.channel import (
     PubNubWatchlistUpdate,
 )
 from actors.messages.collections import line_of
+from actors.messages.commands import HANDOFF
 from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change, device_update, shown
 from actors.messages.fanout import BroadcasterMessage, Relay, RelayMissed, RelayPubNubMessage, SendToUser
@@ -128,7 +129,7 @@ class WebSocketBroadcaster(SupervisedActor):
                 if content_id is None:
                     return None
                 return DeviceCommand(
-                    f"handoff:{content_id}", message.target_device_id, position_seconds=message.position_seconds
+                    f"{HANDOFF}{content_id}", message.target_device_id, position_seconds=message.position_seconds
                 )
             case _:
                 assert_never(message)

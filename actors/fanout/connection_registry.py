@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain, islice
+from math import inf
 from typing import assert_never
 
 from actors.fanout.slow_consumers import SlowConsumers
@@ -25,7 +26,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import CollectionUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import CollectionUpdate, DeviceCommand, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -141,7 +142,7 @@ class ConnectionRegistry(SupervisedActor):
         if not of_user:
             del self._user_connections[connection.user_id]
         if not _has_device(of_user, connection.device_id):
-            self._presence(DeviceLeft(connection.user_id, connection.device_id))
+            self._presence(DeviceLeft(connection.user_id, connection.device_id, connection.polls))
         self._count()
         return True
 
@@ -177,8 +178,12 @@ class ConnectionRegistry(SupervisedActor):
         )
 
     def _relay(self, relay: SendToUser) -> None:
-        self.send_to_user(relay.user_id, *relay.messages)
-        kind = kind_of(first.collection) if isinstance(first := relay.messages[0], CollectionUpdate) else None
+        first = relay.messages[0]
+        if isinstance(first, DeviceCommand) and first.target_device is not None:
+            self._send_to_device(SendToDevice(relay.user_id, first, inf, lambda _: None))
+        else:
+            self.send_to_user(relay.user_id, *relay.messages)
+        kind = kind_of(first.collection) if isinstance(first, CollectionUpdate) else None
         self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s, kind)
         if self._tracer.is_following:
             for message in relay.messages:

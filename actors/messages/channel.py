@@ -7,11 +7,11 @@ Source: shared wire shapes in docs/protocol.md.
 
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import DecodeError, Meta, Struct, json
 
 from actors.messages.change import AuthorStamp, PlayState, RegisterAction, Seconds, WatchlistAction
 from actors.messages.collections import WATCHLIST
-from actors.messages.commands import MAX_PAYLOAD_BYTES, CommandType
+from actors.messages.commands import HANDOFF, MAX_PAYLOAD_BYTES
 from actors.messages.devices import DeviceFields, DeviceSeen
 from actors.messages.names import MAX_NAME_LENGTH, Name
 from crdt.hlc import HLCTimestamp
@@ -89,24 +89,32 @@ class PubNubDeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="ty
     epoch: str | None = None
     """Of the database that has ``revision``."""
 
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        _check_json("capabilities", self.capabilities)
+
 
 class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="type"):
     """Playback moves to another device; ``position_seconds`` may be unknown."""
 
     target_device_id: str
     content_id: str
-    position_seconds: int | None = None
+    position_seconds: int | float | None = None
     timestamp: HLCTimestamp | int | None = None
 
 
 class ChannelCommand(Struct, frozen=True, omit_defaults=True):
     """What a device is to do: documented are ``play``, ``pause``, ``seek`` and ``cast``, each with what it needs."""
 
-    command_type: CommandType
+    command_type: Annotated[str, Meta(min_length=1, max_length=len(HANDOFF) + MAX_NAME_LENGTH)]
     position_seconds: int | float | None = None
     content_id: Annotated[str, Meta(max_length=MAX_NAME_LENGTH)] | None = None
     payload: Annotated[str, Meta(max_length=MAX_PAYLOAD_BYTES)] | None = None
     """JSON as a text: a bus may write numbers in another way, and the signature would not match."""
+
+    def __post_init__(self) -> None:
+        """Check what no schema says. Raises: ValueError."""
+        _check_json("payload", self.payload)
 
 
 class PubNubDeviceCommand(Struct, frozen=True, tag="device_command", tag_field="type", omit_defaults=True):
@@ -165,3 +173,12 @@ PubNubSyncMessage = (
 )
 PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat | PubNubDevicesSeen
 BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved
+
+
+def _check_json(name: str, text: str | None) -> None:
+    """Raises: ValueError, ``text`` is not JSON: whoever reads the message decodes it, and must not fail of it."""
+    try:
+        if text is not None:
+            json.decode(text)
+    except (DecodeError, RecursionError):
+        raise ValueError(f"{name}: must be JSON as a text") from None

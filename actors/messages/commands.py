@@ -1,5 +1,6 @@
 """What one device of a user has another one do: its bounds, and what becomes of it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, json
@@ -14,8 +15,19 @@ MAX_COMMAND_AGE_MS: Final = 30_000
 """What was sent before that is not acted upon: better not at all than when nobody expects it any more."""
 
 CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
+HANDOFF: Final = "handoff:"
+"""A handoff is this and the content's id."""
 
-CommandOutcome = Literal["sent", "device_offline", "not_found", "try_again_later"]
+CommandOutcome = Literal[
+    "sent", "device_offline", "not_found", "try_again_later", "bus_unavailable", "not_listening", "too_many"
+]
+WHY_LATER: Final[Mapping[CommandOutcome, str]] = {
+    "try_again_later": "nobody can say where the device is",
+    "bus_unavailable": "the device is on another node, which the bus does not reach now",
+    "not_listening": "the device is between two connections, or does not read",
+    "too_many": "too many commands of this user are under way",
+}
+"""The outcomes that are others a moment later, each a ``try_again_later`` to its sender, and what they mean."""
 CommandKind = Literal["handoff", "other"]
 """What commands are counted by: the others' types are the apps' own, and may be any number."""
 
@@ -52,4 +64,4 @@ class SendCommand(Struct, frozen=True, eq=False):
     @property
     def kind(self) -> CommandKind:
         """Of the command."""
-        return "handoff" if self.command.command.startswith("handoff:") else "other"
+        return "handoff" if self.command.command.startswith(HANDOFF) else "other"

@@ -35,6 +35,8 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     """The device wants lists in pieces, a message each."""
     collections: frozenset[str] = frozenset((WATCHLIST,))
     """Those that the device follows."""
+    polls: bool = False
+    """It ends with what it says, and the device asks again."""
 
 
 class Following(Struct, frozen=True):

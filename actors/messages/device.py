@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from actors.messages.change import Change
 from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
-from actors.messages.commands import CommandOutcome, CommandRequest
+from actors.messages.commands import WHY_LATER, CommandOutcome, CommandRequest
 from actors.messages.content_ids import ContentId
 from actors.messages.device_registers import DeviceChange, DevicesSnapshot, DevicesSnapshotPiece
 from actors.messages.devices import DeviceFields
@@ -128,7 +128,7 @@ Submitted = WatchlistWrite | ListWrite | ProgressWrite | DeviceEdit | DeviceHear
 """What is done elsewhere, and answered when it is."""
 
 COMMAND_RETRY_MS: Final = 2_000
-"""What devices are asked to wait while the database is away."""
+"""What devices are asked to wait while a command cannot be brought to its device."""
 
 ErrorCode = Literal[
     "malformed", "unknown_type", "invalid_field", "unauthorized", "not_found", "refused", "quota_exceeded",
@@ -303,9 +303,9 @@ def answer_to_command(message_id: str | int | None, outcome: CommandOutcome) -> 
             text = "the device is offline"
         case "not_found":
             text = "there is no such device"
-        case "try_again_later":
-            text, wait_ms = "nobody can say where the device is", COMMAND_RETRY_MS
-            return Error(id=message_id, code=outcome, message=text, retry_after_ms=wait_ms)
+        case "try_again_later" | "bus_unavailable" | "not_listening" | "too_many":
+            text, wait_ms = WHY_LATER[outcome], COMMAND_RETRY_MS
+            return Error(id=message_id, code="try_again_later", message=text, retry_after_ms=wait_ms)
         case _:
             assert_never(outcome)
     return Error(id=message_id, code=outcome, field="target_device_id", message=f"target_device_id: {text}")

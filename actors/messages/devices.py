@@ -3,10 +3,10 @@
 What is said of one is a register: ``actors.messages.device_registers``.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from actors.messages.collections import DEVICES
 from actors.messages.failures import ReadFailed, WriteFailed
@@ -16,6 +16,8 @@ from actors.runtime.tell import Tell
 
 MAX_CAPABILITIES_BYTES: Final = 1024
 """Of a device's capabilities, as JSON."""
+TimeMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Milliseconds since 1970, before the year 10000: beyond it no text can say when that is."""
 Pair = tuple[str, str]
 """A user and one of the user's devices."""
 
@@ -61,6 +63,8 @@ class DeviceLeft(Struct, frozen=True):
 
     user_id: str
     device_id: str
+    polls: bool = False
+    """That was a poll: the device is expected to ask again."""
 
 
 class DeviceRecorded(Struct, frozen=True):
@@ -77,6 +81,10 @@ class DevicesConnected(Struct, frozen=True):
     devices: frozenset[Pair]
 
 
+class LingerOver(Struct, frozen=True):
+    """It is time to look who of those that left has not come back."""
+
+
 class PresenceDue(Struct, frozen=True):
     """It is time to write what has come together, or to renew the lease."""
 
@@ -89,7 +97,7 @@ class DeviceSeen(Struct, frozen=True):
 
     device_id: str
     is_online: bool
-    last_seen_ms: int
+    last_seen_ms: TimeMs
     """As of a ``KnownDevice``."""
 
 
@@ -142,6 +150,9 @@ class EndPresence(Request["PresenceEnded"], frozen=True, tag=True):
 class PresenceEnded(Struct, frozen=True, tag=True):
     """It is in the database."""
 
+    seen: tuple[UserDevicesSeen, ...] = ()
+    """Who has gone offline by it, of users who have a device on another node; not all, if there are many."""
+
 
 class KnownDevice(Struct, frozen=True, kw_only=True):
     """One of a user's devices."""
@@ -158,6 +169,13 @@ class Devices(Struct, frozen=True, tag=True):
     """A user's devices, by their ids."""
 
     devices: tuple[KnownDevice, ...]
+    strangers: dict[str, tuple[str, ...]] = {}
+    """Those that are connected and not known, since they were forgotten, or are very new: device -> nodes."""
+
+    def nodes_of(self, device_id: str) -> tuple[str, ...] | None:
+        """Return on which nodes a device is connected; ``None``: it is connected nowhere, and not known."""
+        known = next((device.nodes for device in self.devices if device.device_id == device_id), None)
+        return self.strangers.get(device_id) if known is None else known
 
 
 class FindDevices(Request[Devices], frozen=True, tag=True):
@@ -182,6 +200,6 @@ class WritePresence(Struct, frozen=True, eq=False):
 
 
 PresenceMessage = (
-    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | PresenceDue | PresenceNoted | PresenceEnded
-    | WriteFailed
+    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | LingerOver | PresenceDue | PresenceNoted
+    | PresenceEnded | WriteFailed
 )  # fmt: skip

@@ -54,7 +54,7 @@ class Unregister(Struct, frozen=True):
 
 
 class SendToUser(Struct, frozen=True):
-    """Send ``messages`` to every connection of the user.
+    """Send ``messages`` to every connection of the user; a command to its device alone.
 
     Journaled messages (with revisions) come in consecutive revisions; never mixed with others.
     """

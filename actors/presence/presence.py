@@ -1,8 +1,12 @@
 """Which devices are connected to this node, written where all nodes look: in batches, under a lease of the node."""
 
+import asyncio
 import logging
 from asyncio import TimerHandle
-from itertools import islice
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import chain, islice
+from math import inf
 from typing import Final, assert_never
 
 from msgspec import Struct
@@ -17,6 +21,7 @@ from actors.messages.devices import (
     DeviceRecorded,
     DevicesConnected,
     EndPresence,
+    LingerOver,
     NotePresence,
     Pair,
     PresenceDue,
@@ -29,6 +34,7 @@ from actors.messages.failures import WriteFailed
 from actors.messages.fanout import ListDevices
 from actors.messages.journal import DeviceWrite, Outcome
 from actors.metrics import PresenceMetrics
+from actors.runtime import LoopFuture
 from actors.runtime.supervisor import SupervisedActor
 from actors.runtime.tell import Tell, TellIfAlive, tell_later
 
@@ -41,11 +47,15 @@ RENEWALS: Final = 3
 GATHER_S: Final = 0.1
 """Between two transactions: so long may a device that comes or goes wait for others that do."""
 LINGER_S: Final = 0.5
-"""So long a device may be away before it is said to be: apps reconnect to follow more, and at each poll."""
+"""So long a device may be away before it is said to be: apps reconnect to follow more."""
+POLL_LINGER_S: Final = 5.0
+"""The same of one that polls: between two polls is its way to the service and back, and what it does with an answer."""
 MAX_BATCH: Final = 500
 """Devices in one transaction: 5,000 that come in a second are ten, of some milliseconds each."""
 RETRY_S: Final = 1.0
 """After a transaction that failed."""
+LAST_WORD_S: Final = 0.5
+"""So long a stop waits for what it has to tell: a database that is away must not hold it up."""
 
 
 _NOTHING_SAID: Final = DeviceFields()
@@ -62,21 +72,27 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     tell_watchlist: Tell[DeviceWrite]
     """Reaches the ``WatchlistSync`` of the user whom the write names."""
     hints: Tell[ShowSeen]
+    compare: Callable[[], None]
+    """Has those who follow here be told what they lack."""
     metrics: PresenceMetrics
+    now_s: Callable[[], float]
+    """A monotonic clock: the loop's."""
     lease_s: float = LEASE_S
     gather_s: float = GATHER_S
     linger_s: float = LINGER_S
+    poll_linger_s: float = POLL_LINGER_S
     retry_s: float = RETRY_S
     max_batch: int = MAX_BATCH
+    last_word_s: float = LAST_WORD_S
 
 
 class Presence(SupervisedActor):
     """Messages in: ``PresenceMessage``. Messages out: ``WritePresence``, one at a time, and what comes of its answer.
 
     A device that comes is written at once, or with all that come within ``gather_s`` of the write before; one that
-    goes, if it has not come back after ``linger_s``, or with the next write. Those that were not known get a register,
-    as if they had said something of themselves. While any is connected the lease is renewed. Should it have ended all
-    the same, all that are connected are written again.
+    goes, if it has not come back after ``linger_s``, or ``poll_linger_s`` if it polls. Those that were not known get a
+    register, as if they had said something of themselves. While any is connected the lease is renewed. Should it have
+    ended all the same, all that are connected are written again.
     """
 
     def __init__(self, deps: PresenceDeps) -> None:
@@ -84,8 +100,10 @@ class Presence(SupervisedActor):
         self._deps = deps
         self._is_here: dict[Pair, bool] = {}
         """What is to be written: who came, and who left. A later word replaces an earlier one."""
+        self._lingering: tuple[dict[Pair, float], dict[Pair, float]] = ({}, {})
+        """Who may come back, and until when: WebSockets and streams, and those who poll. The first to end are first."""
         self._visited: dict[Pair, None] = {}
-        """Who left before it was written that they came: known as well. In order, which a set would not keep."""
+        """Who came back, or left before it was written that they came: known as well. In order, as no set would be."""
         self._recorded: dict[Pair, None] = {}
         """Who has become known."""
         self._written: _Batch | None = None
@@ -94,32 +112,45 @@ class Presence(SupervisedActor):
         self._has_more = False
         """There is more to be removed of nodes that are gone."""
         self._had_lease = False
+        self._was_missing = False
+        """The lease had ended, and what others did meanwhile was not told here."""
         self._timer: TimerHandle | None = None
+        self._linger_timer: TimerHandle | None = None
+        self._lingers_until_s = inf
+        """When that rings."""
 
     def on_start(self) -> None:
         """Remove what earlier runs have left."""
         self._write()
 
-    def on_stop(self) -> None:
-        """Everybody is offline here. The journal is stopped later, and does this before."""
+    async def on_stop(self) -> None:  # type: ignore[override]
+        """Everybody is offline here. The journal is stopped later, and does this before; who follows is told."""
         self._cancel_timer()
-        self._deps.journal(WritePresence(EndPresence(self._deps.node), lambda _: None))
+        self._cancel_linger_timer()
+        pending: LoopFuture[PresenceNoted | PresenceEnded | WriteFailed] = LoopFuture()
+        self._deps.journal(WritePresence(EndPresence(self._deps.node), pending.set))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deps.last_word_s):
+                ended = await pending
+                if isinstance(ended, PresenceEnded) and ended.seen:
+                    self._deps.hints(ShowSeen(ended.seen))
 
     def on_receive(self, message: PresenceMessage) -> None:
         """Take one message."""
         match message:
             case DeviceCame(user_id=user_id, device_id=device_id):
                 self._deps.metrics.devices += 1
-                self._is_here[user_id, device_id] = True
-            case DeviceLeft(user_id=user_id, device_id=device_id):
+                self._came((user_id, device_id))
+            case DeviceLeft(user_id=user_id, device_id=device_id, polls=polls):
                 self._deps.metrics.devices -= 1
-                if self._is_here.get((user_id, device_id)):
-                    self._visited[user_id, device_id] = None
-                self._is_here[user_id, device_id] = False
+                linger_s = self._deps.poll_linger_s if polls else self._deps.linger_s
+                self._lingering[polls][user_id, device_id] = self._deps.now_s() + linger_s
             case DeviceRecorded(user_id=user_id, device_id=device_id, is_done=is_done):
                 (self._recorded if is_done else self._visited)[user_id, device_id] = None
             case DevicesConnected(devices=devices):
-                self._is_here = {**dict.fromkeys(devices, True), **self._is_here}
+                self._is_here = {**dict.fromkeys(chain(devices, *self._lingering), True), **self._is_here}
+            case LingerOver():
+                self._lingers_until_s = inf
             case PresenceDue():
                 self._due()
             case PresenceNoted():
@@ -133,13 +164,34 @@ class Presence(SupervisedActor):
 
     def on_idle(self) -> None:
         """Write what has come, unless more of it is gathered."""
+        self._let_go()
         self._deps.metrics.waiting = len(self._is_here) + len(self._visited)
-        if not self._has_work or self._written is not None or self._is_gathering:
-            return
-        if self._recorded or self._visited or self._has_more or any(self._is_here.values()):
+        if self._has_work and self._written is None and not self._is_gathering:
             self._write()
-        else:  # devices that have gone, and nothing else
-            self._gather(self._deps.linger_s)
+
+    def _came(self, pair: Pair) -> None:
+        if any(lingering.pop(pair, None) is not None for lingering in self._lingering):  # it is in one of them
+            self._visited[pair] = None  # nobody was told that it had left, but it may have been forgotten meanwhile
+        else:
+            self._is_here[pair] = True
+
+    def _let_go(self) -> None:
+        """Let those be gone who have not come back in time, and look again when that is over for the next."""
+        now_s, next_s = self._deps.now_s(), inf
+        for lingering in self._lingering:
+            while lingering:
+                pair, until_s = next(iter(lingering.items()))
+                if until_s > now_s:
+                    next_s = min(next_s, until_s)
+                    break
+                del lingering[pair]
+                if self._is_here.get(pair):
+                    self._visited[pair] = None
+                self._is_here[pair] = False
+        if next_s < self._lingers_until_s:
+            self._cancel_linger_timer()
+            self._lingers_until_s = next_s
+            self._linger_timer = tell_later(next_s - now_s, self.actor_ref, LingerOver())
 
     @property
     def _has_work(self) -> bool:
@@ -152,7 +204,7 @@ class Presence(SupervisedActor):
         is_idle, self._is_gathering = self._is_gathering and not self._has_work, False
         if not is_idle:
             self._write()
-        elif self._deps.metrics.devices:
+        elif self._deps.metrics.devices or any(self._lingering):
             self._timer = tell_later(self._deps.lease_s / RENEWALS, self.actor_ref, PresenceDue())
 
     def _write(self) -> None:
@@ -192,6 +244,10 @@ class Presence(SupervisedActor):
             metrics.leases_lost += 1
             logger.warning("the node's lease had ended: its devices are written again")
             self._deps.registry(ListDevices(TellIfAlive(self.actor_ref)))
+            self._was_missing = True
+        elif self._was_missing and batch.is_here and not self._is_here:  # else who is here would be said to be offline
+            self._was_missing = False
+            self._deps.compare()
         self._had_lease = True
 
     def _failed(self) -> None:
@@ -225,6 +281,10 @@ class Presence(SupervisedActor):
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _cancel_linger_timer(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
 
 
 class _Batch(Struct, frozen=True):

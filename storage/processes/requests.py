@@ -12,7 +12,7 @@ from msgspec import ValidationError
 
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
-from actors.messages.devices import EndPresence, FindDevices, NotePresence, PresenceEnded
+from actors.messages.devices import EndPresence, FindDevices, NotePresence
 from actors.messages.journal import PageExpired
 from actors.messages.store import (
     BatchCommitted,
@@ -185,8 +185,7 @@ class OpenedStore:
             case NotePresence():
                 return self._presence.note(request)
             case EndPresence(node=node):
-                self._presence.end(node)
-                return PresenceEnded()
+                return self._presence.end(node)
             case FindDevices(user_id=user_id):
                 return self._presence.devices(user_id)
             case Prepare():

@@ -204,9 +204,9 @@ class Publisher:
     def __init__(self, sdk: Any) -> None:
         self._sdk = sdk
 
-    async def publish(self, user_id: str, message: Any) -> None:
+    async def publish(self, user_id: str, message: Any, name: str = "sync") -> None:
         """Put ``message`` on the user's channel; as a POST, whose body may be as large as PubNub accepts."""
-        await self._sdk.publish().channel(f"user.{user_id}.sync").message(message).use_post(True).result()
+        await self._sdk.publish().channel(f"user.{user_id}.{name}").message(message).use_post(True).result()
 
     async def history(self, user_id: str) -> list[Any]:
         """Return what was published on the user's channel, oldest first, as any subscriber could have recorded it."""

@@ -108,3 +108,24 @@ async def test_rubbish_on_the_channel_is_warned_of_and_counted_and_disturbs_nobo
         assert (await response.json())["revision"] == 1
     for device in devices:
         assert await device.revisions(1) == [1]
+
+
+async def test_what_a_foreign_publisher_says_to_devices_reaches_those_that_it_names(
+    nodes: list[ClusterNode], publisher: Publisher, watch: Watch
+) -> None:
+    tv, phone = await watch(nodes[0], "ann", "tv"), await watch(nodes[1], "ann", "phone", "devices")
+    content_id = str(UUID(int=1))
+    handoff = {"type": "device_handoff", "target_device_id": "tv", "content_id": content_id, "position_seconds": 90.5}
+    await publisher.publish("ann", handoff | {"timestamp": 1_764_000_000})
+    told = {"type": "device_command", "target_device": "tv"}
+    assert await tv.next() == told | {"command": f"handoff:{content_id}", "position_seconds": 90.5}
+    command = {"type": "device_command", "target_device_id": "tv", "timestamp": None}
+    for asked in ({"command_type": "seek", "payload": "no JSON"}, {"command_type": "seek", "position_seconds": 90}):
+        await publisher.publish("ann", command | {"command": asked}, "devices")
+    assert await tv.next() == told | {"command": "seek", "payload": {"position_seconds": 90}}
+    capabilities = {"max_resolution": "4k", "hdr_support": ["HDR10"], "audio_codecs": ["aac"], "can_cast": True}
+    heartbeat = {"type": "device_heartbeat", "device_id": "box", "capabilities": capabilities, "timestamp": 1}
+    await publisher.publish("ann", heartbeat, "devices")
+    while (message := await phone.next())["device_id"] != "box":
+        assert message["type"] == "device_update"  # no word of what the TV is to do
+    assert (message["action"], message["capabilities"]) == ("update", capabilities)

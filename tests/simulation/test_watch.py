@@ -189,3 +189,13 @@ def test_each_list_that_is_followed_is_judged_for_itself(
     for message in told:
         watch.see(message)
     assert (witness.violations == []) is is_fine
+
+
+def test_the_rest_of_a_list_that_another_connection_began_is_not_taken_for_the_whole(witness: Witness) -> None:
+    watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2&snapshot_cursor=c")
+    for told in (resumed(9, recovered=False), piece(9, ANN), update(10)):
+        watch.see(told)
+    assert (witness.violations, witness.snapshots) == ([], {})
+    for told in (resumed(11, recovered=False), piece(11, ANN, start=True)):
+        watch.see(told)
+    assert list(witness.snapshots) == [("ann", 11)]

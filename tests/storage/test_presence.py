@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.devices import DeviceFields, DeviceSeen, KnownDevice, NotePresence, PresenceNoted, UserDevicesSeen
+from actors.messages.devices import (
+    DeviceFields,
+    DeviceSeen,
+    KnownDevice,
+    NotePresence,
+    PresenceEnded,
+    PresenceNoted,
+    UserDevicesSeen,
+)
 from storage.databases.database import Database
 from storage.presence import CLEARED_AT_ONCE, SqlPresenceStore
 from tests.fakes.wall_clock import WallClock
@@ -98,6 +106,19 @@ def test_who_comes_back_after_others_have_cleared_its_rows_is_told_so(store: Sql
     assert online(store) == {"tv": ()}
 
 
+def test_a_lease_of_before_the_clock_was_put_back_is_no_longer_than_others(
+    store: SqlPresenceStore, note: Note, database: Database
+) -> None:
+    note("dead", came=(TV,), lease_ms=1_000 * LEASE_MS)
+    note("b", came=(PHONE,))
+    assert online(store) == {"phone": ("b",), "tv": ("dead",)}  # it may live: then it renews its lease
+    with database.transaction(writing=False) as transaction:
+        (dead_ms,), (b_ms,) = transaction.connection.execute(
+            "SELECT ends_ms FROM leases WHERE node IN ('b', 'dead') ORDER BY node DESC"
+        ).fetchall()
+    assert dead_ms == b_ms
+
+
 def test_many_rows_of_a_node_that_is_gone_go_in_parts(note: Note, database: Database) -> None:
     note(came=tuple((f"u{number}", "tv") for number in range(CLEARED_AT_ONCE + 1)), lease_ms=ENDED_MS)
     assert note("b").has_more
@@ -165,7 +186,11 @@ def test_a_device_that_is_forgotten_comes_back_when_it_connects_again(
     store: SqlPresenceStore, note: Note, knowing: Knowing
 ) -> None:
     note(came=(TV, PHONE))
+    note("b", came=(TV,))
+    assert store.devices("ann").strangers == {}
     knowing.forget("tv", by="phone")
+    assert store.devices("ann").strangers == {"tv": ("a", "b")}
+    note("b", left=(TV,))
     assert note(left=(TV,)).unknown == ()
     assert online(store) == {"phone": ("a",)}
     assert note(came=(TV,)).unknown == (TV,)
@@ -185,7 +210,7 @@ def test_nobody_waits_long_behind_who_is_online(database_url: str, note: Note, d
     patient.close()
 
 
-def seen(noted: PresenceNoted) -> dict[str, tuple[dict[str, bool], bool]]:
+def seen(noted: PresenceNoted | PresenceEnded) -> dict[str, tuple[dict[str, bool], bool]]:
     """Return who has come online or gone offline, by user, and whether the user is elsewhere."""
     return {
         one.user_id: ({device.device_id: device.is_online for device in one.devices}, one.is_elsewhere)
@@ -211,6 +236,18 @@ def test_who_has_become_known_is_told_as_it_is(note: Note) -> None:
 def test_whose_node_has_died_has_gone_offline_unless_it_is_here(note: Note) -> None:
     note("dead", came=(TV, PHONE), lease_ms=ENDED_MS)
     assert seen(note(came=(PHONE,))) == {"ann": ({"phone": True, "tv": False}, False)}
+
+
+def test_whose_node_stops_has_gone_offline_to_who_is_on_another(
+    store: SqlPresenceStore, note: Note, database: Database
+) -> None:
+    note(came=(TV, PHONE, ("bob", "tv"), ("cat", "tv")))
+    note("b", came=(PHONE, ("ann", "pc"), ("dan", "tv")))
+    note("dead", came=(("cat", "pc"), TV))
+    with database.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE leases SET ends_ms = 1 WHERE node = 'dead'")
+    assert seen(store.end("a")) == {"ann": ({"tv": False}, True)}
+    assert seen(store.end("b")) == {}
 
 
 def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_url: str) -> None:

@@ -41,7 +41,7 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "Transfer-Encoding: the body may be chunked, and nothing else.",
     ),
     "503": (
-        "The database, or the issuer of the keys, is away; repeat after Retry-After.",
+        "The database, the issuer of the keys, or what a command needs, is away; repeat after Retry-After.",
         "the journal is unavailable",
     ),
 }

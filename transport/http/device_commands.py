@@ -7,12 +7,13 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.collections import PROGRESS
-from actors.messages.commands import CommandOutcome, CommandRequest, SendCommand
+from actors.messages.commands import HANDOFF, WHY_LATER, CommandOutcome, CommandRequest, SendCommand
 from actors.messages.failures import ReadFailed
 from actors.messages.registers import ReadRegister, RegisterFound
 from actors.messages.sync import DeviceCommand
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
+from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.answers import CommandResponse, HandoffResponse, json_response
 from transport.http.app import HttpRequest
@@ -50,7 +51,7 @@ class CommandRoutes:
         content_id = self._canonical(asked.content_id)
         position_s = await self._position_s(claims.user_id, content_id)
         command = DeviceCommand(
-            command=f"handoff:{content_id}",
+            command=f"{HANDOFF}{content_id}",
             target_device=asked.target_device_id,
             position_seconds=position_s,
             from_device_id=claims.device_id,
@@ -96,7 +97,9 @@ def _check(outcome: CommandOutcome, device_id: str) -> None:
         case "device_offline":
             detail = f"target_device_id: {device_id} is offline."
             raise Problem(HTTPStatus.BAD_REQUEST, detail, code=outcome, field="target_device_id")
-        case "try_again_later":
-            raise unavailable("nobody can say where the device is", RETRY_AFTER_S)
+        case "too_many":
+            raise too_many(f"{WHY_LATER[outcome]}.", RETRY_AFTER_S)
+        case "try_again_later" | "bus_unavailable" | "not_listening":
+            raise unavailable(WHY_LATER[outcome], RETRY_AFTER_S)
         case "sent":
             return

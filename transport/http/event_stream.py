@@ -63,7 +63,7 @@ class EventStream(DeviceConnection):
         bound_kernel_buffer(transport)
         if self._poll_s is not None:
             transport.set_write_buffer_limits(0)  # what it says is to be out before it ends
-        self._launch(claims, resume)
+        self._launch(claims, resume, polls=self._poll_s is not None)
         self._carrier.connections.add(self)
         self._carrier.carry(self)
 

@@ -15,7 +15,7 @@ from actors.messages.bus import RemoteCommand
 from actors.messages.channel import ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
 from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
-from actors.messages.failures import ReadFailed
+from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.fanout import SendToDevice
 from actors.messages.sync import DeviceCommand
 from actors.metrics import BusMetrics, CommandMetrics
@@ -106,6 +106,14 @@ async def test_handoffs_are_counted_apart_from_other_commands(wired: Wired) -> N
     assert +wired.metrics.outcomes == {("handoff", "sent"): 1, ("handoff", "device_offline"): 1}
 
 
+async def test_a_device_that_was_forgotten_is_reached_while_it_is_connected(wired: Wired) -> None:
+    outcomes = await wired.send(0, Devices((), {"tv": ("b",)}))
+    _, message, answer = await wired.bus.next_call()
+    answer.set_result(None)
+    await _until(lambda: outcomes == ["sent"])
+    assert message["target_device_id"] == "tv"
+
+
 @pytest.mark.parametrize("connections", [0, 1])
 async def test_a_device_on_another_node_is_reached_by_the_bus(wired: Wired, connections: int) -> None:
     outcomes = await wired.send(connections, known("a", "b") if connections else known("b"))
@@ -126,9 +134,10 @@ async def test_a_device_on_another_node_is_reached_by_the_bus(wired: Wired, conn
     ("found", "outcome"),
     [
         (known(), "device_offline"),
-        (known("a"), "device_offline"),  # it has just left, or does not read
+        (known("a"), "not_listening"),  # it has just left, is between two polls, or does not read
         (known("b", device_id="pc"), "not_found"),
         (ReadFailed("away"), "try_again_later"),
+        (ReadRefused("128 wait already"), "too_many"),
     ],
 )
 async def test_a_command_that_reaches_nobody_says_why(
@@ -146,7 +155,7 @@ async def test_what_was_shown_here_was_sent_whatever_the_database_says(wired: Wi
 @pytest.mark.parametrize(
     ("error", "connections", "outcome"),
     [
-        (BusUnavailable("away"), 0, "try_again_later"),
+        (BusUnavailable("away"), 0, "bus_unavailable"),
         (MessageRefused("too large"), 0, "device_offline"),
         (BusUnavailable("away"), 1, "sent"),
         (MessageRefused("too large"), 1, "sent"),
@@ -164,7 +173,7 @@ async def test_a_bus_that_does_not_take_it_is_no_reason_to_wait(
 async def test_a_bus_that_does_not_answer_is_given_so_many(wired: Wired) -> None:
     for _ in range(MAX_PUBLISHING):
         assert await wired.send(0, known("b")) == []
-    assert await wired.send(0, known("b")) == ["try_again_later"]
+    assert await wired.send(0, known("b")) == ["bus_unavailable"]
     assert await wired.send(1, known("b")) == ["sent"]
 
 

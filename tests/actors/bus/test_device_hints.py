@@ -28,7 +28,7 @@ TV = (DeviceSeen("tv", is_online=True, last_seen_ms=1),)
 class Wired:
     """A ``DeviceHints``, with the bus in the test's hands."""
 
-    def __init__(self, started: Started, handled: Handled) -> None:
+    def __init__(self, started: Started, handled: Handled, **changes: Any) -> None:
         self.told: list[tuple[str, DevicesSeen]] = []
         self.bus, self.metrics, self.wall_clock = HandBus(), BusMetrics(), WallClock()
         self._handled = handled
@@ -41,6 +41,7 @@ class Wired:
                     tell_if_active=lambda user_id, seen: self.told.append((user_id, seen)),
                     metrics=self.metrics,
                     now_ms=self.wall_clock,
+                    **changes,
                 )
             )
         )
@@ -100,6 +101,24 @@ async def test_a_bus_that_does_not_answer_has_so_many_and_the_oldest_of_the_othe
     wired.bus.calls.clear()
     await _until(lambda: len(wired.bus.calls) == MAX_AT_ONCE)
     assert wired.bus.calls[0][0] == "u1"
+
+
+async def test_what_it_was_told_before_it_stops_is_on_the_bus(wired: Wired) -> None:
+    wired.ref.tell(ShowSeen((UserDevicesSeen("ann", TV, is_elsewhere=True),)))
+    stopping = wired.ref.stop(block=False)
+    assert (await wired.published())["devices"][0]["device_id"] == "tv"
+    async with asyncio.timeout(TIMEOUT_S):
+        await stopping
+
+
+async def test_a_bus_that_does_not_answer_is_not_waited_for_when_it_stops(started: Started, handled: Handled) -> None:
+    wired = Wired(started, handled, last_word_s=0.0)
+    await wired.tell(ShowSeen((UserDevicesSeen("ann", TV, is_elsewhere=True),)))
+    _, _, answer = await wired.bus.next_call()
+    async with asyncio.timeout(TIMEOUT_S):
+        await wired.ref.stop(block=False)
+        await asyncio.wait([answer])
+    assert answer.cancelled()
 
 
 async def test_another_nodes_hint_is_told_once_while_it_is_fresh(wired: Wired) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from actors.bus.message_handler import BroadcasterMessageHandler
+from actors.errors import BusMessageRefused
 from actors.messages.bus import RemoteCommand, RemoteSeen
 from actors.messages.change import Change
 from actors.messages.channel import (
@@ -17,6 +18,7 @@ from actors.messages.channel import (
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.commands import MAX_COMMAND_AGE_MS
 from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.device_registers import description
 from actors.messages.devices import DeviceFields, DeviceSeen
@@ -26,6 +28,7 @@ from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import RemoteUpdate
 from actors.tracing import untraced
 from crdt.hlc import HLCTimestamp
+from tests.fakes.wall_clock import WallClock
 
 CONTENT_ID = "0b0e6a4e-52a5-4a5b-9a1f-00000000000a"
 FOREIGN_ADD = PubNubWatchlistUpdate("add", CONTENT_ID.upper(), "movie-123", 1_764_000_000, "device-a")
@@ -69,14 +72,27 @@ def hints() -> list[RemoteSeen]:
 
 
 @pytest.fixture
+def wall_clock() -> WallClock:
+    return WallClock()
+
+
+@pytest.fixture
 def handler(
     users: Users,
     relayed: list[RelayPubNubMessage],
     commands: list[RemoteCommand],
     hints: list[RemoteSeen],
+    wall_clock: WallClock,
 ) -> BroadcasterMessageHandler:
     return BroadcasterMessageHandler(
-        users.tell_watchlist, users.tell_if_active, relayed.append, commands.append, hints.append, untraced(), UUIDS
+        users.tell_watchlist,
+        users.tell_if_active,
+        relayed.append,
+        commands.append,
+        hints.append,
+        untraced(),
+        UUIDS,
+        wall_clock,
     )
 
 
@@ -137,7 +153,7 @@ def test_a_foreign_update_without_a_uuid_goes_to_the_broadcaster_which_refuses_i
 
 def test_where_any_text_is_an_id_a_foreign_write_may_have_it(users: Users, relayed: list[RelayPubNubMessage]) -> None:
     handler = BroadcasterMessageHandler(
-        users.tell_watchlist, users.tell_if_active, relayed.append, ignore, ignore, untraced(), TEXTS
+        users.tell_watchlist, users.tell_if_active, relayed.append, ignore, ignore, untraced(), TEXTS, WallClock()
     )
     handler.handle_foreign_message("ann", PubNubWatchlistUpdate("add", "123", "movie-123", None, "device-a"))
     (write,) = users.told["ann"]
@@ -171,6 +187,18 @@ def test_a_handoff_is_relayed_as_it_is(handler: BroadcasterMessageHandler, relay
     message = PubNubDeviceHandoff("tv", CONTENT_ID)
     handler.handle_sync_message("ann", message)
     assert relayed == [RelayPubNubMessage("ann", message)]
+
+
+def test_a_handoff_is_relayed_while_somebody_expects_it(
+    handler: BroadcasterMessageHandler, relayed: list[RelayPubNubMessage], wall_clock: WallClock
+) -> None:
+    sent = HLCTimestamp(wall_clock.now_ms - MAX_COMMAND_AGE_MS, 0, "device-a")
+    message = PubNubDeviceHandoff("tv", CONTENT_ID, timestamp=sent)
+    handler.handle_sync_message("ann", message)
+    wall_clock.now_ms += 1
+    with pytest.raises(BusMessageRefused) as refused:
+        handler.handle_sync_message("ann", message)
+    assert (refused.value.reason, relayed) == ("stale", [RelayPubNubMessage("ann", message)])
 
 
 def test_a_command_goes_to_who_brings_it_to_its_device(

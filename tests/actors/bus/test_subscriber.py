@@ -26,6 +26,7 @@ class Others:
         self.handled: list[tuple[str, BusMessage]] = []
         self.foreign: list[tuple[str, BusMessage]] = []
         self.broken_for: set[str] = set()
+        self.too_late_for: set[str] = set()
         self.journal: list[Any] = []
         self.users = ["ann", "bob"]
         self.metrics = BusMetrics()
@@ -39,6 +40,8 @@ class Others:
     def handle(self, user_id: str, message: BusMessage) -> None:
         if user_id in self.broken_for:
             raise ZeroDivisionError
+        if user_id in self.too_late_for:
+            raise BusMessageRefused("stale", "nobody expects this any more")
         self.handled.append((user_id, message))
 
     def handle_foreign(self, user_id: str, message: BusMessage) -> None:
@@ -93,11 +96,13 @@ async def test_a_bad_message_is_warned_of_counted_by_reason_and_skipped(
     ref = started(others.start(bus))
     await handled(ref)
     bus.listener.on_message("ann", b"rubbish")
-    bus.listener.on_message("ann", msgspec.json.encode(PROGRESS))
+    others.too_late_for.add("bob")
+    for user_id in ("bob", "ann"):
+        bus.listener.on_message(user_id, msgspec.json.encode(PROGRESS))
     await handled(ref)
     assert others.handled == [("ann", PROGRESS)]
-    assert others.metrics.refused == {"malformed": 1}
-    assert others.metrics.received == 2
+    assert others.metrics.refused == {"malformed": 1, "stale": 1}
+    assert others.metrics.received == 3
     assert [r.levelno for r in caplog.records if "rubbish" in r.getMessage()] == [logging.WARNING]
 
 

@@ -83,6 +83,15 @@ def writes_of(told: list[Any], **deps: Any) -> DeviceWrites:
             "try_again_later",
             Error(id="c1", code="try_again_later", message="nobody can say where the device is", retry_after_ms=2_000),
         ),
+        (
+            "bus_unavailable",
+            Error(
+                id="c1",
+                code="try_again_later",
+                message="the device is on another node, which the bus does not reach now",
+                retry_after_ms=2_000,
+            ),
+        ),
     ],
 )
 def test_a_command_goes_to_its_device_and_what_became_of_it_back(

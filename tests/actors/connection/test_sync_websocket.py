@@ -58,7 +58,12 @@ class Device:
     """A started actor with everything around it."""
 
     def __init__(
-        self, *others: Following, takes_pieces: bool = False, collection: str = WATCHLIST, **asked: Any
+        self,
+        *others: Following,
+        takes_pieces: bool = False,
+        polls: bool = False,
+        collection: str = WATCHLIST,
+        **asked: Any,
     ) -> None:
         self.socket = RecordingSocket()
         self.told: list[WatchlistRequest] = []
@@ -72,6 +77,7 @@ class Device:
                 device_id="tv",
                 ends_at_s=5_000.0,
                 takes_pieces=takes_pieces,
+                polls=polls,
                 follows=(Following(collection, **asked), *others),
             ),
             ConnectionDeps(
@@ -155,6 +161,14 @@ async def test_a_device_without_since_joins_and_is_sent_nothing_of_its_own(conne
     assert isinstance(join, Join)
     assert (join.since, join.connection.user_id, join.connection.device_id) == (None, "ann", "tv")
     assert device.socket.writes == []
+
+
+@pytest.mark.parametrize("polls", [False, True])
+async def test_a_poll_is_known_as_one(connect: Connect, polls: bool) -> None:
+    device = connect(since=3, polls=polls)
+    await device.tell()
+    (join,) = device.told_of(Join)
+    assert join.connection.polls is polls
 
 
 async def test_frames_of_one_turn_leave_in_one_write_in_order(live: Device) -> None:

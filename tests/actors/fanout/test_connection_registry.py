@@ -390,6 +390,14 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
     ]  # fmt: skip
 
 
+async def test_of_a_device_that_polls_it_is_said_when_it_leaves(
+    watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
+) -> None:
+    watched.tell(Register(structs.replace(devices.connection("b"), polls=True)))
+    await watched.ask(Unregister("b"), block=False)
+    assert came_and_left[-1] == DeviceLeft("ann", "tv", polls=True)
+
+
 async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connections_that_do_not_read(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
@@ -408,3 +416,14 @@ async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connect
     assert {name: len(devices.told.get(name, [])) for name in "bcdex"} == {"b": 1, "c": 1, "d": 0, "e": 0, "x": 0}
     delivery = devices.told["b"][0]
     assert (delivery.first_revision, delivery.until_s, metrics.messages_sent) == (None, 7.5, 2)
+
+
+async def test_a_handoff_of_the_channel_is_a_relay_and_goes_to_its_device_alone(
+    started: Started, devices: Devices
+) -> None:
+    relays = BroadcastMetrics()
+    registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced()))
+    for connection_id, device_id in (("b", "tv"), ("c", "phone")):
+        registry.tell(Register(devices.connection(connection_id, device_id=device_id)))
+    await registry.ask(sending("ann", (DeviceCommand("handoff:film", "tv"),)), block=False)
+    assert ([len(devices.told[name]) for name in "bc"], relays.messages_relayed) == ([1, 0], 1)

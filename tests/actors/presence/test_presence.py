@@ -14,9 +14,11 @@ from actors.messages.devices import (
     DevicesConnected,
     DeviceSeen,
     EndPresence,
+    LingerOver,
     NotePresence,
     Pair,
     PresenceDue,
+    PresenceEnded,
     PresenceNoted,
     UserDevicesSeen,
     WritePresence,
@@ -26,13 +28,15 @@ from actors.messages.fanout import ListDevices
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.registers import RegisterChange
 from actors.metrics import PresenceMetrics
-from actors.presence.presence import Presence, PresenceDeps
+from actors.presence.presence import LINGER_S, POLL_LINGER_S, Presence, PresenceDeps
 from tests.actors.conftest import Started
+from tests.fakes.hand_clock import HandClock
 from tests.timeouts import TIMEOUT_S
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
 LONG_S = 1_000.0
 """A timer that does not ring: tests tell ``PresenceDue`` by hand."""
+TV = ("ann", "tv")
 
 
 class Wired:
@@ -43,9 +47,17 @@ class Wired:
         self.asked: list[ListDevices] = []
         self.recorded: list[DeviceWrite] = []
         self.seen: list[ShowSeen] = []
+        self.comparisons = 0
         self.metrics = PresenceMetrics()
+        self.clock = HandClock()
         self._handled = handled
-        deps = {"lease_s": LONG_S, "gather_s": LONG_S, "retry_s": LONG_S, "is_alone": False} | changes
+        deps = {
+            "lease_s": LONG_S,
+            "gather_s": LONG_S,
+            "retry_s": LONG_S,
+            "is_alone": False,
+            "last_word_s": 0.0,
+        } | changes
         self.ref = started(
             Presence.start(
                 PresenceDeps(
@@ -54,16 +66,26 @@ class Wired:
                     registry=self.asked.append,
                     tell_watchlist=self.recorded.append,
                     hints=self.seen.append,
+                    compare=self.compare,
                     metrics=self.metrics,
+                    now_s=self.clock,
                     **deps,
                 )
             )
         )
 
+    def compare(self) -> None:
+        self.comparisons += 1
+
     async def tell(self, *messages: object) -> None:
         for message in messages:
             self.ref.tell(message)
         await self._handled(self.ref)
+
+    async def linger(self, seconds: float = LINGER_S) -> None:
+        """Let time pass; who has left and not come back by then is gone."""
+        self.clock.now_s += seconds
+        await self.tell(LingerOver())
 
     async def written(self) -> NotePresence:
         """Return the only write that is under way."""
@@ -117,7 +139,9 @@ async def test_a_device_is_written_at_once_and_those_that_follow_together(wire: 
     await wired.tell(DeviceCame("ann", "tv"))
     assert (await wired.written()).came == (("ann", "tv"),)
     await wired.tell(DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceCame("bob", "tv"))
-    assert (wired.metrics.devices, wired.metrics.waiting) == (2, 3)
+    assert (wired.metrics.devices, wired.metrics.waiting) == (2, 2)
+    await wired.linger()
+    assert wired.metrics.waiting == 3
     await wired.answer()
     written = await wired.written()
     assert (written.came, written.left) == ((("ann", "phone"), ("bob", "tv")), (("ann", "tv"),))
@@ -128,6 +152,7 @@ async def test_a_device_is_known_though_it_left_before_it_was_written(wire: Wire
     wired = await wire()
     await wired.tell(DeviceCame("ann", "tv"))
     await wired.tell(DeviceCame("ann", "tablet"), DeviceLeft("ann", "tablet"))
+    await wired.linger()
     await wired.answer()
     written = await wired.written()
     assert (written.came, written.left) == ((), (("ann", "tablet"),))
@@ -146,26 +171,63 @@ async def test_who_comes_while_others_are_gathered_waits_for_them(wire: Wire) ->
     assert len((await wired.written()).came) == 2
 
 
-async def test_who_comes_and_goes_in_between_is_written_as_gone(wire: Wire) -> None:
+async def test_who_comes_and_goes_at_once_is_online_for_a_moment(wire: Wire) -> None:
     wired = await wire()
     await wired.tell(DeviceCame("ann", "tv"), DeviceLeft("ann", "tv"))
     written = await wired.written()
-    assert (written.came, written.left) == ((), (("ann", "tv"),))
-
-
-async def test_who_has_gone_may_come_back_before_it_is_said(wire: Wire) -> None:
-    wired = await wire()
-    await wired.tell(DeviceCame("ann", "tv"))
-    await wired.answer()
-    await wired.tell(DeviceLeft("ann", "tv"))
-    assert wired.writes == []
-    await wired.tell(DeviceCame("ann", "tv"), PresenceDue())
-    written = await wired.written()
     assert (written.came, written.left) == ((("ann", "tv"),), ())
     await wired.answer()
-    await wired.tell(DeviceLeft("ann", "tv"))
-    await wired.tell(PresenceDue())
-    assert (await wired.written()).left == (("ann", "tv"),)
+    assert wired.writes == []
+    await wired.linger()
+    written = await wired.written()
+    assert (written.came, written.left, written.visited) == ((), (("ann", "tv"),), ())
+
+
+@pytest.mark.parametrize(("polls", "linger_s"), [(False, LINGER_S), (True, POLL_LINGER_S)])
+async def test_who_has_gone_may_come_back_before_it_is_said(wire: Wire, polls: bool, linger_s: float) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame(*TV))
+    await wired.answer()
+    for _ in range(2):
+        await wired.tell(DeviceLeft(*TV, polls))
+        await wired.linger(linger_s - 0.001)
+        await wired.tell(DeviceCame("bob", "tv"))  # others are written meanwhile
+        assert (await wired.written()).left == ()
+        await wired.answer()
+        await wired.tell(DeviceCame(*TV))
+        written = await wired.written()
+        assert (written.came, written.left, written.visited) == ((), (), (TV,))  # it may have been forgotten
+        await wired.answer()
+    await wired.tell(DeviceLeft(*TV, polls))
+    await wired.linger(linger_s)
+    assert (await wired.written()).left == (TV,)
+
+
+async def test_who_leaves_is_waited_for_no_longer_because_another_polls(wire: Wire) -> None:
+    wired = await wire(linger_s=0.01, poll_linger_s=LONG_S)
+    await wired.tell(DeviceCame(*TV), DeviceCame("ann", "pc"))
+    await wired.answer()
+    await wired.tell(DeviceLeft("ann", "pc", polls=True))
+    await wired.tell(DeviceLeft(*TV))
+    wired.clock.now_s += 0.01
+    async with asyncio.timeout(TIMEOUT_S):
+        while not wired.writes:
+            await asyncio.sleep(0)
+    assert (await wired.written()).left == (TV,)
+
+
+async def test_whoever_leaves_is_looked_for_when_the_time_is_over_each_time(wire: Wire) -> None:
+    wired = await wire(linger_s=0.001)
+    for _ in range(2):
+        await wired.tell(DeviceCame(*TV))
+        await wired.answer()
+        await wired.tell(DeviceLeft(*TV))
+        wired.clock.now_s += 0.001
+        async with asyncio.timeout(TIMEOUT_S):
+            while not wired.writes:
+                await asyncio.sleep(0)
+        assert (await wired.written()).left == (TV,)
+        await wired.answer()
 
 
 async def test_a_storm_is_written_in_parts(wire: Wire) -> None:
@@ -183,6 +245,7 @@ async def test_what_could_not_be_written_is_written_later_unless_it_is_not_so_an
     wired = await wire()
     await wired.tell(DeviceCame("ann", "tv"))
     await wired.tell(DeviceLeft("ann", "tv"), DeviceCame("ann", "phone"))
+    await wired.linger()
     await wired.end(WriteFailed("away"))
     written = await wired.written()
     assert (written.came, written.left) == ((("ann", "phone"),), (("ann", "tv"),))
@@ -200,6 +263,9 @@ async def test_the_lease_is_renewed_while_somebody_is_there(wire: Wire) -> None:
     assert (await wired.written()).came == ()
     wired.ref.tell(DeviceLeft("ann", "tv"))
     await wired.answer()
+    assert (await wired.written()).left == ()  # it may come back until then
+    await wired.linger()
+    await wired.answer()
     assert (await wired.written()).left == (("ann", "tv"),)
     await wired.answer()
     for _ in range(5):  # of the loop's turns: longer than the lease
@@ -214,10 +280,14 @@ async def test_after_a_lease_that_had_ended_all_who_are_there_are_written_again(
     await wired.answer(is_lease_kept=False)
     assert wired.metrics.leases_lost == 1
     (asked,) = wired.asked
-    asked.reply_to(DevicesConnected(frozenset({("ann", "phone"), ("ann", "tv")})))
-    await wired.answer()
+    asked.reply_to(DevicesConnected(frozenset({("ann", "phone")})))  # the other one may come back
     written = await wired.written()
     assert set(written.came) == {("ann", "phone"), ("ann", "tv")}
+    assert wired.comparisons == 0  # they would be said to be offline
+    for _ in range(2):
+        await wired.answer()
+        await wired.tell(DeviceCame("bob", "tv"))
+    assert wired.comparisons == 1
 
 
 async def test_what_others_have_left_is_removed_until_there_is_no_more(wire: Wire) -> None:
@@ -227,9 +297,6 @@ async def test_what_others_have_left_is_removed_until_there_is_no_more(wire: Wir
     assert (await wired.written()).came == ()
     await wired.answer()
     assert wired.writes == []
-
-
-TV = ("ann", "tv")
 
 
 async def test_a_device_that_is_not_known_gets_a_register_by_its_own_word(wire: Wire) -> None:
@@ -269,13 +336,30 @@ async def test_who_follows_is_told_of_what_makes_a_difference(wire: Wire) -> Non
     await wired.tell(DeviceCame(*TV))
     seen = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=True, last_seen_ms=1),), is_elsewhere=False)
     await wired.answer(seen=(seen,))
-    await wired.tell(DeviceLeft(*TV), PresenceDue())
+    await wired.tell(DeviceLeft(*TV))
+    await wired.linger()
     await wired.answer()
     assert wired.seen == [ShowSeen((seen,))]
 
 
-async def test_when_it_stops_nobody_is_online_there(wire: Wire) -> None:
-    wired = await wire()
-    await wired.ref.stop(block=False)
-    (write,) = wired.writes
-    assert write.request == EndPresence("a")
+SEEN = UserDevicesSeen("ann", (DeviceSeen("tv", is_online=False, last_seen_ms=1),), is_elsewhere=True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [(PresenceEnded((SEEN,)), [ShowSeen((SEEN,))]), (PresenceEnded(), []), (WriteFailed("away"), []), (None, [])],
+)
+async def test_when_it_stops_nobody_is_online_there_and_who_follows_elsewhere_is_told(
+    wire: Wire, ended: PresenceEnded | WriteFailed | None, told: list[ShowSeen]
+) -> None:
+    wired = await wire(last_word_s=0.0 if ended is None else LONG_S)
+    stopping = wired.ref.stop(block=False)
+    async with asyncio.timeout(TIMEOUT_S):
+        while not wired.writes:
+            await asyncio.sleep(0)
+        (write,) = wired.writes
+        assert write.request == EndPresence("a")
+        if ended is not None:  # a journal that does not answer is not waited for
+            write.reply_to(ended)
+        await stopping
+    assert wired.seen == told

@@ -41,6 +41,7 @@ MESSAGES: list[BusMessage] = [
     PubNubProgressUpdate(CONTENT_ID, 1, 2, STAMP, "tv"),
     PubNubDeviceHandoff("tv", CONTENT_ID, None, 17),
     COMMAND,
+    PubNubDeviceCommand("tv", ChannelCommand("handoff:" + "☃" * 128), id="1", origin="here", sent_ms=1),  # any text
     PubNubDeviceHeartbeat(device_id="tv", capabilities={"can_cast": True}),
 ]
 
@@ -114,6 +115,28 @@ def test_foreign_messages_are_accepted_only_while_they_are_allowed() -> None:
 )
 def test_rubbish_is_malformed(payload: bytes) -> None:
     assert reason_of(BusCodec(), payload) == "malformed"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 3_000, "nan"])
+def test_json_as_a_text_that_is_none_is_malformed(text: str) -> None:
+    for message, (part, name) in ((COMMAND, ("command", "payload")), (RENAMED, (None, "capabilities"))):
+        fields = json.loads(BusCodec().encode("ann", message))
+        (fields if part is None else fields[part])[name] = text
+        assert reason_of(BusCodec(), json.dumps(fields).encode()) == "malformed"
+
+
+@pytest.mark.parametrize("time_ms", [-1, 253_402_300_800_000])
+def test_a_time_that_no_text_can_say_is_malformed(time_ms: int) -> None:
+    fields = json.loads(BusCodec().encode("ann", SEEN))
+    fields["devices"][0]["last_seen_ms"] = time_ms
+    assert reason_of(BusCodec(), json.dumps(fields).encode()) == "malformed"
+
+
+@pytest.mark.parametrize("position", [None, 90, 90.5])
+def test_a_handoff_may_say_a_position_that_is_not_whole(position: float | None) -> None:
+    said = {"type": "device_handoff", "target_device_id": "tv", "content_id": CONTENT_ID, "position_seconds": position}
+    message = PubNubDeviceHandoff("tv", CONTENT_ID, position)
+    assert BusCodec(KEY).decode("ann", json.dumps(said).encode()) == message
 
 
 def test_a_number_that_no_database_holds_is_no_foreign_clock() -> None:

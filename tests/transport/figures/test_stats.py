@@ -63,6 +63,6 @@ def test_handoffs_are_among_the_commands_and_told_apart(sources: Sources) -> Non
     devices = stats(sources).devices
     assert devices is not None
     assert (devices.online, devices.waiting, devices.leases_lost) == (2, 3, 4)
-    nothing = {"device_offline": 0, "try_again_later": 0}
+    nothing = dict.fromkeys(("device_offline", "try_again_later", "bus_unavailable", "not_listening", "too_many"), 0)
     assert devices.commands == {"sent": 11, "not_found": 7} | nothing
     assert devices.handoffs == {"sent": 5, "not_found": 0} | nothing

@@ -94,7 +94,17 @@ async def test_a_handoff_is_a_command_to_its_device_with_the_position(position_s
     assert [(one.user_id, one.command) for one in sent] == [("ann", command)]
 
 
-@pytest.mark.parametrize(("outcome", "status"), [("not_found", 404), ("device_offline", 400), ("try_again_later", 503)])
+@pytest.mark.parametrize(
+    ("outcome", "status", "code", "why"),
+    [
+        ("not_found", 404, None, "there is no device tv"),
+        ("device_offline", 400, "device_offline", "tv is offline"),
+        ("try_again_later", 503, None, "nobody can say where"),
+        ("bus_unavailable", 503, None, "which the bus does not reach now"),
+        ("not_listening", 503, None, "between two connections"),
+        ("too_many", 429, "quota_exceeded", "too many commands"),
+    ],
+)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -102,9 +112,11 @@ async def test_a_handoff_is_a_command_to_its_device_with_the_position(position_s
         (COMMANDS, {"target_device_id": "tv", "command_type": "play"}),
     ],
 )
-async def test_what_reaches_nobody_says_why(outcome: CommandOutcome, status: int, path: str, body: Any) -> None:
+async def test_what_reaches_nobody_says_why(
+    outcome: CommandOutcome, status: int, code: str | None, why: str, path: str, body: Any
+) -> None:
     answered, problem = await posting(send_command=lambda send: send.answer(outcome))(path, body)
-    assert (answered, problem.get("code")) == (status, "device_offline" if status == 400 else None)
+    assert (answered, problem.get("code"), why in problem["detail"]) == (status, code, True), problem
 
 
 @pytest.mark.parametrize("content_id", ["tt0111161", 7])

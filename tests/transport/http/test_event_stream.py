@@ -81,6 +81,7 @@ class Served:
 
     def __init__(self, poll_s: int | None = None) -> None:
         self.told: list[ConnectionMessage] = []
+        self.handshakes: list[HandshakeResult] = []
         self.connection = Connection()
         self.quotas = Quotas(Limits(max_connections=1))
         deps = DeviceDeps(
@@ -92,6 +93,7 @@ class Served:
         self.stream.begin(CLAIMS, ResumeQuery(follows=(Following(since=0),)))
 
     def _spawn(self, socket: DeviceSocket, handshake: HandshakeResult) -> Callable[[ConnectionMessage], None]:
+        self.handshakes.append(handshake)
         return self.told.append
 
     @property
@@ -108,6 +110,12 @@ async def turn() -> None:
     """Let everything run that is due."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("poll_s", "polls"), [(None, False), (0, True), (25, True)])
+async def test_a_poll_says_that_its_device_will_ask_again(poll_s: int | None, polls: bool) -> None:
+    (handshake,) = Served(poll_s).handshakes
+    assert handshake.polls is polls
 
 
 async def test_nothing_is_written_before_the_head_and_then_a_comment_first() -> None:
