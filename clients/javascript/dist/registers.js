@@ -2,9 +2,10 @@
 
 // src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
+var LONE = /[^\\](?:\\\\)*\\ud/u;
 function checkedObject(name, value) {
   const text = JSON.stringify(value) ?? "";
-  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
     throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
   return JSON.parse(text);
 }
@@ -413,15 +414,38 @@ var Registers = class {
   }
   // What the user writes
   /** As `Core.enqueue`. */
-  enqueue(operation, key, { origin, ...carried }) {
-    const nowMs = this.#nowMs();
-    const said = { ...checkedWords(operation, key, carried), ...origin !== void 0 && { origin } };
+  enqueue(operation, key, { origin, ...carried }, nowMs = this.#nowMs()) {
+    const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS2) {
       if (this.#reports.letGo(key)) this.#showHeld();
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
       this.#collections.enqueue(operation, key, nowMs, said);
+  }
+  /**
+   * Leave out of the queue what this part would not have put there, had it been here: updates of progress of which a later one
+   * has all, and what is known of a device.
+   */
+  tidy() {
+    const { state } = this.#collections;
+    for (const number of Array.from(state.queue.keys())) {
+      const write = state.queue.get(number);
+      if (write?.operation !== "update") continue;
+      const { content_id: key, data } = write;
+      const writes = state.writesOf(key);
+      const next = writes[writes.indexOf(write) + 1];
+      if (prefixIn(key) === OF_PROGRESS2 && next?.operation === "update") {
+        this.#collections.restate({ ...next, data: { ...data, ...next.data } });
+        this.#collections.drop(number);
+      } else if (prefixIn(key) === OF_DEVICES2 && writes[0] === write && this.#isConfirmed(key, data)) {
+        this.#collections.drop(number);
+      }
+    }
+  }
+  #isConfirmed(key, said) {
+    const confirmed = this.#collections.state.items.get(key);
+    return confirmed !== void 0 && saysAlready({ ...confirmed.data, pending: false }, said);
   }
   #deviceOf(key) {
     return this.#devices.find(({ device_id }) => device_id === contentIn(key));
@@ -498,6 +522,13 @@ var Registers = class {
     this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
   }
 };
+function sayable(operation, key, carried) {
+  try {
+    return checkedWords(operation, key, carried);
+  } catch {
+    return carried;
+  }
+}
 export {
   Registers,
   checkedWords,

@@ -56,6 +56,7 @@ async function readAnswer(response) {
 var LISTS = "/api/v1/sync/lists";
 var DEVICES = "/api/v1/devices";
 var TIMEOUT_MS = 3e4;
+var TOKEN_TIMEOUT_MS = 2e4;
 async function lists(asking) {
   const { body } = await answered(asking, LISTS, {}, [200]);
   return JSON.parse(body).lists;
@@ -80,18 +81,38 @@ async function handoff(asking, target, contentId) {
 function withBody(method, fields) {
   return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
 }
-async function answered({ service: { address, getToken }, userId }, target, options, wanted) {
-  const token = await getToken();
-  if (typeof token !== "string") throw failed("no token: getToken has none now");
-  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+async function answered({ service, session }, target, options, wanted) {
+  await session.shown;
+  if (session.state === "stopped") throw failed("this device is offline, until the app connects");
+  const token = await tokenOf(service, session.userId);
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
-    const response = await request({ address, signal: abort?.signal ?? null }, target, token.trim(), options);
+    const line = { address: service.address, signal: abort?.signal ?? null };
+    const response = await request(line, target, token, options);
     if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
     if (!wanted.includes(answer.status)) throw refused(answer);
     return answer;
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+async function tokenOf({ getToken }, userId) {
+  const token = await inTime(getToken);
+  if (typeof token !== "string") throw failed("no token: getToken has none now, or does not answer");
+  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+  return token.trim();
+}
+async function inTime(getToken) {
+  let timeout;
+  const silence = new Promise((resolve) => {
+    timeout = setTimeout(resolve, TOKEN_TIMEOUT_MS, null);
+  });
+  try {
+    return await Promise.race([getToken(), silence]);
+  } catch (error) {
+    throw failed(`no token: getToken failed: ${error instanceof Error ? error.name : typeof error}`);
   } finally {
     clearTimeout(timeout);
   }

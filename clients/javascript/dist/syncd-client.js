@@ -7,8 +7,7 @@ function bindMembers(object, prototype) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;
       bound.add(name);
-      if (get !== void 0) Object.defineProperty(object, name, { get: () => get.call(object) });
-      else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
+      Object.defineProperty(object, name, get ? { get: () => get.call(object) } : { value: value.bind(object) });
     }
   }
 }
@@ -102,15 +101,32 @@ function ignorable(promise) {
   return promise;
 }
 
+// src/shown.ts
+var Shown = class {
+  host;
+  constructor(host) {
+    this.host = host;
+    bindMembers(this, new.target.prototype);
+  }
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+};
+
 // src/shown_registers.ts
 var NO_ITEMS = Object.freeze([]);
-var ShownRegisters = class {
-  host;
+var ShownRegisters = class extends Shown {
   #name;
   constructor(host, name) {
-    this.host = host;
+    super(host);
     this.#name = name;
-    bindMembers(this, new.target.prototype);
   }
   /** The same frozen array until something in it is another; items that are the same stay the same, too. */
   get items() {
@@ -121,13 +137,6 @@ var ShownRegisters = class {
   get(id) {
     const canonical2 = this.#canonical(id);
     return this.items.find((item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2);
-  }
-  /** Have `listener` called with the items, now and at each `updated`, until what is returned is called: as `List.subscribe`. */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
   }
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   write(action, id, data = {}) {
@@ -190,42 +199,30 @@ function late(load, address) {
 
 // src/list.ts
 var NO_ITEMS2 = Object.freeze([]);
-var List = class _List {
+var List = class extends Shown {
   #list;
-  #host;
   /** What its keys begin with. */
   #prefix;
   /** `list`: undefined for the watchlist. */
   constructor(list, host) {
+    super(host);
     this.#list = list ?? "";
-    this.#host = host;
     this.#prefix = prefixOf(list);
-    bindMembers(this, _List.prototype);
   }
   /**
    * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
    * is another; items that are the same stay the same, too.
    */
   get items() {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
+    return this.host.session()?.items(this.#prefix) ?? NO_ITEMS2;
   }
   /** The last revision of the list that this device has. */
   get revision() {
-    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+    return this.host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId) {
-    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
-  }
-  /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
-   */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.#host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
+    return this.host.session()?.has(contentId, this.#prefix) ?? false;
   }
   /**
    * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
@@ -248,13 +245,12 @@ var List = class _List {
   }
   /**
    * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
-   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
-   * where nobody is signed in.
+   * where they have none and stand before it, share one behind it, or leave it no room. Fulfilled with the operation's id
+   * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
    */
   async move(contentId, place = {}) {
     const { move } = await loadPlacing();
-    return move(this, this.#host.canonical, contentId, place);
+    return move(this, this.host.canonical, contentId, place);
   }
   /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
@@ -262,12 +258,12 @@ var List = class _List {
    */
   async rename(name) {
     const { rename } = await loadRequests();
-    return rename(this.#host.asking(), this.#list, name);
+    return rename(this.host.asking(), this.#list, name);
   }
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete() {
     const { remove } = await loadRequests();
-    return remove(this.#host.asking(), this.#list);
+    return remove(this.host.asking(), this.#list);
   }
   #one(action, contentId, carried) {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
@@ -277,8 +273,8 @@ var List = class _List {
     const { names, stored } = this.#enqueue(action, Array.from(contentIds));
     return operations(names, stored);
   }
-  #enqueue(action, contentIds, carried = {}) {
-    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  #enqueue(action, contentIds, carried) {
+    return this.host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
   }
 };
 
@@ -335,17 +331,22 @@ var Progress = class extends ShownRegisters {
 
 // src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
-function carriedBy({ data, position }) {
-  return { ...data !== void 0 && { data }, ...position !== void 0 && { position } };
+function carriedBy({
+  data,
+  position
+}) {
+  return { ...data && { data }, ...position && { position } };
 }
-function checkedCarried({ data, position }) {
-  if (position !== void 0 && !/^[!-~]{1,64}$/u.test(position))
+function checkedCarried(carried) {
+  const { data = null, position = null } = carried;
+  if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
-  return carriedBy({ data: data && checkedObject("data", data), position });
+  return carriedBy({ data: data === null ? data : checkedObject("data", data), position });
 }
+var LONE = /[^\\](?:\\\\)*\\ud/u;
 function checkedObject(name, value) {
   const text = JSON.stringify(value) ?? "";
-  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
     throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
   return JSON.parse(text);
 }
@@ -417,18 +418,20 @@ function same(before2, { content_id, pending, timestamp, device_id, ...carried }
 
 // src/data/user_state.ts
 function asMessage(write2) {
-  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
+  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped, data, position } = write2;
   const { list } = named(prefixIn(content_id));
   return {
-    ...list === void 0 ? { type: "watchlist_update" } : { type: "list_update", list },
+    type: list ? "list_update" : "watchlist_update",
+    list,
     id: operation_id,
     operation_id,
     operation: operation2,
     content_id: contentIn(content_id),
-    ...tag !== void 0 && { tag },
+    tag,
     observed,
-    ...!isUnstamped && { timestamp },
-    ...carriedBy(write2)
+    timestamp: isUnstamped ? void 0 : timestamp,
+    data,
+    position
   };
 }
 var NEW_LIST = { replica: "", adds: 0, revision: 0, epoch: null };
@@ -765,7 +768,11 @@ var Collections = class {
   }
   /** Leave the stamp to the service. */
   unstamp(write2) {
-    this.#change({ queue: { ...write2, isUnstamped: true } });
+    this.restate({ ...write2, isUnstamped: true });
+  }
+  /** Put a write in the place of the one of its number. */
+  restate(write2) {
+    this.#change({ queue: write2 });
   }
   /**
    * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
@@ -777,10 +784,10 @@ var Collections = class {
     const { tag, ...untagged } = write2;
     const refusedTags = (write2.refusedTags ?? 0) + 1;
     if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
+      this.restate({ ...untagged, isUnstamped: true, refusedTags });
       return;
     }
-    this.#change({ queue: { ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags } });
+    this.restate({ ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags });
   }
   /** Undo what the service does not accept. */
   refuse(write2) {
@@ -1131,17 +1138,10 @@ var Pauses = class {
   /** Wait so long. */
   wait(afterMs, code, reason) {
     this.#timers.start("reconnect", afterMs);
-    this.#tell(code, afterMs, reason);
+    this.tell(code, afterMs, reason);
   }
-  /** Wait not at all. */
-  skip(reason) {
-    this.#tell(null, 0, reason);
-  }
-  /** Wait for the app. */
-  stop(code, reason) {
-    this.#tell(code, null, reason);
-  }
-  #tell(code, retryInMs, reason) {
+  /** Only tell the app of the end of a connection or attempt; `retryInMs`: 0: there is none; null: until the app connects. */
+  tell(code, retryInMs, reason) {
     this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
   }
 };
@@ -1610,7 +1610,7 @@ var Connector = class {
     }
     this.#hangUp();
     this.#leave("waiting");
-    this.#pauses.skip("no answer after waking up");
+    this.#pauses.tell(null, 0, "no answer after waking up");
     this.#askToOpen();
   }
   // Attempts and their ends
@@ -1663,7 +1663,7 @@ var Connector = class {
   }
   #stop(code, reason) {
     this.#leave("stopped");
-    this.#pauses.stop(code, reason);
+    this.#pauses.tell(code, null, reason);
   }
   #hangUp() {
     if (this.#state === "token" || this.#state === "opening") this.#put({ type: "close" });
@@ -1754,7 +1754,10 @@ var Core = class {
   /** Follow registers from here on: they take a part of their own. */
   useRegisters(part) {
     this.#registers = part;
-    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    if (this.#signedIn !== null) {
+      if (this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+      this.#signedIn.collections.registers?.tidy();
+    }
     return this.#done();
   }
   // The app's calls
@@ -1817,18 +1820,16 @@ var Core = class {
   /**
    * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
    * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
-   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
-   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
+   * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
+   * is in the queue changes nothing. `atMs`: when a report was made, if not now.
    */
-  enqueue(operation2, key, { origin, ...carried } = {}) {
+  enqueue(operation2, key, { origin, atMs, ...carried } = {}) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
     const isOfRegister = areRegisters(prefixIn(key));
-    const said = {
-      ...isOfRegister ? carried : checkedCarried(carried),
-      ...origin !== void 0 && { origin }
-    };
-    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said);
+    const said = { ...isOfRegister ? carried : checkedCarried(carried), origin };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said, atMs);
     else collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
     if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
@@ -2267,14 +2268,15 @@ var Engine = class {
         return this.#core.signOut(call.erase);
       case "open_list":
         return this.#core.openList(call.list);
+      case "change":
       case "write":
         return this.#enqueue(call);
     }
   }
-  #enqueue({ operation: operation2, writes, ...carried }) {
+  #enqueue({ operation: operation2, writes, atMs, ...carried }) {
     const outputs = [];
     for (const { content_id, name } of writes)
-      outputs.push(...this.#core.enqueue(operation2, content_id, { origin: name, ...carriedBy(carried) }));
+      outputs.push(...this.#core.enqueue(operation2, content_id, { origin: name, atMs, ...carriedBy(carried) }));
     return outputs;
   }
   #put(happened) {
@@ -2385,11 +2387,11 @@ var ErasedError = class extends Error {
 
 // src/tabs/latch.ts
 function latch() {
-  let open = () => void 0;
-  const opened = new Promise((resolve) => {
-    open = resolve;
+  let ends;
+  const promise = new Promise((...both) => {
+    ends = both;
   });
-  return [opened, open];
+  return [promise, ...ends];
 }
 
 // src/tabs/leader_copy.ts
@@ -2413,10 +2415,11 @@ var LeaderCopy = class {
   get lost() {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
-    return [...queued, ...held].map(({ operation: operation2, content_id, origin, ...carried }) => ({
-      type: "write",
+    return [...queued, ...held].map(({ operation: operation2, content_id, origin, timestamp, ...carried }) => ({
+      type: "change",
       operation: operation2,
       writes: origin === void 0 ? [] : [{ name: origin, content_id }],
+      atMs: timestamp.physical,
       ...carriedBy(carried)
     }));
   }
@@ -2510,10 +2513,7 @@ var OpenCalls = class {
   /** `writes`: what the call would write. */
   add(call, writes = []) {
     const name = this.#newName();
-    let [onDone, onEnded] = [() => void 0, (_) => void 0];
-    const ended = new Promise((resolve, reject) => {
-      [onDone, onEnded] = [resolve, reject];
-    });
+    const [ended, onDone, onEnded] = latch();
     ended.catch(() => void 0);
     const entry = { name, call, ended, writes, onDone, onEnded };
     this.#calls.set(name, entry);
@@ -2530,7 +2530,7 @@ var OpenCalls = class {
       timestamp: { physical, logical: this.#names + index, node: this.#tab },
       ...carried
     }));
-    return { ...this.add({ type: "write", operation: operation2, writes: contents, ...carried }, writes), contents };
+    return { ...this.add({ type: "change", operation: operation2, writes: contents, ...carried }, writes), contents };
   }
   markDone(names) {
     for (const name of names) {
@@ -3441,7 +3441,7 @@ var SyncClient = class extends PlatformEventTarget {
       this.addEventListener("updated", listener);
       return () => this.removeEventListener("updated", listener);
     },
-    asking: () => this.#asking(),
+    asking: () => ({ service: this.#deps.service, session: this.#signedIn() }),
     canonical: (contentId) => canonical(contentId, this.contentIds)
   };
   #watchlist = new List(void 0, this.#host);
@@ -3618,7 +3618,7 @@ var SyncClient = class extends PlatformEventTarget {
   /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
   async lists() {
     const { lists } = await loadRequests();
-    return lists(this.#asking());
+    return lists(this.#host.asking());
   }
   /**
    * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
@@ -3626,12 +3626,12 @@ var SyncClient = class extends PlatformEventTarget {
    */
   async send(targetDeviceId, commandType, payload) {
     const { send } = await loadRequests();
-    return send(this.#asking(), targetDeviceId, commandType, payload);
+    return send(this.#host.asking(), targetDeviceId, commandType, payload);
   }
-  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`. */
+  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
   async handoff(targetDeviceId, contentId) {
     const { handoff } = await loadRequests();
-    return handoff(this.#asking(), targetDeviceId, contentId);
+    return handoff(this.#host.asking(), targetDeviceId, this.#host.canonical(contentId));
   }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
@@ -3650,9 +3650,6 @@ var SyncClient = class extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
-  }
-  #asking() {
-    return { service: this.#deps.service, userId: this.#signedIn().userId };
   }
   #signedIn() {
     if (this.#session === null) throw new Error("Nobody is signed in.");

@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { Collections } from "../../src/data/collections.js";
-import { prefixOf } from "../../src/data/keys.js";
+import { PROGRESS, prefixOf } from "../../src/data/keys.js";
 import type { Change, Stored } from "../../src/data/user_state.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
@@ -161,7 +161,7 @@ test("a tab that follows asks each leader for its lists, and shows at once what 
   assert.deepEqual([contents(session), session.items(kids)[0]?.position, session.queueLength], [[], "a", 1]);
   assert.deepEqual([session.has(A, kids), session.has(A)], [true, false]);
   const writes = [{ name: names[0], content_id: `${kids}${A}` }];
-  const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
+  const [write, openList] = [{ type: "change", operation: "add", writes, position: "a" }, asked().at(-2)];
   assert.deepEqual(asked().at(-1), write);
   tabs.told.length = 0;
   tabs.onMessage({ ...OF_LEADER, leader: "another" });
@@ -239,7 +239,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
   tabs.onMessage(OF_LEADER);
   await setImmediate();
   const writes = tabs.told.flatMap((message) =>
-    message.type === "call" && message.call.type === "write" ? [message.call] : [],
+    message.type === "call" && message.call.type === "change" ? [message.call] : [],
   );
   assert.deepEqual(
     writes.map(({ operation, writes: [write] }) => [operation, write?.content_id]),
@@ -262,8 +262,8 @@ test("a tab that may lead after the others were signed out is signed out, too", 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
   const { store, tabs, session } = open(context);
   session.enqueue("add", [A]);
-  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
-  assert.ok(call?.type === "call" && call.call.type === "write");
+  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "change");
+  assert.ok(call?.type === "call" && call.call.type === "change");
   const watchlist = new Collections("alice", null, () => "the replica");
   watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
   await store.save("alice", watchlist.takeChanges().changes);
@@ -293,4 +293,24 @@ test("a leader that does not answer is relieved, once", async (context) => {
   passTimeout();
   assert.equal(tabs.asked, 1);
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+});
+
+test("a leader of a release before registers is told of none, and relieved: it would take them for items of a list", async (context) => {
+  const { store, tabs, session, passTimeout } = open(context, PROGRESS);
+  const { transient: _, ...older } = OF_LEADER;
+  tabs.onMessage(older as unknown as TabMessage);
+  await session.shown;
+  const key = prefixOf(PROGRESS) + A;
+  void session.write("report", [key], { data: { position_seconds: 7, state: "paused" } });
+  const understood = ["hello", "connect", "disconnect", "wake", "sign_out", "write"];
+  const calls = tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
+  assert.ok(calls.some((call) => JSON.stringify(call).includes(A)));
+  assert.ok(!calls.some((call) => JSON.stringify(call).includes(A) && understood.includes(call.type)));
+  passTimeout();
+  assert.equal(tabs.asked, 1);
+  tabs.grant();
+  await setImmediate();
+  await setImmediate();
+  const [write] = (await store.read("alice"))?.queue ?? [];
+  assert.deepEqual([write?.operation, write?.content_id], ["update", key]);
 });
