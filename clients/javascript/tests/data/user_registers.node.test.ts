@@ -127,6 +127,7 @@ test("what a tab says that cannot know better is refused by the service, and hol
   await report(follower.session, -1, "paused");
   await leader.until(() => browser.service.written.size > 0 && leader.session.queueLength === 0);
   await follower.until(() => shown(follower.session).length === 0);
+  assert.equal(follower.session.queueLength, 0);
 });
 
 test("what another tab held is written as of when it was reported", async (context) => {
