@@ -337,8 +337,7 @@ function carriedBy({
 }) {
   return { ...data && { data }, ...position && { position } };
 }
-function checkedCarried(carried) {
-  const { data = null, position = null } = carried;
+function checkedCarried({ data = null, position = null }) {
   if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
   return carriedBy({ data: data === null ? data : checkedObject("data", data), position });

@@ -5,7 +5,7 @@ import { Burst } from "./burst.js";
 import type { SyncEvent } from "./core/events.js";
 import type { Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
-import type { Carried } from "./data/carried.js";
+import type { ItemWords } from "./data/carried.js";
 import { type ContentIds, canonical, checkListName, checkUserId } from "./data/ids.js";
 import { DEVICES, PROGRESS } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
@@ -227,7 +227,7 @@ export class SyncClient extends PlatformEventTarget {
    * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
    * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
    */
-  add(contentId: string, carried?: Carried): Operation {
+  add(contentId: string, carried?: ItemWords): Operation {
     return this.#watchlist.add(contentId, carried);
   }
 

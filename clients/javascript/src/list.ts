@@ -1,6 +1,6 @@
 /** A list of the user as an app sees it. */
 
-import type { Carried } from "./data/carried.js";
+import type { ItemWords } from "./data/carried.js";
 import { prefixOf } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Action } from "./data/messages.js";
@@ -61,7 +61,7 @@ export class List extends Shown<Item> {
    * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
    * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
    */
-  add(contentId: string, carried?: Carried): Operation {
+  add(contentId: string, carried?: ItemWords): Operation {
     return this.#one("add", contentId, carried);
   }
 
@@ -105,7 +105,7 @@ export class List extends Shown<Item> {
     return remove(this.host.asking(), this.#list);
   }
 
-  #one(action: Action, contentId: string, carried?: Carried): Operation {
+  #one(action: Action, contentId: string, carried?: ItemWords): Operation {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
   }
@@ -118,7 +118,7 @@ export class List extends Shown<Item> {
   #enqueue(
     action: Action,
     contentIds: readonly string[],
-    carried?: Carried,
+    carried?: ItemWords,
   ): { names: string[]; stored: Promise<void> } {
     return this.host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
   }

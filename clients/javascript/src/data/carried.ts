@@ -10,6 +10,13 @@ export interface Carried {
   readonly position?: string;
 }
 
+/** What an app says of an item; what is null or undefined says nothing, as what is missing. */
+export interface ItemWords {
+  /** As of `Carried`; an array or an object that JSON has no object for is refused. */
+  readonly data?: object | null | undefined;
+  readonly position?: string | null | undefined;
+}
+
 /** These two fields alone; what is null or undefined is not there. */
 export function carriedBy({
   data,
@@ -19,8 +26,7 @@ export function carriedBy({
 }
 
 /** What an add may say: a copy that nobody else has. Throws a TypeError where no item can carry that. */
-export function checkedCarried(carried: Carried): Carried {
-  const { data = null, position = null } = carried as Parameters<typeof carriedBy>[0];
+export function checkedCarried({ data = null, position = null }: ItemWords): Carried {
   if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
     throw new TypeError("position: must be 1 to 64 visible ASCII characters");
   return carriedBy({ data: data === null ? data : checkedObject("data", data), position });

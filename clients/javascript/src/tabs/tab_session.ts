@@ -13,7 +13,7 @@ import type { RegistersPart } from "../core/core.js";
 import type { SyncEvent } from "../core/events.js";
 import type { Transport } from "../core/outputs.js";
 import type { State } from "../core/state.js";
-import { type Carried, checkedCarried } from "../data/carried.js";
+import { type Carried, checkedCarried, type ItemWords } from "../data/carried.js";
 import { canonical } from "../data/ids.js";
 import { areRegisters, PROGRESS, prefixIn, type RegistersName } from "../data/keys.js";
 import type { Item, ShownWrite } from "../data/list_view.js";
@@ -137,7 +137,7 @@ export class TabSession {
    * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
    * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation: Action, contentIds: readonly string[], prefix = "", carried: Carried = {}): Written {
+  enqueue(operation: Action, contentIds: readonly string[], prefix = "", carried: ItemWords = {}): Written {
     return this.write(
       operation,
       contentIds.map((contentId) => prefix + this.#canonical(contentId)),
