@@ -120,14 +120,19 @@ export class Device extends EventTarget {
     await this.#tonight.move(contentId, next && { before: next });
   }
 
-  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it cannot. */
-  async handOver(deviceId) {
-    const { contentId } = this.playback;
+  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it goes on here. */
+  async handOver(other) {
+    const { contentId, isPlaying } = this.playback;
     this.playback.pause();
-    do {
-      if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
-    } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
-    await this.#client.handoff(deviceId, contentId);
+    try {
+      do {
+        if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
+      } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
+      await this.#client.handoff(other.id, contentId);
+    } catch (error) {
+      if (isPlaying) this.playback.play(contentId);
+      throw error.code === "device_offline" ? new Error(`the ${other.name} is offline`) : error;
+    }
   }
 
   #somethingHappens() {

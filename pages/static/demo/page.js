@@ -51,13 +51,17 @@ function change(device, operation, contentId) {
   render();
 }
 
+function sentence({ message }) {
+  return message.replace(/\.?$/u, ".");
+}
+
 async function handOver(device, deviceId) {
-  const [title, to] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId).name];
+  const [title, other] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId)];
   try {
-    await device.handOver(deviceId);
-    story.tell(`${title} continues on the ${to}, where the ${device.name} has stopped.`);
+    await device.handOver(other);
+    story.tell(`${title} continues on the ${other.name}, where the ${device.name} has stopped.`);
   } catch (error) {
-    story.tell(`${title} cannot continue on the ${to}: ${error.message}`);
+    story.tell(`${title} cannot continue on the ${other.name}: ${sentence(error)}`);
   }
   render();
 }
@@ -69,7 +73,7 @@ async function move(device, contentId, index) {
     story.changed();
     setText(announcer, `${title} is number ${index + 1} of ${device.tonight.length} on the ${device.name}.`);
   } catch (error) {
-    story.tell(`${title} cannot be moved: ${error.message}`);
+    story.tell(`${title} cannot be moved: ${sentence(error)}`);
   }
   render();
 }
