@@ -67,7 +67,7 @@ async function rename(asking, list, name) {
 }
 async function remove(asking, list) {
   const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
-  if (status === 404 && problem === void 0) throw failed("answered with status 404");
+  if (status === 404 && problem === void 0) throw failed("answered with status 404", status);
 }
 async function send(asking, target, commandType, payload) {
   const command = { target_device_id: target, command_type: commandType, payload: payload ?? void 0 };
@@ -118,12 +118,12 @@ async function inTime(getToken) {
   }
 }
 function refused({ status, problem, body }) {
-  if (problem === void 0) return failed(`answered with status ${status}`);
+  if (problem === void 0) return failed(`answered with status ${status}`, status);
   const { code } = JSON.parse(body);
-  return failed(problem, typeof code === "string" ? code : null);
+  return failed(problem, status, typeof code === "string" ? code : null);
 }
-function failed(message, code = null) {
-  return Object.assign(new Error(message), { code });
+function failed(message, status = null, code = null) {
+  return Object.assign(new Error(message), { status, code });
 }
 export {
   handoff,

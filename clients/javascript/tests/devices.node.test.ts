@@ -121,7 +121,7 @@ test("at each start a device may say what it is: what is known is not written ag
 test("what needs a connection fails at once while the app wants to be offline, and says why", async (context) => {
   const { client } = await open(context);
   client.disconnect();
-  const offline = { message: /^this device is offline/u, code: null };
+  const offline = { message: /^this device is offline/u, status: null, code: null };
   await assert.rejects(client.send("tv", "pause"), offline);
   await assert.rejects(client.handoff("tv", content(1)), offline);
   await assert.rejects(client.lists(), offline);
@@ -154,7 +154,7 @@ test("commands are plain requests, and what the service does not do is told by i
   const { client } = await open(context, { url });
   await client.send("tv", "seek", { position_seconds: 90 });
   assert.equal(await client.handoff("tv", content(1)), 90.5);
-  await assert.rejects(client.send("tv", "pause"), { message: "tv is offline", code: "device_offline" });
+  await assert.rejects(client.send("tv", "pause"), { message: "tv is offline", status: 400, code: "device_offline" });
   assert.deepEqual(asked, [
     ["/api/v1/devices/commands", { target_device_id: "tv", command_type: "seek", payload: { position_seconds: 90 } }],
     ["/api/v1/devices/handoff", { target_device_id: "tv", content_id: content(1) }],

@@ -17,8 +17,11 @@ export interface NamedList {
   readonly revision: number;
 }
 
-/** Why a request has failed; `code`: the service's word for it, such as `device_offline`, if it has one. */
+/** Why a request has failed. */
 export interface RequestError extends Error {
+  /** Of the answer, if one came: 404, for example, of a device that is not known. */
+  readonly status: number | null;
+  /** The service's word for it, such as `device_offline`, if it has one. */
   readonly code: string | null;
 }
 
@@ -43,7 +46,7 @@ export async function rename(asking: Asking, list: string, name: string): Promis
 /** Delete a list with all that is in it, if there is one. */
 export async function remove(asking: Asking, list: string): Promise<void> {
   const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
-  if (status === 404 && problem === undefined) throw failed("answered with status 404");
+  if (status === 404 && problem === undefined) throw failed("answered with status 404", status);
 }
 
 /** Have a device do something; fulfilled when the command is on its way to it. */
@@ -111,11 +114,11 @@ async function inTime(getToken: Service["getToken"]): Promise<unknown> {
 }
 
 function refused({ status, problem, body }: Answer): RequestError {
-  if (problem === undefined) return failed(`answered with status ${status}`);
+  if (problem === undefined) return failed(`answered with status ${status}`, status);
   const { code } = JSON.parse(body) as { code?: unknown };
-  return failed(problem, typeof code === "string" ? code : null);
+  return failed(problem, status, typeof code === "string" ? code : null);
 }
 
-function failed(message: string, code: string | null = null): RequestError {
-  return Object.assign(new Error(message), { code });
+function failed(message: string, status: number | null = null, code: string | null = null): RequestError {
+  return Object.assign(new Error(message), { status, code });
 }
