@@ -403,18 +403,16 @@ var OF_DEVICES2 = prefixOf(DEVICES);
 var Registers = class {
   #collections;
   #timers;
-  #nowMs;
   #reports = new Reports();
   transient = { version: 0, held: [], hints: null };
   asMessage = asMessage;
-  constructor(collections, timers, nowMs) {
+  constructor(collections, timers) {
     this.#collections = collections;
     this.#timers = timers;
-    this.#nowMs = nowMs;
   }
   // What the user writes
   /** As `Core.enqueue`. */
-  enqueue(operation, key, { origin, ...carried }, nowMs = this.#nowMs()) {
+  enqueue(operation, key, { origin, ...carried }, nowMs) {
     const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS2) {

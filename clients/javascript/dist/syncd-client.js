@@ -1775,8 +1775,7 @@ var Core = class {
     return [...before2, ...this.#done()];
   }
   #followAll({ collections, timers }) {
-    if (this.#registers !== null)
-      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    if (this.#registers !== null) collections.registers ??= new this.#registers.Registers(collections, timers);
     return collections.followAll(this.#opened);
   }
   /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
@@ -1821,15 +1820,19 @@ var Core = class {
    * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
    * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
    * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
-   * is in the queue changes nothing. `atMs`: when a report was made, if not now.
+   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
    */
-  enqueue(operation2, key, { origin, atMs, ...carried } = {}) {
+  enqueue(operation2, key, {
+    origin,
+    atMs = this.#deps.nowMs(),
+    ...carried
+  } = {}) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
     const isOfRegister = areRegisters(prefixIn(key));
     const said = { ...isOfRegister ? carried : checkedCarried(carried), origin };
     if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said, atMs);
-    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
+    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, atMs, said);
     if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }

@@ -26,7 +26,7 @@ interface WriteCall extends Carried {
   readonly type: "change" | "write";
   readonly operation: CalledAction;
   readonly writes: readonly NamedContent[];
-  /** When a report was made, by the wall clock; missing: now. */
+  /** When it was called for, by the wall clock; missing: now. */
   readonly atMs?: number;
 }
 

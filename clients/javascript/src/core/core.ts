@@ -109,8 +109,7 @@ export class Core {
   }
 
   #followAll({ collections, timers }: SignedIn): boolean {
-    if (this.#registers !== null)
-      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    if (this.#registers !== null) collections.registers ??= new this.#registers.Registers(collections, timers);
     return collections.followAll(this.#opened);
   }
 
@@ -162,19 +161,23 @@ export class Core {
    * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
    * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
    * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
-   * is in the queue changes nothing. `atMs`: when a report was made, if not now.
+   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
    */
   enqueue(
     operation: CalledAction,
     key: string,
-    { origin, atMs, ...carried }: Carried & { readonly origin?: string; readonly atMs?: number | undefined } = {},
+    {
+      origin,
+      atMs = this.#deps.nowMs(),
+      ...carried
+    }: Carried & { readonly origin?: string; readonly atMs?: number | undefined } = {},
   ): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
     const isOfRegister = areRegisters(prefixIn(key));
     const said = { ...(isOfRegister ? carried : checkedCarried(carried)), origin };
     if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said, atMs);
-    else collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
+    else collections.enqueue(operation === "report" ? "update" : operation, key, atMs, said);
     if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }

@@ -24,15 +24,13 @@ interface ReportTimer {
 export class Registers {
   readonly #collections: Collections;
   readonly #timers: ReportTimer;
-  readonly #nowMs: () => number;
   readonly #reports = new Reports();
   transient: Transient = { version: 0, held: [], hints: null };
   readonly asMessage = asMessage;
 
-  constructor(collections: Collections, timers: ReportTimer, nowMs: () => number) {
+  constructor(collections: Collections, timers: ReportTimer) {
     this.#collections = collections;
     this.#timers = timers;
-    this.#nowMs = nowMs;
   }
 
   // What the user writes
@@ -42,7 +40,7 @@ export class Registers {
     operation: CalledAction,
     key: string,
     { origin, ...carried }: Carried & { readonly origin?: string | undefined },
-    nowMs = this.#nowMs(),
+    nowMs: number,
   ): void {
     const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
