@@ -170,6 +170,30 @@ var Devices = class extends ShownRegisters {
   }
 };
 
+// src/data/carried.ts
+var MAX_DATA_BYTES = 1024;
+function carriedBy({
+  data,
+  position
+}) {
+  return { ...data && { data }, ...position && { position } };
+}
+function checkedCarried({ data = null, position = null }) {
+  if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
+    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
+  return carriedBy({ data: data === null ? data : checkedObject("data", data), position });
+}
+var LONE = /[^\\](?:\\\\)*\\ud/u;
+function checkedObject(name, value) {
+  const text = JSON.stringify(value) ?? "";
+  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
+    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return JSON.parse(text);
+}
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
+}
+
 // src/late_parts.ts
 var loadPlacing = late(() => import("./placing.js"), "./placing.js");
 var loadRequests = late(() => import("./requests.js"), "./requests.js");
@@ -187,9 +211,9 @@ function late(load, address) {
       `${address}#${failures}`
     );
   };
-  const forget = (error) => {
+  const forget = (cause) => {
     part = null;
-    throw error;
+    throw Object.assign(new Error(`no network: ${address} did not come`), { status: null, code: null, cause });
   };
   return () => {
     part ??= load().catch(loadAgain).catch(forget);
@@ -222,7 +246,7 @@ var List = class extends Shown {
   }
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId) {
-    return this.host.session()?.has(contentId, this.#prefix) ?? false;
+    return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
   /**
    * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
@@ -265,6 +289,7 @@ var List = class extends Shown {
     const { remove } = await loadRequests();
     return remove(this.host.asking(), this.#list);
   }
+  #keyOf = (contentId) => this.#prefix + this.host.canonical(contentId);
   #one(action, contentId, carried) {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
@@ -273,8 +298,9 @@ var List = class extends Shown {
     const { names, stored } = this.#enqueue(action, Array.from(contentIds));
     return operations(names, stored);
   }
-  #enqueue(action, contentIds, carried) {
-    return this.host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+  #enqueue(action, contentIds, carried = {}) {
+    const session = this.host.signedIn();
+    return session.write(action, contentIds.map(this.#keyOf), checkedCarried(carried));
   }
 };
 
@@ -328,30 +354,6 @@ var Progress = class extends ShownRegisters {
     void this.host.session()?.call({ type: "flush" });
   }
 };
-
-// src/data/carried.ts
-var MAX_DATA_BYTES = 1024;
-function carriedBy({
-  data,
-  position
-}) {
-  return { ...data && { data }, ...position && { position } };
-}
-function checkedCarried({ data = null, position = null }) {
-  if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
-    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
-  return carriedBy({ data: data === null ? data : checkedObject("data", data), position });
-}
-var LONE = /[^\\](?:\\\\)*\\ud/u;
-function checkedObject(name, value) {
-  const text = JSON.stringify(value) ?? "";
-  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
-    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
-  return JSON.parse(text);
-}
-function bytesOf(text) {
-  return encodeURIComponent(text).replace(/%../gu, "_").length;
-}
 
 // src/data/hlc.ts
 var MAX_LOGICAL = 65535;
@@ -2578,7 +2580,6 @@ var TabSession = class {
   #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-  #canonical = (contentId) => canonical(contentId, this.#deps.contentIds);
   /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId, deps, lists) {
     this.userId = userId;
@@ -2631,23 +2632,14 @@ var TabSession = class {
   get #transient() {
     return (this.#engine ?? this.#copy).transient;
   }
-  /** Throws a TypeError where `contentId` is none. */
-  has(contentId, prefix = "") {
-    return (this.stored ?? this.#nothing).has(prefix + this.#canonical(contentId), this.#unstored);
+  has(key) {
+    return (this.stored ?? this.#nothing).has(key, this.#unstored);
   }
   /**
-   * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
-   * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
+   * fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation2, contentIds, prefix = "", carried = {}) {
-    return this.write(
-      operation2,
-      contentIds.map((contentId) => prefix + this.#canonical(contentId)),
-      checkedCarried(carried)
-    );
-  }
-  /** The same by keys, of registers too; `carried` was checked. */
-  write(operation2, keys, carried) {
+  write(operation2, keys, carried = {}) {
     const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
@@ -3475,7 +3467,6 @@ var SyncClient = class extends PlatformEventTarget {
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
     this.#deps = wired(store ?? null, database, {
-      contentIds,
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {

@@ -81,7 +81,6 @@ export class SyncClient extends PlatformEventTarget {
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
     this.#deps = wired(store ?? null, database, {
-      contentIds,
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {

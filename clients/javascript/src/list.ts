@@ -1,6 +1,6 @@
 /** A list of the user as an app sees it. */
 
-import type { ItemWords } from "./data/carried.js";
+import { checkedCarried, type ItemWords } from "./data/carried.js";
 import { prefixOf } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Action } from "./data/messages.js";
@@ -54,7 +54,7 @@ export class List extends Shown<Item> {
 
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId: string): boolean {
-    return this.host.session()?.has(contentId, this.#prefix) ?? false;
+    return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
 
   /**
@@ -105,6 +105,8 @@ export class List extends Shown<Item> {
     return remove(this.host.asking(), this.#list);
   }
 
+  readonly #keyOf = (contentId: string): string => this.#prefix + this.host.canonical(contentId);
+
   #one(action: Action, contentId: string, carried?: ItemWords): Operation {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
@@ -118,8 +120,9 @@ export class List extends Shown<Item> {
   #enqueue(
     action: Action,
     contentIds: readonly string[],
-    carried?: ItemWords,
+    carried: ItemWords = {},
   ): { names: string[]; stored: Promise<void> } {
-    return this.host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+    const session = this.host.signedIn();
+    return session.write(action, contentIds.map(this.#keyOf), checkedCarried(carried));
   }
 }

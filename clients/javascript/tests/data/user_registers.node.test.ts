@@ -30,7 +30,6 @@ class Browser {
       "alice",
       {
         tab: name,
-        contentIds: "uuid",
         service: { address: "ws://fake", getToken: () => "t", WebSocket: this.service.socketClass },
         store: new GuardedStore(this.store, "persistent", deps),
         openTabs: (_user, onMessage) => this.#newTab(onMessage),
