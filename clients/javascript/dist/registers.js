@@ -104,7 +104,7 @@ function progressOf(state, writes = [], transient = null) {
     PROGRESS,
     { state, writes, transient },
     (shown) => Array.from(shown, progressItem).sort(
-      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || (a.content_id < b.content_id ? -1 : 1)
+      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || compareCodePoints(a.content_id, b.content_id)
     )
   );
 }
@@ -113,7 +113,7 @@ function devicesOf(state, writes = [], transient = null) {
     DEVICES,
     { state, writes, transient },
     (shown) => Array.from(shown, ([id, device2]) => deviceItem(id, device2, transient)).sort(
-      (a, b) => a.device_id < b.device_id ? -1 : 1
+      (a, b) => compareCodePoints(a.device_id, b.device_id)
     )
   );
 }

@@ -409,7 +409,7 @@ function compareShown(a, b) {
   const [left, right] = [a.position ?? LAST, b.position ?? LAST];
   if (left !== right) return left < right ? -1 : 1;
   if (left === LAST) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
-  return a.content_id < b.content_id ? -1 : 1;
+  return compareCodePoints(a.content_id, b.content_id);
 }
 function same(before2, { content_id, pending, timestamp, device_id, ...carried }) {
   if (before2?.pending === pending && before2.device_id === device_id && compareTimestamps(before2.timestamp, timestamp) === 0 && before2.position === carried.position && (before2.data === carried.data || JSON.stringify(before2.data) === JSON.stringify(carried.data)))
