@@ -75,7 +75,8 @@ function enqueued({ canonical, prefixOf }, core, contentIds, [operation, content
 function enqueuedRegister({ canonical, checkName, prefixOf }, core, contentIds, [operation, collection, id, data]) {
   const key =
     prefixOf(`:${collection}`) + (collection === "devices" ? checkName("device_id", id) : canonical(id, contentIds));
-  return core.enqueue(operation, key, { data: data ?? undefined });
+  const said = registers.checkedWords(operation, key, { data: data ?? undefined }); // as the client does
+  return core.enqueue(operation, key, said);
 }
 
 /** A write as the Python client has it. */

@@ -3,6 +3,7 @@
 import json
 import re
 import urllib.request
+from typing import Any
 
 import pytest
 from playwright.async_api import FloatRect, Locator, Page
@@ -336,12 +337,23 @@ async def test_what_is_played_moves_on_every_device_and_is_handed_over_by_keyboa
     await devices.page.mouse.down()
     await devices.page.mouse.move(end["x"] + 5, end["y"] + 5, steps=3)
     await expect(devices.card("laptop")).to_have_class(re.compile("is-target"))
+    dragged = await box(devices.player("phone").locator(".film"))
+    assert (dragged["x"] - start["x"], dragged["y"] - start["y"]) == (end["x"] - start["x"], end["y"] - start["y"])
+    assert await box(devices.player("laptop")) == end  # being aimed at moves nothing
     await devices.page.mouse.up()
+    assert await box(devices.player("phone").locator(".film")) == start
     await expect(devices.player("laptop").locator(".where")).to_have_text("Playing here")
     await devices.switch("tv").uncheck()
     await devices.are("Offline", "tv")
     await devices.player("laptop").get_by_role("button", name="Continue on the TV").click()
-    await expect(devices.page.locator("#story")).to_contain_text("Night Ferry cannot continue on the TV")
+    await expect(devices.page.locator("#story")).to_have_text(
+        "Night Ferry cannot continue on the TV: the TV is offline."
+    )
+    await expect(devices.player("laptop").locator(".where")).to_have_text("Playing here")
+    await devices.player("laptop").get_by_role("button", name="Pause Night Ferry").click()
+    await devices.show("queue", 0, "laptop")
+    write(url, {"content_id": LIGHTHOUSE[:-1] + "4", "position_seconds": 60, "state": "playing"}, "progress")
+    await expect(devices.player("laptop").locator(".where")).to_have_text("Playing elsewhere")
 
 
 async def test_on_a_screen_of_any_width_everything_is_in_sight_and_in_reach(open_page: OpenPage, url: str) -> None:
@@ -383,8 +395,8 @@ async def box(element: Locator) -> FloatRect:
     return found
 
 
-def write(url: str, body: dict[str, str]) -> None:
-    """Change the demo user's list as a program would."""
+def write(url: str, body: dict[str, Any], collection: str = "watchlist") -> None:
+    """Change the demo user's watchlist, or progress, as a program would."""
     asked = urllib.request.Request(
         f"{url}/dev/token",
         json.dumps({"device": "terminal"}).encode(),
@@ -393,7 +405,7 @@ def write(url: str, body: dict[str, str]) -> None:
     with urllib.request.urlopen(asked) as answer:
         token = json.load(answer)["token"]
     done = urllib.request.Request(
-        f"{url}/api/v1/sync/watchlist",
+        f"{url}/api/v1/sync/{collection}",
         json.dumps(body).encode(),
         {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )

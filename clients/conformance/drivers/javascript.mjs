@@ -50,12 +50,17 @@ function ofApp(call) {
   if (name === "open_list") return opens(value);
   if (name === "open") return opens(`:${value}`);
   const { list, data, position, collection, report, update_device, forget_device, ...said } = call;
-  if (report !== undefined) return core.enqueue("report", prefixOf(":progress") + canonical(report), { data: said });
+  if (report !== undefined) return says("report", prefixOf(":progress") + canonical(report), said);
   if (collection !== undefined) return core.enqueue("remove", prefixOf(`:${collection}`) + canonical(value));
-  if (update_device !== undefined) return core.enqueue("update", deviceKey(update_device), { data: said });
+  if (update_device !== undefined) return says("update", deviceKey(update_device), said);
   if (forget_device !== undefined) return core.enqueue("remove", deviceKey(forget_device));
   const key = (list === undefined ? "" : prefixOf(list)) + canonical(value);
   return core.enqueue(name, key, { data, position });
+}
+
+/** As the client does: what cannot be said is refused where the app says it. */
+function says(operation, key, said) {
+  return core.enqueue(operation, key, registers.checkedWords(operation, key, { data: said }));
 }
 
 function deviceKey(deviceId) {

@@ -82,14 +82,26 @@ function positionsFor(items, contentId, place) {
   const positions = others.map(({ position }) => position).filter((position) => position !== void 0);
   const index = indexOf(ids, place);
   const start = Math.min(index, positions.length);
-  let low = positions[start - 1] ?? null;
   let end = index;
-  while (low !== null && positions[end] === low) end += 1;
-  const high = positions[end] ?? null;
-  return [...ids.slice(start, index), contentId, ...ids.slice(index, end)].map((id) => {
-    low = between(low, high);
-    return [id, low];
-  });
+  while (start > 0 && positions[end] === positions[start - 1]) end += 1;
+  for (let reach = 0; ; reach = 2 * reach || 1) {
+    const first = Math.max(start - reach, 0);
+    const behind = Math.max(Math.min(end + reach, positions.length), end);
+    const inOrder = [...ids.slice(first, index), contentId, ...ids.slice(index, behind)];
+    const placed = placedBetween(positions[first - 1] ?? null, positions[behind] ?? null, inOrder);
+    if (placed !== null) return placed;
+  }
+}
+function placedBetween(a, b, ids) {
+  let last = a;
+  try {
+    return ids.map((id) => {
+      last = between(last, b);
+      return [id, last];
+    });
+  } catch {
+    return null;
+  }
 }
 function indexOf(ids, { before: before2, after: after2 }) {
   const wanted = before2 ?? after2;

@@ -2,9 +2,10 @@
 
 // src/data/carried.ts
 var MAX_DATA_BYTES = 1024;
+var LONE = /[^\\](?:\\\\)*\\ud/u;
 function checkedObject(name, value) {
   const text = JSON.stringify(value) ?? "";
-  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
+  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
     throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
   return JSON.parse(text);
 }
@@ -103,7 +104,7 @@ function progressOf(state, writes = [], transient = null) {
     PROGRESS,
     { state, writes, transient },
     (shown) => Array.from(shown, progressItem).sort(
-      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || (a.content_id < b.content_id ? -1 : 1)
+      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || compareCodePoints(a.content_id, b.content_id)
     )
   );
 }
@@ -112,7 +113,7 @@ function devicesOf(state, writes = [], transient = null) {
     DEVICES,
     { state, writes, transient },
     (shown) => Array.from(shown, ([id, device2]) => deviceItem(id, device2, transient)).sort(
-      (a, b) => a.device_id < b.device_id ? -1 : 1
+      (a, b) => compareCodePoints(a.device_id, b.device_id)
     )
   );
 }
@@ -402,26 +403,47 @@ var OF_DEVICES2 = prefixOf(DEVICES);
 var Registers = class {
   #collections;
   #timers;
-  #nowMs;
   #reports = new Reports();
   transient = { version: 0, held: [], hints: null };
   asMessage = asMessage;
-  constructor(collections, timers, nowMs) {
+  constructor(collections, timers) {
     this.#collections = collections;
     this.#timers = timers;
-    this.#nowMs = nowMs;
   }
   // What the user writes
   /** As `Core.enqueue`. */
-  enqueue(operation, key, { origin, ...carried }) {
-    const nowMs = this.#nowMs();
-    const said = { ...checkedWords(operation, key, carried), ...origin !== void 0 && { origin } };
+  enqueue(operation, key, { origin, ...carried }, nowMs) {
+    const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS2) {
       if (this.#reports.letGo(key)) this.#showHeld();
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
       this.#collections.enqueue(operation, key, nowMs, said);
+  }
+  /**
+   * Leave out of the queue what this part would not have put there, had it been here: updates of progress of which a later one
+   * has all, and what is known of a device.
+   */
+  tidy() {
+    const { state } = this.#collections;
+    for (const number of Array.from(state.queue.keys())) {
+      const write = state.queue.get(number);
+      if (write?.operation !== "update") continue;
+      const { content_id: key, data } = write;
+      const writes = state.writesOf(key);
+      const next = writes[writes.indexOf(write) + 1];
+      if (prefixIn(key) === OF_PROGRESS2 && next?.operation === "update") {
+        this.#collections.restate({ ...next, data: { ...data, ...next.data } });
+        this.#collections.drop(number);
+      } else if (prefixIn(key) === OF_DEVICES2 && writes[0] === write && this.#isConfirmed(key, data)) {
+        this.#collections.drop(number);
+      }
+    }
+  }
+  #isConfirmed(key, said) {
+    const confirmed = this.#collections.state.items.get(key);
+    return confirmed !== void 0 && saysAlready({ ...confirmed.data, pending: false }, said);
   }
   #deviceOf(key) {
     return this.#devices.find(({ device_id }) => device_id === contentIn(key));
@@ -498,6 +520,13 @@ var Registers = class {
     this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
   }
 };
+function sayable(operation, key, carried) {
+  try {
+    return checkedWords(operation, key, carried);
+  } catch {
+    return carried;
+  }
+}
 export {
   Registers,
   checkedWords,

@@ -56,6 +56,7 @@ async function readAnswer(response) {
 var LISTS = "/api/v1/sync/lists";
 var DEVICES = "/api/v1/devices";
 var TIMEOUT_MS = 3e4;
+var TOKEN_TIMEOUT_MS = 2e4;
 async function lists(asking) {
   const { body } = await answered(asking, LISTS, {}, [200]);
   return JSON.parse(body).lists;
@@ -66,7 +67,7 @@ async function rename(asking, list, name) {
 }
 async function remove(asking, list) {
   const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
-  if (status === 404 && problem === void 0) throw failed("answered with status 404");
+  if (status === 404 && problem === void 0) throw failed("answered with status 404", status);
 }
 async function send(asking, target, commandType, payload) {
   const command = { target_device_id: target, command_type: commandType, payload: payload ?? void 0 };
@@ -80,14 +81,15 @@ async function handoff(asking, target, contentId) {
 function withBody(method, fields) {
   return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
 }
-async function answered({ service: { address, getToken }, userId }, target, options, wanted) {
-  const token = await getToken();
-  if (typeof token !== "string") throw failed("no token: getToken has none now");
-  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+async function answered({ service, session }, target, options, wanted) {
+  await session.shown;
+  if (session.state === "stopped") throw failed("this device is offline, until the app connects");
+  const token = await tokenOf(service, session.userId);
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
-    const response = await request({ address, signal: abort?.signal ?? null }, target, token.trim(), options);
+    const line = { address: service.address, signal: abort?.signal ?? null };
+    const response = await request(line, target, token, options);
     if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
     if (!wanted.includes(answer.status)) throw refused(answer);
@@ -96,13 +98,32 @@ async function answered({ service: { address, getToken }, userId }, target, opti
     clearTimeout(timeout);
   }
 }
-function refused({ status, problem, body }) {
-  if (problem === void 0) return failed(`answered with status ${status}`);
-  const { code } = JSON.parse(body);
-  return failed(problem, typeof code === "string" ? code : null);
+async function tokenOf({ getToken }, userId) {
+  const token = await inTime(getToken);
+  if (typeof token !== "string") throw failed("no token: getToken has none now, or does not answer");
+  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+  return token.trim();
 }
-function failed(message, code = null) {
-  return Object.assign(new Error(message), { code });
+async function inTime(getToken) {
+  let timeout;
+  const silence = new Promise((resolve) => {
+    timeout = setTimeout(resolve, TOKEN_TIMEOUT_MS, null);
+  });
+  try {
+    return await Promise.race([getToken(), silence]);
+  } catch (error) {
+    throw failed(`no token: getToken failed: ${error instanceof Error ? error.name : typeof error}`);
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+function refused({ status, problem, body }) {
+  if (problem === void 0) return failed(`answered with status ${status}`, status);
+  const { code } = JSON.parse(body);
+  return failed(problem, status, typeof code === "string" ? code : null);
+}
+function failed(message, status = null, code = null) {
+  return Object.assign(new Error(message), { status, code });
 }
 export {
   handoff,

@@ -7,8 +7,7 @@ function bindMembers(object, prototype) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;
       bound.add(name);
-      if (get !== void 0) Object.defineProperty(object, name, { get: () => get.call(object) });
-      else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
+      Object.defineProperty(object, name, get ? { get: () => get.call(object) } : { value: value.bind(object) });
     }
   }
 }
@@ -102,15 +101,32 @@ function ignorable(promise) {
   return promise;
 }
 
+// src/shown.ts
+var Shown = class {
+  host;
+  constructor(host) {
+    this.host = host;
+    bindMembers(this, new.target.prototype);
+  }
+  /**
+   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
+   * do, and as `useSyncExternalStore` of React wants it.
+   */
+  subscribe(listener) {
+    const onUpdated = () => listener(this.items);
+    const end = this.host.onUpdated(onUpdated);
+    onUpdated();
+    return end;
+  }
+};
+
 // src/shown_registers.ts
 var NO_ITEMS = Object.freeze([]);
-var ShownRegisters = class {
-  host;
+var ShownRegisters = class extends Shown {
   #name;
   constructor(host, name) {
-    this.host = host;
+    super(host);
     this.#name = name;
-    bindMembers(this, new.target.prototype);
   }
   /** The same frozen array until something in it is another; items that are the same stay the same, too. */
   get items() {
@@ -121,13 +137,6 @@ var ShownRegisters = class {
   get(id) {
     const canonical2 = this.#canonical(id);
     return this.items.find((item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2);
-  }
-  /** Have `listener` called with the items, now and at each `updated`, until what is returned is called: as `List.subscribe`. */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
   }
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   write(action, id, data = {}) {
@@ -161,6 +170,30 @@ var Devices = class extends ShownRegisters {
   }
 };
 
+// src/data/carried.ts
+var MAX_DATA_BYTES = 1024;
+function carriedBy({
+  data,
+  position
+}) {
+  return { ...data && { data }, ...position && { position } };
+}
+function checkedCarried({ data = null, position = null }) {
+  if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
+    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
+  return carriedBy({ data: data === null ? data : checkedObject("data", data), position });
+}
+var LONE = /[^\\](?:\\\\)*\\ud/u;
+function checkedObject(name, value) {
+  const text = JSON.stringify(value) ?? "";
+  if (!text.startsWith("{") || LONE.test(text) || bytesOf(text) > MAX_DATA_BYTES)
+    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
+  return JSON.parse(text);
+}
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
+}
+
 // src/late_parts.ts
 var loadPlacing = late(() => import("./placing.js"), "./placing.js");
 var loadRequests = late(() => import("./requests.js"), "./requests.js");
@@ -178,9 +211,9 @@ function late(load, address) {
       `${address}#${failures}`
     );
   };
-  const forget = (error) => {
+  const forget = (cause) => {
     part = null;
-    throw error;
+    throw Object.assign(new Error(`no network: ${address} did not come`), { status: null, code: null, cause });
   };
   return () => {
     part ??= load().catch(loadAgain).catch(forget);
@@ -190,42 +223,30 @@ function late(load, address) {
 
 // src/list.ts
 var NO_ITEMS2 = Object.freeze([]);
-var List = class _List {
+var List = class extends Shown {
   #list;
-  #host;
   /** What its keys begin with. */
   #prefix;
   /** `list`: undefined for the watchlist. */
   constructor(list, host) {
+    super(host);
     this.#list = list ?? "";
-    this.#host = host;
     this.#prefix = prefixOf(list);
-    bindMembers(this, _List.prototype);
   }
   /**
    * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
    * is another; items that are the same stay the same, too.
    */
   get items() {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS2;
+    return this.host.session()?.items(this.#prefix) ?? NO_ITEMS2;
   }
   /** The last revision of the list that this device has. */
   get revision() {
-    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+    return this.host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId) {
-    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
-  }
-  /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
-   */
-  subscribe(listener) {
-    const onUpdated = () => listener(this.items);
-    const end = this.#host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
+    return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
   /**
    * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
@@ -248,13 +269,12 @@ var List = class _List {
   }
   /**
    * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
-   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
-   * where nobody is signed in.
+   * where they have none and stand before it, share one behind it, or leave it no room. Fulfilled with the operation's id
+   * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
    */
   async move(contentId, place = {}) {
     const { move } = await loadPlacing();
-    return move(this, this.#host.canonical, contentId, place);
+    return move(this, this.host.canonical, contentId, place);
   }
   /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
@@ -262,13 +282,14 @@ var List = class _List {
    */
   async rename(name) {
     const { rename } = await loadRequests();
-    return rename(this.#host.asking(), this.#list, name);
+    return rename(this.host.asking(), this.#list, name);
   }
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete() {
     const { remove } = await loadRequests();
-    return remove(this.#host.asking(), this.#list);
+    return remove(this.host.asking(), this.#list);
   }
+  #keyOf = (contentId) => this.#prefix + this.host.canonical(contentId);
   #one(action, contentId, carried) {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
@@ -278,7 +299,8 @@ var List = class _List {
     return operations(names, stored);
   }
   #enqueue(action, contentIds, carried = {}) {
-    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+    const session = this.host.signedIn();
+    return session.write(action, contentIds.map(this.#keyOf), checkedCarried(carried));
   }
 };
 
@@ -332,26 +354,6 @@ var Progress = class extends ShownRegisters {
     void this.host.session()?.call({ type: "flush" });
   }
 };
-
-// src/data/carried.ts
-var MAX_DATA_BYTES = 1024;
-function carriedBy({ data, position }) {
-  return { ...data !== void 0 && { data }, ...position !== void 0 && { position } };
-}
-function checkedCarried({ data, position }) {
-  if (position !== void 0 && !/^[!-~]{1,64}$/u.test(position))
-    throw new TypeError("position: must be 1 to 64 visible ASCII characters");
-  return carriedBy({ data: data && checkedObject("data", data), position });
-}
-function checkedObject(name, value) {
-  const text = JSON.stringify(value) ?? "";
-  if (!text.startsWith("{") || bytesOf(text) > MAX_DATA_BYTES)
-    throw new TypeError(`${name}: must be an object, of at most ${MAX_DATA_BYTES} bytes as JSON`);
-  return JSON.parse(text);
-}
-function bytesOf(text) {
-  return encodeURIComponent(text).replace(/%../gu, "_").length;
-}
 
 // src/data/hlc.ts
 var MAX_LOGICAL = 65535;
@@ -407,7 +409,7 @@ function compareShown(a, b) {
   const [left, right] = [a.position ?? LAST, b.position ?? LAST];
   if (left !== right) return left < right ? -1 : 1;
   if (left === LAST) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
-  return a.content_id < b.content_id ? -1 : 1;
+  return compareCodePoints(a.content_id, b.content_id);
 }
 function same(before2, { content_id, pending, timestamp, device_id, ...carried }) {
   if (before2?.pending === pending && before2.device_id === device_id && compareTimestamps(before2.timestamp, timestamp) === 0 && before2.position === carried.position && (before2.data === carried.data || JSON.stringify(before2.data) === JSON.stringify(carried.data)))
@@ -417,18 +419,20 @@ function same(before2, { content_id, pending, timestamp, device_id, ...carried }
 
 // src/data/user_state.ts
 function asMessage(write2) {
-  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped } = write2;
+  const { operation_id, operation: operation2, content_id, tag, observed, timestamp, isUnstamped, data, position } = write2;
   const { list } = named(prefixIn(content_id));
   return {
-    ...list === void 0 ? { type: "watchlist_update" } : { type: "list_update", list },
+    type: list ? "list_update" : "watchlist_update",
+    list,
     id: operation_id,
     operation_id,
     operation: operation2,
     content_id: contentIn(content_id),
-    ...tag !== void 0 && { tag },
+    tag,
     observed,
-    ...!isUnstamped && { timestamp },
-    ...carriedBy(write2)
+    timestamp: isUnstamped ? void 0 : timestamp,
+    data,
+    position
   };
 }
 var NEW_LIST = { replica: "", adds: 0, revision: 0, epoch: null };
@@ -765,7 +769,11 @@ var Collections = class {
   }
   /** Leave the stamp to the service. */
   unstamp(write2) {
-    this.#change({ queue: { ...write2, isUnstamped: true } });
+    this.restate({ ...write2, isUnstamped: true });
+  }
+  /** Put a write in the place of the one of its number. */
+  restate(write2) {
+    this.#change({ queue: write2 });
   }
   /**
    * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
@@ -777,10 +785,10 @@ var Collections = class {
     const { tag, ...untagged } = write2;
     const refusedTags = (write2.refusedTags ?? 0) + 1;
     if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
+      this.restate({ ...untagged, isUnstamped: true, refusedTags });
       return;
     }
-    this.#change({ queue: { ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags } });
+    this.restate({ ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags });
   }
   /** Undo what the service does not accept. */
   refuse(write2) {
@@ -1131,17 +1139,10 @@ var Pauses = class {
   /** Wait so long. */
   wait(afterMs, code, reason) {
     this.#timers.start("reconnect", afterMs);
-    this.#tell(code, afterMs, reason);
+    this.tell(code, afterMs, reason);
   }
-  /** Wait not at all. */
-  skip(reason) {
-    this.#tell(null, 0, reason);
-  }
-  /** Wait for the app. */
-  stop(code, reason) {
-    this.#tell(code, null, reason);
-  }
-  #tell(code, retryInMs, reason) {
+  /** Only tell the app of the end of a connection or attempt; `retryInMs`: 0: there is none; null: until the app connects. */
+  tell(code, retryInMs, reason) {
     this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
   }
 };
@@ -1610,7 +1611,7 @@ var Connector = class {
     }
     this.#hangUp();
     this.#leave("waiting");
-    this.#pauses.skip("no answer after waking up");
+    this.#pauses.tell(null, 0, "no answer after waking up");
     this.#askToOpen();
   }
   // Attempts and their ends
@@ -1663,7 +1664,7 @@ var Connector = class {
   }
   #stop(code, reason) {
     this.#leave("stopped");
-    this.#pauses.stop(code, reason);
+    this.#pauses.tell(code, null, reason);
   }
   #hangUp() {
     if (this.#state === "token" || this.#state === "opening") this.#put({ type: "close" });
@@ -1754,7 +1755,10 @@ var Core = class {
   /** Follow registers from here on: they take a part of their own. */
   useRegisters(part) {
     this.#registers = part;
-    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    if (this.#signedIn !== null) {
+      if (this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+      this.#signedIn.collections.registers?.tidy();
+    }
     return this.#done();
   }
   // The app's calls
@@ -1773,8 +1777,7 @@ var Core = class {
     return [...before2, ...this.#done()];
   }
   #followAll({ collections, timers }) {
-    if (this.#registers !== null)
-      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    if (this.#registers !== null) collections.registers ??= new this.#registers.Registers(collections, timers);
     return collections.followAll(this.#opened);
   }
   /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
@@ -1817,19 +1820,21 @@ var Core = class {
   /**
    * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
    * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
-   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
-   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
+   * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
+   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
    */
-  enqueue(operation2, key, { origin, ...carried } = {}) {
+  enqueue(operation2, key, {
+    origin,
+    atMs = this.#deps.nowMs(),
+    ...carried
+  } = {}) {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
     const isOfRegister = areRegisters(prefixIn(key));
-    const said = {
-      ...isOfRegister ? carried : checkedCarried(carried),
-      ...origin !== void 0 && { origin }
-    };
-    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said);
-    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, this.#deps.nowMs(), said);
+    const said = { ...isOfRegister ? carried : checkedCarried(carried), origin };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation2, key, said, atMs);
+    else collections.enqueue(operation2 === "report" ? "update" : operation2, key, atMs, said);
     if (collections.follow(prefixIn(key))) connector.follow();
     return this.#done();
   }
@@ -2267,14 +2272,15 @@ var Engine = class {
         return this.#core.signOut(call.erase);
       case "open_list":
         return this.#core.openList(call.list);
+      case "change":
       case "write":
         return this.#enqueue(call);
     }
   }
-  #enqueue({ operation: operation2, writes, ...carried }) {
+  #enqueue({ operation: operation2, writes, atMs, ...carried }) {
     const outputs = [];
     for (const { content_id, name } of writes)
-      outputs.push(...this.#core.enqueue(operation2, content_id, { origin: name, ...carriedBy(carried) }));
+      outputs.push(...this.#core.enqueue(operation2, content_id, { origin: name, atMs, ...carriedBy(carried) }));
     return outputs;
   }
   #put(happened) {
@@ -2385,11 +2391,11 @@ var ErasedError = class extends Error {
 
 // src/tabs/latch.ts
 function latch() {
-  let open = () => void 0;
-  const opened = new Promise((resolve) => {
-    open = resolve;
+  let ends;
+  const promise = new Promise((...both) => {
+    ends = both;
   });
-  return [opened, open];
+  return [promise, ...ends];
 }
 
 // src/tabs/leader_copy.ts
@@ -2413,10 +2419,11 @@ var LeaderCopy = class {
   get lost() {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
-    return [...queued, ...held].map(({ operation: operation2, content_id, origin, ...carried }) => ({
-      type: "write",
+    return [...queued, ...held].map(({ operation: operation2, content_id, origin, timestamp, ...carried }) => ({
+      type: "change",
       operation: operation2,
       writes: origin === void 0 ? [] : [{ name: origin, content_id }],
+      atMs: timestamp.physical,
       ...carriedBy(carried)
     }));
   }
@@ -2510,10 +2517,7 @@ var OpenCalls = class {
   /** `writes`: what the call would write. */
   add(call, writes = []) {
     const name = this.#newName();
-    let [onDone, onEnded] = [() => void 0, (_) => void 0];
-    const ended = new Promise((resolve, reject) => {
-      [onDone, onEnded] = [resolve, reject];
-    });
+    const [ended, onDone, onEnded] = latch();
     ended.catch(() => void 0);
     const entry = { name, call, ended, writes, onDone, onEnded };
     this.#calls.set(name, entry);
@@ -2530,7 +2534,7 @@ var OpenCalls = class {
       timestamp: { physical, logical: this.#names + index, node: this.#tab },
       ...carried
     }));
-    return { ...this.add({ type: "write", operation: operation2, writes: contents, ...carried }, writes), contents };
+    return { ...this.add({ type: "change", operation: operation2, writes: contents, ...carried }, writes), contents };
   }
   markDone(names) {
     for (const name of names) {
@@ -2576,7 +2580,6 @@ var TabSession = class {
   #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-  #canonical = (contentId) => canonical(contentId, this.#deps.contentIds);
   /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId, deps, lists) {
     this.userId = userId;
@@ -2629,23 +2632,14 @@ var TabSession = class {
   get #transient() {
     return (this.#engine ?? this.#copy).transient;
   }
-  /** Throws a TypeError where `contentId` is none. */
-  has(contentId, prefix = "") {
-    return (this.stored ?? this.#nothing).has(prefix + this.#canonical(contentId), this.#unstored);
+  has(key) {
+    return (this.stored ?? this.#nothing).has(key, this.#unstored);
   }
   /**
-   * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
-   * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
+   * fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation2, contentIds, prefix = "", carried = {}) {
-    return this.write(
-      operation2,
-      contentIds.map((contentId) => prefix + this.#canonical(contentId)),
-      checkedCarried(carried)
-    );
-  }
-  /** The same by keys, of registers too; `carried` was checked. */
-  write(operation2, keys, carried) {
+  write(operation2, keys, carried = {}) {
     const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);
@@ -3441,7 +3435,7 @@ var SyncClient = class extends PlatformEventTarget {
       this.addEventListener("updated", listener);
       return () => this.removeEventListener("updated", listener);
     },
-    asking: () => this.#asking(),
+    asking: () => ({ service: this.#deps.service, session: this.#signedIn() }),
     canonical: (contentId) => canonical(contentId, this.contentIds)
   };
   #watchlist = new List(void 0, this.#host);
@@ -3473,7 +3467,6 @@ var SyncClient = class extends PlatformEventTarget {
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
     this.#deps = wired(store ?? null, database, {
-      contentIds,
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {
@@ -3618,7 +3611,7 @@ var SyncClient = class extends PlatformEventTarget {
   /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
   async lists() {
     const { lists } = await loadRequests();
-    return lists(this.#asking());
+    return lists(this.#host.asking());
   }
   /**
    * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
@@ -3626,12 +3619,12 @@ var SyncClient = class extends PlatformEventTarget {
    */
   async send(targetDeviceId, commandType, payload) {
     const { send } = await loadRequests();
-    return send(this.#asking(), targetDeviceId, commandType, payload);
+    return send(this.#host.asking(), targetDeviceId, commandType, payload);
   }
-  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`. */
+  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
   async handoff(targetDeviceId, contentId) {
     const { handoff } = await loadRequests();
-    return handoff(this.#asking(), targetDeviceId, contentId);
+    return handoff(this.#host.asking(), targetDeviceId, this.#host.canonical(contentId));
   }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
@@ -3650,9 +3643,6 @@ var SyncClient = class extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
-  }
-  #asking() {
-    return { service: this.#deps.service, userId: this.#signedIn().userId };
   }
   #signedIn() {
     if (this.#session === null) throw new Error("Nobody is signed in.");

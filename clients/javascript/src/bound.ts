@@ -8,8 +8,7 @@ export function bindMembers(object: object, prototype: object): void {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;
       bound.add(name);
-      if (get !== undefined) Object.defineProperty(object, name, { get: () => get.call(object) });
-      else if (typeof value === "function") Object.defineProperty(object, name, { value: value.bind(object) });
+      Object.defineProperty(object, name, get ? { get: () => get.call(object) } : { value: value.bind(object) });
     }
   }
 }

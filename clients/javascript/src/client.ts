@@ -5,7 +5,7 @@ import { Burst } from "./burst.js";
 import type { SyncEvent } from "./core/events.js";
 import type { Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
-import type { Carried } from "./data/carried.js";
+import type { ItemWords } from "./data/carried.js";
 import { type ContentIds, canonical, checkListName, checkUserId } from "./data/ids.js";
 import { DEVICES, PROGRESS } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
@@ -22,7 +22,7 @@ import { Progress } from "./progress.js";
 import { TabSession } from "./tabs/tab_session.js";
 import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
-import type { Asking, NamedList } from "./transport/requests.js";
+import type { NamedList } from "./transport/requests.js";
 
 /** A client is an `EventTarget` to whatever takes one. */
 export interface SyncClient extends Listening {}
@@ -47,7 +47,7 @@ export class SyncClient extends PlatformEventTarget {
       this.addEventListener("updated", listener);
       return () => this.removeEventListener("updated", listener);
     },
-    asking: () => this.#asking(),
+    asking: () => ({ service: this.#deps.service, session: this.#signedIn() }),
     canonical: (contentId) => canonical(contentId, this.contentIds),
   };
   readonly #watchlist = new List(undefined, this.#host);
@@ -81,7 +81,6 @@ export class SyncClient extends PlatformEventTarget {
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
     this.#deps = wired(store ?? null, database, {
-      contentIds,
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {
@@ -227,7 +226,7 @@ export class SyncClient extends PlatformEventTarget {
    * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
    * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
    */
-  add(contentId: string, carried?: Carried): Operation {
+  add(contentId: string, carried?: ItemWords): Operation {
     return this.#watchlist.add(contentId, carried);
   }
 
@@ -249,7 +248,7 @@ export class SyncClient extends PlatformEventTarget {
   /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
   async lists(): Promise<readonly NamedList[]> {
     const { lists } = await loadRequests();
-    return lists(this.#asking());
+    return lists(this.#host.asking());
   }
 
   /**
@@ -258,13 +257,13 @@ export class SyncClient extends PlatformEventTarget {
    */
   async send(targetDeviceId: string, commandType: string, payload?: unknown): Promise<void> {
     const { send } = await loadRequests();
-    return send(this.#asking(), targetDeviceId, commandType, payload);
+    return send(this.#host.asking(), targetDeviceId, commandType, payload);
   }
 
-  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`. */
+  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
   async handoff(targetDeviceId: string, contentId: string): Promise<number | null> {
     const { handoff } = await loadRequests();
-    return handoff(this.#asking(), targetDeviceId, contentId);
+    return handoff(this.#host.asking(), targetDeviceId, this.#host.canonical(contentId));
   }
 
   /**
@@ -284,10 +283,6 @@ export class SyncClient extends PlatformEventTarget {
     })();
     this.#tellState();
     await this.#left;
-  }
-
-  #asking(): Asking {
-    return { service: this.#deps.service, userId: this.#signedIn().userId };
   }
 
   #signedIn(): TabSession {

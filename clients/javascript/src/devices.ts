@@ -8,7 +8,10 @@ import { ShownRegisters } from "./shown_registers.js";
 
 /** What a device is called, and what it is; what is missing or null stays. */
 export type DeviceWords = {
-  readonly [Member in "device_name" | "device_type" | "platform" | "capabilities"]?: DeviceItem[Member];
+  readonly [Member in "device_name" | "device_type" | "platform"]?: string | null | undefined;
+} & {
+  /** At most 1 KiB of JSON, in the place of all that is known. */
+  readonly capabilities?: object | null | undefined;
 };
 
 /** `items`: by their ids. */

@@ -21,10 +21,13 @@ export type Call =
   | { readonly type: "open_list"; readonly list: string }
   | WriteCall;
 
+/** `write`: said by a tab of a release before registers, which would take one of theirs for one of a list, and must not. */
 interface WriteCall extends Carried {
-  readonly type: "write";
+  readonly type: "change" | "write";
   readonly operation: CalledAction;
   readonly writes: readonly NamedContent[];
+  /** When it was called for, by the wall clock; missing: now. */
+  readonly atMs?: number;
 }
 
 /** What a write is about, and the name that the app knows it by, which nothing else has. */
@@ -140,15 +143,16 @@ export class Engine {
         return this.#core.signOut(call.erase);
       case "open_list":
         return this.#core.openList(call.list);
+      case "change":
       case "write":
         return this.#enqueue(call);
     }
   }
 
-  #enqueue({ operation, writes, ...carried }: WriteCall): Output[] {
+  #enqueue({ operation, writes, atMs, ...carried }: WriteCall): Output[] {
     const outputs: Output[] = [];
     for (const { content_id, name } of writes)
-      outputs.push(...this.#core.enqueue(operation, content_id, { origin: name, ...carriedBy(carried) }));
+      outputs.push(...this.#core.enqueue(operation, content_id, { origin: name, atMs, ...carriedBy(carried) }));
     return outputs;
   }
 

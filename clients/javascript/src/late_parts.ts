@@ -11,6 +11,7 @@ export const loadRejoining = late(() => import("./stores/rejoining.js"), "./rejo
 /**
  * Loads a part once. A module that did not come is asked for again by an address that differs in its fragment: Firefox never
  * asks again for the same one. Bundlers leave that address as it is; in what they make only the first is known.
+ * Rejects with what is a `RequestError`, too: an app sees it of what it has asked for that takes the part.
  */
 function late<Part>(load: Load<Part>, address: string): Load<Part> {
   let part: Promise<Part> | null = null;
@@ -19,9 +20,9 @@ function late<Part>(load: Load<Part>, address: string): Load<Part> {
     failures += 1;
     return import(/* @vite-ignore */ /* webpackIgnore: true */ `${address}#${failures}`);
   };
-  const forget = (error: unknown): never => {
+  const forget = (cause: unknown): never => {
     part = null;
-    throw error;
+    throw Object.assign(new Error(`no network: ${address} did not come`), { status: null, code: null, cause });
   };
   return () => {
     part ??= load().catch(loadAgain).catch(forget);

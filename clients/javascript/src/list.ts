@@ -1,13 +1,13 @@
 /** A list of the user as an app sees it. */
 
-import { bindMembers } from "./bound.js";
-import type { Carried } from "./data/carried.js";
+import { checkedCarried, type ItemWords } from "./data/carried.js";
 import { prefixOf } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Action } from "./data/messages.js";
 import type { Place } from "./data/placing.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
 import { loadPlacing, loadRequests } from "./parts.js";
+import { Shown } from "./shown.js";
 import type { TabSession } from "./tabs/tab_session.js";
 import type { Asking, NamedList } from "./transport/requests.js";
 
@@ -27,18 +27,16 @@ export interface ListHost {
 }
 
 /** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
-export class List {
+export class List extends Shown<Item> {
   readonly #list: string;
-  readonly #host: ListHost;
   /** What its keys begin with. */
   readonly #prefix: string;
 
   /** `list`: undefined for the watchlist. */
   constructor(list: string | undefined, host: ListHost) {
+    super(host);
     this.#list = list ?? "";
-    this.#host = host;
     this.#prefix = prefixOf(list);
-    bindMembers(this, List.prototype);
   }
 
   /**
@@ -46,35 +44,24 @@ export class List {
    * is another; items that are the same stay the same, too.
    */
   get items(): readonly Item[] {
-    return this.#host.session()?.items(this.#prefix) ?? NO_ITEMS;
+    return this.host.session()?.items(this.#prefix) ?? NO_ITEMS;
   }
 
   /** The last revision of the list that this device has. */
   get revision(): number {
-    return this.#host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
+    return this.host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
 
   /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
   has(contentId: string): boolean {
-    return this.#host.session()?.has(contentId, this.#prefix) ?? false;
-  }
-
-  /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
-   */
-  subscribe(listener: (items: readonly Item[]) => void): () => void {
-    const onUpdated = (): void => listener(this.items);
-    const end = this.#host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
+    return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
 
   /**
    * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
    * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
    */
-  add(contentId: string, carried?: Carried): Operation {
+  add(contentId: string, carried?: ItemWords): Operation {
     return this.#one("add", contentId, carried);
   }
 
@@ -95,13 +82,12 @@ export class List {
 
   /**
    * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, or share one behind it. Fulfilled with the operation's id when that is kept;
-   * rejected where one is no id or the other content is not in the list, where there is no room between two positions, and
-   * where nobody is signed in.
+   * where they have none and stand before it, share one behind it, or leave it no room. Fulfilled with the operation's id
+   * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
    */
   async move(contentId: string, place: Place = {}): Promise<string> {
     const { move } = await loadPlacing();
-    return move(this, this.#host.canonical, contentId, place);
+    return move(this, this.host.canonical, contentId, place);
   }
 
   /**
@@ -110,16 +96,18 @@ export class List {
    */
   async rename(name: string): Promise<NamedList> {
     const { rename } = await loadRequests();
-    return rename(this.#host.asking(), this.#list, name);
+    return rename(this.host.asking(), this.#list, name);
   }
 
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
   async delete(): Promise<void> {
     const { remove } = await loadRequests();
-    return remove(this.#host.asking(), this.#list);
+    return remove(this.host.asking(), this.#list);
   }
 
-  #one(action: Action, contentId: string, carried?: Carried): Operation {
+  readonly #keyOf = (contentId: string): string => this.#prefix + this.host.canonical(contentId);
+
+  #one(action: Action, contentId: string, carried?: ItemWords): Operation {
     const { names, stored } = this.#enqueue(action, [contentId], carried);
     return operation(names[0] ?? "", stored);
   }
@@ -132,8 +120,9 @@ export class List {
   #enqueue(
     action: Action,
     contentIds: readonly string[],
-    carried: Carried = {},
+    carried: ItemWords = {},
   ): { names: string[]; stored: Promise<void> } {
-    return this.#host.signedIn().enqueue(action, contentIds, this.#prefix, carried);
+    const session = this.host.signedIn();
+    return session.write(action, contentIds.map(this.#keyOf), checkedCarried(carried));
   }
 }

@@ -10,11 +10,11 @@ import { ShownRegisters } from "./shown_registers.js";
 export interface ProgressReport {
   readonly position_seconds: number;
   /** Missing or null: what is known of it stays. */
-  readonly duration_seconds?: number | null;
+  readonly duration_seconds?: number | null | undefined;
   /** `playing`, if it is missing. */
-  readonly state?: ProgressItem["state"];
+  readonly state?: ProgressItem["state"] | undefined;
   /** Missing or null: it is from 90 % on. */
-  readonly watched?: boolean | null;
+  readonly watched?: boolean | null | undefined;
 }
 
 /** `items`: the newest play first. */

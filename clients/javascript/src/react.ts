@@ -42,16 +42,35 @@ const states = new WeakMap<SyncClient, SyncState>();
 /** The items of a list by content, made once for each list. */
 const indexes = new WeakMap<readonly ListItem[], ReadonlyMap<string, ListItem>>();
 
+/** What has items: a client, one of its lists, its progress or devices; of a client the same object each time. */
+interface Shown<Item> {
+  readonly items: readonly Item[];
+  subscribe(listener: () => void): () => void;
+}
+
+/** What `look` finds in the items; `snapshot`: of a server, and where there is no client. */
+function useShown<Item, Found>(
+  shown: Shown<Item> | null | undefined,
+  snapshot: readonly Item[],
+  look: (items: readonly Item[]) => Found,
+): Found {
+  return useSyncExternalStore(
+    useCallback((onChange: () => void) => shown?.subscribe(onChange) ?? nothing, [shown]),
+    () => look(shown?.items ?? snapshot),
+    () => look(snapshot),
+  );
+}
+
+function all<Item>(items: readonly Item[]): readonly Item[] {
+  return items;
+}
+
 /**
  * The watchlist. `client`: null where there is none, as on a server. `snapshot`: what a server has rendered; it is
  * shown there, and while its page is taken over.
  */
 export function useWatchlist(client: SyncClient | null, snapshot: readonly ListItem[] = NO_ITEMS): readonly ListItem[] {
-  return useSyncExternalStore(
-    useCallback((onChange: () => void) => client?.subscribe(onChange) ?? nothing, [client]),
-    () => client?.items ?? snapshot,
-    () => snapshot,
-  );
+  return useShown(client, snapshot, all);
 }
 
 /** The same of a list beside the watchlist, by its name. */
@@ -60,29 +79,17 @@ export function useList(
   name: string,
   snapshot: readonly ListItem[] = NO_ITEMS,
 ): readonly ListItem[] {
-  return useSyncExternalStore(
-    useCallback((onChange: () => void) => client?.list(name).subscribe(onChange) ?? nothing, [client, name]),
-    () => client?.list(name).items ?? snapshot,
-    () => snapshot,
-  );
+  return useShown(client?.list(name), snapshot, all);
 }
 
 /** How far the user has come in each content, the newest play first; on a server nothing. */
 export function useProgress(client: SyncClient | null): readonly ProgressItem[] {
-  return useSyncExternalStore(
-    useCallback((onChange: () => void) => client?.progress.subscribe(onChange) ?? nothing, [client]),
-    () => client?.progress.items ?? NO_ITEMS,
-    () => NO_ITEMS,
-  );
+  return useShown(client?.progress, NO_ITEMS, all);
 }
 
 /** The user's devices; on a server none. */
 export function useDevices(client: SyncClient | null): readonly DeviceItem[] {
-  return useSyncExternalStore(
-    useCallback((onChange: () => void) => client?.devices.subscribe(onChange) ?? nothing, [client]),
-    () => client?.devices.items ?? NO_ITEMS,
-    () => NO_ITEMS,
-  );
+  return useShown(client?.devices, NO_ITEMS, all);
 }
 
 /** Have `onCommand`, that of the latest rendering, called with what other devices want this one to do. */
@@ -108,11 +115,7 @@ export function useItem(
   snapshot: readonly ListItem[] = NO_ITEMS,
 ): ListItem | undefined {
   const id = contentId === null || contentId === undefined ? null : idOf(client, contentId);
-  return useSyncExternalStore(
-    useCallback((onChange: () => void) => client?.subscribe(onChange) ?? nothing, [client]),
-    () => find(client?.items ?? snapshot, id),
-    () => find(snapshot, id),
-  );
+  return useShown(client, snapshot, (items) => find(items, id));
 }
 
 /** Without a client nobody knows what the service takes: a UUID gets its one spelling, and other text stays. */

@@ -1,12 +1,12 @@
 /** A collection of registers as an app sees it: what progress.ts and devices.ts have in common. */
 
-import { bindMembers } from "./bound.js";
 import { checkName } from "./data/ids.js";
 import { DEVICES, prefixOf, type RegistersName } from "./data/keys.js";
 import type { CalledAction, Members } from "./data/messages.js";
 import type { DeviceItem, ProgressItem } from "./data/register_views.js";
 import type { ListHost } from "./list.js";
 import { type Operation, operation } from "./operations.js";
+import { Shown } from "./shown.js";
 
 const NO_ITEMS: readonly never[] = Object.freeze([]);
 
@@ -14,14 +14,12 @@ const NO_ITEMS: readonly never[] = Object.freeze([]);
  * Of whichever user is signed in. Nothing waits for the network; as long as the part for registers is not here nothing is
  * shown.
  */
-export class ShownRegisters<Item extends ProgressItem | DeviceItem> {
-  protected readonly host: ListHost;
+export class ShownRegisters<Item extends ProgressItem | DeviceItem> extends Shown<Item> {
   readonly #name: RegistersName;
 
   constructor(host: ListHost, name: RegistersName) {
-    this.host = host;
+    super(host);
     this.#name = name;
-    bindMembers(this, new.target.prototype);
   }
 
   /** The same frozen array until something in it is another; items that are the same stay the same, too. */
@@ -34,14 +32,6 @@ export class ShownRegisters<Item extends ProgressItem | DeviceItem> {
   get(id: string): Item | undefined {
     const canonical = this.#canonical(id);
     return this.items.find((item) => ("content_id" in item ? item.content_id : item.device_id) === canonical);
-  }
-
-  /** Have `listener` called with the items, now and at each `updated`, until what is returned is called: as `List.subscribe`. */
-  subscribe(listener: (items: readonly Item[]) => void): () => void {
-    const onUpdated = (): void => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
   }
 
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */

@@ -8,7 +8,7 @@ export type { Transport } from "./core/outputs.js";
 export type { State } from "./core/state.js";
 export { readToken, type Token } from "./core/token.js";
 export { between } from "./data/between.js";
-export type { Carried } from "./data/carried.js";
+export type { Carried, ItemWords } from "./data/carried.js";
 export type { Reading, Timestamp } from "./data/hlc.js";
 export { type ContentIds, canonical } from "./data/ids.js";
 export type { Item as ListItem } from "./data/list_view.js";

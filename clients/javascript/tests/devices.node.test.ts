@@ -12,9 +12,17 @@ import { FakeService } from "./fake_service.js";
 
 const SEEN = "2026-11-26T12:00:00.000+00:00";
 
-async function open(context: TestContext, { url = "ws://fake", service = new FakeService() } = {}) {
-  const store = new MemoryStore();
-  const client = new SyncClient({ url, getToken: () => "a-token", store, WebSocket: service.socketClass });
+interface Opening {
+  readonly url?: string;
+  readonly service?: FakeService;
+  readonly store?: MemoryStore;
+  readonly getToken?: () => string | Promise<string>;
+}
+
+async function open(context: TestContext, opening: Opening = {}) {
+  const { url = "ws://fake", service = new FakeService(), store = new MemoryStore() } = opening;
+  const { getToken = () => "a-token" } = opening;
+  const client = new SyncClient({ url, getToken, store, WebSocket: service.socketClass });
   context.after(() => client.close());
   await client.signIn("alice");
   return { service, client };
@@ -89,6 +97,48 @@ test("what is said of a device is shown at once and sent once; what is known is 
   ]);
 });
 
+test("at each start a device may say what it is: what is known is not written again", async (context) => {
+  const [service, store] = [new FakeService(), new MemoryStore()];
+  const words = { device_name: "Bedroom", capabilities: { can_cast: true } };
+  for (const name of ["Bedroom", "Bedroom", "Kitchen"]) {
+    const { client } = await open(context, { service, store });
+    client.devices.update("tv", { ...words, device_name: name }); // before the part for registers is here
+    client.progress.update(content(1), { position_seconds: 1, state: "paused" });
+    client.progress.update(content(1), { position_seconds: 2, duration_seconds: 9, state: "paused" });
+    client.progress.update(content(1), { position_seconds: 3, state: "paused" });
+    await until(client, () => client.state === "live" && client.queueLength === 0);
+    assert.equal(client.devices.get("tv")?.device_name, name);
+    assert.equal(client.progress.get(content(1))?.duration_seconds, 9);
+    await client.close();
+  }
+  const written = Array.from(service.written.values());
+  assert.deepEqual(
+    written.map(({ device_name, position_seconds }) => device_name ?? position_seconds),
+    ["Bedroom", 3, 3, "Kitchen", 3],
+  );
+});
+
+test("what needs a connection fails at once while the app wants to be offline, and says why", async (context) => {
+  const { client } = await open(context);
+  client.disconnect();
+  const offline = { message: /^this device is offline/u, status: null, code: null };
+  await assert.rejects(client.send("tv", "pause"), offline);
+  await assert.rejects(client.handoff("tv", content(1)), offline);
+  await assert.rejects(client.lists(), offline);
+  await assert.rejects(client.handoff("tv", "tt0111161"), { name: "TypeError", message: /^content_id: /u });
+});
+
+test("what needs a token tells why there is none, without what getToken has thrown", async (context) => {
+  const broken = await open(context, { getToken: () => Promise.reject(new RangeError("a secret")) });
+  await assert.rejects(broken.client.lists(), { message: "no token: getToken failed: RangeError", code: null });
+  const silent = await open(context, { getToken: () => new Promise<string>(() => undefined) });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = silent.client.lists();
+  await new Promise((resolve) => setImmediate(resolve));
+  context.mock.timers.tick(20_000);
+  await assert.rejects(asked, { message: /^no token: .*does not answer/u, code: null });
+});
+
 test("commands are plain requests, and what the service does not do is told by its code", async (context) => {
   const asked: unknown[] = [];
   const server = createServer(async (request, response) => {
@@ -104,7 +154,7 @@ test("commands are plain requests, and what the service does not do is told by i
   const { client } = await open(context, { url });
   await client.send("tv", "seek", { position_seconds: 90 });
   assert.equal(await client.handoff("tv", content(1)), 90.5);
-  await assert.rejects(client.send("tv", "pause"), { message: "tv is offline", code: "device_offline" });
+  await assert.rejects(client.send("tv", "pause"), { message: "tv is offline", status: 400, code: "device_offline" });
   assert.deepEqual(asked, [
     ["/api/v1/devices/commands", { target_device_id: "tv", command_type: "seek", payload: { position_seconds: 90 } }],
     ["/api/v1/devices/handoff", { target_device_id: "tv", content_id: content(1) }],

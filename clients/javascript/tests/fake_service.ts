@@ -98,6 +98,10 @@ export class FakeService {
     if (id === undefined) return;
     if (type === "progress_update" || type === "device_update") {
       this.written.set(id, asked);
+      if (this.refused.has(content_id)) {
+        socket.tell({ type: "error", id, code: "invalid_field", field: "position_seconds", message: "no number" });
+        return;
+      }
       this.#answerOfRegister(asked, socket);
       return;
     }

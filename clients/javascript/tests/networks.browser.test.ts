@@ -124,3 +124,20 @@ test("where no upgrade comes through, a page goes by a stream, and all its tabs 
   await Promise.all([page.waitForFunction(isSo), other.waitForFunction(isSo)]);
   assert.equal((await daemon.watchlist("bob")).revision, 2);
 });
+
+test("what takes a part that does not come says so at once, and works when it comes", async () => {
+  network.trick = "nothing";
+  const page = await openPage(await browser.newContext(), "cid");
+  await page.waitForFunction(() => client.state === "live");
+  site.failures.set("requests.js", 2);
+  site.failures.set("placing.js", 2);
+  const failures = await page.evaluate(async (id) => {
+    const failure = (error: Error & { code?: unknown }): unknown => [error.message, error.code];
+    return [await client.send("tv", "pause").catch(failure), await client.list("kids").move(id).catch(failure)];
+  }, A);
+  assert.deepEqual(failures, [
+    ["no network: ./requests.js did not come", null],
+    ["no network: ./placing.js did not come", null],
+  ]);
+  assert.deepEqual(await page.evaluate(() => client.lists()), []);
+});

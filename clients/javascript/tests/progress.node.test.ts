@@ -89,6 +89,7 @@ test("a device names itself, another sees it come and go, renames it and sends i
   await tv.close();
   await until(phone, () => online() === false);
   await assert.rejects(phone.send("tv", "play"), (error: { code?: string }) => error.code === "device_offline");
+  await assert.rejects(phone.send("nobody", "play"), (error: { status?: number }) => error.status === 404);
   phone.devices.forget("tv");
   await until(phone, () => phone.devices.get("tv") === undefined && phone.queueLength === 0);
 });

@@ -37,7 +37,7 @@ from syncd_client.stores.store import Store
 from syncd_client.transport.carrying import Input
 from syncd_client.transport.link import GetToken, Link
 from syncd_client.transport.proxy import proxy_mistake
-from syncd_client.transport.requests import Answer
+from syncd_client.transport.requests import Answer, RequestFailedError
 
 WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
 """A call of the core that queues a write."""
@@ -113,11 +113,13 @@ class Engine:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            RequestFailedError: there was no answer, or no token to ask with.
+            RequestFailedError: there was no answer, or no token to ask with, or the app wants to be offline.
         """
         user_id = self.core.user_id
         if user_id is None or self._get_token is None:
             raise NotSignedInError("sign in before asking the service")
+        if self.core.state is State.STOPPED:
+            raise RequestFailedError("this device is offline, until the app connects")
         from syncd_client.transport.http_request import send  # noqa: PLC0415 - as in link.py
 
         return await send(self._url.replace("ws", "http", 1) + path, user_id, self._get_token, method, body)

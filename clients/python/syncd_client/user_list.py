@@ -97,11 +97,11 @@ class ListCalls(ABC):
     ) -> Operation:
         """Put a content, in the list or not, before or behind another one; with neither, at the end.
 
-        Others get a position, too, where they have none and stand before it, or share one behind it.
+        Others get a position, too, where they have none and stand before it, share one behind it, or leave it no room.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one is no id, the other content is not in the list, or there is no room between two positions.
+            ValueError: one is no id, or the other content is not in the list.
         """
         self._check("move")
         canonical = self._engine_now().canonical

@@ -2,7 +2,6 @@
 
 // biome-ignore lint/correctness/noUnresolvedImports: the daemon serves the client there
 import { SyncClient } from "../client/syncd-client.js";
-import { placed } from "./order.js";
 import { Playback } from "./playback.js";
 
 const TONIGHT = "tonight";
@@ -114,19 +113,26 @@ export class Device extends EventTarget {
     return this.#tonight.revision > 0 || this.tonight.length > 0;
   }
 
-  /** Put a film of tonight where `index` of the others are before it. */
-  place(contentId, index) {
-    for (const [id, position] of placed(this.tonight, contentId, index)) this.#tonight.add(id, { position });
+  /** Put a film of tonight where `index` of the others are before it. Rejected with an Error: it cannot. */
+  async place(contentId, index) {
+    const others = this.tonight.filter((item) => item.content_id !== contentId);
+    const next = others[index]?.content_id;
+    await this.#tonight.move(contentId, next && { before: next });
   }
 
-  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it cannot. */
-  async handOver(deviceId) {
-    const { contentId } = this.playback;
+  /** Have another device go on with what is played here. Rejected with an Error, in words for people: it goes on here. */
+  async handOver(other) {
+    const { contentId, isPlaying } = this.playback;
     this.playback.pause();
-    do {
-      if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
-    } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
-    await this.#client.handoff(deviceId, contentId);
+    try {
+      do {
+        if (this.state !== "live") throw new Error(`the ${this.name} has no connection`);
+      } while (!this.playback.isSettled && (await this.#somethingHappens())); // else the other goes on where this was before
+      await this.#client.handoff(other.id, contentId);
+    } catch (error) {
+      if (isPlaying) this.playback.play(contentId);
+      throw error.code === "device_offline" ? new Error(`the ${other.name} is offline`) : error;
+    }
   }
 
   #somethingHappens() {

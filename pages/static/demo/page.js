@@ -30,7 +30,7 @@ const table = new ChangeTable(devices);
 const cards = new Map(
   devices.map((device, index) => {
     const onPress = (contentId) => press(device, contentId);
-    const onMove = (contentId, place) => move(device, contentId, place);
+    const onMove = (contentId, place) => void move(device, contentId, place);
     const others = devices.filter((other) => other !== device);
     const onHandOver = (deviceId) => void handOver(device, deviceId);
     return [device, new DeviceCard(device, KINDS[index].icon, { onPress, onMove, others, onHandOver })];
@@ -51,21 +51,30 @@ function change(device, operation, contentId) {
   render();
 }
 
+function sentence({ message }) {
+  return message.replace(/\.?$/u, ".");
+}
+
 async function handOver(device, deviceId) {
-  const [title, to] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId).name];
+  const [title, other] = [titleOf(device.playback.contentId), devices.find(({ id }) => id === deviceId)];
   try {
-    await device.handOver(deviceId);
-    story.tell(`${title} continues on the ${to}, where the ${device.name} has stopped.`);
+    await device.handOver(other);
+    story.tell(`${title} continues on the ${other.name}, where the ${device.name} has stopped.`);
   } catch (error) {
-    story.tell(`${title} cannot continue on the ${to}: ${error.message}`);
+    story.tell(`${title} cannot continue on the ${other.name}: ${sentence(error)}`);
   }
   render();
 }
 
-function move(device, contentId, index) {
-  device.place(contentId, index);
-  story.changed();
-  setText(announcer, `${titleOf(contentId)} is number ${index + 1} of ${device.tonight.length} on the ${device.name}.`);
+async function move(device, contentId, index) {
+  const title = titleOf(contentId);
+  try {
+    await device.place(contentId, index);
+    story.changed();
+    setText(announcer, `${title} is number ${index + 1} of ${device.tonight.length} on the ${device.name}.`);
+  } catch (error) {
+    story.tell(`${title} cannot be moved: ${sentence(error)}`);
+  }
   render();
 }
 
@@ -143,7 +152,7 @@ async function listTheFirst() {
   if (devices.every((device) => device.revision === 0 && device.queueLength === 0))
     change(devices[0], "add", FIRST_LISTED.id);
   if (!devices.some((device) => device.wasTonightUsed))
-    for (const [index, film] of FOR_TONIGHT.entries()) devices[0].place(film.id, index);
+    for (const [index, film] of FOR_TONIGHT.entries()) await devices[0].place(film.id, index);
 }
 
 let isRendering = false;

@@ -13,6 +13,8 @@ export class PlayerStrip {
   #part;
   /** The card below the pointer that drags the strip; undefined: nobody drags; null: there is none, or it is this one. */
   #target;
+  /** Where it was taken. @type {{ x: number, y: number }} */
+  #grip = { x: 0, y: 0 };
 
   /** `others`: the devices to hand over to; `onHandOver(deviceId)`: the user wants to go on there. */
   constructor(strip, device, { others, onHandOver }) {
@@ -41,9 +43,9 @@ export class PlayerStrip {
     this.#strip.hidden = contentId === null;
     if (contentId === null) return;
     const title = titleOf(contentId);
-    const elsewhere = this.#others.find(({ id }) => id === playedOn)?.name;
+    const other = this.#others.find(({ id }) => id === playedOn);
     set(this.#part(".film"), "textContent", title);
-    set(this.#part(".where"), "textContent", whereText(isPlaying, elsewhere));
+    set(this.#part(".where"), "textContent", isPlaying ? "Playing here" : whereText(playedOn, other));
     set(this.#part(".play"), "ariaLabel", `${isPlaying ? "Pause" : "Play"} ${title} on the ${this.#device.name}`);
     this.#part(".play").classList.toggle("is-playing", isPlaying);
     const positionS = Math.floor(playback.positionS);
@@ -71,11 +73,13 @@ export class PlayerStrip {
     if (event.button !== 0 || event.target.closest("button") !== null) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     event.preventDefault();
+    this.#grip = { x: event.clientX, y: event.clientY };
     this.#aim(null);
   }
 
   #drag({ clientX, clientY }) {
     if (this.#target === undefined) return;
+    this.#strip.style.translate = `${clientX - this.#grip.x}px ${clientY - this.#grip.y}px`;
     const card = document.elementFromPoint(clientX, clientY)?.closest(".device") ?? null;
     this.#aim(card?.contains(this.#strip) ? null : card);
   }
@@ -90,13 +94,15 @@ export class PlayerStrip {
     this.#target?.classList.remove("is-target");
     card?.classList.add("is-target");
     this.#strip.classList.toggle("is-dragged", card !== undefined);
+    if (card === undefined) this.#strip.style.translate = "";
     this.#target = card;
   }
 }
 
-function whereText(isPlaying, elsewhere) {
-  if (isPlaying) return "Playing here";
-  return elsewhere === undefined ? "Paused" : `Playing on the ${elsewhere}`;
+/** `playedOn`: null: nowhere; `other`: the device of this page that it is, if it is one. */
+function whereText(playedOn, other) {
+  if (playedOn === null) return "Paused";
+  return other === undefined ? "Playing elsewhere" : `Playing on the ${other.name}`;
 }
 
 /** @returns {string} `1:02:03` */

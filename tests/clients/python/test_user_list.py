@@ -147,6 +147,33 @@ async def test_what_cannot_be_asked_for_is_told(daemon: DaemonProcess, user: str
                 await client.lists()
 
 
+async def test_what_needs_a_connection_fails_at_once_while_the_app_wants_to_be_offline(opened: Opening) -> None:
+    phone = opened("phone")
+    await until(phone, lambda: phone.state is State.LIVE)
+    phone.disconnect()
+    asked = (phone.lists(), phone.list("kids").rename("Kids"), phone.send("tv", "pause"), phone.handoff("tv", A))
+    for call in asked:
+        with pytest.raises(RequestFailedError, match="this device is offline"):
+            await call
+    phone.connect()
+    assert await phone.lists() == ()
+
+
+async def test_what_needs_a_token_that_does_not_come_fails_in_the_end(
+    daemon: DaemonProcess, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd_client.transport.http_request.TOKEN_TIMEOUT_S", 0.01)
+
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async with Client(daemon.url) as client:
+        client.sign_in(user, never)
+        with pytest.raises(RequestFailedError, match="get_token did not answer within"):
+            await client.lists()
+
+
 def test_without_asyncio_lists_are_the_same(daemon: DaemonProcess, user: str) -> None:
     with sync.Client(daemon.url) as client:
         client.sign_in(user, lambda: token(user))

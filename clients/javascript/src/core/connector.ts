@@ -244,7 +244,7 @@ export class Connector {
     }
     this.#hangUp();
     this.#leave("waiting");
-    this.#pauses.skip("no answer after waking up");
+    this.#pauses.tell(null, 0, "no answer after waking up");
     this.#askToOpen();
   }
 
@@ -308,7 +308,7 @@ export class Connector {
 
   #stop(code: number | null, reason: string): void {
     this.#leave("stopped");
-    this.#pauses.stop(code, reason);
+    this.#pauses.tell(code, null, reason);
   }
 
   #hangUp(): void {

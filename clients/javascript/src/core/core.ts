@@ -84,7 +84,10 @@ export class Core {
   /** Follow registers from here on: they take a part of their own. */
   useRegisters(part: RegistersPart): Output[] {
     this.#registers = part;
-    if (this.#signedIn !== null && this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+    if (this.#signedIn !== null) {
+      if (this.#followAll(this.#signedIn)) this.#signedIn.connector.follow();
+      this.#signedIn.collections.registers?.tidy();
+    }
     return this.#done();
   }
 
@@ -106,8 +109,7 @@ export class Core {
   }
 
   #followAll({ collections, timers }: SignedIn): boolean {
-    if (this.#registers !== null)
-      collections.registers ??= new this.#registers.Registers(collections, timers, this.#deps.nowMs);
+    if (this.#registers !== null) collections.registers ??= new this.#registers.Registers(collections, timers);
     return collections.followAll(this.#opened);
   }
 
@@ -157,23 +159,25 @@ export class Core {
   /**
    * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
    * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
-   * item can carry, or nobody can say, what is said. `key`: a collection's prefix, and the canonical id; the collection is
-   * followed then. `origin`: a name for this call; one whose write is in the queue changes nothing.
+   * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
+   * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
+   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
    */
   enqueue(
     operation: CalledAction,
     key: string,
-    { origin, ...carried }: Carried & { readonly origin?: string } = {},
+    {
+      origin,
+      atMs = this.#deps.nowMs(),
+      ...carried
+    }: Carried & { readonly origin?: string; readonly atMs?: number | undefined } = {},
   ): Output[] {
     if (this.#signedIn === null) throw new Error("Nobody is signed in.");
     const { collections, connector } = this.#signedIn;
     const isOfRegister = areRegisters(prefixIn(key));
-    const said = {
-      ...(isOfRegister ? carried : checkedCarried(carried)),
-      ...(origin !== undefined && { origin }),
-    };
-    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said);
-    else collections.enqueue(operation === "report" ? "update" : operation, key, this.#deps.nowMs(), said);
+    const said = { ...(isOfRegister ? carried : checkedCarried(carried)), origin };
+    if (isOfRegister && collections.registers !== null) collections.registers.enqueue(operation, key, said, atMs);
+    else collections.enqueue(operation === "report" ? "update" : operation, key, atMs, said);
     if (collections.follow(prefixIn(key))) connector.follow(); // its update settles the write
     return this.#done();
   }

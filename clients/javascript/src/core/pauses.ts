@@ -31,20 +31,11 @@ export class Pauses {
   /** Wait so long. */
   wait(afterMs: number, code: number | null, reason: string): void {
     this.#timers.start("reconnect", afterMs);
-    this.#tell(code, afterMs, reason);
+    this.tell(code, afterMs, reason);
   }
 
-  /** Wait not at all. */
-  skip(reason: string): void {
-    this.#tell(null, 0, reason);
-  }
-
-  /** Wait for the app. */
-  stop(code: number | null, reason: string): void {
-    this.#tell(code, null, reason);
-  }
-
-  #tell(code: number | null, retryInMs: number | null, reason: string): void {
+  /** Only tell the app of the end of a connection or attempt; `retryInMs`: 0: there is none; null: until the app connects. */
+  tell(code: number | null, retryInMs: number | null, reason: string): void {
     this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
   }
 }

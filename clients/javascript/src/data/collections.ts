@@ -108,7 +108,7 @@ export class Collections {
     operation: WriteAction,
     key: string,
     nowMs: number,
-    { origin, ...carried }: Carried & { origin?: string } = {},
+    { origin, ...carried }: Carried & { readonly origin?: string | undefined } = {},
   ): void {
     const prefix = prefixIn(key);
     if (this.hasWriteOf(origin)) return;
@@ -160,7 +160,12 @@ export class Collections {
 
   /** Leave the stamp to the service. */
   unstamp(write: PendingWrite): void {
-    this.#change({ queue: { ...write, isUnstamped: true } });
+    this.restate({ ...write, isUnstamped: true });
+  }
+
+  /** Put a write in the place of the one of its number. */
+  restate(write: PendingWrite): void {
+    this.#change({ queue: write });
   }
 
   /**
@@ -173,10 +178,10 @@ export class Collections {
     const { tag, ...untagged } = write;
     const refusedTags = (write.refusedTags ?? 0) + 1;
     if (refusedTags >= MAX_TAGS) {
-      this.#change({ queue: { ...untagged, isUnstamped: true, refusedTags } });
+      this.restate({ ...untagged, isUnstamped: true, refusedTags });
       return;
     }
-    this.#change({ queue: { ...untagged, tag: this.#newTag(prefixIn(write.content_id)), refusedTags } });
+    this.restate({ ...untagged, tag: this.#newTag(prefixIn(write.content_id)), refusedTags });
   }
 
   /** Undo what the service does not accept. */

@@ -40,7 +40,7 @@ function compareReadings(a: Reading, b: Reading): number {
 }
 
 /** `<` on strings compares UTF-16 units, which puts U+10000 before U+FFFF: other clients would disagree. */
-function compareCodePoints(a: string, b: string): number {
+export function compareCodePoints(a: string, b: string): number {
   if (a === b) return 0;
   const [left, right] = [[...a], [...b]];
   const at = left.findIndex((character, index) => character !== right[index]);

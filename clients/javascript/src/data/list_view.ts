@@ -1,7 +1,7 @@
 /** The list as the app sees it: what the service has confirmed, with the user's own writes on top. */
 
 import { type Carried, carriedBy } from "./carried.js";
-import { compareTimestamps, type Timestamp } from "./hlc.js";
+import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
 import { contentIn } from "./keys.js";
 import type { CalledAction } from "./messages.js";
 import type { ConfirmedItem, PendingWrite } from "./user_state.js";
@@ -68,7 +68,7 @@ function compareShown(a: Shown, b: Shown): number {
   const [left, right] = [a.position ?? LAST, b.position ?? LAST];
   if (left !== right) return left < right ? -1 : 1;
   if (left === LAST) return compareTimestamps(b.timestamp, a.timestamp) || b.rank - a.rank;
-  return a.content_id < b.content_id ? -1 : 1;
+  return compareCodePoints(a.content_id, b.content_id);
 }
 
 /** `before`, if it shows the same as `item`. */

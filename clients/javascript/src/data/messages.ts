@@ -107,16 +107,20 @@ export interface SnapshotItem extends Carried {
 /** What became of a write; `not_found`: a remove of what was not there; `superseded`: a later word was there already. */
 export type Status = "added" | "existing" | "removed" | "not_found" | "updated" | "superseded";
 
-export type Write = OfCollection<"update"> &
-  Carried & {
-    readonly id: string;
-    readonly operation: Action;
-    readonly content_id: string;
-    readonly operation_id: string;
-    readonly tag?: string;
-    readonly observed: number;
-    readonly timestamp?: Timestamp;
-  };
+/** `list`: undefined: it is the watchlist. */
+export interface Write {
+  readonly type: "watchlist_update" | "list_update";
+  readonly list?: string | undefined;
+  readonly id: string;
+  readonly operation: Action;
+  readonly content_id: string;
+  readonly operation_id: string;
+  readonly tag?: string | undefined;
+  readonly observed: number;
+  readonly timestamp?: Timestamp | undefined;
+  readonly data?: Carried["data"] | undefined;
+  readonly position?: string | undefined;
+}
 
 /** A write of a register; beside these fields it has what it says, and the key. */
 export interface RegisterWrite {

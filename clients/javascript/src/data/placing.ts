@@ -34,8 +34,10 @@ export async function move(
 
 /**
  * What to give so that `contentId` stands there. Mostly it is the only one: others need a position if they have none and
- * stand before it, or if they stand behind it and have the same as the one before it. Throws a TypeError where the other
- * content is not in the list, a RangeError where there is no room.
+ * stand before it, if they stand behind it and have the same as the one before it, or, where there is no room, if they are
+ * near. Throws a TypeError where the other content is not in the list.
+ *
+ * Word by word: clients/conformance/README.md, "Moving".
  */
 export function positionsFor(items: readonly Item[], contentId: string, place: Place): Placed[] {
   const others = items.filter(({ content_id }) => content_id !== contentId);
@@ -43,14 +45,28 @@ export function positionsFor(items: readonly Item[], contentId: string, place: P
   const positions = others.map(({ position }) => position).filter((position) => position !== undefined); // they come first
   const index = indexOf(ids, place);
   const start = Math.min(index, positions.length);
-  let low = positions[start - 1] ?? null;
   let end = index;
-  while (low !== null && positions[end] === low) end += 1;
-  const high = positions[end] ?? null;
-  return [...ids.slice(start, index), contentId, ...ids.slice(index, end)].map((id) => {
-    low = between(low, high);
-    return [id, low];
-  });
+  while (start > 0 && positions[end] === positions[start - 1]) end += 1;
+  for (let reach = 0; ; reach = 2 * reach || 1) {
+    const first = Math.max(start - reach, 0);
+    const behind = Math.max(Math.min(end + reach, positions.length), end);
+    const inOrder = [...ids.slice(first, index), contentId, ...ids.slice(index, behind)];
+    const placed = placedBetween(positions[first - 1] ?? null, positions[behind] ?? null, inOrder);
+    if (placed !== null) return placed;
+  }
+}
+
+/** Null: there is no room. */
+function placedBetween(a: string | null, b: string | null, ids: readonly string[]): Placed[] | null {
+  let last = a;
+  try {
+    return ids.map((id) => {
+      last = between(last, b);
+      return [id, last];
+    });
+  } catch {
+    return null;
+  }
 }
 
 function indexOf(ids: readonly string[], { before, after }: Place): number {

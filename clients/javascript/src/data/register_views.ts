@@ -1,6 +1,6 @@
 /** Registers as the app sees them: what the service has confirmed, with the user's own words on top. */
 
-import { compareTimestamps, type Timestamp } from "./hlc.js";
+import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
 import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
 import type { ShownWrite } from "./list_view.js";
 import type { Members } from "./messages.js";
@@ -82,7 +82,7 @@ export function progressOf(
 ): readonly ProgressItem[] {
   return viewOf(PROGRESS, { state, writes, transient }, (shown) =>
     Array.from(shown, progressItem).sort(
-      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || (a.content_id < b.content_id ? -1 : 1),
+      (a, b) => compareTimestamps(b.timestamp, a.timestamp) || compareCodePoints(a.content_id, b.content_id),
     ),
   );
 }
@@ -95,7 +95,7 @@ export function devicesOf(
 ): readonly DeviceItem[] {
   return viewOf(DEVICES, { state, writes, transient }, (shown) =>
     Array.from(shown, ([id, device]) => deviceItem(id, device, transient)).sort((a, b) =>
-      a.device_id < b.device_id ? -1 : 1,
+      compareCodePoints(a.device_id, b.device_id),
     ),
   );
 }

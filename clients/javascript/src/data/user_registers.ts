@@ -6,7 +6,7 @@ import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
 import { checkedWords } from "./members.js";
 import type { CalledAction, Members, ServerMessage, WriteAction } from "./messages.js";
 import { asMessage, asOfList, type Hint } from "./register_messages.js";
-import { devicesOf, saysAlready, type Transient } from "./register_views.js";
+import { type DeviceItem, devicesOf, saysAlready, type Transient } from "./register_views.js";
 import { Reports } from "./reports.js";
 
 const REPORT_MS = 10_000;
@@ -24,29 +24,57 @@ interface ReportTimer {
 export class Registers {
   readonly #collections: Collections;
   readonly #timers: ReportTimer;
-  readonly #nowMs: () => number;
   readonly #reports = new Reports();
   transient: Transient = { version: 0, held: [], hints: null };
   readonly asMessage = asMessage;
 
-  constructor(collections: Collections, timers: ReportTimer, nowMs: () => number) {
+  constructor(collections: Collections, timers: ReportTimer) {
     this.#collections = collections;
     this.#timers = timers;
-    this.#nowMs = nowMs;
   }
 
   // What the user writes
 
   /** As `Core.enqueue`. */
-  enqueue(operation: CalledAction, key: string, { origin, ...carried }: Carried & { readonly origin?: string }): void {
-    const nowMs = this.#nowMs();
-    const said = { ...checkedWords(operation, key, carried), ...(origin !== undefined && { origin }) };
+  enqueue(
+    operation: CalledAction,
+    key: string,
+    { origin, ...carried }: Carried & { readonly origin?: string | undefined },
+    nowMs: number,
+  ): void {
+    const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS) {
       if (this.#reports.letGo(key)) this.#showHeld();
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
       this.#collections.enqueue(operation, key, nowMs, said);
+  }
+
+  /**
+   * Leave out of the queue what this part would not have put there, had it been here: updates of progress of which a later one
+   * has all, and what is known of a device.
+   */
+  tidy(): void {
+    const { state } = this.#collections;
+    for (const number of Array.from(state.queue.keys())) {
+      const write = state.queue.get(number);
+      if (write?.operation !== "update") continue;
+      const { content_id: key, data } = write;
+      const writes = state.writesOf(key);
+      const next = writes[writes.indexOf(write) + 1];
+      if (prefixIn(key) === OF_PROGRESS && next?.operation === "update") {
+        this.#collections.restate({ ...next, data: { ...data, ...next.data } });
+        this.#collections.drop(number);
+      } else if (prefixIn(key) === OF_DEVICES && writes[0] === write && this.#isConfirmed(key, data)) {
+        this.#collections.drop(number);
+      }
+    }
+  }
+
+  #isConfirmed(key: string, said: Members | undefined): boolean {
+    const confirmed = this.#collections.state.items.get(key);
+    return confirmed !== undefined && saysAlready({ ...confirmed.data, pending: false } as DeviceItem, said);
   }
 
   #deviceOf(key: string) {
@@ -78,7 +106,12 @@ export class Registers {
   }
 
   /** Queue a write of progress, in the place of those updates that are still to be sent: they would say no more. */
-  #put(operation: WriteAction, key: string, said: Carried & { readonly origin?: string }, atMs: number): void {
+  #put(
+    operation: WriteAction,
+    key: string,
+    said: Carried & { readonly origin?: string | undefined },
+    atMs: number,
+  ): void {
     const { state, queue } = this.#collections;
     if (this.#collections.hasWriteOf(said.origin)) return;
     const writes = state.writesOf(key);
@@ -134,5 +167,14 @@ export class Registers {
 
   #show(fields: Partial<Transient>): void {
     this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
+  }
+}
+
+/** As `checkedWords`. What cannot be said, by a tab whose part for registers had not come yet, is left to the service to refuse. */
+function sayable(operation: CalledAction, key: string, carried: Carried): Carried {
+  try {
+    return checkedWords(operation, key, carried);
+  } catch {
+    return carried;
   }
 }

@@ -1,6 +1,6 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
-import { type Carried, carriedBy } from "./carried.js";
+import type { Carried } from "./carried.js";
 import { NEVER, type Reading, type Timestamp } from "./hlc.js";
 import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
@@ -61,20 +61,22 @@ export interface PendingWrite extends Carried {
   readonly origin?: string;
 }
 
-/** The message that asks for `write`, of a list: the same, however often it is sent. */
+/** The message that asks for `write`, of a list: the same, however often it is sent. JSON leaves out what is undefined. */
 export function asMessage(write: PendingWrite): Write {
-  const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped } = write;
+  const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped, data, position } = write;
   const { list } = named(prefixIn(content_id));
   return {
-    ...(list === undefined ? { type: "watchlist_update" } : { type: "list_update", list }),
+    type: list ? "list_update" : "watchlist_update",
+    list,
     id: operation_id,
     operation_id,
     operation: operation as Action,
     content_id: contentIn(content_id),
-    ...(tag !== undefined && { tag }),
+    tag,
     observed,
-    ...(!isUnstamped && { timestamp }),
-    ...carriedBy(write),
+    timestamp: isUnstamped ? undefined : timestamp,
+    data,
+    position,
   };
 }
 

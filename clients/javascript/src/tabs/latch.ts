@@ -1,8 +1,8 @@
-/** A promise, and what fulfils it. */
-export function latch(): [Promise<void>, () => void] {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
+/** A promise, what fulfils it, and what rejects it. */
+export function latch(): [Promise<void>, () => void, (error: Error) => void] {
+  let ends: [() => void, (error: Error) => void] | undefined;
+  const promise = new Promise<void>((...both) => {
+    ends = both;
   });
-  return [opened, open];
+  return [promise, ...(ends as NonNullable<typeof ends>)];
 }

@@ -42,10 +42,11 @@ export class LeaderCopy {
   get lost(): Call[] {
     const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
-    return [...queued, ...held].map(({ operation, content_id, origin, ...carried }) => ({
-      type: "write",
+    return [...queued, ...held].map(({ operation, content_id, origin, timestamp, ...carried }) => ({
+      type: "change",
       operation,
       writes: origin === undefined ? [] : [{ name: origin, content_id }],
+      atMs: timestamp.physical,
       ...carriedBy(carried),
     }));
   }

@@ -4,6 +4,7 @@ import type { Carried } from "../data/carried.js";
 import type { ShownWrite } from "../data/list_view.js";
 import type { CalledAction } from "../data/messages.js";
 import type { Call, NamedContent } from "../engine.js";
+import { latch } from "./latch.js";
 
 /** `ended`: fulfilled when the call is done, and what it changes stored; nobody has to handle a rejection. */
 interface OpenCall {
@@ -47,10 +48,7 @@ export class OpenCalls {
   /** `writes`: what the call would write. */
   add(call: Call, writes: readonly ShownWrite[] = []): OpenCall {
     const name = this.#newName();
-    let [onDone, onEnded] = [(): void => undefined, (_: Error): void => undefined];
-    const ended = new Promise<void>((resolve, reject) => {
-      [onDone, onEnded] = [resolve, reject];
-    });
+    const [ended, onDone, onEnded] = latch();
     ended.catch(() => undefined); // who waits for it is told
     const entry = { name, call, ended, writes, onDone, onEnded };
     this.#calls.set(name, entry);
@@ -72,7 +70,7 @@ export class OpenCalls {
       timestamp: { physical, logical: this.#names + index, node: this.#tab },
       ...carried,
     }));
-    return { ...this.add({ type: "write", operation, writes: contents, ...carried }, writes), contents };
+    return { ...this.add({ type: "change", operation, writes: contents, ...carried }, writes), contents };
   }
 
   markDone(names: readonly string[]): void {

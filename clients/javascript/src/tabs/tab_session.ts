@@ -13,11 +13,10 @@ import type { RegistersPart } from "../core/core.js";
 import type { SyncEvent } from "../core/events.js";
 import type { Transport } from "../core/outputs.js";
 import type { State } from "../core/state.js";
-import { type Carried, checkedCarried } from "../data/carried.js";
-import { canonical } from "../data/ids.js";
+import type { Carried } from "../data/carried.js";
 import { areRegisters, PROGRESS, prefixIn, type RegistersName } from "../data/keys.js";
 import type { Item, ShownWrite } from "../data/list_view.js";
-import type { Action, CalledAction } from "../data/messages.js";
+import type { CalledAction } from "../data/messages.js";
 import type { DeviceItem, ProgressItem, Transient } from "../data/register_views.js";
 import { type Storage, UserState, userState } from "../data/user_state.js";
 import { type Batch, type Call, Engine } from "../engine.js";
@@ -62,8 +61,6 @@ export class TabSession {
   readonly #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   readonly #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-
-  readonly #canonical = (contentId: string): string => canonical(contentId, this.#deps.contentIds);
 
   /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId: string, deps: TabSessionDeps, lists: ReadonlyMap<string, unknown>) {
@@ -128,25 +125,15 @@ export class TabSession {
     return (this.#engine ?? this.#copy).transient;
   }
 
-  /** Throws a TypeError where `contentId` is none. */
-  has(contentId: string, prefix = ""): boolean {
-    return (this.stored ?? this.#nothing).has(prefix + this.#canonical(contentId), this.#unstored);
+  has(key: string): boolean {
+    return (this.stored ?? this.#nothing).has(key, this.#unstored);
   }
 
   /**
-   * Throws a TypeError where one of `contentIds` is none, or no item can carry `carried`; nothing was done then. Returns
-   * the names of the writes, and a promise: fulfilled when they are stored, rejected where this tab can't know any more.
+   * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
+   * fulfilled when they are stored, rejected where this tab can't know any more.
    */
-  enqueue(operation: Action, contentIds: readonly string[], prefix = "", carried: Carried = {}): Written {
-    return this.write(
-      operation,
-      contentIds.map((contentId) => prefix + this.#canonical(contentId)),
-      checkedCarried(carried),
-    );
-  }
-
-  /** The same by keys, of registers too; `carried` was checked. */
-  write(operation: CalledAction, keys: readonly string[], carried: Carried): Written {
+  write(operation: CalledAction, keys: readonly string[], carried: Carried = {}): Written {
     const { contents, ended, ...call } = this.#calls.addWrites(operation, keys, carried);
     this.#make(call);
     this.#deps.onEvents([{ type: "updated" }]);

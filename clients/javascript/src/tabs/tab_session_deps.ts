@@ -1,7 +1,6 @@
 /** What a tab's session works with: the store that the app has given or that there is, and the tabs beside this one. */
 
 import type { SyncEvent } from "../core/events.js";
-import type { ContentIds } from "../data/ids.js";
 import { randomName } from "../engine.js";
 import { GuardedStore, type GuardedStoreDeps } from "../stores/guarded_store.js";
 import { IndexedDbStore } from "../stores/indexeddb_store.js";
@@ -14,7 +13,6 @@ import { BrowserTabs, NoOtherTabs, type Tabs } from "./tabs.js";
 /** What a tab's session is wired with. `tab`: a name that no other tab has. */
 export interface TabSessionDeps {
   readonly tab: string;
-  readonly contentIds: ContentIds;
   readonly service: Service;
   readonly store: GuardedStore;
   readonly openTabs: (userId: string, onMessage: (message: TabMessage) => void) => Tabs<TabMessage>;
@@ -23,8 +21,7 @@ export interface TabSessionDeps {
 }
 
 /** What the client says of them itself. */
-type Given = Pick<TabSessionDeps, "contentIds" | "service" | "onEvents"> &
-  Pick<GuardedStoreDeps, "onStorage" | "onMerged">;
+type Given = Pick<TabSessionDeps, "service" | "onEvents"> & Pick<GuardedStoreDeps, "onStorage" | "onMerged">;
 
 /** `given`, `database`: the app's options. Where there is no IndexedDB, or none is wanted, all is kept in memory. */
 export function wired(given: Store | null, database: string | null, deps: Given): TabSessionDeps {

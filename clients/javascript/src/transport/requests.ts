@@ -1,5 +1,6 @@
 /** What is asked of the service beside the connection: plain requests, of which nothing is kept or repeated. */
 
+import type { State } from "../core/state.js";
 import { readToken } from "../core/token.js";
 import { type Answer, readAnswer, request } from "./carrying.js";
 import type { Service } from "./service.js";
@@ -7,6 +8,7 @@ import type { Service } from "./service.js";
 const LISTS = "/api/v1/sync/lists";
 const DEVICES = "/api/v1/devices";
 const TIMEOUT_MS = 30_000;
+const TOKEN_TIMEOUT_MS = 20_000;
 
 /** A list beside the watchlist; `list`: what it is called in paths and by `client.list`, `name`: what people are shown. */
 export interface NamedList {
@@ -15,15 +17,18 @@ export interface NamedList {
   readonly revision: number;
 }
 
-/** Why a request has failed; `code`: the service's word for it, such as `device_offline`, if it has one. */
+/** Why a request has failed. */
 export interface RequestError extends Error {
+  /** Of the answer, if one came: 404, for example, of a device that is not known. */
+  readonly status: number | null;
+  /** The service's word for it, such as `device_offline`, if it has one. */
   readonly code: string | null;
 }
 
 /** Who asks whom. */
 export interface Asking {
   readonly service: Service;
-  readonly userId: string;
+  readonly session: { readonly userId: string; readonly state: State; readonly shown: Promise<void> };
 }
 
 /** Rejects with a `RequestError` that says why they cannot be had now; so do the others. */
@@ -41,7 +46,7 @@ export async function rename(asking: Asking, list: string, name: string): Promis
 /** Delete a list with all that is in it, if there is one. */
 export async function remove(asking: Asking, list: string): Promise<void> {
   const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
-  if (status === 404 && problem === undefined) throw failed("answered with status 404");
+  if (status === 404 && problem === undefined) throw failed("answered with status 404", status);
 }
 
 /** Have a device do something; fulfilled when the command is on its way to it. */
@@ -64,18 +69,19 @@ function withBody(method: string, fields: object): Options {
 }
 
 async function answered(
-  { service: { address, getToken }, userId }: Asking,
+  { service, session }: Asking,
   target: string,
   options: Options,
   wanted: readonly number[],
 ): Promise<Answer> {
-  const token = await getToken();
-  if (typeof token !== "string") throw failed("no token: getToken has none now");
-  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+  await session.shown; // before, nobody knows how it stands
+  if (session.state === "stopped") throw failed("this device is offline, until the app connects");
+  const token = await tokenOf(service, session.userId);
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
-    const response = await request({ address, signal: abort?.signal ?? null }, target, token.trim(), options);
+    const line = { address: service.address, signal: abort?.signal ?? null };
+    const response = await request(line, target, token, options);
     if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
     if (!wanted.includes(answer.status)) throw refused(answer);
@@ -85,12 +91,34 @@ async function answered(
   }
 }
 
-function refused({ status, problem, body }: Answer): RequestError {
-  if (problem === undefined) return failed(`answered with status ${status}`);
-  const { code } = JSON.parse(body) as { code?: unknown };
-  return failed(problem, typeof code === "string" ? code : null);
+async function tokenOf({ getToken }: Service, userId: string): Promise<string> {
+  const token = await inTime(getToken);
+  if (typeof token !== "string") throw failed("no token: getToken has none now, or does not answer");
+  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
+  return token.trim();
 }
 
-function failed(message: string, code: string | null = null): RequestError {
-  return Object.assign(new Error(message), { code });
+/** What the app's callback answers, null after a while; of an error only the name is told: there may be a token in it. */
+async function inTime(getToken: Service["getToken"]): Promise<unknown> {
+  let timeout: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise((resolve) => {
+    timeout = setTimeout(resolve, TOKEN_TIMEOUT_MS, null);
+  });
+  try {
+    return await Promise.race([getToken(), silence]);
+  } catch (error) {
+    throw failed(`no token: getToken failed: ${error instanceof Error ? error.name : typeof error}`);
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+function refused({ status, problem, body }: Answer): RequestError {
+  if (problem === undefined) return failed(`answered with status ${status}`, status);
+  const { code } = JSON.parse(body) as { code?: unknown };
+  return failed(problem, status, typeof code === "string" ? code : null);
+}
+
+function failed(message: string, status: number | null = null, code: string | null = null): RequestError {
+  return Object.assign(new Error(message), { status, code });
 }

@@ -8,7 +8,16 @@ declare const storage: TextStorage;
 const store: Store = new AsyncStorageStore(storage);
 const client = new SyncClient({ url: "https://sync.example.com", getToken: () => null, store });
 
-export const operation: Operation = client.add("a");
+interface Note {
+  readonly text: string;
+}
+declare const note: Note;
+declare const position: string | undefined;
+
+export const operation: Operation = client.add("a", { data: note, position });
+export const named: Operation | null = client.devices.update("tv", { device_name: position, capabilities: note });
+export const play = (): void =>
+  client.progress.update("a", { position_seconds: 1, watched: undefined, state: "paused" });
 export const isPending = (): boolean | undefined => useItem(client, "a")?.pending;
 export const isWatched = (): boolean | undefined => useProgress(client)[0]?.watched;
 export const isOnline = (): boolean | null | undefined => useDevices(client)[0]?.is_online;

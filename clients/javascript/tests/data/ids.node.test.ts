@@ -57,3 +57,19 @@ test("a client that refuses a user id goes on with the user it has", async () =>
   assert.equal(client.user, "alice");
   await client.close();
 });
+
+test("items of one position are in order of the code points of their ids, as in every client", async (context) => {
+  const client = new SyncClient({
+    url: "http://127.0.0.1:9",
+    getToken: () => null,
+    contentIds: "text",
+    database: null,
+  });
+  context.after(() => client.close());
+  await client.signIn("alice");
+  for (const id of ["\u{1F4FA}", "\uFF34", "a"]) client.add(id, { position: "V" });
+  assert.deepEqual(
+    client.items.map(({ content_id }) => content_id),
+    ["a", "\uFF34", "\u{1F4FA}"],
+  );
+});

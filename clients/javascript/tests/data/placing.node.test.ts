@@ -1,16 +1,25 @@
 /** An item is put beside another: by one position, and more only where there is no other way. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import type { Item } from "../../src/data/list_view.js";
-import { type Place, positionsFor } from "../../src/data/placing.js";
+import { type Place, type Placed, positionsFor } from "../../src/data/placing.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
 import { SyncClient } from "../../src/syncd-client.js";
 import { content } from "../contents.js";
+import { ROOT } from "../daemon.js";
 import { FakeService } from "../fake_service.js";
 
-const NONE: null = null;
+const examples = JSON.parse(readFileSync(join(ROOT, "clients/conformance/positions.json"), "utf8")) as {
+  readonly moved: readonly (Place & {
+    readonly positions: readonly (string | null)[];
+    readonly moves: string;
+    readonly gives: readonly Placed[];
+  })[];
+};
 
 /** A list with these positions, its contents a, b, c …; those without one are the newest first. */
 function shown(...positions: (string | null)[]): Item[] {
@@ -21,24 +30,10 @@ function shown(...positions: (string | null)[]): Item[] {
   });
 }
 
-for (const [positions, moved, place, given] of [
-  [[], "x", {}, "x:V"],
-  [["V", "d"], "x", {}, "x:l"],
-  [["V", "d"], "x", { before: "a" }, "x:N"],
-  [["V", "d"], "x", { before: "b" }, "x:Z"],
-  [["V", "d"], "x", { after: "a" }, "x:Z"],
-  [["V", "d"], "a", {}, "a:l"],
-  [["V", "d", "l"], "c", { before: "b" }, "c:Z"],
-  [["V", "V", "d"], "x", { after: "a" }, "x:Z b:b"],
-  [["V", "V", "d"], "x", { before: "a" }, "x:N"],
-  [["V", NONE, NONE], "x", { after: "b" }, "b:d x:l"],
-  [["V", NONE, NONE], "x", { after: "a" }, "x:d"],
-  [[NONE, NONE], "b", { before: "a" }, "b:V"],
-] as [(string | null)[], string, Place, string][])
-  test(`${moved} goes ${JSON.stringify(place)} in ${JSON.stringify(positions)} by ${given}`, () => {
-    const placed = positionsFor(shown(...positions), moved, place);
-    assert.equal(placed.map((each) => each.join(":")).join(" "), given);
-  });
+test("only what has to get a position gets one, as in every client", () => {
+  for (const { positions, moves, before, after, gives } of examples.moved)
+    assert.deepEqual(positionsFor(shown(...positions), moves, { before, after }), gives);
+});
 
 test("what cannot be beside is refused", () => {
   for (const place of [{ before: "z" }, { after: "a" }, { before: "b", after: "b" }])

@@ -30,7 +30,6 @@ class Browser {
       "alice",
       {
         tab: name,
-        contentIds: "uuid",
         service: { address: "ws://fake", getToken: () => "t", WebSocket: this.service.socketClass },
         store: new GuardedStore(this.store, "persistent", deps),
         openTabs: (_user, onMessage) => this.#newTab(onMessage),
@@ -116,4 +115,31 @@ test("what a tab holds is written when it is closed, or by the one that leads ne
   for (const position of [13, 14]) await report(follower.session, position);
   follower.session.restart(); // its store has failed, say
   await follower.until(() => shown(follower.session).join() === "14 false");
+});
+
+test("what a tab says that cannot know better is refused by the service, and holds nothing up", async (context) => {
+  const { browser, leader, follower } = open(context);
+  browser.service.refused.add(A);
+  for (const { session, until } of [leader, follower])
+    await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
+  await report(follower.session, Number.NaN, "paused");
+  await report(follower.session, -1, "paused");
+  await leader.until(() => browser.service.written.size > 0 && leader.session.queueLength === 0);
+  await follower.until(() => shown(follower.session).length === 0);
+  assert.equal(follower.session.queueLength, 0);
+});
+
+test("what another tab held is written as of when it was reported", async (context) => {
+  const browser = new Browser();
+  const { session, until } = browser.open("one", PROGRESS);
+  context.after(() => session.close());
+  await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
+  for (const position of [10, 11]) await report(session, position);
+  await until(() => shown(session).join() === "11 true");
+  context.mock.timers.enable({ apis: ["Date"], now: Date.now() + 3_600_000 });
+  session.restart(); // an hour later
+  await until(() => shown(session).join() === "11 false");
+  const stamps = Array.from(browser.service.written.values(), ({ timestamp }) => timestamp as { physical: number });
+  assert.equal(stamps.length, 2);
+  assert.ok((stamps.at(-1)?.physical ?? Number.POSITIVE_INFINITY) < Date.now() - 3_500_000);
 });

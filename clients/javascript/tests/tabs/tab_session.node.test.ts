@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { Collections } from "../../src/data/collections.js";
-import { prefixOf } from "../../src/data/keys.js";
+import { PROGRESS, prefixOf } from "../../src/data/keys.js";
 import type { Change, Stored } from "../../src/data/user_state.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
@@ -87,7 +87,6 @@ function open(context: TestContext, ...lists: string[]) {
   });
   const deps: TabSessionDeps = {
     tab: "this",
-    contentIds: "uuid",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     store: guarded,
     openTabs: (_user, onMessage) => {
@@ -109,10 +108,10 @@ test("where the store fails the tab goes on in memory, under another replica, an
   const { store, tabs, events, session, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
-  session.enqueue("add", [A]);
+  session.write("add", [A]);
   await setImmediate();
   store.failures.push(new Error("disk full"), new Error("disk full"));
-  const { stored } = session.enqueue("add", [B]);
+  const { stored } = session.write("add", [B]);
   await stored;
   assert.deepEqual([contents(session), session.storage], [[B, A], "memory"]);
   assert.deepEqual(
@@ -157,11 +156,11 @@ test("a tab that follows asks each leader for its lists, and shows at once what 
   tabs.onMessage({ ...OF_LEADER, leader: "one" });
   await session.shown;
   assert.deepEqual(asked().at(-1), { type: "open_list", list: "kids" });
-  const { names } = session.enqueue("add", [A], kids, { position: "a" });
+  const { names } = session.write("add", [kids + A], { position: "a" });
   assert.deepEqual([contents(session), session.items(kids)[0]?.position, session.queueLength], [[], "a", 1]);
-  assert.deepEqual([session.has(A, kids), session.has(A)], [true, false]);
+  assert.deepEqual([session.has(kids + A), session.has(A)], [true, false]);
   const writes = [{ name: names[0], content_id: `${kids}${A}` }];
-  const [write, openList] = [{ type: "write", operation: "add", writes, position: "a" }, asked().at(-2)];
+  const [write, openList] = [{ type: "change", operation: "add", writes, position: "a" }, asked().at(-2)];
   assert.deepEqual(asked().at(-1), write);
   tabs.told.length = 0;
   tabs.onMessage({ ...OF_LEADER, leader: "another" });
@@ -173,7 +172,7 @@ test("a tab whose leader keeps all in memory is told of it", async (context) => 
   store.failures.push(new Error("no disk"));
   tabs.grant();
   await session.shown;
-  session.enqueue("add", [A]);
+  session.write("add", [A]);
   await setImmediate();
   tabs.onMessage({ type: "ask_stored" });
   const told = tabs.told.at(-1);
@@ -190,7 +189,7 @@ test("what the app has called for is stored when it closes at once", async (cont
   tabs.grant();
   await session.shown;
   await setImmediate();
-  const writes = Array.from({ length: 2000 }, (_, index) => session.enqueue("add", [content(index)]).stored);
+  const writes = Array.from({ length: 2000 }, (_, index) => session.write("add", [content(index)]).stored);
   await session.close();
   await Promise.all(writes);
   assert.equal((await store.read("alice"))?.queue.length, 2000);
@@ -198,7 +197,7 @@ test("what the app has called for is stored when it closes at once", async (cont
 
 test("a tab that closes before its leader has answered says so to who waits", async (context) => {
   const { session } = open(context);
-  const { stored } = session.enqueue("add", [A]);
+  const { stored } = session.write("add", [A]);
   await session.close();
   await assert.rejects(stored, /closed/u);
 });
@@ -215,7 +214,7 @@ test("what the user does is shown at once, and told to other tabs when it is sto
   context.after(() => release());
   events.length = 0;
   tabs.told.length = 0;
-  const { names } = session.enqueue("add", [A]);
+  const { names } = session.write("add", [A]);
   assert.deepEqual([contents(session), events], [[A], ["updated"]]);
   await setImmediate();
   assert.deepEqual(tabs.told, []);
@@ -233,13 +232,13 @@ test("a tab that was superseded asks the new leader for what it could not store"
   tabs.grant();
   await session.shown;
   store.failures.push(new SupersededError());
-  session.enqueue("add", [A]);
+  session.write("add", [A]);
   await setImmediate();
   tabs.told.length = 0;
   tabs.onMessage(OF_LEADER);
   await setImmediate();
   const writes = tabs.told.flatMap((message) =>
-    message.type === "call" && message.call.type === "write" ? [message.call] : [],
+    message.type === "call" && message.call.type === "change" ? [message.call] : [],
   );
   assert.deepEqual(
     writes.map(({ operation, writes: [write] }) => [operation, write?.content_id]),
@@ -261,9 +260,9 @@ test("a tab that may lead after the others were signed out is signed out, too", 
 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
   const { store, tabs, session } = open(context);
-  session.enqueue("add", [A]);
-  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "write");
-  assert.ok(call?.type === "call" && call.call.type === "write");
+  session.write("add", [A]);
+  const call = tabs.told.find((message) => message.type === "call" && message.call.type === "change");
+  assert.ok(call?.type === "call" && call.call.type === "change");
   const watchlist = new Collections("alice", null, () => "the replica");
   watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
   await store.save("alice", watchlist.takeChanges().changes);
@@ -283,7 +282,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
 
 test("a leader that does not answer is relieved, once", async (context) => {
   const { tabs, session, passTimeout } = open(context);
-  session.enqueue("add", [A]);
+  session.write("add", [A]);
   assert.deepEqual(contents(session), [A]);
   passTimeout();
   assert.equal(tabs.asked, 1);
@@ -293,4 +292,24 @@ test("a leader that does not answer is relieved, once", async (context) => {
   passTimeout();
   assert.equal(tabs.asked, 1);
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
+});
+
+test("a leader of a release before registers is told of none, and relieved: it would take them for items of a list", async (context) => {
+  const { store, tabs, session, passTimeout } = open(context, PROGRESS);
+  const { transient: _, ...older } = OF_LEADER;
+  tabs.onMessage(older as unknown as TabMessage);
+  await session.shown;
+  const key = prefixOf(PROGRESS) + A;
+  void session.write("report", [key], { data: { position_seconds: 7, state: "paused" } });
+  const understood = ["hello", "connect", "disconnect", "wake", "sign_out", "write"];
+  const calls = tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
+  assert.ok(calls.some((call) => JSON.stringify(call).includes(A)));
+  assert.ok(!calls.some((call) => JSON.stringify(call).includes(A) && understood.includes(call.type)));
+  passTimeout();
+  assert.equal(tabs.asked, 1);
+  tabs.grant();
+  await setImmediate();
+  await setImmediate();
+  const [write] = (await store.read("alice"))?.queue ?? [];
+  assert.deepEqual([write?.operation, write?.content_id], ["update", key]);
 });

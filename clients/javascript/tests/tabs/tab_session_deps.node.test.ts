@@ -10,7 +10,6 @@ import { BrowserTabs, NoOtherTabs } from "../../src/tabs/tabs.js";
 
 function wiredFor(context: TestContext, given: Store | null, database: string | null) {
   const deps = wired(given, database, {
-    contentIds: "uuid",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     onEvents: () => undefined,
     onStorage: () => undefined,

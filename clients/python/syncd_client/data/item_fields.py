@@ -20,7 +20,7 @@ def check_object(field: str, value: object) -> dict[str, Any] | None:
 
     Raises:
         TypeError: it is no dict, or holds what JSON does not.
-        ValueError: it is too large.
+        ValueError: it is too large, or has a lone surrogate in it.
     """
     if value is None:
         return None
@@ -30,6 +30,8 @@ def check_object(field: str, value: object) -> dict[str, Any] | None:
         encoded = msgspec.json.encode(value)
     except (TypeError, RecursionError, OverflowError) as error:
         raise TypeError(f"{field}: must be what JSON can hold: {error}") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{field}: must have no lone surrogate in it") from None
     if len(encoded) > MAX_OBJECT_BYTES:
         raise ValueError(f"{field}: has {len(encoded)} bytes as compact JSON, at most {MAX_OBJECT_BYTES} are kept")
     return msgspec.json.decode(encoded, type=dict[str, Any])

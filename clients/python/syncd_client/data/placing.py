@@ -12,24 +12,40 @@ def positions_for(
     """Return content ids and new positions, with which ``content_id`` stands before or behind another content.
 
     With neither it stands at the end. Mostly it is the only one: others need a position if they have none and stand
-    before it, or if they stand behind it and have the same as the one before it.
+    before it, if they stand behind it and have the same as the one before it, or, where there is no room, if they are
+    near. Word by word: clients/conformance/README.md, "Moving".
 
     Raises:
-        ValueError: the other content is not in the list, or there is no room.
+        ValueError: the other content is not in the list.
     """
     others = [item for item in items if item.content_id != content_id]
     place = _place(others, before, after)
     positions = [item.position for item in others if item.position is not None]  # they come first
     start = min(place, len(positions))
-    low = positions[start - 1] if start else None
     end = place
-    while end < len(positions) and positions[end] == low:
+    while start > 0 and end < len(positions) and positions[end] == positions[start - 1]:
         end += 1
-    high = positions[end] if end < len(positions) else None
+    reach = 0
+    while True:
+        first = max(start - reach, 0)
+        behind = max(min(end + reach, len(positions)), end)
+        low = positions[first - 1] if first else None
+        high = positions[behind] if behind < len(positions) else None
+        in_order = (*_ids(others[first:place]), content_id, *_ids(others[place:behind]))
+        if given := _given_between(low, high, in_order):
+            return given
+        reach = 2 * reach or 1
+
+
+def _given_between(low: str | None, high: str | None, content_ids: Sequence[str]) -> list[tuple[str, str]] | None:
+    """Return a position for each; ``None``: there is no room."""
     given: list[tuple[str, str]] = []
-    for each in (*_ids(others[start:place]), content_id, *_ids(others[place:end])):
-        low = between(low, high)
-        given.append((each, low))
+    try:
+        for each in content_ids:
+            low = between(low, high)
+            given.append((each, low))
+    except ValueError:
+        return None
     return given
 
 

@@ -1,7 +1,9 @@
 """One request over HTTP beside the connection, with a token of its own."""
 
+import asyncio
 import ssl
 from functools import cache
+from typing import Final
 
 import httpx
 
@@ -9,6 +11,8 @@ from syncd_client.core.token import read_token
 from syncd_client.core.tokens import fault_in, stripped
 from syncd_client.transport.link import GetToken
 from syncd_client.transport.requests import TIMEOUT_S, Answer, RequestFailedError
+
+TOKEN_TIMEOUT_S: Final = 20.0
 
 
 async def send(url: str, user_id: str, get_token: GetToken, method: str, body: bytes | None) -> Answer:
@@ -38,8 +42,11 @@ def _authorities() -> ssl.SSLContext:
 
 async def _token(user_id: str, get_token: GetToken) -> str:
     try:
-        value = await get_token()
+        async with asyncio.timeout(TOKEN_TIMEOUT_S) as deadline:
+            value = await get_token()
     except Exception as error:
+        if deadline.expired():
+            raise RequestFailedError(f"no token: get_token did not answer within {TOKEN_TIMEOUT_S:.0f} s") from error
         raise RequestFailedError(f"no token: {type(error).__name__}") from error
     if not isinstance(value, str):
         raise RequestFailedError(f"no token: get_token must return a text, not {type(value).__name__}")

@@ -20,6 +20,7 @@ def test_data_are_a_copy_as_they_come_back() -> None:
     [
         ([1], TypeError, "must be a dict, not of type list"),
         ({"what": object()}, TypeError, "must be what JSON can hold"),
+        ({"note": "\ud800"}, ValueError, "must have no lone surrogate"),
         ({"note": "x" * MAX_OBJECT_BYTES}, ValueError, "has 1035 bytes as compact JSON, at most 1024"),
     ],
 )

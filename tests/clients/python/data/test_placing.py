@@ -1,5 +1,9 @@
 """An item is put beside another: by one position, and more only where there is no other way."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +11,10 @@ from syncd_client import Item, Timestamp
 from syncd_client.data.list_view import list_view
 from syncd_client.data.placing import positions_for
 from syncd_client.data.user_state import ConfirmedItem
+
+FILE = json.loads((Path(__file__).parents[4] / "clients" / "conformance" / "positions.json").read_text())
+FULL = ("V" * 64, "V" * 63 + "W", "z" * 64, "0" * 63 + "1")
+"""Between the first two there is nothing, nor behind the third or before the last."""
 
 
 def shown(*positions: str | None) -> tuple[Item, ...]:
@@ -21,31 +29,18 @@ def shown(*positions: str | None) -> tuple[Item, ...]:
     )
 
 
-@pytest.mark.parametrize(
-    ("positions", "moved", "before", "after", "given"),
-    [
-        ((), "x", None, None, [("x", "V")]),
-        (("V", "d"), "x", None, None, [("x", "l")]),
-        (("V", "d"), "x", "a", None, [("x", "N")]),
-        (("V", "d"), "x", "b", None, [("x", "Z")]),
-        (("V", "d"), "x", None, "a", [("x", "Z")]),
-        (("V", "d"), "a", None, None, [("a", "l")]),
-        (("V", "d", "l"), "c", "b", None, [("c", "Z")]),
-        (("V", "V", "d"), "x", None, "a", [("x", "Z"), ("b", "b")]),
-        (("V", "V", "d"), "x", "a", None, [("x", "N")]),
-        (("V", None, None), "x", None, "b", [("b", "d"), ("x", "l")]),
-        (("V", None, None), "x", None, "a", [("x", "d")]),
-        ((None, None), "b", "a", None, [("b", "V")]),
-    ],
-)
-def test_only_what_has_to_get_a_position_gets_one(
-    positions: tuple[str | None, ...], moved: str, before: str | None, after: str | None, given: list[tuple[str, str]]
-) -> None:
-    assert positions_for(shown(*positions), moved, before, after) == given
+@pytest.mark.parametrize("case", FILE["moved"], ids=str)
+def test_only_what_has_to_get_a_position_gets_one_as_in_every_client(case: dict[str, Any]) -> None:
+    given = positions_for(shown(*case["positions"]), case["moves"], case.get("before"), case.get("after"))
+    assert [list(each) for each in given] == case["gives"]
 
 
 @given(
-    st.lists(st.sampled_from([None, None, "1", "V", "V", "VV", "d", "z"]), min_size=1, max_size=8),
+    st.lists(
+        st.sampled_from([None, None, "0", "1", "V", "V", "V0", "VV", "d", "z", "a-1", "~", *FULL]),
+        min_size=1,
+        max_size=8,
+    ),
     st.integers(0, 7),
     st.integers(0, 7),
     st.booleans(),

@@ -144,9 +144,45 @@ async def test_progress_and_devices_go_by_polls_which_hints_do_not_end(network: 
         assert [item.position_seconds for item in client.progress.items] == [90]
         assert [item.device_name for item in client.devices.items] == ["My phone"]
         assert not [event for event in events if isinstance(event, Refused)]
-        asked = len(network.requests)
-        await asyncio.sleep(0.5)
-        assert len(network.requests) <= asked + 3, "each poll waits for something to say"
+
+
+@pytest.mark.usefixtures("soon", "impatient")
+async def test_a_poll_goes_on_when_a_device_comes_online(
+    network: Middlebox, daemon: DaemonProcess, user: str, write: Write
+) -> None:
+    network.trick = "buffers"
+
+    @asynccontextmanager
+    async def online(device: str) -> AsyncIterator[Client]:
+        async with Client(daemon.url) as client:
+            client.sign_in(user, lambda: token(user, device))
+            await until(client, lambda: client.state is State.LIVE)
+            yield client
+
+    async with signed_in(network, user) as (phone, _), online("tv") as tv:
+        assert phone.devices.items == ()
+        names = {f"laptop {number}" for number in range(3)}
+        for name in names:
+            async with online(name):
+                pass
+        await until(tv, lambda: {item.device_id for item in tv.devices.items if item.is_online is False} >= names)
+        await until(phone, lambda: {item.device_id for item in phone.devices.items} >= names)
+        asked = polls(network)
+        for number, name in enumerate(names):
+            async with online(name):
+                await until(tv, lambda name=name: is_online(tv, name))  # type: ignore[misc]
+                await write("add", content(number))
+                await until(phone, lambda number=number: content(number) in shown(phone))  # type: ignore[misc]
+        assert polls(network) <= asked + len(names) + 1, "each has ended with what was written, and one may have before"
+
+
+def polls(network: Middlebox) -> int:
+    return sum("poll=" in request for request in network.requests)
+
+
+def is_online(client: Client, device: str) -> bool:
+    found = client.devices.get(device)
+    return found is not None and found.is_online is True
 
 
 @pytest.mark.usefixtures("soon", "impatient")
