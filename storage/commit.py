@@ -108,7 +108,9 @@ def _write(transaction: Transaction, journals: Collection[UserJournal], now_ms: 
     for journal in journals:
         line = journal.line
         recorded += [
-            update_row(outcome.update, outcome.status, now_ms) for outcome in journal.recorded if outcome.update
+            update_row(update, outcome.status, now_ms, is_lone=update.revision in journal.lone)
+            for outcome in journal.recorded
+            if (update := outcome.update)
         ]
         made_live, no_longer_live = journal.live_changes()
         inserted += [live_row(line, live) for live in made_live]
