@@ -15,7 +15,7 @@ from storage.answers import AnswerKeeping, compile_keeping
 from storage.bounds import Bounds
 from storage.database import Transaction
 from storage.known_devices import compile_knowing, note_known_devices
-from storage.lists import compile_creating, create_lines
+from storage.lists import compile_creating, create_lines, drop_lists
 from storage.loading import Loaded, compile_loading, load
 from storage.register_journal import RegisterJournal
 from storage.registers import answer_rows, compile_registers, pruned_registers, write_registers
@@ -83,12 +83,12 @@ def commit(
     Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
     release that does not count has written the user's journal.
     """
-    if create_heads:
-        create_lines(transaction, batch, bounds)
+    created = create_lines(transaction, batch, bounds) if create_heads else []
     journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None
     outcomes = journals.apply(batch)
+    drop_lists(transaction, (line for line in created if not journals.sets[line].recorded))
     _write(transaction, journals.sets.values(), now_ms)
     write_registers(transaction, journals.registers.values(), now_ms)
     note_known_devices(transaction, journals.registers.values(), now_ms)

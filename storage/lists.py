@@ -1,6 +1,6 @@
 """A user's lists beside the watchlist: created by their first add, named, deleted, and told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
@@ -49,6 +49,7 @@ _EMPTY: Final = [
     Statement(delete(table).where(table.c.user_id == bindparam("of_line")), "of_line")
     for table in (entries, contexts, operations, heads)
 ]
+_FORGET_HEAD: Final = _EMPTY[-1]
 _NOTE_DELETED: Final = Statement(
     update(heads)
     .where(heads.c.user_id == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
@@ -64,26 +65,37 @@ def compile_creating(dialect: Dialect) -> None:
     _CREATE_HEADS.compiled(dialect)
 
 
-def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> None:
+def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str]:
     """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
 
-    A list stays without where its user may have no more of them, or where each add is a repetition.
+    A list stays without where its user may have no more of them, or where each add is a repetition. Return the lines of
+    those that are new: ``drop_lists`` is for those whose adds are all refused.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
     registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
     transaction.execute_many(_CREATE_HEADS, [(line,) for line in sorted(user_ids | registers)])
     adds = [one for one in batch if isinstance(one, Operation) and list_in(one.line) and one.change.action == "add"]
     if not adds:
-        return
+        return []
     ids = [(operation.line, name) for operation in adds if (name := operation.change.operation_id) is not None]
     answered = {(line, operation_id) for line, operation_id, _ in read_answers(transaction, ids)}
     new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
     # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
     locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
+    created: list[str] = []
     for line in sorted(new - locked.keys()):
         user_id, list_id = parts_of(line)[0], list_in(line) or ""
         if _count(transaction, user_id) < bounds.lists_per_user:
             _create(transaction, user_id, list_id, title=list_id)
+            created.append(line)
+    return created
+
+
+def drop_lists(transaction: Transaction, lines: Iterable[str]) -> None:
+    """Undo that ``create_lines`` has made the lists of these ``lines``, in the same transaction."""
+    for line in lines:
+        transaction.execute(_FORGET_HEAD, (line,))
+        transaction.execute(_FORGET, (parts_of(line)[0], list_in(line)))
 
 
 def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, bounds: Bounds) -> ListPut:

@@ -53,6 +53,15 @@ def test_a_remove_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
     assert names(journal) == []
 
 
+def test_an_add_that_is_refused_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
+    refused = kids.add("dumbo", tag="syncd:9", operation_id="unknown tag")
+    assert [outcome.status for outcome in journal.commit([refused])] == [Status.REFUSED]
+    assert names(journal) == []
+    again, taken = journal.commit([refused, kids.add("bambi")])
+    assert (again.status, taken.revision) == (Status.REFUSED, 1)
+    assert names(journal) == [("kids", "kids", 1)]
+
+
 def test_more_lists_than_a_user_may_have_are_refused_by_the_bound_and_all_else_is_taken(
     open_journal: OpenJournal, database_url: str, author: Author
 ) -> None:
