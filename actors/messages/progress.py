@@ -148,7 +148,7 @@ def channel_change(message: PubNubProgressUpdate, content_ids: ContentIds) -> Re
         state=message.state or "playing",
         watched=message.watched,
         operation=message.operation or "update",
-        operation_id=name if isinstance(message.timestamp, int) else None,
+        operation_id=name if isinstance(message.timestamp, int | float) else None,
         timestamp=message.timestamp,
     ).register_change()
 

@@ -12,7 +12,7 @@ from typing import assert_never
 from msgspec import structs
 
 from actors.messages.bus import Publish
-from actors.messages.change import data_problem
+from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
 from actors.messages.collections import DEVICES, WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
@@ -147,6 +147,8 @@ class WatchlistSync(SupervisedActor):
             return
         operation: AnyOperation
         change = write.change
+        if change.timestamp is not None and change.timestamp is not stamp:  # a number, which may not fit in 64 bits
+            change = structs.replace(change, timestamp=None)
         if isinstance(change, RegisterChange):
             operation = RegisterOperation(
                 line=collection.line, device_id=write.device_id, change=change, timestamp=stamp
@@ -165,7 +167,7 @@ class WatchlistSync(SupervisedActor):
         collection.uncommitted += 1
         self._deps.journal(Commit(operation, collection.reply_to, write, self._deps.now_s()))
 
-    def _stamp(self, timestamp: HLCTimestamp | int | None) -> HLCTimestamp:
+    def _stamp(self, timestamp: AuthorStamp | None) -> HLCTimestamp:
         """Return the author's own stamp, or one of ours. Raises: ClockDriftError, the author's is too far ahead."""
         if isinstance(timestamp, HLCTimestamp):
             self._follow_clock(timestamp)
