@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import DEVICES, LIST_PATTERN, PROGRESS, WATCHLIST
+from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from actors.messages.progress import IN_PROGRESS
@@ -180,13 +180,14 @@ def _position(parameters: dict[str, list[str]]) -> tuple[int | None, str | None]
 
 def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     """Return what ``since`` names: the watchlist by a revision alone, any collection by its name before it."""
-    named = [_COLLECTION_SINCE.fullmatch(value) for value in parameters.get("since", ())]
-    if not any(named):
+    values = parameters.get("since", ())
+    named = [_COLLECTION_SINCE.fullmatch(value) for value in values]
+    if not any(named) and not any(":" in value or value in KINDS for value in values):
         since, epoch = _position(parameters)
         return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
     follows: dict[str, Following] = {}
-    for value, found in zip(parameters["since"], named, strict=True):
+    for value, found in zip(values, named, strict=True):
         if found is None and not _REVISION.fullmatch(value):
             raise Problem(HTTPStatus.BAD_REQUEST, _SINCE_RULE)
         collection, revision, of_epoch = (WATCHLIST, value, None) if found is None else found.groups()

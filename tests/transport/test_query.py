@@ -96,9 +96,14 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         (b"since=list:kids:0&since=list:kids:1", "since: list:kids must be given once"),
         (b"since=watchlist:1&since=1", "since: watchlist must be given once"),
         (b"since=list:kids:0&since=list:no%20space:1", "since: must be a revision, or a collection and a revision"),
-        (b"since=rooms:1", "since: must be a revision"),
+        (b"since=rooms:1", "since: must be a revision, or a collection and a revision"),
+        (b"since=list:kids", "since: must be a revision, or a collection and a revision"),
+        (b"since=progress", "since: must be a revision, or a collection and a revision"),
+        (b"since=progress&since=devices", "since: must be a revision, or a collection and a revision"),
+        (b"since=list:kids:0:", "since: must be a revision, or a collection and a revision"),
+        (b"since=x", "since: must be a revision: a whole number"),
         (b"since=1&since=2", "since: must be given once"),
-        (b"since=list:kids:", "since: must be a revision"),
+        (b"since=list:kids:", "since: must be a revision, or a collection and a revision"),
     ],
 )
 def test_what_names_no_collection_and_revision_is_refused(query: bytes, said: str) -> None:

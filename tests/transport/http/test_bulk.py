@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import pytest
 
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.daemon import FILM, bearer
@@ -92,11 +93,22 @@ async def test_a_bulk_may_be_of_progress_too(api: aiohttp.ClientSession, way: st
     assert results[1]["status"] == "added"
     assert results[2] == results[0] | {"status": "superseded"}
     assert "$.position_seconds" in results[3]["detail"]
-    assert "'watched'" in results[4]["detail"]
     assert [(result["status"], result.get("revision")) for result in results[3:]] == [
         ("refused", None), ("refused", None), ("removed", 2), ("not_found", 3), ("refused", None),
     ]  # fmt: skip
     assert (results[7]["collection"], results[7]["detail"].partition(":")[0]) == ("progress", "timestamp")
+
+
+@integration
+@pytest.mark.parametrize("collection", ["watchlist", "list:kids", "", None, 1, ["progress"]])
+async def test_what_is_no_collection_of_a_bulk_is_told_which_there_are(
+    api: aiohttp.ClientSession, way: str, user: str, collection: object
+) -> None:
+    operations = [VALID | {"collection": collection}, VALID]
+    _, answer = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user))
+    refused, taken = answer["results"]
+    assert (refused["status"], refused["field"], taken["status"]) == ("refused", "collection", "added")
+    assert refused["detail"].startswith("collection: must be progress or devices;")
 
 
 @integration
