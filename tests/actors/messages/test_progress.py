@@ -42,6 +42,9 @@ def update(values: Values) -> RegisterUpdate:
         ({"position": 1, "duration": 100, "watched": True}, 1.0, True, ""),
         ({"position": 101, "duration": 100}, 100.0, True, ""),
         ({"position": 50}, 0.0, False, "in_progress"),
+        ({"position": 49, "duration": 400}, 12.3, False, "in_progress"),
+        ({"position": 8994, "duration": 10_000}, 89.9, False, "in_progress"),
+        ({"position": 1, "duration": 5e-324}, 100.0, True, ""),
         ({"position": 50, "duration": 0}, 0.0, False, "in_progress"),
     ],
 )
