@@ -134,9 +134,9 @@ class SqlJournalStore:
             return put_list(transaction, user_id, list_id, title, self._bounds)
 
     def delete_list(self, user_id: str, list_id: str) -> ListDeleted:
-        """Delete a list."""
+        """Delete a list, or of a long one a part."""
         with self._database.transaction(writing=True) as transaction:
-            return ListDeleted(delete_list(transaction, user_id, list_id, self._now_ms(), self._answers))
+            return delete_list(transaction, user_id, list_id, self._now_ms(), self._answers)
 
     def check(self) -> None:
         """Read one row."""

@@ -7,11 +7,12 @@ from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
 
 from actors.messages.collections import PROGRESS, collection_of_list, line_of, list_in, parts_of
 from actors.messages.journal import AnyOperation, Operation
-from actors.messages.lists import ListPut, Lists, ListSummary
+from actors.messages.lists import ListDeleted, ListPut, Lists, ListSummary
 from actors.messages.registers import RegisterOperation
 from storage.answers import AnswerKeeping, read_answers
 from storage.bounds import Bounds, lists_bound
 from storage.database import Transaction
+from storage.list_parts import drop_part
 from storage.loading import lock_heads
 from storage.reads import read_heads
 from storage.rows import head_of
@@ -115,24 +116,24 @@ def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, b
 
 def delete_list(
     transaction: Transaction, user_id: str, list_id: str, now_ms: int, answers: AnswerKeeping
-) -> int | None:
-    """Delete all that there is of the list but the answers to its operations; return at which revision it ended.
+) -> ListDeleted:
+    """Delete all that there is of the list but the answers to its operations, or a part if it is long.
 
-    ``None``: there is no such list.
-
-    Cost: O(live tags + operations kept).
+    Cost: O(``DROPPED_AT_ONCE``).
     """
     line = line_of(user_id, collection_of_list(list_id))
     head = _locked(transaction, {user_id, line}).get(line)
     if head is None:
-        return None
+        return ListDeleted(None)
+    if (shorter := drop_part(transaction, line, head, now_ms, answers)) is not None:
+        return ListDeleted(shorter.revision, has_more=True)
     revision = head.revision + 1
     answers.keep_dropped(transaction, line, range(head.first_revision, revision), now_ms)
     for statement in _EMPTY:
         transaction.execute(statement, (line,))
     transaction.execute(_FORGET, (user_id, list_id))
     transaction.execute(_NOTE_DELETED, (user_id, revision, revision))
-    return revision
+    return ListDeleted(revision)
 
 
 def read_lists(transaction: Transaction, user_id: str) -> Lists:
