@@ -18,7 +18,7 @@ from storage.known_devices import compile_knowing, note_known_devices
 from storage.lists import compile_creating, create_lines, drop_lists
 from storage.loading import Loaded, compile_loading, load
 from storage.register_journal import RegisterJournal
-from storage.registers import answer_rows, compile_registers, pruned_registers, write_registers
+from storage.registers import LOOKED_AT_PER_WRITE, answer_rows, compile_registers, pruned_registers, write_registers
 from storage.rows import answer_row, context_row, head_row, live_row, update_row
 from storage.statements import Row, Statement
 from storage.tables import entries, heads, operations
@@ -163,9 +163,11 @@ def _pruned(
     bounds: Bounds,
 ) -> JournalHead:
     """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
-    if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
+    of_registers = isinstance(journal, RegisterJournal)
+    every = max(limits.prune_every, head.replicas // LOOKED_AT_PER_WRITE) if of_registers else limits.prune_every
+    if not history.is_due(journal.head.revision, head.revision, every):
         return head
-    if isinstance(journal, RegisterJournal):
+    if of_registers:
         return pruned_registers(transaction, journal.line, head, now_ms, limits, bounds)
     first_kept = history.prune(transaction, journal.line, head, now_ms, limits, answers)
     return structs.replace(head, first_revision=first_kept)
