@@ -77,13 +77,16 @@ def commit(
 ) -> list[Outcome] | None:
     """Apply ``batch`` in order inside the caller's transaction; one outcome each, same order.
 
-    ``None``: a line is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
-    created now would be locked out of order, and two nodes could wait for each other.
+    ``None``: a line is new, and ``create_heads`` is not set, or was when another node created it; no operation was
+    written. This transaction has to end: heads locked now would be so out of order, and two nodes could wait for each
+    other.
 
     Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
     release that does not count has written the user's journal.
     """
     created = create_lines(transaction, batch, bounds) if create_heads else []
+    if created is None:
+        return None
     journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None

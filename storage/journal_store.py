@@ -9,7 +9,9 @@ was promoted shows it: ``storage.promotion``.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from actors.errors import StoreUnavailable
 from actors.messages.journal import (
     AnyOperation,
     Bookmark,
@@ -34,6 +36,9 @@ from storage.promotion import Asked, Promoted, renew_if_promoted
 from storage.reads import read_changes, read_epoch, read_heads
 from storage.registers import read_register
 from storage.schema import bring_up_to_date
+
+MAX_TRIES: Final = 10
+"""Of a commit that creates a list which another node has created when it may, and deleted when it may again."""
 
 
 def open_store(
@@ -148,9 +153,12 @@ class SqlJournalStore:
         self._database.close()
 
     def _commit_all(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
-        outcomes = self._commit(operations, create_heads=False) or self._commit(operations, create_heads=True)
-        assert outcomes is not None, "their heads were created"
-        return outcomes
+        for _ in range(MAX_TRIES):
+            for create_heads in (False, True):
+                outcomes = self._commit(operations, create_heads=create_heads)
+                if outcomes is not None:
+                    return outcomes
+        raise StoreUnavailable("other nodes create and delete the same lists all the time")
 
     def _note_latest(self, outcomes: Sequence[Outcome]) -> None:
         mark = self._database.high_water_mark

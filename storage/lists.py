@@ -1,6 +1,7 @@
 """A user's lists beside the watchlist: created by their first add, named, deleted, and told."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
@@ -16,7 +17,7 @@ from storage.list_parts import drop_part
 from storage.loading import lock_heads
 from storage.reads import read_heads
 from storage.rows import head_of
-from storage.rows_in import padded
+from storage.rows_in import padded, places
 from storage.statements import Statement
 from storage.tables import contexts, entries, heads, lists, operations
 from storage.user_journal import JournalHead
@@ -61,16 +62,22 @@ _NOTE_DELETED: Final = Statement(
 )
 
 
+@cache
+def _there(size: int) -> Statement:
+    return Statement(select(heads.c.user_id).where(heads.c.user_id.in_(places(size))))
+
+
 def compile_creating(dialect: Dialect) -> None:
     """Compile what ``create_lines`` executes for new users."""
     _CREATE_HEADS.compiled(dialect)
 
 
-def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str]:
+def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str] | None:
     """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
 
     A list stays without where its user may have no more of them, or where each add is a repetition. Return the lines of
-    those that are new: ``drop_lists`` is for those whose adds are all refused.
+    those that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
+    meanwhile, and this transaction has to end, as it may not lock that now.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
     registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
@@ -83,8 +90,11 @@ def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds
     new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
     # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
     locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
+    missing = new - locked.keys()
+    if missing and _are_there(transaction, missing):
+        return None
     created: list[str] = []
-    for line in sorted(new - locked.keys()):
+    for line in sorted(missing):
         user_id, list_id = parts_of(line)[0], list_in(line) or ""
         if _count(transaction, user_id) < bounds.lists_per_user:
             _create(transaction, user_id, list_id, title=list_id)
@@ -103,7 +113,7 @@ def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, b
     """Give the list its title, and create it if there is none."""
     line = line_of(user_id, collection_of_list(list_id))
     transaction.execute(_CREATE_HEADS, (user_id,))
-    is_new = line not in _locked(transaction, {user_id, line})
+    is_new = _locked_list(transaction, user_id, line) is None
     if not is_new:
         transaction.execute(_RENAME, (user_id, list_id, title))
     elif _count(transaction, user_id) < bounds.lists_per_user:
@@ -122,7 +132,7 @@ def delete_list(
     Cost: O(``DROPPED_AT_ONCE``).
     """
     line = line_of(user_id, collection_of_list(list_id))
-    head = _locked(transaction, {user_id, line}).get(line)
+    head = _locked_list(transaction, user_id, line)
     if head is None:
         return ListDeleted(None)
     if (shorter := drop_part(transaction, line, head, now_ms, answers)) is not None:
@@ -155,6 +165,22 @@ def read_lists(transaction: Transaction, user_id: str) -> Lists:
 def _locked(transaction: Transaction, lines: set[str]) -> dict[str, JournalHead]:
     wanted = padded(sorted(lines))
     return {row[0]: head_of(row) for row in transaction.execute(lock_heads(len(wanted)), wanted).fetchall()}
+
+
+def _locked_list(transaction: Transaction, user_id: str, line: str) -> JournalHead | None:
+    """Lock the user's own head and that of a list, in the order of all, and return the list's; ``None``: there is none.
+
+    By two statements: who creates or deletes lists has locked the first, and what was done while that was waited for
+    only a later statement sees.
+    """
+    _locked(transaction, {user_id})
+    return _locked(transaction, {line}).get(line)
+
+
+def _are_there(transaction: Transaction, lines: set[str]) -> bool:
+    """Return whether one of ``lines`` has a head: it may have come while others were waited for."""
+    wanted = padded(sorted(lines))
+    return bool(transaction.execute(_there(len(wanted)), wanted).fetchall())
 
 
 def _count(transaction: Transaction, user_id: str) -> int:
