@@ -84,8 +84,8 @@ def _refuse_tokens(parameters: Iterable[str]) -> None:
         )
 
 
-def list_query(query: bytes) -> ListQuery:
-    """Return what ``query`` asks for; unknown parameters are ignored.
+def list_query(query: bytes, *, has_states: bool = False) -> ListQuery:
+    """Return what ``query`` asks for; unknown parameters are ignored, as is ``state`` of what has none.
 
     Raises:
         Problem: 400; the detail names the parameter.
@@ -95,7 +95,7 @@ def list_query(query: bytes) -> ListQuery:
     parameters = _parameters(query)
     limit = _one(parameters, "limit", _LIMIT, f"a whole number from 1 to {MAX_LIMIT}")
     cursor = _one(parameters, "cursor", _CURSOR, "the 'next' of the page before it, as it was given")
-    state = _one(parameters, "state", _STATE, repr(IN_PROGRESS))
+    state = _one(parameters, "state", _STATE, repr(IN_PROGRESS)) if has_states else None
     since, epoch = _position(parameters)
     if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
         raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")

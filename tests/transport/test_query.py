@@ -31,6 +31,13 @@ def test_a_part_of_the_list_or_of_the_changes_is_asked_for_by_name() -> None:
     assert list_query(b"since=0041&epoch=a%20b&limit=1000") == ListQuery(since=41, epoch="a b")
 
 
+def test_a_state_is_asked_for_where_there_are_states_and_unknown_elsewhere() -> None:
+    assert list_query(b"state=in_progress", has_states=True) == ListQuery(state="in_progress")
+    with pytest.raises(Problem, match="state: must be 'in_progress'"):
+        list_query(b"state=seen", has_states=True)
+    assert list_query(b"state=seen") == ListQuery()
+
+
 @given(
     bookmark=st.builds(
         Bookmark,
