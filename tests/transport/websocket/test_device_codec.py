@@ -182,6 +182,12 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
             None,
         ),
         (
+            f'{{"type":"list_update","list":"no space","operation":"add","content_id":"{FILM}","id":7}}',
+            "invalid_field",
+            "list",
+            7,
+        ),
+        (
             f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":"now"}}',
             "invalid_field",
             "timestamp",
