@@ -5,24 +5,43 @@ is rare: what is refused for it is decoded once more.
 """
 
 import re
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 import msgspec
 from msgspec import structs
 
-from actors.messages.change import Change
+from actors.messages.change import MAX_POSITION_LENGTH, Change, PlayState
+from actors.messages.collections import LIST_RULE
 from actors.messages.content_ids import ContentIds
 from actors.messages.progress import ProgressChange
 
 T = TypeVar("T")
 
 _AT_CONTENT_ID: Final = " - at `$.content_id`"
+_AT_FIELD: Final = re.compile(r" - at `\$\.(\w+)`$")
+_RULES: Final = {
+    "list": f"must be {LIST_RULE}",
+    "position": f"must be 1 to {MAX_POSITION_LENGTH} visible ASCII characters",
+    "state": f"must be one of {', '.join(get_args(PlayState))}",
+}
+"""Of fields of which a decoder says a pattern, or nothing but that it is another one."""
 _NO_INTEGER: Final = re.compile(r"Expected `int\b.*, got `float`")
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class ContentIdRefused(msgspec.ValidationError):
-    """A message's ``content_id`` is not of the kind that is taken here; the text says what to do."""
+class FieldRefused(msgspec.ValidationError):
+    """A message's ``field`` is not as documented; the text says what to do."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(rule)
+        self.field = field
+
+
+class ContentIdRefused(FieldRefused):
+    """A message's ``content_id`` is not of the kind that is taken here."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__("content_id", rule)
 
 
 def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec.Raw, content_ids: ContentIds) -> T:
@@ -30,6 +49,7 @@ def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec
 
     Raises:
         ContentIdRefused: it is no id.
+        FieldRefused: a field is wrong of which a rule says more than the decoder does.
         msgspec.DecodeError: another field is wrong, a number is not whole, or it is no JSON.
         RecursionError, UnicodeDecodeError: it is no JSON.
     """
@@ -54,6 +74,9 @@ def _respelled(
 ) -> T:
     if str(error).endswith(_AT_CONTENT_ID):
         raise ContentIdRefused(content_ids.rule) from None
+    at = _AT_FIELD.search(str(error))
+    if at is not None and at[1] in _RULES:
+        raise FieldRefused(at[1], f"{at[1]}: {_RULES[at[1]]}") from None
     if not _NO_INTEGER.match(str(error)):
         raise error
     return decoder.decode(_encode(_with_integers.decode(body)))

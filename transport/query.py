@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import DEVICES, LIST_PATTERN, PROGRESS, WATCHLIST
+from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from actors.messages.progress import IN_PROGRESS
@@ -84,8 +84,10 @@ def _refuse_tokens(parameters: Iterable[str]) -> None:
         )
 
 
-def list_query(query: bytes) -> ListQuery:
-    """Return what ``query`` asks for; unknown parameters are ignored, and ``since`` beside a cursor: that goes on.
+def list_query(query: bytes, *, has_states: bool = False) -> ListQuery:
+    """Return what ``query`` asks for.
+
+    Ignored are unknown parameters, ``state`` of what has none, and ``since`` beside a cursor: that goes on.
 
     Raises:
         Problem: 400; the detail names the parameter.
@@ -95,7 +97,7 @@ def list_query(query: bytes) -> ListQuery:
     parameters = _parameters(query)
     limit = _one(parameters, "limit", _LIMIT, f"a whole number from 1 to {MAX_LIMIT}")
     cursor = _one(parameters, "cursor", _CURSOR, "the 'next' of the page before it, as it was given")
-    state = _one(parameters, "state", _STATE, repr(IN_PROGRESS))
+    state = _one(parameters, "state", _STATE, repr(IN_PROGRESS)) if has_states else None
     since, epoch = _position(parameters)
     if limit is not None and not 1 <= int(limit) <= MAX_LIMIT:
         raise Problem(HTTPStatus.BAD_REQUEST, f"limit: must be a whole number from 1 to {MAX_LIMIT}.")
@@ -174,13 +176,14 @@ def _position(parameters: dict[str, list[str]]) -> tuple[int | None, str | None]
 
 def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     """Return what ``since`` names: the watchlist by a revision alone, any collection by its name before it."""
-    named = [_COLLECTION_SINCE.fullmatch(value) for value in parameters.get("since", ())]
-    if not any(named):
+    values = parameters.get("since", ())
+    named = [_COLLECTION_SINCE.fullmatch(value) for value in values]
+    if not any(named) and not any(":" in value or value in KINDS for value in values):
         since, epoch = _position(parameters)
         return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")
     follows: dict[str, Following] = {}
-    for value, found in zip(parameters["since"], named, strict=True):
+    for value, found in zip(values, named, strict=True):
         if found is None and not _REVISION.fullmatch(value):
             raise Problem(HTTPStatus.BAD_REQUEST, _SINCE_RULE)
         collection, revision, of_epoch = (WATCHLIST, value, None) if found is None else found.groups()

@@ -3,6 +3,7 @@
 from collections import deque
 
 from actors.errors import BusMessageRefused
+from actors.messages.change import AuthorStamp
 from crdt.hlc import HLCTimestamp
 
 FRESH_MS = 10_000
@@ -40,7 +41,7 @@ class Freshness:
         return len(self._seen)
 
 
-def check_age(timestamp: HLCTimestamp | int | None, now_ms: int, max_age_ms: int) -> None:
+def check_age(timestamp: AuthorStamp | None, now_ms: int, max_age_ms: int) -> None:
     """Check when a foreign publisher has sent a message, if it says so. Raises: BusMessageRefused, ``stale``."""
     if isinstance(timestamp, HLCTimestamp) and now_ms - timestamp.physical > max_age_ms:
         raise BusMessageRefused("stale", f"sent {(now_ms - timestamp.physical) / 1000:.1f} s ago")

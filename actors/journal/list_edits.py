@@ -10,7 +10,7 @@ from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
 from actors.messages.devices import WritePresence
 from actors.messages.failures import WriteFailed
-from actors.messages.lists import DeleteList, PutList
+from actors.messages.lists import DeleteList, ListDeleted, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
@@ -48,7 +48,11 @@ class ListEdits:
 
     def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
         self.under_way.remove(done)
-        tell_answer(message.reply_to, self._result(message, done), self._metrics)
+        answer = self._result(message, done)
+        if isinstance(answer, ListDeleted) and answer.has_more:
+            self.begin(message)  # behind what was handed to the store meanwhile
+        else:
+            tell_answer(message.reply_to, answer, self._metrics)
 
     def _result(self, message: PutList | DeleteList | WritePresence, done: asyncio.Future[Any]) -> Any:
         try:

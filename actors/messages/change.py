@@ -15,8 +15,8 @@ PlayState = Literal["playing", "paused", "stopped"]
 MAX_REVISION: Final = (1 << 63) - 1
 """What databases hold."""
 
-AuthorStamp = HLCTimestamp | Annotated[int, Meta(ge=-MAX_REVISION, le=MAX_REVISION)]
-"""As an author sends it; a bare number is that of an older device, or of a foreign publisher."""
+AuthorStamp = HLCTimestamp | int | float
+"""As an author sends it; a bare number, of whatever size, is that of an older device, or of a foreign publisher."""
 
 MAX_DATA_BYTES: Final = 1024
 """Of an item's ``data``, as compact JSON."""

@@ -62,7 +62,7 @@ class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field
     content_id: str
     position_seconds: Seconds
     duration_seconds: Seconds
-    timestamp: HLCTimestamp | int | None = None
+    timestamp: AuthorStamp | None = None
     device_id: str = ""
     operation: RegisterAction | None = None
     state: PlayState | None = None
@@ -100,7 +100,7 @@ class PubNubDeviceHandoff(Struct, frozen=True, tag="device_handoff", tag_field="
     target_device_id: str
     content_id: str
     position_seconds: int | float | None = None
-    timestamp: HLCTimestamp | int | None = None
+    timestamp: AuthorStamp | None = None
 
 
 class ChannelCommand(Struct, frozen=True, omit_defaults=True):
@@ -125,7 +125,7 @@ class PubNubDeviceCommand(Struct, frozen=True, tag="device_command", tag_field="
 
     target_device_id: str
     command: ChannelCommand
-    timestamp: HLCTimestamp | int | None = None
+    timestamp: AuthorStamp | None = None
     from_device_id: str | None = None
     id: str | None = None
     origin: str | None = None
@@ -139,7 +139,7 @@ class PubNubDeviceHeartbeat(
     """What a foreign publisher says of a device, on the channel of devices."""
 
     device_id: Name
-    timestamp: HLCTimestamp | int | None = None
+    timestamp: AuthorStamp | None = None
 
 
 class PubNubDevicesSeen(Struct, frozen=True, tag="devices_seen", tag_field="type"):

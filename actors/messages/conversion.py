@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from actors.messages.change import Change
+from actors.messages.change import AuthorStamp, Change
 from actors.messages.channel import (
     PubNubDeviceUpdate,
     PubNubListUpdate,
@@ -104,7 +104,7 @@ def shown(
     change: Change,
     revision: int | None,
     unique_tag: str,
-    timestamp: HLCTimestamp | int | None,
+    timestamp: AuthorStamp | None,
     device_id: str,
     list_id: str | None,
 ) -> WatchlistUpdate:

@@ -52,10 +52,12 @@ class DeleteList(Struct, frozen=True, eq=False):
 
 
 class ListDeleted(Struct, frozen=True, tag=True):
-    """The list is gone."""
+    """The list is gone, or a part of it."""
 
     revision: int | None
     """At which it ended; ``None``: there was none."""
+    has_more: bool = False
+    """It is there still, shorter, at that revision: it is to be deleted again. Only the journal is told."""
 
 
 class ReadLists(Struct, frozen=True, eq=False):

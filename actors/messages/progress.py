@@ -1,5 +1,6 @@
 """Playback progress: how far a user has come in each content. It is a collection of registers, one for each content."""
 
+from math import floor
 from typing import Any, Final
 
 from msgspec import Struct
@@ -85,9 +86,14 @@ class ProgressSnapshotPiece(
 
 
 def percent_of(values: Values) -> float:
-    """Return how much of a content was played, of 100, with one decimal; 0 if its duration is not known."""
-    duration = values.get("duration")
-    return min(round(100 * values.get("position", 0) / duration, 1), 100.0) if duration else 0.0
+    """Return how much of a content was played, of 100, with one decimal; 0 if its duration is not known.
+
+    Halves go up, as in both clients, which show the same: ``round`` makes 12.2 of 12.25.
+    """
+    position, duration = values.get("position", 0), values.get("duration")
+    if not duration:
+        return 0.0
+    return 100.0 if position >= duration else floor(1000 * position / duration + 0.5) / 10
 
 
 def is_watched(values: Values) -> bool:
@@ -148,7 +154,7 @@ def channel_change(message: PubNubProgressUpdate, content_ids: ContentIds) -> Re
         state=message.state or "playing",
         watched=message.watched,
         operation=message.operation or "update",
-        operation_id=name if isinstance(message.timestamp, int) else None,
+        operation_id=name if isinstance(message.timestamp, int | float) else None,
         timestamp=message.timestamp,
     ).register_change()
 

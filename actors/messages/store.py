@@ -100,7 +100,7 @@ class NameList(Request[ListPut], frozen=True, tag=True):
 
 
 class DropList(Request[ListDeleted], frozen=True, tag=True):
-    """As ``DeleteList``."""
+    """As ``DeleteList``, but for a long list: of that so much that nobody's commits wait long behind it."""
 
     user_id: str
     list: str

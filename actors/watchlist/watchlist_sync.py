@@ -7,12 +7,12 @@ answers.
 
 import logging
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import structs
 
 from actors.messages.bus import Publish
-from actors.messages.change import data_problem
+from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
 from actors.messages.collections import DEVICES, WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
@@ -48,6 +48,10 @@ from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.deps import WatchlistDeps
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
+CROWD: Final = 64
+"""Collections in use at which those that nobody needs go at once, and not at the next sweep: a user may name thousands
+of lists in a second, and each takes 3 KB."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,6 +69,7 @@ class WatchlistSync(SupervisedActor):
         self._clock = HLCTimestamp(0, 0, deps.node)
         self._collections: dict[str, CollectionSync] = {}
         """Those in use here, and always the watchlist."""
+        self._crowded_at = CROWD
 
     def on_start(self) -> None:
         """Ask where the watchlist stands."""
@@ -147,6 +152,8 @@ class WatchlistSync(SupervisedActor):
             return
         operation: AnyOperation
         change = write.change
+        if change.timestamp is not None and change.timestamp is not stamp:  # a number, which may not fit in 64 bits
+            change = structs.replace(change, timestamp=None)
         if isinstance(change, RegisterChange):
             operation = RegisterOperation(
                 line=collection.line, device_id=write.device_id, change=change, timestamp=stamp
@@ -165,7 +172,7 @@ class WatchlistSync(SupervisedActor):
         collection.uncommitted += 1
         self._deps.journal(Commit(operation, collection.reply_to, write, self._deps.now_s()))
 
-    def _stamp(self, timestamp: HLCTimestamp | int | None) -> HLCTimestamp:
+    def _stamp(self, timestamp: AuthorStamp | None) -> HLCTimestamp:
         """Return the author's own stamp, or one of ours. Raises: ClockDriftError, the author's is too far ahead."""
         if isinstance(timestamp, HLCTimestamp):
             self._follow_clock(timestamp)
@@ -225,6 +232,9 @@ class WatchlistSync(SupervisedActor):
         """Return the collection, which is in use here from now on."""
         collection = self._collections.get(name)
         if collection is None:
+            if len(self._collections) >= self._crowded_at:
+                self._put_out_of_use()
+                self._crowded_at = max(CROWD, 2 * len(self._collections))
             collection = CollectionSync(self._user_id, name, self._deps, self._reply_to, self._later)
             self._collections[name] = collection
             collection.load_head()
@@ -268,9 +278,13 @@ class WatchlistSync(SupervisedActor):
 
     def _retire_if_idle(self) -> None:
         """Put collections that nobody needs out of use; if that leaves nothing but an idle watchlist, stop."""
-        for name, collection in tuple(self._collections.items()):
-            if collection.is_idle and name != WATCHLIST:
-                del self._collections[name]
+        self._put_out_of_use()
         if len(self._collections) == 1 and self._watchlist.is_idle and self.actor_inbox.empty():
             self._retired(self._user_id)
             self.stop()
+
+    def _put_out_of_use(self) -> None:
+        """Forget the collections that nobody needs."""
+        for name, collection in tuple(self._collections.items()):
+            if collection.is_idle and name != WATCHLIST:
+                del self._collections[name]

@@ -15,9 +15,15 @@ from storage.databases.statements import Row, Statement
 from storage.journal import history
 from storage.journal.answers import AnswerKeeping, compile_keeping
 from storage.journal.known_devices import compile_knowing, note_known_devices
-from storage.journal.lists import compile_creating, create_lines
+from storage.journal.lists import compile_creating, create_lines, drop_lists
 from storage.journal.loading import Loaded, compile_loading, load
-from storage.journal.registers import answer_rows, compile_registers, pruned_registers, write_registers
+from storage.journal.registers import (
+    LOOKED_AT_PER_WRITE,
+    answer_rows,
+    compile_registers,
+    pruned_registers,
+    write_registers,
+)
 from storage.journal.usage import forget_replicas
 from storage.rules.bounds import Bounds
 from storage.rules.register_journal import RegisterJournal
@@ -77,18 +83,21 @@ def commit(
 ) -> list[Outcome] | None:
     """Apply ``batch`` in order inside the caller's transaction; one outcome each, same order.
 
-    ``None``: a line is new, and ``create_heads`` is not set; nothing was written. This transaction has to end: heads
-    created now would be locked out of order, and two nodes could wait for each other.
+    ``None``: a line is new, and ``create_heads`` is not set, or was when another node created it; no operation was
+    written. This transaction has to end: heads locked now would be so out of order, and two nodes could wait for each
+    other.
 
     Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
     release that does not count has written the user's journal.
     """
-    if create_heads:
-        create_lines(transaction, batch, bounds)
+    created = create_lines(transaction, batch, bounds) if create_heads else []
+    if created is None:
+        return None
     journals = load(transaction, batch, now_ms, answers, bounds, are_created=create_heads)
     if journals is None:
         return None
     outcomes = journals.apply(batch)
+    drop_lists(transaction, (line for line in created if not journals.sets[line].recorded))
     _write(transaction, journals.sets.values(), now_ms)
     write_registers(transaction, journals.registers.values(), now_ms)
     note_known_devices(transaction, journals.registers.values(), now_ms)
@@ -108,7 +117,9 @@ def _write(transaction: Transaction, journals: Collection[UserJournal], now_ms: 
     for journal in journals:
         line = journal.line
         recorded += [
-            update_row(outcome.update, outcome.status, now_ms) for outcome in journal.recorded if outcome.update
+            update_row(update, outcome.status, now_ms, is_lone=update.revision in journal.lone)
+            for outcome in journal.recorded
+            if (update := outcome.update)
         ]
         made_live, no_longer_live = journal.live_changes()
         inserted += [live_row(line, live) for live in made_live]
@@ -161,9 +172,11 @@ def _pruned(
     bounds: Bounds,
 ) -> JournalHead:
     """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
-    if not history.is_due(journal.head.revision, head.revision, limits.prune_every):
+    of_registers = isinstance(journal, RegisterJournal)
+    every = max(limits.prune_every, head.replicas // LOOKED_AT_PER_WRITE) if of_registers else limits.prune_every
+    if not history.is_due(journal.head.revision, head.revision, every):
         return head
-    if isinstance(journal, RegisterJournal):
+    if of_registers:
         return pruned_registers(transaction, journal.line, head, now_ms, limits, bounds)
     first_kept = history.prune(transaction, journal.line, head, now_ms, limits, answers)
     return structs.replace(head, first_revision=first_kept)

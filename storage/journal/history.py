@@ -45,7 +45,7 @@ _FIRST_YOUNG = Statement(
     "first_kept",
     "born_after_ms",
 )
-_DELETE_OLDER = Statement(
+DELETE_OLDER = Statement(
     delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept")), "of_user", "first_kept"
 )
 
@@ -73,5 +73,5 @@ def prune(
     young = transaction.execute(_FIRST_YOUNG, (line, first_kept, now_ms - limits.max_age_ms)).fetchall()
     first_kept = max(1, young[0][0] if young else head.revision + 1)
     answers.keep_dropped(transaction, line, range(head.first_revision, first_kept), now_ms)
-    transaction.execute(_DELETE_OLDER, (line, first_kept))
+    transaction.execute(DELETE_OLDER, (line, first_kept))
     return first_kept

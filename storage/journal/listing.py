@@ -5,7 +5,7 @@
 # No state is kept for a listing. Its bookmark names the revision of the first page. When the list has changed since,
 # the operations after that revision say which contents were touched. Every other content is unchanged; each touched one
 # is reconstructed from its own operations. Where that is not certain (the history is pruned, or too long to be looked
-# through, or a content was added several times), the listing has expired: a page is never guessed.
+# through, or a content had several concurrent adds), the listing has expired: a page is never guessed.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -257,16 +257,34 @@ def _item_at(newest_first: Sequence[_Operation], revision: int, is_whole: bool) 
         added = [add for add in earlier if add.kind == _ADD and _decode_tags(add.tags)[0] == tag]
     elif next_one.status == Status.ADDED:  # so it was not there before
         return None
-    elif is_whole or any(operation.kind == _REMOVE for operation in earlier):
-        added = list(takewhile(lambda operation: operation.kind == _ADD, earlier))
+    else:
+        added = _perhaps_live(earlier, is_whole=is_whole)
         if not added:
             return None
-    else:  # an add may have been pruned
-        added = []
     if len(added) != 1:  # of several, a later one may or may not have replaced the tags of the others
         raise _Unknown
     # What it carries is that of the last add, which may have been of another of its tags.
     return _item(added[0], next(operation.fields for operation in earlier if operation.kind == _ADD))
+
+
+def _perhaps_live(newest_first: Iterable[_Operation], *, is_whole: bool) -> list[_Operation]:
+    """Return the adds of one content that may be live behind these operations.
+
+    What left a single tag ends the search: whatever took that later took the content with it, and was recorded.
+
+    Raises:
+        _Unknown: there may be others, which were pruned.
+    """
+    adds: list[_Operation] = []
+    for operation in newest_first:
+        if operation.kind == _REMOVE:
+            return adds
+        adds.append(operation)
+        if operation.status == Status.ADDED or shown_of(operation.fields).is_lone:
+            return adds
+    if not is_whole:
+        raise _Unknown
+    return adds
 
 
 def _item(add: _Operation, fields: str | None) -> Item:

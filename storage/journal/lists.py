@@ -1,23 +1,25 @@
 """A user's lists beside the watchlist: created by their first add, named, deleted, and told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, func, select, text, update
 
 from actors.messages.collections import PROGRESS, collection_of_list, line_of, list_in, parts_of
 from actors.messages.journal import AnyOperation, Operation
-from actors.messages.lists import ListPut, Lists, ListSummary
+from actors.messages.lists import ListDeleted, ListPut, Lists, ListSummary
 from actors.messages.registers import RegisterOperation
 from storage.databases.database import Transaction
 from storage.databases.statements import Statement
 from storage.journal.answers import AnswerKeeping, read_answers
+from storage.journal.list_parts import drop_part
 from storage.journal.loading import lock_heads
 from storage.journal.reads import read_heads
 from storage.rules.bounds import Bounds, lists_bound
 from storage.rules.user_journal import JournalHead
 from storage.schema.rows import head_of
-from storage.schema.rows_in import padded
+from storage.schema.rows_in import padded, places
 from storage.schema.tables import contexts, entries, heads, lists, operations
 
 _OF_USER: Final = lists.c.user_id == bindparam("of_user")
@@ -49,6 +51,7 @@ _EMPTY: Final = [
     Statement(delete(table).where(table.c.user_id == bindparam("of_line")), "of_line")
     for table in (entries, contexts, operations, heads)
 ]
+_FORGET_HEAD: Final = _EMPTY[-1]
 _NOTE_DELETED: Final = Statement(
     update(heads)
     .where(heads.c.user_id == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
@@ -59,38 +62,58 @@ _NOTE_DELETED: Final = Statement(
 )
 
 
+@cache
+def _there(size: int) -> Statement:
+    return Statement(select(heads.c.user_id).where(heads.c.user_id.in_(places(size))))
+
+
 def compile_creating(dialect: Dialect) -> None:
     """Compile what ``create_lines`` executes for new users."""
     _CREATE_HEADS.compiled(dialect)
 
 
-def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> None:
+def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str] | None:
     """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
 
-    A list stays without where its user may have no more of them, or where each add is a repetition.
+    A list stays without where its user may have no more of them, or where each add is a repetition. Return the lines of
+    those that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
+    meanwhile, and this transaction has to end, as it may not lock that now.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
     registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
     transaction.execute_many(_CREATE_HEADS, [(line,) for line in sorted(user_ids | registers)])
     adds = [one for one in batch if isinstance(one, Operation) and list_in(one.line) and one.change.action == "add"]
     if not adds:
-        return
+        return []
     ids = [(operation.line, name) for operation in adds if (name := operation.change.operation_id) is not None]
     answered = {(line, operation_id) for line, operation_id, _ in read_answers(transaction, ids)}
     new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
     # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
     locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
-    for line in sorted(new - locked.keys()):
+    missing = new - locked.keys()
+    if missing and _are_there(transaction, missing):
+        return None
+    created: list[str] = []
+    for line in sorted(missing):
         user_id, list_id = parts_of(line)[0], list_in(line) or ""
         if _count(transaction, user_id) < bounds.lists_per_user:
             _create(transaction, user_id, list_id, title=list_id)
+            created.append(line)
+    return created
+
+
+def drop_lists(transaction: Transaction, lines: Iterable[str]) -> None:
+    """Undo that ``create_lines`` has made the lists of these ``lines``, in the same transaction."""
+    for line in lines:
+        transaction.execute(_FORGET_HEAD, (line,))
+        transaction.execute(_FORGET, (parts_of(line)[0], list_in(line)))
 
 
 def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, bounds: Bounds) -> ListPut:
     """Give the list its title, and create it if there is none."""
     line = line_of(user_id, collection_of_list(list_id))
     transaction.execute(_CREATE_HEADS, (user_id,))
-    is_new = line not in _locked(transaction, {user_id, line})
+    is_new = _locked_list(transaction, user_id, line) is None
     if not is_new:
         transaction.execute(_RENAME, (user_id, list_id, title))
     elif _count(transaction, user_id) < bounds.lists_per_user:
@@ -103,24 +126,24 @@ def put_list(transaction: Transaction, user_id: str, list_id: str, title: str, b
 
 def delete_list(
     transaction: Transaction, user_id: str, list_id: str, now_ms: int, answers: AnswerKeeping
-) -> int | None:
-    """Delete all that there is of the list but the answers to its operations; return at which revision it ended.
+) -> ListDeleted:
+    """Delete all that there is of the list but the answers to its operations, or a part if it is long.
 
-    ``None``: there is no such list.
-
-    Cost: O(live tags + operations kept).
+    Cost: O(``DROPPED_AT_ONCE``).
     """
     line = line_of(user_id, collection_of_list(list_id))
-    head = _locked(transaction, {user_id, line}).get(line)
+    head = _locked_list(transaction, user_id, line)
     if head is None:
-        return None
+        return ListDeleted(None)
+    if (shorter := drop_part(transaction, line, head, now_ms, answers)) is not None:
+        return ListDeleted(shorter.revision, has_more=True)
     revision = head.revision + 1
     answers.keep_dropped(transaction, line, range(head.first_revision, revision), now_ms)
     for statement in _EMPTY:
         transaction.execute(statement, (line,))
     transaction.execute(_FORGET, (user_id, list_id))
     transaction.execute(_NOTE_DELETED, (user_id, revision, revision))
-    return revision
+    return ListDeleted(revision)
 
 
 def read_lists(transaction: Transaction, user_id: str) -> Lists:
@@ -142,6 +165,22 @@ def read_lists(transaction: Transaction, user_id: str) -> Lists:
 def _locked(transaction: Transaction, lines: set[str]) -> dict[str, JournalHead]:
     wanted = padded(sorted(lines))
     return {row[0]: head_of(row) for row in transaction.execute(lock_heads(len(wanted)), wanted).fetchall()}
+
+
+def _locked_list(transaction: Transaction, user_id: str, line: str) -> JournalHead | None:
+    """Lock the user's own head and that of a list, in the order of all, and return the list's; ``None``: there is none.
+
+    By two statements: who creates or deletes lists has locked the first, and what was done while that was waited for
+    only a later statement sees.
+    """
+    _locked(transaction, {user_id})
+    return _locked(transaction, {line}).get(line)
+
+
+def _are_there(transaction: Transaction, lines: set[str]) -> bool:
+    """Return whether one of ``lines`` has a head: it may have come while others were waited for."""
+    wanted = padded(sorted(lines))
+    return bool(transaction.execute(_there(len(wanted)), wanted).fetchall())
 
 
 def _count(transaction: Transaction, user_id: str) -> int:

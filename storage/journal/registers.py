@@ -68,6 +68,9 @@ _FORGET: Final = Statement(
     "of_user",
     "last",
 )
+LOOKED_AT_PER_WRITE: Final = 10
+"""Removed keys, at most and on average: the more of them are remembered, the less often they are looked through."""
+
 _SMALL: Final = (1, 2, 4, 8, 16)
 _encode: Final = json.Encoder().encode
 _decode_values: Final = json.Decoder(dict[str, Any]).decode

@@ -100,6 +100,8 @@ class UserJournal:
         self.clock = head.clock
         self.recorded: list[Outcome] = []
         """What the batch has added to the history, in order."""
+        self.lone: set[int] = set()
+        """Revisions of the batch that added what was there, and left no other tag of it live."""
         self.unrecorded: dict[str, Answer] = {}
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
@@ -226,6 +228,8 @@ class UserJournal:
         self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id, fields)
         now_live = {kept: live.get(kept, born) for kept in entry}
+        if live and len(now_live) == 1:
+            self.lone.add(self.revision)
         self._live[content_id] = now_live if fields is NO_FIELDS else carrying(fields, now_live)
         return outcome
 

@@ -40,6 +40,8 @@ class _Shown(Struct, omit_defaults=True):
 
     data: dict[str, Any] | None = None
     position: str | None = None
+    is_lone: bool = False
+    """The add of an item that was there, of which no other tag stayed: not for devices, but for pages of the past."""
 
 
 _NOTHING_SHOWN = _Shown()
@@ -53,8 +55,11 @@ def tags_text(tags: tuple[str, ...]) -> str:
     return json.encode(tags).decode()
 
 
-def update_row(update: Update, status: Status, now_ms: int) -> Row:
-    """Return the row of ``operations`` for ``update``, answered with ``status`` and recorded at ``now_ms``."""
+def update_row(update: Update, status: Status, now_ms: int, *, is_lone: bool = False) -> Row:
+    """Return the row of ``operations`` for ``update``, answered with ``status`` and recorded at ``now_ms``.
+
+    ``is_lone``: as of ``UserJournal.lone``.
+    """
     change, timestamp = update.change, update.timestamp
     return (
         update.line,
@@ -69,8 +74,8 @@ def update_row(update: Update, status: Status, now_ms: int) -> Row:
         now_ms,
         status.value,
         None
-        if change.data is None and change.position is None
-        else _encode(_Shown(change.data, change.position)).decode(),
+        if change.data is None and change.position is None and not is_lone
+        else _encode(_Shown(change.data, change.position, is_lone)).decode(),
     )
 
 

@@ -97,7 +97,8 @@ operations = Table(
     Column("operation_id", Text),
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit; ``timestamp`` may be much older
     Column("status", Text),  # what was answered; NULL: written by a release that did not keep it
-    Column("fields", Text),  # JSON: what the item carries after it, as devices are shown it. NULL: nothing
+    # JSON: what the item carries after it, as devices are shown it, and whether its tag is the only one. NULL: nothing
+    Column("fields", Text),
 )
 Index(
     "operations_by_operation_id",

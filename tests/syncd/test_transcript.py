@@ -1,7 +1,10 @@
-"""The transcript in docs/protocol.md is what a daemon says, word by word."""
+"""The transcript in docs/protocol.md is what a daemon says, word by word, and its page of curl works."""
 
 import asyncio
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import chain
@@ -63,3 +66,17 @@ async def test_the_transcript_is_what_a_daemon_says(
                 assert response.status == 200
         await follow(second[1:], await opened(second[0].replace(VARIES, epoch[1])), user)
         await follow(third[1:], await opened(third[0]), user)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_the_page_of_curl_does_what_it_says(daemon: DaemonProcess, user: str) -> None:
+    _, section = PROTOCOL.read_text().split("### With curl\n")
+    script = section.partition("```sh\n")[2].partition("```")[0].replace("http://127.0.0.1:8083", daemon.url)
+    run = asyncio.to_thread(
+        subprocess.run, ["sh", "-e"], input=f"TOKEN={token(user)}\n{script}", capture_output=True, text=True, check=True
+    )
+    answers = [json.loads(line) for line in (await run).stdout.splitlines() if line]
+    added, named, lists, listed, changed, played, going_on, removed = answers
+    assert (added["status"], named["name"], len(lists["lists"])) == ("added", "For the kids", 1)
+    assert listed["items"][0]["data"] == changed["changes"][0]["data"] == {"note": "with subtitles"}
+    assert (played["completion_percent"], len(going_on["items"]), removed["status"]) == (25.0, 1, "removed")

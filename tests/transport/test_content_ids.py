@@ -9,7 +9,7 @@ from actors.messages.change import Change
 from actors.messages.content_ids import TEXTS, UUIDS, ContentIds
 from crdt.hlc import HLCTimestamp
 from tests.contents import NO_CONTENT_IDS, NO_TEXT_IDS, SPELLED, SPELLINGS, TEXT_IDS
-from transport.content_ids import ContentIdRefused, decode_spelled
+from transport.content_ids import ContentIdRefused, FieldRefused, decode_spelled
 
 DECODER = msgspec.json.Decoder(Change)
 
@@ -73,3 +73,11 @@ def test_what_else_is_wrong_is_named(body: bytes, reason: str) -> None:
     with pytest.raises(msgspec.DecodeError, match=reason) as refused:
         decode(body)
     assert not isinstance(refused.value, ContentIdRefused)
+
+
+@pytest.mark.parametrize("position", ["", "x" * 65, "a b", "\u00e9", 7])
+def test_of_what_has_a_pattern_the_rule_is_told_and_not_the_pattern(position: object) -> None:
+    body = {"operation": "add", "content_id": SPELLED, "position": position}
+    with pytest.raises(FieldRefused, match=r"^position: must be 1 to 64 visible ASCII characters$") as refused:
+        decode(json.dumps(body).encode())
+    assert refused.value.field == "position"

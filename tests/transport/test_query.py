@@ -31,6 +31,13 @@ def test_a_part_of_the_list_or_of_the_changes_is_asked_for_by_name() -> None:
     assert list_query(b"since=0041&epoch=a%20b&limit=1000") == ListQuery(since=41, epoch="a b")
 
 
+def test_a_state_is_asked_for_where_there_are_states_and_unknown_elsewhere() -> None:
+    assert list_query(b"state=in_progress", has_states=True) == ListQuery(state="in_progress")
+    with pytest.raises(Problem, match="state: must be 'in_progress'"):
+        list_query(b"state=seen", has_states=True)
+    assert list_query(b"state=seen") == ListQuery()
+
+
 @given(
     bookmark=st.builds(
         Bookmark,
@@ -98,9 +105,14 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         (b"since=list:kids:0&since=list:kids:1", "since: list:kids must be given once"),
         (b"since=watchlist:1&since=1", "since: watchlist must be given once"),
         (b"since=list:kids:0&since=list:no%20space:1", "since: must be a revision, or a collection and a revision"),
-        (b"since=rooms:1", "since: must be a revision"),
+        (b"since=rooms:1", "since: must be a revision, or a collection and a revision"),
+        (b"since=list:kids", "since: must be a revision, or a collection and a revision"),
+        (b"since=progress", "since: must be a revision, or a collection and a revision"),
+        (b"since=progress&since=devices", "since: must be a revision, or a collection and a revision"),
+        (b"since=list:kids:0:", "since: must be a revision, or a collection and a revision"),
+        (b"since=x", "since: must be a revision: a whole number"),
         (b"since=1&since=2", "since: must be given once"),
-        (b"since=list:kids:", "since: must be a revision"),
+        (b"since=list:kids:", "since: must be a revision, or a collection and a revision"),
     ],
 )
 def test_what_names_no_collection_and_revision_is_refused(query: bytes, said: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from typing_extensions import override
 
+from actors.messages.collections import DEVICES, PROGRESS
 from actors.messages.journal import Outcome, Status
 from transport.access.authentication import Claims
 from transport.errors import Problem
@@ -35,6 +36,10 @@ class _Named(Struct):
 
 
 _NAMED: Final = msgspec.json.Decoder(_Named)
+_REGISTERS: Final = (PROGRESS, DEVICES)
+_RULE: Final = (
+    "collection: must be progress or devices; a change of a list names it as list, one of the watchlist names neither."
+)
 
 
 class OperationsRoute(WriteRoute):
@@ -60,7 +65,10 @@ class OperationsRoute(WriteRoute):
     def _operation_or_refusal(self, raw: msgspec.Raw, index: int) -> Operation | WriteResponse:
         """Return what ``raw`` asks for, or why it is refused. Raises: Problem, a 400: it is no object."""
         try:
-            return self._change(_OF_REGISTERS, raw) if _is_of_registers(raw) else self._change(_OF_LIST, raw)
+            collection = _collection_in(raw)
+            if collection is not UNSET and collection not in _REGISTERS:
+                return WriteResponse(success=False, status=Status.REFUSED, detail=_RULE, field="collection")
+            return self._change(_OF_LIST, raw) if collection is UNSET else self._change(_OF_REGISTERS, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if not bytes(raw).startswith(b"{"):
                 detail = f"The body is not as documented: Expected `object` - at `$.operations[{index}]`."
@@ -68,9 +76,9 @@ class OperationsRoute(WriteRoute):
             return WriteResponse(success=False, status=Status.REFUSED, detail=f"{error}.")
 
 
-def _is_of_registers(raw: msgspec.Raw) -> bool:
+def _collection_in(raw: msgspec.Raw) -> object | UnsetType:
     # Most are of a list, and are read once: the text may also be somewhere within.
-    return b'"collection"' in bytes(raw) and _NAMED.decode(raw).collection is not UNSET
+    return _NAMED.decode(raw).collection if b'"collection"' in bytes(raw) else UNSET
 
 
 def _result(operation: Operation, outcome: Outcome) -> WriteResponse:

@@ -57,7 +57,7 @@ class ReadRoutes:
 
     async def _list(self, request: HttpRequest, collection: str) -> Response:
         claims = await authenticated(request, self._deps.authenticator)
-        query = list_query(request.query)
+        query = list_query(request.query, has_states=collection == PROGRESS)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         if query.after is None and (unchanged := await self._unchanged(request, claims, collection)):
             return unchanged

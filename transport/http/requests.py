@@ -10,7 +10,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from actors.messages.change import Change
-from actors.messages.collections import DEVICES, LIST_PATTERN, PROGRESS, WATCHLIST, ListId, collection_of_list
+from actors.messages.collections import (
+    DEVICES,
+    LIST_PATTERN,
+    LIST_RULE,
+    PROGRESS,
+    WATCHLIST,
+    ListId,
+    collection_of_list,
+)
 from actors.messages.content_ids import ContentId
 from actors.messages.device_registers import DeviceChange
 from actors.messages.devices import DeviceFields
@@ -18,7 +26,7 @@ from actors.messages.names import Name
 from actors.messages.progress import ProgressChange
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
-from transport.content_ids import ContentIdRefused
+from transport.content_ids import FieldRefused
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
 from transport.http.request_head import RequestHead
@@ -38,7 +46,6 @@ _UTF_8: Final = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.
 
 
 _LIST_ID: Final = re.compile(LIST_PATTERN)
-LIST_RULE: Final = "list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a digit."
 
 
 class ListRequest(Struct, frozen=True):
@@ -92,7 +99,7 @@ class BulkRequest(Struct, frozen=True):
 def collection_named(list_id: str) -> str:
     """Return the collection that a path names as a list. Raises: Problem, a 400: no list is called so."""
     if not _LIST_ID.fullmatch(list_id):
-        raise Problem(HTTPStatus.BAD_REQUEST, LIST_RULE)
+        raise Problem(HTTPStatus.BAD_REQUEST, f"list: must be {LIST_RULE}.")
     return collection_of_list(list_id)
 
 
@@ -188,7 +195,7 @@ def decode(read: Callable[[bytes], T], body: bytes) -> T:
     """
     try:
         return read(body)
-    except ContentIdRefused as refused:
+    except FieldRefused as refused:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{refused}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if body.startswith(BOM_UTF8) and not body.startswith(BOM_UTF8, len(BOM_UTF8)):

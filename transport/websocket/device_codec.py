@@ -23,7 +23,7 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
-from transport.content_ids import ContentIdRefused, decode_spelled
+from transport.content_ids import FieldRefused, decode_spelled
 from transport.frames import frame
 
 
@@ -57,8 +57,8 @@ def decode(text: str, content_ids: ContentIds = UUIDS) -> DeviceMessage | Authen
     """Return what a device's text message says; one that says nothing valid becomes ``Malformed``, never an error."""
     try:
         message: DeviceMessage | Authenticate = decode_spelled(_decoder, text, content_ids)
-    except ContentIdRefused as refused:
-        return Malformed("invalid_field", f"{refused}.", "content_id", _id_of(text))
+    except FieldRefused as refused:
+        return Malformed("invalid_field", f"{refused}.", refused.field, _id_of(text))
     except msgspec.ValidationError as error:
         return _invalid(text, str(error))
     except (msgspec.DecodeError, RecursionError) as error:

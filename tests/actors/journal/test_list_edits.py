@@ -35,6 +35,24 @@ async def test_an_edit_is_handed_on_and_its_answer_back(started: Started) -> Non
     assert answers == [ListPut(is_new=True), ListDeleted(7)]
 
 
+async def test_a_long_list_is_deleted_behind_what_came_between_its_parts(started: Started) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = journal(started, store, JournalMetrics())
+    ref.tell(DeleteList("ann", "kids", answers.append))
+    await handled(ref)
+    operation = Operation(line="bob", device_id="tv", change=Change("add", content(1)), timestamp=CLOCK)
+    ref.tell(Commit(operation, lambda _: None))
+    await handled(ref)
+    store.asked[0][1].set_result(ListDeleted(7, has_more=True))
+    await handled(ref)
+    assert [type(request) for request, _ in store.asked] == [DropList, CommitBatch, DropList]
+    assert answers == []
+    store.asked[2][1].set_result(ListDeleted(8))
+    store.asked[1][1].set_exception(StoreUnavailable("the test is over"))
+    await handled(ref)
+    assert answers == [ListDeleted(8)]
+
+
 async def test_what_fails_is_answered_and_counted(started: Started) -> None:
     store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
     ref = journal(started, store, metrics)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from actors.messages.change import AuthorStamp
 from actors.messages.channel import PubNubProgressUpdate
 from actors.messages.collections import PROGRESS, line_of
 from actors.messages.content_ids import UUIDS
@@ -41,6 +42,9 @@ def update(values: Values) -> RegisterUpdate:
         ({"position": 1, "duration": 100, "watched": True}, 1.0, True, ""),
         ({"position": 101, "duration": 100}, 100.0, True, ""),
         ({"position": 50}, 0.0, False, "in_progress"),
+        ({"position": 49, "duration": 400}, 12.3, False, "in_progress"),
+        ({"position": 8994, "duration": 10_000}, 89.9, False, "in_progress"),
+        ({"position": 1, "duration": 5e-324}, 100.0, True, ""),
         ({"position": 50, "duration": 0}, 0.0, False, "in_progress"),
     ],
 )
@@ -86,10 +90,15 @@ def test_nodes_tell_each_other_all_that_devices_are_shown() -> None:
 
 @pytest.mark.parametrize(
     ("timestamp", "operation_id"),
-    [(STAMP, None), (None, None), (1_764_000_000, f"channel:1764000000:{FILM}:30.5")],
+    [
+        (STAMP, None),
+        (None, None),
+        (1_764_000_000, f"channel:1764000000:{FILM}:30.5"),
+        (1_764_000_000.25, f"channel:1764000000.25:{FILM}:30.5"),
+    ],
 )
 def test_a_foreign_message_is_a_change_and_one_only_however_many_nodes_get_it(
-    timestamp: HLCTimestamp | int | None, operation_id: str | None
+    timestamp: AuthorStamp | None, operation_id: str | None
 ) -> None:
     asked = channel_change(PubNubProgressUpdate(FILM, 30.5, 0, timestamp, "tv"), UUIDS)
     assert asked is not None

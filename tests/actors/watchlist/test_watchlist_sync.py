@@ -12,6 +12,7 @@ from actors.messages.bus import Publish
 from actors.messages.change import Change
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.collections import collection_of_list, line_of
 from actors.messages.connection import (
     ConsumerResumed,
     Deliver,
@@ -45,7 +46,7 @@ from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.tracing import Span, Tracer
 from actors.watchlist.deps import WatchlistDeps
-from actors.watchlist.watchlist_sync import WatchlistSync
+from actors.watchlist.watchlist_sync import CROWD, WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, content
 from tests.fakes.devices import Devices
@@ -716,6 +717,29 @@ async def test_an_idle_actor_retires_and_one_that_is_needed_stays(
     while unwatched.is_alive():
         await asyncio.sleep(0)
     assert others.retired == ["ann"]
+
+
+async def test_of_thousands_of_lists_that_a_user_names_few_are_in_use_at_once(
+    unwatched: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    screen = devices.connection("screen")
+    unwatched.tell(Join(screen, collection=collection_of_list("followed")))
+    for name in ("followed", *(f"list-{number}" for number in range(CROWD))):
+        write = structs.replace(others.write(), collection=collection_of_list(name))
+        line = line_of("ann", write.collection)
+        unwatched.tell(write)
+        unwatched.tell(HeadsLoaded((Head(line=line, revision=0, clock=HLCTimestamp(0, 0, "")),)))
+        await handled(unwatched)
+        others.commits()[-1].reply_to(Committed((others.commits()[-1],), (Outcome(status=Status.NOT_FOUND),)))
+        await handled(unwatched)
+    others.journal.clear()
+    for name in ("followed", "list-0"):
+        unwatched.tell(structs.replace(others.write(), collection=collection_of_list(name)))
+    await handled(unwatched)
+    assert len(others.commits()) == 1  # of what is followed
+    assert [message.lines for message in others.journal if isinstance(message, LoadHeads)] == [
+        (line_of("ann", collection_of_list("list-0")),)
+    ]
 
 
 async def test_a_message_behind_the_request_to_retire_keeps_the_actor(

@@ -1,15 +1,19 @@
 """Lists beside the watchlist: lines of their own, created by their first add, named, deleted."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from actors.messages.collections import collection_of_list, line_of
 from actors.messages.journal import Changes, ChangesExpired, Page, Status
+from actors.messages.lists import ListDeleted
 from storage.journal.journal_store import SqlJournalStore
 from storage.rules.bounds import Bounds
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.timeouts import TIMEOUT_S
 
 KIDS = line_of("ann", collection_of_list("kids"))
 
@@ -51,6 +55,15 @@ def test_a_remove_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
     (outcome,) = journal.commit([kids.remove("dumbo")])
     assert outcome.status is Status.NOT_FOUND
     assert names(journal) == []
+
+
+def test_an_add_that_is_refused_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
+    refused = kids.add("dumbo", tag="syncd:9", operation_id="unknown tag")
+    assert [outcome.status for outcome in journal.commit([refused])] == [Status.REFUSED]
+    assert names(journal) == []
+    again, taken = journal.commit([refused, kids.add("bambi")])
+    assert (again.status, taken.revision) == (Status.REFUSED, 1)
+    assert names(journal) == [("kids", "kids", 1)]
 
 
 def test_more_lists_than_a_user_may_have_are_refused_by_the_bound_and_all_else_is_taken(
@@ -114,3 +127,29 @@ def test_a_journal_whose_latest_write_was_to_a_list_that_is_gone_is_no_older_one
     journal.delete_list("ann", "kids")
     journal.close()
     assert open_journal(sqlite_url).commit([kids.add("dumbo")])[0].status is Status.ADDED
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("edit", ["add", "name", "delete"])
+def test_a_list_that_another_node_creates_at_that_moment_is_found(
+    open_journal: OpenJournal, postgresql_url: str, author: Author, kids: Author, edit: str
+) -> None:
+    def write() -> object:
+        if edit == "add":
+            return journal.commit([kids.add("dumbo")])[0].revision
+        return journal.put_list("ann", "kids", "Kids").is_new if edit == "name" else journal.delete_list("ann", "kids")
+
+    journal = open_journal(postgresql_url)
+    journal.commit([author.add("alien")])
+    watched, held = (psycopg.connect(postgresql_url, autocommit=auto) for auto in (True, False))
+    with watched as watcher, held as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT * FROM heads WHERE user_id = 'ann' FOR UPDATE")
+        writing = thread.submit(write)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not watcher.execute(waiting).fetchall():
+            pass
+        head = "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
+        other.execute(f"{head} VALUES ('{KIDS}', 6, 7, 0, 0, '')".encode())
+        other.execute("INSERT INTO lists (user_id, list, title) VALUES ('ann', 'kids', 'theirs')")
+        other.commit()
+        assert writing.result(timeout=TIMEOUT_S) == {"add": 7, "name": False, "delete": ListDeleted(7)}[edit]

@@ -2,6 +2,7 @@
 
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -13,10 +14,12 @@ from actors.messages.sync import ProgressUpdate
 from crdt.hlc import HLCTimestamp
 from storage.journal.history import HistoryLimits
 from storage.journal.journal_store import SqlJournalStore
+from storage.journal.registers import LOOKED_AT_PER_WRITE
 from storage.rules.bounds import Bounds
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
+from tests.storage.executed import executed
 
 LINE = line_of("ann", PROGRESS)
 DAY_MS = 24 * 3600 * 1000
@@ -136,6 +139,21 @@ def test_as_many_removed_keys_are_remembered_as_may_have_a_value(journal: SqlJou
     assert (
         journal.commit([played(0, 1, 9), played(1, 1, 9), played(2, 1, 9), played(3, 1, 9)])[3].quota == "keys_per_user"
     )
+
+
+def test_the_more_removed_keys_are_remembered_the_less_often_they_are_looked_through(
+    open_journal: OpenJournal, database_url: str
+) -> None:
+    journal = open_journal(database_url, history=HistoryLimits(prune_every=1))
+    many = 10 * LOOKED_AT_PER_WRITE
+    removal = played(0, None, 1)
+    changes = [msgspec.structs.replace(removal.change, key=str(UUID(int=number))) for number in range(many)]
+    journal.commit([msgspec.structs.replace(removal, change=change) for change in changes])
+    with executed() as statements:
+        for at in range(20):
+            journal.commit([played(0, at, many + at)])
+    looks = [text for text, _ in statements if "state IS NULL" in text and text.startswith("SELECT")]
+    assert len(looks) == 2
 
 
 def listed(journal: SqlJournalStore, **asked: Any) -> RegisterPage:

@@ -75,7 +75,7 @@ async def test_a_bulk_may_be_of_several_lists_each_judged_by_its_own_bounds_and_
     assert [(result["status"], result.get("revision")) for result in results[:6]] == [
         ("added", 1), ("added", 1), ("not_found", None), ("existing", 2), ("refused", None), ("refused", None),
     ]  # fmt: skip
-    assert "$.list" in results[4]["detail"]
+    assert results[4]["detail"].startswith("list: must be 1 to 64 of A-Z")
     assert results[5]["detail"].startswith("data: has 1032 bytes")
     assert [result["status"] for result in results[6:]] == ["added"] * 99 + ["refused"]
     assert (results[-1]["code"], results[-1]["field"]) == ("quota_exceeded", "list")
@@ -108,11 +108,22 @@ async def test_a_bulk_may_be_of_progress_too(api: aiohttp.ClientSession, way: st
     assert results[1]["status"] == "added"
     assert results[2] == results[0] | {"status": "superseded"}
     assert "$.position_seconds" in results[3]["detail"]
-    assert "'watched'" in results[4]["detail"]
     assert [(result["status"], result.get("revision")) for result in results[3:]] == [
         ("refused", None), ("refused", None), ("removed", 2), ("not_found", 3), ("refused", None),
     ]  # fmt: skip
     assert (results[7]["collection"], results[7]["detail"].partition(":")[0]) == ("progress", "timestamp")
+
+
+@integration
+@pytest.mark.parametrize("collection", ["watchlist", "list:kids", "", None, 1, ["progress"]])
+async def test_what_is_no_collection_of_a_bulk_is_told_which_there_are(
+    api: aiohttp.ClientSession, way: str, user: str, collection: object
+) -> None:
+    operations = [VALID | {"collection": collection}, VALID]
+    _, answer = await post(api, OPERATIONS + way, {"operations": operations}, bearer(user))
+    refused, taken = answer["results"]
+    assert (refused["status"], refused["field"], taken["status"]) == ("refused", "collection", "added")
+    assert refused["detail"].startswith("collection: must be progress or devices;")
 
 
 @integration

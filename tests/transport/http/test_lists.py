@@ -79,8 +79,8 @@ async def test_last_activities_tell_the_revision_of_each_list_as_long_as_there_i
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [
-        ("kids", ADD | {"position": "x" * 65}, "$.position"),
-        ("kids", ADD | {"position": "é"}, "$.position"),
+        ("kids", ADD | {"position": "x" * 65}, "position: must be 1 to 64 visible ASCII characters."),
+        ("kids", ADD | {"position": "é"}, "position: must be 1 to 64 visible ASCII characters."),
         ("kids", ADD | {"data": {"n": "x" * 1024}}, "data: has 1032 bytes as compact JSON, at most 1024 are kept"),
         ("kids", ADD | {"data": [1]}, "$.data"),
         ("kids", ADD | {"data": {"n": 2**64}}, "64 bits"),

@@ -63,7 +63,7 @@ async def test_progress_is_kept_and_the_latest_word_holds(ask: Ask) -> None:
         ({"position_seconds": 1e8}, "$.position_seconds"),
         ({"position_seconds": "1"}, "$.position_seconds"),
         ({"position_seconds": 1, "duration_seconds": -0.5}, "$.duration_seconds"),
-        ({"position_seconds": 1, "state": "dancing"}, "$.state"),
+        ({"position_seconds": 1, "state": "dancing"}, "state: must be one of playing, paused, stopped."),
         ({"position_seconds": 1, "content_id": "tt0111161"}, "content_id: must be a UUID"),
         ({"position_seconds": 1, "timestamp": {"physical": 2**47, "logical": 0, "node": "n"}}, "timestamp: the clock"),
     ],

@@ -99,6 +99,21 @@ async def test_names_of_any_script_are_accepted(api: aiohttp.ClientSession, way:
 
 
 @integration
+@pytest.mark.parametrize("number", [12, -1.5, 1764000000.25, 1 << 63, 1 << 70])
+async def test_a_bare_number_as_timestamp_is_ignored_whatever_it_is(
+    api: aiohttp.ClientSession, way: str, user: str, number: float
+) -> None:
+    played = {"content_id": FILM, "position_seconds": 1, "timestamp": number}
+    bulk = {"operations": [VALID | {"timestamp": number}, played | {"collection": "progress"}]}
+    assert (await post(api, WATCHLIST + way, VALID | {"timestamp": number}, bearer(user)))[0] == 200
+    status, answer = await post(api, "/api/v1/sync/progress" + way, played, bearer(user))
+    assert (status, answer["status"]) == (200, "updated")
+    assert answer["timestamp"]["physical"] > 1_700_000_000_000
+    _, answers = await post(api, OPERATIONS + way, bulk, bearer(user))
+    assert [result["status"] for result in answers["results"]] == ["existing", "updated"]
+
+
+@integration
 async def test_a_body_nested_deeper_than_the_parser_goes_is_400(
     api: aiohttp.ClientSession, way: str, user: str
 ) -> None:

@@ -182,7 +182,13 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
             None,
         ),
         (
-            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":{2**63}}}',
+            f'{{"type":"list_update","list":"no space","operation":"add","content_id":"{FILM}","id":7}}',
+            "invalid_field",
+            "list",
+            7,
+        ),
+        (
+            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":"now"}}',
             "invalid_field",
             "timestamp",
             None,
