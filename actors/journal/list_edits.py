@@ -49,7 +49,8 @@ class ListEdits:
     def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
         self.under_way.remove(done)
         answer = self._result(message, done)
-        if isinstance(answer, ListDeleted) and answer.has_more:
+        has_more = isinstance(answer, ListDeleted) and answer.has_more
+        if has_more:
             self.begin(message)  # behind what was handed to the store meanwhile
         else:
             tell_answer(message.reply_to, answer, self._metrics)
