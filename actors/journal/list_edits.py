@@ -48,12 +48,11 @@ class ListEdits:
 
     def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
         self.under_way.remove(done)
-        answer = self._result(message, done)
-        has_more = isinstance(answer, ListDeleted) and answer.has_more
-        if has_more:
-            self.begin(message)  # behind what was handed to the store meanwhile
-        else:
-            tell_answer(message.reply_to, answer, self._metrics)
+        match self._result(message, done):
+            case ListDeleted(has_more=True):
+                self.begin(message)  # behind what was handed to the store meanwhile
+            case answer:
+                tell_answer(message.reply_to, answer, self._metrics)
 
     def _result(self, message: PutList | DeleteList | WritePresence, done: asyncio.Future[Any]) -> Any:
         try:
