@@ -183,7 +183,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 if loop is not running:
                     asyncio._set_running_loop(loop)
                     running = loop
-                handle._run()
+                try:  # as handle._run() does, without its call
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is, the loop goes on
+                    message = f"Exception in callback {handle!r}"
+                    loop.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
     def _pass_time(self) -> None:
         """Let time pass until the next timer is due, unless one is already."""
