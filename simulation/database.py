@@ -91,7 +91,7 @@ class SimulatedDatabase:
         history: HistoryLimits,
         content_ids: ContentIdKind = "uuid",
     ) -> None:
-        self._files = files
+        self.files = files
         self.file = files.journal
         self._url = sqlite_url(self.file)
         self._clocks = now_ms, timer_s
@@ -108,7 +108,7 @@ class SimulatedDatabase:
     @property
     def has_backup(self) -> bool:
         """Whether it could be restored."""
-        return self._files.backup.exists()
+        return self.files.backup.exists()
 
     def answer(self, request: bytes, *, is_write: bool) -> bytearray:
         """Do what ``request`` asks."""
@@ -148,16 +148,16 @@ class SimulatedDatabase:
 
     def back_up(self) -> None:
         """Make a backup, as ``sqlite3 journal.db .backup`` does while nodes run."""
-        with closing(sqlite3.connect(self.file)) as connection, closing(sqlite3.connect(self._files.backup)) as backup:
+        with closing(sqlite3.connect(self.file)) as connection, closing(sqlite3.connect(self.files.backup)) as backup:
             connection.backup(backup)
 
     def restore(self) -> None:
         """Put the backup in the place of the database, which nobody uses at the moment."""
         self.close()
-        self._files.end_connections()
+        self.files.end_connections()
         for suffix in ("-wal", "-shm"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
-        self.file.write_bytes(self._files.backup.read_bytes())
+        self.file.write_bytes(self.files.backup.read_bytes())
         self._open()
 
     def renew_epoch(self) -> None:
@@ -189,5 +189,5 @@ class SimulatedDatabase:
             content_ids=self._content_ids,
         )
         store = OpenedStore(opening, *self._clocks, self._history, has_threads=False)
-        self._files.keep_connection(store, is_read_only=is_read_only)
+        self.files.keep_connection(store, is_read_only=is_read_only)
         return store

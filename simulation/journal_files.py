@@ -1,4 +1,4 @@
-"""The files of a journal that one world after another uses, and its two connections, which stay open.
+"""The files of a journal that one world after another uses, and the connections to it, which stay open.
 
 To a world they are new. But with new ones SQLite would read the schema and prepare each statement again in each world,
 which takes longer than to execute it.
@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Container
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -52,8 +51,8 @@ class JournalFiles:
         self.backup = self._directory / "backup.db"
         self.journal.write_bytes(template)
         self.journal.chmod(0o600)
-        self._kept: dict[bool, _KeptConnection] = {}
-        """The writer's, and the reader's, which is read-only."""
+        self._kept: dict[str, _KeptConnection] = {}
+        """By who has it: the ``writer``, the ``reader``, which is read-only, or the ``judge``."""
         with closing(sqlite3.connect(self.journal)) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             names = {table for (table,) in tables} - {"alembic_version", "meta"}
@@ -64,19 +63,24 @@ class JournalFiles:
         """Let ``store`` have the connection of the one before it, and leave it to the one after it."""
         backend: Any = store._database._backend  # which makes a new one each time
         make = backend.connect
-        backend._open = partial(
-            sqlite3.connect, self.journal, isolation_level=None, check_same_thread=False, factory=_KeptConnection
-        )
+        backend._open = self._connect
+        owner = "reader" if is_read_only else "writer"
 
         def connect() -> sqlite3.Connection:
-            kept = self._kept.get(is_read_only)
+            kept = self._kept.get(owner)
             if kept is None:
-                kept = self._kept[is_read_only] = make()
+                kept = self._kept[owner] = make()
             else:
                 backend._files.note_opened()
             return kept
 
         backend.connect = connect
+
+    def connect_judge(self) -> sqlite3.Connection:
+        """Return a connection to read the journal without the service, which is kept as well."""
+        if "judge" not in self._kept:
+            self._kept["judge"] = self._connect()
+        return self._kept["judge"]
 
     def end_connections(self) -> None:
         """Close them: the files are about to be replaced."""
@@ -88,14 +92,7 @@ class JournalFiles:
         """Be as new, whatever a world has left."""
         self.backup.unlink(missing_ok=True)
         self.journal.with_name(f"{self.journal.name}.high-water").unlink(missing_ok=True)
-        writer = self._kept.get(False)
-        if writer is None:
-            with closing(sqlite3.connect(self.journal, isolation_level=None)) as connection:
-                self._empty(connection)
-        else:
-            self._empty(writer)
-
-    def _empty(self, connection: sqlite3.Connection) -> None:
+        connection = self._kept.get("writer") or self.connect_judge()
         if connection.execute("PRAGMA query_only").fetchone() != (0,):  # to set it would let all be prepared again
             connection.execute("PRAGMA query_only = OFF")
         connection.execute("BEGIN IMMEDIATE")
@@ -109,3 +106,6 @@ class JournalFiles:
         """Remove everything."""
         self.end_connections()
         shutil.rmtree(self._directory)
+
+    def _connect(self) -> _KeptConnection:
+        return sqlite3.connect(self.journal, isolation_level=None, check_same_thread=False, factory=_KeptConnection)

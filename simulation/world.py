@@ -189,7 +189,7 @@ class World:
         self.rng = rng
         self.log = log
         self.database = database
-        self.journal = JournalFile(database.file)
+        self.journal = JournalFile(database.files.connect_judge)
         self.witness = Witness(lambda text: log.note(VIOLATION, text))
         self.hub = Hub(rng, Delay(rng, 0.0005, 0.005), log, shape.style)
         node_deps = NodeDeps(
