@@ -135,7 +135,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.world._now_s + delay, callback, *args, context=context)
+        return self._set_timer(self.world._now_s + delay, callback, args, context)
 
     @override
     def call_at(
@@ -145,17 +145,22 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        if self._closed:  # type: ignore[attr-defined]
-            self._check_closed()  # type: ignore[attr-defined]
-        world = self.world
-        timer = SimulatedHandle(self, when, callback, args, copy_context() if context is None else context)
-        world._timers_set += 1
-        heappush(world._timers, (when, world._timers_set, timer))
-        return timer  # type: ignore[return-value]  # in all that is used
+        return self._set_timer(when, callback, args, context)
 
     def make_ready(self, handles: Iterable[SimulatedHandle]) -> None:
         """Run ``handles`` behind what is ready."""
         self.world._ready.extend(handles)  # type: ignore[attr-defined]
+
+    def _set_timer(
+        self, when_s: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.TimerHandle:
+        if self._closed:  # type: ignore[attr-defined]
+            self._check_closed()  # type: ignore[attr-defined]
+        world = self.world
+        timer = SimulatedHandle(self, when_s, callback, args, copy_context() if context is None else context)
+        world._timers_set += 1
+        heappush(world._timers, (when_s, world._timers_set, timer))
+        return timer  # type: ignore[return-value]  # in all that is used
 
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""
