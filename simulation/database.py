@@ -3,16 +3,16 @@
 The store is the real one: what its processes do with a request, on a SQLite file, behind the real wire format.
 """
 
+import atexit
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final, NoReturn
 
 from actors.messages.content_ids import ContentIdKind
+from simulation.journal_files import JournalFiles, scratch_directory
 from storage.databases.database_url import sqlite_url
 from storage.journal.history import HistoryLimits
 from storage.processes.requests import OpenedStore
@@ -27,12 +27,6 @@ DELETIONS: Final = "simulation_deletions"
 """Another: where each list stood that was deleted."""
 REGISTERS: Final = "simulation_registers"
 """Another: each register as every transaction has left it."""
-
-
-def scratch_directory() -> Path:
-    """Return a new directory, in memory where that is possible."""
-    memory = Path("/dev/shm")  # noqa: S108 - a directory of our own below it
-    return Path(mkdtemp(prefix="syncd-simulation-", dir=memory if memory.is_dir() else None))
 
 
 @cache
@@ -60,6 +54,25 @@ def _template() -> bytes:
         shutil.rmtree(directory)
 
 
+@cache
+def _files() -> JournalFiles:
+    files = new_files()
+    atexit.register(files.remove)
+    return files
+
+
+def new_files() -> JournalFiles:
+    """Return the files of an empty journal."""
+    return JournalFiles(_template(), {DELETIONS})
+
+
+def emptied_files() -> JournalFiles:
+    """Return those that this process uses for one world after another."""
+    files = _files()
+    files.empty()
+    return files
+
+
 class _Killed(BaseException):
     """The process that writes is killed."""
 
@@ -72,16 +85,14 @@ class SimulatedDatabase:
 
     def __init__(
         self,
-        directory: Path,
+        files: JournalFiles,
         now_ms: Callable[[], int],
         timer_s: Callable[[], float],
         history: HistoryLimits,
         content_ids: ContentIdKind = "uuid",
     ) -> None:
-        self.file = directory / "journal.db"
-        self.file.write_bytes(_template())
-        self.file.chmod(0o600)
-        self._backup = directory / "backup.db"
+        self.files = files
+        self.file = files.journal
         self._url = sqlite_url(self.file)
         self._clocks = now_ms, timer_s
         self._history = history
@@ -97,7 +108,7 @@ class SimulatedDatabase:
     @property
     def has_backup(self) -> bool:
         """Whether it could be restored."""
-        return self._backup.exists()
+        return self.files.backup.exists()
 
     def answer(self, request: bytes, *, is_write: bool) -> bytearray:
         """Do what ``request`` asks."""
@@ -137,15 +148,16 @@ class SimulatedDatabase:
 
     def back_up(self) -> None:
         """Make a backup, as ``sqlite3 journal.db .backup`` does while nodes run."""
-        with closing(sqlite3.connect(self.file)) as connection, closing(sqlite3.connect(self._backup)) as backup:
+        with closing(sqlite3.connect(self.file)) as connection, closing(sqlite3.connect(self.files.backup)) as backup:
             connection.backup(backup)
 
     def restore(self) -> None:
         """Put the backup in the place of the database, which nobody uses at the moment."""
         self.close()
+        self.files.end_connections()
         for suffix in ("-wal", "-shm"):
             self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
-        self.file.write_bytes(self._backup.read_bytes())
+        self.file.write_bytes(self.files.backup.read_bytes())
         self._open()
 
     def renew_epoch(self) -> None:
@@ -176,4 +188,6 @@ class SimulatedDatabase:
             makes_file=not is_read_only,
             content_ids=self._content_ids,
         )
-        return OpenedStore(opening, *self._clocks, self._history, has_threads=False)
+        store = OpenedStore(opening, *self._clocks, self._history, has_threads=False)
+        self.files.keep_connection(store, is_read_only=is_read_only)
+        return store

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from random import Random
 from typing import Any, Final
 
+from typing_extensions import override
 from uvicorn.server import ServerState
 
 from actors.errors import StoreUnavailable
@@ -27,7 +28,7 @@ from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds, watching_revocations
 from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config
 from syncd.settings import Settings
-from transport.access.authentication import Authenticator
+from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
 from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
@@ -62,6 +63,25 @@ DRAIN_S: Final = 12.0
 def issue_token(user_id: str, device_id: str, ends_s: float, token_id: str, scope: str | None = None) -> str:
     """Return a token that ends at ``ends_s``, seconds since 1970."""
     return mint(SECRET, user_id, device_id, int(ends_s), token_id=token_id, scope=scope, now_s=lambda: 0.0)
+
+
+class _Authenticator(Authenticator):
+    """The daemon's, but that it has a token verified only if no node of any world has had it before."""
+
+    @override
+    def _check(self, token: str) -> Claims:
+        return verified(token)
+
+
+@lru_cache(maxsize=1024)  # as above: they are the same tokens
+def verified(token: str) -> Claims:
+    """Return what a token says whose signature is right. Raises: TokenRefused."""
+    return Authenticator(shared_secret(SECRET))._check(token)
+
+
+def simulated_authenticator(revoked: RevokedTokenIds, now_s: Callable[[], float]) -> Authenticator:
+    """Return a node's, which has its clock."""
+    return _Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=now_s)
 
 
 class _Connections(dict[Any, None]):
@@ -285,7 +305,7 @@ class _Life:
             running_node(deps.settings, self.bus, self._give_up, outside=outside) as node,
             AsyncExitStack() as stack,
         ):
-            authenticator = Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=home.clock.now_s)
+            authenticator = simulated_authenticator(revoked, home.clock.now_s)
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
             devices = device_deps(deps.settings, node, authenticator, AllowedOrigins())
             api = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)

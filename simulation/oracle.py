@@ -5,10 +5,9 @@ It knows what the documents promise, and no code of the service.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
@@ -71,16 +70,16 @@ class Journal(Struct, frozen=True):
 
 
 class JournalFile:
-    """Reads the database by itself."""
+    """Reads the database by itself, on a connection that ``connect`` returns."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
         self._opened: sqlite3.Connection | None = None
 
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._opened is None:
-            self._opened = sqlite3.connect(self._file, isolation_level=None)
+            self._opened = self._connect()
         return self._opened
 
     def heads(self) -> dict[str, int]:

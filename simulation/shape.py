@@ -13,7 +13,7 @@ from actors.messages.content_ids import ContentIdKind
 from actors.messages.journal import SLICE_ROWS
 from simulation.bus import Style
 
-SMALL_STEPS: Final = 36
+SMALL_STEPS: Final = 33
 """Of a small world."""
 PARTS_SHARE: Final = 0.1
 """Of the small worlds that may have more than watchlists."""

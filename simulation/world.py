@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from simulation.backend import Backend
 from simulation.bus import LATE_S, BusFaults, Hub
 from simulation.client_deps import ClientDeps
 from simulation.coverage import Coverage, Pair
-from simulation.database import SimulatedDatabase, scratch_directory
+from simulation.database import SimulatedDatabase, emptied_files
 from simulation.device import Device
 from simulation.event_log import Event, EventLog
 from simulation.foreign_publisher import ForeignPublisher
@@ -131,14 +130,13 @@ def run_world(shape: Shape) -> Verdict:
 
 
 def _run_world(shape: Shape) -> Verdict:
-    directory = scratch_directory()
     rng = Random(f"world {shape.seed}")  # noqa: S311 - repeatable is what it has to be
     shuffle = Random(f"shuffle {shape.seed}") if "callbacks are shuffled" in shape.faults else None  # noqa: S311
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
     now_ms, ids = lambda: int((START_S + loop.time()) * 1000), shape.content_ids
-    database = SimulatedDatabase(directory, now_ms, loop.time, history, ids)
+    database = SimulatedDatabase(emptied_files(), now_ms, loop.time, history, ids)
     try:
         with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
             world = World(shape, loop, rng, log, database)
@@ -164,7 +162,6 @@ def _run_world(shape: Shape) -> Verdict:
     finally:
         database.close()
         ActorRegistry.stop_all(block=False)
-        shutil.rmtree(directory)
 
 
 def _page(world: "World", violations: Sequence[str]) -> str:
@@ -192,7 +189,7 @@ class World:
         self.rng = rng
         self.log = log
         self.database = database
-        self.journal = JournalFile(database.file)
+        self.journal = JournalFile(database.files.connect_judge)
         self.witness = Witness(lambda text: log.note(VIOLATION, text))
         self.hub = Hub(rng, Delay(rng, 0.0005, 0.005), log, shape.style)
         node_deps = NodeDeps(

@@ -125,17 +125,20 @@ class GroupCommit:
         if self._halves:  # one after the other, and alone: they are few, and may be of the same users
             return () if self._under_way else self._halves.popleft()
         gathered = self._gathered
+        if not gathered:
+            return ()
         size = min(max((self._unanswered + 1) // 2, MIN_BATCH), MAX_BATCH)
         if not self._under_way:
             batch, self._gathered = gathered[:size], gathered[size:]
             return batch
-        busy = frozenset[str]().union(*(transaction.lines for transaction in self._under_way.values()))
-        batch, others = list[_Pending](), list[_Pending]()
+        busy = frozenset(chain.from_iterable(transaction.lines for transaction in self._under_way.values()))
+        free: list[_Pending] = []
+        others: list[_Pending] = []
         for pending in gathered[: 2 * MAX_BATCH]:  # of more, one user's flood may be most
-            is_free = len(batch) < size and pending.line not in busy
-            (batch if is_free else others).append(pending)
+            is_free = len(free) < size and pending.line not in busy
+            (free if is_free else others).append(pending)
         self._gathered = others + gathered[2 * MAX_BATCH :]
-        return batch
+        return free
 
     def _finish(self, batch: Batch, committed: "asyncio.Future[BatchCommitted]") -> None:
         transaction = self._under_way.pop(committed)

@@ -108,15 +108,18 @@ class Database:
                 moment of COMMIT, the block may have taken effect.
             ValueRefused: a value of the block can never be written; nothing was.
         """
-        with self._failing_by_fault():
+        backend = self._backend
+        try:
             connection = self._opened()
-            lock_timeout_s = BRIEFLY_S if waits_briefly else None
-            self._backend.begin(connection, writing=writing, lock_timeout_s=lock_timeout_s)
-            yield Transaction(connection, self._backend.dialect)
-            self._backend.check_place()
-            self._backend.commit(connection)
+            backend.begin(connection, writing=writing, lock_timeout_s=BRIEFLY_S if waits_briefly else None)
+            yield Transaction(connection, backend.dialect)
+            backend.check_place()
+            backend.commit(connection)
             if writing:
-                self._backend.note_commit()
+                backend.note_commit()
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     @contextmanager
     def migration(self) -> Iterator[tuple[Transaction, "sqlalchemy.Connection"]]:
@@ -134,14 +137,14 @@ class Database:
         self.close()
         backend = self._backend
         engine = create_engine(backend.engine_url, creator=backend.connect, poolclass=NullPool, hide_parameters=True)
-        with self._failing_by_fault():
-            try:
-                with backend.closing(), engine.begin() as connection:
-                    connection.exec_driver_sql(backend.begin_at_once)
-                    yield Transaction(connection.connection.driver_connection, backend.dialect), connection
-                    backend.check_place()
-            except DBAPIError as error:
-                raise error.orig or error from None
+        try:
+            with backend.closing(), engine.begin() as connection:
+                connection.exec_driver_sql(backend.begin_at_once)
+                yield Transaction(connection.connection.driver_connection, backend.dialect), connection
+                backend.check_place()
+        except BaseException as error:
+            self._fail((isinstance(error, DBAPIError) and error.orig) or error)
+            raise
 
     @property
     def dialect(self) -> Dialect:
@@ -177,25 +180,18 @@ class Database:
             self._connection = self._backend.connect()
         return self._connection
 
-    @contextmanager
-    def _failing_by_fault(self) -> Iterator[None]:
-        """Roll back if the block fails, and say whose fault it was."""
+    def _fail(self, error: BaseException) -> None:
+        """Roll back what has failed with ``error``, and raise whose fault that was; return if ``error`` says it."""
         backend = self._backend
-        try:
-            yield
-        except backend.driver.Error as error:
-            self._roll_back()
+        self._roll_back()
+        if isinstance(error, backend.driver.Error):
             meaning = self._displaced() or fault(error, backend.name, backend.driver)
             if isinstance(meaning, StoreUnavailable):
                 self.close()
             # Not from the driver's: its text may quote what users have, and a chain is logged whole.
             raise meaning.with_traceback(error.__traceback__) from None
-        except (OverflowError, UnicodeError) as error:  # the driver cannot encode a value
-            self._roll_back()
+        if isinstance(error, (OverflowError, UnicodeError)):  # the driver cannot encode a value
             raise ValueRefused(f"{backend.name}: {error}") from error
-        except BaseException:
-            self._roll_back()
-            raise
 
     def _displaced(self) -> StoreUnavailable | None:
         """Return what has become of an open database's file: that explains whatever SQLite says of its content."""

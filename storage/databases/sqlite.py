@@ -60,6 +60,7 @@ class SQLite:
         self._checkpoints_aside = checkpoints_aside
         self._checkpoints: Checkpoints | None = None
         self._lock_timeout_s = lock_timeout_s
+        self._set_timeout_s: float | None = None  # of the connection, as far as it is known
         self._files = OpenedFiles(file)
         self.high_water_mark = None if is_read_only else HighWaterMark(file)
 
@@ -79,7 +80,7 @@ class SQLite:
                 _create_private_file(self._file)
             except OSError as error:
                 raise StoreUnavailable(f"sqlite: {error}") from error
-        connection = self._open()
+        connection, self._set_timeout_s = self._open(), None
         try:
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a file that is new
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -107,11 +108,11 @@ class SQLite:
         A lock acquired later could fail half-way, because a reader with an old snapshot may not become a writer.
         ``lock_timeout_s``: in place of the usual one.
         """
-        if lock_timeout_s is not None:
-            connection.execute(f"PRAGMA busy_timeout = {round(lock_timeout_s * 1000)}")
+        timeout_s = self._lock_timeout_s if lock_timeout_s is None else lock_timeout_s
+        if timeout_s != self._set_timeout_s:  # SQLite parses it each time
+            connection.execute(f"PRAGMA busy_timeout = {round(timeout_s * 1000)}")
+            self._set_timeout_s = timeout_s
         connection.execute(self.begin_at_once if writing else "BEGIN")
-        if lock_timeout_s is not None:
-            connection.execute(f"PRAGMA busy_timeout = {round(self._lock_timeout_s * 1000)}")
         if writing:
             self.check_high_water_mark(connection)
 

@@ -6,6 +6,7 @@ changed nothing, and those of operations that the history dropped while they wer
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Final
 
 from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 
@@ -56,6 +57,9 @@ _DELETE = Statement(
     "of_user",
     "of_id",
 )
+# A table finds its columns by name in Python, each time.
+_RECORDED_ID: Final = operations.c.operation_id
+_ANSWERED_ID: Final = answers.c.operation_id
 _OPERATION_ID = operations.c.keys().index("operation_id")
 
 
@@ -72,8 +76,8 @@ def read_answers(
 
     Of two answers the first one comes last.
     """
-    recorded = rows_in(transaction, operations.c.operation_id, operation_ids)
-    unrecorded = rows_in(transaction, answers.c.operation_id, operation_ids)
+    recorded = rows_in(transaction, _RECORDED_ID, operation_ids)
+    unrecorded = rows_in(transaction, _ANSWERED_ID, operation_ids)
     return chain(
         ((row[0], row[_OPERATION_ID], recorded_answer_of(row)) for row in recorded),
         ((row[0], row[1], answer_of(row)) for row in unrecorded),

@@ -32,6 +32,10 @@ asked for. It takes a fraction of what the write takes."""
 _SMALL: Final = (1, 2, 4, 8, 16)
 """Sizes of lists."""
 
+# A table finds its columns by name in Python, each time.
+_REPLICA: Final = contexts.c.replica
+_CONTENT_ID: Final = entries.c.content_id
+
 Journals = dict[str, UserJournal]
 """By line."""
 
@@ -147,8 +151,8 @@ class _Asked:
             (operation.line, name) for operation in batch if (name := operation.change.operation_id) is not None
         ]
         self._named = Counter(line for line, _ in replicas)
-        self._seen = rows_in(transaction, contexts.c.replica, list(replicas))
-        self._live = rows_in(transaction, entries.c.content_id, list(touched))
+        self._seen = rows_in(transaction, _REPLICA, list(replicas))
+        self._live = rows_in(transaction, _CONTENT_ID, list(touched))
         self._answered = read_answers(transaction, operation_ids)
 
     def journals(

@@ -71,6 +71,9 @@ _FORGET: Final = Statement(
 LOOKED_AT_PER_WRITE: Final = 10
 """Removed keys, at most and on average: the more of them are remembered, the less often they are looked through."""
 
+# A table finds its columns by name in Python, each time.
+_KEY: Final = registers.c.key
+_ANSWERED_ID: Final = answers.c.operation_id
 _SMALL: Final = (1, 2, 4, 8, 16)
 _encode: Final = json.Encoder().encode
 _decode_values: Final = json.Decoder(dict[str, Any]).decode
@@ -88,8 +91,8 @@ class AskedRegisters:
     def __init__(self, transaction: Transaction, batch: Sequence[RegisterOperation]) -> None:
         keys = list({(operation.line, operation.change.key) for operation in batch})
         ids = [(one.line, name) for one in batch if (name := one.change.operation_id) is not None]
-        self._rows = rows_in(transaction, registers.c.key, keys)
-        self._answers = rows_in(transaction, answers.c.operation_id, ids)
+        self._rows = rows_in(transaction, _KEY, keys)
+        self._answers = rows_in(transaction, _ANSWERED_ID, ids)
 
     def learnt_by(self, journals: dict[str, RegisterJournal]) -> None:
         """Let each of the ``journals`` learn what is its own."""

@@ -26,9 +26,12 @@ def rows_in(transaction: Transaction, key: Column[Any], pairs: Sequence[tuple[st
     """Ask for the rows of ``key``'s table whose ``line`` and ``key`` are one of ``pairs``; yield them later."""
     if not pairs:
         return iter(())
-    results = [
-        transaction.execute(_select(key, len(chunk)), tuple(chain.from_iterable(chunk))) for chunk in chunks(pairs)
-    ]
+    if len(pairs) == 1:  # as in most transactions of a quiet node: a fifth of the time
+        results = [transaction.execute(_select(key, 1), pairs[0])]
+    else:
+        results = [
+            transaction.execute(_select(key, len(chunk)), tuple(chain.from_iterable(chunk))) for chunk in chunks(pairs)
+        ]
     return chain.from_iterable(result.fetchall() for result in results)
 
 

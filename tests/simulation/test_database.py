@@ -1,6 +1,5 @@
 """The simulated database: away, read-only, killed in a commit, restored; each as the real store answers it."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +8,7 @@ import pytest
 
 from actors.messages.journal import Operation, Outcome
 from actors.messages.store import BatchCommitted, CommitBatch, FindHeads, HeadsFound, Prepare
-from simulation.database import EPOCH, SimulatedDatabase, scratch_directory
+from simulation.database import EPOCH, SimulatedDatabase, new_files
 from storage.journal.history import HistoryLimits
 from storage.processes.wire import LENGTH_BYTES, Failed, decode_answer, encode
 from tests.storage.author import Author
@@ -17,11 +16,11 @@ from tests.storage.author import Author
 
 @pytest.fixture
 def database() -> Iterator[SimulatedDatabase]:
-    directory = scratch_directory()
-    database = SimulatedDatabase(directory, lambda: 1_764_000_000_000, lambda: 0.0, HistoryLimits())
+    files = new_files()
+    database = SimulatedDatabase(files, lambda: 1_764_000_000_000, lambda: 0.0, HistoryLimits())
     yield database
     database.close()
-    shutil.rmtree(directory)
+    files.remove()
 
 
 @pytest.fixture

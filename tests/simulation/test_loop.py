@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextvars import Context, ContextVar
 from random import Random
 
 import pytest
@@ -138,3 +139,18 @@ def test_a_closed_loop_refuses_what_it_would_never_run() -> None:
         loop.call_later(1, print)
     with pytest.raises(RuntimeError, match="closed"):
         loop.call_at(1, print)
+
+
+def test_a_callback_runs_in_the_context_that_it_was_given_even_an_empty_one(loop: SimulatedLoop) -> None:
+    name: ContextVar[str] = ContextVar("name", default="none")
+    seen: list[str] = []
+
+    async def run() -> None:
+        name.set("set")
+        loop.call_soon(lambda: seen.append(name.get()))
+        loop.call_soon(lambda: seen.append(name.get()), context=Context())
+        loop.call_later(1, lambda: seen.append(name.get()), context=Context())
+        await asyncio.sleep(2)
+
+    loop.run_until_complete(run())
+    assert seen == ["set", "none", "none"]

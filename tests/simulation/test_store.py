@@ -1,7 +1,6 @@
 """A node's way to the simulated database: in order, with the real store behind it, and with a process that dies."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from random import Random
 
@@ -9,7 +8,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from actors.messages.store import CheckWriting, Done, FindHeads, HeadsFound
-from simulation.database import EPOCH, SimulatedDatabase, scratch_directory
+from simulation.database import EPOCH, SimulatedDatabase, new_files
 from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Delay
@@ -23,9 +22,9 @@ class Opened:
     """A database and one node's way to it."""
 
     def __init__(self) -> None:
-        self.directory = scratch_directory()
+        self.files = new_files()
         self.loop = SimulatedLoop()
-        self.database = SimulatedDatabase(self.directory, lambda: START_MS, self.loop.time, HistoryLimits())
+        self.database = SimulatedDatabase(self.files, lambda: START_MS, self.loop.time, HistoryLimits())
         self.store = SimulatedStore(
             self.loop, self.database, Delay(Random(1), 0.01, 0.01), EventLog(self.loop.time), "node"
         )
@@ -38,7 +37,7 @@ class Opened:
         self.loop.run_until_complete(self.store.close())
         self.loop.sweep_up()
         self.database.close()
-        shutil.rmtree(self.directory)
+        self.files.remove()
 
 
 @pytest.fixture

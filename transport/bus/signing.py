@@ -7,6 +7,7 @@ cannot be replayed where it does not belong.
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 import msgspec
 
@@ -17,7 +18,15 @@ _CANONICAL_ENCODER = msgspec.json.Encoder(order="sorted")
 
 def signature_of(key: bytes, context: str, fields: dict[str, object]) -> str:
     """Return the signature of a message with these ``fields``, in hex."""
-    return hmac.new(key, context.encode() + b"\0" + _CANONICAL_ENCODER.encode(fields), hashlib.sha256).hexdigest()
+    mac = _keyed(key).copy()
+    mac.update(context.encode() + b"\0" + _CANONICAL_ENCODER.encode(fields))
+    return mac.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Return the beginning of every message that is signed with ``key``: half of what a signature takes."""
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def is_signed(key: bytes, context: str, payload: bytes) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from actors.errors import StoreUnavailable
 from storage.databases.database import Database
+from storage.databases.sqlite_files import OpenedFiles
 from storage.journal.journal_store import SqlJournalStore
 from storage.schema.version import renew_epoch
 from tests.other_program import back_up, execute_elsewhere, overwrite
@@ -108,6 +109,18 @@ def test_a_stop_notices_that_the_file_was_overwritten_since_the_last_write(
     journal.close()
     with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
         open_journal(sqlite_url).commit([author.add("charade")])
+
+
+def test_an_overwriting_between_a_commit_and_the_look_behind_it_is_not_taken_for_its_own(
+    journal: SqlJournalStore, file: Path, backup: Path
+) -> None:
+    files = OpenedFiles(file)
+    files.note_opened()
+    overwrite(backup, file)
+    files.note_written()
+    with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
+        files.check()
+    files.note_closed()
 
 
 @pytest.mark.parametrize("mode", ["PASSIVE", "FULL", "RESTART", "TRUNCATE"])
