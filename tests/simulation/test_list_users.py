@@ -12,7 +12,7 @@ from simulation.world import run_world
 from tests.simulation.javascript import NEEDS_NODE
 
 SHAPE: Final = replace(
-    draw_shape(4),
+    draw_shape(3),
     nodes=2,
     users=1,
     devices=2,
