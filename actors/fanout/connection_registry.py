@@ -116,7 +116,8 @@ class ConnectionRegistry(SupervisedActor):
                 return None
             case ListDevices(reply_to=reply_to):
                 connections = self._connections.values()
-                reply_to(DevicesConnected(frozenset((each.user_id, each.device_id) for each in connections)))
+                devices = dict.fromkeys((each.user_id, each.device_id) for each in connections)
+                reply_to(DevicesConnected(tuple(devices)))
                 return None
             case _:
                 assert_never(message)

@@ -78,7 +78,8 @@ class DeviceRecorded(Struct, frozen=True):
 class DevicesConnected(Struct, frozen=True):
     """All devices with a connection to this node."""
 
-    devices: frozenset[Pair]
+    devices: tuple[Pair, ...]
+    """In the order in which they came: a set's is another one in each process."""
 
 
 class LingerOver(Struct, frozen=True):

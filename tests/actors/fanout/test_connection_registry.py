@@ -384,7 +384,7 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
     watched.tell(ListDevices(connected.append))
     for connection_id in "bcbd":
         await watched.ask(Unregister(connection_id), block=False)
-    assert connected == [DevicesConnected(frozenset({("ann", "tv"), ("ann", "phone")}))]
+    assert connected == [DevicesConnected((("ann", "tv"), ("ann", "phone")))]
     assert came_and_left == [
         DeviceCame("ann", "tv"), DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceLeft("ann", "phone")
     ]  # fmt: skip
