@@ -205,12 +205,20 @@ class UserModel:
             self.names[list_id] = name
         return model.exists
 
-    def prepare(self, batch: list[Operation]) -> None:
-        """Create the lists to which ``batch`` adds something, unless each add is a repetition."""
+    def prepare(self, batch: list[Operation]) -> list[str]:
+        """Create the lists to which ``batch`` adds something, unless each add is a repetition; return the new ones."""
         adds = [operation for operation in batch if operation.change.action == "add"]
         new = {one.line for one in adds if one.change.operation_id not in self.of(one.line).answers}
-        for list_id in sorted(filter(None, map(list_in, new))):
-            self.create(list_id, list_id)
+        wanted = [list_id for list_id in sorted(filter(None, map(list_in, new))) if not self.lists[list_id].exists]
+        return [list_id for list_id in wanted if self.create(list_id, list_id)]
+
+    def drop(self, created: list[str]) -> None:
+        """Undo that lists were created for adds that were all refused."""
+        for list_id in created:
+            model = self.lists[list_id]
+            if model.revision == model.first:
+                model.exists = False
+                del self.names[list_id]
 
     def delete(self, list_id: str) -> int | None:
         if self.names.pop(list_id, None) is None:

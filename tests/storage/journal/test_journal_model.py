@@ -150,8 +150,10 @@ def in_example(operation: Operation, example: int) -> Operation:
 
 
 def commit_as_the_model(journal: SqlJournalStore, batch: list[Operation], users: dict[str, UserModel]) -> None:
-    for user_id, user in users.items():
-        user.prepare([operation for operation in batch if parts_of(operation.line)[0] == user_id])
+    created = [
+        (user, user.prepare([operation for operation in batch if parts_of(operation.line)[0] == user_id]))
+        for user_id, user in users.items()
+    ]
     for operation, outcome in zip(batch, journal.commit(batch), strict=True):
         expected = users[parts_of(operation.line)[0]].of(operation.line).apply(operation)
         if expected is None:
@@ -161,6 +163,8 @@ def commit_as_the_model(journal: SqlJournalStore, batch: list[Operation], users:
             assert replace(outcome, reason=None, field=None) == expected
         else:
             assert answered(outcome) == answered(expected)
+    for user, new in created:
+        user.drop(new)
 
 
 def assert_same(journal: SqlJournalStore, user_id: str, user: UserModel) -> None:
