@@ -131,7 +131,8 @@ export class Device extends EventTarget {
       await this.#client.handoff(other.id, contentId);
     } catch (error) {
       if (isPlaying) this.playback.play(contentId);
-      throw error.code === "device_offline" ? new Error(`the ${other.name} is offline`) : error;
+      if (error.code === "device_offline") throw new Error(`the ${other.name} is offline`);
+      throw error.status === 503 ? new Error(`the ${other.name} does not answer just now`) : error;
     }
   }
 
