@@ -16,6 +16,7 @@ from tests.timeouts import TIMEOUT_S
 KEY = ("--bus-key", "a key that only the nodes of this cluster have")
 RECEIVED = "syncd_bus_received_total"
 HEALED = "syncd_gaps_healed_total"
+PUBLISHED = "syncd_bus_published_total"
 SUBSCRIBED = "syncd_bus_subscribed_users"
 TAKEN = 'syncd_writes_total{status="added"}'
 
@@ -49,6 +50,9 @@ async def test_a_users_messages_go_only_to_the_nodes_where_the_user_is_active(
     first, second, third = [await start_node(*nats.flags, *KEY) for _ in range(3)]
     tv = await watch(second, "ann", "tv")
     stranger = await watch(third, "bob", "tv")
+    async with asyncio.timeout(TIMEOUT_S):
+        while [await node.metric(http, PUBLISHED) for node in (second, third)] != [1, 1]:  # that there is a new device
+            await asyncio.sleep(0.05)
     for number in range(1, 51):
         assert await add(first, "ann", number) == number
     assert await tv.revisions(50) == list(range(1, 51))
