@@ -16,9 +16,9 @@ from typing import Final
 from storage.processes.forked import die_with
 
 _READER: Final = "reader"
-_READER_NICENESS: Final = 10
-"""Where processors are scarce a reader gets a tenth of what a writer or the daemon gets (sched(7)), so nobody who reads
-page after page slows who writes; else it gets all it can use."""
+_READER_NICENESS: Final = 5
+"""Where processors are scarce a reader gets a third of what a writer or the daemon gets (sched(7)), so nobody who reads
+page after page slows who writes; else it gets all it can use. Not before it begins: a start waits for it."""
 _GARBAGE_AFTER: Final = 10_000
 """Allocations before a collection: with Python's 700 every batch of writes is walked through, a part of it twice."""
 
@@ -30,12 +30,12 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     if not die_with(int(parent)):
         return 1
-    if name == _READER:
-        os.nice(_READER_NICENESS)
     from storage.processes.requests import serve  # noqa: PLC0415 - it takes a while, which the parent may not outlive
 
     gc.freeze()  # what is imported stays
     gc.set_threshold(_GARBAGE_AFTER)
+    if name == _READER:
+        os.nice(_READER_NICENESS)
     with socket.socket(fileno=int(descriptor)) as connection:
         serve(connection)
     return 0
