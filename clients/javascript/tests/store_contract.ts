@@ -1,7 +1,8 @@
 /** What every store must do: the same as a state in memory, also for the next client that opens it. */
 
 import { prefixOf } from "../src/data/keys.js";
-import { type Change, type PendingWrite, type Stored, UserState } from "../src/data/user_state.js";
+import type { PendingWrite } from "../src/data/stored.js";
+import { type Change, type Stored, UserState } from "../src/data/user_state.js";
 import type { Store } from "../src/stores/store.js";
 
 const STEPS = 60;

@@ -3,7 +3,6 @@
 import type { Collections } from "../data/collections.js";
 import type { ServerMessage } from "../data/messages.js";
 import { afterClose, afterRefusal, delayMs, type Then } from "./close_policy.js";
-import type { CoreDeps } from "./core.js";
 import { Exchange, GapError } from "./exchange.js";
 import type { Output, Timer, Transport } from "./outputs.js";
 import { Pauses } from "./pauses.js";
@@ -37,7 +36,7 @@ export class Connector {
     collections: Collections,
     put: (output: Output) => void,
     timers: Timers,
-    { nowMs, random }: Pick<CoreDeps, "nowMs" | "random">,
+    { nowMs, random }: { readonly nowMs: () => number; readonly random: () => number },
   ) {
     this.#collections = collections;
     this.#put = put;

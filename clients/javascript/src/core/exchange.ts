@@ -3,7 +3,8 @@
 import type { Collections } from "../data/collections.js";
 import { areRegisters, contentIn, named, prefixIn, prefixOf } from "../data/keys.js";
 import type { Message, Piece, Resumed, ServerMessage, Snapshot, Update } from "../data/messages.js";
-import { asMessage, type PendingWrite } from "../data/user_state.js";
+import type { PendingWrite } from "../data/stored.js";
+import { asMessage } from "../data/user_state.js";
 import type { SyncEvent } from "./events.js";
 import type { Output } from "./outputs.js";
 import type { Timers } from "./timers.js";

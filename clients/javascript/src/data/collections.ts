@@ -5,8 +5,9 @@ import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js
 import { areRegisters, prefixIn, WATCHLIST } from "./keys.js";
 import type { Snapshot, Update, WriteAction } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
+import type { ConfirmedItem, PendingWrite } from "./stored.js";
 import type { Registers } from "./user_registers.js";
-import { type Change, type ConfirmedItem, type ListHead, type PendingWrite, UserState } from "./user_state.js";
+import { type Change, type ListHead, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
 /** Under so many tags an add is sent, one after the other, if the service has no room for them; then without one. */

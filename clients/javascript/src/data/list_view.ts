@@ -4,7 +4,7 @@ import { type Carried, carriedBy } from "./carried.js";
 import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
 import { contentIn } from "./keys.js";
 import type { CalledAction } from "./messages.js";
-import type { ConfirmedItem, PendingWrite } from "./user_state.js";
+import type { ConfirmedItem, PendingWrite } from "./stored.js";
 
 /** A content in the list as the app sees it. */
 export interface Item extends Carried {

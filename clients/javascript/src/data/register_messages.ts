@@ -20,7 +20,7 @@ import {
   type ServerMessage,
   shape,
 } from "./messages.js";
-import type { PendingWrite } from "./user_state.js";
+import type { PendingWrite } from "./stored.js";
 
 /** Whether a device is connected, and when it came or went last. */
 export interface Hint {

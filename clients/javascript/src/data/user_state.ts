@@ -1,10 +1,10 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
-import type { Carried } from "./carried.js";
-import { NEVER, type Reading, type Timestamp } from "./hlc.js";
+import { NEVER, type Reading } from "./hlc.js";
 import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
-import type { Action, Write, WriteAction } from "./messages.js";
+import type { Action, Write } from "./messages.js";
+import type { ConfirmedItem, PendingWrite } from "./stored.js";
 
 /** Where list and queue are; `memory`: they end with the page or the process. */
 export type Storage = "persistent" | "memory";
@@ -29,36 +29,6 @@ export interface Head extends ListHead {
   readonly clock: Reading;
   /** The lists beside it, by what their keys begin with. */
   readonly lists?: Readonly<Record<string, ListHead>>;
-}
-
-/** A content that the service says is in a list; or a register, of which `data` is what is known. */
-export interface ConfirmedItem extends Carried {
-  /** Its key: of the watchlist its id. */
-  readonly content_id: string;
-  readonly timestamp: Timestamp;
-  /** Orders equal timestamps: an update's revision; minus its place for an item of a snapshot. */
-  readonly rank: number;
-  readonly device_id: string | null;
-}
-
-/** A write of the user that is not settled yet, as it is sent. */
-export interface PendingWrite extends Carried {
-  /** 1, 2, 3 … within the user's state: the order of the queue. */
-  readonly number: number;
-  readonly operation: WriteAction;
-  /** Its key: of the watchlist its id. */
-  readonly content_id: string;
-  readonly operation_id: string;
-  /** Adds only; absent: the service makes it. */
-  readonly tag?: string;
-  readonly observed: number;
-  readonly timestamp: Timestamp;
-  /** `timestamp` is only shown, no longer sent: the service stamps the write. */
-  readonly isUnstamped?: true;
-  /** How many tags of this add the service had no room for. */
-  readonly refusedTags?: number;
-  /** The call that it came from, by which the app knows it. */
-  readonly origin?: string;
 }
 
 /** The message that asks for `write`, of a list: the same, however often it is sent. JSON leaves out what is undefined. */

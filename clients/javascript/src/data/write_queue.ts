@@ -1,7 +1,7 @@
 /** The writes that are not settled, in order: which may be sent, which wait for their answer or its revision. */
 
 import { prefixIn } from "./keys.js";
-import type { PendingWrite } from "./user_state.js";
+import type { PendingWrite } from "./stored.js";
 
 export const MAX_IN_FLIGHT = 64;
 

@@ -1,6 +1,7 @@
 /** The store of a browser: one IndexedDB database for all its tabs. */
 
-import type { Change, ConfirmedItem, Head, PendingWrite, Stored } from "../data/user_state.js";
+import type { ConfirmedItem, PendingWrite } from "../data/stored.js";
+import type { Change, Head, Stored } from "../data/user_state.js";
 import { ErasedError, type Store, SupersededError } from "./store.js";
 
 /** A row of HEADS; `keeper`: the one client that may write this user's rows. */

@@ -1,6 +1,7 @@
 /** What a client goes on with where its store fails. rejoining.ts makes it and what the store holds one again. */
 
-import { type Change, type PendingWrite, type Stored, UserState, userState } from "../data/user_state.js";
+import type { PendingWrite } from "../data/stored.js";
+import { type Change, type Stored, UserState, userState } from "../data/user_state.js";
 
 /** What a store holds, or would hold if it worked. */
 export class Mirror {

@@ -1,7 +1,8 @@
 /** How what a store holds, and what a client has gone on with in memory, become one again. */
 
 import { prefixIn, WATCHLIST } from "../data/keys.js";
-import type { Change, ConfirmedItem, Head, ListHead, PendingWrite, Stored, UserState } from "../data/user_state.js";
+import type { ConfirmedItem, PendingWrite } from "../data/stored.js";
+import type { Change, Head, ListHead, Stored, UserState } from "../data/user_state.js";
 import type { Mirror } from "./mirror.js";
 import type { Store } from "./store.js";
 

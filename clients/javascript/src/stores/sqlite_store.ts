@@ -1,6 +1,7 @@
 /** A store on SQLite, through whatever runs its statements: expo-sqlite, op-sqlite, better-sqlite3, wa-sqlite … */
 
-import type { Change, ConfirmedItem, Head, PendingWrite, Stored } from "../data/user_state.js";
+import type { ConfirmedItem, PendingWrite } from "../data/stored.js";
+import type { Change, Head, Stored } from "../data/user_state.js";
 import { InTurn } from "./in_turn.js";
 import type { Store } from "./store.js";
 
