@@ -11,9 +11,9 @@ from typing import Final
 
 from simulation.coverage import Pair, table
 from simulation.javascript_core import is_node_there
+from simulation.life import Verdict
 from simulation.running import KEPT_SEEDS, Outcome, read_seeds, run_all, shrunk
 from simulation.shape import FAULTS, draw_shape, draw_small_shape
-from simulation.world import Verdict
 
 PROGRESS_S: Final = 5.0
 SHOWN_LINES: Final = 40

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from simulation.commands import Sent
 from simulation.device import Device
@@ -10,9 +10,7 @@ from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, name
 from simulation.list_users import SHARED
 from simulation.shape import FAULTS, OUTAGES
 from simulation.witness import Item
-
-if TYPE_CHECKING:
-    from simulation.world import World
+from simulation.world import World
 
 CALM_S: Final = 180.0
 """For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
@@ -25,7 +23,7 @@ REPEATED: Final = 10
 """Writes that are repeated at the end."""
 
 
-async def agree(world: "World") -> None:
+async def agree(world: World) -> None:
     """Wait until devices, nodes and the journal agree, and let ``world.witness`` know what does not."""
     until_s = world.loop.time() + CALM_S
     while not world.witness.violations and (disagreements := list(_disagreements(world))):
@@ -52,10 +50,10 @@ async def agree(world: "World") -> None:
                 world.witness.violate(f"{node.place} tells another {named(line)} than the journal holds")
     if not world.witness.violations:
         await world.lists.check(world.nodes)
-        await world.operator.check_revoked(world)
+        await world.operator.check_revoked(world.devices, world.nodes)
 
 
-async def be_told_online(world: "World", devices: Iterable[Device], longest_s: float) -> None:
+async def be_told_online(world: World, devices: Iterable[Device], longest_s: float) -> None:
     """Wait until the journal says that ``devices`` are online, and nobody else, for ``longest_s`` at most."""
     connected, until_s = {(device.user_id, device.name) for device in devices}, world.loop.time() + longest_s
     while not world.witness.violations and (told := world.journal.online(world.now_ms())) != connected:
@@ -67,7 +65,7 @@ async def be_told_online(world: "World", devices: Iterable[Device], longest_s: f
         await asyncio.sleep(1)
 
 
-def _lost(world: "World", name: str, sent: Sent) -> Iterator[str]:
+def _lost(world: World, name: str, sent: Sent) -> Iterator[str]:
     """Yield what has not come through of a command, though its connections are those that there were."""
     fine = [device.attempt for device in world.devices if device.connection is not None and device.connection.is_fine]
     if sent.answer is None and sent.carrier in fine:
@@ -76,7 +74,7 @@ def _lost(world: "World", name: str, sent: Sent) -> Iterator[str]:
         yield f"{name} was sent, and {sent.target} was not told"
 
 
-def _disagreements(world: "World") -> Iterator[str]:
+def _disagreements(world: World) -> Iterator[str]:
     if not (world.backend.is_settled and world.lists.is_settled):
         yield "a backend still writes"
     if not world.operator.is_settled:
@@ -111,7 +109,7 @@ def _disagreements(world: "World") -> Iterator[str]:
                 yield f"{device.name} shows {len(shown)} {what}, and the journal holds {len(truth[line])}"
 
 
-async def repeat(world: "World") -> None:
+async def repeat(world: World) -> None:
     """Repeat some writes that were answered: each must get its first answer, and change nothing."""
     if world.witness.violations or not world.witness.answers:
         return

@@ -1,20 +1,18 @@
 """An operator's calls of the admin API: disconnect a user, revoke a token; judged by what the answer promises."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine, Sequence
+from typing import Final
 
 import msgspec
 
 from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
+from simulation.device import Device
 from simulation.http_client import Response, exchange
-from simulation.node import LOOK_S, TOKEN_S, issue_token
+from simulation.node import LOOK_S, TOKEN_S, SimulatedNode, issue_token
 from simulation.wall_clock import START_S
 from transport.http.admin import PREFIX, SCOPE
-
-if TYPE_CHECKING:
-    from simulation.world import World
 
 RETRY_S: Final = 1.0
 CLOSED_S: Final = 10.0
@@ -34,23 +32,23 @@ class Operator:
         """Whether it waits for nothing."""
         return not self._tasks
 
-    def disconnect(self, user_id: str, world: "World") -> None:
+    def disconnect(self, user_id: str, devices: Sequence[Device], nodes: Sequence[SimulatedNode]) -> None:
         """Begin to disconnect a user on all nodes."""
-        self._begin(self._disconnect(user_id, world))
+        self._begin(self._disconnect(user_id, devices, nodes))
 
     def revoke(self, token_id: str) -> None:
         """Begin to revoke a token; it is tried until it is kept."""
         self._begin(self._revoke(token_id))
 
-    async def check_revoked(self, world: "World") -> None:
+    async def check_revoked(self, devices: Sequence[Device], nodes: Sequence[SimulatedNode]) -> None:
         """Try revoked tokens on all nodes, once all have looked for them: none may be accepted."""
         if self._deps.witness.revoked:
             await asyncio.sleep(LOOK_S)
-        for device in world.devices:
+        for device in devices:
             revoked = [token_id for token_id in device.token_ids if token_id in self._deps.witness.revoked]
             for token_id in revoked[-1:]:
                 token = issue_token(device.user_id, device.name, START_S + TOKEN_S, token_id)
-                for node in world.nodes:
+                for node in nodes:
                     response = await exchange(self._deps, node, f"GET {PATH}", token)
                     if response is None or response.status != 401:
                         self._deps.witness.violate(f"{node.place} answers {response} to {token_id}, which was revoked")
@@ -65,17 +63,17 @@ class Operator:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._deps.witness.violate(f"the operator failed: {error!r}")
 
-    async def _disconnect(self, user_id: str, world: "World") -> None:
-        had = [(device, device.attempt) for device in world.devices if device.user_id == user_id and device.is_settled]
+    async def _disconnect(self, user_id: str, devices: Sequence[Device], nodes: Sequence[SimulatedNode]) -> None:
+        had = [(device, device.attempt) for device in devices if device.user_id == user_id and device.is_settled]
         response = await self._call("disconnect", {"user_id": user_id})
         if response is None or response.status != 200:
             return
         done, known = response.body["nodes"], response.body["known"]
         self._deps.log.note("operator", f"has disconnected {user_id} on {done} of {known} nodes")
-        if not done == known == len(world.nodes):
+        if not done == known == len(nodes):
             return  # it was told that some did not do it, or are not known
         await asyncio.sleep(CLOSED_S)
-        if any(node.lives > 1 or node.was_paused for node in world.nodes):
+        if any(node.lives > 1 or node.was_paused for node in nodes):
             return  # who has answered is not known
         for device, attempt in had:
             link = None if attempt is None else attempt.connection

@@ -1,13 +1,11 @@
 """An operator restores the database from a backup, as docs/operations.md says, or forgets a step of it."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from simulation.bus import LATE_S
 from simulation.oracle import judge_for_now
-
-if TYPE_CHECKING:
-    from simulation.world import World
+from simulation.world import World
 
 SHARE_CRASHED: Final = 0.3
 """Of the nodes, which an operator stops before."""
@@ -15,7 +13,7 @@ SHARE_FORGOTTEN: Final = 0.4
 """Of the restores, after which nodes are started before the epoch is renewed."""
 
 
-async def restore(world: "World") -> None:
+async def restore(world: World) -> None:
     """Stop every node, restore the database, renew its epoch, and start the nodes."""
     world.log.note("operator", "stops all nodes to restore the database")
     world.database.is_being_restored = True
@@ -41,7 +39,7 @@ async def restore(world: "World") -> None:
         node.start()
 
 
-async def _stop(world: "World") -> None:
+async def _stop(world: World) -> None:
     for node in world.nodes:
         if world.rng.random() < SHARE_CRASHED:
             node.crash()
@@ -51,7 +49,7 @@ async def _stop(world: "World") -> None:
         await node.gone()
 
 
-async def _start_too_early(world: "World") -> None:
+async def _start_too_early(world: World) -> None:
     """A node must not start on a database that has gone back in time."""
     world.database.is_being_restored = False
     for node in world.nodes:

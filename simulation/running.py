@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from simulation.life import Verdict, run_world
 from simulation.shape import Shape
 from simulation.shrinking import shrink
-from simulation.world import Verdict, run_world
 
 KEPT_SEEDS: Final = Path(__file__).with_name("seeds.txt")
 """Seeds that have failed once: a line each, the number first."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, get_args
+from typing import Final, get_args
 
 from actors.messages.close_codes import SLOW_CONSUMER
 from simulation.device import Device
@@ -11,9 +11,7 @@ from simulation.network import Connection
 from simulation.node import SimulatedNode
 from simulation.restoring import restore
 from simulation.store import Moment
-
-if TYPE_CHECKING:
-    from simulation.world import World
+from simulation.world import World
 
 Step = Callable[[], None]
 
@@ -26,7 +24,7 @@ MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 class Steps:
     """Draws and takes steps; those that a shape's faults allow."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._rng = world.rng
         faults: dict[str, tuple[int, Step]] = {
@@ -260,7 +258,8 @@ class Steps:
             self._restore = world.loop.create_task(restore(world))
 
     def _disconnect_user(self) -> None:
-        self._world.operator.disconnect(self._rng.choice(self._world.users), self._world)
+        world = self._world
+        world.operator.disconnect(self._rng.choice(world.users), world.devices, world.nodes)
 
     def _revoke_tokens(self) -> None:
         """Revoke a device's token, or those of all devices of its user."""

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from simulation.life import run_world
 from simulation.shape import Shape, draw_shape
-from simulation.world import run_world
 from tests.simulation import defects, javascript_defects
 from tests.simulation.collection_defects import Patch
 

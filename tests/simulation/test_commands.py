@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from simulation.commands import NOBODY, CommandWitness, Sent
+from simulation.life import run_world
 from simulation.shape import draw_shape
-from simulation.world import run_world
 
 SHAPE: Final = replace(draw_shape(3), nodes=2, users=2, devices=2, steps=60, javascript=0.0, lists=0, commands=True)
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from simulation.coverage import AT_ONCE, EVERYWHERE, LASTING, pairs_of, table
+from simulation.life import run_world
 from simulation.shape import FAULTS, Shape, draw_shape
-from simulation.world import run_world
 
 
 def world_with(fault: str) -> Shape:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from simulation.world import run_world
+from simulation.life import run_world
 from tests.simulation import javascript_defects
 from tests.simulation.collection_defects import Patch
 from tests.simulation.defects import FOUND_AT

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from simulation.event_log import Event
 from simulation.history import Commit, page, page_of_nodes, user_of
+from simulation.life import Verdict, run_world
 from simulation.shape import draw_shape
 from simulation.wall_clock import START_S
-from simulation.world import Verdict, run_world
 from tests.simulation.collection_defects import Patch
 from tests.simulation.defects import FOUND_AT, let_removes_win, start_on_a_journal_that_has_gone_back
 from tests.simulation.renewal import shapes_from

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from simulation.shape import FAULTS, draw_shape
 from simulation.life import run_world
+from simulation.shape import FAULTS, draw_shape
 from tests.simulation.javascript import NEEDS_NODE
 
 ROOT = Path(__file__).parents[2]

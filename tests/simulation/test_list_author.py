@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from simulation import list_author
 from simulation.event_log import line_of
 from simulation.http_client import Response
+from simulation.life import run_world
 from simulation.shape import draw_shape
-from simulation.world import run_world
 
 SHAPE: Final = replace(
     draw_shape(5),

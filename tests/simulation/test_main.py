@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from simulation.__main__ import main
+from simulation.life import Verdict
 from simulation.shape import Shape, draw_shape
-from simulation.world import Verdict
 
 SEED = 6
 """A small world."""

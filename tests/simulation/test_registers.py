@@ -9,9 +9,9 @@ from syncd_client.data.hlc import Timestamp
 from syncd_client.data.user_state import PendingWrite
 
 from simulation.event_log import line_of
+from simulation.life import run_world
 from simulation.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of
 from simulation.shape import draw_shape
-from simulation.world import run_world
 from tests.simulation.javascript import NEEDS_NODE
 
 LINE: Final = "ann\x1fprogress"

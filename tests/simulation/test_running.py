@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from simulation.life import run_world
 from simulation.running import KEPT_SEEDS, read_seeds, run_all, shrunk
 from simulation.shape import draw_small_shape
-from simulation.world import run_world
 from tests.simulation.defects import relay_to_everybody
 
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from simulation.event_log import line_of
+from simulation.life import run_world
 from simulation.shape import draw_shape
-from simulation.world import run_world
 
 SHAPE: Final = replace(
     draw_shape(1),
