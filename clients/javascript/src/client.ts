@@ -11,7 +11,7 @@ import { DEVICES, PROGRESS } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Storage } from "./data/user_state.js";
 import { Devices } from "./devices.js";
-import { List, type ListHost } from "./list.js";
+import { List } from "./list.js";
 import type { Listening } from "./listening.js";
 import type { Operation, Operations } from "./operations.js";
 import type { SyncClientOptions } from "./options.js";
@@ -19,6 +19,7 @@ import { loadRequests } from "./parts.js";
 import { newEvent, PlatformEventTarget } from "./platform/event_target.js";
 import { watchReturns } from "./platform/returns.js";
 import { Progress } from "./progress.js";
+import type { ShownHost } from "./shown.js";
 import { TabSession } from "./tabs/tab_session.js";
 import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
@@ -40,7 +41,7 @@ export class SyncClient extends PlatformEventTarget {
   /** Null: they are not watched. */
   #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
-  readonly #host: ListHost = {
+  readonly #host: ShownHost = {
     session: () => this.#session,
     signedIn: () => this.#signedIn(),
     onUpdated: (listener) => {
@@ -163,7 +164,7 @@ export class SyncClient extends PlatformEventTarget {
     return this.#opened(DEVICES, (host) => new Devices(host));
   }
 
-  #opened<T extends List | Progress | Devices>(name: string, make: (host: ListHost) => T): T {
+  #opened<T extends List | Progress | Devices>(name: string, make: (host: ShownHost) => T): T {
     let list = this.#lists.get(name);
     if (list === undefined) {
       list = make(this.#host);

@@ -2,8 +2,8 @@
 
 import { DEVICES } from "./data/keys.js";
 import type { DeviceItem } from "./data/register_views.js";
-import type { ListHost } from "./list.js";
 import type { Operation } from "./operations.js";
+import type { ShownHost } from "./shown.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What a device is called, and what it is; what is missing or null stays. */
@@ -16,7 +16,7 @@ export type DeviceWords = {
 
 /** `items`: by their ids. */
 export class Devices extends ShownRegisters<DeviceItem> {
-  constructor(host: ListHost) {
+  constructor(host: ShownHost) {
     super(host, DEVICES);
   }
 

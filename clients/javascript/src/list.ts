@@ -7,24 +7,10 @@ import type { Action } from "./data/messages.js";
 import type { Place } from "./data/placing.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
 import { loadPlacing, loadRequests } from "./parts.js";
-import { Shown } from "./shown.js";
-import type { TabSession } from "./tabs/tab_session.js";
-import type { Asking, NamedList } from "./transport/requests.js";
+import { Shown, type ShownHost } from "./shown.js";
+import type { NamedList } from "./transport/requests.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
-
-/** What a list works on. */
-export interface ListHost {
-  /** The user's who is signed in; throws an Error where nobody is. */
-  readonly signedIn: () => TabSession;
-  /** The same, or null. */
-  readonly session: () => TabSession | null;
-  /** Listen, until what it returns is called. */
-  readonly onUpdated: (listener: () => void) => () => void;
-  readonly asking: () => Asking;
-  /** The one spelling of a content's id; throws a TypeError where it is none. */
-  readonly canonical: (contentId: string) => string;
-}
 
 /** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
 export class List extends Shown<Item> {
@@ -33,7 +19,7 @@ export class List extends Shown<Item> {
   readonly #prefix: string;
 
   /** `list`: undefined for the watchlist. */
-  constructor(list: string | undefined, host: ListHost) {
+  constructor(list: string | undefined, host: ShownHost) {
     super(host);
     this.#list = list ?? "";
     this.#prefix = prefixOf(list);

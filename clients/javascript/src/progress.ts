@@ -2,8 +2,8 @@
 
 import { PROGRESS } from "./data/keys.js";
 import type { ProgressItem } from "./data/register_views.js";
-import type { ListHost } from "./list.js";
 import type { Operation } from "./operations.js";
+import type { ShownHost } from "./shown.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What an app says while it plays; seconds. */
@@ -19,7 +19,7 @@ export interface ProgressReport {
 
 /** `items`: the newest play first. */
 export class Progress extends ShownRegisters<ProgressItem> {
-  constructor(host: ListHost) {
+  constructor(host: ShownHost) {
     super(host, PROGRESS);
   }
 

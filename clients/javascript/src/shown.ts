@@ -1,13 +1,27 @@
 /** What an app sees of any collection: a list, progress or devices. */
 
 import { bindMembers } from "./bound.js";
-import type { ListHost } from "./list.js";
+import type { TabSession } from "./tabs/tab_session.js";
+import type { Asking } from "./transport/requests.js";
+
+/** What a collection works on. */
+export interface ShownHost {
+  /** The user's who is signed in; throws an Error where nobody is. */
+  readonly signedIn: () => TabSession;
+  /** The same, or null. */
+  readonly session: () => TabSession | null;
+  /** Listen, until what it returns is called. */
+  readonly onUpdated: (listener: () => void) => () => void;
+  readonly asking: () => Asking;
+  /** The one spelling of a content's id; throws a TypeError where it is none. */
+  readonly canonical: (contentId: string) => string;
+}
 
 /** Of whichever user is signed in. */
 export abstract class Shown<Item> {
-  protected readonly host: ListHost;
+  protected readonly host: ShownHost;
 
-  constructor(host: ListHost) {
+  constructor(host: ShownHost) {
     this.host = host;
     bindMembers(this, new.target.prototype);
   }

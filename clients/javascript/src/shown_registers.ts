@@ -4,8 +4,8 @@ import { checkName } from "./data/ids.js";
 import { DEVICES, prefixOf, type RegistersName } from "./data/keys.js";
 import type { CalledAction, Members } from "./data/messages.js";
 import type { DeviceItem, ProgressItem } from "./data/register_views.js";
-import type { ListHost } from "./list.js";
 import { type Operation, operation } from "./operations.js";
+import type { ShownHost } from "./shown.js";
 import { Shown } from "./shown.js";
 
 const NO_ITEMS: readonly never[] = Object.freeze([]);
@@ -17,7 +17,7 @@ const NO_ITEMS: readonly never[] = Object.freeze([]);
 export class ShownRegisters<Item extends ProgressItem | DeviceItem> extends Shown<Item> {
   readonly #name: RegistersName;
 
-  constructor(host: ListHost, name: RegistersName) {
+  constructor(host: ShownHost, name: RegistersName) {
     super(host);
     this.#name = name;
   }
