@@ -131,8 +131,9 @@ export class Device extends EventTarget {
       await this.#client.handoff(other.id, contentId);
     } catch (error) {
       if (isPlaying) this.playback.play(contentId);
-      if (error.code === "device_offline") throw new Error(`the ${other.name} is offline`);
-      throw error.status === 503 ? new Error(`the ${other.name} does not answer just now`) : error;
+      if (error.code === "device_offline") throw new Error(`the ${other.name} is offline`, { cause: error });
+      if (error.status === 503) throw new Error(`the ${other.name} does not answer just now`, { cause: error });
+      throw error;
     }
   }
 
