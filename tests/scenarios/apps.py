@@ -27,6 +27,7 @@ class App:
         self.is_writing = True
         self.client = Client(url)
         self.told: list[Event] = []
+        self.added: set[str] = set()
         self.client.subscribe(self.told.append)
         self._films = count(number << 32)
 
@@ -49,7 +50,9 @@ class App:
         """Keep a few changes on their way, for ever."""
         while True:
             if self.is_writing and self.client.queued < 5:
-                self.client.add(str(UUID(int=next(self._films))))
+                film = str(UUID(int=next(self._films)))
+                self.added.add(film)
+                self.client.add(film)
             await asyncio.sleep(0.05)  # a user's history keeps 10,000 changes, and journal_agrees reads all
 
 
@@ -70,7 +73,7 @@ async def apps_at_work(url: str) -> AsyncIterator[list[App]]:
             await asyncio.wait(writing)
         for app in apps:
             async with asyncio.timeout(TIMEOUT_S):
-                await app.client.wait_until(lambda app=app: app.client.queued == 0)  # type: ignore[misc]
+                await app.client.wait_until(lambda app=app: app.confirmed.keys() == app.added)  # type: ignore[misc]
         await everybody_sees_the_same(apps)
         nothing_but_reconnects_surfaced(apps)
 

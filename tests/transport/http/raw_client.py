@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from msgspec import Struct
@@ -46,9 +46,13 @@ class RawConnection:
         return Answer(int(start.split()[1]), headers, body)
 
     async def rest(self) -> bytes:
-        """Return what still comes until the service hangs up."""
+        """Return what still comes until the service hangs up, be it before it has read what we sent last."""
+        came = b""
         async with asyncio.timeout(TIMEOUT_S):
-            return await self.reader.read()
+            with suppress(ConnectionResetError):
+                while block := await self.reader.read(65_536):
+                    came += block
+        return came
 
 
 @asynccontextmanager
@@ -59,7 +63,8 @@ async def streams(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asynci
         yield reader, writer
     finally:
         writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionResetError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
