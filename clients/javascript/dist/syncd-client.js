@@ -373,7 +373,6 @@ function compareReadings(a, b) {
   return a.physical - b.physical || a.logical - b.logical;
 }
 function compareCodePoints(a, b) {
-  if (a === b) return 0;
   const [left, right] = [[...a], [...b]];
   const at = left.findIndex((character, index) => character !== right[index]);
   if (at === -1) return left.length - right.length;

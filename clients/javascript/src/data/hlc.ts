@@ -41,7 +41,6 @@ function compareReadings(a: Reading, b: Reading): number {
 
 /** `<` on strings compares UTF-16 units, which puts U+10000 before U+FFFF: other clients would disagree. */
 export function compareCodePoints(a: string, b: string): number {
-  if (a === b) return 0;
   const [left, right] = [[...a], [...b]];
   const at = left.findIndex((character, index) => character !== right[index]);
   if (at === -1) return left.length - right.length;
