@@ -153,7 +153,7 @@ async def all_are_answered(apps: list[App]) -> None:
     for app in apps:
         app.is_writing = False
         async with asyncio.timeout(TIMEOUT_S):
-            await app.client.wait_until(lambda app=app: app.client.queued == 0)  # type: ignore[misc]
+            await app.client.wait_until(lambda app=app: app.confirmed.keys() == app.added)  # type: ignore[misc]
 
 
 async def until_it_shows(app: App, films: Collection[str]) -> None:
