@@ -45,7 +45,7 @@ _FIRST_YOUNG = Statement(
     "first_kept",
     "born_after_ms",
 )
-DELETE_OLDER = Statement(
+_DELETE_OLDER = Statement(
     delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept")), "of_user", "first_kept"
 )
 
@@ -72,6 +72,13 @@ def prune(
     first_kept = head.revision - limits.max_operations + 1
     young = transaction.execute(_FIRST_YOUNG, (line, first_kept, now_ms - limits.max_age_ms)).fetchall()
     first_kept = max(1, young[0][0] if young else head.revision + 1)
-    answers.keep_dropped(transaction, line, range(head.first_revision, first_kept), now_ms)
-    transaction.execute(DELETE_OLDER, (line, first_kept))
+    drop_before(transaction, line, head, first_kept, now_ms, answers)
     return first_kept
+
+
+def drop_before(
+    transaction: Transaction, line: str, head: JournalHead, first_kept: int, now_ms: int, answers: AnswerKeeping
+) -> None:
+    """Delete the operations before revision ``first_kept``; the answers that are still needed are moved."""
+    answers.keep_dropped(transaction, line, range(head.first_revision, first_kept), now_ms)
+    transaction.execute(_DELETE_OLDER, (line, first_kept))

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from storage.databases.database import Transaction
 from storage.databases.statements import Statement
 from storage.journal.answers import AnswerKeeping
-from storage.journal.history import DELETE_OLDER
+from storage.journal.history import drop_before
 from storage.rules.user_journal import JournalHead
 from storage.schema.tables import contexts, entries, heads
 
@@ -71,7 +71,7 @@ def _without_operations(
     first_kept = head.first_revision + DROPPED_AT_ONCE
     if first_kept > head.revision:
         return None
-    _prune(transaction, line, head, first_kept, now_ms, answers)
+    drop_before(transaction, line, head, first_kept, now_ms, answers)
     return structs.replace(head, first_revision=first_kept)
 
 
@@ -83,7 +83,7 @@ def _without_items(
         return None
     ((last,),) = following
     ((items,),) = transaction.execute(_COUNT_UP_TO, (line, last)).fetchall()
-    _prune(transaction, line, head, head.revision + 1, now_ms, answers)
+    drop_before(transaction, line, head, head.revision + 1, now_ms, answers)
     transaction.execute(_DROP_UP_TO, (line, last))
     # No operation says that they are gone, so nobody can be told what led to this revision.
     revision = head.revision + 1
@@ -97,10 +97,3 @@ def _without_contexts(transaction: Transaction, line: str, head: JournalHead) ->
     ((last,),) = following
     transaction.execute(_DROP_REPLICAS, (line, last))
     return structs.replace(head, replicas=head.replicas - DROPPED_AT_ONCE - 1)
-
-
-def _prune(
-    transaction: Transaction, line: str, head: JournalHead, first_kept: int, now_ms: int, answers: AnswerKeeping
-) -> None:
-    answers.keep_dropped(transaction, line, range(head.first_revision, first_kept), now_ms)
-    transaction.execute(DELETE_OLDER, (line, first_kept))
