@@ -47,11 +47,12 @@ _RENAME: Final = Statement(
     update(lists).where(*_OF_USER_AND_LIST).values(title=bindparam("new_title")), "of_user", "of_list", "new_title"
 )
 _FORGET: Final = Statement(delete(lists).where(*_OF_USER_AND_LIST), "of_user", "of_list")
+_FORGET_HEAD: Final = Statement(delete(heads).where(heads.c.user_id == bindparam("of_line")), "of_line")
 _EMPTY: Final = [
     Statement(delete(table).where(table.c.user_id == bindparam("of_line")), "of_line")
-    for table in (entries, contexts, operations, heads)
+    for table in (entries, contexts, operations)
 ]
-_FORGET_HEAD: Final = _EMPTY[-1]
+"""All that is in a list; its head goes last."""
 _NOTE_DELETED: Final = Statement(
     update(heads)
     .where(heads.c.user_id == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
@@ -139,7 +140,7 @@ def delete_list(
         return ListDeleted(shorter.revision, has_more=True)
     revision = head.revision + 1
     answers.keep_dropped(transaction, line, range(head.first_revision, revision), now_ms)
-    for statement in _EMPTY:
+    for statement in (*_EMPTY, _FORGET_HEAD):
         transaction.execute(statement, (line,))
     transaction.execute(_FORGET, (user_id, list_id))
     transaction.execute(_NOTE_DELETED, (user_id, revision, revision))
