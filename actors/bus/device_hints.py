@@ -79,10 +79,10 @@ class DeviceHints(SupervisedActor):
 
     async def on_stop(self) -> None:  # type: ignore[override]
         """Let the bus take what is under way; give up what it does not take soon."""
-        if self._publishing is not None:
-            await asyncio.wait([self._publishing], timeout=self._deps.last_word_s)
-        if self._publishing is not None:
-            self._publishing.cancel()
+        publishing = self._publishing
+        if publishing is not None:
+            await asyncio.wait([publishing], timeout=self._deps.last_word_s)
+            publishing.cancel()
 
     def _receive(self, remote: RemoteSeen) -> None:
         message = remote.message
@@ -100,7 +100,7 @@ class DeviceHints(SupervisedActor):
             while waiting:
                 some = [waiting.popleft() for _ in range(min(MAX_AT_ONCE, len(waiting)))]
                 await asyncio.gather(*(self._publish(user_id, message) for user_id, message in some))
-        finally:  # also after a defect: the next hint begins anew
+        finally:  # also after a defect: the next hint starts another task
             self._publishing = None
 
     async def _publish(self, user_id: str, message: PubNubDevicesSeen) -> None:
