@@ -1,169 +1,31 @@
-"""The real JavaScript client's core, in a process of Node that answers each input before anything else happens.
+"""The real JavaScript client's core, with the face of the Python client's."""
 
-One process serves all worlds of this one. It is started when the first core is made, and ends with this process.
-"""
-
-import atexit
-import os
-import shutil
-import subprocess
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct, field
-from syncd_client.core import events, outputs
+from msgspec import Raw, Struct
+from syncd_client.core import outputs
 from syncd_client.core.core import CoreDeps, State
 from syncd_client.core.outputs import Output, Timer, Transport
 from syncd_client.core.token import Token
 from syncd_client.data.device_registers import DeviceItem
-from syncd_client.data.hlc import Timestamp
 from syncd_client.data.list_view import Item
 from syncd_client.data.messages import Action
 from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.data.user_state import PendingWrite
 
 from actors.messages.content_ids import ContentIdKind
-
-DRIVER: Final = Path(__file__).with_suffix(".mjs")
-CHUNK_BYTES: Final = 1 << 16
+from simulation import javascript_process
+from simulation.javascript_process import JavascriptError
 
 added_javascript = ""
 """Stands at the end of the client's module, in whose scope it is: for tests, which break the client with it."""
-
-
-class NodeMissingError(Exception):
-    """There is no Node on this machine, and the JavaScript client is not run without."""
-
-
-class JavascriptError(Exception):
-    """The core has thrown: its stack; or it has put out what may not be."""
-
-
-def is_node_there() -> bool:
-    """Return whether worlds with JavaScript cores can run here."""
-    return shutil.which("node") is not None
 
 
 class SendText(Struct, frozen=True):
     """Send ``text``, which the core has encoded itself, on the open socket."""
 
     text: str
-
-
-class _AskToken(Struct, tag="ask_token"):
-    pass
-
-
-class _Open(Struct, tag="open"):
-    transport: Transport
-    target: str
-    token: str
-
-
-class _Probe(Struct, tag="probe"):
-    target: str
-    token: str
-
-
-class _Send(Struct, tag="send"):
-    text: str
-
-
-class _Close(Struct, tag="close"):
-    pass
-
-
-class _StartTimer(Struct, tag="start_timer", rename="camel"):
-    timer: Timer
-    after_ms: int
-
-
-class _StopTimer(Struct, tag="stop_timer"):
-    timer: Timer
-
-
-class _Save(Struct, tag="save", rename="camel"):
-    user_id: str
-    changes: Raw
-
-
-class _Emit(Struct, tag="emit"):
-    event: (
-        events.Connected | events.Resumed | events.Updated | events.Confirmed | events.Refused | events.Disconnected
-        | events.SignedOut | events.Progress | events.Command
-    )  # fmt: skip
-
-
-_Output = _AskToken | _Open | _Probe | _Send | _Close | _StartTimer | _StopTimer | _Save | _Emit
-
-
-class _Write(Struct):
-    operation_id: str
-    operation: Action
-    content_id: str
-    observed: int
-    timestamp: Timestamp
-    tag: str | None = None
-    data: dict[str, Any] | None = None
-    position: str | None = None
-    list: str | None = None
-
-
-class _Answer(Struct):
-    outputs: list[_Output] = field(default_factory=list)
-    state: State = State.SIGNED_OUT
-    transport: Transport | None = None
-    queued: int = 0
-    write: _Write | None = None
-    lists: list[tuple[Item, ...]] = field(default_factory=list)
-    registers: tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...]] = ((), ())
-    error: str | None = None
-    message: str = ""
-
-
-_encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(_Answer)
-
-
-class _NodeProcess:
-    """Answers one call at a time."""
-
-    def __init__(self) -> None:
-        node = shutil.which("node")
-        if node is None:
-            raise NodeMissingError("a device of this world runs the JavaScript client, and there is no node here")
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen([node, str(DRIVER)], stdin=pipe, stdout=pipe, bufsize=0)  # noqa: S603 - ours
-        atexit.register(self._end)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-
-    def ask(self, call: tuple[Any, ...]) -> _Answer:
-        """Return the answer to ``call``; its shape: javascript_core.mjs."""
-        line = memoryview(_encoder.encode(call) + b"\n")
-        with suppress(BrokenPipeError):  # then there is no answer
-            while line:
-                line = line[self._stdin.write(line) :]
-        answer = bytearray()
-        while not answer.endswith(b"\n"):
-            chunk = os.read(self._stdout.fileno(), CHUNK_BYTES)
-            if not chunk:
-                raise JavascriptError(f"node has ended with {self._process.wait()}")
-            answer += chunk
-        return _decoder.decode(answer)
-
-    def _end(self) -> None:
-        self._stdin.close()
-        self._process.wait()
-        self._stdout.close()
-
-
-_node_process = cache(_NodeProcess)
-os.register_at_fork(after_in_child=_node_process.cache_clear)  # a child that spoke with it, too, would take answers
 
 
 class JavascriptCore:
@@ -326,23 +188,23 @@ class JavascriptCore:
     def _put(self, method: str, *arguments: object) -> list[Output | SendText]:
         return self._take(self._input(method, *arguments))
 
-    def _input(self, method: str, *arguments: object) -> _Answer:
+    def _input(self, method: str, *arguments: object) -> javascript_process.Answer:
         deps = self._deps
         return self._ask(method, arguments, deps.now_ms(), deps.random(), deps.new_replica())
 
     def _ask(
         self, method: str, arguments: tuple[object, ...], now_ms: int = 0, random: float = 0.0, replica: str = ""
-    ) -> _Answer:
-        answer = _node_process().ask((self._name, method, now_ms, random, replica, arguments))
+    ) -> javascript_process.Answer:
+        answer = javascript_process.node_process().ask((self._name, method, now_ms, random, replica, arguments))
         if answer.error is not None:
             raise JavascriptError(answer.message)
         return answer
 
-    def _take(self, answer: _Answer) -> list[Output | SendText]:
+    def _take(self, answer: javascript_process.Answer) -> list[Output | SendText]:
         self.state, self.transport, self.queued = answer.state, answer.transport, answer.queued
         out: list[Output | SendText] = []
         for output in answer.outputs:
-            if isinstance(output, _Save):
+            if isinstance(output, javascript_process.Save):
                 if any(isinstance(each, SendText) for each in out):
                     raise JavascriptError("a write is sent before it is saved")
                 self._disk.setdefault(output.user_id, []).append(output.changes)
@@ -351,24 +213,24 @@ class JavascriptCore:
         return out
 
 
-def _converted(output: _Output) -> Output | SendText:
+def _converted(output: javascript_process.Output) -> Output | SendText:
     """Return the Python client's word for ``output``."""
     match output:
-        case _AskToken():
+        case javascript_process.AskToken():
             return outputs.AskToken()
-        case _Open(transport=transport, target=target, token=token):
+        case javascript_process.Open(transport=transport, target=target, token=token):
             return outputs.Open(transport, target, token)
-        case _Probe(target=target, token=token):
+        case javascript_process.Probe(target=target, token=token):
             return outputs.Probe(target, token)
-        case _Send(text=text):
+        case javascript_process.Send(text=text):
             return SendText(text)
-        case _Close():
+        case javascript_process.Close():
             return outputs.Close()
-        case _StartTimer(timer=timer, after_ms=after_ms):
+        case javascript_process.StartTimer(timer=timer, after_ms=after_ms):
             return outputs.StartTimer(timer, after_ms)
-        case _StopTimer(timer=timer):
+        case javascript_process.StopTimer(timer=timer):
             return outputs.StopTimer(timer)
-        case _Emit(event=event):
+        case javascript_process.Emit(event=event):
             return outputs.Emit(event)
-        case _Save():
+        case javascript_process.Save():
             raise AssertionError("is kept, and is no output")

@@ -18,8 +18,9 @@ from syncd_client.core.core import CoreDeps, State
 from syncd_client.core.outputs import Timer, Transport
 from syncd_client.core.token import Token
 
-from simulation import javascript_core
-from simulation.javascript_core import JavascriptCore, JavascriptError, NodeMissingError, SendText, _NodeProcess
+from simulation import javascript_core, javascript_process
+from simulation.javascript_core import JavascriptCore, SendText
+from simulation.javascript_process import JavascriptError, NodeMissingError, NodeProcess
 from tests.processes import is_running, wait_until_gone
 from tests.simulation.javascript import NEEDS_NODE
 
@@ -228,15 +229,15 @@ def test_a_defect_is_in_the_cores_that_are_made_with_it(monkeypatch: pytest.Monk
 
 
 def test_without_node_there_is_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(javascript_core, "_node_process", _NodeProcess)
+    monkeypatch.setattr(javascript_process, "node_process", NodeProcess)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(NodeMissingError):
         JavascriptCore("tv", Outside().deps, {})
 
 
 def test_a_process_that_has_died_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = _NodeProcess()
-    monkeypatch.setattr(javascript_core, "_node_process", lambda: process)
+    process = NodeProcess()
+    monkeypatch.setattr(javascript_process, "node_process", lambda: process)
     core = JavascriptCore("tv", Outside().deps, {})
     process._process.kill()
     process._process.wait()
@@ -254,7 +255,7 @@ def test_a_forked_process_has_a_node_of_its_own(core: JavascriptCore) -> None:
 def state_of_a_new_core() -> str:
     core = JavascriptCore("phone", Outside().deps, {})
     live(core)
-    assert javascript_core._node_process()._process.poll() is None
+    assert javascript_process.node_process()._process.poll() is None
     return core.state
 
 
@@ -262,8 +263,8 @@ def state_of_a_new_core() -> str:
 def test_node_ends_with_the_process_that_has_started_it(is_killed: bool) -> None:
     program = (
         "import sys\n"
-        "from simulation.javascript_core import _node_process\n"
-        "print(_node_process()._process.pid, flush=True)\n"
+        "from simulation.javascript_process import node_process\n"
+        "print(node_process()._process.pid, flush=True)\n"
         "sys.stdin.read()"
     )
     path = f"{ROOT}{os.pathsep}{ROOT / 'clients' / 'python'}"
