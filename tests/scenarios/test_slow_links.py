@@ -22,10 +22,11 @@ from tests.timeouts import TIMEOUT_S
 
 USER = "collector"
 ITEMS = 10_000
+ALL = {str(UUID(int=number)) for number in range(ITEMS)}
 WRITES_PER_REQUEST = 500
-LINK_BYTES_PER_S = 320 * 1024
-HEARTBEAT = ("--heartbeat-interval", "1", "--heartbeat-timeout", "2")
-"""The list is 1.8 MB, which takes more than five seconds."""
+LINK_BYTES_PER_S = 192 * 1024
+HEARTBEAT = ("--heartbeat-interval", "2", "--heartbeat-timeout", "6")
+"""The list is 1.8 MB, which takes more than nine seconds; a busy machine may stand still for a few."""
 PIECES_BEFORE_CUT = 3
 STILL_TO_COME = range(5_000, 5_001)
 """In the middle of the list."""
@@ -87,10 +88,33 @@ async def test_a_list_in_one_message_arrives_though_it_takes_longer_than_the_hea
         assert (resumed["recovered"], resumed["reason"]) == (False, "history_pruned")
         snapshot = await receive(socket)
         assert (snapshot["type"], snapshot["revision"]) == ("watchlist_snapshot", resumed["revision"])
-        assert {item["content_id"] for item in snapshot["items"]} == {str(UUID(int=number)) for number in range(ITEMS)}
+        assert not {item["content_id"] for item in snapshot["items"]} ^ ALL
         assert len(snapshot["items"]) == ITEMS
         await socket.send('{"type":"ping"}')
         assert await receive(socket) == {"type": "pong"}
+
+
+async def get_token() -> str:
+    return token(USER, "new")
+
+
+async def test_our_client_gets_the_list_over_a_link_that_breaks_in_the_midst_of_its_pieces(
+    daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    link = ThrottledLink(daemon.port, LINK_BYTES_PER_S, BYTES_BEFORE_CUT)
+    async with link.listening(), asyncio.timeout(TIMEOUT_S):
+        client = Client(f"ws://127.0.0.1:{link.port}", SqliteStore(tmp_path / "client.db"))
+
+        def reconnect(event: Event) -> None:
+            if isinstance(event, Disconnected):
+                client.connect()  # as an app does that is told of the network
+
+        client.subscribe(reconnect)
+        async with client:
+            client.sign_in(USER, get_token)
+            await client.wait_until(lambda: len(client.items) > 0)
+            assert not {item.content_id for item in client.items} ^ ALL
+    assert link.connections > 3
 
 
 async def test_a_list_in_pieces_arrives_over_a_link_that_breaks_again_and_again_each_piece_once(
@@ -122,29 +146,4 @@ async def test_a_list_in_pieces_arrives_over_a_link_that_breaks_again_and_again_
     assert max(len(piece["items"]) for piece in pieces) == SLICE_ROWS
     shown = [item["content_id"] for piece in pieces for item in piece["items"]]
     assert len(shown) == ITEMS
-    assert set(shown) == {str(UUID(int=number)) for number in range(ITEMS)}
-    async with aiohttp.ClientSession() as http:
-        await write(http, daemon, "add", STILL_TO_COME)
-
-
-async def get_token() -> str:
-    return token(USER, "new")
-
-
-async def test_our_client_gets_the_list_over_a_link_that_breaks_in_the_midst_of_its_pieces(
-    daemon: DaemonProcess, tmp_path: Path
-) -> None:
-    link = ThrottledLink(daemon.port, LINK_BYTES_PER_S, BYTES_BEFORE_CUT)
-    async with link.listening(), asyncio.timeout(TIMEOUT_S):
-        client = Client(f"ws://127.0.0.1:{link.port}", SqliteStore(tmp_path / "client.db"))
-
-        def reconnect(event: Event) -> None:
-            if isinstance(event, Disconnected):
-                client.connect()  # as an app does that is told of the network
-
-        client.subscribe(reconnect)
-        async with client:
-            client.sign_in(USER, get_token)
-            await client.wait_until(lambda: len(client.items) > 0)
-            assert {item.content_id for item in client.items} == {str(UUID(int=number)) for number in range(ITEMS)}
-    assert link.connections > 3
+    assert not set(shown) ^ ALL
