@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,6 +56,14 @@ class Verifier:
             return self.authenticator.authenticate(text)
         except SigningKeyMissing as missing:
             return await self.authenticator.authenticate_fetching(text, missing)
+
+    async def judge_at_last(self, text: str) -> Claims:
+        """Judge it when a fetch was in time: on a busy machine one may take longer than its time-out."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while True:
+                with suppress(KeysUnavailable):
+                    return await self.judge(text)
+                await asyncio.sleep(0.005)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator["Verifier"]:
@@ -248,8 +258,7 @@ async def test_while_the_issuer_is_away_known_keys_go_on_and_tokens_of_others_ar
     caplog.set_level(logging.INFO, "transport.access.jwks_keys")
     async with Verifier(issuer, refresh_s=0.01, retry_s=0.01, timeout_s=0.2).watching() as verifier:
         remembered = signed()
-        await until(lambda: verifier.metrics.problem is None)  # a busy machine may take longer than the time-out
-        await verifier.judge(remembered)
+        await verifier.judge_at_last(remembered)
         caplog.clear()
         go_away(issuer, how)
         before = verifier.metrics.fetch_failures
@@ -265,10 +274,11 @@ async def test_while_the_issuer_is_away_known_keys_go_on_and_tokens_of_others_ar
         assert len(verifier.left) == 1
         assert verifier.authenticator.authenticate(signed(OTHER_KEY, "two")).user_id == "ann"
         with pytest.raises(TokenRefused, match="unknown key"):
-            await verifier.judge(remembered)
-    said = [record.getMessage() for record in caplog.records]
-    assert len([line for line in said if "the 1 known ones stay in use" in line]) == 1
-    assert said.count("the issuer's keys can be fetched again") == 1
+            await verifier.judge_at_last(remembered)
+    # Each outage is said once, and its end: a busy machine has further ones.
+    changes = re.findall("1 known ones stay in use|can be fetched again", caplog.text)
+    assert set(changes) == {"1 known ones stay in use", "can be fetched again"}
+    assert all(before != after for before, after in pairwise(changes))
 
 
 async def test_nobody_waits_for_an_issuer_that_is_known_to_be_away(issuer: KeyIssuer) -> None:
