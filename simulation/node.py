@@ -35,7 +35,7 @@ from transport.access.signing_keys import shared_secret
 from transport.http.admin import admin_routes
 from transport.http.api import http_api
 from transport.http.app import Routes
-from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
+from transport.loop.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
 TOKEN_S: Final = 24 * 3600.0

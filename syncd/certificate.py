@@ -15,7 +15,7 @@ from actors.metrics import ListenerMetrics
 from syncd.background import in_background
 from syncd.errors import SettingsError
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 logger = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
 from transport.apidocs.routes import document_routes
-from transport.device_connection import DeviceConnection, DeviceDeps, Spawn
+from transport.connection.device_connection import DeviceConnection, DeviceDeps, Spawn
 from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
 from transport.http.app import Routes
@@ -48,7 +48,7 @@ from transport.http.request_limits import RequestLimits
 from transport.http.static_files import page_routes
 from transport.http.streams import stream_routes
 from transport.http.token_help import token_help_routes
-from transport.time_sliced_queue import Storm, time_sliced_queue
+from transport.loop.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol
 

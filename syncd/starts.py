@@ -43,9 +43,9 @@ from syncd.process.grace import Grace
 from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.bus.none import NoBus
-from transport.frames import fragments, frame
-from transport.query import cursor_of
 from transport.websocket.device_codec import encode
+from transport.wire.frames import fragments, frame
+from transport.wire.query import cursor_of
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.errors import Problem
 from transport.figures import stats
-from transport.frames import frame
 from transport.http import admin, admin_answers, answers, requests
-from transport.problems import ProblemDetails, problem_body
 from transport.websocket import device_codec
+from transport.wire.frames import frame
+from transport.wire.problems import ProblemDetails, problem_body
 
 FILES: Final = Path(__file__).parent / "wire_samples"
 UNSIGNED, SIGNED, AMONG_NODES = BusCodec(), BusCodec(BUS_KEY), ControlCodec(BUS_KEY)

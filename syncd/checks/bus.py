@@ -16,8 +16,8 @@ from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok,
 from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
 from syncd.errors import ExtraMissing, SettingsError, Unreachable
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
 from transport.bus.none import NoBus
+from transport.loop.blocking_calls import in_thread
 
 NAME = "bus"
 USER = "syncd\tcheck"

@@ -9,7 +9,7 @@ from syncd.certificate import served_certificate
 from syncd.checks.results import Checked, failed, ok, setting, warning
 from syncd.errors import SettingsError
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 SOON_S: Final = 14 * 86_400
 """Before its end a certificate should have been renewed."""

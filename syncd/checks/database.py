@@ -10,7 +10,7 @@ from storage.schema.version import HEAD
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 NAME = "database"
 SOURCE = "the database"

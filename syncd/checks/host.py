@@ -16,7 +16,7 @@ from syncd.data_dir import uses_data_dir
 from syncd.errors import SettingsError, Unreachable
 from syncd.listening import bind, is_abandoned
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 ENOUGH_BYTES = 1024**3
 """Less is a warning. A list of a thousand titles needs about a megabyte."""

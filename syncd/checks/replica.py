@@ -6,7 +6,7 @@ from storage.inspection.replica import ReplicaInspection, inspect_replica
 from storage.schema.version import HEAD
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.settings import Settings
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 NAME = "replica"
 _WHERE = setting("database_read_url")

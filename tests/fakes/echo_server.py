@@ -14,10 +14,10 @@ from websockets.http11 import Request
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # a script sees its own directory only
 
-from transport.frames import frame
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
 from transport.websocket.protocol import WebSocketProtocol
+from transport.wire.frames import frame
 
 
 def binary_frame(payload: bytes) -> bytes:

@@ -15,7 +15,7 @@ from actors.messages.connection import (
     WatchlistRequest,
 )
 from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status
-from transport.frames import fragments
+from transport.wire.frames import fragments
 
 BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)
 

@@ -108,7 +108,7 @@ from transport.http.answers import (
     WriteResponse,
 )
 from transport.http.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
-from transport.problems import ProblemDetails
+from transport.wire.problems import ProblemDetails
 
 USER: Final = "ann"
 """On whose channel the bus messages are."""

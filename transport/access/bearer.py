@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from transport.errors import KeysUnavailable, Problem, TokenRefused
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 BEARER_PREFIX: Final = "bearer."
 """Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""

@@ -17,8 +17,8 @@ from transport.access.key_set import KeySet, parse_key_set
 from transport.access.limits import TokenBuckets
 from transport.access.signing_keys import Withdrawn, check_public_key_algorithms
 from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS
-from transport.blocking_calls import in_thread
 from transport.errors import IssuerUnavailable, KeysUnavailable
+from transport.loop.blocking_calls import in_thread
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 from msgspec import Struct
 from typing_extensions import override
 
-from transport.blocking_calls import in_thread
 from transport.errors import IssuerUnavailable
+from transport.loop.blocking_calls import in_thread
 
 FETCH_TIMEOUT_S: Final = 5.0
 """For the whole answer."""

@@ -7,7 +7,7 @@ from math import ceil
 from msgspec import Struct
 
 from transport.errors import Problem
-from transport.problems import QUOTA_EXCEEDED, unavailable
+from transport.wire.problems import QUOTA_EXCEEDED, unavailable
 
 MIN_SWEEP = 10_000
 """Buckets kept before full ones, which hold no information, are first dropped."""

@@ -32,8 +32,8 @@ from transport.access.bearer import BEARER_PREFIX
 from transport.apidocs.schemas import schemas_of
 from transport.http.events import MEDIA_TYPE, Closing
 from transport.http.streams import STREAM
-from transport.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SNAPSHOT_IN_PIECES
 from transport.websocket.handshake import PATH, SUBPROTOCOL
+from transport.wire.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SNAPSHOT_IN_PIECES
 
 Json = dict[str, Any]
 

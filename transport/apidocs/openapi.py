@@ -56,8 +56,8 @@ from transport.http.requests import (
     ProgressOperation,
 )
 from transport.http.streams import STREAM
-from transport.problems import ProblemDetails
-from transport.query import (
+from transport.wire.problems import ProblemDetails
+from transport.wire.query import (
     CURSOR_PATTERN,
     MAX_EPOCH_LENGTH,
     MAX_LIMIT,

@@ -56,7 +56,7 @@ from transport.http.admin_answers import (
 from transport.http.answers import json_response
 from transport.http.app import Endpoint, HttpRequest, Routes
 from transport.http.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 T = TypeVar("T")
 

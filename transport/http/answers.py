@@ -15,8 +15,8 @@ from actors.messages.progress import is_watched, percent_of
 from actors.messages.registers import RegisterUpdate
 from crdt.hlc import HLCTimestamp
 from transport.http.requests import DeviceOperation, ProgressOperation
-from transport.problems import QUOTA_EXCEEDED
-from transport.query import cursor_of
+from transport.wire.problems import QUOTA_EXCEEDED
+from transport.wire.query import cursor_of
 
 Revision = Annotated[int, Meta(ge=0)]
 

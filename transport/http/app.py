@@ -16,8 +16,8 @@ from transport.errors import ClientGone, Problem
 from transport.http.carrying import CARRIER, Carrier
 from transport.http.cors import NO_CORS, Cors
 from transport.http.request_head import RequestHead
-from transport.problems import OUR_ERROR, problem_response
-from transport.query import refuse_tokens
+from transport.wire.problems import OUR_ERROR, problem_response
+from transport.wire.query import refuse_tokens
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol, TypeVar
 
 from transport.errors import Problem
 from transport.http.moving_deadline import TICK_S
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
 from transport.http.reads import read_answer
 from transport.http.requests import MAX_WRITE_BYTES, HandoffRequest, authenticated, decode, read_body
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 _COMMAND: Final = msgspec.json.Decoder(CommandRequest)
 _HANDOFF: Final = msgspec.json.Decoder(HandoffRequest)

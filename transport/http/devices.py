@@ -28,7 +28,7 @@ from transport.http.requests import (
     decode,
     read_body,
 )
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 UNKNOWN: Final = "unknown"
 """The type and the platform of a device that has not said them: documented clients expect a text."""

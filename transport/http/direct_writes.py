@@ -17,7 +17,7 @@ from transport.http.pending_answers import Answer
 from transport.http.request_head import Field, RequestHead
 from transport.http.requests import check_body_size, traceparent
 from transport.http.writes import WriteRoute
-from transport.problems import OUR_ERROR, problem_response
+from transport.wire.problems import OUR_ERROR, problem_response
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from typing_extensions import override
 from actors.messages.close_codes import POLL_ANSWERED
 from actors.messages.connection import Disconnect, SignOfLife, SocketWritable
 from transport.access.authentication import Claims
-from transport.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.kernel_buffer import bound_kernel_buffer
 from transport.http.carrying import Carrier
 from transport.http.events import COMMENT, Events
-from transport.kernel_buffer import bound_kernel_buffer
-from transport.query import ResumeQuery
+from transport.wire.query import ResumeQuery
 
 _SIGN_OF_LIFE: Final = SignOfLife()
 _SOCKET_WRITABLE: Final = SocketWritable()

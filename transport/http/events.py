@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from transport.frames import payloads_in
+from transport.wire.frames import payloads_in
 
 MEDIA_TYPE: Final = "text/event-stream"
 COMMENT: Final = b":\n\n"
@@ -33,7 +33,7 @@ class Events:
         self.is_message_open = False
 
     def of(self, frames: bytes) -> bytes:
-        """Return the events of whole ``frames`` as ``transport.frames`` makes them; the last may go on in later ones.
+        """Return the events of whole ``frames`` of ``transport.wire.frames``; the last may go on in later ones.
 
         JSON has no line breaks: a message is one line of data.
         """

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from transport.kernel_buffer import bytes_in_kernel
+from transport.connection.kernel_buffer import bytes_in_kernel
 
 
 class HeadCoalescer:

@@ -4,7 +4,7 @@ from actors.messages.journal import Head, HeadsLoaded, LoadHeads
 from actors.runtime import LoopFuture
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
-from transport.problems import unavailable
+from transport.wire.problems import unavailable
 
 
 async def journal_head(deps: ApiDeps, line: str) -> Head:

@@ -19,7 +19,7 @@ from transport.http.deps import ApiDeps
 from transport.http.etags import tag_of
 from transport.http.reads import read_lists, unless_known
 from transport.http.requests import MAX_WRITE_BYTES, ListRequest, authenticated, collection_named, decode, read_body
-from transport.problems import QUOTA_EXCEEDED, unavailable
+from transport.wire.problems import QUOTA_EXCEEDED, unavailable
 
 A = TypeVar("A")
 

@@ -20,7 +20,7 @@ from transport.http.answers import (
     write_response,
 )
 from transport.http.deadlines import AnswerDeadlines
-from transport.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
+from transport.wire.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
 logger = logging.getLogger(__name__)
 

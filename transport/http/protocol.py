@@ -20,8 +20,8 @@ from transport.http.request_head import Field, RequestHead
 from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
-from transport.problems import refusal
-from transport.time_sliced_queue import Storm, time_sliced_queue
+from transport.loop.time_sliced_queue import Storm, time_sliced_queue
+from transport.wire.problems import refusal
 
 
 class _Trailers(list[Field]):

@@ -28,8 +28,8 @@ from transport.http.deps import ApiDeps
 from transport.http.etags import entity_tag, is_known, tag_of
 from transport.http.journal_head import journal_head
 from transport.http.requests import authenticated, collection_named
-from transport.problems import unavailable
-from transport.query import ListQuery, list_query
+from transport.wire.problems import unavailable
+from transport.wire.query import ListQuery, list_query
 
 A = TypeVar("A")
 

@@ -26,10 +26,10 @@ from actors.messages.names import Name
 from actors.messages.progress import ProgressChange
 from transport.access.authentication import Authenticator, Claims
 from transport.access.bearer import bearer_token, token_problem
-from transport.content_ids import FieldRefused
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.http.app import HttpRequest
 from transport.http.request_head import RequestHead
+from transport.wire.spellings import FieldRefused
 
 T = TypeVar("T")
 

@@ -6,14 +6,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from actors.metrics import StreamMetrics
-from transport.device_connection import DeviceDeps
+from transport.connection.device_connection import DeviceDeps
 from transport.http.app import HttpRequest, Routes
 from transport.http.carrying import Carrier
 from transport.http.device_requests import judged
 from transport.http.event_stream import EventStream
 from transport.http.events import MEDIA_TYPE
 from transport.http.request_head import Field
-from transport.query import stream_query
+from transport.wire.query import stream_query
 
 STREAM: Final = "/api/v1/sync/stream"
 

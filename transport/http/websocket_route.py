@@ -8,7 +8,7 @@ from transport.errors import Problem
 from transport.http.app import HttpRequest
 from transport.http.deps import ApiDeps
 from transport.http.device_requests import judged
-from transport.query import resume_query
+from transport.wire.query import resume_query
 
 
 class WebSocketRoute:

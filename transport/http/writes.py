@@ -20,7 +20,6 @@ from actors.messages.progress import ProgressChange
 from actors.messages.registers import RegisterChange
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
-from transport.content_ids import decode_spelled
 from transport.errors import Problem
 from transport.http.answers import JSON_TYPE
 from transport.http.app import HttpRequest
@@ -38,6 +37,7 @@ from transport.http.requests import (
     read_body,
     traceparent,
 )
+from transport.wire.spellings import decode_spelled
 
 C = TypeVar("C", bound=Change | ProgressChange)
 

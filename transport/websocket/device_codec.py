@@ -23,8 +23,8 @@ from actors.messages.device import (
     WatchlistWrite,
 )
 from actors.messages.sync import SyncMessage
-from transport.content_ids import FieldRefused, decode_spelled
-from transport.frames import frame
+from transport.wire.frames import frame
+from transport.wire.spellings import FieldRefused, decode_spelled
 
 
 class _Identified(Struct):

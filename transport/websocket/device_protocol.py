@@ -18,7 +18,7 @@ from actors.messages.connection import (
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from transport.access.authentication import Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
-from transport.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.device_connection import DeviceConnection, DeviceDeps, to_nobody
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request

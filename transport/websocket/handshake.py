@@ -17,8 +17,8 @@ from websockets.server import ServerProtocol
 from transport.access.bearer import BEARER_PREFIX, device_token, offered_protocols
 from transport.access.origins import SCHEME, AllowedOrigins
 from transport.errors import Problem
-from transport.query import ResumeQuery, resume_query
 from transport.websocket.frame_reader import rfc6455_logger
+from transport.wire.query import ResumeQuery, resume_query
 
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"

@@ -15,13 +15,13 @@ from websockets.http11 import Request
 
 from actors.messages.close_codes import GOING_AWAY
 from actors.ports import DeviceSocket
+from transport.connection.kernel_buffer import bound_kernel_buffer, bytes_in_kernel
 from transport.errors import Problem
-from transport.kernel_buffer import bound_kernel_buffer, bytes_in_kernel
-from transport.problems import refusal
 from transport.websocket.frame_reader import FrameReader
 from transport.websocket.handshake import answer, opening_request
 from transport.websocket.sliced_reads import CAN_POLL, sliced_reads
 from transport.websocket.state import CLOSED, OPEN, OPENING, State
+from transport.wire.problems import refusal
 
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from transport.per_loop import PerLoop
+from transport.loop.per_loop import PerLoop
 
 SLICE_READS: Final = 32
 SLICE_S: Final = 0.001

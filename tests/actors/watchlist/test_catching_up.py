@@ -41,9 +41,9 @@ from storage.journal.journal_store import open_store
 from tests.actors.conftest import Started, content
 from tests.fakes.store_in_process import StoreInProcess
 from tests.timeouts import TIMEOUT_S
-from transport.frames import fragments, frame
-from transport.query import cursor_of, resume_query
 from transport.websocket.device_codec import encode
+from transport.wire.frames import fragments, frame
+from transport.wire.query import cursor_of, resume_query
 
 NOW_MS = 1_764_000_000_000
 DEVICES = 4

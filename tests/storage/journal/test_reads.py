@@ -16,8 +16,8 @@ from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.storage.reading import changes, expired, shown, updates
 from tests.whole_list import whole_list
-from transport.frames import frame
 from transport.websocket.device_codec import encode
+from transport.wire.frames import frame
 
 
 def test_changes_are_what_was_answered_to_the_writers(journal: SqlJournalStore, author: Author) -> None:

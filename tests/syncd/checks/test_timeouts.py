@@ -7,7 +7,7 @@ import pytest
 from syncd.checks.timeouts import fetch
 from syncd.errors import Unreachable
 from tests.fakes.issuer import Issuer
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 
 async def test_an_answer_is_returned_with_when_it_was_asked_for_and_when_it_came() -> None:

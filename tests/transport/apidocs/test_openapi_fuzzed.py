@@ -20,7 +20,7 @@ from tests.transport.apidocs.beyond_schemas import BEYOND_SCHEMAS
 from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
 from transport.http.streams import STREAM
-from transport.query import MAX_POLL_S
+from transport.wire.query import MAX_POLL_S
 
 FEW: Final = 10
 EXAMPLES: Final = int(os.environ.get("SYNCD_TEST_EXAMPLES", FEW))

@@ -11,7 +11,7 @@ from transport.apidocs.openapi_parts import (
     problem_responses,
     problems,
 )
-from transport.problems import PROBLEM_TYPE
+from transport.wire.problems import PROBLEM_TYPE
 
 
 def test_every_problem_has_an_example_that_says_its_own_status() -> None:

@@ -22,11 +22,11 @@ from tests.fakes.recording_transport import RecordingTransport
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import shared_secret
-from transport.device_connection import DeviceDeps
-from transport.frames import fragments, frame
+from transport.connection.device_connection import DeviceDeps
 from transport.http.carrying import Carried
 from transport.http.event_stream import EventStream
-from transport.query import ResumeQuery
+from transport.wire.frames import fragments, frame
+from transport.wire.query import ResumeQuery
 
 CLAIMS = Claims(user_id="ann", device_id="tv", expires_at=2_000_000_000)
 RESUMED, UPDATE = frame(b'{"type":"resumed"}'), frame(b'{"type":"watchlist_update"}')

@@ -5,8 +5,8 @@ import pytest
 
 from actors.messages.close_codes import GOING_AWAY
 from actors.messages.sync import DeviceUpdate
-from transport.frames import FRAGMENT_BYTES, fragments, frame
 from transport.http.events import Events
+from transport.wire.frames import FRAGMENT_BYTES, fragments, frame
 
 CLOSED = b'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
 

@@ -28,11 +28,11 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import SigningKeys, shared_secret
-from transport.device_connection import DeviceDeps
-from transport.frames import frame
+from transport.connection.device_connection import DeviceDeps
 from transport.http.api import http_api
 from transport.http.streams import STREAM, stream_routes
 from transport.websocket.device_codec import encode
+from transport.wire.frames import frame
 
 PAGE = "https://tv.example"
 PROMISED = {

@@ -24,8 +24,8 @@ from actors.messages.journal import Status
 from actors.messages.sync import DeviceCommand, ProgressUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from tests.contents import SPELLED, SPELLINGS
-from transport.frames import payloads_in
 from transport.websocket.device_codec import decode, encode
+from transport.wire.frames import payloads_in
 
 FILM = "550e8400-e29b-41d4-a716-446655440000"
 STAMP = HLCTimestamp(1, 2, "n")

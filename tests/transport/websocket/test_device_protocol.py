@@ -34,15 +34,15 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
-from transport.device_connection import DeviceDeps
-from transport.frames import frame
+from transport.connection.device_connection import DeviceDeps
+from transport.connection.kernel_buffer import UNSENT_IN_KERNEL_BYTES
 from transport.http import phases as http_phases
 from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import RequestLimits
-from transport.kernel_buffer import UNSENT_IN_KERNEL_BYTES
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol
+from transport.wire.frames import frame
 
 SECRET = "a secret of more than thirty-two bytes"
 FILM = "550e8400-e29b-41d4-a716-446655440000"

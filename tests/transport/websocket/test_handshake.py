@@ -24,7 +24,7 @@ from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
-from transport.device_connection import DeviceDeps
+from transport.connection.device_connection import DeviceDeps
 from transport.errors import Problem
 from transport.websocket.device_protocol import DeviceProtocol
 from transport.websocket.handshake import connect_request

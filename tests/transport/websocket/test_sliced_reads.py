@@ -15,10 +15,10 @@ from websockets.http11 import Request
 
 from tests.timeouts import TIMEOUT_S
 from transport.figures.processes import open_files
-from transport.frames import frame
 from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.sliced_reads import SLICE_READS, SlicedReads, sliced_reads
 from transport.websocket.state import CLOSED
+from transport.wire.frames import frame
 
 
 class Pair:

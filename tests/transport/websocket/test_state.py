@@ -23,12 +23,12 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.minting import mint
 from transport.access.signing_keys import SigningKeys, shared_secret
-from transport.device_connection import DeviceDeps
+from transport.connection.device_connection import DeviceDeps
 from transport.errors import Problem
-from transport.frames import frame
 from transport.websocket.device_protocol import DeviceProtocol
 from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.state import State
+from transport.wire.frames import frame
 
 SECRET = "a secret of more than thirty-two bytes"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from transport.errors import Problem
-from transport.query import (
+from transport.wire.query import (
     MAX_LIMIT,
     ListQuery,
     ResumeQuery,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from transport.per_loop import PerLoop
+from transport.loop.per_loop import PerLoop
 
 SLICE_S: Final = 0.001
 SLICE_WORKS: Final = 32

@@ -9,7 +9,7 @@ from actors.messages.change import Change
 from actors.messages.content_ids import TEXTS, UUIDS, ContentIds
 from crdt.hlc import HLCTimestamp
 from tests.contents import NO_CONTENT_IDS, NO_TEXT_IDS, SPELLED, SPELLINGS, TEXT_IDS
-from transport.content_ids import ContentIdRefused, FieldRefused, decode_spelled
+from transport.wire.spellings import ContentIdRefused, FieldRefused, decode_spelled
 
 DECODER = msgspec.json.Decoder(Change)
 

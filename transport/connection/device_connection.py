@@ -18,8 +18,8 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Quotas
 from transport.access.origins import AllowedOrigins
-from transport.query import ResumeQuery
-from transport.time_sliced_queue import Storm, time_sliced_queue
+from transport.loop.time_sliced_queue import Storm, time_sliced_queue
+from transport.wire.query import ResumeQuery
 
 Spawn = Callable[[DeviceSocket, HandshakeResult], Tell[ConnectionMessage]]
 """Starts a connection's ``SyncWebSocket`` and returns how to tell it something; that must never raise."""

@@ -4,7 +4,7 @@ from itertools import count
 import pytest
 
 from tests.timeouts import TIMEOUT_S
-from transport.time_sliced_queue import (
+from transport.loop.time_sliced_queue import (
     SLICE_S,
     SLICE_WORKS,
     Storm,

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.timeouts import TIMEOUT_S
-from transport.blocking_calls import in_thread
+from transport.loop.blocking_calls import in_thread
 
 
 async def test_the_loop_runs_on_while_a_thread_blocks() -> None:

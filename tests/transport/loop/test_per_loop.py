@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from transport.per_loop import PerLoop
+from transport.loop.per_loop import PerLoop
 
 Made = list[asyncio.AbstractEventLoop]
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from transport.errors import Problem
-from transport.problems import problem_body, problem_response, refusal, unavailable
+from transport.wire.problems import problem_body, problem_response, refusal, unavailable
 
 FULL = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "This node is full — 5 connections.", {"Retry-After": "10"})
 BODY = {

@@ -4,7 +4,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from transport.frames import FRAGMENT_BYTES, fragments, frame, payloads_in
+from transport.wire.frames import FRAGMENT_BYTES, fragments, frame, payloads_in
 
 
 def read_by_websockets(frames: bytes) -> list[Frame]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.recording_transport import RecordingTransport
 from tests.timeouts import TIMEOUT_S
-from transport.kernel_buffer import UNSENT_IN_KERNEL_BYTES, bound_kernel_buffer, bytes_in_kernel
+from transport.connection.kernel_buffer import UNSENT_IN_KERNEL_BYTES, bound_kernel_buffer, bytes_in_kernel
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""What a device's connection is, whatever carries it."""

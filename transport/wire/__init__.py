@@ -1,0 +1,1 @@
+"""What is said over HTTP and WebSockets alike: addresses, bodies, frames, and errors."""
