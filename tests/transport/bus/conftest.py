@@ -16,7 +16,8 @@ from actors.ports import Bus, BusListener
 from pubnub_broker.server import BrokerServer, serve
 from tests.fakes.memory_bus import MemoryHub
 from tests.timeouts import TIMEOUT_S
-from transport.bus.nats.bus import NatsBus, NatsSettings
+from transport.bus.nats.bus import NatsBus
+from transport.bus.nats.servers import NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 
 
