@@ -20,7 +20,8 @@ from crdt.hlc import HLCTimestamp
 from pubnub_broker.server import serve
 from transport.bus.channels import channel_of
 from transport.bus.codec import BusCodec
-from transport.bus.nats.bus import NatsBus, NatsSettings
+from transport.bus.nats.bus import NatsBus
+from transport.bus.nats.servers import NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 from transport.bus.pubnub.ingest import Ingester
 from transport.bus.pubnub.polls import read_poll

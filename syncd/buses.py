@@ -26,8 +26,8 @@ def open_bus(settings: Settings) -> Bus:
         case "pubnub":
             return _pubnub(settings)
         case "nats":
-            engine = _engine("nats", "nats.bus")
-            return _made(lambda: engine.NatsBus(engine.NatsSettings(url=settings.bus, retry_s=settings.nats_retry)))
+            engine, servers = _engine("nats", "nats.bus"), _engine("nats", "nats.servers")
+            return _made(lambda: engine.NatsBus(servers.NatsSettings(url=settings.bus, retry_s=settings.nats_retry)))
         case scheme:
             raise SettingsError(f"--bus {scheme}: must be none, pubnub or nats://host:4222")
 

@@ -140,7 +140,7 @@ def _help(name: str) -> str:
         meta.description for meta in get_args(_TYPES[name]) if isinstance(meta, Meta) and meta.description
     )
     default = getattr(Settings(), name)
-    if default in (None, ()):
+    if default in (None, (), ""):
         return description
     shown = ("off", "on")[default] if isinstance(default, bool) else default
     return f"{description} (default: {shown})"

@@ -173,7 +173,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="share of writes that are traced unasked, 0 to 1; --log-level debug traces all",
         ),
     ] = 0.0
-    otlp_endpoint: Annotated[str | None, _about("OpenTelemetry collector for traced writes: http://host:4318")] = None
+    otlp_endpoint: Annotated[
+        Annotated[str, Meta(pattern="^https?://[^/]")] | None,
+        _about("OpenTelemetry collector for traced writes: http://host:4318"),
+    ] = None
 
     @property
     def journal_url(self) -> str:

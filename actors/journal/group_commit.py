@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from actors.errors import StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
+from actors.messages.collections import parts_of
 from actors.messages.journal import Commit, Committed, Outcome, Settled, Status
 from actors.messages.store import BatchCommitted, CommitBatch
 from actors.metrics import JournalMetrics
@@ -24,6 +25,9 @@ MAX_BATCH: Final = 128
 
 MIN_BATCH: Final = 8
 """So few are not divided: a transaction of its own would cost them more than the wait."""
+
+MAX_GATHERED_OF_USER: Final = 2 * MAX_BATCH
+"""Commits of one user that others wait behind: a bulk, or a flood, is two batches at a time."""
 
 MAX_UNDER_WAY: Final = 2
 """Transactions handed to the store at once, so that it need not wait for the event loop between two."""
@@ -57,6 +61,11 @@ class _Pending(Struct, frozen=True, eq=False):
         """What it changes."""
         return self.commit.operation.line
 
+    @property
+    def user_id(self) -> str:
+        """Whose that is."""
+        return parts_of(self.commit.operation.line)[0]
+
 
 Batch = Sequence[_Pending]
 
@@ -89,6 +98,10 @@ class GroupCommit:
         self._metrics = metrics
         self._writability = writability
         self._gathered: list[_Pending] = []
+        self._gathered_of: Counter[str] = Counter()
+        """User -> how many are gathered, or under way."""
+        self._held: dict[str, deque[_Pending]] = {}
+        """User -> what is beyond ``MAX_GATHERED_OF_USER`` of these, never empty; gathered as those are answered."""
         self._halves: deque[Batch] = deque()
         """Of batches that raised; they go before what was gathered."""
         self._under_way: dict[asyncio.Future[BatchCommitted], _Transaction] = {}
@@ -104,8 +117,29 @@ class GroupCommit:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
         before = self._barriers[-1]
         before.unanswered += 1
+        pending = _Pending(commit, before)
+        user_id = pending.user_id
+        if self._gathered_of[user_id] < MAX_GATHERED_OF_USER:
+            self._gather(user_id, pending)
+        else:
+            self._held.setdefault(user_id, deque()).append(pending)
+
+    def _gather(self, user_id: str, pending: _Pending) -> None:
+        self._gathered_of[user_id] += 1
         self._unanswered += 1
-        self._gathered.append(_Pending(commit, before))
+        self._gathered.append(pending)
+
+    def _release(self, batch: Batch) -> None:
+        """Gather what was held because of ``batch``, which is about to be answered."""
+        for pending in batch:
+            user_id = pending.user_id
+            self._gathered_of[user_id] -= 1
+            if held := self._held.get(user_id):
+                self._gather(user_id, held.popleft())
+                if not held:
+                    del self._held[user_id]
+            elif not self._gathered_of[user_id]:
+                del self._gathered_of[user_id]
 
     def settle(self, reply_to: Tell[Settled]) -> None:
         """Tell ``reply_to`` once every commit added before is answered."""
@@ -148,9 +182,7 @@ class GroupCommit:
             done = committed.result()
         except StoreUnavailable as error:
             if transaction.is_in_outage:  # whoever waits would only wait for the same
-                batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
-                self._halves.clear()
-                self._gathered = []
+                batch = [*batch, *self._waiting()]
             self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
@@ -161,8 +193,20 @@ class GroupCommit:
         else:
             self._note_committed(done)
             outcomes, epoch = done.outcomes, done.epoch
+        self._release(batch)
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes, epoch)
+
+    def _waiting(self) -> Batch:
+        """Take back everything that is not under way."""
+        while self._held:
+            user_id, held = self._held.popitem()
+            for pending in held:
+                self._gather(user_id, pending)
+        waiting = [*chain.from_iterable(self._halves), *self._gathered]
+        self._halves.clear()
+        self._gathered = []
+        return waiting
 
     def _refusal(self, error: Exception) -> Outcome:
         if isinstance(error, ValueRefused):  # final: the device drops its change

@@ -73,6 +73,7 @@ class PostgreSQL:
             "lock_timeout": lock_timeout_ms,
             "statement_timeout": 2 * lock_timeout_ms,
             "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            "client_min_messages": "warning",  # what ``commit`` looks for: the role's own may be quieter
             "plan_cache_mode": "force_custom_plan",  # one made on empty tables would scan full ones for ever
         }
         # Until the transaction ends: whatever is set for longer would stay behind in a pooler's session.

@@ -44,8 +44,9 @@ async def _keep_alive(address: str, interval_s: float) -> None:
 def _watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):  # meant for our parent
         return None
-    timeout_us = int(environment.get("WATCHDOG_USEC", "0"))
-    return timeout_us / 2 / 1_000_000 if timeout_us > 0 else None
+    timeout_us = environment.get("WATCHDOG_USEC", "")
+    is_number = timeout_us.isascii() and timeout_us.isdecimal()
+    return int(timeout_us) / 2 / 1_000_000 if is_number and int(timeout_us) else None
 
 
 def _notify(address: str, state: str) -> None:

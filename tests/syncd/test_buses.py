@@ -29,6 +29,7 @@ HEAD = HeadMoved(7, "other")
         (PUBNUB | {"pubnub_channel_groups": 2}, PubNubBus, "pubnub"),
         ({"bus": "nats://127.0.0.1:9"}, NatsBus, "nats"),
         ({"bus": "tls://127.0.0.1:9"}, NatsBus, "nats"),
+        ({"bus": "nats://ann:pw@[::1]:9, tls://127.0.0.1"}, NatsBus, "nats"),
     ],
 )
 async def test_an_engine_is_chosen_by_its_name(chosen: dict[str, Any], kind: type, name: str) -> None:
@@ -45,6 +46,8 @@ async def test_an_engine_is_chosen_by_its_name(chosen: dict[str, Any], kind: typ
         ({"bus": "amqp://ann:secret@bus"}, "^--bus amqp: must be"),
         ({"bus": "pubnub"}, "^--bus pubnub needs --pubnub-subscribe-key$"),
         ({"bus": "pubnub", "pubnub_subscribe_key": "sub"}, "^--bus pubnub needs --pubnub-publish-key$"),
+        (PUBNUB | {"pubnub_origin": "https://ps.pndsn.com"}, "^--bus: the origin is a host, or host:port, and not"),
+        ({"bus": "nats://ann:se#cret@h"}, "^--bus: must be nats://host:4222 or tls://host:4222, with commas between"),
     ],
 )
 async def test_a_bus_that_cannot_be_is_refused_by_its_setting(chosen: dict[str, Any], said: str) -> None:

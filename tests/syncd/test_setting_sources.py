@@ -127,6 +127,7 @@ def test_a_file_is_utf_8_with_or_without_a_mark_and_else_told(tmp_path: Path) ->
         ("pubnub_tls", "perhaps", "it is one of on, off$"),
         ("shutdown_timeout", "inf", "Expected a number, not inf$"),
         ("trace_ratio", "nan", "Expected"),
+        ("otlp_endpoint", "collector:4318", "--otlp-endpoint: "),
     ],
 )
 def test_a_wrong_value_is_told_what_is_allowed(name: str, value: str, said: str) -> None:
@@ -151,6 +152,7 @@ def test_the_help_has_groups_values_and_units(capsys: pytest.CaptureFixture[str]
         *PUBLIC_KEY_ALGORITHMS,
     ):
         assert shown in printed
+    assert "(default: )" not in printed
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,8 @@ class HttpProtocol(CarryingProtocol):
         url, headers = self.url, self._told_headers()
         super().on_message_begin()
         self.url = url
-        self.expect_100_continue = RequestHead(headers).header(b"expect").lower() == "100-continue"
+        is_expecting = RequestHead(headers).header(b"expect").lower() == "100-continue"
+        self.expect_100_continue = is_expecting and self.parser.get_http_version() != "1.0"  # RFC 9110 section 10.1.1
         self.headers += headers  # the scope's
         self.scope["extensions"] = {CARRIER: ref(self)}  # type: ignore[dict-item]  # what it is, is for us to say
 
@@ -227,13 +228,13 @@ class HttpProtocol(CarryingProtocol):
                 self._problem = Problem(HTTPStatus.BAD_REQUEST, "CONNECT is for proxies, and this is none.")
                 raise _Refused
             return
-        self._phase = Phase.BODY
         write = self._direct_write()
         if write is None:
             self._make_scope()
-            super().on_headers_complete()
+            super().on_headers_complete()  # raises for a target that it cannot read
         else:
             self.cycle = self._write = write
+        self._phase = Phase.BODY
         self.headers = _TRAILERS
 
     def _direct_write(self) -> DirectWrite | None:

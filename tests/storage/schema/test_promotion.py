@@ -113,10 +113,11 @@ def test_sqlite_has_an_epoch_and_no_timeline(open_journal: OpenJournal, author: 
     assert journal.epoch == changes(journal, 0).epoch
 
 
-def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(postgresql_url: str) -> None:
-    """The server calls it committed, and warns: somebody has cancelled its waiting for the standby."""
+@pytest.mark.parametrize("level", ["notice", "error"])
+def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(postgresql_url: str, level: str) -> None:
+    """The server calls it committed, and warns, however quiet the role is: somebody has cancelled its waiting."""
     migrate(postgresql_url)
-    database = Database(postgresql_url)
+    database = Database(f"{postgresql_url}%20-cclient_min_messages%3D{level}")
     warn = "DO $$BEGIN RAISE WARNING 'canceling wait for synchronous replication due to user request'; END$$"
     with (
         pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"),
@@ -124,5 +125,5 @@ def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(postgresql_url
     ):
         transaction.connection.execute(warn)
     with database.transaction(writing=True) as transaction:
-        transaction.connection.execute("DO $$BEGIN RAISE NOTICE 'all is well'; END$$")
+        transaction.connection.execute("DO $$BEGIN RAISE INFO 'all is well'; END$$")
     database.close()

@@ -60,6 +60,13 @@ async def test_a_watchdog_for_another_process_is_not_ours_to_feed(manager: Servi
     assert await manager.hear() == "STOPPING=1"
 
 
+@pytest.mark.parametrize("timeout_us", ["soon", "-1", "0", "²"])
+async def test_a_watchdog_of_no_time_is_none(manager: ServiceManager, path: str, timeout_us: str) -> None:
+    async with supervised({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": timeout_us}):
+        assert await manager.hear() == "READY=1"
+    assert await manager.hear() == "STOPPING=1"
+
+
 async def test_an_abstract_socket_is_reached() -> None:
     name = f"syncd-test-{uuid4()}"
     manager = ServiceManager("\0" + name)

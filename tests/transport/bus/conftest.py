@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import gc
 import shutil
+import signal
 import socket
 import sys
 from abc import ABC, abstractmethod
@@ -16,7 +17,8 @@ from actors.ports import Bus, BusListener
 from pubnub_broker.server import BrokerServer, serve
 from tests.fakes.memory_bus import MemoryHub
 from tests.timeouts import TIMEOUT_S
-from transport.bus.nats.bus import NatsBus, NatsSettings
+from transport.bus.nats.bus import NatsBus
+from transport.bus.nats.servers import NatsSettings
 from transport.bus.pubnub.bus import PubNubBus, PubNubSettings
 
 
@@ -159,6 +161,11 @@ class NatsEngine(Engine):
         async with asyncio.timeout(TIMEOUT_S):
             while b"Server is ready" not in (line := await self._process.stderr.readline()):
                 assert line, "nats-server ended"
+
+    def reload(self) -> None:
+        """Let the server read its configuration again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
 
 class PubNubEngine(Engine):

@@ -154,6 +154,28 @@ async def test_garbage_is_answered_with_a_problem(serve: Serve, sent: bytes) -> 
         assert (await refusal(reader))["status"] == 400
 
 
+@pytest.mark.parametrize("target", [b"http://host", b"http://host?limit=1", b"http://[::1"])
+async def test_a_target_without_a_path_is_answered_with_a_problem(serve: Serve, target: bytes) -> None:
+    async with streams(await serve()) as (reader, writer):
+        writer.write(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % target)
+        assert (await refusal(reader))["status"] == 400
+
+
+async def reading_app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the number of bytes in the body."""
+    body = (await receive())["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    await send({"type": "http.response.body", "body": b"%d" % len(body)})
+
+
+@pytest.mark.parametrize(("version", "said"), [(b"1.0", b"HTTP/1.1 200 "), (b"1.1", b"HTTP/1.1 100 ")])
+async def test_only_a_client_that_can_know_it_is_told_to_continue(serve: Serve, version: bytes, said: bytes) -> None:
+    async with streams(await serve(reading_app)) as (reader, writer):
+        writer.write(b"POST / HTTP/%b\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}" % version)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(said)
+
+
 async def early_app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
     await send({"type": "http.response.body", "body": b"!"})

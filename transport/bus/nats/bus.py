@@ -6,17 +6,15 @@ import logging
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import nats.errors
-from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from actors.errors import BusUnavailable, MessageRefused
 from actors.ports import NOBODY, BusFigures, BusListener
 from transport.bus.channels import CONTROL_CHANNEL, NAMES, channel_of, user_of
+from transport.bus.nats.servers import NatsSettings, credentials
 from transport.bus.nats.subscriptions import UserSubscriptions
 from transport.bus.peek import peek
 from transport.bus.tasks import end
@@ -30,21 +28,6 @@ DROP_PAUSE_S = 1.0
 """How long drops may go on before they are reported, once for all of them."""
 CLUSTER_PAUSE_S = 0.2
 """After a server has confirmed subscriptions, until the other servers of its cluster send it what they are for."""
-
-
-class NatsSettings(Struct, frozen=True, kw_only=True):
-    """Which server, and the time-outs."""
-
-    url: str
-    """``nats://`` or ``tls://``, with ``user:password@`` or ``token@`` if needed; commas between several servers."""
-    retry_s: float = 2.0
-    """Between two attempts, varied by up to a fifth; attempts never end."""
-    request_timeout_s: float = 2.0
-    """For connecting, and for the server's confirmation of a message."""
-    ping_interval_s: float = 10.0
-    """A server that leaves two pings unanswered is gone."""
-    max_waiting: int = 65_536
-    """Messages received and not yet handed on; beyond it they are dropped, which is reported as a gap."""
 
 
 class NatsBus:
@@ -75,6 +58,7 @@ class NatsBus:
         """The connection has ended, or is to end. ``close`` sets it, so that the task can clean up."""
         self._is_closed = False
         self._dropped: asyncio.TimerHandle | None = None
+        self._denied: asyncio.TimerHandle | None = None
         self._reconnects = 0
         self._drops = 0
         self._malformed = 0
@@ -178,9 +162,13 @@ class NatsBus:
     async def _release(self, client: Client) -> None:
         client._pending.clear()  # reported as failed; closing would wait until they are written
         client._pending_data_size = 0
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(self._settings.request_timeout_s):  # a dead server never reads the rest
                 await client.close()
+        except TimeoutError:
+            pass
+        except Exception:
+            logger.exception("a client of NATS could not be closed")  # its successor is made all the same
 
     async def _live(self, client: Client, ended: asyncio.Event) -> None:
         """Connect, then confirm publishes until the server does not answer."""
@@ -206,7 +194,7 @@ class NatsBus:
                 no_echo=True,
                 error_cb=self._note_error,
                 closed_cb=note_end,
-                **_credentials(self._settings.url),
+                **credentials(self._settings.url),
             )
         interruption, self._failure, self._latest_error = self._failure, None, ""
         await self._subscribe(client)
@@ -263,6 +251,9 @@ class NatsBus:
 
     def _lost(self, client: Client) -> None:
         self._client = None
+        if self._denied is not None:
+            self._denied.cancel()
+            self._denied = None
         if not self._is_closed:
             self._interrupted(self._latest_error or _text_of(client.last_error or nats.errors.ConnectionClosedError()))
         self._confirm(len(self._unconfirmed), is_there=False)
@@ -312,7 +303,10 @@ class NatsBus:
             return
         self._latest_error = _text_of(error)
         if "permissions violation" in self._latest_error.lower():
-            self._interrupted(f"access denied: {self._latest_error}")
+            self._latest_error = f"access denied: {self._latest_error}"
+            self._interrupted(self._latest_error)
+            if self._denied is None:  # nobody says when it is allowed, and what was denied is not asked for again
+                self._denied = asyncio.get_running_loop().call_later(self._settings.denied_pause_s, self._ended.set)
 
     def _report_drops(self) -> None:
         self._dropped = None
@@ -322,16 +316,6 @@ class NatsBus:
         if reason != self._failure:
             logger.warning("NATS does not work, retrying for ever: %s", reason)
         self._failure = reason
-
-
-def _credentials(url: str) -> dict[str, Any]:
-    """Return the credentials for every server: those of the first address, decoded as the client expects them."""
-    address = urlsplit(url)
-    if address.username is None:
-        return {}
-    if address.password is None:
-        return {"token": unquote(address.username)}
-    return {"user": unquote(address.username), "password": unquote(address.password)}
 
 
 def _text_of(error: Exception) -> str:

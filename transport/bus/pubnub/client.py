@@ -7,6 +7,7 @@ never reports why it fails, and hides cancellation. One request at a time has no
 """
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from pubnub.request_handlers.async_aiohttp import AsyncAiohttpRequestHandler
 CANARY_CHANNEL = "user.=canary.sync"
 """Where nodes check that messages still arrive. No user's: in a user's channel two hex digits follow each ``=``."""
 
+_ORIGIN = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::\d{1,5})?")
 MAX_GROUPS = 10
 """That one client may subscribe to."""
 
@@ -53,6 +55,8 @@ class PubNubSettings(Struct, frozen=True, kw_only=True):
         """Refuse what PubNub would. Raises: ValueError."""
         if not 0 <= self.channel_groups <= MAX_GROUPS:
             raise ValueError(f"channel_groups: 0 to {MAX_GROUPS}, got {self.channel_groups}")
+        if not _ORIGIN.fullmatch(self.origin):
+            raise ValueError(f"the origin is a host, or host:port, and not {self.origin!r}")
 
 
 class _NoManager(SubscriptionManager):  # type: ignore[misc]  # the SDK has no types
