@@ -158,11 +158,16 @@ class WatchlistSync(SupervisedActor):
             return
         operation: AnyOperation
         change = write.change
-        if change.timestamp is not None and change.timestamp is not stamp:  # a number, which may not fit in 64 bits
+        is_stamped_here = change.timestamp is not stamp
+        if change.timestamp is not None and is_stamped_here:  # a number, which may not fit in 64 bits
             change = structs.replace(change, timestamp=None)
         if isinstance(change, RegisterChange):
             operation = RegisterOperation(
-                line=collection.line, device_id=write.device_id, change=change, timestamp=stamp
+                line=collection.line,
+                device_id=write.device_id,
+                change=change,
+                timestamp=stamp,
+                is_stamped_here=is_stamped_here,
             )
         elif change.data is not None and (problem := data_problem(change)):
             self._answer(write, Outcome(status=Status.REFUSED, field="data", reason=problem))
@@ -173,6 +178,7 @@ class WatchlistSync(SupervisedActor):
                 device_id=write.device_id,
                 change=change,
                 timestamp=stamp,
+                is_stamped_here=is_stamped_here,
                 removed_tags=write.removed_tags,
             )
         collection.uncommitted += 1
