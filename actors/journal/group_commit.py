@@ -147,10 +147,9 @@ class GroupCommit:
         try:
             done = committed.result()
         except StoreUnavailable as error:
-            if transaction.is_in_outage:  # whoever waits would only wait for the same
-                batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
-                self._halves.clear()
-                self._gathered = []
+            # In an outage whoever waits would only wait for the same. And what a line has told later must not go before
+            # this, which its author will repeat.
+            batch = [*batch, *self._give_up(None if transaction.is_in_outage else transaction.lines)]
             self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
@@ -163,6 +162,18 @@ class GroupCommit:
             outcomes, epoch = done.outcomes, done.epoch
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes, epoch)
+
+    def _give_up(self, lines: frozenset[str] | None) -> list[_Pending]:
+        """Let nothing of ``lines`` (``None``: of any) wait any more, and return what did, in order."""
+
+        def is_given_up(pending: _Pending) -> bool:
+            return lines is None or pending.line in lines
+
+        given_up = [pending for pending in chain(*self._halves, self._gathered) if is_given_up(pending)]
+        halves = [[pending for pending in half if not is_given_up(pending)] for half in self._halves]
+        self._halves = deque(filter(None, halves))
+        self._gathered = [pending for pending in self._gathered if not is_given_up(pending)]
+        return given_up
 
     def _refusal(self, error: Exception) -> Outcome:
         if isinstance(error, ValueRefused):  # final: the device drops its change
