@@ -26,8 +26,12 @@ class LWWRegister(Struct, Generic[T], frozen=True):
         """Return the later of both."""
         if self.timestamp == other.timestamp:
             # A sound clock never stamps twice alike; one that does must not set replicas at odds for ever.
-            return max(self, other, key=lambda register: json.encode(register.value, order="deterministic"))
+            return max(self, other, key=LWWRegister[T]._rank)
         return max(self, other, key=lambda register: register.timestamp)
+
+    def _rank(self) -> tuple[bool, bytes]:
+        """Order values of one stamp: none is above all, so that what ends several registers ends all or nothing."""
+        return self.value is None, json.encode(self.value, order="deterministic")
 
 
 class LWWMap(Struct, Generic[T], frozen=True):

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import assert_never
 
+import msgspec
+
 from actors.bus.freshness import check_age
+from actors.errors import BusMessageRefused
 from actors.messages import device_registers, progress
 from actors.messages.bus import RemoteCommand, RemoteSeen
+from actors.messages.change import Position
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
@@ -24,7 +28,7 @@ from actors.messages.content_ids import ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
-from actors.messages.names import is_name
+from actors.messages.names import NAME_RULE, is_name
 from actors.messages.watchlist import RemoteUpdate
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
@@ -96,6 +100,9 @@ class BroadcasterMessageHandler:
         """Have a foreign publisher's write done, whoever its user is; leave everything else.
 
         Should several nodes get it, its tag makes it one, or its stamp.
+
+        Raises:
+            BusMessageRefused: ``malformed``, what it would have kept is not as what devices write has to be.
         """
         if not is_name(user_id):  # what is none might be taken for the line of a user's list
             return
@@ -124,6 +131,7 @@ class BroadcasterMessageHandler:
         if change is None:
             self._broadcaster(RelayPubNubMessage(user_id, message))  # as of the watchlist
             return
+        _check_names(device_id or "unknown")  # it may be left out
         write = DeviceWrite(user_id=user_id, device_id=device_id, change=change, answer=None, collection=PROGRESS)
         self._tell_watchlist(write)
 
@@ -133,6 +141,8 @@ class BroadcasterMessageHandler:
             self._broadcaster(RelayPubNubMessage(user_id, message))  # which refuses it, as documented
             return
         removed_tags = message.unique_tags or (message.unique_tag,)
+        _check_names(message.device_id, message.unique_tag, *removed_tags)
+        _check_position(message.position)
         self._tell_watchlist(
             DeviceWrite(
                 user_id=user_id,
@@ -143,3 +153,16 @@ class BroadcasterMessageHandler:
                 trace=self._tracer.accept(message.traceparent, user_id, message.device_id, "channel"),
             )
         )
+
+
+def _check_names(*names: str) -> None:
+    """Check what is kept as it is, as often as somebody writes it. Raises: BusMessageRefused."""
+    if not all(map(is_name, names)):
+        raise BusMessageRefused("malformed", f"device_id and tags: each must be {NAME_RULE}")
+
+
+def _check_position(position: str | None) -> None:
+    try:
+        msgspec.convert(position, Position | None)
+    except msgspec.ValidationError as error:
+        raise BusMessageRefused("malformed", f"position: {error}") from None

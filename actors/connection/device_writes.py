@@ -4,9 +4,11 @@ from functools import partial
 from typing import Final, assert_never
 
 import msgspec
+from msgspec import structs
 
 from actors.connection.deps import ConnectionDeps
 from actors.messages import device_registers
+from actors.messages.change import Change
 from actors.messages.collections import DEVICES
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.connection import ConnectionInfo, DeviceAnswered, WriteAnswered
@@ -22,10 +24,13 @@ from actors.messages.device import (
     answer_to_heartbeat,
 )
 from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.registers import RegisterChange
 from actors.ports import DeviceSocket
 from actors.runtime.tell import Tell
 
 MAX_UNANSWERED: Final = 256
+MAX_ID_BITS: Final = 63
+"""Of an ``id`` that is a number, beside its sign, if it goes further than to this node's answer."""
 
 
 class DeviceWrites:
@@ -60,7 +65,7 @@ class DeviceWrites:
             DeviceWrite(
                 user_id=user_id,
                 device_id=device_id,
-                change=write if isinstance(write, WatchlistWrite) else write.register_change(),
+                change=_change(write),
                 collection=write.collection,
                 answer=partial(_tell_outcome, self._connection.tell, write),
                 trace=self._deps.tracer.accept(write.traceparent, user_id, device_id, "socket", write.collection),
@@ -112,6 +117,14 @@ class DeviceWrites:
         before, self.unanswered = self.unanswered, self.unanswered - count
         if before > MAX_UNANSWERED // 2 >= self.unanswered:
             self._socket.resume_reading()
+
+
+def _change(write: WatchlistWrite | ProgressWrite | DeviceEdit) -> Change | RegisterChange:
+    """Return what ``write`` asks for: itself where it can be, which crosses to the store with numbers of 64 bits."""
+    if not isinstance(write, WatchlistWrite):
+        return write.register_change()
+    is_long = isinstance(write.id, int) and write.id.bit_length() > MAX_ID_BITS
+    return structs.replace(write, id=None) if is_long else write
 
 
 def _tell_outcome(

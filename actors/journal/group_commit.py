@@ -181,8 +181,9 @@ class GroupCommit:
         try:
             done = committed.result()
         except StoreUnavailable as error:
-            if transaction.is_in_outage:  # whoever waits would only wait for the same
-                batch = [*batch, *self._waiting()]
+            # In an outage whoever waits would only wait for the same. And what a line has told later must not go before
+            # this, which its author will repeat.
+            batch = [*batch, *self._give_up(None if transaction.is_in_outage else transaction.lines)]
             self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
@@ -197,16 +198,24 @@ class GroupCommit:
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes, epoch)
 
-    def _waiting(self) -> Batch:
-        """Take back everything that is not under way."""
-        while self._held:
-            user_id, held = self._held.popitem()
-            for pending in held:
+    def _give_up(self, lines: frozenset[str] | None) -> list[_Pending]:
+        """Let nothing of ``lines`` (``None``: of any) wait any more, and return what did, in order."""
+
+        def is_given_up(pending: _Pending) -> bool:
+            return lines is None or pending.line in lines
+
+        for user_id, held in list(self._held.items()):
+            kept = deque(pending for pending in held if not is_given_up(pending))
+            for pending in filter(is_given_up, held):
                 self._gather(user_id, pending)
-        waiting = [*chain.from_iterable(self._halves), *self._gathered]
-        self._halves.clear()
-        self._gathered = []
-        return waiting
+            self._held[user_id] = kept
+            if not kept:
+                del self._held[user_id]
+        given_up = [pending for pending in chain(*self._halves, self._gathered) if is_given_up(pending)]
+        halves = [[pending for pending in half if not is_given_up(pending)] for half in self._halves]
+        self._halves = deque(filter(None, halves))
+        self._gathered = [pending for pending in self._gathered if not is_given_up(pending)]
+        return given_up
 
     def _refusal(self, error: Exception) -> Outcome:
         if isinstance(error, ValueRefused):  # final: the device drops its change

@@ -31,6 +31,8 @@ class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True)
     change: Change
     timestamp: HLCTimestamp
     """The author's own stamp, or the service's."""
+    is_stamped_here: bool = False
+    """Its author has left the stamp out, which is to be later than all that its line has by then."""
     removed_tags: tuple[str, ...] = ()
     """A remove that names its tags (a foreign publisher's) takes exactly these, seen or not."""
 

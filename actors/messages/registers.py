@@ -41,6 +41,8 @@ class RegisterOperation(Struct, frozen=True, kw_only=True, omit_defaults=True, t
     change: RegisterChange
     timestamp: HLCTimestamp
     """The author's own stamp, or the service's."""
+    is_stamped_here: bool = False
+    """As of an ``Operation``."""
 
 
 class RegisterUpdate(Struct, frozen=True, kw_only=True):

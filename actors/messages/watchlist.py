@@ -64,9 +64,13 @@ class RetireIfIdle(Struct, frozen=True):
 
 
 class TryAgain(Struct, frozen=True):
-    """The journal could not be read; some time has passed."""
+    """The journal could not say what is missing; some time has passed."""
 
     collection: str = WATCHLIST
+
+
+class LoadHeadsAgain(Struct, frozen=True):
+    """The journal could not say where collections stand; some time has passed."""
 
 
 OfCollection = (
@@ -75,5 +79,5 @@ OfCollection = (
 )  # fmt: skip
 """What waits until it is known where its collection stands."""
 WatchlistMessage = (
-    OfCollection | Leave | SlowConsumer | ConsumerResumed | RetireIfIdle | TryAgain | HeadsLoaded
+    OfCollection | Leave | SlowConsumer | ConsumerResumed | RetireIfIdle | TryAgain | LoadHeadsAgain | HeadsLoaded
 )  # fmt: skip

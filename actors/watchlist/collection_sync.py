@@ -198,11 +198,8 @@ class CollectionSync:
 
     def try_again(self) -> None:
         """Ask again for what the journal could not say."""
-        if self.waiting is not None:
-            self.load_head()
-        else:
-            self._is_healing = False
-            self.heal_if_behind()
+        self._is_healing = False
+        self.heal_if_behind()
 
     def _relay_missed(self, changes: Changes) -> None:
         """Show the devices those of ``changes`` that are next."""

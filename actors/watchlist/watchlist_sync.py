@@ -6,7 +6,7 @@ answers.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 from msgspec import structs
@@ -34,6 +34,7 @@ from actors.messages.watchlist import (
     DevicesSeen,
     GapRead,
     ListRead,
+    LoadHeadsAgain,
     MissedRead,
     OfCollection,
     PresenceRead,
@@ -70,6 +71,8 @@ class WatchlistSync(SupervisedActor):
         self._collections: dict[str, CollectionSync] = {}
         """Those in use here, and always the watchlist."""
         self._crowded_at = CROWD
+        self._loads_again = False
+        """``LoadHeadsAgain`` is to come."""
 
     def on_start(self) -> None:
         """Ask where the watchlist stands."""
@@ -89,6 +92,9 @@ class WatchlistSync(SupervisedActor):
                 self._heads_loaded(message)
             case TryAgain(collection=name):
                 self._in_use(name).try_again()
+            case LoadHeadsAgain():
+                self._loads_again = False
+                self._load_heads([one.line for one in self._collections.values() if one.waiting is not None])
             case RetireIfIdle():
                 if self._watchlist.waiting is None:  # else the next sweep asks again: somebody may wait by then
                     self._retire_if_idle()
@@ -152,11 +158,16 @@ class WatchlistSync(SupervisedActor):
             return
         operation: AnyOperation
         change = write.change
-        if change.timestamp is not None and change.timestamp is not stamp:  # a number, which may not fit in 64 bits
+        is_stamped_here = change.timestamp is not stamp
+        if change.timestamp is not None and is_stamped_here:  # a number, which may not fit in 64 bits
             change = structs.replace(change, timestamp=None)
         if isinstance(change, RegisterChange):
             operation = RegisterOperation(
-                line=collection.line, device_id=write.device_id, change=change, timestamp=stamp
+                line=collection.line,
+                device_id=write.device_id,
+                change=change,
+                timestamp=stamp,
+                is_stamped_here=is_stamped_here,
             )
         elif change.data is not None and (problem := data_problem(change)):
             self._answer(write, Outcome(status=Status.REFUSED, field="data", reason=problem))
@@ -167,6 +178,7 @@ class WatchlistSync(SupervisedActor):
                 device_id=write.device_id,
                 change=change,
                 timestamp=stamp,
+                is_stamped_here=is_stamped_here,
                 removed_tags=write.removed_tags,
             )
         collection.uncommitted += 1
@@ -242,10 +254,12 @@ class WatchlistSync(SupervisedActor):
 
     def _heads_loaded(self, loaded: HeadsLoaded) -> None:
         if loaded.heads is None:
-            for name, collection in self._collections.items():
+            for collection in self._collections.values():
                 if collection.waiting is not None:
                     self._refuse_writes(collection.waiting)
-                    self._later(self._deps.retry_s, TryAgain(name))
+            if not self._loads_again:  # each of several answers would else ask for all of them again
+                self._loads_again = True
+                tell_later(self._deps.retry_s, self.actor_ref, LoadHeadsAgain())
             return
         for head in loaded.heads:
             collection = self._in_use(parts_of(head.line)[1])
@@ -261,9 +275,11 @@ class WatchlistSync(SupervisedActor):
         devices = self._collections.get(DEVICES)
         if devices is not None and self._deps.publisher is not None:
             devices.hints.refresh()
-        lines = tuple(collection.line for name, collection in self._collections.items() if name != WATCHLIST)
+        self._load_heads([collection.line for name, collection in self._collections.items() if name != WATCHLIST])
+
+    def _load_heads(self, lines: Sequence[str]) -> None:
         if lines:
-            self._deps.journal(LoadHeads(lines, self._reply_to))
+            self._deps.journal(LoadHeads(tuple(lines), self._reply_to))
 
     def _refuse_writes(self, waiting: list[WatchlistMessage]) -> None:
         """Nobody should wait for a database that is away; connections may."""

@@ -9,7 +9,7 @@ a SQLite database holds, its high-water mark knows, and it is refused. A Postgre
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import (
@@ -25,7 +25,7 @@ from actors.messages.journal import (
 )
 from actors.messages.lists import ListDeleted, ListPut, Lists
 from actors.messages.registers import RegisterFound
-from storage.databases.database import DEFAULT_LOCK_TIMEOUT_S, Database
+from storage.databases.database import DEFAULT_LOCK_TIMEOUT_S, Database, Transaction
 from storage.journal.answers import AnswerKeeping
 from storage.journal.commit import commit
 from storage.journal.history import DEFAULT_HISTORY, HistoryLimits
@@ -36,6 +36,8 @@ from storage.journal.registers import read_register
 from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 from storage.schema.promotion import Asked, Promoted, renew_if_promoted
 from storage.schema.version import bring_up_to_date
+
+R = TypeVar("R")
 
 MAX_TRIES: Final = 10
 """Of a commit that creates a list which another node has created when it may, and deleted when it may again."""
@@ -90,17 +92,13 @@ class SqlJournalStore:
         self._bounds = bounds
         self._answers = AnswerKeeping(history.min_answer_age_ms)
         self.epoch: str | None = None
-        """Of the latest commit."""
+        """Of the latest write."""
 
     def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""
         if not operations:
             return []
-        try:
-            outcomes = self._commit_all(operations)
-        except Promoted:
-            renew_if_promoted(self._database)
-            outcomes = self._commit_all(operations)
+        outcomes = self._commit_all(operations)
         self._note_latest(outcomes)
         return outcomes
 
@@ -135,13 +133,13 @@ class SqlJournalStore:
 
     def put_list(self, user_id: str, list_id: str, title: str) -> ListPut:
         """Name a list, and create it if there is none."""
-        with self._database.transaction(writing=True) as transaction:
-            return put_list(transaction, user_id, list_id, title, self._bounds)
+        return self._write(lambda transaction: put_list(transaction, user_id, list_id, title, self._bounds))
 
     def delete_list(self, user_id: str, list_id: str) -> ListDeleted:
         """Delete a list, or of a long one a part."""
-        with self._database.transaction(writing=True) as transaction:
-            return delete_list(transaction, user_id, list_id, self._now_ms(), self._answers)
+        return self._write(
+            lambda transaction: delete_list(transaction, user_id, list_id, self._now_ms(), self._answers)
+        )
 
     def check(self) -> None:
         """Read one row."""
@@ -167,9 +165,8 @@ class SqlJournalStore:
             mark.raise_to(latest.line, latest.revision)
 
     def _commit(self, operations: Sequence[AnyOperation], *, create_heads: bool) -> list[Outcome] | None:
-        with self._database.transaction(writing=True) as transaction:
-            asked = Asked(transaction, tells_timeline=self._database.tells_timeline)
-            outcomes = commit(
+        return self._write(
+            lambda transaction: commit(
                 transaction,
                 operations,
                 self._now_ms(),
@@ -178,5 +175,20 @@ class SqlJournalStore:
                 self._bounds,
                 create_heads=create_heads,
             )
+        )
+
+    def _write(self, do: Callable[[Transaction], R]) -> R:
+        """Return what ``do`` returns in a transaction; if the database was promoted, its epoch is renewed before."""
+        try:
+            return self._write_on(do)
+        except Promoted:
+            renew_if_promoted(self._database)
+            return self._write_on(do)
+
+    def _write_on(self, do: Callable[[Transaction], R]) -> R:
+        """Do so on the timeline that the epoch is of. Raises: Promoted."""
+        with self._database.transaction(writing=True) as transaction:
+            asked = Asked(transaction, tells_timeline=self._database.tells_timeline)
+            done = do(transaction)
             self.epoch = asked.epoch()
-            return outcomes
+            return done

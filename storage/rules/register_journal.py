@@ -16,6 +16,7 @@ from crdt.hlc import HLCTimestamp, tick
 from crdt.lww import LWWMap, LWWRegister
 from storage.rules.bounds import BoundReached, Bounds, keys_bound
 from storage.rules.live_tags import NO_FIELDS, Fields
+from storage.rules.stamps import stamped_behind
 from storage.rules.user_journal import JournalHead
 
 _encode: Final = json.Encoder().encode
@@ -111,10 +112,10 @@ class RegisterJournal:
         """Do what ``operation`` asks, or say why not; a repeated one changes nothing and gets the first answer."""
         change = operation.change
         if change.operation_id is None:
-            return self._decide(operation)
+            return self._decide(stamped_behind(self._clock, operation))
         if first := self._answers.get(change.operation_id):
             return first.to(operation)
-        outcome = self._decide(operation)
+        outcome = self._decide(stamped_behind(self._clock, operation))
         if not outcome.exceeds_quota:
             answer = RegisterAnswer(change.key, change.says is None, outcome)
             self._answers[change.operation_id] = self.new_answers[change.operation_id] = answer

@@ -15,6 +15,7 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.rules.bounds import DEFAULT_BOUNDS, BoundReached, Bounds, Usage, lists_bound
 from storage.rules.live_tags import NO_FIELDS, Fields, LiveTag, carrying, fields_after, has_fields, missing, oldest
+from storage.rules.stamps import stamped_behind
 
 JOURNAL_REPLICA = "syncd"
 """Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
@@ -188,6 +189,7 @@ class UserJournal:
         return changed
 
     def _decide(self, operation: Operation, content_id: str) -> Outcome:
+        operation = stamped_behind(self.clock, operation)
         try:
             self._check_age(operation)
             decide = self._add if operation.change.action == "add" else self._remove

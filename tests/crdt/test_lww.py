@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 
 from crdt.hlc import HLCTimestamp
@@ -22,6 +23,12 @@ def test_the_node_breaks_a_tie_of_clocks() -> None:
 def test_two_values_under_one_stamp_end_as_one_everywhere() -> None:
     one, two = LWWRegister({"position": 1}, at(1)), LWWRegister({"position": 2}, at(1))
     assert one.merge(two) == two.merge(one)
+
+
+@pytest.mark.parametrize("value", [10.5, "playing", True, False, {"can_cast": True}, ["4k"]])
+def test_under_one_stamp_no_value_wins_over_any(value: object) -> None:
+    one, none = LWWRegister[object](value, at(1)), LWWRegister[object](None, at(1))
+    assert one.merge(none) == none.merge(one) == none
 
 
 def test_a_key_never_set_has_no_value() -> None:

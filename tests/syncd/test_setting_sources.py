@@ -153,6 +153,10 @@ def test_the_help_has_groups_values_and_units(capsys: pytest.CaptureFixture[str]
     ):
         assert shown in printed
     assert "(default: )" not in printed
+    defaults = Settings()
+    for name in Settings.__struct_fields__:
+        if f"{setting_sources.flag_of(name)} NUMBER" in printed:
+            assert isinstance(getattr(defaults, name), int | float), name
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,9 @@ class OperationsRoute(WriteRoute):
 
 
 def _collection_in(raw: msgspec.Raw) -> object | UnsetType:
-    # Most are of a list, and are read once: the text may also be somewhere within.
-    return _NAMED.decode(raw).collection if b'"collection"' in bytes(raw) else UNSET
+    # Most are of a list, and are read once: the text may also be somewhere within, and be written with escapes.
+    text = bytes(raw)
+    return _NAMED.decode(raw).collection if b'"collection"' in text or b"\\" in text else UNSET
 
 
 def _result(operation: Operation, outcome: Outcome) -> WriteResponse:

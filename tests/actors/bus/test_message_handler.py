@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.errors import BusMessageRefused
@@ -258,3 +259,29 @@ def test_foreign_progress_becomes_an_operation(
     broken = PubNubProgressUpdate("123", 1, 2)
     handler.handle_foreign_message("bob", broken)
     assert relayed == [RelayPubNubMessage("bob", broken)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        structs.replace(FOREIGN_ADD, unique_tag="m" * 129),
+        structs.replace(FOREIGN_ADD, operation="remove", unique_tags=("movie-123", "a\0b")),
+        structs.replace(FOREIGN_ADD, device_id=""),
+        structs.replace(FOREIGN_ADD, position="a" * 65),
+        structs.replace(FOREIGN_ADD, position="a\n"),
+        PubNubProgressUpdate(CONTENT_ID, 1.5, 2, None, "d" * 129),
+    ],
+)
+def test_what_no_device_may_write_a_foreign_publisher_may_not_either(
+    handler: BroadcasterMessageHandler, users: Users, message: BusMessage
+) -> None:
+    with pytest.raises(BusMessageRefused) as refused:
+        handler.handle_foreign_message("ann", message)
+    assert refused.value.reason == "malformed"
+    assert users.told == {"ann": []}
+
+
+def test_foreign_progress_need_not_say_a_device(handler: BroadcasterMessageHandler, users: Users) -> None:
+    handler.handle_foreign_message("ann", PubNubProgressUpdate(CONTENT_ID, 1.5, 2))
+    (write,) = users.told["ann"]
+    assert write.device_id == ""

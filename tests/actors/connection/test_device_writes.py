@@ -1,10 +1,12 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from actors.connection.deps import ConnectionDeps
 from actors.connection.device_writes import MAX_UNANSWERED, DeviceWrites
+from actors.messages.change import Change
 from actors.messages.commands import CommandOutcome, SendCommand
 from actors.messages.connection import ConnectionInfo, WatchlistRequest, WriteAnswered
 from actors.messages.device import CommandToDevice, DeviceAck, DeviceEdit, DeviceHeartbeat, Error, WatchlistWrite
@@ -32,6 +34,19 @@ def test_a_write_goes_to_the_watchlist_and_its_outcome_back_to_the_connection() 
     (answered,) = told
     assert isinstance(answered, WriteAnswered)
     assert (answered.message_id, answered.outcome) == ("w1", outcome)
+
+
+@pytest.mark.parametrize("message_id", [1 << 63, -(1 << 63) - 1, 10**30])
+def test_the_id_of_a_write_may_be_any_integer_though_its_change_is_kept_with_numbers_of_64_bits(
+    message_id: int,
+) -> None:
+    asked: list[Any] = []
+    told: list[Any] = []
+    writes_of(told, tell_watchlist=asked.append).submit(WatchlistWrite("add", FILM, id=message_id))
+    (request,) = asked
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(request.change), type=Change) == Change("add", FILM)
+    request.answer(Outcome(status=Status.ADDED))
+    assert told[0].message_id == message_id
 
 
 def test_a_device_is_not_read_from_the_bound_until_half_is_answered() -> None:

@@ -125,18 +125,6 @@ async def test_a_barrier_is_passed_when_every_write_before_it_is_answered(harnes
     ]  # fmt: skip
 
 
-async def test_whoever_waits_behind_a_second_failure_does_not_wait_for_a_third(harness: Harness) -> None:
-    gate = Gate(harness.store)
-    harness.commit("first")
-    await gate.entered()
-    for number in range(3 * MAX_BATCH):
-        harness.commit(str(number))
-    gate.open(then=fail(StoreUnavailable("frozen")))
-    await harness.settled()
-    assert harness.store.attempts == 3
-    assert harness.statuses() == [Status.ADDED] + [Status.REFUSED] * (3 * MAX_BATCH)
-
-
 async def test_a_poisonous_operation_is_refused_and_hurts_nobody_else(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -309,14 +297,50 @@ async def test_a_barrier_waits_for_what_was_told_before_it_however_late_that_is_
 async def test_the_loss_of_two_transactions_at_once_is_one_failure_for_those_who_wait(by_hand: ByHand) -> None:
     by_hand.add("ann 1")
     by_hand.add("bob 1")
-    by_hand.add("ann 2", "bob 2")
+    by_hand.add("cem 1", "dan 1")
     await by_hand.fail(0, StoreUnavailable("the writer has ended"))
     await by_hand.fail(1, StoreUnavailable("the writer has ended"))
     assert by_hand.answered == ["ann 1", "bob 1"]
     await by_hand.commit(2)
-    assert by_hand.answered[2:4] == ["ann 2"]
-    await by_hand.commit(3)
-    assert by_hand.answered[3:] == ["bob 2"]
+    assert by_hand.answered[2:] == ["cem 1", "dan 1"]
+
+
+async def test_whoever_waits_behind_a_second_failure_does_not_wait_for_a_third(by_hand: ByHand) -> None:
+    for user in ("ann 1", "bob 1", "cem 1"):
+        by_hand.add(user)
+    await by_hand.fail(0, StoreUnavailable("frozen"))
+    by_hand.add("dan 1", "eve 1")
+    await by_hand.fail(2, StoreUnavailable("frozen"))
+    assert by_hand.transactions == [["ann 1"], ["bob 1"], ["cem 1"]]
+    assert by_hand.answered == ["ann 1", "cem 1", "dan 1", "eve 1"]
+
+
+async def test_what_a_line_has_told_later_is_refused_with_what_cannot_be_committed_now(by_hand: ByHand) -> None:
+    by_hand.add("ann 1", "bob 1")
+    by_hand.add("ann 2", "cem 1", "dan 1", "dan 2", "bob 2", "ann 3")
+    assert by_hand.transactions == [["ann 1", "bob 1"], ["cem 1", "dan 1", "dan 2"]]
+    await by_hand.fail(0, StoreUnavailable("the writer has ended"))
+    assert by_hand.answered == ["ann 1", "bob 1", "ann 2", "bob 2", "ann 3"]
+    by_hand.add("ann 1")  # comes again
+    await by_hand.commit(1)
+    await by_hand.commit(2)
+    assert by_hand.answered[5:] == ["cem 1", "dan 1", "dan 2", "ann 1"]
+
+
+async def test_so_are_the_halves_of_what_raised(by_hand: ByHand) -> None:
+    by_hand.add("ann 1", "bob 1", "ann 2", "ann 3")
+    await by_hand.fail(0, KeyError("a defect"))
+    await by_hand.fail(1, StoreUnavailable("the writer has ended"))
+    assert by_hand.transactions == [["ann 1", "bob 1", "ann 2", "ann 3"], ["ann 1", "bob 1"]]
+    assert by_hand.answered == ["ann 1", "bob 1", "ann 2", "ann 3"]
+
+
+async def test_so_is_what_was_held_back_of_the_line(by_hand: ByHand) -> None:
+    flood = [f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 3)]
+    by_hand.add(*flood, "bob 1")
+    await by_hand.fail(0, StoreUnavailable("the writer has ended"))
+    assert by_hand.answered == flood
+    assert by_hand.transactions[1:] == [["bob 1"]]
 
 
 async def test_an_answer_says_of_which_epoch_it_is_and_a_refusal_of_none(by_hand: ByHand) -> None:

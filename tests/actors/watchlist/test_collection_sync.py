@@ -82,6 +82,24 @@ def remote(revision: int) -> RemoteUpdate:
     return RemoteUpdate(message)
 
 
+async def test_a_journal_that_is_away_is_asked_once_for_all_that_waits(
+    started: Started, others: Others, handled: Handled, devices: Devices
+) -> None:
+    user = started(WatchlistSync.start("ann", others.deps(), others.retired.append))
+    for collection in (PROGRESS, KIDS):
+        user.tell(Join(devices.connection("b"), collection=collection))
+    await handled(user)
+    for _ in range(3):
+        asked = tuple(others.journal)
+        others.journal.clear()
+        for load in asked:
+            load.reply_to(HeadsLoaded(None))
+        while not others.journal:  # the actor asks again by its timer
+            await handled(user)
+    (again,) = others.journal
+    assert again.lines == ("ann", line_of("ann", PROGRESS), LINE)
+
+
 async def test_a_write_to_a_list_waits_for_its_head_and_is_committed_to_its_line(
     user: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:

@@ -241,6 +241,7 @@ async def test_a_write_is_stamped_and_goes_to_the_journal_before_anybody_is_told
         device_id="phone",
         change=Change("add", content(1), operation_id="op", observed=2),
         timestamp=HLCTimestamp(NOW_MS, 0, "here"),
+        is_stamped_here=True,
     )
     assert (others.relayed, others.published, others.outcomes) == ([], [], [])
 
@@ -352,6 +353,7 @@ async def test_a_devices_own_stamp_is_kept_and_the_clock_goes_on_above_it(
     watchlist.tell(others.write())
     await handled(watchlist)
     first, second = (commit.operation.timestamp for commit in others.commits())
+    assert [commit.operation.is_stamped_here for commit in others.commits()] == [False, True]
     assert first == ahead
     assert second > ahead
     assert second.node == "here"

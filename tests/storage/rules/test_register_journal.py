@@ -144,3 +144,11 @@ def test_the_order_in_which_words_arrive_does_not_matter(words: list[RegisterOpe
         assert head.items + head.replicas == len(registers)
         ends.add(str(sorted((one.key, sorted(one.values.items()), one.timestamp, one.device_id) for one in registers)))
     assert len(ends) == 1
+
+
+def test_an_update_and_a_removal_of_one_stamp_leave_no_part_of_a_value_in_either_order() -> None:
+    for words in permutations((says(5, 10.5, watched=True), says(5, None))):
+        journal = empty_journal()
+        outcomes = [journal.apply(word) for word in words]
+        assert value(outcomes[-1]) == {}
+        assert not journal.has("film")

@@ -62,6 +62,19 @@ def test_the_first_commit_after_a_promotion_is_of_a_new_epoch(
     assert changes(journal, 2, epoch=journal.epoch).head == 3
 
 
+def test_so_is_a_list_that_is_named_or_deleted_first(
+    open_journal: OpenJournal, author: Author, postgresql_url: str
+) -> None:
+    journal = open_journal(postgresql_url)
+    journal.commit([author.add("alien")])
+    epochs = [of_meta(postgresql_url, "epoch")]
+    for edit in (lambda: journal.put_list("ann", "kids", "Kids"), lambda: journal.delete_list("ann", "kids")):
+        execute(postgresql_url, OTHER)
+        edit()
+        epochs.append(of_meta(postgresql_url, "epoch"))
+    assert len(set(epochs)) == 3
+
+
 def test_the_probe_renews_it_too_so_that_devices_are_told_while_nobody_writes(postgresql_url: str) -> None:
     migrate(postgresql_url)
     database = Database(postgresql_url)

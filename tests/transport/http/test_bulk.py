@@ -127,6 +127,18 @@ async def test_what_is_no_collection_of_a_bulk_is_told_which_there_are(
 
 
 @integration
+async def test_a_collection_is_found_however_its_name_is_spelled(
+    api: aiohttp.ClientSession, way: str, user: str
+) -> None:
+    await post(api, OPERATIONS + way, {"operations": [VALID]}, bearer(user))
+    removal = json.dumps(PLAYED | {"operation": "remove", "content_id": VALID["content_id"]})
+    body = '{"operations": [' + removal.replace("collection", r"collec\u0074ion") + "]}"
+    async with api.post(OPERATIONS + way, data=body, headers=bearer(user)) as response:
+        (result,) = (await response.json())["results"]
+    assert (result["collection"], result["status"]) == ("progress", "not_found")  # and it stays in the watchlist
+
+
+@integration
 async def test_a_bulk_may_name_devices_too(api: aiohttp.ClientSession, way: str, user: str) -> None:
     stamp = {"timestamp": {"physical": 1_790_000_000_000, "logical": 0, "node": "phone"}}
     own = {"collection": "devices", "operation": "update", "device_id": "phone", "device_name": "My phone"}
