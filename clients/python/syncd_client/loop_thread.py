@@ -1,19 +1,47 @@
 """An event loop on a thread of its own, for callers that have none."""
 
 import asyncio
+import os
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """Gives each call a thread of its own, for which the process does not wait.
+
+    The loop asks for names of hosts on its executor. A pool takes nothing more once the main thread has ended, while
+    other threads may use the client for hours, and a process waits for the threads of its pools.
+    """
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                value = call(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - told to who waits, whatever it is
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+
+        threading.Thread(target=run, name="syncd-client executor", daemon=True).start()
+        return future
 
 
 class LoopThread:
-    """Runs until ``stop``. Thread: any. The process does not wait for it when it ends."""
+    """Runs until ``stop``. Thread: any, of the process that made it. The process does not wait for it when it ends."""
 
     def __init__(self) -> None:
+        self._process_id = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(_DaemonThreads())
         self._lock = threading.Lock()
         self._is_stopped = False
         """Whether nothing may be put on the loop any more: it would never run."""
@@ -25,13 +53,21 @@ class LoopThread:
         """Whether the caller is on it."""
         return threading.current_thread() is self._thread
 
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this process was forked from the one in which it runs: threads are not inherited."""
+        return os.getpid() != self._process_id
+
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Return what ``coroutine`` does on the loop; it is cancelled if the caller is interrupted.
 
         Raises:
             TimeoutError: after ``timeout_s``.
-            RuntimeError: the loop was stopped before.
+            RuntimeError: the loop was stopped before, or runs in another process.
         """
+        if self.is_of_parent:
+            coroutine.close()
+            raise RuntimeError("the client runs in the process that this one was forked from: make another one here")
         with self._lock:
             if self._is_stopped:
                 coroutine.close()
