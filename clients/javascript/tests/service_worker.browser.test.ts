@@ -57,6 +57,7 @@ test("a service worker shares list, progress and connection with the pages", {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(site.url({}));
+  // biome-ignore lint/security/noSecrets: the name of a global
   await page.waitForFunction(() => "SyncClientOfPage" in globalThis);
   const said = { url: daemon.url, token: mint("ann", "browser"), content: A };
   await page.evaluate(
