@@ -114,9 +114,8 @@ var Shown = class {
    */
   subscribe(listener) {
     const onUpdated = () => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
     onUpdated();
-    return end;
+    return this.host.onUpdated(onUpdated);
   }
 };
 
