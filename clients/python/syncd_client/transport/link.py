@@ -64,18 +64,23 @@ class Link:
     def drop(self) -> None:
         """Report nothing more and close, code 1000, at whatever stage."""
         self.is_closed = True
-        for task in self._tasks:
+        for task in self._left:
             task.cancel()
 
     @property
     def is_busy(self) -> bool:
         """Whether something of it is left, its closing handshake perhaps."""
-        return bool(self._tasks)
+        return bool(self._left)
 
     async def wait_closed(self) -> None:
         """Return when nothing of a dropped link is left."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while left := self._left:
+            await asyncio.wait(left)
+
+    @property
+    def _left(self) -> set[asyncio.Task[None]]:
+        """What of it runs: nothing that an event loop which has ended has left behind."""
+        return {task for task in self._tasks if not task.get_loop().is_closed()}
 
     # What its transport reports to
 
