@@ -10,7 +10,7 @@ from syncd_client.core.core import Core
 from syncd_client.core.outputs import Transport
 from syncd_client.core.token import read_token
 from syncd_client.data.messages import ClientMessage
-from syncd_client.transport.carrying import Input
+from syncd_client.transport.carrying import BROKEN, Input
 from syncd_client.transport.websocket_transport import can_be_had, talk
 
 if TYPE_CHECKING:
@@ -99,9 +99,17 @@ class Link:
         """Do ``work``, which is cancelled when the connection is dropped."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_report_failure)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            task.get_loop().call_exception_handler(
+                {"message": "the connection failed", "exception": error, "task": task}
+            )
+            reason = f"the connection failed: {type(error).__name__}"
+            self.put_last(partial(Core.closed, code=BROKEN, reason=reason))
 
     def _new_http(self, bearer: str) -> "HttpTransport":
         # Imported where a network lets no WebSocket through: others need neither its memory nor its 100 ms.
@@ -133,8 +141,3 @@ def _answered(value: object) -> Input:
             return partial(Core.token_failed, reason="get_token returned None")
         case _:
             return partial(Core.token_unusable, reason=f"get_token must return a text, not {type(value).__name__}")
-
-
-def _report_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        task.get_loop().call_exception_handler({"message": "the connection failed", "exception": error, "task": task})
