@@ -33,7 +33,7 @@ export const MODERN = {
 const LEGACY = {
   target: "chrome63",
   external: [CLIENT],
-  inject: ["src/platform/legacy_global.ts"],
+  inject: ["src/platform/legacy_global.ts", "src/platform/legacy_url.ts"],
   plugins: [inPlaceOf("src/platform/event_target.ts", "src/platform/legacy_event_target.ts")],
   logOverride: { "unsupported-regexp": "error" }, // it would be a SyntaxError when the module is loaded
 };

@@ -71,8 +71,8 @@ function digit(value) {
 // src/data/placing.ts
 async function move(list, canonical, contentId, { before: before2, after: after2 }) {
   const moved = canonical(contentId);
-  const place = { before: before2 && canonical(before2), after: after2 && canonical(after2) };
-  const placed = positionsFor(list.items, moved, place);
+  const idOf = (other) => other === null || other === void 0 ? void 0 : canonical(other);
+  const placed = positionsFor(list.items, moved, { before: idOf(before2), after: idOf(after2) });
   const ids = await Promise.all(placed.map(([id, position]) => list.add(id, { position })));
   return ids[placed.findIndex(([id]) => id === moved)] ?? "";
 }

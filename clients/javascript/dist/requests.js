@@ -58,12 +58,10 @@ var DEVICES = "/api/v1/devices";
 var TIMEOUT_MS = 3e4;
 var TOKEN_TIMEOUT_MS = 2e4;
 async function lists(asking) {
-  const { body } = await answered(asking, LISTS, {}, [200]);
-  return JSON.parse(body).lists;
+  return (await said("lists", asking, LISTS, {})).lists;
 }
-async function rename(asking, list, name) {
-  const { body } = await answered(asking, `${LISTS}/${list}`, withBody("PUT", { name }), [200, 201]);
-  return JSON.parse(body);
+function rename(asking, list, name) {
+  return said("name", asking, `${LISTS}/${list}`, withBody("PUT", { name }));
 }
 async function remove(asking, list) {
   const { status, problem } = await answered(asking, `${LISTS}/${list}`, { method: "DELETE" }, [204, 404]);
@@ -71,15 +69,24 @@ async function remove(asking, list) {
 }
 async function send(asking, target, commandType, payload) {
   const command = { target_device_id: target, command_type: commandType, payload: payload ?? void 0 };
-  await answered(asking, `${DEVICES}/commands`, withBody("POST", command), [200]);
+  await said("status", asking, `${DEVICES}/commands`, withBody("POST", command));
 }
 async function handoff(asking, target, contentId) {
   const wanted = { target_device_id: target, content_id: contentId };
-  const { body } = await answered(asking, `${DEVICES}/handoff`, withBody("POST", wanted), [200]);
-  return JSON.parse(body).position_seconds;
+  const name = "position_seconds";
+  return (await said(name, asking, `${DEVICES}/handoff`, withBody("POST", wanted)))[name];
 }
 function withBody(method, fields) {
   return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
+}
+async function said(field, asking, target, options) {
+  const { status, body } = await answered(asking, target, options, [200, 201]);
+  try {
+    const value = JSON.parse(body);
+    if (field in value) return value;
+  } catch {
+  }
+  throw failed("the answer is not the service's", status);
 }
 async function answered({ service, session }, target, options, wanted) {
   await session.shown;

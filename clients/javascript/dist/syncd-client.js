@@ -114,9 +114,8 @@ var Shown = class {
    */
   subscribe(listener) {
     const onUpdated = () => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
     onUpdated();
-    return end;
+    return this.host.onUpdated(onUpdated);
   }
 };
 
@@ -3337,7 +3336,7 @@ var BrowserTabs = class {
     this.#name = name;
     this.#channel = globalThis.BroadcastChannel === void 0 ? null : new BroadcastChannel(name);
     if (this.#channel === null) return;
-    this.#locks = navigator.locks;
+    this.#locks = globalThis.navigator?.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
   }
   get canTell() {

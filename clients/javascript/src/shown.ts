@@ -34,8 +34,7 @@ export abstract class Shown<Item> {
    */
   subscribe(listener: (items: readonly Item[]) => void): () => void {
     const onUpdated = (): void => listener(this.items);
-    const end = this.host.onUpdated(onUpdated);
-    onUpdated();
-    return end;
+    onUpdated(); // what it throws nobody could end
+    return this.host.onUpdated(onUpdated);
   }
 }

@@ -146,7 +146,7 @@ test("commands are plain requests, and what the service does not do is told by i
     const isOffline = asked.length > 2;
     response.writeHead(isOffline ? 400 : 200, { "content-type": `application/${isOffline ? "problem+" : ""}json` });
     const problem = { status: 400, title: "Bad Request", detail: "tv is offline", code: "device_offline" };
-    response.end(JSON.stringify(isOffline ? problem : { success: true, position_seconds: 90.5 }));
+    response.end(JSON.stringify(isOffline ? problem : { status: "sent", position_seconds: 90.5 }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   context.after(() => server.close());
@@ -160,6 +160,24 @@ test("commands are plain requests, and what the service does not do is told by i
     ["/api/v1/devices/handoff", { target_device_id: "tv", content_id: content(1) }],
     ["/api/v1/devices/commands", { target_device_id: "tv", command_type: "pause" }],
   ]);
+});
+
+test("what somebody else on the way answers is no success", async (context) => {
+  const bodies = ["<html>Please log in</html>", "{}", "null", '"sent"'];
+  let answer = "";
+  const server = createServer((_, response) => response.end(answer));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => server.close());
+  const { client } = await open(context, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const kids = client.list("kids");
+  for (answer of bodies)
+    for (const call of [
+      () => client.send("tv", "pause"),
+      () => client.handoff("tv", content(1)),
+      () => client.lists(),
+      () => kids.rename("Kids"),
+    ])
+      await assert.rejects(call, { message: "the answer is not the service's", status: 200, code: null });
 });
 
 test("a command of another device is told with all that it says", async (context) => {

@@ -62,3 +62,17 @@ test("Svelte takes the client as a store", async (context) => {
   await lengthOf(client, 2);
   assert.deepEqual(seen, [0, 1]);
 });
+
+test("a listener that fails at its first call is not called again: nobody has what would end that", async (context) => {
+  const { service, client } = await open(context);
+  let calls = 0;
+  const fails = (): void => {
+    calls += 1;
+    throw new Error("no place to show it");
+  };
+  assert.throws(() => client.subscribe(fails), { message: "no place to show it" });
+  assert.throws(() => client.subscribe(undefined as never), TypeError);
+  service.change("add", [B]);
+  await lengthOf(client, 1);
+  assert.equal(calls, 1);
+});

@@ -53,6 +53,16 @@ test("a store on AsyncStorage keeps what it is given, in short texts, and leaves
   );
 });
 
+test("a store on what answers at once, and undefined where there is nothing, keeps what it is given", async () => {
+  const texts = new Map<string, string>();
+  const storage: TextStorage = {
+    getItem: (key) => texts.get(key),
+    setItem: (key, text) => texts.set(key, text),
+    removeItem: (key) => texts.delete(key),
+  };
+  await assert.doesNotReject(checkStore(() => new AsyncStorageStore(storage)));
+});
+
 test("whenever the device goes off, a store on AsyncStorage has all of a save or nothing", async () => {
   const put = (index: number, physical: number) => ({
     put: { content_id: `c${index}`, timestamp: { physical, logical: 0, node: "n" }, rank: 0, device_id: null },

@@ -26,17 +26,36 @@ class CallGuard:
         Raises:
             RuntimeError: from another thread or event loop, or from none.
         """
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            raise RuntimeError(
-                f"{call}: no event loop runs in this thread. Call it in a coroutine, from another thread by"
-                " loop.call_soon_threadsafe; or use syncd_client.sync.Client, which every thread may call"
-            ) from None
+        running = _running_loop(call)
         if self._loop is None:
             self._loop = running
         if running is not self._loop:
+            if self._loop.is_closed():
+                raise RuntimeError(
+                    f"{call}: the event loop has ended on which the client was used first: await close() on this one,"
+                    " and sign_in"
+                )
             raise RuntimeError(
                 f"{call}: the client belongs to another event loop, the one on which it was used first: call it there,"
                 " by loop.call_soon_threadsafe, or make a client for each loop"
             )
+
+    def check_close(self) -> None:
+        """As ``check_loop`` for ``close``, which any event loop may call when the client's has ended.
+
+        Raises:
+            RuntimeError: it may not.
+        """
+        if self._loop is not None and self._loop.is_closed():
+            self._loop = _running_loop("close")
+        self.check_loop("close")
+
+
+def _running_loop(call: str) -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            f"{call}: no event loop runs in this thread. Call it in a coroutine, from another thread by"
+            " loop.call_soon_threadsafe; or use syncd_client.sync.Client, which every thread may call"
+        ) from None

@@ -1,5 +1,6 @@
 """The functions that an app gives: mistakes are named at once, by what to do instead."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 
@@ -31,8 +32,14 @@ def asking(get_token: GetToken) -> AskForToken:
         )
 
     async def ask() -> str:
-        answer = get_token()
-        return await answer if inspect.isawaitable(answer) else answer
+        try:
+            answer = get_token()
+            return await answer if inspect.isawaitable(answer) else answer
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError("what get_token awaits was cancelled") from error  # by the app, and not who asks
 
     return ask
 

@@ -77,9 +77,9 @@ class Client(ListCalls):
         """Disconnect and release everything; the list stays stored, and ``sign_in`` opens it again. Idempotent.
 
         Raises:
-            RuntimeError: called from another event loop.
+            RuntimeError: called from another event loop, and the client's has not ended.
         """
-        self._guard.check_loop("close")
+        self._guard.check_close()
         self._guard.is_closed = True
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close())

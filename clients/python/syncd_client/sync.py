@@ -6,6 +6,7 @@ The names are those of ``syncd_client.Client``, which runs on a thread of its ow
 import asyncio
 import atexit
 import inspect
+import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -53,6 +54,8 @@ class Client(ListCalls):
         self._client = client
         self._thread: LoopThread | None = None
         """While it is open."""
+        self._last_thread: LoopThread
+        """The latest one, open or not."""
         self._life = threading.RLock()
         """Held by who opens or closes it."""
         self._queues: WeakSet[EventQueue] = WeakSet()
@@ -74,7 +77,9 @@ class Client(ListCalls):
             TimeoutError: after ``timeout_s``; the client is closed all the same.
             RuntimeError: called by a listener, on the thread that is to end.
         """
-        check_thread("close", self._thread)
+        if self._last_thread.is_of_parent:
+            return  # nothing of it runs in this process
+        check_thread("close", self._last_thread)
         with self._life:
             if self._thread is None:
                 return
@@ -88,7 +93,7 @@ class Client(ListCalls):
                     queue.close()
 
     def _open(self) -> None:
-        self._thread = LoopThread()
+        self._thread = self._last_thread = LoopThread()
         _open_clients.add(self)
 
     # What the app sees
@@ -150,9 +155,13 @@ class Client(ListCalls):
         """
         check_user_id(user_id)
         asking(get_token)  # raises for what is no function
-        with self._life:
-            if self._thread is None:
-                self._open()
+        if self._last_thread.is_current:  # who closes the client meanwhile holds the lock, and waits for this thread
+            self._client.sign_in(user_id, _on_a_thread(get_token))
+            return
+        if self._thread is None or not self._thread.is_of_parent:  # else a thread that is not here may hold it
+            with self._life:
+                if self._thread is None:
+                    self._open()
         self._call("sign_in", lambda: self._client.sign_in(user_id, _on_a_thread(get_token)))
 
     def sign_out(self, *, erase: bool) -> None:
@@ -259,8 +268,8 @@ def _on_a_thread(get_token: GetToken) -> GetToken:
         def run() -> None:
             try:
                 value = get_token()
-            except Exception as error:  # noqa: BLE001 - told to the client, whatever it is
-                settle(answer.set_exception, error)
+            except BaseException as error:  # noqa: BLE001 - told to the client, whatever it is
+                settle(answer.set_exception, _as_exception(error))
             else:
                 settle(answer.set_result, value)
 
@@ -271,7 +280,20 @@ def _on_a_thread(get_token: GetToken) -> GetToken:
     return ask
 
 
+def _as_exception(error: BaseException) -> Exception:
+    """Return what can be raised in a coroutine: no ``StopIteration``, nor what would end the client's thread."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    failure = RuntimeError(f"get_token raised {type(error).__name__}")
+    failure.__cause__ = error
+    return failure
+
+
 _open_clients: set[Client] = set()
+
+
+if hasattr(os, "register_at_fork"):  # a process that was forked has none to close
+    os.register_at_fork(after_in_child=_open_clients.clear)
 
 
 @atexit.register

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from syncd_client import Client, MemoryStore, NotSignedInError, SqliteStore, State
+from syncd_client import (
+    Client,
+    Disconnected,
+    MemoryStore,
+    NotSignedInError,
+    RequestFailedError,
+    SqliteStore,
+    State,
+)
 
 from tests.timeouts import TIMEOUT_S
 
@@ -148,6 +156,23 @@ async def test_a_plain_function_is_asked_like_a_coroutine_function(client: Clien
 class Asynchronous:
     async def __call__(self, *_: object) -> None:
         """Return at once."""
+
+
+async def test_a_callback_whose_own_task_was_cancelled_is_told_at_once(client: Client) -> None:
+    login = asyncio.get_running_loop().create_future()
+    login.cancel()
+
+    async def wait_for_login() -> str:
+        return str(await login)
+
+    events = client.events()
+    client.sign_in("alice", wait_for_login)
+    async for event in events:
+        if isinstance(event, Disconnected):
+            assert event.reason == "no token: RuntimeError"
+            break
+    with pytest.raises(RequestFailedError, match=r"^no token: RuntimeError$"):
+        await client.lists()
 
 
 @pytest.mark.parametrize("function", [None, True, get_token, Asynchronous()])

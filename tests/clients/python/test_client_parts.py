@@ -6,9 +6,11 @@ import json
 import pytest
 from syncd_client.core.backoff import BASE_MS, CAP_MS, Backoff
 from syncd_client.core.core import Core, CoreDeps
-from syncd_client.core.outputs import Send, StartTimer, Timer
+from syncd_client.core.outputs import Output, Send, StartTimer, Timer
 from syncd_client.core.silence import SILENCE_MS
+from syncd_client.core.timers import Timers
 from syncd_client.core.token import Token, read_token
+from syncd_client.core.tokens import Tokens
 from syncd_client.data.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.data.list_view import Item, list_view
 from syncd_client.data.messages import Ping, Write, encode
@@ -42,6 +44,14 @@ def test_a_claim_of_another_type_counts_as_absent(other: object) -> None:
     assert read_token(value) == Token(value, "alice")
     value = jwt({"sub": other if other != "soon" else 7, "exp": 7.5})
     assert read_token(value) == Token(value, exp=7.5)
+
+
+@pytest.mark.parametrize("exp", [1e308, -1e308, 10**40])
+def test_a_token_may_end_beyond_all_dates(exp: float) -> None:
+    outputs: list[Output] = []
+    tokens = Tokens("alice", outputs.append, Timers(outputs.append, lambda: 0), lambda: 0)
+    tokens.use(read_token(jwt({"exp": exp})))
+    assert [type(output) for output in outputs] == [StartTimer]
 
 
 def test_a_token_may_leave_out_what_it_wants() -> None:

@@ -9,8 +9,13 @@ interface Movable {
   add(contentId: string, carried: { readonly position: string }): PromiseLike<string>;
 }
 
-/** Beside which content; at the end, if neither is said. */
+/** Beside which content; at the end, if neither is said. What is null is not. */
 export interface Place {
+  readonly before?: string | null | undefined;
+  readonly after?: string | null | undefined;
+}
+
+interface CanonicalPlace {
   readonly before?: string | undefined;
   readonly after?: string | undefined;
 }
@@ -26,8 +31,9 @@ export async function move(
   { before, after }: Place,
 ): Promise<string> {
   const moved = canonical(contentId);
-  const place = { before: before && canonical(before), after: after && canonical(after) };
-  const placed = positionsFor(list.items, moved, place);
+  const idOf = (other: string | null | undefined): string | undefined =>
+    other === null || other === undefined ? undefined : canonical(other);
+  const placed = positionsFor(list.items, moved, { before: idOf(before), after: idOf(after) });
   const ids = await Promise.all(placed.map(([id, position]) => list.add(id, { position })));
   return ids[placed.findIndex(([id]) => id === moved)] ?? "";
 }
@@ -39,7 +45,7 @@ export async function move(
  *
  * Word by word: clients/conformance/README.md, "Moving".
  */
-export function positionsFor(items: readonly Item[], contentId: string, place: Place): Placed[] {
+export function positionsFor(items: readonly Item[], contentId: string, place: CanonicalPlace): Placed[] {
   const others = items.filter(({ content_id }) => content_id !== contentId);
   const ids = others.map(({ content_id }) => content_id);
   const positions = others.map(({ position }) => position).filter((position) => position !== undefined); // they come first
@@ -69,7 +75,7 @@ function placedBetween(a: string | null, b: string | null, ids: readonly string[
   }
 }
 
-function indexOf(ids: readonly string[], { before, after }: Place): number {
+function indexOf(ids: readonly string[], { before, after }: CanonicalPlace): number {
   const wanted = before ?? after;
   if (wanted === undefined) return ids.length;
   if (before !== undefined && after !== undefined) throw new TypeError("before, after: name one of them, or none");

@@ -10,11 +10,14 @@ import { type Change, type Stored, UserState } from "../data/user_state.js";
 import { InTurn } from "./in_turn.js";
 import type { Store } from "./store.js";
 
-/** As much as is needed of AsyncStorage. */
+/** What there may be of a name; an empty text is none. */
+type Text = string | null | undefined;
+
+/** As much as is needed of AsyncStorage; what answers at once will do, too. */
 export interface TextStorage {
-  getItem(key: string): Promise<string | null>;
-  setItem(key: string, value: string): Promise<unknown>;
-  removeItem(key: string): Promise<unknown>;
+  getItem(key: string): Text | Promise<Text>;
+  setItem(key: string, value: string): unknown;
+  removeItem(key: string): unknown;
 }
 
 interface Pointer {
@@ -108,19 +111,19 @@ export class AsyncStorageStore implements Store {
     if (before) await this.#removeFrom(userId, before.pointer.slot, before.length);
   }
 
-  #write(userId: string, { slot, id }: Pointer, place: number, changes: readonly Change[]): Promise<unknown> {
-    return this.#storage.setItem(this.#key(userId, slot, place), JSON.stringify({ id, changes } satisfies Entry));
+  async #write(userId: string, { slot, id }: Pointer, place: number, changes: readonly Change[]): Promise<void> {
+    await this.#storage.setItem(this.#key(userId, slot, place), JSON.stringify({ id, changes } satisfies Entry));
   }
 
   async #load(userId: string): Promise<Sequence | null> {
     const text = await this.#storage.getItem(this.#key(userId));
-    if (text === null) return null;
+    if (!text) return null;
     const pointer = JSON.parse(text) as Pointer;
     const state = UserState.empty("");
     let length = 0;
     for (; ; length += 1) {
       const entry = await this.#storage.getItem(this.#key(userId, pointer.slot, length));
-      const { id, changes } = JSON.parse(entry ?? "{}") as Partial<Entry>;
+      const { id, changes } = JSON.parse(entry || "{}") as Partial<Entry>;
       if (id !== pointer.id || changes === undefined) return { pointer, state, length };
       for (const change of changes) state.apply(change);
     }
@@ -132,7 +135,7 @@ export class AsyncStorageStore implements Store {
     await this.#storage.removeItem(this.#key(userId));
     for (const slot of ["a", "b"] as const) {
       let length = 0;
-      while ((await this.#storage.getItem(this.#key(userId, slot, length))) !== null) length += 1;
+      while (await this.#storage.getItem(this.#key(userId, slot, length))) length += 1;
       await this.#removeFrom(userId, slot, length);
     }
   }

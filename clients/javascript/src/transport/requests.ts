@@ -33,14 +33,12 @@ export interface Asking {
 
 /** Rejects with a `RequestError` that says why they cannot be had now; so do the others. */
 export async function lists(asking: Asking): Promise<readonly NamedList[]> {
-  const { body } = await answered(asking, LISTS, {}, [200]);
-  return (JSON.parse(body) as { lists: NamedList[] }).lists;
+  return (await said<{ lists: NamedList[] }>("lists", asking, LISTS, {})).lists;
 }
 
 /** Name a list, which is created if it is not there. */
-export async function rename(asking: Asking, list: string, name: string): Promise<NamedList> {
-  const { body } = await answered(asking, `${LISTS}/${list}`, withBody("PUT", { name }), [200, 201]);
-  return JSON.parse(body) as NamedList;
+export function rename(asking: Asking, list: string, name: string): Promise<NamedList> {
+  return said("name", asking, `${LISTS}/${list}`, withBody("PUT", { name }));
 }
 
 /** Delete a list with all that is in it, if there is one. */
@@ -52,20 +50,32 @@ export async function remove(asking: Asking, list: string): Promise<void> {
 /** Have a device do something; fulfilled when the command is on its way to it. */
 export async function send(asking: Asking, target: string, commandType: string, payload?: unknown): Promise<void> {
   const command = { target_device_id: target, command_type: commandType, payload: payload ?? undefined };
-  await answered(asking, `${DEVICES}/commands`, withBody("POST", command), [200]);
+  await said<{ status: string }>("status", asking, `${DEVICES}/commands`, withBody("POST", command));
 }
 
 /** Have a device go on with a content; from where, in seconds, null if nobody knows. */
 export async function handoff(asking: Asking, target: string, contentId: string): Promise<number | null> {
   const wanted = { target_device_id: target, content_id: contentId };
-  const { body } = await answered(asking, `${DEVICES}/handoff`, withBody("POST", wanted), [200]);
-  return (JSON.parse(body) as { position_seconds: number | null }).position_seconds;
+  const name = "position_seconds";
+  return (await said<{ [name]: number | null }>(name, asking, `${DEVICES}/handoff`, withBody("POST", wanted)))[name];
 }
 
 type Options = Parameters<typeof request>[3];
 
 function withBody(method: string, fields: object): Options {
   return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
+}
+
+/** What is answered: it has `field`, or it is of somebody else on the way, who may answer anything. */
+async function said<T>(field: keyof T, asking: Asking, target: string, options: Options): Promise<T> {
+  const { status, body } = await answered(asking, target, options, [200, 201]);
+  try {
+    const value = JSON.parse(body) as T & object;
+    if (field in value) return value;
+  } catch {
+    // It is no JSON, or no object.
+  }
+  throw failed("the answer is not the service's", status);
 }
 
 async function answered(

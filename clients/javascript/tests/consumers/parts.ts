@@ -6,7 +6,8 @@ import { AsyncStorageStore, type TextStorage } from "syncd-client/stores";
 
 declare const storage: TextStorage;
 const store: Store = new AsyncStorageStore(storage);
-const client = new SyncClient({ url: "https://sync.example.com", getToken: () => null, store });
+declare const url: string | undefined; // as an environment's variables are
+const client = new SyncClient({ url, getToken: () => null, store, database: undefined, contentIds: undefined });
 
 interface Note {
   readonly text: string;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import type { Item } from "../../src/data/list_view.js";
-import { type Place, type Placed, positionsFor } from "../../src/data/placing.js";
+import { type Placed, positionsFor } from "../../src/data/placing.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
 import { SyncClient } from "../../src/syncd-client.js";
 import { content } from "../contents.js";
@@ -14,11 +14,13 @@ import { ROOT } from "../daemon.js";
 import { FakeService } from "../fake_service.js";
 
 const examples = JSON.parse(readFileSync(join(ROOT, "clients/conformance/positions.json"), "utf8")) as {
-  readonly moved: readonly (Place & {
+  readonly moved: readonly {
+    readonly before?: string;
+    readonly after?: string;
     readonly positions: readonly (string | null)[];
     readonly moves: string;
     readonly gives: readonly Placed[];
-  })[];
+  }[];
 };
 
 /** A list with these positions, its contents a, b, c …; those without one are the newest first. */
@@ -31,8 +33,8 @@ function shown(...positions: (string | null)[]): Item[] {
 }
 
 test("only what has to get a position gets one, as in every client", () => {
-  for (const { positions, moves, before, after, gives } of examples.moved)
-    assert.deepEqual(positionsFor(shown(...positions), moves, { before, after }), gives);
+  for (const { positions, moves, gives, ...place } of examples.moved)
+    assert.deepEqual(positionsFor(shown(...positions), moves, place), gives);
 });
 
 test("what cannot be beside is refused", () => {
@@ -52,8 +54,9 @@ test("a list moves a content, in it or not, and is told its operation", async (c
   const id = await kids.move(C.toUpperCase(), { before: A });
   const shows = () => kids.items.map(({ content_id }) => content_id);
   assert.deepEqual([shows(), typeof id], [[C, A, B], "string"]);
-  await kids.move(C, { after: A });
+  await kids.move(C, { before: null, after: A });
   assert.deepEqual(shows(), [A, C, B]);
   await assert.rejects(kids.move(A, { before: content(9) }), TypeError);
+  await assert.rejects(kids.move(A, { before: "" }), { message: /^content_id: /u });
   await assert.rejects(kids.move("kids"), { message: /^content_id: /u });
 });

@@ -13,6 +13,8 @@ from syncd_client.core.token import Token
 ANSWER_MS: Final = 20_000
 RENEW_AHEAD_MS: Final = 60_000
 RENEW_PAUSE_MS: Final = 30_000
+FAR_S: Final = 1e12
+"""Beyond it one end is as another; and what a float of JSON has in milliseconds may be infinite."""
 
 REFUSED_BEFORE: Final = "the token was refused before"
 """Says an event of a client whose app has no other token, and may not get one."""
@@ -66,7 +68,7 @@ class Tokens:
         """Take it for the attempt or connection under way, and renew it in time."""
         self.used = token
         if token.exp is not None:
-            ahead_ms = int(token.exp * 1000) - RENEW_AHEAD_MS - self._now_ms()
+            ahead_ms = int(max(-FAR_S, min(token.exp, FAR_S)) * 1000) - RENEW_AHEAD_MS - self._now_ms()
             self._timers.start(Timer.RENEW, max(ahead_ms, RENEW_PAUSE_MS))
 
     def renew_later(self) -> None:

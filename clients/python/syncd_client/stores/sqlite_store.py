@@ -1,10 +1,12 @@
 """A store in one SQLite file: list and queue outlive restarts, crashes and power cuts."""
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from weakref import WeakSet
 
 import msgspec
 from msgspec import Struct
@@ -72,6 +74,7 @@ class SqliteStore:
                     raise StoreInUseError(f"another client uses {self._path}") from error
                 raise
             self._database, self._identity = database, _identity(self._path)
+            _open_stores.add(self)
         return self._database
 
     def _unmoved(self) -> sqlite3.Connection:
@@ -140,6 +143,18 @@ class SqliteStore:
             self._database.close()
             self._database = None
 
+    def leave_to_parent(self) -> None:
+        """Forget the database in a process that was forked, as if it was never opened: the file stays its parent's.
+
+        Closing it would write the log, as far as this process knows it, into the file, and delete it, while the parent
+        goes on to write both: what it stores from then on is lost with it, or the file is damaged.
+        """
+        if self._database is not None:
+            import ctypes  # noqa: PLC0415 - nobody else needs it
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))  # or it is closed when nothing refers to it
+            self._database = None
+
     def _leave_moved(self) -> bool:
         """Close the database if it is at its path no more; return whether it was so."""
         if self._database is None or self._identity == _identity(self._path):
@@ -152,6 +167,18 @@ class SqliteStore:
 
     def _values(self, query: str, user_id: str) -> list[str]:
         return [value for (value,) in self._opened().execute(query, (user_id,))]
+
+
+_open_stores: Final = WeakSet[SqliteStore]()
+
+
+def _leave_all_to_parent() -> None:
+    for store in tuple(_open_stores):
+        store.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from syncd_client.core.core import Core
 from syncd_client.core.outputs import Transport
 from syncd_client.core.token import read_token
 from syncd_client.data.messages import ClientMessage
-from syncd_client.transport.carrying import Input
+from syncd_client.transport.carrying import BROKEN, Input
 from syncd_client.transport.websocket_transport import can_be_had, talk
 
 if TYPE_CHECKING:
@@ -64,18 +64,23 @@ class Link:
     def drop(self) -> None:
         """Report nothing more and close, code 1000, at whatever stage."""
         self.is_closed = True
-        for task in self._tasks:
+        for task in self._left:
             task.cancel()
 
     @property
     def is_busy(self) -> bool:
         """Whether something of it is left, its closing handshake perhaps."""
-        return bool(self._tasks)
+        return bool(self._left)
 
     async def wait_closed(self) -> None:
         """Return when nothing of a dropped link is left."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while left := self._left:
+            await asyncio.wait(left)
+
+    @property
+    def _left(self) -> set[asyncio.Task[None]]:
+        """What of it runs: nothing that an event loop which has ended has left behind."""
+        return {task for task in self._tasks if not task.get_loop().is_closed()}
 
     # What its transport reports to
 
@@ -94,9 +99,17 @@ class Link:
         """Do ``work``, which is cancelled when the connection is dropped."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_report_failure)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            task.get_loop().call_exception_handler(
+                {"message": "the connection failed", "exception": error, "task": task}
+            )
+            reason = f"the connection failed: {type(error).__name__}"
+            self.put_last(partial(Core.closed, code=BROKEN, reason=reason))
 
     def _new_http(self, bearer: str) -> "HttpTransport":
         # Imported where a network lets no WebSocket through: others need neither its memory nor its 100 ms.
@@ -128,8 +141,3 @@ def _answered(value: object) -> Input:
             return partial(Core.token_failed, reason="get_token returned None")
         case _:
             return partial(Core.token_unusable, reason=f"get_token must return a text, not {type(value).__name__}")
-
-
-def _report_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        task.get_loop().call_exception_handler({"message": "the connection failed", "exception": error, "task": task})

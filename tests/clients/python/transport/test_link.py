@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -133,3 +134,22 @@ async def test_a_client_that_wakes_asks_the_service_for_a_sign_of_life() -> None
             client.wake()
             assert json.loads(await received.get()) == {"type": "ping"}
         assert client.transport is None
+
+
+@pytest.mark.parametrize("transport", [Transport.WEBSOCKET, Transport.STREAM])
+async def test_whatever_a_connection_dies_of_the_core_is_told_at_once(transport: Transport) -> None:
+    loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor()
+    threads.shutdown()  # as all are once the main thread has ended: no name of a host is found any more
+    loop.set_default_executor(threads)
+    logged: list[str] = []
+    loop.set_exception_handler(lambda _, context: logged.append(context["message"]))
+    reported: asyncio.Queue[Any] = asyncio.Queue()
+    link = Link("ws://localhost:9", reported.put_nowait)
+    link.open(transport, "/ws", "a-token")
+    func, fields = await told(reported)
+    assert (func, fields["reason"]) == (Core.closed, "the connection failed: RuntimeError")
+    assert link.is_closed
+    link.drop()
+    await link.wait_closed()
+    assert logged == ["the connection failed"]

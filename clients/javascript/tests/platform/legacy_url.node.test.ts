@@ -1,0 +1,50 @@
+/** The URL of platforms whose own reads nothing finds what the platform's does. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SmallUrl, URL as UsableUrl } from "../../src/platform/legacy_url.js";
+
+const PARTS = ["protocol", "username", "password", "host", "pathname", "search", "hash"] as const;
+
+function partsOf(url: SmallUrl): string[] {
+  return PARTS.map((part) => url[part]);
+}
+
+test("where a service is, is read as the platform's own does", () => {
+  for (const text of [
+    "ws://localhost:8083",
+    "HTTPS://Sync.Example.COM/",
+    " https://sync.example.com ",
+    "wss://sync.example.com//",
+    "https://example.com:443/sync/v2/",
+    "http://example.com:443",
+    "http://example.com:80",
+    "http://[::1]:8083",
+    "http://h/#secret",
+    "http://h/?token=secret#a",
+    "http://h?token=secret",
+    "http://secret@h",
+    "http://user:a@h:1/ws",
+    "ftp://x/",
+  ])
+    assert.deepEqual(partsOf(new SmallUrl(text)), partsOf(new URL(text)), text);
+});
+
+test("what is no address is refused", () => {
+  for (const text of [
+    "",
+    "127.0.0.1:8083",
+    "nonsense",
+    "http://",
+    "http:///",
+    "http://h:99999",
+    "http://h:x",
+    "http://a b",
+  ])
+    assert.throws(() => new SmallUrl(text), TypeError, text);
+});
+
+test("the platform's own is taken where it reads addresses", () => {
+  assert.equal(UsableUrl, URL);
+});
