@@ -10,7 +10,7 @@ from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
 from actors.messages.devices import WritePresence
 from actors.messages.failures import WriteFailed
-from actors.messages.lists import DeleteList, ListDeleted, PutList
+from actors.messages.lists import DeleteList, ListDeleted, ListEdit, ListEditOutcome, ListPut, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
@@ -52,6 +52,8 @@ class ListEdits:
             case ListDeleted(has_more=True):
                 self.begin(message)  # behind what was handed to the store meanwhile
             case answer:
+                if not isinstance(message, WritePresence):
+                    self._metrics.list_edits[_edit(message, answer)] += 1
                 tell_answer(message.reply_to, answer, self._metrics)
 
     def _result(self, message: PutList | DeleteList | WritePresence, done: asyncio.Future[Any]) -> Any:
@@ -68,3 +70,19 @@ class ListEdits:
             self._writability.note_success()
             return answer
         return WriteFailed("the journal is unavailable")
+
+
+def _edit(
+    message: PutList | DeleteList, answer: ListPut | ListDeleted | WriteFailed
+) -> tuple[ListEdit, ListEditOutcome]:
+    """Return what was wanted, and what became of it."""
+    edit: ListEdit = "put" if isinstance(message, PutList) else "delete"
+    match answer:
+        case ListPut(problem=None, is_new=is_new):
+            return edit, "created" if is_new else "renamed"
+        case ListPut():
+            return edit, "quota_exceeded"
+        case ListDeleted(revision=revision):
+            return edit, "not_found" if revision is None else "deleted"
+        case WriteFailed():
+            return edit, "failed"

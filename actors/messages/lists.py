@@ -1,9 +1,15 @@
 """What the journal is told and answers about a user's lists beside the watchlist."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from actors.messages.failures import ReadFailed, WriteFailed
 from actors.runtime.tell import Tell
+
+ListEdit = Literal["add", "put", "delete"]
+"""What changes which lists there are, and what they are called; an add does if it is to a list that is not there."""
+ListEditOutcome = Literal["created", "renamed", "deleted", "not_found", "quota_exceeded", "failed"]
 
 
 class ListSummary(Struct, frozen=True, kw_only=True):
