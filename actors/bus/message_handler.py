@@ -5,7 +5,7 @@ from typing import assert_never
 
 from actors.bus.freshness import check_age
 from actors.messages import device_registers, progress
-from actors.messages.bus import RemoteCommand, RemoteSeen
+from actors.messages.bus import RemoteCommand, RemoteLists, RemoteSeen
 from actors.messages.channel import (
     BusMessage,
     HeadMoved,
@@ -14,6 +14,7 @@ from actors.messages.channel import (
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
@@ -38,7 +39,7 @@ class BroadcasterMessageHandler:
         tell_if_active: reaches it if it runs on this node.
         broadcaster: relays what is no journaled update.
         commands: brings commands to the devices that they name.
-        hints: told which devices other nodes have seen.
+        hints: told which devices other nodes have seen, and whose lists they have changed.
         tracer: of this node.
         content_ids: which are taken.
         now_ms: the wall clock.
@@ -52,7 +53,7 @@ class BroadcasterMessageHandler:
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
         commands: Tell[RemoteCommand],
-        hints: Tell[RemoteSeen],
+        hints: Tell[RemoteSeen | RemoteLists],
         tracer: Tracer,
         content_ids: ContentIds,
         now_ms: Callable[[], int],
@@ -89,6 +90,8 @@ class BroadcasterMessageHandler:
                 self._commands(RemoteCommand(user_id, message))
             case PubNubDevicesSeen():
                 self._hints(RemoteSeen(user_id, message))
+            case PubNubListsChanged():
+                self._hints(RemoteLists(user_id, message))
             case _:
                 assert_never(message)
 
