@@ -7,13 +7,14 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import get_args
+from typing import Final, get_args
 
 from msgspec import Struct, field
 
 from actors.messages.collections import KINDS
 from actors.messages.commands import CommandKind, CommandOutcome
 from actors.messages.journal import Outcome, Quota, Status
+from actors.messages.lists import ListEdit, ListEditOutcome
 
 COMMIT_LATENCY_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BROADCAST_LATENCY_BOUNDS_S = (
@@ -138,6 +139,19 @@ class WriteMetrics:
         return counts
 
 
+_LIST_EDITS: Final[tuple[tuple[ListEdit, ListEditOutcome], ...]] = (
+    ("add", "created"),
+    ("put", "created"),
+    ("put", "renamed"),
+    ("put", "quota_exceeded"),
+    ("put", "failed"),
+    ("delete", "deleted"),
+    ("delete", "not_found"),
+    ("delete", "failed"),
+)
+"""What can become of each. An add that is refused is counted among the writes."""
+
+
 class JournalMetrics:
     """What ``Journal`` and its store's client count."""
 
@@ -159,6 +173,8 @@ class JournalMetrics:
         """Why the latest read failed; ``None``: it worked."""
         self.reads: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
         """Reads that were handed to the store, by kind of collection; of slices and pages each is one."""
+        self.list_edits: Counter[tuple[str, str]] = Counter(dict.fromkeys(_LIST_EDITS, 0))
+        """What became of each word about which lists a user has, and what they are called."""
         self.reads_refused = 0
         """Because too many of the same user waited."""
         self.list_edits_refused = 0

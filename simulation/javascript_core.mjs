@@ -104,8 +104,8 @@ function answer(called, method, given) {
 }
 
 function registersOf({ stored: state, transient }) {
-  const { progressOf, devicesOf } = registers;
-  return state === null ? [[], []] : [progressOf(state, [], transient), devicesOf(state, [], transient)];
+  const views = Object.values(registers.VIEWS);
+  return views.map((itemsOf) => (state === null ? [] : itemsOf(state, [], transient)));
 }
 
 async function call([name, method, nowMs, random, replica, given]) {

@@ -10,7 +10,7 @@ from syncd_client.core.outputs import Output, Timer, Transport
 from syncd_client.core.token import Token
 from syncd_client.data.device_registers import DeviceItem
 from syncd_client.data.list_view import Item
-from syncd_client.data.messages import Action
+from syncd_client.data.messages import Action, ListName
 from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.data.user_state import PendingWrite
 
@@ -106,12 +106,12 @@ class JavascriptCore:
         assert write is not None
         return PendingWrite(**msgspec.structs.asdict(write)), self._take(answer)
 
-    def registers(self) -> tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...]]:
-        """Return progress and devices as they are known."""
+    def registers(self) -> tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...], tuple[ListName, ...]]:
+        """Return progress, devices and which lists there are, as they are known."""
         return self._ask("registers", ()).registers
 
     def open(self, collection: str) -> list[Output | SendText]:
-        """Follow progress or devices."""
+        """Follow progress, devices, or which lists there are."""
         return self._put("openRegisters", collection)
 
     def report(self, content_id: str, position_seconds: float, **said: object) -> list[Output | SendText]:

@@ -20,7 +20,7 @@ from syncd_client.core.outputs import Timer, Transport
 from syncd_client.data.device_registers import DeviceItem
 from syncd_client.data.hlc import Timestamp
 from syncd_client.data.list_view import Item
-from syncd_client.data.messages import Action
+from syncd_client.data.messages import Action, ListName
 from syncd_client.data.progress_registers import ProgressItem
 
 DRIVER: Final = Path(__file__).with_name("javascript_core.mjs")
@@ -124,7 +124,7 @@ class Answer(Struct):
     queued: int = 0
     write: Write | None = None
     lists: list[tuple[Item, ...]] = field(default_factory=list)
-    registers: tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...]] = ((), ())
+    registers: tuple[tuple[ProgressItem, ...], tuple[DeviceItem, ...], tuple[ListName, ...]] = ((), (), ())
     error: str | None = None
     message: str = ""
 

@@ -14,7 +14,7 @@ from actors.bus.deployment import Deployment
 from actors.bus.device_commands import DeviceCommands
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
-from actors.messages.bus import CompareHeads, Publish
+from actors.messages.bus import CompareHeads, Publish, ShowLists
 from actors.messages.channel import HeadMoved
 from actors.messages.content_ids import CONTENT_IDS
 from actors.messages.journal import Probe
@@ -22,6 +22,7 @@ from actors.metrics import JournalMetrics, NodeMetrics
 from actors.ports import Bus, StoreClient
 from actors.runtime.introspection import mailbox_size
 from actors.runtime.registry import count_actors
+from actors.runtime.tell import Tell, TellIfAlive
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from syncd import __version__
@@ -72,6 +73,8 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     commands: ActorRef[DeviceCommands]
     announce: Callable[[str, HeadMoved], None]
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
+    show_lists: Tell[ShowLists]
+    """Tells who follows which lists a user has, here and on other nodes, which these are now."""
     bus: Bus
     deployment: ActorRef[Deployment]
     metrics: NodeMetrics
@@ -126,8 +129,8 @@ async def running_node(
         stack.callback(begin_stop)
         yield Node(
             name=name, users=channels.users, journal=journal, store=store, begin_stop=begin_stop,
-            registry=fanout.registry, commands=channels.commands, bus=bus,
-            announce=partial(_announce, channels, name), deployment=deployment, metrics=metrics, quotas=quotas,
+            registry=fanout.registry, commands=channels.commands, bus=bus, deployment=deployment, quotas=quotas,
+            announce=partial(_announce, channels, name), show_lists=TellIfAlive(channels.hints), metrics=metrics,
             tracer=tracer, outside=outside, started_s=outside.now_s(),
             figures=_figures(settings, metrics, quotas.refusals, bus, store, (journal, deployment), fanout, channels),
         )  # fmt: skip

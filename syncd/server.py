@@ -171,6 +171,7 @@ def api_deps(
         listener=node.metrics.listener,
         issuer=node.metrics.issuer,
         announce=node.announce,
+        show_lists=node.show_lists,
         send_command=TellIfAlive(node.commands),
         now_s=node.outside.now_s,
     )

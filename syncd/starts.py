@@ -21,7 +21,7 @@ from actors.bus.subscriber import PubNubSubscriber, SubscriberDeps
 from actors.fanout.broadcaster import WebSocketBroadcaster
 from actors.fanout.connection_registry import ConnectionRegistry
 from actors.journal.journal import Journal
-from actors.messages.bus import CompareHeads, Flush
+from actors.messages.bus import CompareHeads, Flush, ShowLists
 from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
 from actors.messages.devices import DeviceCame, DeviceLeft
@@ -32,7 +32,7 @@ from actors.presence.presence import Presence, PresenceDeps
 from actors.runtime import LoopFuture
 from actors.runtime.ask import started, stopped
 from actors.runtime.supervisor import Supervisor, supervise
-from actors.runtime.tell import TellIfAlive
+from actors.runtime.tell import Tell, TellIfAlive
 from actors.tracing import Tracer
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.deps import WatchlistDeps
@@ -155,7 +155,12 @@ async def start_bus(
         PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s, random=wiring.outside.random),
         supervisor,
     )
-    users = _users(wiring, supervisor, journal, fanout, bus, None if isinstance(bus, NoBus) else publisher)
+
+    def show_lists(message: ShowLists) -> None:
+        TellIfAlive(hints)(message)  # it is started behind the users, and stopped before them
+
+    to_others = None if isinstance(bus, NoBus) else publisher
+    users = _users(wiring, supervisor, journal, fanout, bus, to_others, show_lists)
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     commands = await _start_commands(wiring, supervisor, journal, fanout, bus, codec)
     hints = await _start_hints(wiring, supervisor, users, bus, codec)
@@ -261,6 +266,7 @@ def _users(
     fanout: FanOut,
     bus: Bus,
     publisher: ActorRef[PubNubPublisher] | None,
+    show_lists: Tell[ShowLists],
 ) -> ActiveUsers:
     deps = WatchlistDeps(
         node=wiring.node,
@@ -277,6 +283,7 @@ def _users(
         bus_metrics=wiring.metrics.bus,
         write_metrics=wiring.metrics.writes,
         tracer=wiring.tracer,
+        show_lists=show_lists,
         slice_rows=wiring.outside.slice_rows,
     )
 

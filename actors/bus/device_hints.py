@@ -1,6 +1,6 @@
-"""Which devices have come online or gone offline, brought to those who follow them, on whichever nodes; never stored.
+"""Which devices have come or gone, and whose lists have changed, for who follows that, on whichever nodes; not stored.
 
-A hint may be lost on the bus: ``actors.watchlist.presence_hints`` makes up for that.
+A hint may be lost on the bus: ``actors.watchlist.hints`` makes up for that.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from actors.bus.freshness import Freshness
 from actors.errors import BusMessageRefused, BusUnavailable, MessageRefused
-from actors.messages.bus import DeviceHintsMessage, RemoteSeen, ShowSeen
-from actors.messages.channel import BusMessage, PubNubDevicesSeen
-from actors.messages.watchlist import DevicesSeen
+from actors.messages.bus import DeviceHintsMessage, RemoteLists, RemoteSeen, ShowLists, ShowSeen
+from actors.messages.channel import BusMessage, PubNubDevicesSeen, PubNubListsChanged
+from actors.messages.watchlist import DevicesSeen, ListsChanged
 from actors.metrics import BusMetrics
 from actors.ports import Bus
 from actors.runtime.supervisor import SupervisedActor
@@ -36,7 +36,7 @@ class DeviceHintsDeps(Struct, frozen=True, eq=False, kw_only=True):
     bus: Bus
     encode: Callable[[str, BusMessage], bytes]
     """User id, message -> payload."""
-    tell_if_active: Callable[[str, DevicesSeen], None]
+    tell_if_active: Callable[[str, DevicesSeen | ListsChanged], None]
     """Reaches the ``WatchlistSync`` of a user, if it runs on this node."""
     metrics: BusMetrics
     now_ms: Callable[[], int]
@@ -48,14 +48,15 @@ class DeviceHintsDeps(Struct, frozen=True, eq=False, kw_only=True):
 class DeviceHints(SupervisedActor):
     """Messages in: ``DeviceHintsMessage``. Messages out: ``DevicesSeen``; it calls the bus.
 
-    The bus has to carry a hint only if its user has a device on another node.
+    The bus has to carry that a device has come or gone only if its user has a device on another node. Whether the user
+    has, nobody has looked up who changes a list, which is rare.
     """
 
     def __init__(self, deps: DeviceHintsDeps) -> None:
         super().__init__()
         self._deps = deps
         self._freshness = Freshness()
-        self._waiting: deque[tuple[str, PubNubDevicesSeen]] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[str, PubNubDevicesSeen | PubNubListsChanged]] = deque(maxlen=MAX_WAITING)
         self._publishing: asyncio.Task[None] | None = None
 
     def on_receive(self, message: DeviceHintsMessage) -> None:
@@ -64,18 +65,25 @@ class DeviceHints(SupervisedActor):
             case ShowSeen(users=users):
                 for seen in users:
                     self._deps.tell_if_active(seen.user_id, DevicesSeen(seen.devices))
-                now_ms = self._deps.now_ms()
                 self._waiting.extend(
-                    (seen.user_id, PubNubDevicesSeen(seen.devices, secrets.token_hex(8), self._deps.node, now_ms))
+                    (seen.user_id, PubNubDevicesSeen(seen.devices, *self._stamp()))
                     for seen in users
                     if seen.is_elsewhere
                 )
-                if self._waiting and self._publishing is None:
-                    self._publishing = asyncio.get_running_loop().create_task(self._publish_all())
-            case RemoteSeen():
-                self._receive(message)
+            case ShowLists(user_id=user_id):
+                self._deps.tell_if_active(user_id, ListsChanged())
+                if not self._is_waiting_with_lists(user_id):
+                    self._waiting.append((user_id, PubNubListsChanged(*self._stamp())))
+            case RemoteSeen(user_id=user_id, message=remote):
+                if self._is_admitted(remote):
+                    self._deps.tell_if_active(user_id, DevicesSeen(remote.devices))
+            case RemoteLists(user_id=user_id, message=remote_change):
+                if self._is_admitted(remote_change):
+                    self._deps.tell_if_active(user_id, ListsChanged())
             case _:
                 assert_never(message)
+        if self._waiting and self._publishing is None:
+            self._publishing = asyncio.get_running_loop().create_task(self._publish_all())
 
     async def on_stop(self) -> None:  # type: ignore[override]
         """Let the bus take what is under way; give up what it does not take soon."""
@@ -84,15 +92,23 @@ class DeviceHints(SupervisedActor):
             await asyncio.wait([publishing], timeout=self._deps.last_word_s)
             publishing.cancel()
 
-    def _receive(self, remote: RemoteSeen) -> None:
-        message = remote.message
+    def _is_waiting_with_lists(self, user_id: str) -> bool:
+        """Return whether the bus is to be told that already: one user's edits are to push out nobody else's hints."""
+        return any(user_id == other and isinstance(message, PubNubListsChanged) for other, message in self._waiting)
+
+    def _stamp(self) -> tuple[str, str, int]:
+        """Return the id, the origin and the time of a message."""
+        return secrets.token_hex(8), self._deps.node, self._deps.now_ms()
+
+    def _is_admitted(self, message: PubNubDevicesSeen | PubNubListsChanged) -> bool:
+        """Return whether another node's message is to be acted on."""
         try:
             self._freshness.admit(message.id, message.sent_ms, self._deps.now_ms())
         except BusMessageRefused as error:
             self._deps.metrics.refused[error.reason] += 1
             logger.warning("a hint on the bus was skipped: %s", error)
-            return
-        self._deps.tell_if_active(remote.user_id, DevicesSeen(message.devices))
+            return False
+        return True
 
     async def _publish_all(self) -> None:
         waiting = self._waiting
@@ -103,7 +119,7 @@ class DeviceHints(SupervisedActor):
         finally:  # also after a defect: the next hint starts another task
             self._publishing = None
 
-    async def _publish(self, user_id: str, message: PubNubDevicesSeen) -> None:
+    async def _publish(self, user_id: str, message: PubNubDevicesSeen | PubNubListsChanged) -> None:
         try:
             await self._deps.bus.publish_to_devices(user_id, self._deps.encode(user_id, message))
         except (BusUnavailable, MessageRefused) as error:

@@ -8,7 +8,7 @@ import msgspec
 from actors.bus.freshness import check_age
 from actors.errors import BusMessageRefused
 from actors.messages import device_registers, progress
-from actors.messages.bus import RemoteCommand, RemoteSeen
+from actors.messages.bus import RemoteCommand, RemoteLists, RemoteSeen
 from actors.messages.change import Position
 from actors.messages.channel import (
     BusMessage,
@@ -18,6 +18,7 @@ from actors.messages.channel import (
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
@@ -42,7 +43,7 @@ class BroadcasterMessageHandler:
         tell_if_active: reaches it if it runs on this node.
         broadcaster: relays what is no journaled update.
         commands: brings commands to the devices that they name.
-        hints: told which devices other nodes have seen.
+        hints: told which devices other nodes have seen, and whose lists they have changed.
         tracer: of this node.
         content_ids: which are taken.
         now_ms: the wall clock.
@@ -56,7 +57,7 @@ class BroadcasterMessageHandler:
         tell_if_active: Callable[[str, RemoteUpdate | HeadMoved], None],
         broadcaster: Tell[RelayPubNubMessage],
         commands: Tell[RemoteCommand],
-        hints: Tell[RemoteSeen],
+        hints: Tell[RemoteSeen | RemoteLists],
         tracer: Tracer,
         content_ids: ContentIds,
         now_ms: Callable[[], int],
@@ -93,6 +94,8 @@ class BroadcasterMessageHandler:
                 self._commands(RemoteCommand(user_id, message))
             case PubNubDevicesSeen():
                 self._hints(RemoteSeen(user_id, message))
+            case PubNubListsChanged():
+                self._hints(RemoteLists(user_id, message))
             case _:
                 assert_never(message)
 

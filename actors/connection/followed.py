@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from actors.messages.collections import PROGRESS, WATCHLIST, list_of
+from actors.messages.collections import LISTS, PROGRESS, WATCHLIST, list_of
 from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn, Replayed
 from actors.messages.device import Resumed
 from actors.messages.journal import Bookmark
@@ -64,7 +64,7 @@ class Followed(Struct, eq=False):
             epoch=epoch,
             reason=reason,
             list=list_of(name),
-            collection=name if name in KINDS else None,
+            collection=name if name in KINDS or name == LISTS else None,
         )
 
 

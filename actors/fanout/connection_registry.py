@@ -26,7 +26,7 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import CollectionUpdate, DeviceCommand, SyncMessage, WatchlistUpdate
+from actors.messages.sync import Catalogue, CollectionUpdate, DeviceCommand, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.runtime.broadcast import tell_all
@@ -196,7 +196,7 @@ class ConnectionRegistry(SupervisedActor):
         return Deliver(
             first_revision=first.revision if isinstance(first, CollectionUpdate) else None,
             frames=tuple(map(self._frame, messages)),
-            collection=first.collection if isinstance(first, CollectionUpdate) else WATCHLIST,
+            collection=first.collection if isinstance(first, CollectionUpdate | Catalogue) else WATCHLIST,
         )
 
     def _deliver(self, user_id: str, delivery: Deliver) -> tuple[ConnectionInfo, ...]:

@@ -254,4 +254,5 @@ class GroupCommit:
         self._metrics.operations += len(done.outcomes)
         self._metrics.last_batch = len(done.outcomes)
         self._metrics.commit_seconds += done.seconds
+        self._metrics.list_edits["add", "created"] += sum([outcome.begins_list for outcome in done.outcomes])
         self._writability.note_success()

@@ -11,7 +11,7 @@ from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.journal.writability import Writability
 from actors.messages.devices import WritePresence
 from actors.messages.failures import WriteFailed, WriteRefused
-from actors.messages.lists import DeleteList, ListDeleted, PutList
+from actors.messages.lists import DeleteList, ListDeleted, ListEdit, ListEditOutcome, ListPut, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
@@ -56,7 +56,7 @@ class ListEdits:
             self._send()
         else:
             self._metrics.list_edits_refused += 1
-            tell_answer(message.reply_to, _TOO_MANY, self._metrics)
+            self._answer(message, _TOO_MANY)
 
     def write_presence(self, message: WritePresence) -> None:
         """Hand ``message`` to the store; whoever asks does so seldom."""
@@ -88,10 +88,14 @@ class ListEdits:
         self._turns.end(message)
         if is_in_outage and self._metrics.unavailable is not None:  # whoever waits would only wait for the same
             for waiting in self._turns.clear():
-                tell_answer(waiting.reply_to, _UNAVAILABLE, self._metrics)
+                self._answer(waiting, _UNAVAILABLE)
         self._send()
         if not is_to_go_on:
-            tell_answer(message.reply_to, answer, self._metrics)
+            self._answer(message, answer)
+
+    def _answer(self, message: Edit, answer: Any) -> None:
+        self._metrics.list_edits[_outcome(message, answer)] += 1
+        tell_answer(message.reply_to, answer, self._metrics)
 
     def _finish_presence(self, message: WritePresence, done: "asyncio.Future[Any]") -> None:
         self._presences.remove(done)
@@ -111,3 +115,17 @@ class ListEdits:
             self._writability.note_success()
             return answer
         return _UNAVAILABLE
+
+
+def _outcome(message: Edit, answer: ListPut | ListDeleted | WriteFailed) -> tuple[ListEdit, ListEditOutcome]:
+    """Return what was wanted, and what became of it."""
+    edit: ListEdit = "put" if isinstance(message, PutList) else "delete"
+    match answer:
+        case ListPut(problem=None, is_new=is_new):
+            return edit, "created" if is_new else "renamed"
+        case ListPut():
+            return edit, "quota_exceeded"
+        case ListDeleted(revision=revision):
+            return edit, "not_found" if revision is None else "deleted"
+        case WriteFailed():
+            return edit, "failed"

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from actors.messages.channel import HeadMoved, PubNubDeviceCommand, PubNubDevicesSeen
+from actors.messages.channel import HeadMoved, PubNubDeviceCommand, PubNubDevicesSeen, PubNubListsChanged
 from actors.messages.commands import SendCommand
 from actors.messages.devices import Devices, UserDevicesSeen
 from actors.messages.failures import ReadFailed
@@ -118,6 +118,12 @@ class ShowSeen(Struct, frozen=True):
     users: tuple[UserDevicesSeen, ...]
 
 
+class ShowLists(Struct, frozen=True):
+    """Tell those who follow which lists the user has, on all nodes: one was made, named or deleted."""
+
+    user_id: str
+
+
 class RemoteSeen(Struct, frozen=True, eq=False):
     """Another node's hint has come by the channel."""
 
@@ -125,4 +131,11 @@ class RemoteSeen(Struct, frozen=True, eq=False):
     message: PubNubDevicesSeen
 
 
-DeviceHintsMessage = ShowSeen | RemoteSeen
+class RemoteLists(Struct, frozen=True, eq=False):
+    """The same, of a list that was changed on another node."""
+
+    user_id: str
+    message: PubNubListsChanged
+
+
+DeviceHintsMessage = ShowSeen | RemoteSeen | ShowLists | RemoteLists

@@ -152,6 +152,15 @@ class PubNubDevicesSeen(Struct, frozen=True, tag="devices_seen", tag_field="type
     """By the origin's clock, milliseconds since 1970."""
 
 
+class PubNubListsChanged(Struct, frozen=True, tag="lists_changed", tag_field="type"):
+    """A list of the user was made, named or deleted, and the database is to be asked: only nodes send it."""
+
+    id: str
+    origin: str
+    sent_ms: int
+    """By the origin's clock, milliseconds since 1970."""
+
+
 JOURNAL: Final = "journal"
 """The ``origin`` of what the journal itself has said."""
 
@@ -171,7 +180,7 @@ PubNubUpdate = PubNubWatchlistUpdate | PubNubProgressUpdate | PubNubDeviceUpdate
 PubNubSyncMessage = (
     PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceUpdate | PubNubDeviceHandoff
 )
-PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat | PubNubDevicesSeen
+PubNubDeviceMessage = PubNubDeviceCommand | PubNubDeviceHeartbeat | PubNubDevicesSeen | PubNubListsChanged
 BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved
 
 

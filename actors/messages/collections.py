@@ -13,6 +13,8 @@ from actors.messages.names import MAX_NAME_LENGTH
 WATCHLIST: Final = "watchlist"
 PROGRESS: Final = "progress"
 DEVICES: Final = "devices"
+LISTS: Final = "lists"
+"""Which lists there are. It can be followed as the others are, but has no revisions: all of it is hints."""
 LIST_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 """What a list is called in URLs: nothing in it is escaped there, and none is ``.`` or ``..``."""
 LIST_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a digit"

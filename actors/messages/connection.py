@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from actors.messages.close_codes import Close
-from actors.messages.collections import DEVICES, WATCHLIST
+from actors.messages.collections import DEVICES, LISTS, WATCHLIST
 from actors.messages.device import Ack, DeviceAck, DeviceMessage, Error, answer_to
 from actors.messages.journal import Bookmark, DeviceWrite, Outcome
 from actors.runtime.tell import Tell
@@ -114,7 +114,7 @@ class Deliver(Struct, frozen=True, eq=False):
 
     No frames: it should have been shown everything before ``first_revision``.
     ``first_revision`` is ``None``: not of the journal (a foreign ``progress_update``, ``device_command``, a hint at who
-    is online), shown as it comes.
+    is online, or at which lists there are), shown as it comes.
     """
 
     first_revision: int | None
@@ -126,7 +126,7 @@ class Deliver(Struct, frozen=True, eq=False):
     @property
     def is_for_followers(self) -> bool:
         """Whether nobody is shown it who does not follow its collection."""
-        return self.first_revision is not None or self.collection == DEVICES
+        return self.first_revision is not None or self.collection in (DEVICES, LISTS)
 
 
 class MeasureWrite(Struct, frozen=True, eq=False):

@@ -89,7 +89,8 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written. Of
     a register there is ``register`` in its place, which says what is there now: also when the operation was superseded.
-    ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
+    ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed. ``begins_list``,
+    then, says that there was no such list before.
     ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame,
     ``retry_after_s`` that the same may succeed later, and ``quota`` which bound was met. Of an add that was taken,
     ``quota`` says that the oldest tags had to go for it.
@@ -101,6 +102,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     forgotten: tuple[RegisterUpdate, ...] = ()
     """What had to go for it, at the revisions before, if it is new."""
     is_new: bool = False
+    begins_list: bool = False
     reason: str | None = None
     field: str | None = None
     retry_after_s: float | None = None

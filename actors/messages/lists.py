@@ -1,9 +1,15 @@
 """What the journal is told and answers about a user's lists beside the watchlist."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from actors.messages.failures import ReadFailed, WriteFailed
 from actors.runtime.tell import Tell
+
+ListEdit = Literal["add", "put", "delete"]
+"""What changes which lists there are, and what they are called; an add does if it is to a list that is not there."""
+ListEditOutcome = Literal["created", "renamed", "deleted", "not_found", "quota_exceeded", "failed"]
 
 
 class ListSummary(Struct, frozen=True, kw_only=True):
@@ -42,6 +48,11 @@ class ListPut(Struct, frozen=True, kw_only=True, tag=True):
     epoch: str = ""
     problem: str | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether something has changed."""
+        return self.problem is None
+
 
 class DeleteList(Struct, frozen=True, eq=False):
     """Delete a list, and all that is in it."""
@@ -58,6 +69,11 @@ class ListDeleted(Struct, frozen=True, tag=True):
     """At which it ended; ``None``: there was none."""
     has_more: bool = False
     """It is there still, shorter, at that revision: it is to be deleted again. Only the journal is told."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether something has changed."""
+        return self.revision is not None
 
 
 class ReadLists(Struct, frozen=True, eq=False):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from actors.messages.change import PlayState, RegisterAction, WatchlistAction
-from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST, collection_of_list
+from actors.messages.collections import DEVICES, LISTS, PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.content_ids import ContentId
 from crdt.hlc import HLCTimestamp
 
@@ -95,6 +95,27 @@ class DeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="type", o
         return DEVICES
 
 
+class ListName(Struct, frozen=True):
+    """One of a user's lists beside the watchlist."""
+
+    list: str
+    name: str
+    """As people are shown it."""
+
+
+class Catalogue(Struct, frozen=True, tag="lists", tag_field="type", omit_defaults=True):
+    """Which lists the user has beside the watchlist, by what they are called in messages: a hint, which is not kept."""
+
+    lists: tuple[ListName, ...]
+    left_out: int = 0
+    """So many more there are."""
+
+    @property
+    def collection(self) -> str:
+        """Which one it is of."""
+        return LISTS
+
+
 CollectionUpdate = WatchlistUpdate | ProgressUpdate | DeviceUpdate
 """What devices are shown of a change of a collection, whichever it is."""
 
@@ -120,4 +141,4 @@ class Notice(Struct, frozen=True, tag="notice", tag_field="type"):
     level: NoticeLevel
 
 
-SyncMessage = WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceUpdate | DeviceCommand | Notice
+SyncMessage = WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceUpdate | Catalogue | DeviceCommand | Notice

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from actors.messages.channel import HeadMoved, PubNubUpdate
-from actors.messages.collections import DEVICES, WATCHLIST
+from actors.messages.collections import DEVICES, LISTS, WATCHLIST
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
@@ -16,6 +16,7 @@ from actors.messages.journal import (
     PageExpired,
     SnapshotPage,
 )
+from actors.messages.lists import Lists
 
 
 class RemoteUpdate(Struct, frozen=True):
@@ -52,11 +53,17 @@ class DevicesSeen(Struct, frozen=True):
     collection: str = DEVICES
 
 
-class PresenceRead(Struct, frozen=True, eq=False):
-    """The journal's answer to which devices there are, and where."""
+class ListsChanged(Struct, frozen=True):
+    """A list of the user was made, named or deleted."""
 
-    answer: Devices | ReadFailed
-    collection: str = DEVICES
+    collection: str = LISTS
+
+
+class HintsRead(Struct, frozen=True, eq=False):
+    """The journal's answer to which devices there are, and where; or to which lists there are."""
+
+    answer: Devices | Lists | ReadFailed
+    collection: str
 
 
 class RetireIfIdle(Struct, frozen=True):
@@ -75,7 +82,7 @@ class LoadHeadsAgain(Struct, frozen=True):
 
 OfCollection = (
     DeviceWrite | Committed | Join | ReadOn | RemoteUpdate | HeadMoved | MissedRead | GapRead | ListRead | DevicesSeen
-    | PresenceRead
+    | ListsChanged | HintsRead
 )  # fmt: skip
 """What waits until it is known where its collection stands."""
 WatchlistMessage = (

@@ -7,7 +7,7 @@ from pykka import ActorRef
 from actors.messages.channel import HeadMoved
 from actors.messages.connection import WatchlistRequest
 from actors.messages.journal import DeviceWrite
-from actors.messages.watchlist import DevicesSeen, RemoteUpdate, RetireIfIdle
+from actors.messages.watchlist import DevicesSeen, ListsChanged, RemoteUpdate, RetireIfIdle
 from actors.watchlist.watchlist_sync import WatchlistSync
 
 
@@ -26,7 +26,7 @@ class ActiveUsers:
         user_id = request.user_id if isinstance(request, DeviceWrite) else request.connection.user_id
         self.watchlist(user_id).tell(request)
 
-    def tell_if_active(self, user_id: str, message: RemoteUpdate | HeadMoved | DevicesSeen) -> None:
+    def tell_if_active(self, user_id: str, message: RemoteUpdate | HeadMoved | DevicesSeen | ListsChanged) -> None:
         """Tell ``message`` to the user's actor if there is one; else nobody here needs it."""
         ref = self._watchlists.get(user_id)
         if ref is not None:

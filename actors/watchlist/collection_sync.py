@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from actors.messages.channel import PubNubUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
-from actors.messages.collections import DEVICES, kind_of, line_of
-from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined
-from actors.messages.devices import DeviceSeen
+from actors.messages.collections import DEVICES, LISTS, kind_of, line_of
+from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined, Replayed
+from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
 from actors.messages.journal import (
@@ -28,14 +28,22 @@ from actors.messages.journal import (
     ReadSnapshotPage,
     SnapshotPage,
 )
+from actors.messages.lists import Lists
 from actors.messages.watchlist import GapRead, ListRead, MissedRead, TryAgain
 from actors.watchlist.deps import WatchlistDeps
+from actors.watchlist.hints import Hints
+from actors.watchlist.list_hints import ListHints
 from actors.watchlist.presence_hints import PresenceHints
 from actors.watchlist.replays import Position, Replays
 from actors.watchlist.revision_line import RevisionLine, Step
 from actors.watchlist.snapshots import SnapshotDeps, Snapshots
 
 logger = logging.getLogger(__name__)
+
+
+_MakeHints = Callable[[str, WatchlistDeps, Callable[[Any], None]], Hints[Any]]
+_HINTS: Final[dict[str, _MakeHints]] = {DEVICES: PresenceHints, LISTS: ListHints}
+"""By collection; the others have none."""
 
 
 class CollectionSync:
@@ -78,7 +86,8 @@ class CollectionSync:
         )
         self._snapshots = Snapshots(snapshot_deps, deps.slice_rows)
         self._replays = Replays(self._read_missed, deps.frame, self._snapshots.begin, name)
-        self.hints: Final = PresenceHints(user_id, deps, tell)
+        make_hints = _HINTS.get(name)
+        self._hints: Final[Hints[Any] | None] = None if make_hints is None else make_hints(user_id, deps, tell)
         self.uncommitted = 0
         self.waiting: list[Any] | None = []
         """What came before the head was known; ``None`` once it is."""
@@ -87,7 +96,8 @@ class CollectionSync:
     @property
     def is_idle(self) -> bool:
         """Whether nobody is connected, and nothing of it is under way."""
-        is_reading = self._is_healing or self._replays.is_reading or self._snapshots.is_reading or self.hints.is_reading
+        is_reading = self._is_healing or self._replays.is_reading or self._snapshots.is_reading
+        is_reading = is_reading or (self._hints is not None and self._hints.is_reading)
         return not (self._connections or self.uncommitted or self.waiting is not None or is_reading)
 
     # Where it stands
@@ -233,14 +243,34 @@ class CollectionSync:
         if join.since is None:
             join.connection.tell(Joined(self._revisions.head, self._name))
             return
-        self._replays.wait(join)
-        if is_new and self._name == DEVICES:
-            self.hints.show_all(join.connection)
+        if self._name == LISTS:
+            join.connection.tell(
+                Replayed(revision=0, head=0, epoch=self._revisions.epoch or "", frames=(), collection=LISTS)
+            )
+        else:
+            self._replays.wait(join)
+        if is_new and self._hints is not None:
+            self._hints.show_all(join.connection)
 
     def seen(self, devices: Iterable[DeviceSeen]) -> None:
         """Tell those who follow the devices, if anybody does, who has come or gone."""
-        if self._connections:
-            self.hints.relay(devices)
+        if self._connections and isinstance(self._hints, PresenceHints):
+            self._hints.relay(devices)
+
+    def lists_changed(self) -> None:
+        """Tell those who follow which lists there are, if anybody does, which these are now."""
+        if self._connections and isinstance(self._hints, ListHints):
+            self._hints.changed()
+
+    def hints_read(self, answer: Devices | Lists | ReadFailed) -> None:
+        """Take the journal's answer to what hints tell of."""
+        if self._hints is not None:
+            self._hints.answered(answer)
+
+    def refresh_hints(self) -> None:
+        """Find out whether those who follow lack hints: by a bus that lost some, or a read that failed."""
+        if self._hints is not None and (self._deps.publisher is not None or self._hints.is_owed):
+            self._hints.refresh()
 
     def leave(self, connection: ConnectionInfo) -> None:
         """Do nothing more for it."""
@@ -249,7 +279,8 @@ class CollectionSync:
         self._connections.pop(connection, None)
         self._replays.forget(connection)
         self._snapshots.forget(connection)
-        self.hints.forget(connection)
+        if self._hints is not None:
+            self._hints.forget(connection)
 
     def read_on(self, connection: ConnectionInfo, after: Bookmark) -> None:
         """Show it the next part of the list."""

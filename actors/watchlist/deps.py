@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from actors.messages.bus import Publish
+from actors.messages.bus import Publish, ShowLists
 from actors.messages.connection import ConsumerResumed, SlowConsumer
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, SendToUser, Unregister
 from actors.messages.journal import SLICE_ROWS, Bookmark, JournalMessage
@@ -36,6 +36,8 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
     tracer: Tracer
+    show_lists: Tell[ShowLists] = lambda _: None
+    """Tells those who follow, on all nodes, which lists there are now."""
     retry_s: float = 1.0
     """The pause after a read that the store could not answer."""
     slice_rows: int = SLICE_ROWS

@@ -11,10 +11,10 @@ from typing import Final, assert_never
 
 from msgspec import structs
 
-from actors.messages.bus import Publish
+from actors.messages.bus import Publish, ShowLists
 from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
-from actors.messages.collections import DEVICES, WATCHLIST, parts_of
+from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
@@ -33,11 +33,12 @@ from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.watchlist import (
     DevicesSeen,
     GapRead,
+    HintsRead,
     ListRead,
+    ListsChanged,
     LoadHeadsAgain,
     MissedRead,
     OfCollection,
-    PresenceRead,
     RemoteUpdate,
     RetireIfIdle,
     TryAgain,
@@ -139,8 +140,10 @@ class WatchlistSync(SupervisedActor):
                 collection.healed(gap)
             case DevicesSeen(devices=devices):
                 collection.seen(devices)
-            case PresenceRead(answer=found):
-                collection.hints.answered(found)
+            case ListsChanged():
+                collection.lists_changed()
+            case HintsRead(answer=found):
+                collection.hints_read(found)
             case HeadMoved(revision=revision, epoch=epoch):
                 collection.saw(revision, epoch)
                 if message.origin == JOURNAL and collection is self._watchlist:
@@ -212,6 +215,8 @@ class WatchlistSync(SupervisedActor):
         for commit, outcome in decided:
             metrics.commit_latency.observe(now_s - commit.accepted_s)
             metrics.count(outcome, collection.kind)
+            if outcome.begins_list:
+                self._deps.show_lists(ShowLists(self._user_id))
             if commit.write is not None:
                 self._answer(commit.write, outcome)
             if outcome.revision is not None:  # a repeated write may be the first word of a revision of another node
@@ -272,9 +277,8 @@ class WatchlistSync(SupervisedActor):
 
     def _compare_others(self) -> None:
         """Ask where the other collections stand: the watchlist was compared with the journal."""
-        devices = self._collections.get(DEVICES)
-        if devices is not None and self._deps.publisher is not None:
-            devices.hints.refresh()
+        for collection in self._collections.values():
+            collection.refresh_hints()
         self._load_heads([collection.line for name, collection in self._collections.items() if name != WATCHLIST])
 
     def _load_heads(self, lines: Sequence[str]) -> None:

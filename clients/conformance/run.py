@@ -228,6 +228,9 @@ class Run:
     def _expect_devices(self, expected: list[Json], _: Json) -> None:
         self._expect_registers("devices", expected)
 
+    def _expect_catalogue(self, expected: list[Json], _: Json) -> None:
+        _equal("the catalogue", list(self._told("catalogue")), expected)
+
     def _expect_registers(self, collection: str, expected: list[Json]) -> None:
         found = self._told(collection)
         if len(found) != len(expected):

@@ -99,14 +99,27 @@ def commit(
     if journals is None:
         return None
     outcomes = journals.apply(batch)
-    drop_lists(transaction, (line for line in created if not journals.sets[line].recorded))
+    begun = {line for line in created if journals.sets[line].recorded}
+    drop_lists(transaction, (line for line in created if line not in begun))
     _write(transaction, journals.sets.values(), now_ms)
     write_registers(transaction, journals.registers.values(), now_ms)
     note_known_devices(transaction, journals.registers.values(), now_ms)
     _keep_answers(transaction, journals, now_ms, answers)
     _move_heads(transaction, journals, now_ms, limits, answers, bounds)
     answers.prune(transaction, now_ms)
-    return outcomes
+    return _with_beginnings(batch, outcomes, begun) if begun else outcomes
+
+
+def _with_beginnings(batch: Sequence[AnyOperation], outcomes: list[Outcome], begun: set[str]) -> list[Outcome]:
+    """Return ``outcomes``, where the first that is new of each line of ``begun`` says that its list begins with it."""
+    told: list[Outcome] = []
+    waiting = set(begun)
+    for operation, outcome in zip(batch, outcomes, strict=True):
+        is_first = outcome.is_new and operation.line in waiting
+        told.append(structs.replace(outcome, begins_list=True) if is_first else outcome)
+        if is_first:
+            waiting.remove(operation.line)
+    return told
 
 
 def _write(transaction: Transaction, journals: Collection[UserJournal], now_ms: int) -> None:

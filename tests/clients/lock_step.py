@@ -117,7 +117,11 @@ class Pair:
         _compare("queue", self.python.queued, self._javascript.queued)
         shown = None, *self.python.opened_lists
         _compare("lists", [self.python.items_of(list_id) for list_id in shown], self._javascript.items_of(*shown))
-        _compare("registers", [self.python.progress, self.python.devices], [*self._javascript.registers()])
+        _compare(
+            "registers",
+            [self.python.progress, self.python.devices, self.python.catalogue],
+            [*self._javascript.registers()],
+        )
         for user_id, saves in self._disk.items():
             kept = self._kept.setdefault(user_id, _Kept())
             kept.take(saves)

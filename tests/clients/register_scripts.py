@@ -11,6 +11,7 @@ EPOCHS: Final = ("e1", "e1", "e1", "e1", "e2")
 NODES: Final = ("s", "r1", "r2", "\uffff", "\uffff", "\U00010000", "\U00010000", "")
 """By UTF-16 units U+10000 would come before U+FFFF."""
 COLLECTIONS: Final = ("progress", "devices")
+NAMED: Final = (*COLLECTIONS, "lists")
 DEVICES: Final = ("tv", "phone")
 STATES: Final = ("playing", "playing", "playing", "playing", "paused", "stopped")
 ANSWERS: Final = ("added", "existing", "removed", "updated", "superseded")
@@ -59,7 +60,7 @@ class RegisterScript:
         """Return a call of the app."""
         chance = self._rng.random()
         if not self._opened or chance < 0.05:
-            return {"app": {"open": self._rng.choice(COLLECTIONS)}}
+            return {"app": {"open": self._rng.choice(NAMED)}}
         if self._pair.python.user_id is None:
             return {"app": self._rng.choice(BAD[2:]), "raises": True} if chance < 0.2 else {"app": "flush"}
         if chance < 0.1:
@@ -94,6 +95,8 @@ class RegisterScript:
         """Return what it says of registers; ``None``: it says something else."""
         if not self._has_registers or self._rng.random() < 0.5:
             return None
+        if self._rng.random() < 0.1:
+            return self._of_lists()
         self._collection = self._rng.choice(self._opened or COLLECTIONS)
         kinds: list[tuple[int, Callable[[], dict[str, Any]]]] = [
             (30 if is_live else 12, self._update),
@@ -161,6 +164,13 @@ class RegisterScript:
             fields["next"] = self._rng.choice(("c1", "ü &"))
         kind = f"{self._collection}_snapshot_piece"
         return {"type": kind, "revision": revision, "epoch": epoch, "items": self._items(), **fields}
+
+    def _of_lists(self) -> dict[str, Any]:
+        if self._rng.random() < 0.4:
+            known = {"recovered": True, "revision": 0, "epoch": self._rng.choice(EPOCHS)}
+            return {"type": "resumed", **known, "collection": "lists"}
+        names = [{"list": name, "name": self._rng.choice("ab")} for name in ("kids", "later")]
+        return {"type": "lists", "lists": names[: self._rng.randint(0, 2)]}
 
     def _hint(self) -> dict[str, Any]:
         seen = self._rng.choice(("2026-11-26T12:00:00.000+00:00", "2026-11-26T12:01:00.000+00:00"))

@@ -14,6 +14,7 @@ from actors.messages.channel import (
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
@@ -65,7 +66,16 @@ from actors.messages.device_registers import DeviceItem, DevicesSnapshot, Device
 from actors.messages.devices import DeviceSeen
 from actors.messages.journal import Status
 from actors.messages.progress import ProgressItem, ProgressSnapshot, ProgressSnapshotPiece
-from actors.messages.sync import DeviceCommand, DeviceUpdate, ListUpdate, Notice, ProgressUpdate, WatchlistUpdate
+from actors.messages.sync import (
+    Catalogue,
+    DeviceCommand,
+    DeviceUpdate,
+    ListName,
+    ListUpdate,
+    Notice,
+    ProgressUpdate,
+    WatchlistUpdate,
+)
 from crdt.hlc import HLCTimestamp
 from transport.figures.stats import (
     BusStats,
@@ -209,6 +219,8 @@ TO_DEVICES: Final[Mapping[str, Struct]] = {
         last_seen="2025-11-24T16:00:00.250+00:00",
     ),
     "device_update.hint": DeviceUpdate(device_id="tv", is_online=False, last_seen="2025-11-24T16:00:00.250+00:00"),
+    "lists.all": Catalogue((ListName("kids", "Zoë's films ☃"), ListName("later", "later")), left_out=3),
+    "lists.required": Catalogue(()),
     "devices_snapshot": DevicesSnapshot(revision=9, epoch="9f86d081", items=(DEVICE,)),
     "devices_snapshot_piece.all": DevicesSnapshotPiece(
         revision=9, epoch="9f86d081", start=True, items=(DEVICE,), next="9f86d081.9.115605504000000003.7"
@@ -364,6 +376,7 @@ BUS: Final[Mapping[str, Struct]] = {
         "a1b2c3d4",
         1_764_000_000_500,
     ),
+    "lists_changed": PubNubListsChanged("0af7651916cd43dd", "a1b2c3d4", 1_764_000_000_500),
 }
 
 BUS_FOREIGN: Final[Mapping[str, Struct]] = {

@@ -100,6 +100,7 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "DeviceUpdate": {
         "type": "device_update", "device_id": "tv", "action": "update", **_DEVICE, "revision": 5, "timestamp": _STAMP,
     },
+    "Catalogue": {"type": "lists", "lists": [{"list": "kids", "name": "For the kids"}]},
     "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},

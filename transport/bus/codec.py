@@ -12,6 +12,7 @@ from actors.messages.channel import (
     PubNubDeviceCommand,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -62,7 +63,7 @@ class BusCodec:
         return message
 
     def _admit_unsigned(self, message: BusMessage) -> None:
-        claims_node = isinstance(message, HeadMoved | PubNubDeviceUpdate | PubNubDevicesSeen) or (
+        claims_node = isinstance(message, HeadMoved | PubNubDeviceUpdate | PubNubDevicesSeen | PubNubListsChanged) or (
             (isinstance(message, PubNubWatchlistUpdate | PubNubProgressUpdate) and message.revision is not None)
             or (isinstance(message, PubNubDeviceCommand) and message.origin is not None)
         )

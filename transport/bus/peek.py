@@ -14,7 +14,7 @@ class Peeked(Struct, frozen=True):
     @property
     def is_of_node(self) -> bool:
         """Whether it claims to come from a node, and not from a foreign publisher."""
-        is_of_devices = self.type in ("device_command", "devices_seen") and self.origin is not None
+        is_of_devices = self.type in ("device_command", "devices_seen", "lists_changed") and self.origin is not None
         return self.revision is not None or self.type == "head_moved" or is_of_devices
 
     @property

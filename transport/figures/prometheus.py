@@ -42,7 +42,9 @@ class Sources(Struct, frozen=True, eq=False):
 
     def all_refusals(self) -> dict[str, int]:
         """Return what was refused because of a limit, by the limit's name."""
-        return {**self.refusals, **self.metrics.writes.refusals}
+        of_writes = self.metrics.writes.refusals
+        lists = of_writes["lists_per_user"] + self.metrics.journal.list_edits["put", "quota_exceeded"]
+        return {**self.refusals, **of_writes, "lists_per_user": lists}
 
 
 class Figures(Collector):
@@ -129,6 +131,8 @@ class Figures(Collector):
         yield _counters("writes", "Writes answered.", "status", writes.by_status())
         labels = ("collection", "status")
         yield _counters_of_two("collection_writes", "Those of each kind of collection.", labels, writes.outcomes)
+        labels = ("edit", "outcome")
+        yield _counters_of_two("list_edits", "What became of edits of users' lists.", labels, journal.list_edits)
         yield _counter(
             "tags_superseded", "Adds that the oldest tags of their content gave way to.", writes.tags_superseded
         )

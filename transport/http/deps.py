@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from actors.messages.bus import ShowLists
 from actors.messages.channel import HeadMoved
 from actors.messages.commands import SendCommand
 from actors.messages.content_ids import UUIDS, ContentIds
@@ -46,6 +47,8 @@ class ApiDeps(Struct, frozen=True, eq=False):
     """When the certificate ends."""
     announce: Callable[[str, HeadMoved], None] = lambda user_id, moved: None
     """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
+    show_lists: Tell[ShowLists] = lambda _: None
+    """Tells who follows which lists a user has, here and on other nodes, which these are now."""
     send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
     """Brings a command to a device."""
     answer_timeout_s: float = 10.0

@@ -29,7 +29,7 @@ class Events:
 
     def __init__(self) -> None:
         self.messages = 0
-        """Whole ones so far, without hints at who is online."""
+        """Whole ones so far, without hints at who is online or which lists there are."""
         self.is_message_open = False
 
     def of(self, frames: bytes) -> bytes:
@@ -55,5 +55,7 @@ class Events:
 
 
 def _is_hint(payload: bytes) -> bool:
-    """Return whether it is a ``device_update`` that is no revision: with these every poll begins, so they end none."""
+    """Return whether it says who is online, or which lists there are: with that every poll begins, so it ends none."""
+    if payload.startswith(b'{"type":"lists"'):
+        return True
     return payload.startswith(b'{"type":"device_update"') and b'"revision":' not in payload

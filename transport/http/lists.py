@@ -6,10 +6,12 @@ from typing import Final, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from actors.messages.bus import ShowLists
 from actors.messages.channel import HeadMoved
 from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
 from actors.runtime import LoopFuture
+from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
@@ -47,7 +49,7 @@ class ListRoutes:
         claims, list_id = await self._of_list(request)
         name = decode(_DECODER.decode, await read_body(request, MAX_WRITE_BYTES)).name
         pending: LoopFuture[ListPut | WriteFailed] = LoopFuture()
-        self._deps.journal(PutList(claims.user_id, list_id, name, pending.set))
+        self._deps.journal(PutList(claims.user_id, list_id, name, self._telling(claims.user_id, pending)))
         put = await self._done(pending)
         if put.problem is not None:
             raise Problem(HTTPStatus.CONFLICT, put.problem, code=QUOTA_EXCEEDED, field="list")
@@ -58,7 +60,7 @@ class ListRoutes:
         """Delete the list that the path says, with all that is in it."""
         claims, list_id = await self._of_list(request)
         pending: LoopFuture[ListDeleted | WriteFailed] = LoopFuture()
-        self._deps.journal(DeleteList(claims.user_id, list_id, pending.set))
+        self._deps.journal(DeleteList(claims.user_id, list_id, self._telling(claims.user_id, pending)))
         deleted = await self._done(pending)
         if deleted.revision is None:
             raise Problem(HTTPStatus.NOT_FOUND, f"list: there is no list {list_id}.")
@@ -71,6 +73,16 @@ class ListRoutes:
         collection_named(request.last_segment)
         self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
         return claims, request.last_segment
+
+    def _telling(self, user_id: str, pending: LoopFuture[A | WriteFailed]) -> Tell[A | WriteFailed]:
+        """Return what answers ``pending``, and has who follows told: also when nobody waits for the answer any more."""
+
+        def answer(done: A | WriteFailed) -> None:
+            if isinstance(done, ListPut | ListDeleted) and done.is_done:
+                self._deps.show_lists(ShowLists(user_id))
+            pending.set(done)
+
+        return answer
 
     async def _done(self, pending: LoopFuture[A | WriteFailed]) -> A:
         done = await with_deadline(pending, self._deps.answer_timeout_s)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, PROGRESS, WATCHLIST
+from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, LISTS, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal import Bookmark
 from actors.messages.progress import IN_PROGRESS
@@ -24,7 +24,8 @@ SNAPSHOT_IN_PIECES: Final = "pieces"
 
 REVISION_PATTERN: Final = "^[0-9]{1,18}$"
 SINCE_PATTERN: Final = (
-    rf"^({WATCHLIST}|{PROGRESS}|{DEVICES}|list:{LIST_PATTERN}):([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
+    rf"^({WATCHLIST}|{PROGRESS}|{DEVICES}|{LISTS}|list:{LIST_PATTERN})"
+    rf":([0-9]{{1,18}})(?::([^:]{{1,{MAX_EPOCH_LENGTH}}}))?$"
 )
 """A collection, its revision, and the epoch of that."""
 CURSOR_PATTERN: Final = r"^[^.]{1,128}(\.[0-9]{1,18}){3}$"
@@ -36,7 +37,8 @@ _MAX_PARAMETERS: Final = 128
 _REVISION: Final = re.compile(REVISION_PATTERN)
 _COLLECTION_SINCE: Final = re.compile(SINCE_PATTERN)
 _SINCE_RULE: Final = (
-    "since: must be a revision, or a collection and a revision as in watchlist:7, list:kids:0, progress:3, devices:0."
+    "since: must be a revision, or a collection and a revision as in "
+    "watchlist:7, list:kids:0, progress:3, devices:0, lists:0."
 )
 _SECONDS: Final = re.compile("[0-9]{1,2}")
 _LIMIT: Final = re.compile("[0-9]{1,4}")
@@ -178,7 +180,7 @@ def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     """Return what ``since`` names: the watchlist by a revision alone, any collection by its name before it."""
     values = parameters.get("since", ())
     named = [_COLLECTION_SINCE.fullmatch(value) for value in values]
-    if not any(named) and not any(":" in value or value in KINDS for value in values):
+    if not any(named) and not any(":" in value or value in (*KINDS, LISTS) for value in values):
         since, epoch = _position(parameters)
         return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")

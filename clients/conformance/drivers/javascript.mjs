@@ -152,11 +152,12 @@ function answer(question) {
 }
 
 function shownOfRegisters(now) {
-  const { devicesOf, progressOf } = registers;
-  return {
-    ...(opened.has(":progress") && { progress: now ? progressOf(now, [], core.transient) : [] }),
-    ...(opened.has(":devices") && { devices: now ? devicesOf(now, [], core.transient) : [] }),
-  };
+  const shown = {};
+  for (const [list, itemsOf] of Object.entries(registers.VIEWS)) {
+    const name = list === ":lists" ? "catalogue" : list.slice(1);
+    if (opened.has(list)) shown[name] = now ? itemsOf(now, [], core.transient) : [];
+  }
+  return shown;
 }
 
 for await (const line of createInterface({ input: process.stdin }))

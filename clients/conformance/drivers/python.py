@@ -49,6 +49,7 @@ class PythonDriver:
         shown = {"list": core.items, "lists": {list_id: core.items_of(list_id) for list_id in core.opened_lists}}
         registers = {"progress": core.progress, "devices": core.devices}
         shown |= {name: items for name, items in registers.items() if name in core.wanted}
+        shown |= {"catalogue": core.catalogue} if "lists" in core.wanted else {}
         answer |= msgspec.to_builtins(shown)
         return answer
 

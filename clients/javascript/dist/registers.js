@@ -28,6 +28,7 @@ var END = "";
 var WATCHLIST = "";
 var PROGRESS = ":progress";
 var DEVICES = ":devices";
+var LISTS = ":lists";
 function prefixOf(list) {
   return list === void 0 ? WATCHLIST : list + END;
 }
@@ -98,6 +99,7 @@ function compareCodePoints(a, b) {
 // src/data/register_views.ts
 var WATCHED_PERCENT = 90;
 var views = /* @__PURE__ */ new WeakMap();
+var NO_LISTS = Object.freeze([]);
 function progressOf(state, writes = [], transient = null) {
   return viewOf(
     PROGRESS,
@@ -116,6 +118,10 @@ function devicesOf(state, writes = [], transient = null) {
     )
   );
 }
+function listsOf(_state, _writes = [], transient = null) {
+  return transient?.lists ?? NO_LISTS;
+}
+var VIEWS = { [PROGRESS]: progressOf, [DEVICES]: devicesOf, [LISTS]: listsOf };
 function saysAlready(item2, said = {}) {
   const shown = item2;
   return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value ?? shown[name]));
@@ -233,14 +239,7 @@ var snapshot = { revision: isWhole, epoch: isText, items: arrayOf(shape(item)) }
 var piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
 var ofList = { list: isText };
 var answer = { id: optional(isName) };
-var OF_REGISTERS = [
-  "progress_snapshot",
-  "progress_snapshot_piece",
-  "device_update",
-  "devices_snapshot",
-  "devices_snapshot_piece"
-];
-var SHAPES = new Map([
+var SHAPES = /* @__PURE__ */ new Map([
   ["watchlist_update", shape(update)],
   ["list_update", shape({ ...update, ...ofList })],
   [
@@ -271,7 +270,6 @@ var SHAPES = new Map([
   ],
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
   ["progress_update", shape({ content_id: isText, position: isNumber, duration: isNumber })],
-  ...OF_REGISTERS.map((type) => [type, shape({})]),
   [
     "device_command",
     shape({
@@ -314,17 +312,21 @@ var snapshotOf = (item2) => ({
   items: arrayOf(shape(item2))
 });
 var piece2 = { start: optional(isFlag), next: optional(isText) };
+var NOTHING_TO_COUNT = { epoch: null };
 var SHAPES2 = {
   progress_update: shape({ ...progress, ...action }),
   progress_snapshot: shape(snapshotOf(progress)),
   progress_snapshot_piece: shape({ ...snapshotOf(progress), ...piece2 }),
   device_update: shape({ ...device, ...action, is_online: optional(isFlag), last_seen: optional(isText) }),
   devices_snapshot: shape(snapshotOf(device)),
-  devices_snapshot_piece: shape({ ...snapshotOf(device), ...piece2 })
+  devices_snapshot_piece: shape({ ...snapshotOf(device), ...piece2 }),
+  lists: shape({ lists: arrayOf(shape({ list: isText, name: isText })) })
 };
 function asOfList(message) {
-  if (message.type === "resumed" && message.collection !== void 0)
-    return { ...message, list: `:${message.collection}` };
+  if (message.type === "resumed" && message.collection !== void 0) {
+    const list2 = `:${message.collection}`;
+    return { ...message, list: list2, ...list2 === LISTS && NOTHING_TO_COUNT };
+  }
   const isRight = SHAPES2[message.type];
   if (isRight === void 0) return message;
   if (!isRight(message)) return null;
@@ -399,11 +401,12 @@ var Reports = class {
 var REPORT_MS = 1e4;
 var OF_PROGRESS2 = prefixOf(PROGRESS);
 var OF_DEVICES2 = prefixOf(DEVICES);
+var OF_LISTS = prefixOf(LISTS);
 var Registers = class {
   #collections;
   #timers;
   #reports = new Reports();
-  transient = { version: 0, held: [], hints: null };
+  transient = { version: 0, held: [], hints: null, lists: [] };
   asMessage = asMessage;
   constructor(collections, timers) {
     this.#collections = collections;
@@ -493,7 +496,9 @@ var Registers = class {
   /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
   read(message) {
     const read = asOfList(message);
-    if (read === null || !this.#collections.asked.includes(OF_DEVICES2)) return read;
+    const { asked } = this.#collections;
+    if (read?.type === "lists" && asked.includes(OF_LISTS)) this.#setLists(read);
+    if (read === null || !asked.includes(OF_DEVICES2)) return read;
     if (read.type === "resumed" && read.list === DEVICES && this.transient.hints === null) this.#setHints({});
     if (read.type === "device_update") this.#hint(read);
     return read;
@@ -506,6 +511,12 @@ var Registers = class {
   /** The connection has ended: nobody tells any more who is online. */
   endHints() {
     if (this.transient.hints !== null) this.#setHints(null);
+  }
+  #setLists({ lists = [] }) {
+    const told = lists.map(({ list, name }) => Object.freeze({ list, name }));
+    if (JSON.stringify(told) === JSON.stringify(this.transient.lists)) return;
+    this.#show({ lists: Object.freeze(told) });
+    this.#collections.markUpdated();
   }
   #setHints(hints) {
     const before = this.#devices;
@@ -528,8 +539,7 @@ function sayable(operation, key, carried) {
 }
 export {
   Registers,
+  VIEWS,
   checkedWords,
-  devicesOf,
-  progressOf,
   saysAlready
 };

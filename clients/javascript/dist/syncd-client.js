@@ -72,6 +72,7 @@ var END = "";
 var WATCHLIST = "";
 var PROGRESS = ":progress";
 var DEVICES = ":devices";
+var LISTS = ":lists";
 function prefixOf(list) {
   return list === void 0 ? WATCHLIST : list + END;
 }
@@ -123,7 +124,7 @@ var Shown = class {
 var NO_ITEMS = Object.freeze([]);
 var ShownRegisters = class extends Shown {
   #name;
-  constructor(host, name) {
+  constructor(name, host) {
     super(host);
     this.#name = name;
   }
@@ -135,7 +136,9 @@ var ShownRegisters = class extends Shown {
   /** What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. */
   get(id) {
     const canonical2 = this.#canonical(id);
-    return this.items.find((item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2);
+    return this.items.find(
+      (item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2
+    );
   }
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   write(action, id, data = {}) {
@@ -152,9 +155,6 @@ var ShownRegisters = class extends Shown {
 
 // src/devices.ts
 var Devices = class extends ShownRegisters {
-  constructor(host) {
-    super(host, DEVICES);
-  }
   /**
    * Say what a device is, this one or another; null: that is what is known of it. Throws a TypeError if `deviceId` is none or
    * that cannot be said, an Error if nobody is signed in.
@@ -329,9 +329,6 @@ function watchReturns(onReturn, onLeave) {
 
 // src/progress.ts
 var Progress = class extends ShownRegisters {
-  constructor(host) {
-    super(host, PROGRESS);
-  }
   /** What has begun and is not watched, the newest play first. */
   get continueWatching() {
     return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
@@ -1780,7 +1777,7 @@ var Core = class {
   }
   /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
   openList(list) {
-    if (list !== PROGRESS && list !== DEVICES) checkListName(list);
+    if (![PROGRESS, DEVICES, LISTS].includes(list)) checkListName(list);
     this.#opened.add(prefixOf(list));
     if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
     return this.#done();
@@ -1966,14 +1963,8 @@ var snapshot = { revision: isWhole, epoch: isText, items: arrayOf(shape(item)) }
 var piece = { ...snapshot, start: optional(isFlag), next: optional(isText) };
 var ofList = { list: isText };
 var answer = { id: optional(isName) };
-var OF_REGISTERS = [
-  "progress_snapshot",
-  "progress_snapshot_piece",
-  "device_update",
-  "devices_snapshot",
-  "devices_snapshot_piece"
-];
-var SHAPES = new Map([
+var OF_REGISTERS = /^(?:(?:progress|devices)_snapshot(?:_piece)?|device_update|lists)$/u;
+var SHAPES = /* @__PURE__ */ new Map([
   ["watchlist_update", shape(update)],
   ["list_update", shape({ ...update, ...ofList })],
   [
@@ -2004,7 +1995,6 @@ var SHAPES = new Map([
   ],
   ["goodbye", shape({ reconnect_in_ms: isWhole })],
   ["progress_update", shape({ content_id: isText, position: isNumber, duration: isNumber })],
-  ...OF_REGISTERS.map((type) => [type, shape({})]),
   [
     "device_command",
     shape({
@@ -2026,7 +2016,8 @@ function decode(data) {
 }
 function recognized(value) {
   const message = value;
-  return SHAPES.get(message?.type)?.(message) ? message : null;
+  const isRight = SHAPES.get(message?.type)?.(message) ?? OF_REGISTERS.test(message?.type);
+  return isRight ? message : null;
 }
 function encode(message) {
   return JSON.stringify(message);
@@ -2617,11 +2608,9 @@ var TabSession = class {
   items(prefix) {
     return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
   }
-  /** What is shown of registers; null: what they need is not here yet. */
+  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
   registers(name) {
-    if (this.#part === null) return null;
-    const itemsOf2 = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
-    return itemsOf2(this.stored ?? this.#nothing, this.#unstored, this.#transient);
+    return this.#part?.VIEWS[name](this.stored ?? this.#nothing, this.#unstored, this.#transient);
   }
   /** What registers need; null: it has not come yet, or nobody needs it. */
   get part() {
@@ -3524,20 +3513,24 @@ var SyncClient = class extends PlatformEventTarget {
    */
   list(name) {
     checkListName(name);
-    return this.#opened(name, (host) => new List(name, host));
+    return this.#opened(name, List);
   }
   /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
   get progress() {
-    return this.#opened(PROGRESS, (host) => new Progress(host));
+    return this.#opened(PROGRESS, Progress);
   }
   /** The user's devices; the same object each time. As a list they are followed from now on. */
   get devices() {
-    return this.#opened(DEVICES, (host) => new Devices(host));
+    return this.#opened(DEVICES, Devices);
   }
-  #opened(name, make) {
+  /** Which lists the user has beside the watchlist, by what they are called in paths; followed from now on as a list is. */
+  get catalogue() {
+    return this.#opened(LISTS, ShownRegisters);
+  }
+  #opened(name, Kind) {
     let list = this.#lists.get(name);
     if (list === void 0) {
-      list = make(this.#host);
+      list = new Kind(name, this.#host);
       this.#lists.set(name, list);
       void Promise.resolve().then(() => this.#session?.openLists());
     }
@@ -3606,7 +3599,7 @@ var SyncClient = class extends PlatformEventTarget {
   removeMany(contentIds) {
     return this.#watchlist.removeMany(contentIds);
   }
-  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
   async lists() {
     const { lists } = await loadRequests();
     return lists(this.#host.asking());

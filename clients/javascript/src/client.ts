@@ -7,8 +7,9 @@ import type { Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
 import type { ItemWords } from "./data/carried.js";
 import { type ContentIds, canonical, checkListName, checkUserId } from "./data/ids.js";
-import { DEVICES, PROGRESS } from "./data/keys.js";
+import { DEVICES, LISTS, PROGRESS } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
+import type { ListName } from "./data/register_messages.js";
 import type { Storage } from "./data/user_state.js";
 import { Devices } from "./devices.js";
 import { List } from "./list.js";
@@ -19,7 +20,8 @@ import { loadRequests } from "./parts.js";
 import { newEvent, PlatformEventTarget } from "./platform/event_target.js";
 import { watchReturns } from "./platform/returns.js";
 import { Progress } from "./progress.js";
-import type { ShownHost } from "./shown.js";
+import type { Shown, ShownHost } from "./shown.js";
+import { ShownRegisters } from "./shown_registers.js";
 import { TabSession } from "./tabs/tab_session.js";
 import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
@@ -53,7 +55,7 @@ export class SyncClient extends PlatformEventTarget {
   };
   readonly #watchlist = new List(undefined, this.#host);
   /** The collections beside it that the app has asked for. */
-  readonly #lists = new Map<string, List | Progress | Devices>();
+  readonly #lists = new Map<string, unknown>();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left: Promise<void> = Promise.resolve();
@@ -151,23 +153,28 @@ export class SyncClient extends PlatformEventTarget {
    */
   list(name: string): List {
     checkListName(name);
-    return this.#opened(name, (host) => new List(name, host));
+    return this.#opened(name, List);
   }
 
   /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
   get progress(): Progress {
-    return this.#opened(PROGRESS, (host) => new Progress(host));
+    return this.#opened(PROGRESS, Progress);
   }
 
   /** The user's devices; the same object each time. As a list they are followed from now on. */
   get devices(): Devices {
-    return this.#opened(DEVICES, (host) => new Devices(host));
+    return this.#opened(DEVICES, Devices);
   }
 
-  #opened<T extends List | Progress | Devices>(name: string, make: (host: ShownHost) => T): T {
+  /** Which lists the user has beside the watchlist, by what they are called in paths; followed from now on as a list is. */
+  get catalogue(): Shown<ListName> {
+    return this.#opened(LISTS, ShownRegisters<ListName>);
+  }
+
+  #opened<Name extends string, T>(name: Name, Kind: new (name: Name, host: ShownHost) => T): T {
     let list = this.#lists.get(name);
     if (list === undefined) {
-      list = make(this.#host);
+      list = new Kind(name, this.#host);
       this.#lists.set(name, list);
       void Promise.resolve().then(() => this.#session?.openLists()); // a component may ask for it while it is rendered
     }
@@ -246,7 +253,7 @@ export class SyncClient extends PlatformEventTarget {
     return this.#watchlist.removeMany(contentIds);
   }
 
-  /** Which lists the user has beside the watchlist. Needs a connection: rejected with an Error where it can't be had. */
+  /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
   async lists(): Promise<readonly NamedList[]> {
     const { lists } = await loadRequests();
     return lists(this.#host.asking());

@@ -1,9 +1,7 @@
 /** The user's devices, as an app sees them. */
 
-import { DEVICES } from "./data/keys.js";
 import type { DeviceItem } from "./data/register_views.js";
 import type { Operation } from "./operations.js";
-import type { ShownHost } from "./shown.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What a device is called, and what it is; what is missing or null stays. */
@@ -16,10 +14,6 @@ export type DeviceWords = {
 
 /** `items`: by their ids. */
 export class Devices extends ShownRegisters<DeviceItem> {
-  constructor(host: ShownHost) {
-    super(host, DEVICES);
-  }
-
   /**
    * Say what a device is, this one or another; null: that is what is known of it. Throws a TypeError if `deviceId` is none or
    * that cannot be said, an Error if nobody is signed in.

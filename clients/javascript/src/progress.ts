@@ -1,9 +1,7 @@
 /** How far the user has come in each content, as an app sees it. */
 
-import { PROGRESS } from "./data/keys.js";
 import type { ProgressItem } from "./data/register_views.js";
 import type { Operation } from "./operations.js";
-import type { ShownHost } from "./shown.js";
 import { ShownRegisters } from "./shown_registers.js";
 
 /** What an app says while it plays; seconds. */
@@ -19,10 +17,6 @@ export interface ProgressReport {
 
 /** `items`: the newest play first. */
 export class Progress extends ShownRegisters<ProgressItem> {
-  constructor(host: ShownHost) {
-    super(host, PROGRESS);
-  }
-
   /** What has begun and is not watched, the newest play first. */
   get continueWatching(): readonly ProgressItem[] {
     return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);

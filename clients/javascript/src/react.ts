@@ -7,6 +7,7 @@ import {
   canonical,
   type DeviceItem,
   type ListItem,
+  type ListName,
   type ProgressItem,
   type State,
   type Storage,
@@ -42,7 +43,7 @@ const states = new WeakMap<SyncClient, SyncState>();
 /** The items of a list by content, made once for each list. */
 const indexes = new WeakMap<readonly ListItem[], ReadonlyMap<string, ListItem>>();
 
-/** What has items: a client, one of its lists, its progress or devices; of a client the same object each time. */
+/** What has items: a client, one of its lists, its progress, devices or catalogue; of a client the same object each time. */
 interface Shown<Item> {
   readonly items: readonly Item[];
   subscribe(listener: () => void): () => void;
@@ -90,6 +91,11 @@ export function useProgress(client: SyncClient | null): readonly ProgressItem[] 
 /** The user's devices; on a server none. */
 export function useDevices(client: SyncClient | null): readonly DeviceItem[] {
   return useShown(client?.devices, NO_ITEMS, all);
+}
+
+/** Which lists the user has beside the watchlist; on a server none. */
+export function useCatalogue(client: SyncClient | null): readonly ListName[] {
+  return useShown(client?.catalogue, NO_ITEMS, all);
 }
 
 /** Have `onCommand`, that of the latest rendering, called with what other devices want this one to do. */

@@ -1,8 +1,9 @@
-/** A collection of registers as an app sees it: what progress.ts and devices.ts have in common. */
+/** Registers, and which lists there are, as an app sees them: what progress.ts and devices.ts have in common. */
 
 import { checkName } from "./data/ids.js";
 import { DEVICES, prefixOf, type RegistersName } from "./data/keys.js";
 import type { CalledAction, Members } from "./data/messages.js";
+import type { ListName } from "./data/register_messages.js";
 import type { DeviceItem, ProgressItem } from "./data/register_views.js";
 import { type Operation, operation } from "./operations.js";
 import type { ShownHost } from "./shown.js";
@@ -14,24 +15,27 @@ const NO_ITEMS: readonly never[] = Object.freeze([]);
  * Of whichever user is signed in. Nothing waits for the network; as long as the part for registers is not here nothing is
  * shown.
  */
-export class ShownRegisters<Item extends ProgressItem | DeviceItem> extends Shown<Item> {
+export class ShownRegisters<Item extends ProgressItem | DeviceItem | ListName> extends Shown<Item> {
   readonly #name: RegistersName;
 
-  constructor(host: ShownHost, name: RegistersName) {
+  constructor(name: RegistersName, host: ShownHost) {
     super(host);
     this.#name = name;
   }
 
   /** The same frozen array until something in it is another; items that are the same stay the same, too. */
   get items(): readonly Item[] {
-    const items: readonly (ProgressItem | DeviceItem)[] = this.host.session()?.registers(this.#name) ?? NO_ITEMS;
+    const items: readonly (ProgressItem | DeviceItem | ListName)[] =
+      this.host.session()?.registers(this.#name) ?? NO_ITEMS;
     return items as readonly Item[];
   }
 
   /** What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. */
   get(id: string): Item | undefined {
     const canonical = this.#canonical(id);
-    return this.items.find((item) => ("content_id" in item ? item.content_id : item.device_id) === canonical);
+    return this.items.find(
+      (item) => ("content_id" in item ? item.content_id : (item as DeviceItem).device_id) === canonical,
+    );
   }
 
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */

@@ -25,6 +25,7 @@ from syncd_client.data.device_registers import DeviceItem
 from syncd_client.data.fractional_index import between
 from syncd_client.data.hlc import Timestamp
 from syncd_client.data.list_view import Item
+from syncd_client.data.messages import ListName
 from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead, PendingWrite, StorageKind, UserState
 from syncd_client.event_stream import EventStream
@@ -34,6 +35,7 @@ from syncd_client.stores.sqlite_store import SqliteStore, StoreInUseError
 from syncd_client.stores.store import Store
 from syncd_client.transport.catalogue import NamedList
 from syncd_client.transport.requests import RequestFailedError
+from syncd_client.user_catalogue import UserCatalogue
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import UserList
 from syncd_client.user_progress import UserProgress
@@ -53,6 +55,7 @@ __all__ = [
     "Head",
     "Item",
     "ListHead",
+    "ListName",
     "Listener",
     "MemoryStore",
     "NamedList",
@@ -75,6 +78,7 @@ __all__ = [
     "Timestamp",
     "Transport",
     "Updated",
+    "UserCatalogue",
     "UserDevices",
     "UserList",
     "UserProgress",

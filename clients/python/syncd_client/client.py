@@ -13,7 +13,7 @@ from syncd_client.callbacks import GetToken, Listener, asking, check_condition, 
 from syncd_client.core.core import Core, State
 from syncd_client.core.events import Event
 from syncd_client.core.outputs import Transport
-from syncd_client.data.collection_names import DEVICES, PROGRESS
+from syncd_client.data.collection_names import DEVICES, LISTS, PROGRESS
 from syncd_client.data.ids import ContentIds, canonical_of, check_list_id, check_user_id
 from syncd_client.data.user_state import StorageKind
 from syncd_client.engine import Engine
@@ -23,6 +23,7 @@ from syncd_client.stores.store import Store, check_store
 from syncd_client.transport import catalogue, commands
 from syncd_client.transport.address import address_of
 from syncd_client.transport.catalogue import NamedList
+from syncd_client.user_catalogue import UserCatalogue
 from syncd_client.user_devices import UserDevices
 from syncd_client.user_list import ListCalls, UserList
 from syncd_client.user_progress import UserProgress
@@ -65,6 +66,7 @@ class Client(ListCalls):
         self._lists: dict[str, UserList] = {}
         self._progress = UserProgress(self)
         self._devices = UserDevices(self)
+        self._catalogue = UserCatalogue(self)
 
     async def __aenter__(self) -> Self:
         self._guard.check("async with")
@@ -232,13 +234,19 @@ class Client(ListCalls):
         self._follow(DEVICES)
         return self._devices
 
+    @property
+    def catalogue(self) -> UserCatalogue:
+        """Which lists the user has, kept up to date; followed from here on."""
+        self._follow(LISTS)
+        return self._catalogue
+
     def _follow(self, collection: str) -> None:
         self._guard.check(collection)
         if collection not in self._engine.core.wanted:
             self._engine.put(partial(Core.open, collection=collection))
 
     async def lists(self) -> tuple[NamedList, ...]:
-        """Return which lists the user has beside the watchlist. Needs a connection.
+        """Return which lists the user has beside the watchlist, once: ``catalogue`` is kept. Needs a connection.
 
         Raises:
             NotSignedInError: nobody's list is open.

@@ -25,10 +25,10 @@ from syncd_client.event_queue import EventQueue
 from syncd_client.loop_thread import LoopThread
 from syncd_client.stores.store import Store
 from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
-from syncd_client.sync_registers import UserDevices, UserProgress
+from syncd_client.sync_registers import UserCatalogue, UserDevices, UserProgress
 from syncd_client.transport.catalogue import NamedList
 
-__all__ = ["Client", "EventQueue", "Operation", "UserDevices", "UserList", "UserProgress"]
+__all__ = ["Client", "EventQueue", "Operation", "UserCatalogue", "UserDevices", "UserList", "UserProgress"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ class Client(ListCalls):
         self._queues: WeakSet[EventQueue] = WeakSet()
         self._progress: UserProgress | None = None
         self._devices: UserDevices | None = None
+        self._catalogue: UserCatalogue | None = None
         self._open()
         self.subscribe(self._put)
 
@@ -197,6 +198,13 @@ class Client(ListCalls):
         devices = self._call("devices", lambda: self._client.devices)
         self._devices = self._devices or UserDevices(devices, self)
         return self._devices
+
+    @property
+    def catalogue(self) -> UserCatalogue:
+        """Which lists the user has, kept up to date; followed from here on."""
+        catalogue = self._call("catalogue", lambda: self._client.catalogue)
+        self._catalogue = self._catalogue or UserCatalogue(catalogue, self)
+        return self._catalogue
 
     def lists(self, timeout_s: float | None = None) -> tuple[NamedList, ...]:
         """Return which lists the user has beside the watchlist. Needs a connection.

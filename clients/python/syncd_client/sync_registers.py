@@ -1,10 +1,11 @@
-"""Progress and devices as code without asyncio sees them: see ``syncd_client.sync``."""
+"""Progress, devices and which lists there are, as code without asyncio sees them: see ``syncd_client.sync``."""
 
 from typing import Any
 from uuid import UUID
 
-from syncd_client import user_devices, user_progress
+from syncd_client import user_catalogue, user_devices, user_progress
 from syncd_client.data.device_registers import DeviceItem
+from syncd_client.data.messages import ListName
 from syncd_client.data.progress_registers import ProgressItem
 from syncd_client.operation import Operation as AwaitedOperation
 from syncd_client.sync_list import ListCalls, Operation
@@ -98,3 +99,16 @@ class UserDevices:
     def forget(self, device_id: str) -> Operation:
         """Forget a device: its tokens stay valid, and it is known again when it connects."""
         return self._client._change("devices.forget", lambda: [self._devices.forget(device_id)])[0]
+
+
+class UserCatalogue:
+    """As ``syncd_client.UserCatalogue``. Thread: any."""
+
+    def __init__(self, catalogue: user_catalogue.UserCatalogue, client: ListCalls) -> None:
+        self._catalogue = catalogue
+        self._client = client
+
+    @property
+    def items(self) -> tuple[ListName, ...]:
+        """All beside the watchlist, by what they are called in paths: the same tuple until something changes."""
+        return self._client._read(lambda: self._catalogue.items)

@@ -11,10 +11,10 @@ from pykka import ActorRef
 
 from actors.bus.device_hints import MAX_AT_ONCE, MAX_WAITING, DeviceHints, DeviceHintsDeps
 from actors.errors import BusUnavailable, MessageRefused
-from actors.messages.bus import RemoteSeen, ShowSeen
-from actors.messages.channel import PubNubDevicesSeen
+from actors.messages.bus import RemoteLists, RemoteSeen, ShowLists, ShowSeen
+from actors.messages.channel import PubNubDevicesSeen, PubNubListsChanged
 from actors.messages.devices import DeviceSeen, UserDevicesSeen
-from actors.messages.watchlist import DevicesSeen
+from actors.messages.watchlist import DevicesSeen, ListsChanged
 from actors.metrics import BusMetrics
 from tests.actors.conftest import Started
 from tests.fakes.hand_bus import HandBus
@@ -29,7 +29,7 @@ class Wired:
     """A ``DeviceHints``, with the bus in the test's hands."""
 
     def __init__(self, started: Started, handled: Handled, **changes: Any) -> None:
-        self.told: list[tuple[str, DevicesSeen]] = []
+        self.told: list[tuple[str, DevicesSeen | ListsChanged]] = []
         self.bus, self.metrics, self.wall_clock = HandBus(), BusMetrics(), WallClock()
         self._handled = handled
         self.ref = started(
@@ -127,6 +127,32 @@ async def test_another_nodes_hint_is_told_once_while_it_is_fresh(wired: Wired) -
     await wired.tell(wired.remote(id="2", sent_ms=wired.wall_clock.now_ms - 60_000))
     assert wired.told == [("ann", DevicesSeen(TV))]
     assert wired.metrics.refused == {"replayed": 1, "stale": 1}
+
+
+async def test_that_lists_have_changed_is_told_here_and_on_the_bus(wired: Wired) -> None:
+    await wired.tell(ShowLists("ann"))
+    assert wired.told == [("ann", ListsChanged())]
+    message = await wired.published()
+    sent = msgspec.convert(message, PubNubListsChanged)
+    assert (message["user_id"], sent.origin, sent.sent_ms) == ("ann", "a", wired.wall_clock.now_ms)
+
+
+async def test_however_often_one_users_lists_change_while_the_bus_takes_nothing_it_is_told_once(wired: Wired) -> None:
+    await wired.tell(ShowLists("zoe"))
+    await _until(lambda: bool(wired.bus.calls))
+    await wired.tell(ShowSeen((UserDevicesSeen("bob", TV, is_elsewhere=True),)))
+    for user_id in ("ann",) * MAX_WAITING + ("cem",):
+        await wired.tell(ShowLists(user_id))
+    assert [(await wired.published())["user_id"] for _ in range(4)] == ["zoe", "bob", "ann", "cem"]
+
+
+async def test_that_lists_have_changed_on_another_node_is_told_once_while_it_is_fresh(wired: Wired) -> None:
+    changed = PubNubListsChanged("1", "b", wired.wall_clock.now_ms)
+    for message in (changed, changed, structs.replace(changed, id="2", sent_ms=wired.wall_clock.now_ms - 60_000)):
+        await wired.tell(RemoteLists("ann", message))
+    assert wired.told == [("ann", ListsChanged())]
+    assert wired.metrics.refused == {"replayed": 1, "stale": 1}
+    assert wired.bus.calls == []
 
 
 async def _until(condition: Callable[[], bool]) -> None:

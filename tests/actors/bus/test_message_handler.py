@@ -5,7 +5,7 @@ from msgspec import structs
 
 from actors.bus.message_handler import BroadcasterMessageHandler
 from actors.errors import BusMessageRefused
-from actors.messages.bus import RemoteCommand, RemoteSeen
+from actors.messages.bus import RemoteCommand, RemoteLists, RemoteSeen
 from actors.messages.change import Change
 from actors.messages.channel import (
     BusMessage,
@@ -16,6 +16,7 @@ from actors.messages.channel import (
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -68,7 +69,7 @@ def commands() -> list[RemoteCommand]:
 
 
 @pytest.fixture
-def hints() -> list[RemoteSeen]:
+def hints() -> list[RemoteSeen | RemoteLists]:
     return []
 
 
@@ -82,7 +83,7 @@ def handler(
     users: Users,
     relayed: list[RelayPubNubMessage],
     commands: list[RemoteCommand],
-    hints: list[RemoteSeen],
+    hints: list[RemoteSeen | RemoteLists],
     wall_clock: WallClock,
 ) -> BroadcasterMessageHandler:
     return BroadcasterMessageHandler(
@@ -226,16 +227,18 @@ def test_what_a_foreign_publisher_says_of_a_device_is_written_by_the_node_that_t
 
 
 def test_what_another_node_says_of_devices_goes_to_their_user_and_who_it_has_seen_to_who_tells_of_them(
-    handler: BroadcasterMessageHandler, users: Users, hints: list[RemoteSeen]
+    handler: BroadcasterMessageHandler, users: Users, hints: list[RemoteSeen | RemoteLists]
 ) -> None:
     stamp = HLCTimestamp(1_764_000_000_000, 0, "n")
     update = PubNubDeviceUpdate(device_id="tv", operation="update", timestamp=stamp, revision=4, origin="other")
     seen = PubNubDevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=1),), "1", "other", 2)
+    changed = PubNubListsChanged("2", "other", 2)
     for handle in (handler.handle_sync_message, handler.handle_foreign_message):
         handle("ann", update)
         handle("ann", seen)
+        handle("ann", changed)
     assert users.told["ann"] == [RemoteUpdate(update)]
-    assert [(one.user_id, one.message) for one in hints] == [("ann", seen)]
+    assert [(one.user_id, one.message) for one in hints] == [("ann", seen), ("ann", changed)]
 
 
 def test_another_nodes_progress_goes_to_its_user_and_a_foreign_one_is_left_to_who_takes_it_in(

@@ -126,6 +126,15 @@ def test_those_who_follow_the_watchlist_alone_share_one_set() -> None:
     assert collections_of((Following(), Following(KIDS))) == {WATCHLIST, KIDS}
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [(WATCHLIST, (None, None)), (KIDS, ("kids", None)), (PROGRESS, (None, PROGRESS)), ("lists", (None, "lists"))],
+)
+def test_what_is_resumed_is_named(name: str, said: tuple[str | None, str | None]) -> None:
+    resumed = Followed(Following(name, 0), None).resumed(0, "e")
+    assert (resumed.list, resumed.collection) == said
+
+
 def _asked(request: Join | ReadOn) -> tuple[Any, ...]:
     assert isinstance(request, Join)
     return request.collection, request.since, request.epoch, request.after

@@ -26,7 +26,15 @@ from actors.messages.fanout import (
     SendToUser,
     Unregister,
 )
-from actors.messages.sync import DeviceCommand, DeviceUpdate, ListUpdate, ProgressUpdate, SyncMessage, WatchlistUpdate
+from actors.messages.sync import (
+    Catalogue,
+    DeviceCommand,
+    DeviceUpdate,
+    ListUpdate,
+    ProgressUpdate,
+    SyncMessage,
+    WatchlistUpdate,
+)
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
 from tests.actors.conftest import Started, Supervision, content
@@ -340,17 +348,20 @@ async def test_a_change_goes_to_those_who_follow_its_collection_and_is_charged_t
     assert [message for message in devices.told["watchlist"] if isinstance(message, Deliver)] == []
 
 
-async def test_a_hint_goes_to_those_who_follow_the_devices_also_when_they_read_again(
-    registry: ActorRef[ConnectionRegistry], devices: Devices
+@pytest.mark.parametrize("hint", [DeviceUpdate(device_id="tv", is_online=True), Catalogue(())])
+async def test_a_hint_goes_to_those_who_follow_its_collection_also_when_they_read_again(
+    registry: ActorRef[ConnectionRegistry], devices: Devices, hint: DeviceUpdate | Catalogue
 ) -> None:
-    follows = {"simple": (WATCHLIST,), "app": (WATCHLIST, "devices"), "slow": (WATCHLIST, "devices")}
+    both = (WATCHLIST, hint.collection)
+    others = {"devices", "lists"} - {hint.collection}
+    follows = {"simple": (WATCHLIST, *others), "app": both, "slow": both}
     connections = {
         name: structs.replace(devices.connection(name), collections=frozenset(of)) for name, of in follows.items()
     }
     for connection in connections.values():
         registry.tell(Register(connection))
     registry.tell(SlowConsumer(connections["slow"], frames=1, size_bytes=80))
-    await registry.ask(sending("ann", (DeviceUpdate(device_id="tv", is_online=True),)), block=False)
+    await registry.ask(sending("ann", (hint,)), block=False)
 
     def told() -> list[str]:
         return [name for name in follows if any(isinstance(message, Deliver) for message in devices.told[name])]

@@ -349,3 +349,11 @@ async def test_an_answer_says_of_which_epoch_it_is_and_a_refusal_of_none(by_hand
     by_hand.add("ann 2")
     await by_hand.fail(1, StoreUnavailable("away"))
     assert by_hand.epochs == ["epoch 0", None]
+
+
+async def test_lists_that_begin_with_an_add_are_counted(by_hand: ByHand) -> None:
+    by_hand.add("ann 1", "ann 2", "ann 3")
+    begins = Outcome(status=Status.ADDED, is_new=True, begins_list=True)
+    by_hand.store.asked[0][1].set_result(BatchCommitted((begins, Outcome(status=Status.ADDED), begins), 0.0))
+    await asyncio.sleep(0)
+    assert by_hand.metrics.list_edits["add", "created"] == 2

@@ -105,6 +105,43 @@ async def test_what_fails_is_answered_and_counted(started: Started) -> None:
     assert (metrics.failures, metrics.errors, metrics.unavailable) == (1, 1, "away")
 
 
+async def test_what_becomes_of_each_edit_is_counted_once(started: Started) -> None:
+    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
+    ref = journal(started, store, metrics)
+    put, delete = PutList("ann", "kids", "Kids", answers.append), DeleteList("ann", "kids", answers.append)
+    for edit, answer in (
+        (put, ListPut(is_new=True)),
+        (put, ListPut()),
+        (put, ListPut(problem="there are 100 lists")),
+        (put, StoreUnavailable("away")),
+        (delete, ListDeleted(7, has_more=True)),
+        (delete, ListDeleted(None)),
+        (delete, StoreUnavailable("away")),
+    ):
+        ref.tell(edit)
+        await handled(ref)
+        asked = store.asked[-1][1]
+        asked.set_exception(answer) if isinstance(answer, Exception) else asked.set_result(answer)
+        await handled(ref)
+        if len(answers) < len(store.asked) and asked is not store.asked[-1][1]:  # the rest of a long list
+            store.asked[-1][1].set_result(ListDeleted(8))
+            await handled(ref)
+    assert +metrics.list_edits == {
+        ("put", "created"): 1, ("put", "renamed"): 1, ("put", "quota_exceeded"): 1, ("put", "failed"): 1,
+        ("delete", "deleted"): 1, ("delete", "not_found"): 1, ("delete", "failed"): 1,
+    }  # fmt: skip
+
+
+async def test_that_who_is_online_is_written_is_no_edit_of_lists(started: Started) -> None:
+    store, metrics = StoreByHand(), JournalMetrics()
+    ref = journal(started, store, metrics)
+    ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), lambda _: None))
+    await handled(ref)
+    store.asked[0][1].set_result(PresenceNoted(is_lease_kept=True, has_more=False))
+    await handled(ref)
+    assert not +metrics.list_edits
+
+
 async def test_what_was_told_before_is_committed_before(started: Started) -> None:
     store = StoreByHand()
     ref = journal(started, store, JournalMetrics())

@@ -150,11 +150,16 @@ def in_example(operation: Operation, example: int) -> Operation:
 
 
 def commit_as_the_model(journal: SqlJournalStore, batch: list[Operation], users: dict[str, UserModel]) -> None:
-    created = [
-        (user, user.prepare([operation for operation in batch if parts_of(operation.line)[0] == user_id]))
+    created = {
+        user_id: user.prepare([operation for operation in batch if parts_of(operation.line)[0] == user_id])
         for user_id, user in users.items()
-    ]
-    for operation, outcome in zip(batch, journal.commit(batch), strict=True):
+    }
+    beginning = {line_of(user_id, collection_of_list(new)) for user_id, lists in created.items() for new in lists}
+    for operation, told in zip(batch, journal.commit(batch), strict=True):
+        assert told.begins_list is (told.is_new and operation.line in beginning)
+        if told.begins_list:
+            beginning.remove(operation.line)
+        outcome = replace(told, begins_list=False)
         expected = users[parts_of(operation.line)[0]].of(operation.line).apply(operation)
         if expected is None:
             assert (outcome.status, outcome.quota) == (Status.REFUSED, None)
@@ -163,8 +168,8 @@ def commit_as_the_model(journal: SqlJournalStore, batch: list[Operation], users:
             assert replace(outcome, reason=None, field=None) == expected
         else:
             assert answered(outcome) == answered(expected)
-    for user, new in created:
-        user.drop(new)
+    for user_id, new in created.items():
+        users[user_id].drop(new)
 
 
 def assert_same(journal: SqlJournalStore, user_id: str, user: UserModel) -> None:

@@ -51,6 +51,18 @@ def test_an_operation_id_is_known_in_its_list_alone(journal: SqlJournalStore, au
     assert [outcome.is_new for outcome in journal.commit([here, there])] == [False, False]
 
 
+def test_the_first_add_of_a_list_that_was_not_there_says_so_and_no_other(
+    journal: SqlJournalStore, author: Author, kids: Author
+) -> None:
+    first = kids.add("dumbo", operation_id="x")
+    refused = kids.add("alien", tag="syncd:9")
+    batch = [author.add("alien"), refused, first, first, kids.add("bambi")]
+    assert [outcome.begins_list for outcome in journal.commit(batch)] == [False, False, True, False, False]
+    assert [outcome.begins_list for outcome in journal.commit([first, kids.add("alien")])] == [False, False]
+    journal.delete_list("ann", "kids")
+    assert [outcome.begins_list for outcome in journal.commit([first, kids.add("alien")])] == [False, True]
+
+
 def test_a_remove_makes_no_list(journal: SqlJournalStore, kids: Author) -> None:
     (outcome,) = journal.commit([kids.remove("dumbo")])
     assert outcome.status is Status.NOT_FOUND

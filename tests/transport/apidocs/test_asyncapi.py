@@ -189,6 +189,15 @@ async def follow_devices(daemon: DaemonProcess) -> set[str]:
     return car.seen | van.seen
 
 
+async def follow_lists(daemon: DaemonProcess) -> set[str]:
+    """Ask which lists there are, and return the messages that came."""
+    async with connect(f"{daemon.ws_url}?since=lists:0", additional_headers=bearer("ann", "car")) as socket:
+        car = Device(socket)
+        assert (await car.receive("resumed"))["collection"] == "lists"
+        assert {"list": "kids", "name": "kids"} in (await car.receive("lists"))["lists"]
+    return car.seen
+
+
 @pytest.mark.integration
 async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -> None:
     daemon = start_daemon()
@@ -225,6 +234,7 @@ async def test_a_whole_session_speaks_as_documented(start_daemon: StartDaemon) -
         await bobs.receive("resumed")
         assert (await bobs.receive("watchlist_snapshot_piece"))["start"]
     of_others = await follow_a_list(daemon, write) | await follow_progress(daemon) | await follow_devices(daemon)
+    of_others |= await follow_lists(daemon)
     async with connect(f"{daemon.ws_url}?since=0", additional_headers=bearer("ann", "tablet")) as socket:
         tablet = Device(socket)
         assert (await tablet.receive("resumed"))["recovered"]

@@ -15,6 +15,7 @@ from actors.messages.channel import (
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
+    PubNubListsChanged,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -32,9 +33,11 @@ RENAMED = PubNubDeviceUpdate(
     device_id="tv", operation="update", capabilities='{"s":1.0}', timestamp=STAMP, revision=7, origin="here"
 )
 SEEN = PubNubDevicesSeen((DeviceSeen("tv", is_online=True, last_seen_ms=1),), "1", "here", 1)
+CHANGED = PubNubListsChanged("2", "here", 1)
 MESSAGES: list[BusMessage] = [
     RENAMED,
     SEEN,
+    CHANGED,
     OURS,
     FOREIGN,
     HeadMoved(9, "here"),
@@ -96,7 +99,7 @@ def test_a_made_up_signature_is_forged(signature: Any) -> None:
     assert reason_of(BusCodec(KEY), json.dumps(fields).encode()) == "forged"
 
 
-@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here"), COMMAND, RENAMED, SEEN])
+@pytest.mark.parametrize("message", [OURS, HeadMoved(9, "here"), COMMAND, RENAMED, SEEN, CHANGED])
 def test_an_unsigned_message_that_claims_to_be_a_nodes_is_forged(message: BusMessage) -> None:
     assert reason_of(BusCodec(KEY), BusCodec().encode("ann", message)) == "forged"
     assert reason_of(BusCodec(KEY), BusCodec(b"another key, of another cluster ...").encode("ann", message)) == "forged"

@@ -9,6 +9,7 @@ from actors.messages.channel import (
     PubNubDeviceHandoff,
     PubNubDeviceHeartbeat,
     PubNubDevicesSeen,
+    PubNubListsChanged,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
@@ -33,6 +34,7 @@ FOREIGN = PubNubWatchlistUpdate("add", "c", "t", None, "tv")
         (PubNubDeviceCommand("tv", ChannelCommand("play")), False, False),
         (PubNubDeviceHeartbeat(device_id="tv"), False, True),
         (PubNubDevicesSeen((), "1", "here", 1), True, False),
+        (PubNubListsChanged("1", "here", 1), True, False),
     ],
 )
 def test_a_message_says_whose_it_is_signed_or_not(

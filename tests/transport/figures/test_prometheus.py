@@ -3,6 +3,7 @@ import os
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.messages.journal import Outcome, Status
 from transport.figures.prometheus import Figures, Sources
 
 
@@ -47,6 +48,15 @@ def test_writes_relays_and_reads_are_told_by_kind_of_collection_too(sources: Sou
     assert found[("syncd_collection_updates_relayed_total", "list")] == 4
     assert found[("syncd_collection_updates_relayed_total", "watchlist")] == 0
     assert [found[("syncd_collection_reads_total", kind)] for kind in ("list", "progress")] == [0, 1]
+
+
+def test_what_became_of_edits_of_lists_is_told_and_a_bound_that_one_met_is_a_refusal(sources: Sources) -> None:
+    sources.metrics.journal.list_edits["put", "quota_exceeded"] += 2
+    sources.metrics.writes.count(Outcome(status=Status.REFUSED, quota="lists_per_user"), "list")
+    found = samples(Figures(sources))
+    assert found[("syncd_list_edits_total", "put", "quota_exceeded")] == 2
+    assert found[("syncd_list_edits_total", "delete", "not_found")] == 0
+    assert found[("syncd_refusals_total", "lists_per_user")] == 3
 
 
 def test_what_only_the_bus_engine_knows_is_told(sources: Sources) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from actors.messages.close_codes import GOING_AWAY
-from actors.messages.sync import DeviceUpdate
+from actors.messages.sync import Catalogue, DeviceUpdate, ListName
 from transport.http.events import Events
 from transport.wire.frames import FRAGMENT_BYTES, fragments, frame
 
@@ -26,11 +26,12 @@ def test_a_message_in_fragments_is_one_event_that_leaves_as_they_come(size: int)
     assert (events.messages, events.is_message_open) == (1, False)
 
 
-def test_hints_at_who_is_online_are_no_messages_that_a_poll_ends_with() -> None:
+def test_hints_are_no_messages_that_a_poll_ends_with() -> None:
     events = Events()
     hint = DeviceUpdate(device_id='"revision":', is_online=True, last_seen="2026-11-26T12:00:00.000+00:00")
+    lists = Catalogue((ListName("kids", "For the kids"),))
     update = DeviceUpdate(device_id="tv", action="update", revision=3)
-    told = [events.of(frame(msgspec.json.encode(one))) for one in (hint, hint, update)]
+    told = [events.of(frame(msgspec.json.encode(one))) for one in (hint, lists, hint, update)]
     assert (events.messages, all(told)) == (1, True)
 
 

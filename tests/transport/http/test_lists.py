@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from actors.messages.bus import ShowLists
 from actors.messages.channel import HeadMoved
 from actors.messages.failures import ReadFailed, WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, ReadLists
@@ -96,6 +97,7 @@ async def test_a_refusal_names_the_field_and_the_bound(ask: Ask, path: str, body
 
 async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
     announced: list[HeadMoved] = []
+    shown: list[ShowLists] = []
 
     def journal(message: Any) -> None:
         match message:
@@ -105,14 +107,18 @@ async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
                 put(ListPut(problem="list: there are 100 lists"))
             case PutList(list="many", reply_to=put):
                 put(WriteRefused("128 edits of this user's lists wait already"))
+            case PutList(list="new", reply_to=put):
+                put(ListPut(is_new=True))
             case PutList(reply_to=put):
                 put(WriteFailed("it is away"))
+            case DeleteList(list="none", reply_to=deleted):
+                deleted(ListDeleted(None))
             case DeleteList(reply_to=deleted):
                 deleted(ListDeleted(7))
 
     deps = api_deps(journal=journal)
     deps = type(deps)(**{name: getattr(deps, name) for name in deps.__struct_fields__} | {
-        "announce": lambda user_id, moved: announced.append(moved)
+        "announce": lambda user_id, moved: announced.append(moved), "show_lists": shown.append
     })  # fmt: skip
     async with client(http_api(deps).app) as http:
         assert (await http.get(LISTS, headers=bearer(user))).status_code == 503
@@ -123,7 +129,11 @@ async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
         assert (many.status_code, many.json()["code"]) == (429, "quota_exceeded")
         assert "wait already" in many.json()["detail"]
         assert int(many.headers["retry-after"]) > 0
+        assert (await http.delete(f"{LISTS}/none", headers=bearer(user))).status_code == 404
+        assert shown == []  # nothing has changed
+        assert (await http.put(f"{LISTS}/new", json={"name": "N"}, headers=bearer(user))).status_code == 201
         assert (await http.delete(f"{LISTS}/kids", headers=bearer(user))).status_code == 204
+        assert shown == [ShowLists(user)] * 2
         assert (await http.get(f"{LISTS}/kids/more", headers=bearer(user))).status_code == 404
         assert (await http.patch(f"{LISTS}/kids", headers=bearer(user))).headers["allow"] == (
             "DELETE, GET, HEAD, OPTIONS, POST, PUT"

@@ -97,6 +97,7 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         Following("devices", 0),
         Following("progress", 2),
     )
+    assert resume_query(b"since=lists:0").follows == (Following("lists", 0),)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,7 @@ def test_a_device_names_the_collections_that_it_follows() -> None:
         (b"since=rooms:1", "since: must be a revision, or a collection and a revision"),
         (b"since=list:kids", "since: must be a revision, or a collection and a revision"),
         (b"since=progress", "since: must be a revision, or a collection and a revision"),
+        (b"since=lists", "since: must be a revision, or a collection and a revision"),
         (b"since=progress&since=devices", "since: must be a revision, or a collection and a revision"),
         (b"since=list:kids:0:", "since: must be a revision, or a collection and a revision"),
         (b"since=x", "since: must be a revision: a whole number"),

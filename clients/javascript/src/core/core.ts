@@ -9,7 +9,7 @@
 import { type Carried, checkedCarried } from "../data/carried.js";
 import { Collections } from "../data/collections.js";
 import { checkListName, checkUserId } from "../data/ids.js";
-import { areRegisters, DEVICES, PROGRESS, prefixIn, prefixOf } from "../data/keys.js";
+import { areRegisters, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "../data/keys.js";
 import type { CalledAction, ServerMessage } from "../data/messages.js";
 import type { Transient } from "../data/register_views.js";
 import type { UserState } from "../data/user_state.js";
@@ -115,7 +115,7 @@ export class Core {
 
   /** Follow a list beside the watchlist, or registers, from here on, whoever is signed in; throws as `checkListName`. */
   openList(list: string): Output[] {
-    if (list !== PROGRESS && list !== DEVICES) checkListName(list);
+    if (![PROGRESS, DEVICES, LISTS].includes(list)) checkListName(list);
     this.#opened.add(prefixOf(list));
     if (this.#signedIn?.collections.follow(prefixOf(list))) this.#signedIn.connector.follow();
     return this.#done();

@@ -1,7 +1,7 @@
 /** What a client knows the contents of all its collections by: what each one's keys begin with, and then the content's id. */
 
-/** What the service calls its collections of registers. */
-export type Registers = "progress" | "devices";
+/** What the service calls its collections of registers, and `lists`: which lists there are, of which there are hints alone. */
+export type Registers = "progress" | "devices" | "lists";
 
 /** In no list's name, and in no content's id. */
 const END = "\u001F";
@@ -9,10 +9,11 @@ const END = "\u001F";
 /** What the keys of the watchlist begin with. */
 export const WATCHLIST = "";
 
-/** What the collections of registers are called here: as no list can be. */
+/** What these are called here: as no list can be. */
 export const PROGRESS = ":progress";
 export const DEVICES = ":devices";
-export type RegistersName = typeof PROGRESS | typeof DEVICES;
+export const LISTS = ":lists";
+export type RegistersName = typeof PROGRESS | typeof DEVICES | typeof LISTS;
 
 /** What the keys of a collection begin with; undefined: it is the watchlist. */
 export function prefixOf(list: string | undefined): string {

@@ -5,7 +5,7 @@
  * Shapes: docs/protocol.md; what a client does not need is left out.
  */
 
-import { contentIn, named, prefixIn } from "./keys.js";
+import { contentIn, LISTS, named, prefixIn } from "./keys.js";
 import {
   arrayOf,
   type Check,
@@ -58,6 +58,9 @@ const snapshotOf = (item: Readonly<Record<string, Check>>) => ({
 });
 const piece = { start: optional(isFlag), next: optional(isText) };
 
+/** Of which lists there are nothing is stored: it has no revisions. */
+const NOTHING_TO_COUNT = { epoch: null as unknown as string };
+
 const SHAPES: Readonly<Record<string, Check>> = {
   progress_update: shape({ ...progress, ...action }),
   progress_snapshot: shape(snapshotOf(progress)),
@@ -65,12 +68,21 @@ const SHAPES: Readonly<Record<string, Check>> = {
   device_update: shape({ ...device, ...action, is_online: optional(isFlag), last_seen: optional(isText) }),
   devices_snapshot: shape(snapshotOf(device)),
   devices_snapshot_piece: shape({ ...snapshotOf(device), ...piece }),
+  lists: shape({ lists: arrayOf(shape({ list: isText, name: isText })) }),
 };
+
+/** A list of the user beside the watchlist; `name` is for people. */
+export interface ListName {
+  readonly list: string;
+  readonly name: string;
+}
 
 /** A message as one about a list, if it is about registers; null: it is not as it should be. */
 export function asOfList(message: ServerMessage): ServerMessage | null {
-  if (message.type === "resumed" && message.collection !== undefined)
-    return { ...message, list: `:${message.collection}` };
+  if (message.type === "resumed" && message.collection !== undefined) {
+    const list = `:${message.collection}`;
+    return { ...message, list, ...(list === LISTS && NOTHING_TO_COUNT) };
+  }
   const isRight = SHAPES[message.type];
   if (isRight === undefined) return message;
   if (!isRight(message)) return null;

@@ -1,10 +1,10 @@
 /** Registers as the app sees them: what the service has confirmed, with the user's own words on top. */
 
 import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
-import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
+import { contentIn, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "./keys.js";
 import type { ShownWrite } from "./list_view.js";
 import type { Members } from "./messages.js";
-import type { Hint } from "./register_messages.js";
+import type { Hint, ListName } from "./register_messages.js";
 import type { UserState } from "./user_state.js";
 
 const WATCHED_PERCENT = 90;
@@ -48,6 +48,8 @@ export interface Transient {
   readonly held: readonly ShownWrite[];
   /** By device, who is connected; null: this one is not. */
   readonly hints: Readonly<Record<string, Hint>> | null;
+  /** Which lists there are; missing: by a tab of a release before. */
+  readonly lists?: readonly ListName[];
 }
 
 interface Shown {
@@ -74,6 +76,8 @@ interface View {
 /** Of each state the views that were made last, by prefix. */
 const views = new WeakMap<UserState, Map<string, View>>();
 
+const NO_LISTS: readonly never[] = Object.freeze([]);
+
 /** The newest play first. As `UserState.list`. */
 export function progressOf(
   state: UserState,
@@ -99,6 +103,18 @@ export function devicesOf(
     ),
   );
 }
+
+/** Which lists there are, by what they are called in paths. */
+function listsOf(
+  _state: UserState,
+  _writes: readonly ShownWrite[] = [],
+  transient: Transient | null = null,
+): readonly ListName[] {
+  return transient?.lists ?? NO_LISTS;
+}
+
+/** What is shown, by the name of the collection. */
+export const VIEWS = { [PROGRESS]: progressOf, [DEVICES]: devicesOf, [LISTS]: listsOf };
 
 /** Whether an item shows all of `said`, and the service has confirmed it; what is null says nothing. */
 export function saysAlready(item: DeviceItem | undefined, said: Members = {}): boolean {

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/performance/noBarrelFile: a part that is loaded as one
 
-/** What a client needs for registers alone: progress and devices. */
+/** What a client needs for registers alone: progress, devices and which lists there are. */
 
 export { checkedWords } from "./members.js";
-export { devicesOf, progressOf, saysAlready } from "./register_views.js";
+export { saysAlready, VIEWS } from "./register_views.js";
 export { Registers } from "./user_registers.js";

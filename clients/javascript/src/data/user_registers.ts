@@ -2,10 +2,10 @@
 
 import type { Carried } from "./carried.js";
 import type { Collections } from "./collections.js";
-import { contentIn, DEVICES, PROGRESS, prefixIn, prefixOf } from "./keys.js";
+import { contentIn, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "./keys.js";
 import { checkedWords } from "./members.js";
 import type { CalledAction, Members, ServerMessage, WriteAction } from "./messages.js";
-import { asMessage, asOfList, type Hint } from "./register_messages.js";
+import { asMessage, asOfList, type Hint, type ListName } from "./register_messages.js";
 import { type DeviceItem, devicesOf, saysAlready, type Transient } from "./register_views.js";
 import { Reports } from "./reports.js";
 
@@ -13,6 +13,7 @@ const REPORT_MS = 10_000;
 
 const OF_PROGRESS = prefixOf(PROGRESS);
 const OF_DEVICES = prefixOf(DEVICES);
+const OF_LISTS = prefixOf(LISTS);
 
 /** The timer of what is held: how much of `Timers` is used here. */
 interface ReportTimer {
@@ -25,7 +26,7 @@ export class Registers {
   readonly #collections: Collections;
   readonly #timers: ReportTimer;
   readonly #reports = new Reports();
-  transient: Transient = { version: 0, held: [], hints: null };
+  transient: Transient = { version: 0, held: [], hints: null, lists: [] };
   readonly asMessage = asMessage;
 
   constructor(collections: Collections, timers: ReportTimer) {
@@ -138,7 +139,9 @@ export class Registers {
   /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
   read(message: ServerMessage): ServerMessage | null {
     const read = asOfList(message);
-    if (read === null || !this.#collections.asked.includes(OF_DEVICES)) return read;
+    const { asked } = this.#collections;
+    if (read?.type === "lists" && asked.includes(OF_LISTS)) this.#setLists(read as object);
+    if (read === null || !asked.includes(OF_DEVICES)) return read;
     if (read.type === "resumed" && read.list === DEVICES && this.transient.hints === null) this.#setHints({});
     if (read.type === "device_update") this.#hint(read as object);
     return read;
@@ -153,6 +156,13 @@ export class Registers {
   /** The connection has ended: nobody tells any more who is online. */
   endHints(): void {
     if (this.transient.hints !== null) this.#setHints(null);
+  }
+
+  #setLists({ lists = [] }: { readonly lists?: readonly ListName[] }): void {
+    const told = lists.map(({ list, name }) => Object.freeze({ list, name }));
+    if (JSON.stringify(told) === JSON.stringify(this.transient.lists)) return;
+    this.#show({ lists: Object.freeze(told) });
+    this.#collections.markUpdated();
   }
 
   #setHints(hints: Transient["hints"]): void {

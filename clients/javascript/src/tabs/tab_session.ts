@@ -17,6 +17,7 @@ import type { Carried } from "../data/carried.js";
 import { areRegisters, PROGRESS, prefixIn, type RegistersName } from "../data/keys.js";
 import type { Item, ShownWrite } from "../data/list_view.js";
 import type { CalledAction } from "../data/messages.js";
+import type { ListName } from "../data/register_messages.js";
 import type { DeviceItem, ProgressItem, Transient } from "../data/register_views.js";
 import { type Storage, UserState, userState } from "../data/user_state.js";
 import { type Batch, type Call, Engine } from "../engine.js";
@@ -109,11 +110,9 @@ export class TabSession {
     return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
   }
 
-  /** What is shown of registers; null: what they need is not here yet. */
-  registers(name: RegistersName): readonly (ProgressItem | DeviceItem)[] | null {
-    if (this.#part === null) return null;
-    const itemsOf = name === PROGRESS ? this.#part.progressOf : this.#part.devicesOf;
-    return itemsOf(this.stored ?? this.#nothing, this.#unstored, this.#transient);
+  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
+  registers(name: RegistersName): readonly (ProgressItem | DeviceItem | ListName)[] | undefined {
+    return this.#part?.VIEWS[name](this.stored ?? this.#nothing, this.#unstored, this.#transient);
   }
 
   /** What registers need; null: it has not come yet, or nobody needs it. */

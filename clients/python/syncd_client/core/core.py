@@ -16,7 +16,7 @@ from syncd_client.core.state import State
 from syncd_client.core.token import Token
 from syncd_client.core.tokens import Fault
 from syncd_client.data import messages
-from syncd_client.data.collection_names import check_registers, collection_of_list
+from syncd_client.data.collection_names import check_collection, collection_of_list
 from syncd_client.data.ids import check_list_id, check_name, check_user_id
 from syncd_client.data.register_fields import check_device, check_report
 from syncd_client.data.user_state import PendingWrite, UserState
@@ -84,12 +84,12 @@ class Core(CoreView):
         return self._open(collection_of_list(check_list_id(list_id)))
 
     def open(self, collection: str) -> list[Output]:
-        """Follow ``progress`` or ``devices`` from here on, whoever is signed in.
+        """Follow ``progress``, ``devices`` or ``lists`` from here on, whoever is signed in.
 
         Raises:
-            ValueError: ``collection`` is neither.
+            ValueError: ``collection`` is none of them.
         """
-        return self._open(check_registers(collection))
+        return self._open(check_collection(collection))
 
     def want(self, collections: Iterable[str]) -> list[Output]:
         """Follow what an earlier core has ``wanted``."""

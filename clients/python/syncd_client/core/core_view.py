@@ -8,6 +8,7 @@ from syncd_client.core.state import State
 from syncd_client.data.collection_names import list_in
 from syncd_client.data.device_registers import DeviceItem
 from syncd_client.data.list_view import Item
+from syncd_client.data.messages import ListName
 from syncd_client.data.progress_registers import ProgressItem
 
 
@@ -67,6 +68,11 @@ class CoreView:
     def devices(self) -> tuple[DeviceItem, ...]:
         """The user's devices, by their ids."""
         return self._session.lists.devices.items if self._session else ()
+
+    @property
+    def catalogue(self) -> tuple[ListName, ...]:
+        """Which lists the user has beside the watchlist."""
+        return self._session.lists.catalogue.items if self._session else ()
 
     @property
     def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:

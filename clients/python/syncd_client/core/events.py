@@ -25,7 +25,7 @@ class Resumed(Event, frozen=True):
     list: str | None = None
     """Which one; ``None``: the watchlist, unless it is a ``collection``."""
     collection: str | None = None
-    """Which registers: ``progress`` or ``devices``."""
+    """``progress``, ``devices`` or ``lists``."""
 
 
 class Updated(Event, frozen=True):

@@ -10,7 +10,7 @@ from syncd_client.core.events import Event
 from syncd_client.core.outputs import Emit, Output, Send, Timer
 from syncd_client.core.timers import Timers
 from syncd_client.data import messages
-from syncd_client.data.collection_names import DEVICES, REGISTERS, list_in
+from syncd_client.data.collection_names import DEVICES, LISTS, NAMED, list_in
 from syncd_client.data.followed_collection import AnyCollection
 from syncd_client.data.messages import Ack, Error, OfCollection, Resumed, ServerMessage, WatchlistUpdate, collection_of
 from syncd_client.data.register_messages import DeviceUpdate, ProgressUpdate, RegisterUpdate
@@ -84,6 +84,9 @@ class Exchange:
             case WatchlistUpdate() | ProgressUpdate() | DeviceUpdate() | Snapshot() | SnapshotPiece() | Resumed():
                 if follow := self._follows.get(collection_of(message)):
                     self._receive(follow, message)
+            case messages.Lists(lists=lists):
+                if LISTS in self._follows:
+                    self._lists.catalogue.tell(lists)
             case Ack():
                 self._acknowledge(message)
             case Error():
@@ -170,8 +173,8 @@ class Exchange:
         follow.is_live = True
         reason = None if recovered or follow.resumed is None else follow.resumed.reason
         name = follow.collection.name
-        registers = name if name in REGISTERS else None
-        self._emit(events.Resumed(recovered=recovered, reason=reason, list=list_in(name), collection=registers))
+        named = name if name in NAMED else None
+        self._emit(events.Resumed(recovered=recovered, reason=reason, list=list_in(name), collection=named))
         if all(other.is_live for other in self._follows.values()):
             self.is_live = True
             self._timers.start(Timer.STABLE, STABLE_MS)

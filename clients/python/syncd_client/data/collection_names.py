@@ -1,11 +1,15 @@
-"""What the service calls a user's collections, as in ``since``: the watchlist, other lists, and registers."""
+"""What the service calls a user's collections, as in ``since``: watchlist, other lists, registers, the catalogue."""
 
 from typing import Final
 
 WATCHLIST: Final = "watchlist"
 PROGRESS: Final = "progress"
 DEVICES: Final = "devices"
+LISTS: Final = "lists"
+"""Which lists there are."""
 REGISTERS: Final = frozenset({PROGRESS, DEVICES})
+NAMED: Final = REGISTERS | {LISTS}
+"""What messages name as a ``collection``."""
 _LIST: Final = "list:"
 
 
@@ -19,12 +23,12 @@ def list_in(collection: str) -> str | None:
     return collection.removeprefix(_LIST) if collection.startswith(_LIST) else None
 
 
-def check_registers(collection: object) -> str:
-    """Return the name of registers.
+def check_collection(collection: object) -> str:
+    """Return the name of a collection that is no list of contents.
 
     Raises:
-        ValueError: there are none of that name.
+        ValueError: there is none of that name.
     """
-    if isinstance(collection, str) and collection in REGISTERS:
+    if isinstance(collection, str) and collection in NAMED:
         return collection
-    raise ValueError(f"collection: must be {PROGRESS!r} or {DEVICES!r}")
+    raise ValueError(f"collection: must be {PROGRESS!r}, {DEVICES!r} or {LISTS!r}")

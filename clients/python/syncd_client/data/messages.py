@@ -133,12 +133,26 @@ class Authenticated(Struct, frozen=True, tag="authenticated", tag_field="type"):
     """The renewed token was accepted."""
 
 
+class ListName(Struct, frozen=True):
+    """One of the user's lists beside the watchlist."""
+
+    list: str
+    name: str
+    """For people."""
+
+
+class Lists(Struct, frozen=True, tag="lists", tag_field="type"):
+    """Which of them there are now."""
+
+    lists: tuple[ListName, ...]
+
+
 OfCollection = (
     WatchlistUpdate | ListUpdate | ProgressUpdate | DeviceUpdate | Resumed
     | WatchlistSnapshot | ListSnapshot | ProgressSnapshot | DevicesSnapshot
     | WatchlistSnapshotPiece | ListSnapshotPiece | ProgressSnapshotPiece | DevicesSnapshotPiece
 )  # fmt: skip
-ServerMessage = OfCollection | Ack | Error | Goodbye | DeviceCommand | Pong | Authenticated
+ServerMessage = OfCollection | Lists | Ack | Error | Goodbye | DeviceCommand | Pong | Authenticated
 
 
 class Write(Struct, frozen=True, kw_only=True, tag="watchlist_update", tag_field="type", omit_defaults=True):

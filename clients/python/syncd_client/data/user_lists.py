@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, structs
 
+from syncd_client.data.catalogue import Catalogue
 from syncd_client.data.collection import Collection
 from syncd_client.data.collection_names import DEVICES, PROGRESS, WATCHLIST, collection_of_list, list_in
 from syncd_client.data.device_registers import DeviceRegisters
@@ -51,6 +52,7 @@ class UserLists:
         }
         self.progress = ProgressRegisters(head.of(PROGRESS), items.get(PROGRESS, ()), self.queue)
         self.devices = DeviceRegisters(head.of(DEVICES), items.get(DEVICES, ()), self.queue)
+        self.catalogue = Catalogue(self.queue)
         self._followed: dict[str, AnyCollection] = {WATCHLIST: self.watchlist}
         self.follow(write.collection for write in self.queue)
 
@@ -100,7 +102,7 @@ class UserLists:
 
     def take_news(self) -> bool:
         """Return whether something looks different since the last call that is not stored."""
-        return any([self.progress.take_news(), self.devices.take_news()])  # both are asked
+        return any([self.progress.take_news(), self.devices.take_news(), self.catalogue.take_news()])  # all are asked
 
     # What the user writes
 
@@ -232,6 +234,8 @@ class UserLists:
                 return self.progress
             case self.devices.name:
                 return self.devices
+            case self.catalogue.name:
+                return self.catalogue
             case _:
                 return self.collection(list_in(collection))
 
