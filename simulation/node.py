@@ -26,7 +26,7 @@ from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds, watching_revocations
-from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config
+from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config, stream_deps
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator, Claims
 from transport.access.minting import mint
@@ -35,6 +35,7 @@ from transport.access.signing_keys import shared_secret
 from transport.http.admin import admin_routes
 from transport.http.api import http_api
 from transport.http.app import Routes
+from transport.http.streams import stream_routes
 from transport.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
@@ -309,7 +310,8 @@ class _Life:
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
             devices = device_deps(deps.settings, node, authenticator, AllowedOrigins())
             api = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)
-            config = server_config(deps.settings, http_api(api, routes), devices)
+            streams = stream_routes(stream_deps(deps.settings, node, devices), node.metrics.streams)
+            config = server_config(deps.settings, http_api(api, {**routes, **streams}), devices)
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
             )
