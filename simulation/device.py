@@ -23,8 +23,8 @@ from simulation.javascript_core import JavascriptCore, SendText
 from simulation.javascript_queue import JavascriptQueue
 from simulation.lines import PROGRESS
 from simulation.network import Connection
-from simulation.node import TOKEN_S, issue_token
 from simulation.registers import Value, value_of
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S, WallClock
 from simulation.websocket_probe import WebSocketProbe
 from simulation.witness import Item, carried

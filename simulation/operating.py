@@ -10,7 +10,8 @@ from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
 from simulation.device import Device
 from simulation.http_client import Response, exchange
-from simulation.node import LOOK_S, TOKEN_S, SimulatedNode, issue_token
+from simulation.node import LOOK_S, SimulatedNode
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S
 from transport.http.admin import PREFIX, SCOPE
 
