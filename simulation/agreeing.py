@@ -9,7 +9,9 @@ from simulation.device import Device
 from simulation.http_attempt import HttpAttempt
 from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
 from simulation.list_users import SHARED
-from simulation.shape import FAULTS, OUTAGES, REFUSED
+from simulation.node import LOOK_S
+from simulation.operating import CLOSED_S
+from simulation.shape import FAULTS, OUTAGES, REFUSED, REVOKED
 from simulation.witness import Item
 from simulation.world import World
 
@@ -60,6 +62,19 @@ async def agree(world: World) -> None:
     if not world.witness.violations:
         await world.lists.check(world.nodes)
         await world.operator.check_revoked(world.devices, world.nodes)
+
+
+async def leave_with_tokens(world: World) -> None:
+    """Wait until nodes have looked for tokens that were revoked: streams and polls with one have ended by then."""
+    if not {REFUSED, REVOKED} <= world.shape.faults:
+        return
+    while not world.operator.is_settled:  # noqa: ASYNC110 - it is, once all nodes and the database are there
+        await asyncio.sleep(1)
+    await asyncio.sleep(LOOK_S + CLOSED_S)
+    for device in world.devices:
+        link = device.connection if device.is_over_http and device.is_open else None
+        if link is not None and link.is_fine and device.token_id in world.witness.revoked:
+            world.witness.violate(f"{device.name} is still connected with {device.token_id}, which was revoked")
 
 
 async def come_back(world: World) -> None:

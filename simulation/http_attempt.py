@@ -83,7 +83,7 @@ class HttpAttempt:
                 line.drop(is_rude=False)
             self._line = line = self._requests.new_line()
         verb, query = "polls" if self.is_poll else "streams from", target.partition("?")[2]
-        device.deps.log.note(device.name, f"{verb} {line.node.place}?{query}")
+        device.deps.log.note(device.name, f"{verb} {line.place}?{query}")
         self._asked_s = self._heard_s = self._loop.time()
         self._requests.get(line, target, _Events(self), may_double=self.is_poll)
 

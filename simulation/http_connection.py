@@ -6,10 +6,15 @@ from typing import Any, Final, Protocol
 
 import httptools
 
-from simulation.client_deps import ClientDeps
 from simulation.intermediary import Intermediary
-from simulation.network import Connection
-from simulation.node import SimulatedNode
+from simulation.network import Connection, Listener, Network
+
+
+class Server(Listener, Protocol):
+    """Who serves it."""
+
+    place: str
+    """How the log names it."""
 
 
 class Reader(Protocol):
@@ -34,22 +39,22 @@ _END: Final = "end"
 
 
 class HttpConnection(asyncio.Protocol):
-    """Of one device to one node.
+    """Of one device.
 
     Args:
-        node: who serves it.
+        server: who serves it.
         intermediary: what is between.
         is_online: whether anything comes through now.
     """
 
     def __init__(
         self,
-        deps: ClientDeps,
-        node: SimulatedNode,
+        network: Network,
+        server: Server,
         intermediary: Intermediary,
         is_online: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.node = node
+        self.place = server.place
         self.connection: Connection | None = None
         """What the world may cut."""
         self.is_idle = False
@@ -68,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
         """Of the answer, what its reader was not told yet."""
         self._parser = httptools.HttpResponseParser(self)
         if is_online():
-            deps.network.connect(node, self, self._connected)
+            network.connect(server, self, self._connected)
 
     def ask(self, request: bytes, reader: Reader) -> None:
         """Send a request, once the answer to the one before is whole."""

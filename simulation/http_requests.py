@@ -22,7 +22,7 @@ class Requests:
     def new_line(self) -> HttpConnection:
         """Return a connection to any node."""
         device = self._device
-        return HttpConnection(device.deps, device.deps.choose(), device.intermediary, lambda: device.is_online)
+        return HttpConnection(device.deps.network, device.deps.choose(), device.intermediary, lambda: device.is_online)
 
     def get(self, line: HttpConnection, target: str, reader: Reader, *, may_double: bool) -> None:
         """Ask for ``target`` on ``line``; what never ends is asked for once."""
@@ -39,7 +39,7 @@ class Requests:
         device = self._device
         if may_double and device.intermediary.doubles(device.deps.rng):
             other = self.new_line()
-            device.deps.log.note(device.name, f"is repeated to {other.node.place}")
+            device.deps.log.note(device.name, f"is repeated to {other.place}")
             other.ask(request, _Nobody(other))
 
 

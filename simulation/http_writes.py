@@ -73,7 +73,7 @@ class HttpWrites:
         writes = [_decoder.decode(text) for text in texts]
         device, line = self._device, self._requests.new_line()
         names = " ".join(write.operation_id or write.id for write in writes)
-        device.deps.log.note(device.name, f"sends {names} to {line.node.place}")
+        device.deps.log.note(device.name, f"sends {names} to {line.place}")
         self._post = _Post(line, writes, self._answered, device.deps.loop)
         self._requests.post(line, PATH, body_of(writes), self._post, may_double=True)
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pykka import ActorRegistry
 from typing_extensions import override
 
-from simulation.agreeing import agree, be_told_online, come_back, repeat
+from simulation.agreeing import agree, be_told_online, come_back, leave_with_tokens, repeat
 from simulation.bus import LATE_S, BusFaults
 from simulation.coverage import Pair
 from simulation.database import SimulatedDatabase, emptied_files
@@ -186,6 +186,7 @@ async def _live(world: World) -> None:
     await steps.make_calm()
     world.hub.faults = BusFaults()
     await asyncio.sleep(LATE_S)
+    await leave_with_tokens(world)
     await agree(world)
     await come_back(world)
     await repeat(world)

@@ -19,6 +19,7 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
 from simulation.node_loop import NodeLoop
+from simulation.shape import REFUSED
 from simulation.store import SimulatedStore
 from simulation.tokens import simulated_authenticator
 from simulation.wall_clock import WallClock
@@ -91,6 +92,8 @@ class NodeDeps:
         self.slice_rows = slice_rows
         self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
         """Only then nodes talk to each other, and look for revocations now and then, which costs."""
+        self.has_streams = REFUSED in faults
+        """Only then networks let anybody ask for one."""
         self._can_pause = "node pauses" in faults
         usual = Settings()
         is_patient = not faults & {"node pauses", "link takes nothing"}
@@ -280,8 +283,10 @@ class _Life:
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
             devices = device_deps(deps.settings, node, authenticator, AllowedOrigins())
             api = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)
-            streams = stream_routes(stream_deps(deps.settings, node, devices), node.metrics.streams)
-            config = server_config(deps.settings, http_api(api, {**routes, **streams}), devices)
+            if deps.has_streams:
+                streams = stream_routes(stream_deps(deps.settings, node, devices), node.metrics.streams)
+                routes = {**routes, **streams}
+            config = server_config(deps.settings, http_api(api, routes), devices)
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}
             )

@@ -50,6 +50,7 @@ _OF_SERVICE: Final = (
     "clocks drift",
 )
 """Drawn for each world one by one."""
+REVOKED: Final = "tokens are revoked"
 REFUSED: Final = "upgrades are refused"
 BUFFER: Final = "proxies buffer"
 DOUBLE: Final = "requests are doubled"
